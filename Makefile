@@ -1,0 +1,63 @@
+.DEFAULT_GOAL := help
+
+# The binary needs nothing of the machine that it runs on, and says the same of
+# its source wherever it was built.
+BUILD := CGO_ENABLED=0 go build -trimpath
+
+# Pinned: a new check must not turn an old commit red.
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Per package; the slowest takes a fraction of it.
+TEST_TIMEOUT := 5m
+
+# Docker Compose with the real account's .env where there is one, else with the
+# simulator.
+COMPOSE := docker compose $(if $(wildcard .env),,--env-file deploy/simulate.env --profile simulate)
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/handout, one static binary
+	$(BUILD) -o bin/handout ./cmd/handout
+
+.PHONY: test
+test: redis ## check everything: format, vet, staticcheck, all tests with the race detector
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted, run make fmt:" $$unformatted >&2; exit 1; }
+	go vet ./...
+	$(STATICCHECK) ./...
+	go test -race -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: demo
+demo: build ## send to 1,000 recipients through the simulator, and show how each got the file
+	bin/handout demo --recipients 1000 --exit
+
+.PHONY: bench
+bench: ## measure: each benchmark once
+	go test -run '^$$' -bench . -benchtime 1x ./bench/...
+
+.PHONY: cover
+cover: redis ## test and show what part of the code the tests run
+	go test -timeout $(TEST_TIMEOUT) -coverpkg ./... -coverprofile coverage.out ./...
+	@go tool cover -func coverage.out | tail -n 1
+
+.PHONY: fmt
+fmt: ## format the code
+	gofmt -w .
+
+.PHONY: redis
+redis: ## install redis-server where it's missing (apt-get or brew)
+	@sh deploy/need-redis.sh
+
+.PHONY: up
+up: ## start everything in Docker: against the account in .env, else against the simulator
+	$(COMPOSE) up --build --detach --wait
+
+.PHONY: down
+down: ## stop what make up started; the data stays in its volume
+	$(COMPOSE) down
+
+.PHONY: clean
+clean: ## remove what make built
+	rm -rf bin coverage.out
