@@ -1,0 +1,235 @@
+package redisx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Info is what a Redis says of itself, as far as the promises depend on it. In
+// a cluster it is the worst of all masters: a promise holds where it holds on
+// every one of them.
+type Info struct {
+	// Version is Redis's own; a relative of Redis (Valkey, KeyDB) gives the one
+	// that it is compatible with. Empty when it doesn't say.
+	Version string
+
+	// AtLeast62 is false, too, when the version isn't known.
+	AtLeast62 bool
+
+	// Mode is how the client is connected: standalone, sentinel or cluster.
+	Mode string
+
+	// AppendOnly and AppendFsync (always, everysec, no) are how much a crash of
+	// Redis forgets. AppendFsync is empty when ConfigHidden.
+	AppendOnly  bool
+	AppendFsync string
+
+	// MaxMemoryPolicy should be noeviction. Empty when it isn't known.
+	MaxMemoryPolicy string
+
+	// MaxMemory is 0 without a limit. In a cluster these two are those of the
+	// fullest node.
+	MaxMemory  int64
+	UsedMemory int64
+
+	// ClockOffset is Redis's clock minus this machine's.
+	ClockOffset time.Duration
+
+	// ConfigHidden: CONFIG GET is refused, as managed services often do, or
+	// not known. ClockHidden: so is TIME.
+	ConfigHidden bool
+	ClockHidden  bool
+}
+
+// Inspect asks the Redis for its version, settings, memory and clock. What it
+// refuses to tell is left empty; it is an error only when it can't be reached or
+// doesn't let us in.
+func Inspect(ctx context.Context, client redis.UniversalClient) (Info, error) {
+	if err := Ping(ctx, client); err != nil {
+		return Info{}, err
+	}
+	switch c := client.(type) {
+	case *redis.ClusterClient:
+		return inspectCluster(ctx, c)
+	case *redis.Client:
+		info, err := inspectNode(ctx, c)
+		if c.Options().Addr == "FailoverClient" { // go-redis's mark of a client behind Sentinel
+			info.Mode = "sentinel"
+		}
+		return info, err
+	default:
+		return inspectNode(ctx, c)
+	}
+}
+
+func inspectCluster(ctx context.Context, client *redis.ClusterClient) (Info, error) {
+	var mu sync.Mutex
+	var nodes []Info
+	err := client.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		info, err := inspectNode(ctx, node)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		nodes = append(nodes, info)
+		return nil
+	})
+	if err != nil {
+		return Info{}, err
+	}
+	if len(nodes) == 0 {
+		return Info{}, errors.New("inspect redis: the cluster names no master")
+	}
+	all := worst(nodes)
+	all.Mode = "cluster"
+	return all, nil
+}
+
+func inspectNode(ctx context.Context, client redis.Cmdable) (Info, error) {
+	info := Info{Mode: "standalone"}
+	for _, section := range []string{"server", "persistence", "memory"} {
+		text, err := client.Info(ctx, section).Result()
+		if refused(err) {
+			continue
+		}
+		if err != nil {
+			return Info{}, fmt.Errorf("inspect redis: info %s: %w", section, err)
+		}
+		info.read(text)
+	}
+
+	settings, err := client.ConfigGet(ctx, "appendfsync").Result()
+	switch {
+	case refused(err):
+	case err != nil:
+		return Info{}, fmt.Errorf("inspect redis: config get: %w", err)
+	default:
+		info.AppendFsync = settings["appendfsync"]
+	}
+	info.ConfigHidden = info.AppendFsync == ""
+
+	offset, err := clockOffset(ctx, client)
+	switch {
+	case refused(err):
+		info.ClockHidden = true
+	case err != nil:
+		return Info{}, fmt.Errorf("inspect redis: time: %w", err)
+	default:
+		info.ClockOffset = offset
+	}
+	return info, nil
+}
+
+// read takes what it knows from an answer to INFO. All but appendfsync stands
+// there, so little is missing where CONFIG is refused.
+func (i *Info) read(text string) {
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		switch name {
+		case "redis_version":
+			i.Version = value
+			i.AtLeast62 = atLeast(value, 6, 2)
+		case "redis_mode":
+			i.Mode = value
+		case "aof_enabled":
+			i.AppendOnly = value == "1"
+		case "maxmemory":
+			i.MaxMemory, _ = strconv.ParseInt(value, 10, 64)
+		case "maxmemory_policy":
+			i.MaxMemoryPolicy = value
+		case "used_memory":
+			i.UsedMemory, _ = strconv.ParseInt(value, 10, 64)
+		}
+	}
+}
+
+// clockOffset takes the quickest of a few calls: the shorter the way, the less
+// there is to guess about its halves.
+func clockOffset(ctx context.Context, client redis.Cmdable) (time.Duration, error) {
+	const calls = 3
+	var offset, quickest time.Duration
+	for i := range calls {
+		sent := time.Now()
+		theirs, err := client.Time(ctx).Result()
+		if err != nil {
+			return 0, err
+		}
+		trip := time.Since(sent)
+		if i == 0 || trip < quickest {
+			quickest = trip
+			offset = theirs.Sub(sent.Add(trip / 2))
+		}
+	}
+	return offset, nil
+}
+
+// refused tells an answer of the server (no such command, no permission) from
+// no answer at all.
+func refused(err error) bool {
+	var answer redis.Error
+	return errors.As(err, &answer)
+}
+
+// worst merges the nodes of a cluster.
+func worst(nodes []Info) Info {
+	all := nodes[0]
+	for _, n := range nodes[1:] {
+		if older(n.Version, all.Version) {
+			all.Version, all.AtLeast62 = n.Version, n.AtLeast62
+		}
+		all.AppendOnly = all.AppendOnly && n.AppendOnly
+		if all.AppendFsync == "always" || n.AppendFsync == "no" {
+			all.AppendFsync = n.AppendFsync
+		}
+		if all.MaxMemoryPolicy == "noeviction" {
+			all.MaxMemoryPolicy = n.MaxMemoryPolicy
+		}
+		if n.fullness() > all.fullness() || n.fullness() == all.fullness() && n.UsedMemory > all.UsedMemory {
+			all.MaxMemory, all.UsedMemory = n.MaxMemory, n.UsedMemory
+		}
+		if n.ClockOffset.Abs() > all.ClockOffset.Abs() {
+			all.ClockOffset = n.ClockOffset
+		}
+		all.ConfigHidden = all.ConfigHidden || n.ConfigHidden
+		all.ClockHidden = all.ClockHidden || n.ClockHidden
+	}
+	return all
+}
+
+func (i Info) fullness() float64 {
+	if i.MaxMemory <= 0 {
+		return 0
+	}
+	return float64(i.UsedMemory) / float64(i.MaxMemory)
+}
+
+func older(a, b string) bool {
+	aMajor, aMinor := majorMinor(a)
+	bMajor, bMinor := majorMinor(b)
+	return aMajor < bMajor || aMajor == bMajor && aMinor < bMinor
+}
+
+func atLeast(version string, major, minor int) bool {
+	gotMajor, gotMinor := majorMinor(version)
+	return gotMajor > major || gotMajor == major && gotMinor >= minor
+}
+
+// majorMinor is 0, 0 of what isn't a version.
+func majorMinor(version string) (major, minor int) {
+	first, rest, _ := strings.Cut(version, ".")
+	second, _, _ := strings.Cut(rest, ".")
+	major, err := strconv.Atoi(first)
+	if err != nil {
+		return 0, 0
+	}
+	minor, _ = strconv.Atoi(second)
+	return major, minor
+}
