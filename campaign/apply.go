@@ -1,0 +1,194 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// unread stands for the record in a change that only wants to read: no record
+// is stored like this, so that the answer is always what stands.
+const unread = "?"
+
+// applyTimeout bounds one call of the script, whoever waits for it.
+const applyTimeout = 10 * time.Second
+
+// mostChanges is how many changes travel in one call: each takes Redis some
+// 3 µs, and all others wait meanwhile.
+const mostChanges = 200
+
+// change is one compare-and-set on its way.
+type change struct {
+	campaign *Info
+	place    Place
+	old, new string
+	letters  string // see lua/apply.lua
+	gated    bool
+	ref      string // new reference to be indexed
+	attempt  int
+
+	answer any
+	err    error
+	turn   chan bool // true: carry out what waits, false: the answer is there
+}
+
+// Look reads one record.
+func (l *Ledger) Look(ctx context.Context, c *Info, p Place) (Seen, error) {
+	answer, err := l.set(ctx, &change{campaign: c, place: p, old: unread})
+	if err != nil {
+		return Seen{}, err
+	}
+	raw, ok := answer.(string)
+	if !ok {
+		return Seen{}, fmt.Errorf("look at %s of campaign %s: unexpected answer %v", place(p), c.ID, answer)
+	}
+	return decodeSeen(raw)
+}
+
+// Apply lets an event happen to a recipient: [Next] on what stands, and record,
+// counts and reference set together. seen is what the caller believes to stand
+// (the zero Seen: planned); when something else does, Apply goes by that. It
+// returns what stands afterwards. Calling it twice does no harm.
+//
+// Errors: *TransitionError (nothing changed), [ErrNotRunning] for a claim in a
+// campaign that isn't running (nothing changed); with any other error the
+// change may or may not have been made.
+func (l *Ledger) Apply(ctx context.Context, c *Info, p Place, seen Seen, e Event) (Seen, error) {
+	for {
+		next, err := Next(seen.Record, e)
+		if err != nil {
+			return seen, err
+		}
+		raw := string(next.Encode())
+		if raw == seen.raw {
+			return seen, nil
+		}
+		ch := &change{
+			campaign: c, place: p, old: seen.raw, new: raw, gated: e.Kind == EventClaim,
+			letters: seen.Record.counters() + ">" + next.counters(),
+		}
+		if next.Reference != seen.Record.Reference {
+			ch.ref, ch.attempt = next.Reference, next.Attempt
+		}
+		answer, err := l.set(ctx, ch)
+		if err != nil {
+			return seen, err
+		}
+		switch answer := answer.(type) {
+		case int64:
+			if answer == 0 {
+				return seen, ErrNotRunning
+			}
+			return Seen{Record: next, raw: raw}, nil
+		case string:
+			if answer == raw {
+				// Ours: the change was made and its answer lost. A claim carries
+				// the claimant's number, so that nobody else's looks like this.
+				return Seen{Record: next, raw: raw}, nil
+			}
+			if seen, err = decodeSeen(answer); err != nil {
+				return seen, fmt.Errorf("%s of campaign %s: %w", place(p), c.ID, err)
+			}
+		default:
+			return seen, fmt.Errorf("%s of campaign %s: unexpected answer %v", place(p), c.ID, answer)
+		}
+	}
+}
+
+// set carries a change to Redis, together with those of concurrent callers: the
+// first one carries what waits, and passes the turn on when its own is done.
+func (l *Ledger) set(ctx context.Context, ch *change) (any, error) {
+	ch.turn = make(chan bool, 1)
+	l.mu.Lock()
+	l.waiting = append(l.waiting, ch)
+	lead := !l.flushing
+	l.flushing = true
+	l.mu.Unlock()
+	if !lead {
+		lead = <-ch.turn
+	}
+	if lead {
+		l.flush(ctx)
+	}
+	return ch.answer, ch.err
+}
+
+func (l *Ledger) flush(ctx context.Context) {
+	l.mu.Lock()
+	n := min(len(l.waiting), mostChanges)
+	batch := l.waiting[:n:n]
+	l.waiting = l.waiting[n:]
+	l.mu.Unlock()
+
+	// Others' changes travel too: no single caller may cancel them.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
+	defer cancel()
+	for len(batch) > 0 {
+		// The changes of one campaign go in one call.
+		same, rest := batch[:0:0], batch[:0:0]
+		for _, ch := range batch {
+			if ch.campaign.ID == batch[0].campaign.ID {
+				same = append(same, ch)
+			} else {
+				rest = append(rest, ch)
+			}
+		}
+		l.send(ctx, same)
+		batch = rest
+	}
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.waiting) == 0 {
+		l.flushing = false
+		return
+	}
+	l.waiting[0].turn <- true
+}
+
+// send makes the changes of one campaign. The first of them may be the caller's
+// own; the others are told.
+func (l *Ledger) send(ctx context.Context, batch []*change) {
+	c := batch[0].campaign
+	keys := []string{keyMeta(c.ID), keyCounts(c.ID)}
+	at := make(map[string]int, len(batch))
+	index := func(key string) string {
+		i, ok := at[key]
+		if !ok {
+			keys = append(keys, key)
+			i = len(keys)
+			at[key] = i
+		}
+		return strconv.Itoa(i)
+	}
+	args := make([]any, 1, 1+7*len(batch))
+	args[0] = counterList
+	for _, ch := range batch {
+		gate, ref := "", ""
+		if ch.gated {
+			gate = "r"
+		}
+		if ch.ref != "" {
+			field, bucket := referenceField(ch.ref, refBuckets(c.Total))
+			ref = index(keyReferences(c.ID, bucket)) + "," + referenceValue(ch.place, ch.attempt) + ":" + field
+		}
+		args = append(args, index(keyRecords(c.ID, ch.place.Page)), strconv.Itoa(ch.place.Index),
+			ch.old, ch.new, ch.letters, gate, ref)
+	}
+	answers, err := applyScript.Run(ctx, l.rdb, keys, args...).Slice()
+	if err == nil && len(answers) != len(batch) {
+		err = errors.New("wrong number of answers")
+	}
+	for i, ch := range batch {
+		if err != nil {
+			ch.err = fmt.Errorf("change a record of campaign %s: %w", c.ID, err)
+		} else {
+			ch.answer = answers[i]
+		}
+		ch.turn <- false
+	}
+}
+
+func place(p Place) string { return fmt.Sprintf("recipient %d.%d", p.Page, p.Index) }

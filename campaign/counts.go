@@ -1,0 +1,116 @@
+package campaign
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A counter is a letter in scripts and a name in the hash of counts: the
+// states, then how the delivered got it, then who has read it.
+const counterCount = int(stateCount) + int(byCount) - 1 + 1
+
+var counterNames = func() [counterCount]string {
+	var n [counterCount]string
+	copy(n[:], stateNames[:])
+	for i, by := range byNames[1:] {
+		n[int(stateCount)+i] = "by_" + by
+	}
+	n[counterCount-1] = "read"
+	return n
+}()
+
+// counterList is all names for a script: the first letter, a, counts the first.
+var counterList = strings.Join(counterNames[:], " ")
+
+// counters are the letters of the counters that a record is counted in.
+func (r *Record) counters() string {
+	b := []byte{'a' + byte(r.State)}
+	if r.State == Delivered {
+		b = append(b, 'a'+byte(stateCount)+byte(r.DeliveredBy())-1)
+		if r.Read() {
+			b = append(b, 'a'+byte(counterCount)-1)
+		}
+	}
+	return string(b)
+}
+
+// Balance is how many recipients of a campaign are in each state. It closes:
+// the states add up to the total.
+type Balance struct {
+	States [stateCount]int
+	By     [byCount]int // the delivered, by the channels that delivered
+	Read   int          // the delivered who have read it, as far as channels tell
+}
+
+// Of is the number of recipients in a state.
+func (b *Balance) Of(s State) int { return b.States[s] }
+
+// Total is the sum of all states.
+func (b *Balance) Total() int {
+	n := 0
+	for _, c := range b.States {
+		n += c
+	}
+	return n
+}
+
+// Add counts a record n times.
+func (b *Balance) Add(r *Record, n int) {
+	b.States[r.State] += n
+	if r.State == Delivered {
+		b.By[r.DeliveredBy()] += n
+		if r.Read() {
+			b.Read += n
+		}
+	}
+}
+
+// Moving is the number of recipients that the machine still works on, those in
+// doubt left out.
+func (b *Balance) Moving() int {
+	return b.Of(Planned) + b.Of(Claimed) + b.Of(Retrying) + b.Of(Accepted)
+}
+
+// fields are the hash of counts.
+func (b *Balance) fields() []any {
+	f := make([]any, 0, 2*counterCount)
+	for i, name := range counterNames {
+		f = append(f, name, b.counter(i))
+	}
+	return f
+}
+
+func (b *Balance) counter(i int) int {
+	switch {
+	case i < int(stateCount):
+		return b.States[i]
+	case i < counterCount-1:
+		return b.By[i-int(stateCount)+1]
+	}
+	return b.Read
+}
+
+// parseBalance reads the values of the counts in the order of counterNames.
+func parseBalance(values []any) (*Balance, error) {
+	b := new(Balance)
+	for i, v := range values {
+		s, ok := v.(string)
+		if !ok {
+			continue // never counted: 0
+		}
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return nil, fmt.Errorf("count %s: not a number", counterNames[i])
+		}
+		switch {
+		case i < int(stateCount):
+			b.States[i] = n
+		case i < counterCount-1:
+			b.By[i-int(stateCount)+1] = n
+		default:
+			b.Read = n
+		}
+	}
+	return b, nil
+}

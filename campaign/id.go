@@ -1,0 +1,113 @@
+package campaign
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// ID names a campaign: 1 to 48 characters, [a-z0-9] first, then [a-z0-9_-].
+// The caller chooses it, and it is the idempotency key of the campaign.
+type ID string
+
+// MaxIDLength is the longest campaign ID, so that an external ID stays well
+// under Telesign's 100 characters.
+const MaxIDLength = 48
+
+// ErrBadID means that a text isn't a campaign ID.
+var ErrBadID = errors.New("a campaign ID is 1 to 48 characters of a-z, 0-9, _ and -, and begins with a letter or digit")
+
+// ParseID checks that s is a campaign ID.
+func ParseID(s string) (ID, error) {
+	if s == "" || len(s) > MaxIDLength {
+		return "", ErrBadID
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+		case (c == '_' || c == '-') && i > 0:
+		default:
+			return "", ErrBadID
+		}
+	}
+	return ID(s), nil
+}
+
+// PageSize is the number of recipients in a full page. A page's records share
+// one Redis hash, which stays a listpack only up to 128 fields.
+const PageSize = 100
+
+// Place says where a recipient stands in its campaign's list: the page, counted
+// from 0, and the index within the page, 0 to PageSize-1.
+type Place struct {
+	Page, Index int
+}
+
+// Position is the recipient's number in the list, counted from 0.
+func (p Place) Position() int { return p.Page*PageSize + p.Index }
+
+// PlaceOf is the place of the recipient with this number, counted from 0.
+func PlaceOf(position int) Place {
+	return Place{Page: position / PageSize, Index: position % PageSize}
+}
+
+// ErrBadExternalID means that a text isn't an external ID of ours.
+var ErrBadExternalID = errors.New("not an external ID of handout")
+
+// ExternalID is what we give Telesign with each attempt and what its receipts
+// bring back: <campaign>.<page>.<index>.<attempt>. It is unique to the attempt,
+// plain ASCII, at most 75 characters, and finds the record without a look-up.
+func ExternalID(c ID, p Place, attempt int) string {
+	b := make([]byte, 0, len(c)+24)
+	b = append(b, c...)
+	for _, n := range [...]int{p.Page, p.Index, attempt} {
+		b = append(b, '.')
+		b = strconv.AppendInt(b, int64(n), 10)
+	}
+	return string(b)
+}
+
+// ParseExternalID takes an external ID apart. Only the exact form that
+// [ExternalID] writes is accepted; anything else is [ErrBadExternalID].
+func ParseExternalID(s string) (ID, Place, int, error) {
+	name, rest, ok := strings.Cut(s, ".")
+	if !ok {
+		return "", Place{}, 0, ErrBadExternalID
+	}
+	c, err := ParseID(name)
+	if err != nil {
+		return "", Place{}, 0, fmt.Errorf("%w: %w", ErrBadExternalID, err)
+	}
+	var n [3]int
+	for i := range n {
+		part := rest
+		if i < 2 {
+			if part, rest, ok = strings.Cut(rest, "."); !ok {
+				return "", Place{}, 0, ErrBadExternalID
+			}
+		}
+		if n[i], ok = parseNumber(part); !ok {
+			return "", Place{}, 0, ErrBadExternalID
+		}
+	}
+	if n[1] >= PageSize || n[2] < 1 {
+		return "", Place{}, 0, ErrBadExternalID
+	}
+	return c, Place{Page: n[0], Index: n[1]}, n[2], nil
+}
+
+// parseNumber reads up to nine digits without sign or leading zero.
+func parseNumber(s string) (int, bool) {
+	if s == "" || len(s) > 9 || (s[0] == '0' && len(s) > 1) {
+		return 0, false
+	}
+	n := 0
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n, true
+}

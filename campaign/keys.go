@@ -1,0 +1,78 @@
+package campaign
+
+import (
+	"hash/crc32"
+	"strconv"
+)
+
+// Every name in Redis that the ledger uses. The keys of one campaign share the
+// hash tag {<campaign>}, so that a script may touch several in a cluster.
+const (
+	// keyCampaigns: sorted set, campaign IDs by the time of their creation.
+	keyCampaigns = "handout:campaigns"
+	// keyActive: set, campaigns in which the machine has work left. A campaign
+	// is put here before it stands and taken out after it is done.
+	keyActive = "handout:active"
+)
+
+// keyMeta: hash, what the campaign is; fields in info.go.
+func keyMeta(c ID) string { return "handout:{" + string(c) + "}:meta" }
+
+// keyPage: string, up to PageSize recipients, compressed; immutable.
+func keyPage(c ID, page int) string {
+	return "handout:{" + string(c) + "}:page:" + strconv.Itoa(page)
+}
+
+// keyRecords: hash, index within the page to packed record.
+func keyRecords(c ID, page int) string {
+	return "handout:{" + string(c) + "}:rec:" + strconv.Itoa(page)
+}
+
+// keyCounts: hash, recipients per counter.
+func keyCounts(c ID) string { return "handout:{" + string(c) + "}:counts" }
+
+// keyDue: sorted set, page to the Unix second when settle must look at it.
+func keyDue(c ID) string { return "handout:{" + string(c) + "}:due" }
+
+// keyLease: string with an expiry, who does the named work on the campaign.
+func keyLease(c ID, work string) string { return "handout:{" + string(c) + "}:lease:" + work }
+
+// keyReferences: hash, reference (16 packed bytes, or text) to
+// position*16 + attempt. It stands beside its campaign, not in one index for
+// all, so that a record and its reference are written in one step; a bucket
+// holds about refsPerBucket entries, so that Redis keeps it as a listpack.
+func keyReferences(c ID, bucket int) string {
+	return "handout:{" + string(c) + "}:ref:" + strconv.Itoa(bucket)
+}
+
+// refsPerBucket is half of hash-max-listpack-entries: buckets fill unevenly.
+const refsPerBucket = 64
+
+// refBuckets is the number of reference buckets of a campaign.
+func refBuckets(total int) int { return total/refsPerBucket + 1 }
+
+// referenceField is a reference as it stands in its bucket, and the bucket.
+func referenceField(ref string, buckets int) (field string, bucket int) {
+	field = ref
+	if packed, ok := packReference(ref); ok {
+		field = string(packed[:])
+	}
+	return field, int(crc32.ChecksumIEEE([]byte(field)) % uint32(buckets))
+}
+
+// keyEarly: list with an expiry, receipts for a reference that nobody knows yet.
+func keyEarly(reference string) string { return "handout:early:" + reference }
+
+// keyEarlyDue: sorted set, references with early receipts to the Unix
+// microsecond of the next look.
+const keyEarlyDue = "handout:early"
+
+const (
+	// KeyPollPace: hash, the limiter of status queries.
+	KeyPollPace = "handout:pace:poll"
+	// KeyPace: hash, the account's limiter.
+	KeyPace = "handout:pace"
+)
+
+// KeyCampaignPace is the campaign's own limiter.
+func KeyCampaignPace(c ID) string { return "handout:{" + string(c) + "}:pace" }

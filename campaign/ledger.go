@@ -1,0 +1,128 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Ledger is the campaigns in one Redis. It is safe for concurrent use; the
+// changes that concurrent callers make travel to Redis together.
+type Ledger struct {
+	rdb redis.UniversalClient
+
+	mu       sync.Mutex
+	waiting  []*change
+	flushing bool
+}
+
+// NewLedger is the ledger in rdb, which stays the caller's to close.
+func NewLedger(rdb redis.UniversalClient) *Ledger { return &Ledger{rdb: rdb} }
+
+// Errors that callers tell apart.
+var (
+	// ErrNotFound means that there is no such campaign, or no such recipient.
+	ErrNotFound = errors.New("not found")
+	// ErrNotRunning means that the campaign isn't running, so that nobody in it
+	// may be claimed.
+	ErrNotRunning = errors.New("the campaign isn't running")
+)
+
+// Recipients reads a page of the list.
+func (l *Ledger) Recipients(ctx context.Context, c ID, page int) ([]Recipient, error) {
+	b, err := l.rdb.Get(ctx, keyPage(c, page)).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("page %d of campaign %s: %w", page, c, ErrNotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read page %d of campaign %s: %w", page, c, err)
+	}
+	return DecodePage(b)
+}
+
+// Seen is a record as it stood in the ledger when it was read or written.
+type Seen struct {
+	Record Record
+	raw    string
+}
+
+func decodeSeen(raw string) (Seen, error) {
+	r, err := DecodeRecord([]byte(raw))
+	return Seen{Record: r, raw: raw}, err
+}
+
+// Records reads a page's records by index; planned recipients are absent.
+func (l *Ledger) Records(ctx context.Context, c ID, page int) (map[int]Seen, error) {
+	fields, err := l.rdb.HGetAll(ctx, keyRecords(c, page)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read records of page %d of campaign %s: %w", page, c, err)
+	}
+	return decodeRecords(c, page, fields)
+}
+
+func decodeRecords(c ID, page int, fields map[string]string) (map[int]Seen, error) {
+	seen := make(map[int]Seen, len(fields))
+	for f, raw := range fields {
+		i, ok := parseNumber(f)
+		s, err := decodeSeen(raw)
+		if !ok || i >= PageSize || err != nil {
+			return nil, fmt.Errorf("record %s of page %d of campaign %s: %w", f, page, c, ErrBadRecord)
+		}
+		seen[i] = s
+	}
+	return seen, nil
+}
+
+// FindReference finds the recipient and the attempt that Telesign has given
+// this reference; ErrNotFound when this campaign has none such. The attempt is
+// 0 when it is beyond the 15th and must be the latest.
+func (l *Ledger) FindReference(ctx context.Context, c *Info, reference string) (Place, int, error) {
+	field, bucket := referenceField(reference, refBuckets(c.Total))
+	v, err := l.rdb.HGet(ctx, keyReferences(c.ID, bucket), field).Int()
+	if errors.Is(err, redis.Nil) {
+		return Place{}, 0, ErrNotFound
+	}
+	if err != nil {
+		return Place{}, 0, fmt.Errorf("find a reference in campaign %s: %w", c.ID, err)
+	}
+	return PlaceOf(v / 16), v % 16, nil
+}
+
+// referenceValue is what stands in the index for a reference.
+func referenceValue(p Place, attempt int) string {
+	if attempt > 15 {
+		attempt = 0
+	}
+	return strconv.Itoa(p.Position()*16 + attempt)
+}
+
+// Balance reads the counts.
+func (l *Ledger) Balance(ctx context.Context, c ID) (*Balance, error) {
+	values, err := l.rdb.HMGet(ctx, keyCounts(c), counterNames[:]...).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read counts of campaign %s: %w", c, err)
+	}
+	return parseBalance(values)
+}
+
+// Lease takes or keeps the named work on a campaign for as long as d; false
+// when someone else has it. The token is the taker's own random text. A lease
+// saves double work; nothing depends on it for its truth.
+func (l *Ledger) Lease(ctx context.Context, c ID, work, token string, d time.Duration) (bool, error) {
+	n, err := leaseScript.Run(ctx, l.rdb, []string{keyLease(c, work)}, token, d.Milliseconds()).Int()
+	if err != nil {
+		return false, fmt.Errorf("lease %s of campaign %s: %w", work, c, err)
+	}
+	return n == 1, nil
+}
+
+// Release gives a lease back.
+func (l *Ledger) Release(ctx context.Context, c ID, work, token string) error {
+	_, err := l.Lease(ctx, c, work, token, 0)
+	return err
+}

@@ -1,0 +1,61 @@
+-- Compare-and-set of records and their counts, many recipients at once.
+--
+-- KEYS[1] -> handout:{c}:meta
+-- KEYS[2] -> handout:{c}:counts
+-- KEYS[3...] -> hashes of records and of references
+-- ARGV[1] -> names of the counters, separated by blanks; letter a is the first
+-- then for each change seven:
+--   +1 index in KEYS of the hash of records
+--   +2 field
+--   +3 the record as it must stand now ("" for none)
+--   +4 the record as it shall be
+--   +5 letters of the counters to lower, ">", letters of the counters to raise
+--   +6 "" | "r": only while the campaign's state is running
+--   +7 "" | index in KEYS of the hash of references "," position*16+attempt ":" field
+--
+-- Returns a list with an answer for each change: 1 set; 0 the campaign isn't
+-- running; otherwise the record that stands now, and nothing was changed.
+local answers = {}
+local delta = {}
+local running = nil
+local n = 0
+for i = 2, #ARGV, 7 do
+  n = n + 1
+  local key, field = KEYS[tonumber(ARGV[i])], ARGV[i + 1]
+  local now = redis.call('HGET', key, field) or ''
+  if ARGV[i + 5] == 'r' and running == nil then
+    running = redis.call('HGET', KEYS[1], 'state') == 'running'
+  end
+  if ARGV[i + 5] == 'r' and not running then
+    answers[n] = 0
+  elseif now ~= ARGV[i + 2] then
+    answers[n] = now
+  else
+    redis.call('HSET', key, field, ARGV[i + 3])
+    local sign = -1
+    for _, c in ipairs({string.byte(ARGV[i + 4], 1, -1)}) do
+      if c == 62 then
+        sign = 1
+      else
+        delta[c] = (delta[c] or 0) + sign
+      end
+    end
+    local ref = ARGV[i + 6]
+    if ref ~= '' then
+      local comma = string.find(ref, ',', 1, true)
+      local colon = string.find(ref, ':', comma, true)
+      redis.call('HSET', KEYS[tonumber(string.sub(ref, 1, comma - 1))],
+        string.sub(ref, colon + 1), string.sub(ref, comma + 1, colon - 1))
+    end
+    answers[n] = 1
+  end
+end
+local c = 97
+for name in string.gmatch(ARGV[1], '%S+') do
+  local d = delta[c]
+  if d and d ~= 0 then
+    redis.call('HINCRBY', KEYS[2], name, d)
+  end
+  c = c + 1
+end
+return answers

@@ -1,0 +1,219 @@
+package campaign
+
+import (
+	"fmt"
+	"time"
+)
+
+// EventKind is what can happen to a recipient.
+type EventKind uint8
+
+// The events.
+const (
+	EventClaim    EventKind = iota // a worker is about to POST the next attempt
+	EventAccept                    // Telesign answered 3001
+	EventDefer                     // certainly not sent: try again later
+	EventDoubt                     // the answer is unknown
+	EventRefuse                    // Telesign refused it, or it can't or won't be sent
+	EventReceipt                   // a callback, or the answer to a status query
+	EventOverdue                   // a claim is stale, or a receipt didn't come
+	EventSuppress                  // the number is on the suppression list
+	EventCancel                    // the campaign was canceled
+	EventResend                    // a person, or on_doubt: resend, wants another attempt
+	eventCount
+)
+
+var eventNames = [eventCount]string{
+	"claim", "accept", "defer", "doubt", "refuse", "receipt", "overdue", "suppress", "cancel", "resend",
+}
+
+// String is the event's name.
+func (k EventKind) String() string {
+	if k < eventCount {
+		return eventNames[k]
+	}
+	return fmt.Sprintf("EventKind(%d)", k)
+}
+
+// Event is one thing that happens to one recipient.
+type Event struct {
+	Kind EventKind
+	At   time.Time
+	// Attempt is the attempt that it is about; 0 for what is about the
+	// recipient: claim, overdue, suppress, cancel, resend.
+	Attempt   int
+	Reason    Reason
+	Code      int       // Telesign's status code, 0 for none
+	Reference string    // accept, receipt
+	DueAt     time.Time // accept, defer, receipt: see Record.DueAt
+	Uncounted bool      // defer: not a fault (throttled, or ours)
+	Claim     uint64    // claim: the claimant's random number
+	Status    Leg       // receipt: the transaction
+	Final     bool      // receipt: Telesign says that the status won't change, and it is a failure
+	Legs      []ChannelLeg
+}
+
+// ChannelLeg is what a receipt says of one channel.
+type ChannelLeg struct {
+	Channel string // Telesign's name of it
+	Leg
+}
+
+// TransitionError means that an event can't happen to a recipient in this
+// state. Nothing changes.
+type TransitionError struct {
+	State State
+	Event EventKind
+	Why   string
+}
+
+func (e *TransitionError) Error() string {
+	if e.Why != "" {
+		return fmt.Sprintf("%s while %s: %s", e.Event, e.State, e.Why)
+	}
+	return fmt.Sprintf("%s isn't possible while %s", e.Event, e.State)
+}
+
+// Next is the state machine: what a record becomes by an event. It returns the
+// record unchanged when the event is old news, and a *TransitionError when it
+// can't be. It knows no clock but the event's.
+func Next(r Record, e Event) (Record, error) {
+	next, err := transit(r, e)
+	if next.State != Claimed {
+		next.Claim = 0
+	}
+	return next, err
+}
+
+func transit(r Record, e Event) (Record, error) {
+	if e.Kind != EventReceipt && e.Attempt != 0 && e.Attempt != r.Attempt {
+		if e.Attempt < r.Attempt {
+			return r, nil // an answer to an attempt that a later one has replaced
+		}
+		return r, &TransitionError{r.State, e.Kind, "unknown attempt"}
+	}
+	switch e.Kind {
+	case EventClaim:
+		return claim(r, e)
+	case EventAccept:
+		return accept(r, e)
+	case EventDefer:
+		return postpone(r, e)
+	case EventDoubt:
+		if r.State == Claimed {
+			r.State, r.Reason = InDoubt, e.Reason
+			r.DueAt = e.DueAt
+			r.note(e.Code)
+		}
+		return r, nil
+	case EventRefuse:
+		return refuse(r, e)
+	case EventReceipt:
+		return receipt(r, e)
+	case EventOverdue:
+		return overdue(r, e)
+	case EventSuppress:
+		return drop(r, e, Suppressed, ReasonSuppressed), nil
+	case EventCancel:
+		return drop(r, e, Canceled, ReasonCanceled), nil
+	case EventResend:
+		return resend(r, e)
+	}
+	return r, &TransitionError{r.State, e.Kind, "unknown event"}
+}
+
+func claim(r Record, e Event) (Record, error) {
+	if r.State != Planned && r.State != Retrying {
+		return r, &TransitionError{State: r.State, Event: e.Kind}
+	}
+	// Whatever earlier attempts brought that isn't a delivery is history.
+	return Record{State: Claimed, Attempt: r.Attempt + 1, Faults: r.Faults, ClaimedAt: e.At, Claim: e.Claim}, nil
+}
+
+func accept(r Record, e Event) (Record, error) {
+	switch r.State {
+	case Planned, Suppressed, Canceled:
+		return r, &TransitionError{State: r.State, Event: e.Kind}
+	case Claimed, InDoubt, Retrying:
+		// Retrying: a resend was asked for, and the first answer came after all.
+		r.State, r.Reason = Accepted, NoReason
+		r.DueAt = e.DueAt
+		r.Status = r.Status.merge(Leg{RankProgress, e.Code})
+	}
+	if r.Reference == "" {
+		r.Reference = e.Reference // the receipt overtook the answer
+	}
+	return r, nil
+}
+
+func postpone(r Record, e Event) (Record, error) {
+	switch r.State {
+	case Planned, Suppressed, Canceled:
+		return r, &TransitionError{State: r.State, Event: e.Kind}
+	case Claimed, InDoubt: // in doubt: a stalled worker knows better after all
+		r.State, r.Reason, r.DueAt = Retrying, e.Reason, e.DueAt
+		r.note(e.Code)
+		if e.Uncounted {
+			r.Attempt-- // there was none: its number is free again
+		} else {
+			r.Faults++
+		}
+	}
+	return r, nil
+}
+
+func refuse(r Record, e Event) (Record, error) {
+	switch r.State {
+	case Claimed, InDoubt, Retrying, Planned:
+		r.State, r.Reason = Refused, e.Reason
+		r.DueAt = time.Time{}
+		r.SettledAt = e.At
+		r.note(e.Code)
+	}
+	return r, nil
+}
+
+func overdue(r Record, e Event) (Record, error) {
+	switch r.State {
+	case Claimed:
+		r.State, r.Reason = InDoubt, ReasonWorkerLost
+		r.DueAt = e.DueAt
+	case Accepted:
+		r.State, r.Reason = Unconfirmed, e.Reason
+		r.DueAt = time.Time{}
+		r.SettledAt = e.At
+	case InDoubt: // the receipt's deadline passed: a person's, from here on
+		r.DueAt = time.Time{}
+	}
+	return r, nil
+}
+
+func drop(r Record, e Event, to State, why Reason) Record {
+	if r.State == Planned || r.State == Retrying {
+		r.State, r.Reason = to, why
+		r.DueAt = time.Time{}
+		r.SettledAt = e.At
+	}
+	return r
+}
+
+func resend(r Record, e Event) (Record, error) {
+	switch r.State {
+	case InDoubt, Failed, Refused, Unconfirmed:
+		r.State, r.Reason = Retrying, ReasonResent
+		r.DueAt = e.At
+		r.SettledAt = time.Time{}
+		r.Faults = 0
+		return r, nil
+	case Retrying:
+		return r, nil
+	}
+	return r, &TransitionError{State: r.State, Event: e.Kind}
+}
+
+// note keeps the code of a request that wasn't accepted.
+func (r *Record) note(code int) {
+	if code != 0 {
+		r.Status = Leg{RankProgress, code}
+	}
+}

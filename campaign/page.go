@@ -1,0 +1,184 @@
+package campaign
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Recipient is one person of a list.
+type Recipient struct {
+	// ID is the caller's own name for the person.
+	ID string
+	// Phone is the number in E.164 form: a plus sign and up to 15 digits.
+	Phone string
+	// Values are the list's further columns, in the order of the header.
+	Values []string
+}
+
+// ErrBadPage means that stored bytes aren't a page.
+var ErrBadPage = errors.New("not a page of recipients")
+
+// pageV1 is the first byte of a page: what follows is zstd over
+// uvarint(recipients), uvarint(columns), then column by column (equal things
+// lie together and compress well): IDs, numbers as uvarints, values.
+const pageV1 = 1
+
+// Text in a page is uvarint(length) and bytes.
+
+// AppendPage appends the plain form of a page, before compression, to b. Equal
+// recipients give equal bytes, so that it serves as the content to be digested.
+func AppendPage(b []byte, columns int, recipients []Recipient) ([]byte, error) {
+	if len(recipients) == 0 || len(recipients) > PageSize {
+		return nil, fmt.Errorf("a page holds 1 to %d recipients, not %d", PageSize, len(recipients))
+	}
+	b = binary.AppendUvarint(b, uint64(len(recipients)))
+	b = binary.AppendUvarint(b, uint64(columns))
+	for i := range recipients {
+		b = appendText(b, recipients[i].ID)
+	}
+	for i := range recipients {
+		n, err := phoneNumber(recipients[i].Phone)
+		if err != nil {
+			return nil, err
+		}
+		b = binary.AppendUvarint(b, n)
+	}
+	for c := range columns {
+		for i := range recipients {
+			if len(recipients[i].Values) != columns {
+				return nil, fmt.Errorf("a recipient has %d values for %d columns", len(recipients[i].Values), columns)
+			}
+			b = appendText(b, recipients[i].Values[c])
+		}
+	}
+	return b, nil
+}
+
+// CompressPage is the stored form of a page from its plain one.
+func CompressPage(plain []byte) []byte {
+	e, _ := encoders.Get().(*zstd.Encoder)
+	defer encoders.Put(e)
+	return e.EncodeAll(plain, append(make([]byte, 0, len(plain)/3+32), pageV1))
+}
+
+// EncodePage is the stored form of a page.
+func EncodePage(columns int, recipients []Recipient) ([]byte, error) {
+	plain, err := AppendPage(nil, columns, recipients)
+	if err != nil {
+		return nil, err
+	}
+	return CompressPage(plain), nil
+}
+
+// DecodePage reads the stored form.
+func DecodePage(b []byte) ([]Recipient, error) {
+	if len(b) == 0 || b[0] != pageV1 {
+		return nil, fmt.Errorf("%w: unknown version", ErrBadPage)
+	}
+	d, _ := decoders.Get().(*zstd.Decoder)
+	defer decoders.Put(d)
+	plain, err := d.DecodeAll(b[1:], nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBadPage, err)
+	}
+	return parsePage(plain)
+}
+
+func parsePage(b []byte) ([]Recipient, error) {
+	r := pageReader{b: string(b)}
+	n, columns := r.uvarint(), r.uvarint()
+	// Each value takes at least a byte, so that the length bounds what a broken
+	// header may make us allocate.
+	if r.bad || n == 0 || n > PageSize || columns > uint64(len(b)) || n*columns > uint64(len(b)) {
+		return nil, fmt.Errorf("%w: bad header", ErrBadPage)
+	}
+	recipients := make([]Recipient, n)
+	values := make([]string, n*columns)
+	for i := range recipients {
+		recipients[i].ID = r.text()
+	}
+	for i := range recipients {
+		recipients[i].Phone = "+" + strconv.FormatUint(r.uvarint(), 10)
+		recipients[i].Values = values[uint64(i)*columns:][:columns:columns]
+	}
+	for c := range columns {
+		for i := range recipients {
+			recipients[i].Values[c] = r.text()
+		}
+	}
+	if r.bad || r.b != "" {
+		return nil, fmt.Errorf("%w: bad length", ErrBadPage)
+	}
+	return recipients, nil
+}
+
+type pageReader struct {
+	b   string
+	bad bool
+}
+
+func (r *pageReader) uvarint() uint64 {
+	var v uint64
+	for i := range min(len(r.b), binary.MaxVarintLen64) {
+		c := r.b[i]
+		v |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			r.b = r.b[i+1:]
+			return v
+		}
+	}
+	r.bad = true
+	return 0
+}
+
+func (r *pageReader) text() string {
+	n := r.uvarint()
+	if r.bad || n > uint64(len(r.b)) {
+		r.bad = true
+		return ""
+	}
+	s := r.b[:n]
+	r.b = r.b[n:]
+	return s
+}
+
+func appendText(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+// phoneNumber is the number behind the plus sign. No country code begins with
+// 0, so nothing is lost.
+func phoneNumber(e164 string) (uint64, error) {
+	if len(e164) < 3 || len(e164) > 16 || e164[0] != '+' || e164[1] == '0' {
+		return 0, errors.New("a phone number isn't in E.164 form")
+	}
+	n, err := strconv.ParseUint(e164[1:], 10, 64)
+	if err != nil {
+		return 0, errors.New("a phone number isn't in E.164 form") // the cause would name the number
+	}
+	return n, nil
+}
+
+// The zstd coders are costly to make and safe to use again, one user at a time.
+var (
+	encoders = sync.Pool{New: func() any {
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(128<<10))
+		if err != nil {
+			panic(err) // wrong options: a fault of this file
+		}
+		return e
+	}}
+	decoders = sync.Pool{New: func() any {
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20))
+		if err != nil {
+			panic(err)
+		}
+		return d
+	}}
+)

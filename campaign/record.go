@@ -1,0 +1,275 @@
+package campaign
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Record is everything that the ledger knows of one recipient beyond the list.
+// The zero Record is a planned recipient and is stored as nothing.
+type Record struct {
+	State   State
+	Reason  Reason
+	Attempt int // number of the latest attempt, from 1; 0 before the first claim
+	Faults  int // times that it was put off, throttling not counted
+	// Claim is the claimant's own random number while the state is claimed, so
+	// that of two workers only one can take the claim for its own.
+	Claim uint64
+	// Status is the transaction's own status, and the code of a refusal.
+	Status Leg
+	// The legs of the latest attempt, and deliveries of earlier ones.
+	WhatsApp, SMS, Other Leg
+	// OtherChannel is the name of the channel behind Other.
+	OtherChannel string
+	// Reference is Telesign's name of the latest attempt: 32 upper-case hex
+	// digits in every example known, but any text is kept.
+	Reference string
+	// Times are whole seconds; the zero time is "not yet".
+	ClaimedAt time.Time // the latest claim
+	SettledAt time.Time // when the state first became final
+	DueAt     time.Time // retrying: not before; accepted: when to ask for the outcome
+}
+
+// DeliveredBy is the set of channels that delivered.
+func (r *Record) DeliveredBy() DeliveredBy {
+	w, s := r.WhatsApp.Rank >= RankDelivered, r.SMS.Rank >= RankDelivered
+	switch {
+	case w && s:
+		return ByBoth
+	case w:
+		return ByWhatsApp
+	case s:
+		return BySMS
+	case r.State == Delivered:
+		return ByOther
+	}
+	return ByNone
+}
+
+// Read says whether a channel reported that the message was read.
+func (r *Record) Read() bool {
+	return r.WhatsApp.Rank == RankRead || r.SMS.Rank == RankRead || r.Other.Rank == RankRead || r.Status.Rank == RankRead
+}
+
+// The stored form, version 1:
+//
+//	byte     version << 4 | state
+//	byte     flags: 1 reference is 16 packed bytes, 2 reference is text, 4 claim
+//	byte     reason
+//	uvarint  attempt
+//	uvarint  faults
+//	byte     rank of status | rank of whatsapp << 4
+//	byte     rank of sms | rank of other << 4
+//	varint   code of each leg whose rank isn't 0, in that order
+//	text     other channel, if its rank isn't 0
+//	uvarint  claimed: seconds since 2025, 0 for none
+//	uvarint  settled: seconds since claimed + 1, zigzag; 0 for none
+//	uvarint  due: as settled
+//	8 bytes  claim, if flagged
+//	bytes    reference, to the end
+//
+// It is about 40 bytes with a packed reference, so that Redis keeps a page of
+// records as a listpack (values up to 64 bytes).
+const (
+	recordV1      = 1
+	flagPacked    = 1
+	flagText      = 2
+	flagClaim     = 4
+	maxOtherName  = 16
+	maxReference  = 128
+	packedRefSize = 16
+)
+
+var epoch = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// ErrBadRecord means that stored bytes aren't a record.
+var ErrBadRecord = errors.New("not a recipient's record")
+
+// Encode is the stored form of the record; nil for the zero Record.
+func (r *Record) Encode() []byte {
+	if *r == (Record{}) {
+		return nil
+	}
+	b := make([]byte, 3, 48)
+	b[0] = recordV1<<4 | byte(r.State)
+	b[2] = byte(r.Reason)
+	b = binary.AppendUvarint(b, uint64(r.Attempt))
+	b = binary.AppendUvarint(b, uint64(r.Faults))
+	b = append(b, byte(r.Status.Rank)|byte(r.WhatsApp.Rank)<<4, byte(r.SMS.Rank)|byte(r.Other.Rank)<<4)
+	for _, l := range [...]Leg{r.Status, r.WhatsApp, r.SMS, r.Other} {
+		if l.Rank != RankNone {
+			b = binary.AppendVarint(b, int64(l.Code))
+		}
+	}
+	if r.Other.Rank != RankNone {
+		b = appendText(b, r.OtherChannel)
+	}
+	base := int64(0)
+	if !r.ClaimedAt.IsZero() {
+		base = sinceEpoch(r.ClaimedAt)
+	}
+	b = binary.AppendUvarint(b, uint64(base))
+	b = appendTime(b, r.SettledAt, base)
+	b = appendTime(b, r.DueAt, base)
+	if r.Claim != 0 {
+		b[1] |= flagClaim
+		b = binary.BigEndian.AppendUint64(b, r.Claim)
+	}
+	switch packed, ok := packReference(r.Reference); {
+	case r.Reference == "":
+	case ok:
+		b[1] |= flagPacked
+		b = append(b, packed[:]...)
+	default:
+		b[1] |= flagText
+		b = append(b, r.Reference...)
+	}
+	return b
+}
+
+// DecodeRecord reads the stored form; no bytes are the zero Record.
+func DecodeRecord(b []byte) (Record, error) {
+	var r Record
+	if len(b) == 0 {
+		return r, nil
+	}
+	if len(b) < 7 || b[0]>>4 != recordV1 {
+		return r, fmt.Errorf("%w: unknown version", ErrBadRecord)
+	}
+	flags := b[1]
+	r.State, r.Reason = State(b[0]&0xf), Reason(b[2])
+	p := recordReader{b: b[3:]}
+	r.Attempt, r.Faults = p.count(), p.count()
+	ranks := [...]byte{p.byte(), p.byte()}
+	legs := [...]*Leg{&r.Status, &r.WhatsApp, &r.SMS, &r.Other}
+	for i, l := range legs {
+		if l.Rank = Rank(ranks[i/2] >> (4 * (i % 2)) & 0xf); l.Rank != RankNone {
+			l.Code = int(p.varint())
+		}
+		p.bad = p.bad || l.Rank >= rankCount
+	}
+	if r.Other.Rank != RankNone {
+		r.OtherChannel = p.text(maxOtherName)
+	}
+	base := int64(p.uvarint())
+	if base > 0 {
+		r.ClaimedAt = epoch.Add(time.Duration(base) * time.Second)
+	}
+	r.SettledAt, r.DueAt = p.time(base), p.time(base)
+	if flags&flagClaim != 0 {
+		r.Claim = p.claim()
+		flags &^= flagClaim
+	}
+	switch {
+	case flags == flagPacked && len(p.b) == packedRefSize:
+		r.Reference = strings.ToUpper(hex.EncodeToString(p.b))
+	case flags == flagText && len(p.b) > 0 && len(p.b) <= maxReference:
+		r.Reference = string(p.b)
+	case flags != 0 || len(p.b) != 0:
+		p.bad = true
+	}
+	if p.bad || r.State >= stateCount || r.Reason >= reasonCount {
+		return Record{}, fmt.Errorf("%w: bad content", ErrBadRecord)
+	}
+	return r, nil
+}
+
+// packReference turns 32 upper-case hex digits into 16 bytes.
+func packReference(ref string) (packed [packedRefSize]byte, ok bool) {
+	if len(ref) != 2*packedRefSize {
+		return packed, false
+	}
+	for i := range len(ref) {
+		if c := ref[i]; (c < '0' || c > '9') && (c < 'A' || c > 'F') {
+			return packed, false
+		}
+	}
+	_, err := hex.Decode(packed[:], []byte(ref))
+	return packed, err == nil
+}
+
+func sinceEpoch(t time.Time) int64 { return max(1, int64(t.Sub(epoch)/time.Second)) }
+
+func appendTime(b []byte, t time.Time, base int64) []byte {
+	if t.IsZero() {
+		return append(b, 0)
+	}
+	d := sinceEpoch(t) - base
+	return binary.AppendUvarint(b, uint64(d)<<1^uint64(d>>63)+1)
+}
+
+type recordReader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *recordReader) byte() byte {
+	if len(r.b) == 0 {
+		r.bad = true
+		return 0
+	}
+	c := r.b[0]
+	r.b = r.b[1:]
+	return c
+}
+
+func (r *recordReader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 || v > 1<<40 { // no field comes near
+		r.bad = true
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *recordReader) varint() int64 {
+	v, n := binary.Varint(r.b)
+	if n <= 0 || v > 1<<40 || v < -1<<40 {
+		r.bad = true
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *recordReader) count() int {
+	v := r.uvarint()
+	r.bad = r.bad || v > 1<<20
+	return int(v)
+}
+
+func (r *recordReader) text(most int) string {
+	n := r.uvarint()
+	if r.bad || n > uint64(len(r.b)) || n > uint64(most) {
+		r.bad = true
+		return ""
+	}
+	s := string(r.b[:n])
+	r.b = r.b[n:]
+	return s
+}
+
+func (r *recordReader) claim() uint64 {
+	if len(r.b) < 8 {
+		r.bad = true
+		return 0
+	}
+	v := binary.BigEndian.Uint64(r.b)
+	r.b = r.b[8:]
+	return v
+}
+
+func (r *recordReader) time(base int64) time.Time {
+	v := r.uvarint()
+	if v == 0 {
+		return time.Time{}
+	}
+	v--
+	d := int64(v>>1) ^ -int64(v&1)
+	return epoch.Add(time.Duration(base+d) * time.Second)
+}

@@ -1,0 +1,36 @@
+package campaign
+
+import (
+	_ "embed" // the scripts
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Each script's file says what its keys, arguments and answers are.
+var (
+	//go:embed lua/apply.lua
+	applySource string
+	//go:embed lua/draft.lua
+	draftSource string
+	//go:embed lua/pages.lua
+	pagesSource string
+	//go:embed lua/commit.lua
+	commitSource string
+	//go:embed lua/steer.lua
+	steerSource string
+	//go:embed lua/advance.lua
+	advanceSource string
+	//go:embed lua/due.lua
+	dueSource string
+	//go:embed lua/lease.lua
+	leaseSource string
+
+	applyScript   = redis.NewScript(applySource)
+	draftScript   = redis.NewScript(draftSource)
+	pagesScript   = redis.NewScript(pagesSource)
+	commitScript  = redis.NewScript(commitSource)
+	steerScript   = redis.NewScript(steerSource)
+	advanceScript = redis.NewScript(advanceSource)
+	dueScript     = redis.NewScript(dueSource)
+	leaseScript   = redis.NewScript(leaseSource)
+)

@@ -1,0 +1,84 @@
+package campaign
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Lane is the queue that a campaign's sends wait in.
+type Lane string
+
+// The lanes. Urgent is served before bulk.
+const (
+	LaneBulk   Lane = "bulk"
+	LaneUrgent Lane = "urgent"
+)
+
+// OnDoubt says what becomes of a recipient who may have been sent the file.
+type OnDoubt string
+
+// What to do in doubt: hold leaves it to a receipt or a person, resend sends
+// again once the receipt's deadline has passed.
+const (
+	DoubtHold   OnDoubt = "hold"
+	DoubtResend OnDoubt = "resend"
+)
+
+// Channel is one step of the cascade.
+type Channel struct {
+	// Channel is Telesign's name of it: whatsapp, sms, rcs, viber, mms, email.
+	Channel string `json:"channel"`
+	// FallbackTime is how long Telesign waits for a delivery here before it
+	// tries the next channel, in seconds, 30 to 3600; 0 leaves it to Telesign,
+	// which takes 300.
+	FallbackTime int `json:"fallback_time,omitempty"`
+	// Template is the name of a predefined or custom template of the channel.
+	Template string `json:"template"`
+	// Parameters are the template's variables by Telesign's names; the values
+	// are Go text/template over the recipient's columns.
+	Parameters map[string]string `json:"parameters,omitempty"`
+}
+
+// Spec is what a campaign sends and how. It never changes once the campaign
+// stands.
+type Spec struct {
+	ID          ID        `json:"id"`
+	MessageType string    `json:"message_type"` // ARN, MKT or OTP
+	Channels    []Channel `json:"channels"`     // tried in this order
+	// Rate is the most messages per second of this campaign, under the
+	// account's own limit; 0 is no limit of its own.
+	Rate    float64 `json:"rate,omitempty"`
+	Lane    Lane    `json:"lane"`
+	OnDoubt OnDoubt `json:"on_doubt"`
+}
+
+// telesignFallback is what Telesign waits on a channel without a fallback_time.
+// Source: OpenAPI "Engage API", channels[].fallback_time, default.
+const telesignFallback = 300 * time.Second
+
+// FallbackTotal is how long Telesign may take to try every channel: the sum of
+// the fallback times, the last channel's included.
+func (s *Spec) FallbackTotal() time.Duration {
+	var sum time.Duration
+	for _, c := range s.Channels {
+		if c.FallbackTime > 0 {
+			sum += time.Duration(c.FallbackTime) * time.Second
+		} else {
+			sum += telesignFallback
+		}
+	}
+	return sum
+}
+
+// Encode is the spec's stored form. Equal specs have equal bytes.
+func (s *Spec) Encode() ([]byte, error) { return json.Marshal(s) }
+
+// DecodeSpec reads the stored form.
+func DecodeSpec(b []byte) (*Spec, error) {
+	s := new(Spec)
+	if err := json.Unmarshal(b, s); err != nil {
+		return nil, fmt.Errorf("decode campaign spec: %w", err)
+	}
+	return s, nil
+}

@@ -1,0 +1,164 @@
+package campaign
+
+import "fmt"
+
+// State is what became of one recipient. A recipient has exactly one.
+type State uint8
+
+// The states. The order is part of the stored form: new ones go to the end.
+const (
+	Planned     State = iota // in the list, nothing written yet
+	Claimed                  // a worker is about to POST, or is doing so
+	Retrying                 // certainly not sent; will be tried again
+	Accepted                 // Telesign took it; waiting for the outcome
+	InDoubt                  // may have been sent; the machine leaves it alone
+	Delivered                // final: at least one channel delivered
+	Failed                   // final: every channel failed
+	Refused                  // final: the request was refused for this recipient
+	Suppressed               // final: never sent, the number is on the suppression list
+	Canceled                 // final: never sent, the campaign was canceled first
+	Unconfirmed              // the receipt's deadline passed and nobody could tell
+	stateCount
+)
+
+var stateNames = [stateCount]string{
+	"planned", "claimed", "retrying", "accepted", "in_doubt", "delivered",
+	"failed", "refused", "suppressed", "canceled", "unconfirmed",
+}
+
+// States are all states, in their order.
+func States() []State {
+	all := make([]State, stateCount)
+	for i := range all {
+		all[i] = State(i)
+	}
+	return all
+}
+
+// String is the state's name in reports, exports and metrics.
+func (s State) String() string {
+	if s < stateCount {
+		return stateNames[s]
+	}
+	return fmt.Sprintf("State(%d)", s)
+}
+
+// ParseState finds a state by its name.
+func ParseState(name string) (State, bool) {
+	for i, n := range stateNames {
+		if n == name {
+			return State(i), true
+		}
+	}
+	return 0, false
+}
+
+// Final says whether the machine has nothing more to do for the recipient. The
+// truth may still grow: a late receipt lifts failed and unconfirmed to
+// delivered.
+func (s State) Final() bool {
+	switch s {
+	case Delivered, Failed, Refused, Suppressed, Canceled, Unconfirmed:
+		return true
+	}
+	return false
+}
+
+// Reason says in our words why a recipient is in its state; the vendor's words
+// stand beside it as a code.
+type Reason uint8
+
+// The reasons. The order is part of the stored form: new ones go to the end.
+const (
+	NoReason          Reason = iota
+	ReasonThrottled          // Telesign's rate limit; not counted as a fault
+	ReasonUnavailable        // Telesign said that it didn't process the request
+	ReasonNotWritten         // the connection failed before the request was written
+	ReasonAccount            // our account, key or configuration; the campaign is held
+	ReasonTimeout            // no answer within the time-out; it may have been sent
+	ReasonReset              // the connection broke after the request was written
+	ReasonServerError        // an answer that doesn't say whether it was processed
+	ReasonUnreadable         // an answer that can't be read
+	ReasonWorkerLost         // the worker died, or stalled, between claim and record
+	ReasonRefused            // Telesign refused the request
+	ReasonUnsendable         // the request can't be made from the recipient's columns
+	ReasonGaveUp             // tried too often; certainly not sent
+	ReasonUndelivered        // every channel failed
+	ReasonNoReceipt          // no final receipt by the deadline
+	ReasonExpired            // Telesign no longer knows the reference
+	ReasonCanceled           // the campaign was canceled
+	ReasonSuppressed         // the number is on the suppression list
+	ReasonResent             // a person, or on_doubt: resend, asked for another attempt
+	ReasonLostClaim          // a receipt came for an attempt that the ledger doesn't know
+	reasonCount
+)
+
+var reasonNames = [reasonCount]string{
+	"", "throttled", "unavailable", "not written", "account", "time-out", "connection reset",
+	"server error", "unreadable answer", "worker lost", "refused", "unsendable", "gave up",
+	"undelivered", "no receipt", "reference expired", "canceled", "suppressed", "resent", "claim lost",
+}
+
+// String is the reason in a few words; empty for none.
+func (r Reason) String() string {
+	if r < reasonCount {
+		return reasonNames[r]
+	}
+	return fmt.Sprintf("Reason(%d)", r)
+}
+
+// Rank orders what a receipt can say about a leg or a transaction. What ranks
+// higher is truer, whenever it arrives: a delivery outranks a time-out.
+type Rank uint8
+
+// The ranks, lowest first.
+const (
+	RankNone      Rank = iota
+	RankProgress       // on its way; also every code that nobody knows
+	RankGateway        // at the gateway
+	RankProbable       // sent out, and no confirmation to be had
+	RankFailed         // failed, or timed out, on this channel
+	RankDelivered      // delivered
+	RankRead           // read
+	rankCount
+)
+
+// Leg is what is known of one channel, or of the whole transaction: the code
+// of the highest rank that a receipt has brought.
+type Leg struct {
+	Rank Rank
+	Code int // Telesign's status code
+}
+
+// merge keeps the truer of two. It doesn't depend on their order, and doing it
+// twice changes nothing.
+func (l Leg) merge(o Leg) Leg {
+	if o.Rank > l.Rank || (o.Rank == l.Rank && o.Code > l.Code) {
+		return o
+	}
+	return l
+}
+
+// DeliveredBy says which channels delivered.
+type DeliveredBy uint8
+
+// The sets of channels. WhatsApp and SMS are told apart; every other channel
+// counts as other when neither of the two delivered.
+const (
+	ByNone DeliveredBy = iota
+	ByWhatsApp
+	BySMS
+	ByBoth
+	ByOther
+	byCount
+)
+
+var byNames = [byCount]string{"", "whatsapp", "sms", "both", "other"}
+
+// String is the set's name in reports and exports.
+func (d DeliveredBy) String() string {
+	if d < byCount {
+		return byNames[d]
+	}
+	return fmt.Sprintf("DeliveredBy(%d)", d)
+}

@@ -1,0 +1,252 @@
+package campaign
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"text/template"
+	"text/template/parse"
+)
+
+// RecipientColumn and PhoneColumn are the two columns that every list has;
+// templates may use them beside the list's further columns.
+const (
+	RecipientColumn = "recipient"
+	PhoneColumn     = "phone"
+)
+
+// MaxRendered is the longest text that a template may make, in bytes: no
+// request to Telesign may be longer (10 KB), so that a longer text is an error.
+const MaxRendered = 10 << 10
+
+// ErrTooLong means that a template made more than MaxRendered bytes.
+var ErrTooLong = fmt.Errorf("a template makes more than %d bytes", MaxRendered)
+
+// Template makes a text from one recipient's columns. It is safe for
+// concurrent use.
+type Template struct {
+	fields []string // columns that it uses, in order of first use
+	parts  []part   // when it is only text and columns, which nearly all are
+	whole  *template.Template
+	header []string
+}
+
+// part is a column if field is not negative, else a text.
+type part struct {
+	text  string
+	field int
+}
+
+// The columns that every list has come first wherever columns are numbered.
+const (
+	fieldRecipient = iota
+	fieldPhone
+	fieldValues
+)
+
+// ParseTemplate reads a Go text/template whose dot has one field for each
+// column: recipient, phone, and those of columns. A column that isn't there is
+// an error that names it.
+func ParseTemplate(text string, columns []string) (*Template, error) {
+	whole, err := template.New("value").Option("missingkey=error").Parse(text)
+	if err != nil {
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "template: "))
+	}
+	t := &Template{header: append([]string{RecipientColumn, PhoneColumn}, columns...)}
+	if whole.Tree == nil || whole.Root == nil {
+		return t, nil
+	}
+	if len(whole.Templates()) > 1 {
+		return nil, errors.New("a value can't define templates of its own")
+	}
+	if err := t.walk(whole.Root); err != nil {
+		return nil, err
+	}
+	for _, f := range t.fields {
+		if !slices.Contains(t.header, f) {
+			return nil, &MissingColumnError{Column: f, Columns: t.header}
+		}
+	}
+	if !t.flatten(whole.Root) {
+		t.parts, t.whole = nil, whole
+	}
+	return t, nil
+}
+
+// MissingColumnError means that a template uses a column that the list hasn't.
+type MissingColumnError struct {
+	Column  string
+	Columns []string // those that it has
+}
+
+func (e *MissingColumnError) Error() string {
+	return fmt.Sprintf("the list has no column %q, only %s", e.Column, strings.Join(e.Columns, ", "))
+}
+
+// Fields are the columns that the template uses.
+func (t *Template) Fields() []string { return t.fields }
+
+// Render makes the text for one recipient.
+func (t *Template) Render(r *Recipient) (string, error) {
+	if t.whole == nil {
+		return t.join(r)
+	}
+	data := make(map[string]string, len(t.header))
+	for i, name := range t.header {
+		data[name] = t.value(r, i)
+	}
+	w := &limitedBuilder{}
+	if err := t.whole.Execute(w, data); err != nil {
+		if w.over {
+			return "", ErrTooLong
+		}
+		// The cause may quote a value, and a value may be a phone number.
+		return "", errors.New("a template fails on this recipient's columns")
+	}
+	return w.String(), nil
+}
+
+func (t *Template) join(r *Recipient) (string, error) {
+	if len(t.parts) == 1 && t.parts[0].field < 0 {
+		return t.parts[0].text, nil
+	}
+	n := 0
+	for _, p := range t.parts {
+		if p.field < 0 {
+			n += len(p.text)
+		} else {
+			n += len(t.value(r, p.field))
+		}
+	}
+	if n > MaxRendered {
+		return "", ErrTooLong
+	}
+	var b strings.Builder
+	b.Grow(n)
+	for _, p := range t.parts {
+		if p.field < 0 {
+			b.WriteString(p.text)
+		} else {
+			b.WriteString(t.value(r, p.field))
+		}
+	}
+	return b.String(), nil
+}
+
+func (t *Template) value(r *Recipient, field int) string {
+	switch {
+	case field == fieldRecipient:
+		return r.ID
+	case field == fieldPhone:
+		return r.Phone
+	case field-fieldValues < len(r.Values):
+		return r.Values[field-fieldValues]
+	}
+	return ""
+}
+
+// flatten turns a tree of texts and plain columns into parts; false when there
+// is more in it.
+func (t *Template) flatten(root *parse.ListNode) bool {
+	for _, n := range root.Nodes {
+		switch n := n.(type) {
+		case *parse.TextNode:
+			t.parts = append(t.parts, part{text: string(n.Text), field: -1})
+		case *parse.ActionNode:
+			if len(n.Pipe.Decl) > 0 || len(n.Pipe.Cmds) != 1 || len(n.Pipe.Cmds[0].Args) != 1 {
+				return false
+			}
+			f, ok := n.Pipe.Cmds[0].Args[0].(*parse.FieldNode)
+			if !ok || len(f.Ident) != 1 {
+				return false
+			}
+			t.parts = append(t.parts, part{field: slices.Index(t.header, f.Ident[0])})
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// walk collects the columns that a tree uses. Columns are texts, so that what
+// would move the dot to their parts is refused here and not at the first send.
+func (t *Template) walk(n parse.Node) error {
+	switch n := n.(type) {
+	case *parse.ListNode:
+		if n == nil {
+			return nil
+		}
+		for _, c := range n.Nodes {
+			if err := t.walk(c); err != nil {
+				return err
+			}
+		}
+	case *parse.ActionNode:
+		return t.walkPipe(n.Pipe)
+	case *parse.IfNode:
+		if err := t.walkPipe(n.Pipe); err != nil {
+			return err
+		}
+		if err := t.walk(n.List); err != nil {
+			return err
+		}
+		return t.walk(n.ElseList)
+	case *parse.TextNode, *parse.CommentNode:
+	case *parse.RangeNode, *parse.WithNode, *parse.TemplateNode, *parse.BreakNode, *parse.ContinueNode:
+		return errors.New("a value may use text, columns, functions and if, but not range, with or template")
+	default:
+		return fmt.Errorf("a value can't contain %s", n)
+	}
+	return nil
+}
+
+func (t *Template) walkPipe(p *parse.PipeNode) error {
+	for _, c := range p.Cmds {
+		for _, a := range c.Args {
+			switch a := a.(type) {
+			case *parse.FieldNode:
+				if err := t.use(a.Ident); err != nil {
+					return err
+				}
+			case *parse.VariableNode:
+				if a.Ident[0] == "$" && len(a.Ident) > 1 {
+					if err := t.use(a.Ident[1:]); err != nil {
+						return err
+					}
+				}
+			case *parse.PipeNode:
+				if err := t.walkPipe(a); err != nil {
+					return err
+				}
+			case *parse.ChainNode:
+				return errors.New("a column is a text and has no parts")
+			}
+		}
+	}
+	return nil
+}
+
+func (t *Template) use(ident []string) error {
+	if len(ident) > 1 {
+		return fmt.Errorf("the column %q is a text and has no %q", ident[0], ident[1])
+	}
+	if !slices.Contains(t.fields, ident[0]) {
+		t.fields = append(t.fields, ident[0])
+	}
+	return nil
+}
+
+// limitedBuilder stops a template that makes more than MaxRendered bytes.
+type limitedBuilder struct {
+	strings.Builder
+	over bool
+}
+
+func (b *limitedBuilder) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > MaxRendered {
+		b.over = true
+		return 0, ErrTooLong
+	}
+	return b.Builder.Write(p)
+}

@@ -1,0 +1,147 @@
+package tasks
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// The types of notes.
+const (
+	TypeSend   = "sendfile:send"   // send to one recipient
+	TypeFeed   = "campaign:feed"   // keep the campaign's window in the queue full
+	TypeSettle = "campaign:settle" // look for what is overdue
+)
+
+// The queues.
+const (
+	QueueSystem = "system" // feed and settle
+	QueueUrgent = "urgent" // sends of the urgent lane
+	QueueBulk   = "bulk"   // sends of the bulk lane
+)
+
+// QueueOf is the queue of a lane's sends.
+func QueueOf(lane campaign.Lane) string {
+	if lane == campaign.LaneUrgent {
+		return QueueUrgent
+	}
+	return QueueBulk
+}
+
+// version is that of the payloads written here.
+const version = 1
+
+// ErrUnreadable means that a payload isn't one of ours, or is of a version that
+// this program doesn't know.
+var ErrUnreadable = errors.New("unreadable note")
+
+// Send is the note to send to one recipient.
+type Send struct {
+	Campaign campaign.ID
+	campaign.Place
+}
+
+// ForCampaign is the note of a feed or a settle.
+type ForCampaign struct {
+	Campaign campaign.ID
+}
+
+type payload struct {
+	V        int    `json:"v"`
+	Campaign string `json:"campaign"`
+	Page     *int   `json:"page,omitempty"`
+	Index    *int   `json:"index,omitempty"`
+}
+
+// sendTimeout is far over any wait for the limiter, the request and the record
+// together: when it passes, asynq runs the note again beside the old run.
+const sendTimeout = 30 * time.Minute
+
+// sendRetries is how often asynq runs a note again whose handler couldn't reach
+// the ledger. Outcomes, failures too, are recorded and leave no note behind.
+const sendRetries = 1000
+
+// NewSend is the note to make this attempt at a recipient. Its ID derives from
+// the attempt, so that enqueuing it twice is harmless.
+func NewSend(c campaign.ID, p campaign.Place, attempt int, lane campaign.Lane) *asynq.Task {
+	b := make([]byte, 0, 48+len(c))
+	b = append(b, `{"v":1,"campaign":"`...)
+	b = append(b, c...) // an ID needs no escaping
+	b = append(b, `","page":`...)
+	b = strconv.AppendInt(b, int64(p.Page), 10)
+	b = append(b, `,"index":`...)
+	b = strconv.AppendInt(b, int64(p.Index), 10)
+	b = append(b, '}')
+	return asynq.NewTask(TypeSend, b,
+		asynq.TaskID(campaign.ExternalID(c, p, attempt)),
+		asynq.Queue(QueueOf(lane)),
+		asynq.MaxRetry(sendRetries),
+		asynq.Timeout(sendTimeout),
+	)
+}
+
+// ParseSend reads the payload of a send; ErrUnreadable.
+func ParseSend(b []byte) (Send, error) {
+	p, c, err := parse(b)
+	if err != nil {
+		return Send{}, err
+	}
+	if p.Page == nil || p.Index == nil || *p.Page < 0 || *p.Index < 0 || *p.Index >= campaign.PageSize {
+		return Send{}, fmt.Errorf("%w: no such place", ErrUnreadable)
+	}
+	return Send{Campaign: c, Place: campaign.Place{Page: *p.Page, Index: *p.Index}}, nil
+}
+
+// NewFeed is the note to fill a campaign's window. tick tells wake-ups apart:
+// two with the same tick are one.
+func NewFeed(c campaign.ID, tick int64) *asynq.Task {
+	return newForCampaign(TypeFeed, "feed", c, tick)
+}
+
+// NewSettle is the note to look for what is overdue in a campaign; tick as in
+// NewFeed.
+func NewSettle(c campaign.ID, tick int64) *asynq.Task {
+	return newForCampaign(TypeSettle, "settle", c, tick)
+}
+
+// systemTimeout is over the longest run of a feed or a settle.
+const systemTimeout = 10 * time.Minute
+
+func newForCampaign(typ, verb string, c campaign.ID, tick int64) *asynq.Task {
+	b := append(append([]byte(`{"v":1,"campaign":"`), c...), `"}`...)
+	return asynq.NewTask(typ, b,
+		// The tick makes sure that no note that someone has archived stands in
+		// the way of the next one.
+		asynq.TaskID(verb+"."+string(c)+"."+strconv.FormatInt(tick, 10)),
+		asynq.Queue(QueueSystem),
+		asynq.MaxRetry(0), // the next tick is the retry
+		asynq.Deadline(time.Now().Add(systemTimeout)),
+	)
+}
+
+// ParseForCampaign reads the payload of a feed or a settle; ErrUnreadable.
+func ParseForCampaign(b []byte) (ForCampaign, error) {
+	_, c, err := parse(b)
+	return ForCampaign{Campaign: c}, err
+}
+
+func parse(b []byte) (payload, campaign.ID, error) {
+	var p payload
+	if err := json.Unmarshal(b, &p); err != nil {
+		return p, "", fmt.Errorf("%w: %w", ErrUnreadable, err)
+	}
+	if p.V != version {
+		return p, "", fmt.Errorf("%w: version %d", ErrUnreadable, p.V)
+	}
+	c, err := campaign.ParseID(p.Campaign)
+	if err != nil {
+		return p, "", fmt.Errorf("%w: %w", ErrUnreadable, err)
+	}
+	return p, c, nil
+}
