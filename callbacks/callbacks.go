@@ -1,0 +1,154 @@
+package callbacks
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/telesign"
+)
+
+// Path is where Telesign is told to send its callbacks.
+const Path = "/callbacks/telesign"
+
+const (
+	// maxBody: the largest receipt in the vendor's pages is 1 KB.
+	maxBody = 64 << 10
+	// recordTimeout keeps the whole answer under the 5 s that Telesign waits.
+	// Source: docs, transaction-callback-service.
+	recordTimeout = 4 * time.Second
+)
+
+// Options are what the listener needs; all are required.
+type Options struct {
+	Redis    redis.UniversalClient
+	Verifier *telesign.Verifier
+	// RequireSignature refuses receipts without a signature. One that is there
+	// and wrong is always refused.
+	RequireSignature bool
+	// ReceiptMargin is how long after the last fallback a receipt may take.
+	ReceiptMargin time.Duration
+	// ReceiptDeadline, if not 0, stands for the fallback times and the margin
+	// together, for rehearsals against a fast simulator.
+	ReceiptDeadline time.Duration
+	Logger        *slog.Logger
+	Metrics       prometheus.Registerer
+}
+
+// Listener takes receipts. It is an http.Handler for [Path].
+type Listener struct {
+	rdb      redis.UniversalClient
+	ledger   *campaign.Ledger
+	verifier *telesign.Verifier
+	require  bool
+	margin   time.Duration
+	deadline time.Duration // if not 0: see Options.ReceiptDeadline
+	log      *slog.Logger
+	receipts *prometheus.CounterVec
+	infos    infos
+}
+
+// New is a listener on the ledger in o.Redis.
+func New(o Options) (*Listener, error) {
+	if o.Redis == nil || o.Verifier == nil || o.Logger == nil || o.Metrics == nil {
+		return nil, errors.New("callbacks: Redis, Verifier, Logger and Metrics are required")
+	}
+	l := &Listener{
+		rdb: o.Redis, ledger: campaign.NewLedger(o.Redis), verifier: o.Verifier,
+		require: o.RequireSignature, margin: o.ReceiptMargin, deadline: o.ReceiptDeadline, log: o.Logger,
+		receipts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "handout_receipts_total", Help: "Receipts by what came of them.",
+		}, []string{"result"}),
+	}
+	l.infos.ledger = l.ledger
+	o.Metrics.MustRegister(l.receipts)
+	return l, nil
+}
+
+// refusal is an answer other than 200: its status, and the label that it is
+// counted under.
+type refusal struct {
+	status int
+	result string
+	err    error
+}
+
+func (r *refusal) Error() string { return r.result + ": " + r.err.Error() }
+func (r *refusal) Unwrap() error { return r.err }
+
+// ServeHTTP answers one callback.
+func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	result, err := l.take(w, r)
+	status := http.StatusOK
+	var refused *refusal
+	if errors.As(err, &refused) {
+		status, result = refused.status, refused.result
+	}
+	l.receipts.WithLabelValues(result).Inc()
+	if status >= http.StatusInternalServerError {
+		l.log.Error("receipt not recorded", "error", err)
+		w.Header().Set("Retry-After", "5")
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, "{}\n") // whoever hung up asks again
+}
+
+// take does the work of one callback and says in a word what came of it.
+func (l *Listener) take(w http.ResponseWriter, r *http.Request) (string, error) {
+	// The vendor's guide shows a GET with a body, which its reference doesn't
+	// know: such a one is heard only if it is signed.
+	if r.Method != http.MethodPost && r.Method != http.MethodGet {
+		w.Header().Set("Allow", "POST")
+		return "", &refusal{http.StatusMethodNotAllowed, "method", errors.New(r.Method)}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return "", &refusal{http.StatusRequestEntityTooLarge, "too large", err}
+	case err != nil:
+		return "", &refusal{http.StatusBadRequest, "unreadable", err}
+	case r.Method == http.MethodGet && len(body) == 0:
+		w.Header().Set("Allow", "POST")
+		return "", &refusal{http.StatusMethodNotAllowed, "method", errors.New("GET without a body")}
+	}
+	if err := l.verify(r, body); err != nil {
+		return "", err
+	}
+	receipt, err := telesign.ParseReceipt(body)
+	if err != nil {
+		return "", &refusal{http.StatusBadRequest, "malformed", err}
+	}
+	// Whether Telesign still waits or not: a receipt that is here is recorded.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), recordTimeout)
+	defer cancel()
+	result, err := l.record(ctx, receipt, body)
+	if err != nil {
+		return "", &refusal{http.StatusServiceUnavailable, "not recorded", err}
+	}
+	return result, nil
+}
+
+func (l *Listener) verify(r *http.Request, body []byte) error {
+	err := l.verifier.Verify(r.Header, body)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, telesign.ErrUnsigned):
+		if !l.require && r.Method == http.MethodPost && len(body) > 0 {
+			return nil
+		}
+		return &refusal{http.StatusUnauthorized, "unsigned", err}
+	case errors.Is(err, telesign.ErrWrongCustomer):
+		return &refusal{http.StatusUnauthorized, "wrong customer", err}
+	}
+	return &refusal{http.StatusUnauthorized, "wrong signature", err}
+}

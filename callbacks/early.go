@@ -1,0 +1,92 @@
+package callbacks
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/telesign"
+)
+
+const (
+	earlyLook     = time.Second
+	mostEarlyWait = 10 * time.Minute
+	earlyBatch    = 500
+)
+
+// keep stores a receipt for a reference that nobody knows.
+func (l *Listener) keep(ctx context.Context, r telesign.Receipt, body []byte) (string, error) {
+	kept, err := l.ledger.KeepEarly(ctx, r.Reference, body, time.Now())
+	if err != nil {
+		return "", err
+	}
+	if !kept {
+		return resultDropped, nil
+	}
+	return resultEarly, nil
+}
+
+// Run replays early receipts until ctx is done.
+func (l *Listener) Run(ctx context.Context) {
+	ticker := time.NewTicker(earlyLook)
+	defer ticker.Stop()
+	for {
+		if err := l.replay(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			l.log.Warn("replay early receipts", "error", err)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// replay looks for the references whose time has come.
+func (l *Listener) replay(ctx context.Context, now time.Time) error {
+	due, err := l.ledger.EarlyDue(ctx, now, earlyBatch)
+	if err != nil {
+		return err
+	}
+	for _, e := range due {
+		if err := l.replayOne(ctx, e, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Listener) replayOne(ctx context.Context, e campaign.Early, now time.Time) error {
+	to, err := l.findReference(ctx, e.Reference)
+	unknown := errors.Is(err, campaign.ErrNotFound)
+	if err != nil && !unknown {
+		return err
+	}
+	bodies, age, err := l.ledger.EarlyReceipts(ctx, e.Reference)
+	switch {
+	case err != nil:
+		return err
+	case unknown && len(bodies) == 0: // a day has passed
+		l.receipts.WithLabelValues(resultDropped).Inc()
+		return l.ledger.PutOffEarly(ctx, e, time.Time{})
+	case unknown:
+		// The longer it is here, the less likely it is ever to be known.
+		return l.ledger.PutOffEarly(ctx, e, now.Add(min(max(earlyLook, age), mostEarlyWait)))
+	}
+	for _, body := range bodies {
+		r, err := telesign.ParseReceipt([]byte(body))
+		if err != nil {
+			return err // it was parsed when it was kept
+		}
+		result, err := l.apply(ctx, to, r)
+		if err != nil {
+			return err
+		}
+		l.receipts.WithLabelValues(result).Inc()
+		if err := l.ledger.DropEarly(ctx, e.Reference, body); err != nil {
+			return err
+		}
+	}
+	return l.ledger.PutOffEarly(ctx, e, time.Time{})
+}

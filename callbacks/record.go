@@ -1,0 +1,161 @@
+package callbacks
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/telesign"
+)
+
+// The words for what came of a receipt that was taken; labels of
+// handout_receipts_total.
+const (
+	resultRecorded = "recorded" // the record has changed
+	resultNoNews   = "no news"  // a duplicate, or overtaken by a truer one
+	resultForeign  = "foreign"  // of a message that isn't ours
+	resultMismatch = "mismatch" // its external ID and its reference disagree
+	resultInbound  = "inbound"  // a recipient's own message
+	resultEarly    = "early"    // for a reference that nobody knows yet; kept
+	resultDropped  = "dropped"  // for a reference that nobody came to know
+)
+
+// record writes a receipt to the ledger.
+func (l *Listener) record(ctx context.Context, r telesign.Receipt, body []byte) (string, error) {
+	if r.Inbound {
+		return resultInbound, nil
+	}
+	to, err := l.find(ctx, r)
+	switch {
+	case errors.Is(err, errForeign):
+		return resultForeign, nil
+	case errors.Is(err, campaign.ErrNotFound):
+		return l.keep(ctx, r, body)
+	case err != nil:
+		return "", err
+	}
+	return l.apply(ctx, to, r)
+}
+
+// addressee is whom a receipt speaks of.
+type addressee struct {
+	info    *campaign.Info
+	place   campaign.Place
+	attempt int // 0: the latest
+}
+
+var errForeign = errors.New("not a message of ours")
+
+// find finds whom a receipt speaks of: by our external ID, which it echoes,
+// else by its reference.
+func (l *Listener) find(ctx context.Context, r telesign.Receipt) (addressee, error) {
+	if r.ExternalID == "" {
+		return l.findReference(ctx, r.Reference)
+	}
+	id, place, attempt, err := campaign.ParseExternalID(r.ExternalID)
+	if err != nil {
+		return addressee{}, errForeign // another application's, on the same account
+	}
+	info, err := l.infos.get(ctx, id)
+	if errors.Is(err, campaign.ErrNotFound) || (err == nil && place.Position() >= info.Total) {
+		return addressee{}, errForeign
+	}
+	return addressee{info, place, attempt}, err
+}
+
+// mostCampaigns is in how many campaigns, the newest, a bare reference is
+// looked for.
+const mostCampaigns = 1000
+
+func (l *Listener) findReference(ctx context.Context, reference string) (addressee, error) {
+	if reference == "" {
+		return addressee{}, errForeign
+	}
+	active, err := l.ledger.Active(ctx)
+	if err != nil {
+		return addressee{}, err
+	}
+	newest, err := l.ledger.Campaigns(ctx, mostCampaigns)
+	if err != nil {
+		return addressee{}, err
+	}
+	asked := make(map[campaign.ID]bool, len(newest))
+	for _, id := range append(active, newest...) {
+		if asked[id] {
+			continue
+		}
+		asked[id] = true
+		info, err := l.infos.get(ctx, id)
+		if errors.Is(err, campaign.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return addressee{}, err
+		}
+		place, attempt, err := l.ledger.FindReference(ctx, info, reference)
+		if !errors.Is(err, campaign.ErrNotFound) {
+			return addressee{info, place, attempt}, err
+		}
+	}
+	return addressee{}, campaign.ErrNotFound
+}
+
+// apply lets the receipt happen to its recipient.
+func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) (string, error) {
+	before, err := l.ledger.Look(ctx, to.info, to.place)
+	if err != nil {
+		return "", err
+	}
+	now := time.Now()
+	due := now.Add(l.deadline)
+	if l.deadline == 0 {
+		due = now.Add(to.info.Spec.FallbackTotal() + l.margin)
+	}
+	after, err := l.ledger.Apply(ctx, to.info, to.place, before, verdict.Receipt(r, to.attempt, now, due))
+	var refused *campaign.TransitionError
+	switch {
+	case errors.As(err, &refused):
+		return resultMismatch, nil
+	case err != nil:
+		return "", err
+	case after == before:
+		return resultNoNews, nil
+	}
+	return resultRecorded, nil
+}
+
+// infos keeps what never changes of a campaign.
+type infos struct {
+	ledger *campaign.Ledger
+	mu     sync.Mutex
+	known  map[campaign.ID]*campaign.Info
+}
+
+// mostInfos bounds the campaigns kept.
+const mostInfos = 2 * mostCampaigns
+
+func (c *infos) get(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
+	c.mu.Lock()
+	info := c.known[id]
+	c.mu.Unlock()
+	if info != nil {
+		return info, nil
+	}
+	info, err := c.ledger.Info(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if info.Phase == campaign.Draft {
+		return nil, campaign.ErrNotFound
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known == nil || len(c.known) >= mostInfos {
+		c.known = make(map[campaign.ID]*campaign.Info)
+	}
+	c.known[id] = info
+	return info, nil
+}

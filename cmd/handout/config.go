@@ -1,0 +1,235 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"reflect"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/kelseyhightower/envconfig"
+	"github.com/nyaruka/phonenumbers"
+	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/telesign"
+)
+
+// Secret is a value that no log, table or error shows.
+type Secret string
+
+// String says whether there is one.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "(set, not shown)"
+}
+
+// LogValue keeps it out of logs.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// Config is every environment variable that handout reads, each as
+// HANDOUT_<NAME>; those with a name of their own are honoured under it too.
+type Config struct {
+	RedisURL           string `envconfig:"REDIS_URL" desc:"where Redis is: redis://, rediss://, unix://, Sentinel or Cluster"`
+	TelesignCustomerID string `envconfig:"TELESIGN_CUSTOMER_ID" desc:"the account's customer ID"`
+	TelesignAPIKey     Secret `envconfig:"TELESIGN_API_KEY" desc:"the account's API key; also verifies receipts"`
+	TelesignURL        string `envconfig:"TELESIGN_URL" default:"https://rest-ww.telesign.com" desc:"Telesign's server, or the simulator's"`
+	TelesignAuth       string `split_words:"true" default:"basic" desc:"how requests are authenticated: basic or digest"`
+
+	Rate        float64       `default:"10" desc:"messages per second that the account allows, for all workers together"`
+	Concurrency int           `default:"128" desc:"sends in flight in one worker, at most"`
+	Window      int           `default:"1000" desc:"notes of one campaign in the queue, at most"`
+	SendTimeout time.Duration `split_words:"true" default:"15s" desc:"time-out of a request to Telesign"`
+	CallbackURL string        `split_words:"true" desc:"callback URL sent with each message; the account must allow it (3203); empty: the account's own"`
+
+	ReceiptMargin   time.Duration `split_words:"true" default:"1m" desc:"how long after the fallback times an outcome may take before Telesign is asked for it"`
+	ReceiptDeadline time.Duration `split_words:"true" default:"0s" desc:"0s: fallback times plus margin; otherwise this instead, for rehearsals against a fast simulator"`
+	Poll            bool          `default:"true" desc:"ask Telesign for outcomes whose receipt hasn't come"`
+	PollRate        float64       `split_words:"true" default:"5" desc:"such questions per second"`
+
+	RequireSignature bool   `split_words:"true" default:"true" desc:"refuse receipts without a signature"`
+	Region           string `desc:"country whose phone numbers may stand in a list in national form, as in US; empty: international form only"`
+
+	ListenAddr   string `split_words:"true" default:":8080" desc:"where handout listen takes receipts"`
+	ConsoleAddr  string `split_words:"true" default:"127.0.0.1:8090" desc:"where handout console serves its pages"`
+	WorkAddr     string `split_words:"true" default:"127.0.0.1:8070" desc:"where handout work serves metrics and health"`
+	SimulateAddr string `split_words:"true" default:"127.0.0.1:8060" desc:"where handout simulate is the vendor"`
+
+	SimulateCallbackURL string  `split_words:"true" default:"http://127.0.0.1:8080/callbacks/telesign" desc:"where the simulator sends receipts"`
+	SimulateRate        int     `split_words:"true" default:"0" desc:"requests per second that the simulator takes; 0: HANDOUT_RATE"`
+	SimulateSpeed       float64 `split_words:"true" default:"10" desc:"how many times faster than real time the simulator's deliveries and fallbacks are"`
+	SimulatePolling     bool    `split_words:"true" default:"true" desc:"whether the simulator answers questions for outcomes"`
+
+	LogFormat string     `split_words:"true" default:"text" desc:"text or json, on standard error"`
+	LogLevel  slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
+}
+
+const prefix = "handout"
+
+func loadConfig() (*Config, error) {
+	c := new(Config)
+	if err := envconfig.Process(prefix, c); err != nil {
+		var parse *envconfig.ParseError
+		if errors.As(err, &parse) { // its own text shows the value
+			return nil, fmt.Errorf("%s: not a valid %s", parse.KeyName, parse.TypeName)
+		}
+		return nil, err
+	}
+	return c, c.validate()
+}
+
+// validate reports every fault at once.
+func (c *Config) validate() error {
+	var faults []error
+	check := func(ok bool, name, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf("HANDOUT_"+name+": "+format, args...))
+		}
+	}
+	check(c.Rate > 0 && c.Rate <= 100_000, "RATE", "must be over 0, in messages per second")
+	check(c.PollRate > 0, "POLL_RATE", "must be over 0, in questions per second")
+	check(c.Concurrency > 0 && c.Concurrency <= 10_000, "CONCURRENCY", "must be 1 to 10000")
+	check(c.Window > 0 && c.Window <= campaign.MaxWindow, "WINDOW", "must be 1 to %d", campaign.MaxWindow)
+	check(c.SendTimeout >= 100*time.Millisecond && c.SendTimeout <= 5*time.Minute, "SEND_TIMEOUT", "must be 100ms to 5m")
+	check(c.ReceiptMargin >= 0 && c.ReceiptMargin <= 11*time.Hour, "RECEIPT_MARGIN", "must be 0s to 11h")
+	check(c.ReceiptDeadline >= 0 && c.ReceiptDeadline <= 11*time.Hour, "RECEIPT_DEADLINE", "must be 0s to 11h")
+	check(c.SimulateSpeed > 0, "SIMULATE_SPEED", "must be over 0")
+	check(c.SimulateRate >= 0, "SIMULATE_RATE", "must not be negative")
+	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT", "must be text or json")
+	auth := telesign.AuthMethod(c.TelesignAuth)
+	check(auth == telesign.AuthBasic || auth == telesign.AuthDigest, "TELESIGN_AUTH", "must be basic or digest")
+	check(c.Region == "" || phonenumbers.GetSupportedRegions()[c.Region], "REGION", "must be a country as in US")
+	for name, addr := range map[string]string{
+		"LISTEN_ADDR": c.ListenAddr, "CONSOLE_ADDR": c.ConsoleAddr, "WORK_ADDR": c.WorkAddr, "SIMULATE_ADDR": c.SimulateAddr,
+	} {
+		_, _, err := net.SplitHostPort(addr)
+		check(err == nil, name, "must be an address as in 127.0.0.1:8080")
+	}
+	for name, text := range map[string]string{
+		"TELESIGN_URL": c.TelesignURL, "CALLBACK_URL": c.CallbackURL, "SIMULATE_CALLBACK_URL": c.SimulateCallbackURL,
+	} {
+		u, err := url.Parse(text)
+		ok := text == "" || (err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "")
+		check(ok, name, "must be an http or https URL")
+	}
+	return errors.Join(faults...)
+}
+
+// credentials checks what speaking to Telesign takes.
+func (c *Config) credentials() error {
+	var faults []error
+	if c.TelesignCustomerID == "" {
+		faults = append(faults, errors.New("TELESIGN_CUSTOMER_ID is not set"))
+	}
+	if c.TelesignAPIKey == "" {
+		faults = append(faults, errors.New("TELESIGN_API_KEY is not set"))
+	}
+	if len(faults) > 0 {
+		return usageError{errors.Join(faults...)}
+	}
+	return nil
+}
+
+func (c *Config) client() (*telesign.Client, error) {
+	if err := c.credentials(); err != nil {
+		return nil, err
+	}
+	client, err := telesign.NewClient(telesign.Options{
+		URL: c.TelesignURL, CustomerID: c.TelesignCustomerID, APIKey: string(c.TelesignAPIKey),
+		Auth: telesign.AuthMethod(c.TelesignAuth), Timeout: c.SendTimeout, UserAgent: "handout",
+	})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return client, nil
+}
+
+// variable is one row of `handout config`.
+type variable struct {
+	Name        string `json:"name"`
+	Value       string `json:"value"`
+	Default     string `json:"default"`
+	Description string `json:"description"`
+}
+
+func (c *Config) variables() []variable {
+	v, t := reflect.ValueOf(*c), reflect.TypeFor[Config]()
+	rows := make([]variable, t.NumField())
+	for i := range rows {
+		f := t.Field(i)
+		name := f.Tag.Get("envconfig")
+		if name == "" {
+			name = "HANDOUT_" + snake(f.Name)
+		}
+		value := fmt.Sprint(v.Field(i).Interface())
+		if name == "REDIS_URL" && value != "" {
+			value = redisx.Describe(value)
+		}
+		rows[i] = variable{Name: name, Value: value, Default: f.Tag.Get("default"), Description: f.Tag.Get("desc")}
+	}
+	return rows
+}
+
+// snake is a field's name as envconfig splits it: SendTimeout, SEND_TIMEOUT.
+func snake(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		upper := r >= 'A' && r <= 'Z'
+		if before := i > 0 && name[i-1] >= 'a'; upper && before {
+			b.WriteByte('_')
+		}
+		b.WriteRune(r)
+	}
+	return strings.ToUpper(b.String())
+}
+
+func (a *app) configCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "List every environment variable with its value",
+		RunE: func(*cobra.Command, []string) error {
+			c, err := a.load()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(a.stdout).Encode(c.variables())
+			}
+			t := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
+			fmt.Fprintln(t, "VARIABLE\tVALUE\tDEFAULT\tMEANING")
+			for _, v := range c.variables() {
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", v.Name, v.Value, v.Default, v.Description)
+			}
+			return t.Flush()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
+	return cmd
+}
+
+// unknownVariables are those with our prefix that mean nothing: most likely
+// misspelt.
+func unknownVariables() []string {
+	known := make(map[string]bool)
+	for _, v := range new(Config).variables() {
+		known[strings.TrimPrefix(v.Name, "HANDOUT_")] = true
+	}
+	var unknown []string
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		if rest, ours := strings.CutPrefix(name, "HANDOUT_"); ours && !known[rest] {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
+}

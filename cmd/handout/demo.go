@@ -1,0 +1,268 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/callbacks"
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/producer"
+)
+
+// The demo is in a hurry: the simulator runs time 100 times faster, and nobody
+// waits for longer than these for what will never come.
+const (
+	demoRate        = 200
+	demoSpeed       = 100
+	demoSendTimeout = 3 * time.Second
+	demoDeadline    = 12 * time.Second
+	mostDemo        = 1_000_000
+)
+
+func (a *app) demoCommand() *cobra.Command {
+	var recipients int
+	var exit, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Everything in one process, against the simulator: nothing is sent to anybody",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if recipients < 1 || recipients > mostDemo {
+				return usagef("demo: --recipients must be 1 to %d", mostDemo)
+			}
+			return a.demo(cmd.Context(), recipients, exit || asJSON, asJSON)
+		},
+	}
+	cmd.Flags().IntVar(&recipients, "recipients", 1000, "how many people to send to")
+	cmd.Flags().BoolVar(&exit, "exit", false, "end when the campaign is done, instead of leaving the pages open")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object at the end, and end")
+	return cmd
+}
+
+func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err error) {
+	env, err := a.load()
+	if err != nil {
+		return err
+	}
+	c := *env
+	// Never the real account's: whatever is in the environment, the demo speaks
+	// to its own simulator.
+	c.TelesignCustomerID, c.TelesignAPIKey = "00000000-DEMO-0000-0000-000000000000", Secret(rand.Text()+"AAAAAA")
+	c.Rate, c.SendTimeout, c.ReceiptDeadline, c.CallbackURL = demoRate, demoSendTimeout, demoDeadline, ""
+	c.SimulateSpeed, c.SimulateRate, c.SimulatePolling, c.Poll, c.PollRate = demoSpeed, 0, true, true, 50
+
+	say := func(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
+	rdb, closeRedis, err := a.demoRedis(ctx, &c, say)
+	if err != nil {
+		return err
+	}
+	defer closeRedis()
+	house, err := a.openHouse(ctx, &c, rdb)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, house.stop()) }()
+	say("simulator  %s\nreceipts   %s%s\npages      %s", house.vendorURL, house.listen.url(), callbacks.Path, house.console.url())
+
+	result, err := a.demoSubmit(ctx, rdb, recipients)
+	if err != nil {
+		return err
+	}
+	id := result.Info.ID
+	say("campaign   %s, %s", id, plural(result.Info.Total, "recipient"))
+	ledger := campaign.NewLedger(rdb)
+	started := time.Now()
+	if err := a.follow(ctx, ledger, id); err != nil {
+		return err
+	}
+	r, info, err := report.Read(ctx, ledger, id)
+	if err != nil {
+		return err
+	}
+	verdict, err := ledger.Verify(ctx, info, nil)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		err = r.WriteJSON(a.stdout)
+	} else {
+		err = a.demoTable(ctx, ledger, r, info, time.Since(started))
+	}
+	if err != nil {
+		return err
+	}
+	if !r.Closes() || len(verdict.Faults) > 0 {
+		return fmt.Errorf("the balance doesn't close: %v", verdict.Faults)
+	}
+	if !exit {
+		say("\nThe pages are at %s; Ctrl-C ends the demo.", house.console.url())
+		<-ctx.Done()
+	}
+	return nil
+}
+
+func (a *app) demoTable(ctx context.Context, l *campaign.Ledger, r *report.Report, info *campaign.Info, took time.Duration) error {
+	outcomes, err := report.Outcomes(ctx, l, info)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(a.stdout)
+	if err := report.WriteOutcomes(a.stdout, outcomes); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.stdout)
+	if err := r.WriteTable(a.stdout); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "\n%s in %s; the balance closes.\n", plural(r.Total, "recipient"), took.Round(time.Second))
+	return nil
+}
+
+// house is all modes in one process.
+type house struct {
+	vendorURL       string
+	listen, console *server
+	undo            []func() error // run in reverse
+}
+
+// stop undoes what was started, the last first.
+func (h *house) stop() error {
+	var errs []error
+	for i := len(h.undo) - 1; i >= 0; i-- {
+		errs = append(errs, h.undo[i]())
+	}
+	h.undo = nil
+	return errors.Join(errs...)
+}
+
+func (h *house) onStop(f func() error) { h.undo = append(h.undo, f) }
+
+// openHouse starts the simulator, the listener, the console and a worker.
+func (a *app) openHouse(ctx context.Context, c *Config, rdb redis.UniversalClient) (_ *house, err error) {
+	// What the stories bring about is in the table at the end.
+	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: max(c.LogLevel, slog.LevelError)}))
+	h := &house{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.stop())
+		}
+	}()
+	serve := func(handler http.Handler) (*server, error) {
+		s, err := listenOn(ctx, "127.0.0.1:0", handler)
+		if err == nil {
+			h.onStop(s.stop)
+		}
+		return s, err
+	}
+	vendor, err := newSimulator(c, log)
+	if err != nil {
+		return nil, err
+	}
+	vendorServer, err := serve(vendor)
+	if err != nil {
+		return nil, err
+	}
+	h.vendorURL, c.TelesignURL = vendorServer.url(), vendorServer.url()
+	h.onStop(func() error { vendor.Close(); return nil })
+
+	registry := prometheus.NewRegistry()
+	listener, err := newListener(c, rdb, log, registry)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(callbacks.Path, listener)
+	if h.listen, err = serve(mux); err != nil {
+		return nil, err
+	}
+	replayCtx, stopReplay := context.WithCancel(ctx)
+	var replay sync.WaitGroup
+	replay.Go(func() { listener.Run(replayCtx) })
+	h.onStop(func() error { stopReplay(); replay.Wait(); return nil })
+	vendor.SetCallbackURL(h.listen.url() + callbacks.Path)
+
+	console, closeConsole := consoleMux(rdb)
+	h.onStop(func() error { closeConsole(); return nil })
+	if h.console, err = serve(console); err != nil {
+		return nil, err
+	}
+	client, err := c.client()
+	if err != nil {
+		return nil, err
+	}
+	w, err := newWorker(c, rdb, client, log, registry)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Start(ctx); err != nil {
+		return nil, err
+	}
+	h.onStop(func() error { w.Stop(); return nil })
+	return h, nil
+}
+
+const demoCampaign = `
+id: %s
+message_type: MKT
+channels:
+  - channel: whatsapp
+    fallback_time: 10m
+    template: file
+    parameters: {url: "{{.url}}", file_name: "order history.xlsx"}
+  - channel: sms
+    template: text
+    parameters: {text: "Your viatu.com order history is ready for download at {{.url}}."}
+`
+
+func (a *app) demoSubmit(ctx context.Context, rdb redis.UniversalClient, recipients int) (*producer.Result, error) {
+	id := "demo-" + time.Now().UTC().Format("20060102-150405")
+	file, err := producer.ParseCampaign("demo.yaml", fmt.Appendf(nil, demoCampaign, id))
+	if err != nil {
+		return nil, err
+	}
+	return producer.New(rdb).Submit(ctx, file, producer.ListRows([]string{"url"}, demoRows(recipients)), producer.SubmitOptions{})
+}
+
+// demoRows are people with numbers that are kept free for fiction: 555-0100 to
+// 555-0199 of each North American area code. The last two digits choose what
+// the simulator does, so that all its stories are told.
+func demoRows(n int) iter.Seq2[producer.Row, error] {
+	areas := demoAreas()
+	return func(yield func(producer.Row, error) bool) {
+		for i := range n {
+			area := areas[i/100%len(areas)]
+			exchange := 555
+			if wrap := i / 100 / len(areas); wrap > 0 {
+				exchange = 200 + wrap // more people than fiction has numbers
+			}
+			row := producer.Row{
+				Recipient: fmt.Sprintf("customer-%d", i+1),
+				Phone:     fmt.Sprintf("+1%s%03d01%02d", area, exchange, i%100),
+				Values:    []string{fmt.Sprintf("https://files.example.com/orders/customer-%d.xlsx", i+1)},
+			}
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+func demoAreas() []string {
+	return []string{
+		"201", "202", "203", "205", "206", "207", "208", "209", "210", "212", "213", "214", "215", "216", "217", "218",
+		"219", "224", "225", "228", "229", "231", "234", "239", "240", "248", "251", "252", "253", "254", "256", "260",
+		"262", "267", "269", "270", "276", "281", "301", "302", "303", "304", "305", "307", "308", "309", "310", "312",
+		"313", "314", "315", "316", "317", "318", "319", "320", "321", "323", "325", "330", "331", "334", "336", "337",
+	}
+}

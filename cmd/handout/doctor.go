@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/telesign"
+)
+
+// finding is one thing that doctor has looked at.
+type finding struct {
+	OK     bool   `json:"ok"`
+	Fatal  bool   `json:"fatal"` // a promise doesn't hold like this
+	Check  string `json:"check"`
+	Found  string `json:"found"`
+	Advice string `json:"advice,omitempty"`
+}
+
+func (a *app) doctorCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check Redis, credentials and clock, and say what to do about each fault",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.load()
+			if err != nil {
+				return err
+			}
+			findings := diagnose(cmd.Context(), c)
+			fatal := 0
+			for _, f := range findings {
+				if !f.OK && f.Fatal {
+					fatal++
+				}
+			}
+			if asJSON {
+				if err := json.NewEncoder(a.stdout).Encode(findings); err != nil {
+					return err
+				}
+			} else {
+				a.showFindings(findings)
+			}
+			if fatal > 0 {
+				return fmt.Errorf("doctor: %s", plural(fatal, "fault"))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
+	return cmd
+}
+
+func (a *app) showFindings(findings []finding) {
+	for _, f := range findings {
+		mark := "ok   "
+		switch {
+		case !f.OK && f.Fatal:
+			mark = "FAULT"
+		case !f.OK:
+			mark = "note "
+		}
+		fmt.Fprintf(a.stdout, "%s  %s: %s\n", mark, f.Check, f.Found)
+		if !f.OK && f.Advice != "" {
+			fmt.Fprintf(a.stdout, "       → %s\n", f.Advice)
+		}
+	}
+}
+
+// mostClockOffset is how far a worker's clock may be off Redis's: asynq's
+// leases, which last 30 s, go by the worker's.
+const mostClockOffset = 5 * time.Second
+
+func diagnose(ctx context.Context, c *Config) []finding {
+	findings := append(diagnoseRedis(ctx, c), diagnoseCredentials(c)...)
+	for _, name := range unknownVariables() {
+		findings = append(findings, finding{
+			Check: "environment", Found: name + " means nothing", Advice: "see handout config for the names",
+		})
+	}
+	return findings
+}
+
+func diagnoseRedis(ctx context.Context, c *Config) []finding {
+	reach := finding{Fatal: true, Check: "Redis", Advice: "set REDIS_URL, as in redis://127.0.0.1:6379/0, and start Redis with deploy/redis.conf"}
+	if c.RedisURL == "" {
+		reach.Found = "REDIS_URL is not set"
+		return []finding{reach}
+	}
+	where := redisx.Describe(c.RedisURL)
+	rdb, err := redisx.Open(c.RedisURL)
+	if err != nil {
+		reach.Found = oneLine(err)
+		return []finding{reach}
+	}
+	defer rdb.Close()
+	info, err := redisx.Inspect(ctx, rdb)
+	if err != nil {
+		reach.Found, reach.Advice = fmt.Sprintf("%s can't be reached: %s", where, oneLine(err)), "is it running, and is REDIS_URL right?"
+		return []finding{reach}
+	}
+	reach.OK, reach.Found = true, fmt.Sprintf("%s answers (%s)", where, info.Mode)
+	findings := []finding{reach, {
+		OK: info.AtLeast62, Fatal: true, Check: "Redis version", Found: info.Version,
+		Advice: "the queue needs Redis 6.2 or newer",
+	}}
+	if info.ConfigHidden {
+		findings = append(findings, finding{
+			Check: "Redis settings", Found: "this Redis doesn't show them",
+			Advice: "make sure yourself that it has appendonly yes, appendfsync always and maxmemory-policy noeviction",
+		})
+	} else {
+		findings = append(findings,
+			finding{
+				OK: info.AppendOnly, Fatal: true, Check: "append-only file", Found: onOff(info.AppendOnly),
+				Advice: "set appendonly yes: without it a restart of Redis forgets who has been sent to",
+			},
+			finding{
+				OK: !info.AppendOnly || info.AppendFsync == "always", Check: "appendfsync", Found: info.AppendFsync,
+				Advice: "set appendfsync always: otherwise a crash of Redis forgets its last second, and claims of that second are sent twice",
+			},
+			finding{
+				OK: info.MaxMemoryPolicy == "noeviction", Fatal: true, Check: "maxmemory-policy", Found: info.MaxMemoryPolicy,
+				Advice: "set maxmemory-policy noeviction: any other one throws records away when memory gets short",
+			})
+	}
+	if info.MaxMemory > 0 {
+		used := float64(info.UsedMemory) / float64(info.MaxMemory)
+		findings = append(findings, finding{
+			OK: used < 0.7, Check: "Redis memory", Found: fmt.Sprintf("%.0f %% of %d MB used", 100*used, info.MaxMemory>>20),
+			Advice: "raise maxmemory, or purge campaigns: at 100 % nothing can be written and sending stops",
+		})
+	}
+	if !info.ClockHidden {
+		findings = append(findings, finding{
+			OK: info.ClockOffset.Abs() < mostClockOffset, Fatal: true, Check: "clock",
+			Found:  fmt.Sprintf("Redis's is %s from this machine's", info.ClockOffset.Round(time.Millisecond)),
+			Advice: "let both machines keep time with NTP: leases in the queue go by the workers' clocks",
+		})
+	}
+	return findings
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+func diagnoseCredentials(c *Config) []finding {
+	id := finding{OK: c.TelesignCustomerID != "", Fatal: true, Check: "TELESIGN_CUSTOMER_ID", Found: "set", Advice: "it stands in Telesign's portal"}
+	if !id.OK {
+		id.Found = "not set"
+	}
+	key := finding{OK: true, Fatal: true, Check: "TELESIGN_API_KEY", Found: "set, and it is base64", Advice: "it stands in Telesign's portal; take care to copy all of it"}
+	if c.TelesignAPIKey == "" {
+		key.OK, key.Found = false, "not set"
+	} else if _, err := telesign.DecodeKey(string(c.TelesignAPIKey)); err != nil {
+		key.OK, key.Found = false, "set, but it isn't base64, so that no receipt can be verified"
+	}
+	if id.OK && !looksLikeCustomerID(c.TelesignCustomerID) {
+		id.OK, id.Fatal, id.Found = false, false, "set, but it doesn't look like a customer ID (8-4-4-4-12 hex digits)"
+	}
+	return []finding{id, key}
+}
+
+func looksLikeCustomerID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i, c := range s {
+		hex := c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (c == '-') || (!dash && !hex) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,18 @@
+// Command handout sends a file to many people, one by one, over Telesign's
+// omnichannel API, and says of every single person how they got it. It is one
+// binary with a mode for each job; `handout help` lists them.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}

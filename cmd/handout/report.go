@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/report"
+)
+
+// outcomesUpTo is the size of a campaign whose report shows reasons without
+// being asked: they take reading every record.
+const outcomesUpTo = 100_000
+
+func (a *app) reportCommand() *cobra.Command {
+	var asJSON, follow, reasons bool
+	cmd := &cobra.Command{
+		Use:   "report ID",
+		Short: "Say what became of a campaign",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := parseID(args[0])
+			if err != nil {
+				return err
+			}
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+				if follow {
+					if err := a.follow(cmd.Context(), l, id); err != nil {
+						return notFound(id, err)
+					}
+				}
+				return notFound(id, a.report(cmd.Context(), l, id, asJSON, reasons))
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.Flags().BoolVar(&follow, "follow", false, "show a live progress line on standard error until the campaign is done")
+	cmd.Flags().BoolVar(&reasons, "reasons", false, "count reasons also in a campaign of over 100,000")
+	return cmd
+}
+
+func (a *app) report(ctx context.Context, l *campaign.Ledger, id campaign.ID, asJSON, reasons bool) error {
+	r, info, err := report.Read(ctx, l, id)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return r.WriteJSON(a.stdout)
+	}
+	if err := r.WriteTable(a.stdout); err != nil {
+		return err
+	}
+	if info.Phase == campaign.Draft || (r.Total > outcomesUpTo && !reasons) {
+		return nil
+	}
+	outcomes, err := report.Outcomes(ctx, l, info)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(a.stdout)
+	return report.WriteOutcomes(a.stdout, outcomes)
+}
+
+// followTime is how often progress is shown on a terminal; elsewhere a line
+// each ten times as long.
+const followTime = time.Second
+
+// follow shows progress until the campaign is done. A campaign that waits for
+// a person is shown until the command is interrupted.
+func (a *app) follow(ctx context.Context, l *campaign.Ledger, id campaign.ID) error {
+	line := newLiveLine(a.stderr)
+	defer line.end()
+	var p report.Progress
+	ticker := time.NewTicker(followTime)
+	defer ticker.Stop()
+	for {
+		phase, reason, _, err := l.Phase(ctx, id)
+		if err != nil {
+			return err
+		}
+		b, err := l.Balance(ctx, id)
+		if err != nil {
+			return err
+		}
+		p.Add(time.Now(), b)
+		text := p.Line(phase, b)
+		if reason != "" {
+			text += " (" + reason + ")"
+		}
+		line.show(text)
+		if phase == campaign.Done {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// liveLine is a line that is written over again on a terminal; elsewhere, as in
+// a log, only every tenth one is written, each on a line of its own.
+type liveLine struct {
+	w     io.Writer
+	live  bool
+	n     int
+	wrote bool
+}
+
+func newLiveLine(w io.Writer) *liveLine {
+	f, ok := w.(*os.File)
+	return &liveLine{w: w, live: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+func (l *liveLine) show(text string) {
+	if l.live {
+		fmt.Fprintf(l.w, "\r\x1b[K%s", text)
+		l.wrote = true
+	} else if l.n%10 == 0 {
+		fmt.Fprintln(l.w, text)
+	}
+	l.n++
+}
+
+func (l *liveLine) end() {
+	if l.live && l.wrote {
+		fmt.Fprintln(l.w)
+	}
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
+)
+
+// Exit statuses, a contract with scripts.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// usageError is wrong use: a flag, an argument or the environment.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// silentError has said why already.
+type silentError struct{ error }
+
+// app is what all modes share.
+type app struct {
+	stdout, stderr io.Writer
+	config         *Config
+}
+
+// run is the program: it returns the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	a := &app{stdout: stdout, stderr: stderr}
+	root := a.command()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	var silent silentError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &silent):
+		return exitFailed
+	case errors.As(err, &usage):
+		fmt.Fprintln(stderr, "handout:", oneLine(err))
+		return exitUsage
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "handout: interrupted")
+		return exitFailed
+	}
+	fmt.Fprintln(stderr, "handout:", oneLine(err))
+	return exitFailed
+}
+
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "handout",
+		Short: "Send a file to many people over WhatsApp, by SMS where that fails, and know who got it",
+		Long: "handout sends a file to many people, one by one, over Telesign's omnichannel API:\n" +
+			"WhatsApp first, SMS where WhatsApp fails. It survives any crash and can say of\n" +
+			"every single person how they got the file.\n\nTry it: handout demo",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("%s: %w; see handout %s --help", cmd.Name(), err, cmd.Name())
+	})
+	root.AddCommand(
+		a.demoCommand(), a.submitCommand(), a.reportCommand(), a.exportCommand(), a.verifyCommand(),
+		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(),
+		a.workCommand(), a.listenCommand(), a.consoleCommand(), a.simulateCommand(),
+		a.doctorCommand(), a.configCommand(), a.healthCommand(),
+	)
+	for _, c := range root.Commands() {
+		wrapUsage(c)
+	}
+	return root
+}
+
+// wrapUsage marks a command's errors about its arguments as wrong use.
+func wrapUsage(c *cobra.Command) {
+	check := c.Args
+	if check == nil {
+		check = cobra.NoArgs
+	}
+	c.Args = func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usagef("%s: %w; see handout %s --help", cmd.Name(), err, cmd.Name())
+		}
+		return nil
+	}
+}
+
+// load reads the environment, once.
+func (a *app) load() (*Config, error) {
+	if a.config == nil {
+		c, err := loadConfig()
+		if err != nil {
+			return nil, usageError{err}
+		}
+		a.config = c
+	}
+	return a.config, nil
+}
+
+// open connects to Redis and hands over the ledger's client.
+func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
+	c, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	if c.RedisURL == "" {
+		return nil, usagef("REDIS_URL is not set: where is Redis? For example REDIS_URL=redis://127.0.0.1:6379/0")
+	}
+	rdb, err := redisx.Open(c.RedisURL)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("REDIS_URL: %w", err)}
+	}
+	if err := redisx.Ping(ctx, rdb); err != nil {
+		_ = rdb.Close()
+		return nil, fmt.Errorf("reach Redis at %s: %w", redisx.Describe(c.RedisURL), err)
+	}
+	return rdb, nil
+}
+
+// withLedger runs f on the ledger.
+func (a *app) withLedger(ctx context.Context, f func(rdb redis.UniversalClient, l *campaign.Ledger) error) error {
+	rdb, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer rdb.Close()
+	return f(rdb, campaign.NewLedger(rdb))
+}
+
+func (a *app) logger(c *Config) *slog.Logger {
+	o := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(a.stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, o))
+}
+
+func parseID(s string) (campaign.ID, error) {
+	id, err := campaign.ParseID(s)
+	if err != nil {
+		return "", usagef("%q: %w", s, err)
+	}
+	return id, nil
+}
+
+func notFound(id campaign.ID, err error) error {
+	if errors.Is(err, campaign.ErrNotFound) {
+		return fmt.Errorf("there is no campaign %s", id)
+	}
+	return err
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"log/slog"
+	"math"
+
+	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/telesign/simulator"
+)
+
+func (a *app) simulateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "simulate",
+		Short: "Be the vendor: a strict double of Telesign to rehearse against",
+		Long: "Be the vendor: a strict double of Telesign to rehearse against, without paying\n" +
+			"and without reaching anybody. The last two digits of a phone number choose what\n" +
+			"happens to its message; telesign/simulator/README.md has the table.\n" +
+			"It takes the credentials in TELESIGN_CUSTOMER_ID and TELESIGN_API_KEY; any will do.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.load()
+			if err != nil {
+				return err
+			}
+			if err := c.credentials(); err != nil {
+				return err
+			}
+			s, err := newSimulator(c, a.logger(c))
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			return a.runServer(cmd.Context(), c.SimulateAddr, s)
+		},
+	}
+}
+
+func newSimulator(c *Config, log *slog.Logger) (*simulator.Simulator, error) {
+	rate := c.SimulateRate
+	if rate == 0 {
+		rate = int(math.Ceil(c.Rate))
+	}
+	s, err := simulator.New(simulator.Options{
+		CustomerID: c.TelesignCustomerID, APIKey: string(c.TelesignAPIKey), Rate: rate,
+		CallbackURL: c.SimulateCallbackURL, Speed: c.SimulateSpeed, Polling: c.SimulatePolling, Logger: log,
+	})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return s, nil
+}

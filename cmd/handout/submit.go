@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/producer"
+)
+
+// mostCampaignFile bounds what is read as a campaign file.
+const mostCampaignFile = 1 << 20
+
+type submitFlags struct {
+	dryRun, setAside, hold, asJSON bool
+}
+
+func (a *app) submitCommand() *cobra.Command {
+	var f submitFlags
+	cmd := &cobra.Command{
+		Use:   "submit CAMPAIGN.yaml LIST.csv",
+		Short: "Open a campaign: check everything, then hand the list over",
+		Long: "Open a campaign: check everything, then hand the list over. Nothing is sent before\n" +
+			"all of it has been checked. The campaign's ID makes it safe to run again: after an\n" +
+			"interruption it finishes the job, after success it changes nothing.",
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.submit(cmd.Context(), args[0], args[1], f)
+		},
+	}
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "check, show samples and counts, and stop there; needs no Redis")
+	cmd.Flags().BoolVar(&f.setAside, "set-aside-bad-rows", false, "send to the good rows and report the bad ones; otherwise any bad row rejects the list")
+	cmd.Flags().BoolVar(&f.hold, "hold", false, "don't send yet: handout resume ID begins")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object: the campaign's report")
+	return cmd
+}
+
+func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submitFlags) error {
+	c, err := a.load()
+	if err != nil {
+		return err
+	}
+	file, err := readCampaign(campaignPath)
+	if err != nil {
+		return a.faults(err)
+	}
+	list := producer.ListFile(listPath)
+	if f.dryRun {
+		return a.dryRun(ctx, c, file, list, f)
+	}
+	rdb, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer rdb.Close()
+	line := newLiveLine(a.stderr)
+	result, err := producer.New(rdb).Submit(ctx, file, list, producer.SubmitOptions{
+		Region: c.Region, SetAsideBadRows: f.setAside, Hold: f.hold,
+		Progress: rowsProgress(line),
+		OnWait:   func() { line.show("another submit of this campaign is under way; waiting for it") },
+	})
+	line.end()
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("interrupted; nothing was sent. Run the same command again to finish: %w", err)
+	}
+	if err != nil {
+		return a.faults(err)
+	}
+	if !f.asJSON {
+		a.describe(result)
+		return nil
+	}
+	a.badRows(result.Summary)
+	r, _, err := report.Read(ctx, campaign.NewLedger(rdb), result.Info.ID)
+	if err != nil {
+		return err
+	}
+	return r.WriteJSON(a.stdout)
+}
+
+func rowsProgress(line *liveLine) func(int, int64) {
+	start := time.Now()
+	return func(rows int, bytes int64) {
+		if line.live {
+			line.show(fmt.Sprintf("%d rows read, %d MB, %.0f rows/s", rows, bytes>>20, float64(rows)/time.Since(start).Seconds()))
+		}
+	}
+}
+
+func readCampaign(path string) (*producer.File, error) {
+	stat, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if stat.Size() > mostCampaignFile {
+		return nil, fmt.Errorf("%s: a campaign file is at most 1 MB", path)
+	}
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return producer.ParseCampaign(path, src)
+}
+
+// faults prints a list of faults, a line each, and returns the one line that
+// sums them up. Other errors pass.
+func (a *app) faults(err error) error {
+	var faults *producer.Faults
+	if !errors.As(err, &faults) {
+		return err
+	}
+	lines := strings.Split(faults.Error(), "\n")
+	for _, l := range lines {
+		fmt.Fprintln(a.stderr, l)
+	}
+	return fmt.Errorf("nothing was sent: %s", plural(faults.Total, "fault"))
+}
+
+func (a *app) badRows(s producer.Summary) {
+	for _, f := range s.Faults {
+		fmt.Fprintln(a.stderr, f)
+	}
+	if more := s.BadRows - len(s.Faults); more > 0 {
+		fmt.Fprintf(a.stderr, "… and %d more bad rows\n", more)
+	}
+}
+
+func (a *app) describe(r *producer.Result) {
+	a.badRows(r.Summary)
+	a.duplicates(r.Summary)
+	if r.Already {
+		fmt.Fprintf(a.stdout, "campaign %s stood already with the same content; nothing has changed. It is %s, with %s.\n",
+			r.Info.ID, r.Info.Phase, plural(r.Info.Total, "recipient"))
+	} else {
+		fmt.Fprintf(a.stdout, "campaign %s is %s, with %s.\n", r.Info.ID, r.Info.Phase, plural(r.Info.Total, "recipient"))
+	}
+	if r.Info.Phase == campaign.Paused {
+		fmt.Fprintf(a.stdout, "Begin with: handout resume %s\n", r.Info.ID)
+		return
+	}
+	fmt.Fprintf(a.stdout, "Watch it with: handout report %s --follow\n", r.Info.ID)
+}
+
+func (a *app) duplicates(s producer.Summary) {
+	if s.Duplicates == 0 {
+		return
+	}
+	fmt.Fprintf(a.stderr, "%s left out, since their phone number stood before: line", plural(s.Duplicates, "row"))
+	for i, n := range s.DuplicateLines {
+		if i > 0 {
+			fmt.Fprint(a.stderr, ",")
+		}
+		fmt.Fprintf(a.stderr, " %d", n)
+	}
+	if s.Duplicates > len(s.DuplicateLines) {
+		fmt.Fprint(a.stderr, ", …")
+	}
+	fmt.Fprintln(a.stderr)
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+func (a *app) verifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify ID",
+		Short: "Recompute a campaign's balance from its records, and say whether it closes",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := parseID(args[0])
+			if err != nil {
+				return err
+			}
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+				return a.verify(cmd.Context(), l, id)
+			})
+		},
+	}
+}
+
+func (a *app) verify(ctx context.Context, l *campaign.Ledger, id campaign.ID) error {
+	info, err := a.standing(ctx, l, id)
+	if err != nil {
+		return err
+	}
+	line := newLiveLine(a.stderr)
+	v, err := l.Verify(ctx, info, func(pages int) {
+		if line.live && (pages%500 == 0 || pages == info.Pages) {
+			line.show(fmt.Sprintf("page %d/%d", pages, info.Pages))
+		}
+	})
+	line.end()
+	if err != nil {
+		return err
+	}
+	if len(v.Faults) > 0 {
+		for _, f := range v.Faults {
+			fmt.Fprintf(a.stderr, "handout: campaign %s: %s\n", id, f)
+		}
+		return silentError{fmt.Errorf("%d faults", len(v.Faults))}
+	}
+	if v.Moving {
+		fmt.Fprintf(a.stdout, "campaign %s: %d recipients, each record is sound; it is still moving, so that counts can't be held against them\n", id, info.Total)
+		return nil
+	}
+	fmt.Fprintf(a.stdout, "campaign %s: the balance closes: %d recipients in %d pages, counts and records agree\n", id, info.Total, info.Pages)
+	return nil
+}
+
+// standing reads a campaign that has been committed.
+func (a *app) standing(ctx context.Context, l *campaign.Ledger, id campaign.ID) (*campaign.Info, error) {
+	info, err := l.Info(ctx, id)
+	if err != nil {
+		return nil, notFound(id, err)
+	}
+	if info.Phase == campaign.Draft {
+		return nil, fmt.Errorf("campaign %s is a draft: its submit hasn't finished; run it again", id)
+	}
+	return info, nil
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/telesign"
+	"github.com/handout-dev/handout/worker"
+)
+
+func (a *app) workCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "work",
+		Short: "Send: take notes from the queue and speak to Telesign",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			c, err := a.load()
+			if err != nil {
+				return err
+			}
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			rdb, err := a.open(ctx)
+			if err != nil {
+				return err
+			}
+			defer rdb.Close()
+			registry := newRegistry()
+			w, err := newWorker(c, rdb, client, a.logger(c), registry)
+			if err != nil {
+				return err
+			}
+			mux := http.NewServeMux()
+			health(mux, rdb)
+			mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+			s, err := listenOn(ctx, c.WorkAddr, mux)
+			if err != nil {
+				return err
+			}
+			if err := w.Start(ctx); err != nil {
+				return err
+			}
+			s.announce(a.stdout)
+			err = s.wait(ctx)
+			// The sends first, while the health page still answers.
+			w.Stop()
+			return joinStop(err, s)
+		},
+	}
+}
+
+func newWorker(c *Config, rdb redis.UniversalClient, client *telesign.Client, log *slog.Logger, r prometheus.Registerer) (*worker.Worker, error) {
+	return worker.New(worker.Options{
+		Redis: rdb, Telesign: client, Rate: c.Rate, PollRate: c.PollRate, Poll: c.Poll,
+		Concurrency: c.Concurrency, Window: c.Window, SendTimeout: c.SendTimeout,
+		ReceiptMargin: c.ReceiptMargin, ReceiptDeadline: c.ReceiptDeadline,
+		CallbackURL: c.CallbackURL, Logger: log, Metrics: r,
+	})
+}
+
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// runServer serves handler until ctx is done, with work beside it.
+func (a *app) runServer(ctx context.Context, addr string, handler http.Handler) error {
+	s, err := listenOn(ctx, addr, handler)
+	if err != nil {
+		return err
+	}
+	s.announce(a.stdout)
+	return joinStop(s.wait(ctx), s)
+}

@@ -1,0 +1,45 @@
+// Package message is the one place where a campaign's spec and one of its
+// recipients become a request to Telesign. The producer checks with it what the
+// worker will send with it.
+package message
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/telesign"
+)
+
+// Compose makes the request for one recipient: the cascade's channels in their
+// order, each with its template's parameters filled in. An empty callbackURL
+// leaves the account's own in force. It fails when a template does
+// (campaign.ErrTooLong among others), and the error quotes no column.
+func Compose(c *campaign.Cascade, r *campaign.Recipient, externalID, callbackURL string) (telesign.Message, error) {
+	channels := c.Spec.Channels
+	m := telesign.Message{
+		Channels:    make([]telesign.Channel, len(channels)),
+		PhoneNumber: strings.TrimPrefix(r.Phone, "+"), // "digits without spaces or special characters"
+		Content:     make(map[string]telesign.Content, len(channels)),
+		MessageType: c.Spec.MessageType,
+		ExternalID:  externalID,
+		CallbackURL: callbackURL,
+	}
+	for i := range channels {
+		ch := &channels[i]
+		m.Channels[i] = telesign.Channel{Channel: ch.Channel, FallbackTime: ch.FallbackTime}
+		content := telesign.Content{Template: ch.Template}
+		if len(ch.Parameters) > 0 {
+			content.Parameters = make(map[string]string, len(ch.Parameters))
+		}
+		m.Content[ch.Channel] = content
+	}
+	err := c.Each(r, func(channel int, name, value string) error {
+		m.Content[channels[channel].Channel].Parameters[name] = value
+		return nil
+	})
+	if err != nil {
+		return telesign.Message{}, fmt.Errorf("compose message: %w", err)
+	}
+	return m, nil
+}

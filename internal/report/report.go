@@ -1,0 +1,168 @@
+// Package report says what became of a campaign: the object, the table and the
+// list of everyone that the command line and the API give out. It only reads.
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sort"
+	"text/tabwriter"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/verdict"
+)
+
+// Report is a campaign's outcome in numbers. Its JSON form is a contract.
+type Report struct {
+	Campaign    string         `json:"campaign"`
+	State       string         `json:"state"`
+	Reason      string         `json:"reason"`
+	Total       int            `json:"total"`
+	Balance     map[string]int `json:"balance"` // a key for each state
+	DeliveredBy DeliveredBy    `json:"delivered_by"`
+}
+
+// DeliveredBy splits the delivered by channel. Read counts those of them whose
+// channel has told that they have read it.
+type DeliveredBy struct {
+	WhatsApp int `json:"whatsapp"`
+	SMS      int `json:"sms"`
+	Both     int `json:"both"`
+	Other    int `json:"other"`
+	Read     int `json:"read"`
+}
+
+// New is the report of a campaign with this balance.
+func New(info *campaign.Info, b *campaign.Balance) *Report {
+	r := &Report{
+		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,
+		Balance: make(map[string]int),
+		DeliveredBy: DeliveredBy{
+			WhatsApp: b.By[campaign.ByWhatsApp], SMS: b.By[campaign.BySMS],
+			Both: b.By[campaign.ByBoth], Other: b.By[campaign.ByOther], Read: b.Read,
+		},
+	}
+	for _, s := range campaign.States() {
+		r.Balance[s.String()] = b.Of(s)
+	}
+	return r
+}
+
+// Read reads a campaign and its balance.
+func Read(ctx context.Context, l *campaign.Ledger, id campaign.ID) (*Report, *campaign.Info, error) {
+	info, err := l.Info(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := l.Balance(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	return New(info, b), info, nil
+}
+
+// Closes says whether the balance closes: the states add up to the total.
+func (r *Report) Closes() bool {
+	n := 0
+	for _, c := range r.Balance {
+		n += c
+	}
+	return n == r.Total
+}
+
+// WriteJSON writes the report as one object on one line.
+func (r *Report) WriteJSON(w io.Writer) error { return json.NewEncoder(w).Encode(r) }
+
+// WriteTable writes the report for people.
+func (r *Report) WriteTable(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	state := r.State
+	if r.Reason != "" {
+		state += ": " + r.Reason
+	}
+	fmt.Fprintf(w, "campaign %s: %s\n", r.Campaign, state)
+	row := func(name string, n int, indent string) {
+		fmt.Fprintf(t, "%s%s\t%d\t%s\t\n", indent, name, n, percent(n, r.Total))
+	}
+	for _, s := range campaign.States() {
+		n := r.Balance[s.String()]
+		if n == 0 {
+			continue
+		}
+		row(s.String(), n, "")
+		if s == campaign.Delivered {
+			d := r.DeliveredBy
+			for _, by := range []struct {
+				name string
+				n    int
+			}{{"by whatsapp", d.WhatsApp}, {"by sms", d.SMS}, {"by both", d.Both}, {"by another channel", d.Other}, {"read", d.Read}} {
+				if by.n > 0 {
+					row(by.name, by.n, "· ")
+				}
+			}
+		}
+	}
+	row("total", r.Total, "")
+	return t.Flush()
+}
+
+func percent(n, of int) string {
+	if of == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.1f %%", 100*float64(n)/float64(of))
+}
+
+// Outcome is a state, how it was reached and why, and for how many people.
+type Outcome struct {
+	State  campaign.State
+	By     campaign.DeliveredBy
+	Reason string
+	Count  int
+}
+
+// Outcomes reads all records and counts them by state, channels and reason, the
+// most frequent first within a state.
+func Outcomes(ctx context.Context, l *campaign.Ledger, info *campaign.Info) ([]Outcome, error) {
+	counts := make(map[Outcome]int)
+	err := l.EachPage(ctx, info, func(p *campaign.Page) error {
+		for i := range p.Recipients {
+			r := p.Record(i)
+			counts[Outcome{State: r.State, By: r.DeliveredBy(), Reason: verdict.Reason(&r)}]++
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Outcome, 0, len(counts))
+	for o, n := range counts {
+		o.Count = n
+		all = append(all, o)
+	}
+	sort.Slice(all, func(i, j int) bool {
+		a, b := all[i], all[j]
+		switch {
+		case a.State != b.State:
+			return a.State < b.State
+		case a.By != b.By:
+			return a.By < b.By
+		case a.Count != b.Count:
+			return a.Count > b.Count
+		}
+		return a.Reason < b.Reason
+	})
+	return all, nil
+}
+
+// WriteOutcomes writes outcomes as a table.
+func WriteOutcomes(w io.Writer, outcomes []Outcome) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "people\tstate\tby\treason")
+	for _, o := range outcomes {
+		fmt.Fprintf(t, "%6d\t%s\t%s\t%s\n", o.Count, o.State, o.By, o.Reason)
+	}
+	return t.Flush()
+}

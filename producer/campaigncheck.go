@@ -1,0 +1,187 @@
+package producer
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/telesign"
+)
+
+const (
+	minFallback   = telesign.MinFallback * time.Second
+	maxFallback   = telesign.MaxFallback * time.Second
+	fallbackRange = "must be from 30 seconds to 1 hour"
+)
+
+// finish sets the defaults of a spec and judges it. A path that is broken has
+// its fault already.
+func (f *File) finish(faults *Faults, broken map[string]bool) {
+	s := f.Spec
+	s.Channels = slices.Clone(s.Channels)
+	for i := range s.Channels {
+		s.Channels[i].Parameters = maps.Clone(s.Channels[i].Parameters)
+	}
+	c := &specChecker{file: f, faults: faults, broken: broken}
+	if broken[""] {
+		return
+	}
+	if s.Lane == "" {
+		s.Lane = campaign.LaneBulk
+	}
+	if s.OnDoubt == "" {
+		s.OnDoubt = campaign.DoubtHold
+	}
+	if _, err := campaign.ParseID(string(s.ID)); err != nil {
+		c.missingOr("id", string(s.ID), err.Error())
+	}
+	if !telesign.KnownMessageType(s.MessageType) {
+		c.missingOr("message_type", s.MessageType, "must be one of "+strings.Join(telesign.MessageTypes, ", "))
+	}
+	if s.Rate < 0 || math.IsNaN(s.Rate) || math.IsInf(s.Rate, 0) {
+		c.fault("rate", "must not be negative or infinite")
+	}
+	if s.Lane != campaign.LaneBulk && s.Lane != campaign.LaneUrgent {
+		c.fault("lane", "must be bulk or urgent")
+	}
+	if s.OnDoubt != campaign.DoubtHold && s.OnDoubt != campaign.DoubtResend {
+		c.fault("on_doubt", "must be hold or resend")
+	}
+	if len(s.Channels) == 0 {
+		c.fault("channels", "at least one channel is needed")
+	}
+	first := map[string]bool{}
+	for i := range s.Channels {
+		c.channel(i, first)
+	}
+}
+
+type specChecker struct {
+	file   *File
+	faults *Faults
+	broken map[string]bool
+}
+
+func (c *specChecker) fault(path, message string) {
+	if c.broken[path] {
+		return
+	}
+	at := c.file.at.find(path)
+	c.faults.add(Fault{File: c.file.Name, Line: at.line, Column: at.column, Message: path + ": " + message})
+}
+
+func (c *specChecker) missingOr(path, value, message string) {
+	if value == "" {
+		message = "missing"
+	}
+	c.fault(path, message)
+}
+
+func (c *specChecker) channel(i int, first map[string]bool) {
+	ch := &c.file.Spec.Channels[i]
+	path := "channels[" + strconv.Itoa(i) + "]"
+	if c.broken[path] {
+		return
+	}
+	switch {
+	case !telesign.KnownChannel(ch.Channel):
+		c.missingOr(path+".channel", ch.Channel, "must be one of "+strings.Join(telesign.Channels, ", "))
+	case first[ch.Channel]:
+		c.fault(path+".channel", ch.Channel+" stands in the cascade twice")
+	}
+	first[ch.Channel] = true
+	if ch.Channel == telesign.ChannelEmail {
+		// A list has no column that the request would take the address from.
+		c.fault(path+".channel", "email is not supported by this version")
+	}
+	if t := ch.FallbackTime; t != 0 && (t < telesign.MinFallback || t > telesign.MaxFallback) {
+		c.fault(path+".fallback_time", fallbackRange)
+	}
+	if ch.Template == "" {
+		c.fault(path+".template", "missing")
+	}
+	if len(ch.Parameters) == 0 {
+		ch.Parameters = nil // written empty and not written are the same content
+	}
+	for _, name := range slices.Sorted(maps.Keys(ch.Parameters)) {
+		c.parameter(path+".parameters."+name, ch, name)
+	}
+	if _, ok := ch.Parameters[textParameter]; !ok && isSMSText(ch) && !c.broken[path+".parameters"] {
+		c.fault(path+".parameters.text", "missing: the template text of sms needs it")
+	}
+}
+
+// parameter judges a parameter without the list: the template's form, and the
+// whole value where no column stands in it.
+func (c *specChecker) parameter(path string, ch *campaign.Channel, name string) {
+	text := ch.Parameters[name]
+	if name == "" {
+		c.fault(path, "a parameter needs a name")
+		return
+	}
+	t, err := campaign.ParseTemplate(text, nil)
+	var missing *campaign.MissingColumnError
+	switch {
+	case errors.As(err, &missing):
+		return // known when the list is
+	case err != nil:
+		c.fault(path, err.Error())
+		return
+	case len(t.Fields()) > 0:
+		return
+	}
+	value, err := t.Render(&campaign.Recipient{})
+	if err == nil {
+		err = checkValue(ch, name, value)
+	}
+	if err != nil {
+		c.fault(path, err.Error())
+	}
+}
+
+// columns judges every template against the header of a list.
+func (f *File) columns(columns []string) (*campaign.Cascade, error) {
+	var faults Faults
+	for i := range f.Spec.Channels {
+		ch := &f.Spec.Channels[i]
+		for _, name := range slices.Sorted(maps.Keys(ch.Parameters)) {
+			if _, err := campaign.ParseTemplate(ch.Parameters[name], columns); err != nil {
+				path := fmt.Sprintf("channels[%d].parameters.%s", i, name)
+				at := f.at.find(path)
+				faults.add(Fault{File: f.Name, Line: at.line, Column: at.column, Message: path + ": " + err.Error()})
+			}
+		}
+	}
+	if err := faults.err(); err != nil {
+		return nil, err
+	}
+	return campaign.NewCascade(f.Spec, columns)
+}
+
+// used are the columns that some template uses.
+func (f *File) used(columns []string) (used, unused []string) {
+	uses := map[string]bool{}
+	for i := range f.Spec.Channels {
+		for _, text := range f.Spec.Channels[i].Parameters {
+			if t, err := campaign.ParseTemplate(text, columns); err == nil {
+				for _, name := range t.Fields() {
+					uses[name] = true
+				}
+			}
+		}
+	}
+	for _, name := range columns {
+		if uses[name] {
+			used = append(used, name)
+		} else {
+			unused = append(unused, name)
+		}
+	}
+	return used, unused
+}

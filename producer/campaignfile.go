@@ -1,0 +1,276 @@
+package producer
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// maxCampaignFile is far more than any cascade needs: no request may be longer
+// than 10 KB.
+const maxCampaignFile = 1 << 20
+
+// File is a campaign file that has been read and found right.
+type File struct {
+	Name string
+	Spec *campaign.Spec
+	at   places
+}
+
+// places says where in the file each value stands, by its path such as
+// channels[0].parameters.url.
+type places map[string]place
+
+type place struct{ line, column int }
+
+// find is the place of a path, or of the nearest thing around it.
+func (p places) find(path string) place {
+	for path != "" {
+		if at, ok := p[path]; ok {
+			return at
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+	return p[""]
+}
+
+// ParseCampaign reads a campaign file: YAML with the keys id, message_type,
+// channels, rate, lane and on_doubt. It is strict, and every fault in it is
+// reported with its line and column, as [*Faults]; name stands in them.
+func ParseCampaign(name string, src []byte) (*File, error) {
+	p := &fileParser{file: name, at: places{"": {1, 1}}, spec: &campaign.Spec{}}
+	if len(src) > maxCampaignFile {
+		p.fault(place{}, "the campaign file is longer than "+strconv.Itoa(maxCampaignFile)+" bytes")
+		return nil, p.faults.err()
+	}
+	root, err := p.document(src)
+	if err != nil {
+		p.fault(yamlPlace(err))
+		return nil, p.faults.err()
+	}
+	p.campaign(root)
+	f := &File{Name: name, Spec: p.spec, at: p.at}
+	f.finish(&p.faults, p.broken)
+	if err := p.faults.err(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// NewFile is a campaign file made in Go. The spec is checked as a file is, and
+// copied; the error is [*Faults].
+func NewFile(spec campaign.Spec) (*File, error) {
+	f := &File{Spec: &spec, at: places{}}
+	var faults Faults
+	f.finish(&faults, nil)
+	if err := faults.err(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// fileParser turns YAML into a spec. It judges only the form: what the values
+// mean is judged by File.finish, for specs from Go as well.
+type fileParser struct {
+	file   string
+	spec   *campaign.Spec
+	at     places
+	broken map[string]bool // paths with a fault already
+	faults Faults
+}
+
+func (p *fileParser) fault(at place, message string) {
+	p.faults.add(Fault{File: p.file, Line: at.line, Column: at.column, Message: message})
+}
+
+func (p *fileParser) wrong(n *yaml.Node, path, message string) {
+	if p.broken == nil {
+		p.broken = map[string]bool{}
+	}
+	p.broken[path] = true
+	p.fault(place{n.Line, n.Column}, path+": "+message)
+}
+
+func (p *fileParser) document(src []byte) (*yaml.Node, error) {
+	d := yaml.NewDecoder(bytes.NewReader(src))
+	var doc yaml.Node
+	if err := d.Decode(&doc); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, errors.New("the campaign file is empty")
+		}
+		return nil, err
+	}
+	var more yaml.Node
+	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
+		if err != nil {
+			return nil, err
+		}
+		return nil, errors.New("yaml: line " + strconv.Itoa(more.Line) + ": a campaign file holds one campaign")
+	}
+	return doc.Content[0], nil
+}
+
+// yamlPlace takes the line out of an error of the YAML package, which writes
+// "yaml: line 3: …" and has no type for it.
+func yamlPlace(err error) (place, string) {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	if rest, ok := strings.CutPrefix(message, "line "); ok {
+		if number, text, ok := strings.Cut(rest, ": "); ok {
+			if line, err := strconv.Atoi(number); err == nil {
+				return place{line: line}, text
+			}
+		}
+	}
+	return place{}, message
+}
+
+func (p *fileParser) campaign(n *yaml.Node) {
+	s := p.spec
+	p.mapping(n, "", map[string]func(*yaml.Node, string){
+		"id":           func(n *yaml.Node, path string) { s.ID = campaign.ID(p.text(n, path)) },
+		"message_type": func(n *yaml.Node, path string) { s.MessageType = p.text(n, path) },
+		"channels":     p.channels,
+		"rate":         func(n *yaml.Node, path string) { s.Rate = p.number(n, path) },
+		"lane":         func(n *yaml.Node, path string) { s.Lane = campaign.Lane(p.named(n, path)) },
+		"on_doubt":     func(n *yaml.Node, path string) { s.OnDoubt = campaign.OnDoubt(p.named(n, path)) },
+		// Ignoring it would send at night.
+		"hours": func(n *yaml.Node, path string) {
+			p.wrong(n, path, "sending hours are not supported by this version; remove the key")
+		},
+	})
+}
+
+func (p *fileParser) channels(n *yaml.Node, path string) {
+	if n.Kind != yaml.SequenceNode {
+		p.wrong(n, path, "must be a list of channels")
+		return
+	}
+	p.spec.Channels = make([]campaign.Channel, len(n.Content))
+	for i, item := range n.Content {
+		ch := &p.spec.Channels[i]
+		p.mapping(item, path+"["+strconv.Itoa(i)+"]", map[string]func(*yaml.Node, string){
+			"channel":       func(n *yaml.Node, path string) { ch.Channel = p.text(n, path) },
+			"fallback_time": func(n *yaml.Node, path string) { ch.FallbackTime = p.seconds(n, path) },
+			"template":      func(n *yaml.Node, path string) { ch.Template = p.text(n, path) },
+			"parameters":    func(n *yaml.Node, path string) { ch.Parameters = p.parameters(n, path) },
+		})
+	}
+}
+
+func (p *fileParser) parameters(n *yaml.Node, path string) map[string]string {
+	values := map[string]string{}
+	p.mapping(n, path, nil, func(n *yaml.Node, path, name string) {
+		if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+			p.wrong(n, path, "must be a text")
+			return
+		}
+		values[name] = n.Value // numbers as they are written
+	})
+	return values
+}
+
+// mapping reads a mapping's known keys, or every key with other.
+func (p *fileParser) mapping(n *yaml.Node, path string, known map[string]func(*yaml.Node, string), other ...func(n *yaml.Node, path, key string)) {
+	p.at[path] = place{n.Line, n.Column}
+	if n.Kind != yaml.MappingNode {
+		if path == "" {
+			p.fault(p.at[path], "a campaign file must be a mapping of keys to values")
+			p.broken = map[string]bool{"": true}
+			return
+		}
+		p.wrong(n, path, "must be a mapping of keys to values")
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		at := place{key.Line, key.Column}
+		if key.Kind != yaml.ScalarNode || key.Tag == "!!merge" {
+			p.fault(at, "a key must be a plain text")
+			continue
+		}
+		keyPath := strings.TrimPrefix(path+"."+key.Value, ".")
+		if seen[key.Value] {
+			p.fault(at, "the key "+strconv.Quote(key.Value)+" stands here twice")
+			continue
+		}
+		seen[key.Value] = true
+		if value.Kind == yaml.AliasNode {
+			p.wrong(value, keyPath, "aliases are not supported")
+			continue
+		}
+		read, ok := known[key.Value]
+		switch {
+		case ok:
+			p.at[keyPath] = place{value.Line, value.Column}
+			read(value, keyPath)
+		case len(other) > 0:
+			p.at[keyPath] = place{value.Line, value.Column}
+			other[0](value, keyPath, key.Value)
+		default:
+			p.fault(at, "unknown key "+strconv.Quote(key.Value))
+		}
+	}
+}
+
+func (p *fileParser) text(n *yaml.Node, path string) string {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
+		p.wrong(n, path, "must be a text")
+		return ""
+	}
+	return n.Value
+}
+
+// named is a text for which the empty one stands for the default, and may
+// therefore not be written.
+func (p *fileParser) named(n *yaml.Node, path string) string {
+	s := p.text(n, path)
+	if s == "" && !p.broken[path] {
+		p.wrong(n, path, "must not be empty")
+	}
+	return s
+}
+
+func (p *fileParser) number(n *yaml.Node, path string) float64 {
+	if n.Kind == yaml.ScalarNode && (n.Tag == "!!int" || n.Tag == "!!float") {
+		var v float64
+		if n.Decode(&v) == nil {
+			return v
+		}
+	}
+	p.wrong(n, path, "must be a number")
+	return 0
+}
+
+// seconds reads a Go duration or a bare number of seconds.
+func (p *fileParser) seconds(n *yaml.Node, path string) int {
+	d := time.Duration(-1)
+	if n.Kind == yaml.ScalarNode {
+		switch n.Tag {
+		case "!!str":
+			if v, err := time.ParseDuration(n.Value); err == nil {
+				d = v
+			}
+		case "!!int":
+			if v, err := strconv.Atoi(n.Value); err == nil && v >= 0 && v <= 1e6 {
+				d = time.Duration(v) * time.Second
+			}
+		}
+	}
+	switch {
+	case d < 0:
+		p.wrong(n, path, "must be a duration such as 10m, or a number of seconds")
+	case d%time.Second != 0:
+		p.wrong(n, path, "must be whole seconds")
+	case d < minFallback || d > maxFallback:
+		p.wrong(n, path, fallbackRange)
+	}
+	return int(d / time.Second)
+}

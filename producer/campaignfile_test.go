@@ -1,0 +1,110 @@
+package producer_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/producer"
+)
+
+func TestParseCampaign_ReadsEveryKey(t *testing.T) {
+	f := parse(t, fileThenText+"lane: urgent\non_doubt: resend\n")
+	want := &campaign.Spec{
+		ID: "order-history", MessageType: "MKT", Rate: 10, Lane: campaign.LaneUrgent, OnDoubt: campaign.DoubtResend,
+		Channels: []campaign.Channel{
+			{Channel: "whatsapp", FallbackTime: 600, Template: "file", Parameters: map[string]string{
+				"url": "{{.url}}", "file_name": "order history.xlsx"}},
+			{Channel: "sms", Template: "text", Parameters: map[string]string{
+				"text": "Your viatu.com order history is ready for download at {{.url}}."}},
+		},
+	}
+	if diff := cmp.Diff(want, f.Spec); diff != "" {
+		t.Errorf("spec (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseCampaign_DefaultsAreBulkAndHold(t *testing.T) {
+	f := parse(t, "id: a\nmessage_type: ARN\nchannels: [{channel: sms, fallback_time: 90, template: x}]\n")
+	if f.Spec.Lane != campaign.LaneBulk || f.Spec.OnDoubt != campaign.DoubtHold || f.Spec.Rate != 0 || f.Spec.Channels[0].FallbackTime != 90 {
+		t.Errorf("%+v", f.Spec)
+	}
+}
+
+func TestParseCampaign_EveryFaultHasItsPlace(t *testing.T) {
+	const good = "id: a\nmessage_type: MKT\n"
+	channel := func(s string) string { return good + "channels:\n  - {" + s + "}\n" }
+	for _, c := range []struct{ name, src, want string }{
+		{"empty", "", "c.yaml: the campaign file is empty"},
+		{"not YAML", "id: [a\n", "c.yaml:1: did not find expected ',' or ']'"},
+		{"a list", "- id: a\n", "c.yaml:1:1: a campaign file must be a mapping of keys to values"},
+		{"two campaigns", good + "channels: [{channel: sms, template: x}]\n---\nid: b\n", "c.yaml:4: a campaign file holds one campaign"},
+		{"no id", "message_type: MKT\nchannels: [{channel: sms, template: x}]\n", "c.yaml:1:1: id: missing"},
+		{"bad id", "id: A b\nmessage_type: MKT\nchannels: [{channel: sms, template: x}]\n", "c.yaml:1:5: id: a campaign ID is"},
+		{"no message type", "id: a\nchannels: [{channel: sms, template: x}]\n", "c.yaml:1:1: message_type: missing"},
+		{"unknown message type", "id: a\nmessage_type: SPAM\nchannels: [{channel: sms, template: x}]\n", "c.yaml:2:15: message_type: must be one of ARN, MKT, OTP"},
+		{"no channels", good, "c.yaml:1:1: channels: at least one"},
+		{"empty channels", good + "channels: []\n", "c.yaml:3:11: channels: at least one"},
+		{"channels no list", good + "channels: sms\n", "c.yaml:3:11: channels: must be a list"},
+		{"unknown key", channel("channel: sms, template: x, foo: 1"), `c.yaml:4:33: unknown key "foo"`},
+		{"key twice", good + "id: b\nchannels: [{channel: sms, template: x}]\n", `c.yaml:3:1: the key "id" stands here twice`},
+		{"channel twice", good + "channels:\n  - {channel: sms, template: x}\n  - {channel: sms, template: y}\n", "c.yaml:5:15: channels[1].channel: sms stands in the cascade twice"},
+		{"unknown channel", channel("channel: fax, template: x"), "c.yaml:4:15: channels[0].channel: must be one of"},
+		{"no channel", channel("template: x"), "c.yaml:4:5: channels[0].channel: missing"},
+		{"no template", channel("channel: sms"), "c.yaml:4:5: channels[0].template: missing"},
+		{"email", channel("channel: email, template: x"), "c.yaml:4:15: channels[0].channel: email is not supported"},
+		{"fallback too short", channel("channel: sms, template: x, fallback_time: 29"), "c.yaml:4:48: channels[0].fallback_time: must be from 30 seconds to 1 hour"},
+		{"fallback too long", channel("channel: sms, template: x, fallback_time: 61m"), "fallback_time: must be from"},
+		{"fallback zero", channel("channel: sms, template: x, fallback_time: 0"), "fallback_time: must be from"},
+		{"fallback broken", channel("channel: sms, template: x, fallback_time: soon"), "fallback_time: must be a duration"},
+		{"fallback in parts", channel("channel: sms, template: x, fallback_time: 30.5s"), "fallback_time: must be whole seconds"},
+		{"rate a text", channel("channel: sms, template: x") + "rate: fast\n", "c.yaml:5:7: rate: must be a number"},
+		{"rate negative", channel("channel: sms, template: x") + "rate: -1\n", "c.yaml:5:7: rate: must not be negative"},
+		{"lane", channel("channel: sms, template: x") + "lane: slow\n", "c.yaml:5:7: lane: must be bulk or urgent"},
+		{"on_doubt", channel("channel: sms, template: x") + "on_doubt: maybe\n", "on_doubt: must be hold or resend"},
+		{"hours", channel("channel: sms, template: x") + "hours: {from: \"09:00\"}\n", "c.yaml:5:8: hours: sending hours are not supported by this version; remove the key"},
+		{"template syntax", channel("channel: sms, template: text, parameters: {text: \"{{.a\"}"), "c.yaml:4:55: channels[0].parameters.text: "},
+		{"static URL", channel("channel: whatsapp, template: file, parameters: {url: x.pdf}"), "c.yaml:4:59: channels[0].parameters.url: not an absolute http or https URL"},
+		{"SMS without text", channel("channel: sms, template: text"), "channels[0].parameters.text: missing"},
+		{"SMS with empty text", channel("channel: sms, template: text, parameters: {text: \" \"}"), "channels[0].parameters.text: the text is empty"},
+		{"parameter a list", channel("channel: sms, template: x, parameters: {a: [1]}"), "channels[0].parameters.a: must be a text"},
+		{"parameter null", channel("channel: sms, template: x, parameters: {a: }"), "channels[0].parameters.a: must be a text"},
+		{"alias", "id: &x a\nmessage_type: *x\nchannels: [{channel: sms, template: x}]\n", "c.yaml:2:15: message_type: aliases are not supported"},
+	} {
+		_, err := producer.ParseCampaign("c.yaml", []byte(c.src))
+		var faults *producer.Faults
+		if !errors.As(err, &faults) {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if faults.Total != 1 || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: faults:\n%s\nwant one: %s", c.name, err, c.want)
+		}
+	}
+}
+
+func TestParseCampaign_ReportsEveryFaultAtOnce(t *testing.T) {
+	_, err := producer.ParseCampaign("", []byte("lane: x\nrate: -1\nfoo: 1\nchannels: [{}]\n"))
+	var faults *producer.Faults
+	if !errors.As(err, &faults) || faults.Total != 7 {
+		t.Errorf("faults:\n%v", err)
+	}
+}
+
+func TestNewFile_JudgesASpecFromGo(t *testing.T) {
+	spec := campaign.Spec{ID: "a", MessageType: "MKT", Channels: []campaign.Channel{{Channel: "sms", Template: "x"}}}
+	f, err := producer.NewFile(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Spec.Lane != campaign.LaneBulk || spec.Lane != "" {
+		t.Errorf("the default is not set in the copy alone: %+v, %+v", f.Spec, spec)
+	}
+	spec.Channels[0].FallbackTime = 5
+	if _, err := producer.NewFile(spec); err == nil || err.Error() != "channels[0].fallback_time: must be from 30 seconds to 1 hour" {
+		t.Errorf("error: %v", err)
+	}
+}

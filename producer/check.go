@@ -1,0 +1,200 @@
+package producer
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/message"
+	"github.com/handout-dev/handout/telesign"
+)
+
+const (
+	maxBlockRows = 1 << 14
+
+	// callbackReserve is kept free in every request for a callback URL, which
+	// the worker adds and the producer doesn't know, in bytes.
+	callbackReserve = 512
+)
+
+const reasonLongRow = "a row is longer than 65536 bytes"
+
+// rowChecker judges the rows of one block after another. It belongs to one
+// goroutine.
+type rowChecker struct {
+	list    string // its name
+	h       *header
+	cascade *campaign.Cascade
+	book    *phoneBook
+	dry     bool // count the SMS
+	base    int  // bytes of a request without its parameters' values, at most
+
+	b         *block
+	values    []string // backing of the recipients' values
+	checkUTF8 bool
+	onValue   func(channel int, name, value string) error
+
+	// Of the row at hand.
+	at    rowAt
+	wrong bool
+	bound int // bytes of the request, at most
+	parts int
+}
+
+// rowAt is where a row stands.
+type rowAt struct {
+	record string // empty for a row from Go
+	line   int
+}
+
+func newRowChecker(list string, h *header, cascade *campaign.Cascade, book *phoneBook, dry bool) *rowChecker {
+	c := &rowChecker{list: list, h: h, cascade: cascade, book: book, dry: dry, base: baseLength(cascade.Spec)}
+	c.onValue = c.value // once: a method value is an allocation
+	return c
+}
+
+// baseLength is the length of a request whose parameters are all empty.
+func baseLength(s *campaign.Spec) int {
+	m := telesign.Message{
+		PhoneNumber: strings.Repeat("9", maxE164),
+		Content:     map[string]telesign.Content{},
+		MessageType: s.MessageType,
+		ExternalID:  strings.Repeat("x", telesign.MaxExternalID),
+		CallbackURL: strings.Repeat("x", callbackReserve),
+	}
+	for _, ch := range s.Channels {
+		m.Channels = append(m.Channels, telesign.Channel{Channel: ch.Channel, FallbackTime: ch.FallbackTime})
+		empty := map[string]string{}
+		for name := range ch.Parameters {
+			empty[name] = ""
+		}
+		m.Content[ch.Channel] = telesign.Content{Template: ch.Template, Parameters: empty}
+	}
+	return m.EncodedLen()
+}
+
+func (c *rowChecker) begin(b *block, rows int) {
+	c.b = b
+	c.checkUTF8 = !utf8.ValidString(b.text)
+	b.recipients = make([]campaign.Recipient, 0, rows)
+	b.numbers = make([]uint64, 0, rows)
+	b.lines = make([]int32, 0, rows)
+	c.values = make([]string, 0, rows*len(c.h.values))
+	if c.dry {
+		b.parts = make([]uint8, 0, rows)
+	}
+}
+
+// refuse notes a row that can't be read. A negative offset has no column.
+func (c *rowChecker) refuse(at rowAt, offset int, reason string) {
+	c.start(at)
+	c.fault(offset, reason)
+	c.b.bad++
+}
+
+func (c *rowChecker) start(at rowAt) {
+	c.at, c.wrong, c.bound, c.parts = at, false, c.base, 0
+	c.b.read++
+}
+
+func (c *rowChecker) fault(offset int, reason string) {
+	c.wrong = true
+	f := Fault{File: c.list, Line: c.at.line, Message: reason}
+	if offset >= 0 {
+		f.Line, f.Column = position(c.at.record, c.at.line, offset)
+	}
+	c.b.faults.add(f)
+}
+
+// row judges a row whose cells stand in the order of the header.
+func (c *rowChecker) row(at rowAt, cells []cell) {
+	c.start(at)
+	if len(cells) != len(c.h.names) {
+		c.fault(0, fmt.Sprintf("%d cells, but the header has %d", len(cells), len(c.h.names)))
+		c.b.bad++
+		return
+	}
+	c.forms(cells)
+	r := campaign.Recipient{ID: cells[c.h.recipient].text}
+	if strings.TrimSpace(r.ID) == "" {
+		c.fault(cells[c.h.recipient].offset, "recipient: empty")
+	}
+	number := uint64(0)
+	var err error
+	if r.Phone, number, err = c.book.normalize(cells[c.h.phone].text); err != nil {
+		c.fault(cells[c.h.phone].offset, "phone: "+err.Error())
+	}
+	if !c.wrong {
+		r.Values = c.take(cells)
+		c.request(&r)
+	}
+	if c.wrong {
+		c.b.bad++
+		return
+	}
+	c.b.recipients = append(c.b.recipients, r)
+	c.b.numbers = append(c.b.numbers, number)
+	c.b.lines = append(c.b.lines, int32(at.line))
+	if c.dry {
+		c.b.parts = append(c.b.parts, uint8(c.parts)) // 10 KB are at most 153
+	}
+}
+
+// forms judges what every cell must keep to.
+func (c *rowChecker) forms(cells []cell) {
+	if !c.checkUTF8 && len(c.at.record) <= MaxCell && c.at.record != "" {
+		return
+	}
+	for i := range cells {
+		switch text := cells[i].text; {
+		case len(text) > MaxCell:
+			c.fault(cells[i].offset, fmt.Sprintf("%s: longer than %d bytes", c.h.names[i], MaxCell))
+		case c.checkUTF8 && !utf8.ValidString(text):
+			c.fault(cells[i].offset, c.h.names[i]+": not UTF-8")
+		}
+	}
+}
+
+// take copies the further columns to where the recipient keeps them.
+func (c *rowChecker) take(cells []cell) []string {
+	from := len(c.values)
+	for i := range cells {
+		if i != c.h.recipient && i != c.h.phone {
+			c.values = append(c.values, cells[i].text)
+		}
+	}
+	return c.values[from:len(c.values):len(c.values)]
+}
+
+// request judges what would be sent to the recipient.
+func (c *rowChecker) request(r *campaign.Recipient) {
+	if err := c.cascade.Each(r, c.onValue); err != nil {
+		c.fault(-1, err.Error()) // names channel and parameter, quotes nothing
+		return
+	}
+	if c.bound <= telesign.MaxPayload {
+		return
+	}
+	m, err := message.Compose(c.cascade, r, strings.Repeat("x", telesign.MaxExternalID), strings.Repeat("x", callbackReserve))
+	if err != nil {
+		c.fault(-1, err.Error())
+	} else if m.EncodedLen() > telesign.MaxPayload {
+		c.fault(-1, fmt.Sprintf("the request would be longer than Telesign's %d bytes", telesign.MaxPayload))
+	}
+}
+
+// longestEscape is what JSON may make of one byte: \u0001.
+const longestEscape = 6
+
+func (c *rowChecker) value(channel int, name, value string) error {
+	ch := &c.cascade.Spec.Channels[channel]
+	c.bound += longestEscape * len(value)
+	if err := checkValue(ch, name, value); err != nil {
+		c.fault(-1, fmt.Sprintf("channel %s, parameter %s: %v", ch.Channel, name, err))
+	}
+	if c.dry && name == textParameter && isSMSText(ch) {
+		c.parts = smsParts(value)
+	}
+	return nil
+}

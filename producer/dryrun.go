@@ -1,0 +1,126 @@
+package producer
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/message"
+)
+
+// CheckOptions are the choices of a dry run.
+type CheckOptions struct {
+	Region          string // as in SubmitOptions
+	SetAsideBadRows bool
+	// AccountRate is the account's limit in messages per second; 0 when it is
+	// not known.
+	AccountRate float64
+	Progress    func(rows int, bytes int64) // as in SubmitOptions
+}
+
+// Parts is how many SMS the text messages of a campaign take, should every
+// recipient get one. Zero when the campaign has no SMS with a text of its own.
+type Parts struct {
+	Min, Max int // of one message
+	Total    int
+}
+
+// DryRun is what a submit would do.
+type DryRun struct {
+	Summary Summary
+	// Rejected means that a submit would refuse the list for its bad rows.
+	Rejected bool
+	// Samples are up to three requests as Telesign would get them, with the
+	// phone number masked but for its last two digits wherever it occurs.
+	Samples []json.RawMessage
+	SMS     Parts
+	// Rate is the messages per second to count with: the lower one of the
+	// campaign's and the account's; 0 when neither is set.
+	Rate float64
+	// Duration is how long sending takes at 98 % of the rate; 0 without one.
+	Duration time.Duration
+	// ColumnsUsed and ColumnsUnused are the list's columns that a template
+	// uses, and the others, without recipient and phone.
+	ColumnsUsed, ColumnsUnused []string
+}
+
+const (
+	usable     = 0.98 // the part of a rate that is really used
+	maxSamples = 3
+)
+
+// Check does everything that a submit does short of writing, without Redis.
+// Bad rows are in the summary; errors are those of the campaign file and the
+// list as a whole: [*Faults], [*ReadError], [ErrUnknownFormat],
+// [ErrUnknownRegion], [ErrNotRereadable], and ctx's own.
+func Check(ctx context.Context, f *File, l List, o CheckOptions) (*DryRun, error) {
+	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, progress: o.Progress, dry: true})
+	if err != nil {
+		return nil, err
+	}
+	defer run.close()
+	d := &DryRun{}
+	err = run.scan(ctx, func(b *block, i int) error {
+		d.SMS.add(int(b.parts[i]))
+		if len(d.Samples) == maxSamples {
+			return nil
+		}
+		sample, err := sampleOf(run.cascade, &b.recipients[i], run.summary.Recipients-1)
+		d.Samples = append(d.Samples, sample)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.Summary = run.summary
+	d.Rejected = d.Summary.BadRows > 0 && !o.SetAsideBadRows
+	d.Rate = lowerRate(f.Spec.Rate, o.AccountRate)
+	if d.Rate > 0 {
+		d.Duration = duration(float64(d.Summary.Recipients) / (d.Rate * usable))
+	}
+	d.ColumnsUsed, d.ColumnsUnused = f.used(run.columns())
+	return d, nil
+}
+
+func (p *Parts) add(parts int) {
+	if parts == 0 {
+		return
+	}
+	if p.Min == 0 || parts < p.Min {
+		p.Min = parts
+	}
+	p.Max = max(p.Max, parts)
+	p.Total += parts
+}
+
+// lowerRate is the lower of two rates of which 0 means none.
+func lowerRate(a, b float64) float64 {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
+}
+
+func duration(seconds float64) time.Duration {
+	if seconds > math.MaxInt64/float64(time.Second) {
+		return math.MaxInt64
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// sampleOf is a recipient's first request without the phone number.
+func sampleOf(c *campaign.Cascade, r *campaign.Recipient, position int) (json.RawMessage, error) {
+	m, err := message.Compose(c, r, campaign.ExternalID(c.Spec.ID, campaign.PlaceOf(position), 1), "")
+	if err != nil {
+		return nil, err
+	}
+	m.PhoneNumber = maskPhone(m.PhoneNumber, r.Phone)
+	for _, content := range m.Content {
+		for name, value := range content.Parameters {
+			content.Parameters[name] = maskPhone(value, r.Phone)
+		}
+	}
+	return m.Encode()
+}

@@ -1,0 +1,56 @@
+package producer
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+var (
+	// ErrEmptyList means that nobody is left to send to: the list has no rows,
+	// or only bad ones that were set aside.
+	ErrEmptyList = errors.New("the list has nobody to send to")
+
+	// ErrUnknownFormat means that a list's format was neither given nor told by
+	// its name's ending.
+	ErrUnknownFormat = errors.New("the list's format is unknown: name it .csv, .ndjson or .jsonl, or say which it is")
+
+	// ErrNotRereadable means that a list had to be read a second time but comes
+	// from a reader that can't be put back to its start. Submit again with a
+	// fresh one.
+	ErrNotRereadable = errors.New("the list can't be read a second time")
+
+	// ErrUnknownRegion means that the default region isn't a country's two
+	// letters of ISO 3166.
+	ErrUnknownRegion = errors.New("unknown region: a country's two letters are needed, such as US")
+)
+
+// OtherContentError means that a campaign with this ID stands already and has
+// another content: other recipients, or another campaign file. It was refused
+// and nothing has changed.
+type OtherContentError struct {
+	Info *campaign.Info // the campaign that stands
+}
+
+// Error names the campaign.
+func (e *OtherContentError) Error() string {
+	return fmt.Sprintf("campaign %s already stands with other content: choose another id", e.Info.ID)
+}
+
+// ReadError means that a list couldn't be read to its end.
+type ReadError struct {
+	List string
+	Err  error
+}
+
+// Error names the list and the cause.
+func (e *ReadError) Error() string {
+	if e.List == "" {
+		return "read the list: " + e.Err.Error()
+	}
+	return fmt.Sprintf("read %s: %v", e.List, e.Err)
+}
+
+// Unwrap is the cause.
+func (e *ReadError) Unwrap() error { return e.Err }

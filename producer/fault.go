@@ -1,0 +1,77 @@
+package producer
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// MaxFaults is how many faults are kept; the others are only counted.
+const MaxFaults = 50
+
+// Fault is one thing wrong in a campaign file or a list, and where. Its message
+// never quotes a cell of a list: a fault ends up in logs and tickets, and a
+// cell may be a phone number.
+type Fault struct {
+	File    string // as it was named by the caller; may be empty
+	Line    int    // counted from 1; the row's number for an iterator; 0 when it concerns the whole
+	Column  int    // in bytes, counted from 1; 0 when it concerns the whole line
+	Message string
+}
+
+// String is file:line:column: message without the parts that are unknown.
+func (f Fault) String() string {
+	var b strings.Builder
+	b.WriteString(f.File)
+	for _, n := range [...]int{f.Line, f.Column} {
+		if n == 0 {
+			break
+		}
+		if b.Len() > 0 {
+			b.WriteByte(':')
+		}
+		b.WriteString(strconv.Itoa(n))
+	}
+	if b.Len() > 0 {
+		b.WriteString(": ")
+	}
+	b.WriteString(f.Message)
+	return b.String()
+}
+
+// Faults is the error of a campaign file or a list that can't be taken: every
+// fault in it, the first MaxFaults of them in full.
+type Faults struct {
+	List  []Fault // at most MaxFaults
+	Total int     // all of them
+}
+
+// Error has a line for each fault that was kept, and one that counts the rest.
+func (f *Faults) Error() string {
+	var b strings.Builder
+	for i, fault := range f.List {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(fault.String())
+	}
+	if more := f.Total - len(f.List); more > 0 {
+		fmt.Fprintf(&b, "\n… and %d more faults", more)
+	}
+	return b.String()
+}
+
+func (f *Faults) add(fault Fault) {
+	f.Total++
+	if len(f.List) < MaxFaults {
+		f.List = append(f.List, fault)
+	}
+}
+
+// err is nil when there are none.
+func (f *Faults) err() error {
+	if f.Total == 0 {
+		return nil
+	}
+	return f
+}

@@ -1,0 +1,158 @@
+package producer
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func FuzzReadCSV(f *testing.F) {
+	for _, s := range []string{
+		"a,b,c\n", "a,\"b\"\"b\",c\r\nd,\"e\nf\",g", "\"", "a\"b,c\n\"d\n", "\"a\"b\nc\n", "\n\r\n\ra", "a,\"b\r\r\nc\"\r\n", ",,\n",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		list := "recipient,phone\n" + body
+		ours, err := newCSV("", strings.NewReader(list))
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs := csv.NewReader(strings.NewReader(list))
+		theirs.FieldsPerRecord = -1
+		if _, err := theirs.Read(); err != nil {
+			t.Fatal(err)
+		}
+		for _, record := range records(t, ours) {
+			cells, broken := splitCSV(record, nil)
+			want, err := theirs.Read()
+			if err != nil {
+				if broken == nil && !errors.Is(err, io.EOF) {
+					t.Fatalf("%q: taken, but %v", record, err)
+				}
+				return // from here on encoding/csv may have given up
+			}
+			var got []string
+			for _, c := range cells {
+				got = append(got, c.text)
+			}
+			if broken != nil || !slices.Equal(got, want) {
+				t.Fatalf("%q: %q (%v), want %q", record, got, broken, want)
+			}
+		}
+		if _, err := theirs.Read(); !errors.Is(err, io.EOF) {
+			t.Fatal("a record is missing")
+		}
+	})
+}
+
+func records(t *testing.T, s *csvSource) (all []string) {
+	t.Helper()
+	for {
+		var b block
+		err := s.fill(&b)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range b.spans {
+			if record := b.text[at.start:at.end]; !blank(record) {
+				all = append(all, record)
+			}
+		}
+	}
+}
+
+func FuzzReadNDJSON(f *testing.F) {
+	for _, s := range []string{
+		`{"recipient":"a","phone":"+1"}`, `{}`, `{"a":1.50,"b":true}`, `{"a":null}`, `{"a":"\u00e9\n\"","b":"\ud83d\ude00"}`,
+		` { "a" : [1] } `, `{"a":1}{"b":2}`, `{"a":01}`, `{"a":"` + "\x01" + `"}`, `{"a`, `{"a":"b\`, `{"":""}`, `{"a":1,}`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		if strings.ContainsAny(line, "\n") || !utf8.ValidString(line) {
+			return // not a line of a list
+		}
+		members, broken := splitJSON(line, nil)
+		var want map[string]any
+		d := json.NewDecoder(strings.NewReader(line))
+		d.UseNumber()
+		ok := json.Valid([]byte(line)) && d.Decode(&want) == nil && want != nil
+		for _, v := range want {
+			switch v.(type) {
+			case string, json.Number, bool:
+			default:
+				ok = false
+			}
+		}
+		if broken != nil {
+			if broken.offset < 0 || broken.offset > len(line) {
+				t.Fatalf("%q: broken at %d", line, broken.offset)
+			}
+			// A key that stands twice may have hidden a value that is refused.
+			if ok && len(want) == strings.Count(line, ":") {
+				t.Fatalf("%q: refused: %s", line, broken.reason)
+			}
+			return
+		}
+		if !json.Valid([]byte(line)) {
+			t.Fatalf("%q: taken", line)
+		}
+		got := map[string]string{}
+		for _, m := range members {
+			got[m.key] = m.value.text
+		}
+		if len(got) != len(want) {
+			t.Fatalf("%q: %q, want %v", line, got, want)
+		}
+		for k, v := range want {
+			text := ""
+			switch v := v.(type) {
+			case string:
+				text = v
+			case json.Number:
+				text = v.String()
+			case bool:
+				text = map[bool]string{true: "true", false: "false"}[v]
+			}
+			if got[k] != text {
+				t.Fatalf("%q: %q is %q, want %q", line, k, got[k], text)
+			}
+		}
+	})
+}
+
+func FuzzParseCampaign(f *testing.F) {
+	for _, s := range []string{
+		"id: a\nmessage_type: MKT\nchannels: [{channel: sms, template: text, parameters: {text: hi}}]\n",
+		"id: [a\n", "a: &x 1\nb: *x\n", "- 1\n", "", "---\n---\n", "channels: {}\n", "rate: .nan\n", "<<: {id: a}\n", "? [a]\n: b\n",
+		"channels: [{fallback_time: 9223372036854775807}]\n", "channels: [{parameters: {text: '{{.a.b}}'}}]\n", "!!binary a: b\n",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		file, err := ParseCampaign("c.yaml", src)
+		if err != nil {
+			var faults *Faults
+			if !errors.As(err, &faults) || faults.Total == 0 {
+				t.Fatalf("%T: %v", err, err)
+			}
+			return
+		}
+		again, err := NewFile(*file.Spec)
+		if err != nil {
+			t.Fatalf("the spec of a good file is refused: %v", err)
+		}
+		if same, err := sameSpec(file.Spec, again.Spec); err != nil || !same {
+			t.Fatalf("the spec changes when it is checked again: %v", err)
+		}
+	})
+}

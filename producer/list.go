@@ -1,0 +1,121 @@
+package producer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Format is how a list is written.
+type Format string
+
+// The formats. CSV has a header line with recipient, phone and further columns
+// in any order; NDJSON has an object with the same names on every line.
+const (
+	CSV    Format = "csv"
+	NDJSON Format = "ndjson"
+)
+
+// FormatOf tells a list's format by its name's ending: .csv, .ndjson or .jsonl.
+// Otherwise it is [ErrUnknownFormat].
+func FormatOf(name string) (Format, error) {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".csv":
+		return CSV, nil
+	case ".ndjson", ".jsonl":
+		return NDJSON, nil
+	}
+	return "", ErrUnknownFormat
+}
+
+// Limits of a list, so that a broken file can't take the memory.
+const (
+	MaxCell    = 4096      // bytes of one cell
+	MaxRow     = 64 * 1024 // bytes of one row as it is written
+	MaxColumns = 100       // recipient and phone included
+)
+
+// Row is one person of a list that comes from a Go program.
+type Row struct {
+	Recipient string   // the caller's own name for the person; not empty
+	Phone     string   // as a person writes it
+	Values    []string // one for each column, in their order
+}
+
+// List is where the recipients of a campaign come from. It may be used again
+// and again, unless it was made from a reader that can't seek.
+type List struct {
+	name   string
+	open   func() (io.ReadCloser, error)
+	format Format
+	err    error
+
+	columns []string
+	rows    iter.Seq2[Row, error]
+}
+
+// ListFile is the list in a file; its format is told by the name's ending.
+func ListFile(path string) List {
+	format, err := FormatOf(path)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return ListFileAs(path, format).because(err)
+}
+
+// ListFileAs is the list in a file of the given format.
+func ListFileAs(path string, format Format) List {
+	return List{name: path, format: format, open: func() (io.ReadCloser, error) {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err // names the path itself
+		}
+		return f, nil
+	}}
+}
+
+// ListReader is the list that r gives; name stands in faults. A list is read
+// once, and once more when another submit has interfered: then r must be an
+// io.Seeker, else [ErrNotRereadable]. A Read that blocks holds up Submit even
+// after its context is done.
+func ListReader(name string, format Format, r io.Reader) List {
+	used := false
+	return List{name: name, format: format, open: func() (io.ReadCloser, error) {
+		if used {
+			s, ok := r.(io.Seeker)
+			if !ok {
+				return nil, ErrNotRereadable
+			}
+			if _, err := s.Seek(0, io.SeekStart); err != nil {
+				return nil, errors.Join(ErrNotRereadable, err)
+			}
+		}
+		used = true
+		return io.NopCloser(r), nil
+	}}
+}
+
+// ListRows is the list that rows gives, with these columns beside recipient and
+// phone. rows must give the same rows each time it is ranged over; an error
+// that it yields ends the submit, and nothing is sent.
+func ListRows(columns []string, rows iter.Seq2[Row, error]) List {
+	return List{columns: columns, rows: rows}
+}
+
+func (l List) because(err error) List {
+	l.err = err
+	return l
+}
+
+// readError adds the list's name to an error of reading, unless it is there.
+func (l List) readError(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return err
+	}
+	return &ReadError{List: l.name, Err: err}
+}

@@ -1,0 +1,245 @@
+package producer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// run is one reading of a list.
+type run struct {
+	list    List
+	file    *File
+	o       runOptions
+	source  source
+	cascade *campaign.Cascade
+	book    *phoneBook
+	close   func() // once all that reads has ended
+
+	seen    seen
+	faults  Faults
+	summary Summary
+	bytes   int64
+	told    time.Time // of the last call of progress
+}
+
+type runOptions struct {
+	region   string
+	setAside bool
+	progress func(rows int, bytes int64)
+	dry      bool
+}
+
+// newRun opens the list, reads its header, and holds the templates against it.
+func newRun(f *File, l List, o runOptions) (*run, error) {
+	if l.err != nil {
+		return nil, l.err
+	}
+	book, err := newPhoneBook(o.region)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{list: l, file: f, o: o, book: book, close: func() {}}
+	if err := r.open(); err != nil {
+		r.close()
+		return nil, err
+	}
+	if r.cascade, err = f.columns(r.columns()); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *run) open() (err error) {
+	if r.list.rows != nil {
+		s, err := newRows(r.list.columns, r.list.rows)
+		if err != nil {
+			return err
+		}
+		r.source, r.close = s, s.stop
+		return nil
+	}
+	if r.list.open == nil {
+		return errors.New("a List must be made by ListFile, ListReader or ListRows")
+	}
+	in, err := r.list.open()
+	if err != nil {
+		return r.list.readError(err)
+	}
+	r.close = func() { _ = in.Close() } // nothing was written
+	switch r.list.format {
+	case CSV:
+		r.source, err = newCSV(r.list.name, in)
+	case NDJSON:
+		r.source, err = newNDJSON(r.list.name, in)
+	default:
+		return ErrUnknownFormat
+	}
+	return r.asFault(err)
+}
+
+// asFault tells what is wrong with a list from what went wrong in reading it.
+func (r *run) asFault(err error) error {
+	var faults *Faults
+	switch {
+	case err == nil, errors.As(err, &faults):
+		return err
+	case errors.Is(err, errUTF16), errors.Is(err, errNoBytes):
+		faults = &Faults{}
+		faults.add(Fault{File: r.list.name, Message: err.Error()})
+		return faults
+	}
+	return r.list.readError(err)
+}
+
+// columns are the list's, without recipient and phone.
+func (r *run) columns() []string { return r.source.header().values }
+
+// blocks reads the list and gives each block, checked, to collect: in order,
+// and in the caller's goroutine. It returns when everything that it started
+// has ended.
+func (r *run) blocks(ctx context.Context, collect func(*block) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	workers := runtime.GOMAXPROCS(0)
+	// Twice the workers: one block each at work, and one each waiting.
+	todo := make(chan *block, workers)
+	inOrder := make(chan *block, 2*workers)
+	var readErr error // once inOrder is closed
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel(nil)
+	for range workers {
+		wg.Go(func() {
+			c := newRowChecker(r.list.name, r.source.header(), r.cascade, r.book, r.o.dry)
+			for b := range todo {
+				r.source.check(b, c)
+				b.text, b.spans, b.rows = "", nil, nil
+				close(b.checked)
+			}
+		})
+	}
+	wg.Go(func() {
+		defer close(inOrder)
+		defer close(todo)
+		readErr = r.read(ctx, inOrder, todo)
+	})
+	for b := range inOrder {
+		<-b.checked // workers never wait for anything
+		if err := collect(b); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if readErr != nil {
+		return r.asFault(readErr)
+	}
+	return nil
+}
+
+// read hands every block to a worker and to the collector, in that order: a
+// block that the collector waits for is always in some worker's hands.
+func (r *run) read(ctx context.Context, inOrder, todo chan<- *block) error {
+	for ctx.Err() == nil {
+		b := &block{checked: make(chan struct{})}
+		err := r.source.fill(b)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, to := range [...]chan<- *block{todo, inOrder} {
+			select {
+			case to <- b:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// scan reads the whole list and gives those who are to be sent to, in order and
+// without duplicates, to keep. The slices given are valid during the call; the
+// texts in them for as long as they are held.
+func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error {
+	err := r.blocks(ctx, func(b *block) error {
+		r.count(b)
+		if r.faults.Total > 0 && !r.o.setAside && !r.o.dry {
+			return nil // rejected: the rest is read for its faults only
+		}
+		for i := range b.recipients {
+			if !r.seen.add(b.numbers[i]) {
+				r.summary.Duplicates++
+				if len(r.summary.DuplicateLines) < MaxFaults {
+					r.summary.DuplicateLines = append(r.summary.DuplicateLines, int(b.lines[i]))
+				}
+				continue
+			}
+			r.summary.Recipients++
+			if err := keep(b, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	r.tell(true)
+	r.summary.Faults = r.faults.List
+	return err
+}
+
+func (r *run) count(b *block) {
+	r.summary.Rows += b.read
+	r.summary.BadRows += b.bad
+	r.bytes = max(r.bytes, b.bytes)
+	for _, f := range b.faults.List {
+		r.faults.add(f)
+	}
+	r.faults.Total += b.faults.Total - len(b.faults.List)
+	r.tell(false)
+}
+
+// tellEvery is how often progress is told.
+const tellEvery = 100 * time.Millisecond
+
+func (r *run) tell(last bool) {
+	if r.o.progress == nil {
+		return
+	}
+	if now := time.Now(); last || now.Sub(r.told) >= tellEvery {
+		r.told = now
+		r.o.progress(r.summary.Rows, r.bytes)
+	}
+}
+
+// write reads the list and writes its pages with addPages; nil only digests.
+func (r *run) write(ctx context.Context, addPages func(ctx context.Context, first int, pages [][]byte) error) (campaign.Content, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	w, err := newPageWriter(ctx, cancel, r.file.Spec, r.columns(), addPages)
+	if err != nil {
+		return campaign.Content{}, err
+	}
+	defer w.stop()
+	err = r.scan(ctx, func(b *block, i int) error { return w.add(&b.recipients[i]) })
+	switch {
+	case err != nil:
+		return campaign.Content{}, err
+	case r.faults.Total > 0 && !r.o.setAside:
+		return campaign.Content{}, &r.faults
+	case r.summary.Recipients == 0:
+		return campaign.Content{}, ErrEmptyList
+	}
+	return w.finish()
+}

@@ -1,0 +1,78 @@
+package producer
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"slices"
+)
+
+// rowsSource is a list that comes from a Go program.
+type rowsSource struct {
+	h    *header
+	next func() (Row, error, bool)
+	stop func()
+	n    int
+}
+
+func newRows(columns []string, rows iter.Seq2[Row, error]) (*rowsSource, error) {
+	h, wrong := newHeader(append([]string{"recipient", "phone"}, columns...))
+	if len(wrong) > 0 {
+		var faults Faults
+		for _, i := range slices.Sorted(maps.Keys(wrong)) {
+			faults.add(Fault{Message: "columns: " + wrong[i]})
+		}
+		return nil, faults.err()
+	}
+	s := &rowsSource{h: h}
+	s.next, s.stop = iter.Pull2(rows)
+	return s, nil
+}
+
+func (s *rowsSource) header() *header { return s.h }
+
+func (s *rowsSource) fill(b *block) error {
+	const most = 1000
+	b.first = s.n + 1
+	for len(b.rows) < most {
+		row, err, ok := s.next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		b.rows = append(b.rows, row)
+	}
+	if len(b.rows) == 0 {
+		return io.EOF
+	}
+	s.n += len(b.rows)
+	return nil
+}
+
+func (s *rowsSource) check(b *block, c *rowChecker) {
+	c.begin(b, len(b.rows))
+	c.checkUTF8 = true
+	cells := make([]cell, len(s.h.names))
+	for i := range b.rows {
+		r := &b.rows[i]
+		at := rowAt{line: b.first + i}
+		if len(r.Values) != len(s.h.values) {
+			c.refuse(at, -1, fmt.Sprintf("%d values for %d columns", len(r.Values), len(s.h.values)))
+			continue
+		}
+		cells[0], cells[1] = cell{r.Recipient, -1}, cell{r.Phone, -1}
+		size := len(r.Recipient) + len(r.Phone)
+		for j, v := range r.Values {
+			cells[2+j] = cell{v, -1}
+			size += len(v)
+		}
+		if size > MaxRow {
+			c.refuse(at, -1, reasonLongRow)
+			continue
+		}
+		c.row(at, cells)
+	}
+}

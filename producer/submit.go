@@ -1,0 +1,180 @@
+package producer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// Client opens campaigns in one Redis. It is safe for concurrent use.
+type Client struct {
+	rdb    redis.UniversalClient
+	ledger *campaign.Ledger
+}
+
+// New is a client of the ledger in rdb, which stays the caller's to close.
+func New(rdb redis.UniversalClient) *Client {
+	return &Client{rdb: rdb, ledger: campaign.NewLedger(rdb)}
+}
+
+// SubmitOptions are the choices of a submit. The zero value is a good one.
+type SubmitOptions struct {
+	// Region is the country whose numbers may stand in the list in national
+	// form: two letters of ISO 3166, such as US. Empty allows only numbers in
+	// international form.
+	Region string
+	// SetAsideBadRows sends to the good rows and reports the bad ones. Without
+	// it any bad row rejects the list.
+	SetAsideBadRows bool
+	// Hold commits the campaign paused.
+	Hold bool
+	// Progress is told how far the list has been read, at most ten times per
+	// second and once at the end, from the goroutine that called Submit.
+	Progress func(rows int, bytes int64)
+	// OnWait is called each second while another submit writes the same
+	// campaign, from the goroutine that called Submit.
+	OnWait func()
+}
+
+// Summary is what a list came to.
+type Summary struct {
+	Rows       int // in the list, bad ones and duplicates included
+	Recipients int // to be sent to
+	Duplicates int // rows left out because their phone number stood before
+	BadRows    int
+	// DuplicateLines are the lines of the first MaxFaults duplicates.
+	DuplicateLines []int
+	// Faults are those of the bad rows, at most MaxFaults of them.
+	Faults []Fault
+}
+
+// Result is what a submit came to.
+type Result struct {
+	Info *campaign.Info
+	// Already means that the campaign stood before, with the same content, and
+	// nothing has changed.
+	Already bool
+	Summary Summary
+}
+
+// waitBusy is how often a submit looks whether another one has finished.
+const waitBusy = time.Second
+
+// Submit makes a campaign of a campaign file and a list. Until it returns
+// without an error nothing of it is sent. It may be called again at any time,
+// also after a crash, and does the same thing once.
+//
+// Errors: [*Faults] (nothing was kept), [*OtherContentError], [ErrEmptyList],
+// [*ReadError], [ErrNotRereadable], [ErrUnknownFormat], [ErrUnknownRegion],
+// ctx's own, and those of Redis. After ctx is done, and after an error of
+// Redis, a draft may stay behind; the next Submit of the same ID replaces it.
+func (c *Client) Submit(ctx context.Context, f *File, l List, o SubmitOptions) (*Result, error) {
+	for {
+		result, err := c.try(ctx, f, l, o)
+		if errors.Is(err, campaign.ErrTakenOver) {
+			continue // the other submit stands, or is to be waited for
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := c.wake(ctx, result.Info.ID); err != nil {
+			return nil, fmt.Errorf("wake campaign %s: %w", result.Info.ID, err)
+		}
+		return result, nil
+	}
+}
+
+func (c *Client) try(ctx context.Context, f *File, l List, o SubmitOptions) (*Result, error) {
+	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, progress: o.Progress})
+	if err != nil {
+		return nil, err
+	}
+	defer run.close()
+	opening, err := c.open(ctx, f.Spec, run.columns(), o.OnWait)
+	var stands *campaign.StandsError
+	if errors.As(err, &stands) {
+		return c.compare(ctx, run, f, stands.Info)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := fill(ctx, run, opening, o.Hold)
+	if err != nil {
+		return nil, errors.Join(err, abandon(ctx, opening, err))
+	}
+	return &Result{Info: info, Summary: run.summary}, nil
+}
+
+// open takes the draft, and waits while another submit is writing it.
+func (c *Client) open(ctx context.Context, s *campaign.Spec, columns []string, onWait func()) (*campaign.Opening, error) {
+	for {
+		opening, err := c.ledger.Open(ctx, s, columns)
+		if !errors.Is(err, campaign.ErrBusy) {
+			return opening, err
+		}
+		if onWait != nil {
+			onWait()
+		}
+		timer := time.NewTimer(waitBusy)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ctx.Err()
+		case <-timer.C:
+		}
+	}
+}
+
+func fill(ctx context.Context, run *run, opening *campaign.Opening, hold bool) (*campaign.Info, error) {
+	content, err := run.write(ctx, opening.AddPages)
+	if err != nil {
+		return nil, err
+	}
+	return opening.Commit(ctx, content, hold)
+}
+
+// abandon deletes the draft after an error that says that this content will
+// never stand. Otherwise the draft is left to whoever comes next: Redis may be
+// away, and a submit that was interrupted is to be run again.
+func abandon(ctx context.Context, opening *campaign.Opening, because error) error {
+	var faults *Faults
+	var read *ReadError
+	if errors.As(because, &faults) || errors.As(because, &read) || errors.Is(because, ErrEmptyList) {
+		return opening.Abandon(ctx)
+	}
+	return nil
+}
+
+// compare tells whether the campaign that stands has the content submitted.
+func (c *Client) compare(ctx context.Context, run *run, f *File, info *campaign.Info) (*Result, error) {
+	same, err := sameSpec(f.Spec, info.Spec)
+	if err != nil {
+		return nil, err
+	}
+	if !same || !slices.Equal(run.columns(), info.Columns) {
+		return nil, &OtherContentError{Info: info}
+	}
+	content, err := run.write(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	if content.Digest != info.Digest {
+		return nil, &OtherContentError{Info: info}
+	}
+	return &Result{Info: info, Already: true, Summary: run.summary}, nil
+}
+
+func sameSpec(a, b *campaign.Spec) (bool, error) {
+	x, err := a.Encode()
+	if err != nil {
+		return false, err
+	}
+	y, err := b.Encode()
+	return string(x) == string(y), err
+}

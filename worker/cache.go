@@ -1,0 +1,104 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// subject is a campaign as a worker needs it: what never changes of it.
+type subject struct {
+	*campaign.Info
+	cascade *campaign.Cascade
+	pacer   *Pacer
+}
+
+// cache keeps campaigns and pages that notes ask for again and again: the notes
+// of a page stand in the queue side by side. Neither ever changes.
+type cache struct {
+	load     func(context.Context, campaign.ID) (*subject, error)
+	loadPage func(context.Context, campaign.ID, int) ([]campaign.Recipient, error)
+
+	mu       sync.Mutex
+	subjects map[campaign.ID]*entry[*subject]
+	pages    map[pageKey]*entry[[]campaign.Recipient]
+	order    []pageKey // of pages, the oldest first
+}
+
+type pageKey struct {
+	campaign campaign.ID
+	page     int
+}
+
+// entry is loaded once, by the first who asks.
+type entry[T any] struct {
+	once  sync.Once
+	value T
+	err   error
+}
+
+// mostPages bounds the pages kept: 64 of 100 recipients are a few megabytes.
+const mostPages = 64
+
+// mostSubjects bounds the campaigns kept.
+const mostSubjects = 256
+
+func (c *cache) subject(ctx context.Context, id campaign.ID) (*subject, error) {
+	c.mu.Lock()
+	e, ok := c.subjects[id]
+	if !ok {
+		if len(c.subjects) >= mostSubjects {
+			clear(c.subjects)
+		}
+		e = new(entry[*subject])
+		c.subjects[id] = e
+	}
+	c.mu.Unlock()
+	e.once.Do(func() { e.value, e.err = c.load(ctx, id) })
+	if e.err != nil {
+		c.mu.Lock()
+		if c.subjects[id] == e {
+			delete(c.subjects, id)
+		}
+		c.mu.Unlock()
+	}
+	return e.value, e.err
+}
+
+func (c *cache) page(ctx context.Context, id campaign.ID, page int) ([]campaign.Recipient, error) {
+	key := pageKey{id, page}
+	c.mu.Lock()
+	e, ok := c.pages[key]
+	if !ok {
+		e = new(entry[[]campaign.Recipient])
+		c.pages[key] = e
+		if c.order = append(c.order, key); len(c.order) > mostPages {
+			delete(c.pages, c.order[0])
+			c.order = c.order[1:]
+		}
+	}
+	c.mu.Unlock()
+	e.once.Do(func() { e.value, e.err = c.loadPage(ctx, id, page) })
+	if e.err != nil {
+		c.mu.Lock()
+		if c.pages[key] == e {
+			delete(c.pages, key) // its place in the order goes in its time
+		}
+		c.mu.Unlock()
+	}
+	return e.value, e.err
+}
+
+// recipient finds the one that a note speaks of.
+func (c *cache) recipient(ctx context.Context, id campaign.ID, p campaign.Place) (*campaign.Recipient, error) {
+	page, err := c.page(ctx, id, p.Page)
+	if err != nil {
+		return nil, err
+	}
+	if p.Index >= len(page) {
+		return nil, fmt.Errorf("recipient %d.%d of campaign %s: %w", p.Page, p.Index, id, campaign.ErrNotFound)
+	}
+	return &page[p.Index], nil
+}

@@ -1,0 +1,182 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/tasks"
+)
+
+const (
+	// windowTime is how much of a campaign's rate stands in the queue: little,
+	// so that a pause or another campaign needn't wait for it to drain.
+	windowTime = 10 * time.Second
+	// feedRun is how long one feed stays with a campaign that drains fast.
+	feedRun = 10 * time.Second
+	// feedLook is how often it looks meanwhile.
+	feedLook = 50 * time.Millisecond
+	// lostAfter is when settle looks at a page that has been fed: by then a note
+	// that is still unsent may have been lost.
+	lostAfter = 30 * time.Second
+	// leaseTime outlives the longest step of a feed or settle.
+	leaseTime = 30 * time.Second
+)
+
+// feed keeps a bounded window of a campaign's notes in the queue.
+func (w *Worker) feed(ctx context.Context, t *asynq.Task) error {
+	note, err := tasks.ParseForCampaign(t.Payload())
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+	}
+	return w.leased(ctx, note.Campaign, "feed", func(s *subject, keep func() error) error {
+		for until := time.Now().Add(feedRun); ; {
+			more, err := w.fill(ctx, s)
+			if err != nil || !more || time.Now().After(until) {
+				return err
+			}
+			if err := keep(); err != nil {
+				return err
+			}
+			if err := sleepUntil(ctx, time.Now().Add(feedLook)); err != nil {
+				return nil // a shutdown: another feed goes on
+			}
+		}
+	})
+}
+
+// leased runs work on a campaign unless someone else is at it. Two at once
+// would do no harm: every step is checked in the ledger.
+func (w *Worker) leased(ctx context.Context, id campaign.ID, work string, run func(s *subject, keep func() error) error) error {
+	token := fmt.Sprintf("%s-%d", w.name, w.leases.Add(1))
+	mine, err := w.ledger.Lease(ctx, id, work, token, leaseTime)
+	if err != nil || !mine {
+		return err
+	}
+	defer func() {
+		// Should this fail, the lease runs out by itself.
+		_ = w.ledger.Release(context.WithoutCancel(ctx), id, work, token)
+	}()
+	s, err := w.cache.subject(ctx, id)
+	if errors.Is(err, campaign.ErrNotFound) {
+		return w.ledger.Retire(ctx, id) // purged
+	}
+	if err != nil {
+		return err
+	}
+	return run(s, func() error {
+		mine, err := w.ledger.Lease(ctx, id, work, token, leaseTime)
+		if err == nil && !mine {
+			err = fmt.Errorf("%s of campaign %s: lost the lease", work, id)
+		}
+		return err
+	})
+}
+
+// fill tops the window up; more says whether to look again soon.
+func (w *Worker) fill(ctx context.Context, s *subject) (more bool, err error) {
+	phase, _, cursor, err := w.ledger.Phase(ctx, s.ID)
+	if err != nil || cursor >= s.Total {
+		return false, err
+	}
+	switch phase {
+	case campaign.Running:
+	case campaign.Ended:
+		return w.cancelNext(ctx, s, cursor)
+	default:
+		return false, nil
+	}
+	balance, err := w.ledger.Balance(ctx, s.ID)
+	if err != nil {
+		return false, err
+	}
+	// Fed and still planned: what stands in the queue, and what got lost there.
+	queued := cursor - (s.Total - balance.Of(campaign.Planned))
+	window := w.windowOf(s)
+	room := min(window-queued, s.Total-cursor)
+	if room > 0 && (queued < window*3/4 || cursor+room == s.Total) {
+		if err := w.enqueueFrom(ctx, s, cursor, room); err != nil {
+			return false, err
+		}
+	}
+	drained := time.Duration(math.MaxInt64)
+	if rate := w.rateOf(s); rate > 0 {
+		drained = time.Duration(float64(window) / rate * float64(time.Second))
+	}
+	return drained < windowTime/2 || w.rateOf(s) == 0, nil
+}
+
+func (w *Worker) enqueueFrom(ctx context.Context, s *subject, cursor, n int) error {
+	notes := make([]*asynq.Task, n)
+	for i := range notes {
+		notes[i] = tasks.NewSend(s.ID, campaign.PlaceOf(cursor+i), 1, s.Spec.Lane)
+	}
+	// The notes first: a crash in between enqueues them again, which is
+	// harmless; the other way round they would be missing until settle looks.
+	if _, err := w.queue.EnqueueAll(ctx, notes); err != nil {
+		return err
+	}
+	look := lostAfter
+	if w.receiptIn > 0 {
+		look = min(look, w.receiptIn)
+	}
+	_, err := w.ledger.Advance(ctx, s.ID, cursor, cursor+n, w.clock.Now().Add(look))
+	return err
+}
+
+// rateOf is what a campaign may send per second; 0 is no limit.
+func (w *Worker) rateOf(s *subject) float64 {
+	switch {
+	case s.Spec.Rate == 0:
+		return w.rate
+	case w.rate == 0:
+		return s.Spec.Rate
+	}
+	return min(w.rate, s.Spec.Rate)
+}
+
+// windowOf is how many of a campaign's notes may stand in the queue.
+func (w *Worker) windowOf(s *subject) int {
+	rate := w.rateOf(s)
+	if rate == 0 {
+		return w.window
+	}
+	return min(w.window, max(1, int(rate*windowTime.Seconds())))
+}
+
+// cancelNext cancels recipients of a canceled campaign who were never fed.
+func (w *Worker) cancelNext(ctx context.Context, s *subject, cursor int) (more bool, err error) {
+	n := min(10*campaign.PageSize, s.Total-cursor)
+	err = each(n, func(i int) error {
+		_, err := w.ledger.Apply(ctx, s.Info, campaign.PlaceOf(cursor+i), campaign.Seen{},
+			campaign.Event{Kind: campaign.EventCancel, At: w.clock.Now()})
+		var refused *campaign.TransitionError
+		if errors.As(err, &refused) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	_, err = w.ledger.Advance(ctx, s.ID, cursor, cursor+n, w.clock.Now())
+	return true, err
+}
+
+// each calls do for 0 to n-1 side by side, so that the ledger's changes travel
+// together.
+func each(n int, do func(i int) error) error {
+	errs := make([]error, n)
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() { errs[i] = do(i) })
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}

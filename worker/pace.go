@@ -1,0 +1,205 @@
+package worker
+
+import (
+	"context"
+	_ "embed" // the scripts
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	//go:embed lua/pace.lua
+	paceSource string
+	//go:embed lua/throttle.lua
+	throttleSource string
+
+	paceScript     = redis.NewScript(paceSource)
+	throttleScript = redis.NewScript(throttleSource)
+)
+
+const (
+	// headroom stretches the space between slots: a request may leave up to 20
+	// ms late without a window of one second ever holding one too many. It
+	// costs 2 % of the rate.
+	headroom = 1.02
+	// tooLate is how late a slot may still be used; a later one is thrown away,
+	// since its place in the window has passed.
+	tooLate = 10 * time.Millisecond
+	// batchTime is how much of the rate one call reserves at most, so that a
+	// process asks some twenty times a second whatever the rate.
+	batchTime = 50 * time.Millisecond
+	// aheadTime is how far ahead slots are given out.
+	aheadTime = 100 * time.Millisecond
+
+	firstPush = time.Second
+	mostPush  = time.Minute
+)
+
+// Pacer gives out slots at a rate that all processes on one Redis share. It is
+// safe for concurrent use.
+type Pacer struct {
+	rdb  redis.UniversalClient
+	key  string
+	gap  time.Duration // between slots; 0: no limit
+	most int           // slots in one call
+
+	waiting   atomic.Int64
+	throttled atomic.Bool // this process has pushed the slots back
+	turn      chan struct{}
+	mu        sync.Mutex
+	slots     []time.Time
+}
+
+// NewPacer is a pacer of rate slots per second, 0 for no limit, whose state
+// stands under key.
+func NewPacer(rdb redis.UniversalClient, key string, rate float64) *Pacer {
+	p := &Pacer{rdb: rdb, key: key, turn: make(chan struct{}, 1)}
+	p.turn <- struct{}{}
+	if rate > 0 {
+		p.gap = time.Duration(headroom * float64(time.Second) / rate)
+		p.most = max(1, int(batchTime/p.gap))
+	}
+	return p
+}
+
+// Wait waits for the next slot. The caller uses it at once, or calls Unused.
+func (p *Pacer) Wait(ctx context.Context) error {
+	if p.gap == 0 {
+		return ctx.Err()
+	}
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
+	for {
+		slot, err := p.next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := sleepUntil(ctx, slot); err != nil {
+			p.put(slot)
+			return err
+		}
+		if time.Since(slot) <= tooLate {
+			return nil
+		}
+	}
+}
+
+// Unused gives a slot back that wasn't needed after all; it goes to whoever
+// waits now, or is lost.
+func (p *Pacer) Unused() {
+	if p.gap > 0 && p.waiting.Load() > 0 {
+		p.put(time.Now())
+	}
+}
+
+func (p *Pacer) put(slot time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.slots = append([]time.Time{slot}, p.slots...)
+}
+
+func (p *Pacer) take() (time.Time, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.slots) > 0 {
+		slot := p.slots[0]
+		p.slots = p.slots[1:]
+		if time.Since(slot) <= tooLate {
+			return slot, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// next takes a slot, one caller at a time; the one whose turn it is reserves
+// more for all who wait.
+func (p *Pacer) next(ctx context.Context) (time.Time, error) {
+	select {
+	case <-p.turn:
+	case <-ctx.Done():
+		return time.Time{}, ctx.Err()
+	}
+	defer func() { p.turn <- struct{}{} }()
+	for {
+		if slot, ok := p.take(); ok {
+			return slot, nil
+		}
+		again, err := p.reserve(ctx)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if err := sleepUntil(ctx, again); err != nil {
+			return time.Time{}, err
+		}
+	}
+}
+
+// reserve asks for slots, and says when to ask again if there were none.
+func (p *Pacer) reserve(ctx context.Context) (again time.Time, err error) {
+	want := min(p.most, max(1, int(p.waiting.Load())))
+	before := time.Now()
+	v, err := paceScript.Run(ctx, p.rdb, []string{p.key},
+		micros(p.gap), want, (aheadTime + p.gap).Microseconds()).Int64Slice()
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reserve slots: %w", err)
+	}
+	if len(v) != 3 {
+		return time.Time{}, fmt.Errorf("reserve slots: %d values", len(v))
+	}
+	// Redis read its clock half-way through the call.
+	here := before.Add(time.Since(before) / 2)
+	first := here.Add(time.Duration(v[1]-v[0]) * time.Microsecond)
+	if v[2] == 0 {
+		return first, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range v[2] {
+		p.slots = append(p.slots, first.Add(time.Duration(i)*p.gap))
+	}
+	return time.Time{}, nil
+}
+
+// Throttled pushes everybody's next slot back: by what Telesign asked for, else
+// by a second, doubled each time in a row, a minute at most. It returns for how
+// long.
+func (p *Pacer) Throttled(ctx context.Context, retryAfter time.Duration) (time.Duration, error) {
+	p.throttled.Store(true)
+	p.mu.Lock()
+	p.slots = nil
+	p.mu.Unlock()
+	n, err := throttleScript.Run(ctx, p.rdb, []string{p.key}, micros(min(retryAfter, mostPush)), micros(firstPush), micros(mostPush)).Int64()
+	if err != nil {
+		return 0, fmt.Errorf("push slots back: %w", err)
+	}
+	return time.Duration(n) * time.Microsecond, nil
+}
+
+// Succeeded ends a row of throttled answers.
+func (p *Pacer) Succeeded(ctx context.Context) {
+	if p.throttled.CompareAndSwap(true, false) {
+		// Should this fail, the next push is longer than need be.
+		_ = p.rdb.HDel(ctx, p.key, "level").Err()
+	}
+}
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+
+func sleepUntil(ctx context.Context, t time.Time) error {
+	d := time.Until(t)
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,76 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/telesign"
+)
+
+const (
+	// pollAgain is when to ask again after an answer that settles nothing.
+	pollAgain = 10 * time.Minute
+	// pollLater is when to ask again after no answer.
+	pollLater = time.Minute
+)
+
+// overdue asks Telesign what became of a message whose receipt hasn't come.
+func (v *visitor) overdue(ctx context.Context, p campaign.Place, seen campaign.Seen) error {
+	w, r, now := v.w, seen.Record, v.w.clock.Now()
+	lastCall := r.ClaimedAt.Add(mostDeadline)
+	unconfirmed := campaign.Event{Kind: campaign.EventOverdue, At: now, Reason: campaign.ReasonNoReceipt}
+	if r.Reference == "" || w.pollOff.Load() {
+		return v.apply(ctx, p, seen, unconfirmed)
+	}
+	if err := w.pollPace.Wait(ctx); err != nil {
+		return err
+	}
+	receipt, err := w.telesign.Status(ctx, r.Reference)
+	var e *telesign.Error
+	switch {
+	case err == nil:
+		w.metrics.polls.WithLabelValues("answered").Inc()
+		next := now.Add(pollAgain)
+		after, err := w.ledger.Apply(ctx, v.s.Info, p, seen, verdict.Receipt(receipt, r.Attempt, now, next))
+		var refused *campaign.TransitionError
+		if err != nil && !errors.As(err, &refused) {
+			return err
+		}
+		if after.Record.State != campaign.Accepted {
+			return nil
+		}
+		if next.After(lastCall) || receipt.Status.Code.Kind() == telesign.KindProbable {
+			// Time is up, or Telesign says that no confirmation is to be had.
+			return v.apply(ctx, p, after, unconfirmed)
+		}
+		v.again(next)
+		return nil
+
+	case errors.As(err, &e) && e.Code == telesign.CodeReferenceExpired:
+		w.metrics.polls.WithLabelValues("expired").Inc()
+		unconfirmed.Reason = campaign.ReasonExpired
+		return v.apply(ctx, p, seen, unconfirmed)
+
+	case errors.As(err, &e) && e.Account:
+		w.metrics.polls.WithLabelValues("not enabled").Inc()
+		if !w.pollOff.Swap(true) {
+			w.log.Warn("asking for outcomes is not possible with this account; receipts alone decide from here on", "error", e)
+		}
+		return v.apply(ctx, p, seen, unconfirmed)
+
+	case ctx.Err() != nil:
+		return ctx.Err()
+
+	case now.After(lastCall):
+		return v.apply(ctx, p, seen, unconfirmed)
+
+	default:
+		w.metrics.polls.WithLabelValues("failed").Inc()
+		w.log.Warn("ask for an outcome", "campaign", v.s.ID, "recipient", recipientName(p), "error", err)
+		v.again(now.Add(pollLater))
+		return nil
+	}
+}

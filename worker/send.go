@@ -1,0 +1,162 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/message"
+	"github.com/handout-dev/handout/tasks"
+	"github.com/handout-dev/handout/telesign"
+)
+
+// send handles the note of one recipient: decode, pace, claim, send, record.
+func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
+	note, err := tasks.ParseSend(t.Payload())
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // junk: the one thing that may be archived
+	}
+	for {
+		if err := w.slot(ctx, note.Campaign); err != nil {
+			return err // nothing is claimed, nothing to undo
+		}
+		claim, err := w.claim(ctx, note)
+		if claim == nil || err != nil {
+			w.pace.Unused()
+			return err // a ledger that can't answer never means "go ahead"
+		}
+		accepted, err := w.telesign.Send(claim.ctx, claim.message)
+		if err == nil {
+			return w.accepted(claim, accepted)
+		}
+		if again, err := w.judge(claim, err); !again {
+			return err
+		}
+	}
+}
+
+// slot waits for the campaign's own rate, then for the account's: its slot comes
+// last, so that none of the account's is wasted on the wait for another.
+func (w *Worker) slot(ctx context.Context, id campaign.ID) error {
+	s, err := w.cache.subject(ctx, id)
+	if err != nil && !errors.Is(err, campaign.ErrNotFound) {
+		return err
+	}
+	if err == nil && s.pacer != nil {
+		if err := s.pacer.Wait(ctx); err != nil {
+			return err
+		}
+	}
+	return w.pace.Wait(ctx)
+}
+
+// claim is a recipient whom this worker, and nobody else, may send to now.
+type claim struct {
+	// ctx outlives a shutdown: what was begun is sent and recorded.
+	ctx     context.Context
+	subject *subject
+	place   campaign.Place
+	seen    campaign.Seen
+	message telesign.Message
+	at      time.Time // local, for the duration
+}
+
+// claim takes the recipient, or returns nil when there is nothing to send:
+// someone else has, or the campaign has stopped.
+func (w *Worker) claim(ctx context.Context, note tasks.Send) (*claim, error) {
+	s, err := w.cache.subject(ctx, note.Campaign)
+	if errors.Is(err, campaign.ErrNotFound) {
+		return nil, nil // purged: there is nobody to send to
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := w.cache.recipient(ctx, note.Campaign, note.Place)
+	if err != nil {
+		return nil, err
+	}
+	c := &claim{ctx: context.WithoutCancel(ctx), subject: s, place: note.Place}
+	err = w.record(c, campaign.Event{Kind: campaign.EventClaim, At: w.clock.Now(), Claim: rand.Uint64() | 1})
+	var refused *campaign.TransitionError
+	switch {
+	case errors.As(err, &refused):
+		return nil, nil
+	case errors.Is(err, campaign.ErrNotRunning):
+		return nil, w.stopped(ctx, s, note.Place)
+	case err != nil:
+		return nil, err
+	}
+	externalID := campaign.ExternalID(s.ID, note.Place, c.seen.Record.Attempt)
+	if c.message, err = message.Compose(s.cascade, r, externalID, w.callbackURL); err != nil {
+		return nil, w.unsendable(c)
+	}
+	c.at = time.Now()
+	return c, nil
+}
+
+// stopped drops the note of a campaign that isn't running. A canceled one's
+// recipient is canceled with it; a paused one's gets a new note at the resume.
+func (w *Worker) stopped(ctx context.Context, s *subject, p campaign.Place) error {
+	phase, _, _, err := w.ledger.Phase(ctx, s.ID)
+	if err != nil || phase != campaign.Ended {
+		return err
+	}
+	_, err = w.ledger.Apply(ctx, s.Info, p, campaign.Seen{}, campaign.Event{Kind: campaign.EventCancel, At: w.clock.Now()})
+	return err
+}
+
+// accepted records that Telesign took the message.
+func (w *Worker) accepted(c *claim, a telesign.Accepted) error {
+	w.pace.Succeeded(c.ctx)
+	w.metrics.sent(c.at, "accepted", int(a.Code))
+	return w.record(c, campaign.Event{
+		Kind: campaign.EventAccept, At: w.clock.Now(), Attempt: c.seen.Record.Attempt,
+		Code: int(a.Code), Reference: a.Reference, DueAt: w.deadline(c.subject),
+	})
+}
+
+// deadline is when to ask for the outcome of what was just accepted.
+func (w *Worker) deadline(s *subject) time.Time {
+	in := w.receiptIn
+	if in == 0 {
+		in = s.Spec.FallbackTotal() + w.receiptMargin
+	}
+	return w.clock.Now().Add(min(in, mostDeadline))
+}
+
+// record writes an event of the claim to the ledger, and again while Redis
+// can't be reached: a claim whose outcome isn't written ends in doubt.
+func (w *Worker) record(c *claim, e campaign.Event) error {
+	wait := recordWait
+	for start := time.Now(); ; {
+		seen, err := w.ledger.Apply(c.ctx, c.subject.Info, c.place, c.seen, e)
+		var refused *campaign.TransitionError
+		if err == nil || errors.As(err, &refused) || errors.Is(err, campaign.ErrNotRunning) {
+			c.seen = seen
+			return err
+		}
+		w.metrics.ledgerErrors.Inc()
+		if time.Since(start)+wait > recordPatience {
+			return err
+		}
+		if err := sleepUntil(c.ctx, time.Now().Add(wait)); err != nil {
+			return err
+		}
+		wait = min(2*wait, time.Second)
+	}
+}
+
+const (
+	// recordPatience is how long a worker tries to write to a Redis that is
+	// away. Longer than a restart takes, shorter than a claim takes to get stale.
+	recordPatience = 20 * time.Second
+	recordWait     = 20 * time.Millisecond
+	// mostDeadline: Telesign forgets a reference after 12 hours.
+	// Source: OpenAPI "Engage API", GET /v1/omnichannel/{reference_id}, -10004.
+	mostDeadline = 11 * time.Hour
+)

@@ -1,0 +1,185 @@
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/tasks"
+	"github.com/handout-dev/handout/telesign"
+)
+
+// Options are what a worker needs; all but those with a default are required.
+type Options struct {
+	Redis    redis.UniversalClient
+	Telesign *telesign.Client
+	// Rate is the account's limit in messages per second, shared by all workers
+	// on one Redis; 0 is no limit.
+	Rate float64
+	// PollRate is the limit of status queries per second.
+	PollRate float64
+	// Poll is whether to ask Telesign for outcomes whose receipt didn't come.
+	Poll bool
+	// Concurrency is the number of sends in flight at most.
+	Concurrency int
+	// Window is how many notes of one campaign stand in the queue at most.
+	Window int
+	// SendTimeout is that of a request to Telesign.
+	SendTimeout time.Duration
+	// ReceiptMargin is how long after the last fallback a receipt may take.
+	ReceiptMargin time.Duration
+	// ReceiptDeadline, if not 0, stands for the fallback times and the margin
+	// together, for rehearsals against a fast simulator.
+	ReceiptDeadline time.Duration
+	// CallbackURL goes with each message; empty: the account's own.
+	CallbackURL string
+	Logger      *slog.Logger
+	Metrics     prometheus.Registerer
+}
+
+// Worker sends. Make one with New, then Start it and Stop it, once each.
+type Worker struct {
+	rdb      redis.UniversalClient
+	ledger   *campaign.Ledger
+	queue    *tasks.Queue
+	telesign *telesign.Client
+	pace     *Pacer
+	pollPace *Pacer
+	pollOff  atomic.Bool
+	cache    *cache
+	clock    clock
+	metrics  *metrics
+	log      *slog.Logger
+
+	name          string // of this process, for its leases
+	leases        atomic.Int64
+	rate          float64
+	window        int
+	sendTimeout   time.Duration
+	receiptMargin time.Duration
+	receiptIn     time.Duration // if not 0: see Options.ReceiptDeadline
+	callbackURL   string
+
+	sends  *asynq.Server
+	system *asynq.Server
+	stop   context.CancelFunc
+	swept  sync.WaitGroup
+}
+
+// New is a worker that isn't running yet.
+func New(o Options) (*Worker, error) {
+	if o.Redis == nil || o.Telesign == nil || o.Logger == nil || o.Metrics == nil {
+		return nil, errors.New("worker: Redis, Telesign, Logger and Metrics are required")
+	}
+	if o.Rate < 0 || o.Concurrency < 1 || o.Window < 1 || o.Window > campaign.MaxWindow || o.SendTimeout <= 0 {
+		return nil, fmt.Errorf("worker: rate %v, concurrency %d, window %d or send time-out %v is out of range",
+			o.Rate, o.Concurrency, o.Window, o.SendTimeout)
+	}
+	w := &Worker{
+		rdb: o.Redis, ledger: campaign.NewLedger(o.Redis), queue: tasks.NewQueue(o.Redis), telesign: o.Telesign,
+		pace:     NewPacer(o.Redis, campaign.KeyPace, o.Rate),
+		pollPace: NewPacer(o.Redis, campaign.KeyPollPace, o.PollRate),
+		metrics:  newMetrics(o.Metrics), log: o.Logger, name: rand.Text(),
+		rate: o.Rate, window: o.Window, sendTimeout: o.SendTimeout,
+		receiptMargin: o.ReceiptMargin, receiptIn: o.ReceiptDeadline, callbackURL: o.CallbackURL,
+	}
+	w.pollOff.Store(!o.Poll)
+	w.cache = &cache{
+		load: w.loadSubject, loadPage: w.ledger.Recipients,
+		subjects: make(map[campaign.ID]*entry[*subject]), pages: make(map[pageKey]*entry[[]campaign.Recipient]),
+	}
+	log := quietLogger{o.Logger}
+	// The whole send must end before asynq gives a note back to the queue:
+	// request, record, and a little.
+	shutdown := o.SendTimeout + recordPatience + 5*time.Second
+	w.sends = asynq.NewServerFromRedisClient(o.Redis, asynq.Config{
+		Concurrency:              o.Concurrency,
+		Queues:                   map[string]int{tasks.QueueUrgent: 2, tasks.QueueBulk: 1},
+		StrictPriority:           true,
+		TaskCheckInterval:        100 * time.Millisecond,
+		DelayedTaskCheckInterval: time.Second,
+		ShutdownTimeout:          shutdown,
+		RetryDelayFunc:           func(n int, _ error, _ *asynq.Task) time.Duration { return backoff(n) },
+		Logger:                   log,
+		LogLevel:                 asynq.WarnLevel,
+	})
+	w.system = asynq.NewServerFromRedisClient(o.Redis, asynq.Config{
+		Concurrency:              16,
+		Queues:                   map[string]int{tasks.QueueSystem: 1},
+		TaskCheckInterval:        100 * time.Millisecond,
+		DelayedTaskCheckInterval: time.Second,
+		ShutdownTimeout:          shutdown,
+		Logger:                   log,
+		LogLevel:                 asynq.WarnLevel,
+	})
+	return w, nil
+}
+
+func (w *Worker) loadSubject(ctx context.Context, id campaign.ID) (*subject, error) {
+	info, err := w.ledger.Info(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if info.Phase == campaign.Draft {
+		return nil, fmt.Errorf("campaign %s is a draft: %w", id, campaign.ErrNotFound)
+	}
+	s := &subject{Info: info}
+	if s.cascade, err = campaign.NewCascade(info.Spec, info.Columns); err != nil {
+		return nil, fmt.Errorf("campaign %s: %w", id, err)
+	}
+	if info.Spec.Rate > 0 {
+		s.pacer = NewPacer(w.rdb, campaign.KeyCampaignPace(id), info.Spec.Rate)
+	}
+	return s, nil
+}
+
+// Start begins to work and returns.
+func (w *Worker) Start(ctx context.Context) error {
+	if err := w.clock.sync(ctx, w.rdb); err != nil {
+		return err
+	}
+	mux := asynq.NewServeMux()
+	mux.HandleFunc(tasks.TypeFeed, w.feed)
+	mux.HandleFunc(tasks.TypeSettle, w.settle)
+	if err := w.system.Start(mux); err != nil {
+		return fmt.Errorf("start feed and settle: %w", err)
+	}
+	mux = asynq.NewServeMux()
+	mux.HandleFunc(tasks.TypeSend, w.send)
+	if err := w.sends.Start(mux); err != nil {
+		w.system.Shutdown()
+		return fmt.Errorf("start sends: %w", err)
+	}
+	ctx, w.stop = context.WithCancel(context.WithoutCancel(ctx))
+	w.swept.Go(func() { w.sweep(ctx) })
+	return nil
+}
+
+// Stop takes no more notes, lets what is under way end and be recorded, and
+// returns then: after the time-out of a send and half a minute at the latest.
+func (w *Worker) Stop() {
+	w.stop()
+	w.swept.Wait()
+	w.sends.Stop()
+	w.system.Shutdown()
+	w.sends.Shutdown()
+}
+
+// quietLogger gives asynq's lines to slog.
+type quietLogger struct{ log *slog.Logger }
+
+func (l quietLogger) Debug(args ...any) { l.log.Debug(fmt.Sprint(args...)) }
+func (l quietLogger) Info(args ...any)  { l.log.Info(fmt.Sprint(args...)) }
+func (l quietLogger) Warn(args ...any)  { l.log.Warn(fmt.Sprint(args...)) }
+func (l quietLogger) Error(args ...any) { l.log.Error(fmt.Sprint(args...)) }
+func (l quietLogger) Fatal(args ...any) { l.log.Error(fmt.Sprint(args...)) }
