@@ -1,0 +1,164 @@
+package telesign
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// Encode returns the request body, the same bytes for the same Message. It
+// checks only the size, with [ErrTooLarge]: everything else is Telesign's to
+// judge, in its own codes.
+func (m Message) Encode() ([]byte, error) {
+	// 1 KB holds a file and its text on two channels without growing.
+	b := m.append(make([]byte, 0, 1024))
+	if len(b) > MaxPayload {
+		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(b))
+	}
+	return b, nil
+}
+
+// EncodedLen returns the length of the request body in bytes, to be compared
+// with [MaxPayload] before anything is sent.
+func (m Message) EncodedLen() int {
+	var b [2048]byte // stays on the stack; longer messages grow out of it
+	return len(m.append(b[:0]))
+}
+
+// append writes the request body behind b. Written by hand because every send
+// passes here: encoding/json sorts and boxes its way through both maps. The
+// tests hold it to what encoding/json would say.
+func (m Message) append(b []byte) []byte {
+	b = append(b, `{"channels":[`...)
+	for i, c := range m.Channels {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"channel":`...)
+		b = appendString(b, c.Channel)
+		if c.FallbackTime != 0 {
+			b = append(b, `,"fallback_time":`...)
+			b = strconv.AppendInt(b, int64(c.FallbackTime), 10)
+		}
+		b = append(b, '}')
+	}
+	b = append(b, `],"recipient":{`...)
+	if m.PhoneNumber != "" {
+		b = append(b, `"phone_number":`...)
+		b = appendString(b, m.PhoneNumber)
+	}
+	if m.Email != "" {
+		if m.PhoneNumber != "" {
+			b = append(b, ',')
+		}
+		b = append(b, `"email":`...)
+		b = appendString(b, m.Email)
+	}
+	b = append(b, `},"message":{`...)
+	var names [8]string // more channels than Telesign has
+	for i, name := range sortedKeys(names[:0], m.Content) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, name)
+		b = append(b, ':')
+		b = m.Content[name].append(b)
+	}
+	b = append(b, `},"message_type":`...)
+	b = appendString(b, m.MessageType)
+	b = appendField(b, `,"external_id":`, m.ExternalID)
+	b = appendField(b, `,"callback_url":`, m.CallbackURL)
+	b = appendField(b, `,"sender_id":`, m.SenderID)
+	b = appendField(b, `,"account_lifecycle_event":`, m.LifecycleEvent)
+	b = appendField(b, `,"originating_ip":`, m.OriginatingIP)
+	return append(b, '}')
+}
+
+// append writes one channel's template and parameters behind b.
+func (c Content) append(b []byte) []byte {
+	b = append(b, `{"template":`...)
+	b = appendString(b, c.Template)
+	if len(c.Parameters) > 0 {
+		b = append(b, `,"parameters":{`...)
+		var names [16]string
+		for i, name := range sortedKeys(names[:0], c.Parameters) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendString(b, name)
+			b = append(b, ':')
+			b = appendString(b, c.Parameters[name])
+		}
+		b = append(b, '}')
+	}
+	return append(b, '}')
+}
+
+// sortedKeys returns the keys of m in ascending order, in buf when they fit.
+func sortedKeys[V any](buf []string, m map[string]V) []string {
+	for k := range m {
+		buf = append(buf, k)
+	}
+	slices.Sort(buf)
+	return buf
+}
+
+// appendField writes name and value behind b, or nothing for an empty value.
+func appendField(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	return appendString(append(b, name...), value)
+}
+
+// appendString writes s behind b as a JSON string, as encoding/json does with
+// SetEscapeHTML(false): '&', '<' and '>' stay, since URLs are full of them and
+// every escape would cost five bytes of the 10 KB.
+func appendString(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	kept := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if c >= ' ' && c != '"' && c != '\\' {
+				i++
+				continue
+			}
+			b = append(b, s[kept:i]...)
+			switch c {
+			case '"', '\\':
+				b = append(b, '\\', c)
+			case '\b':
+				b = append(b, `\b`...)
+			case '\f':
+				b = append(b, `\f`...)
+			case '\n':
+				b = append(b, `\n`...)
+			case '\r':
+				b = append(b, `\r`...)
+			case '\t':
+				b = append(b, `\t`...)
+			default:
+				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
+			}
+			i++
+			kept = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			// "Accepts only UTF-8 unicode characters as inputs".
+			b = append(append(b, s[kept:i]...), `\ufffd`...)
+			kept = i + size
+		case r == '\u2028' || r == '\u2029':
+			b = append(append(b, s[kept:i]...), `\u202`...)
+			b = append(b, hex[r&0xf])
+			kept = i + size
+		}
+		i += size
+	}
+	return append(append(b, s[kept:]...), '"')
+}

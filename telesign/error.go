@@ -1,0 +1,184 @@
+package telesign
+
+import (
+	"errors"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Class says what a failed call means for the message. The zero Class is
+// Unknown, so a failure that nobody classified is never taken for "not sent".
+type Class int
+
+// The classes of a failed call.
+const (
+	// Unknown: the message may have been sent. It must not be sent again by a
+	// machine; the receipt, which echoes the external ID, will tell.
+	Unknown Class = iota
+	// Refused: Telesign said no, and saying the same again will not help.
+	Refused
+	// Later: certainly not sent; the same call may be made again.
+	Later
+)
+
+// String returns the class in lower case, and "Class(7)" for a value that is
+// none of the classes.
+func (c Class) String() string {
+	switch c {
+	case Unknown:
+		return "unknown"
+	case Refused:
+		return "refused"
+	case Later:
+		return "later"
+	}
+	return "Class(" + strconv.Itoa(int(c)) + ")"
+}
+
+// Error is the failure of one call. Every error of [Client.Send] and
+// [Client.Status] is an *Error.
+type Error struct {
+	// Class says whether the message was sent. After [Client.Status], which
+	// sends nothing, it is Later (ask again) or Refused (asking is no use).
+	Class Class
+	// Op is the call: "send" or "status".
+	Op string
+	// HTTPStatus is the status of the answer; 0 when there was none.
+	HTTPStatus int
+	// Code is Telesign's status.code; 0 when the answer had none.
+	Code Code
+	// Description is Telesign's text, shortened, without the values that it
+	// echoes ("Invalid value for parameter phone_number: …").
+	Description string
+	// RetryAfter is how long Telesign asked to wait; 0 when it did not say.
+	RetryAfter time.Duration
+	// Account reports that the fault is ours (key, balance, product, address)
+	// and that every other call of this sort would meet it too: after a send,
+	// hold the campaign; after a status query, stop asking. It may stand beside
+	// any Class.
+	Account bool
+	// Throttled reports that the account's rate was exceeded.
+	Throttled bool
+	// Written reports that some of the request may have left this machine.
+	Written bool
+	// Err is the cause; nil when the answer itself was the failure.
+	Err error
+}
+
+// Error returns one line for a log. It holds no phone number, key, header or
+// message: a known code is named by its text without the values, and what a
+// cause quotes (net/http quotes the first line of an answer that is no HTTP,
+// which may echo anything) is left out.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("telesign ")
+	b.WriteString(e.Op)
+	b.WriteString(": ")
+	b.WriteString(e.Class.String())
+	if e.HTTPStatus != 0 {
+		b.WriteString(": HTTP ")
+		b.WriteString(strconv.Itoa(e.HTTPStatus))
+	}
+	if e.Code != 0 {
+		b.WriteString(": code ")
+		b.WriteString(strconv.Itoa(int(e.Code)))
+	}
+	switch {
+	case e.Code.Known():
+		b.WriteString(": ")
+		b.WriteString(e.Code.Text())
+	case e.Description != "":
+		b.WriteString(": ")
+		b.WriteString(describe(e.Description))
+	}
+	if e.Err != nil {
+		b.WriteString(": ")
+		b.WriteString(cause(e.Err))
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// cause returns the text of a cause without what it may echo. No separators
+// are taken out here: "127.0.0.1:43211" must stay readable.
+func cause(err error) string {
+	if _, ok := errors.AsType[textproto.ProtocolError](err); ok {
+		return "malformed HTTP answer" // its text is a line of the answer
+	}
+	return redact(cut(err.Error(), `"`), "")
+}
+
+const (
+	// minRedacted is how many digits in a row may be a phone number; the
+	// shortest international numbers in use have 7, a TCP port has 5.
+	minRedacted = 6
+	// phoneSeparators are what people put between the digits of a number.
+	phoneSeparators = " -.()"
+	// maxDescription bounds the vendor's text in an error, in bytes.
+	maxDescription = 200
+)
+
+// redact replaces every run of minRedacted or more digits, which may have
+// single separators between them, by "[…]".
+func redact(s, separators string) string {
+	var b strings.Builder
+	kept := 0
+	for i := 0; i < len(s); {
+		if !isDigit(s[i]) {
+			i++
+			continue
+		}
+		digits, end := 0, i
+		for j := i; j < len(s); j++ {
+			if isDigit(s[j]) {
+				digits++
+				end = j + 1
+			} else if strings.IndexByte(separators, s[j]) < 0 || j+1-end > 2 {
+				break
+			}
+		}
+		if digits >= minRedacted {
+			b.WriteString(s[kept:i])
+			b.WriteString("[…]")
+			kept = end
+		}
+		i = end
+	}
+	if kept == 0 {
+		return s
+	}
+	b.WriteString(s[kept:])
+	return b.String()
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// describe makes the vendor's text fit to be kept in an Error: on one line, cut
+// before the first value that it echoes, and without long numbers.
+func describe(s string) string {
+	s = redact(cut(cut(strings.Map(printable, s), ": "), `"`), phoneSeparators)
+	if len(s) > maxDescription {
+		s = strings.ToValidUTF8(s[:maxDescription], "") + "…"
+	}
+	return s
+}
+
+// cut returns s up to the first mark, with "…" for the rest.
+func cut(s, mark string) string {
+	if before, _, ok := strings.Cut(s, mark); ok {
+		return before + "…"
+	}
+	return s
+}
+
+// printable keeps the vendor's text on one line.
+func printable(r rune) rune {
+	if r < ' ' || r == 0x7f {
+		return ' '
+	}
+	return r
+}
