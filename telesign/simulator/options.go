@@ -1,0 +1,120 @@
+package simulator
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/url"
+	"time"
+
+	"github.com/handout-dev/handout/telesign"
+)
+
+// Options are how one simulated account behaves. The zero value of every field
+// but CustomerID and APIKey is usable.
+type Options struct {
+	// CustomerID and APIKey are the account's. Requests are checked with them,
+	// callbacks are signed with them.
+	CustomerID string
+	APIKey     string
+
+	// Rate is how many requests are let through in any one-second window; the
+	// others get 429/3204. 0 means no limit. The vendor's default for Messaging
+	// is 10. Status queries have a window of their own of the same size: whether
+	// the vendor counts the two together isn't known.
+	Rate int
+
+	// CallbackURL is where receipts go. It may be set later, with SetCallbackURL.
+	CallbackURL string
+	// AllowCallbackURL lets a request name a callback URL of its own, which the
+	// vendor enables account by account. Otherwise such a request gets 429/3203.
+	AllowCallbackURL bool
+	// NoCallbacks accepts and never calls back. For throughput benchmarks.
+	NoCallbacks bool
+	// Senders is how many callbacks are under way at once. Default 32.
+	Senders int
+	// CallbackTimeout is how long the listener has for its answer. Default 5 s,
+	// as documented; it is real time, whatever Speed says.
+	CallbackTimeout time.Duration
+
+	// Speed is how many simulated seconds pass in a real one: for delivery
+	// times, fallback times and the waits between callback attempts. Default 1.
+	Speed float64
+	// Latency delays every answer to a POST. The message is already taken by
+	// then: a client that goes away during the delay was accepted.
+	Latency time.Duration
+
+	// Polling enables the status query, which the vendor enables account by
+	// account. Otherwise it answers 401/3206.
+	Polling bool
+	// ReferenceLife is how long the status of a message can be asked for, in
+	// real time. Default 12 h, as documented; then it is 404/-10004.
+	ReferenceLife time.Duration
+
+	// Seed makes references repeat from run to run. 0 draws one, so that two
+	// runs never hand out the same reference; nothing else depends on chance.
+	Seed uint64
+
+	// Logger hears what is refused and which callbacks fail. Nil is silence. It
+	// never hears a phone number or a text.
+	Logger *slog.Logger
+}
+
+// complete checks the options and fills in the defaults.
+func (o *Options) complete() error {
+	var faults []error
+	if o.CustomerID == "" {
+		faults = append(faults, errors.New("no customer ID"))
+	}
+	if o.APIKey == "" {
+		faults = append(faults, errors.New("no API key"))
+	} else if _, err := telesign.DecodeKey(o.APIKey); err != nil {
+		faults = append(faults, fmt.Errorf("API key: %w", err))
+	}
+	if o.CallbackURL != "" {
+		if err := checkURL(o.CallbackURL); err != nil {
+			faults = append(faults, fmt.Errorf("callback URL: %w", err))
+		}
+	}
+	if o.Rate < 0 || o.Senders < 0 || o.Latency < 0 || o.CallbackTimeout < 0 || o.ReferenceLife < 0 {
+		faults = append(faults, errors.New("a rate, a number or a duration is negative"))
+	}
+	if o.Speed < 0 || math.IsNaN(o.Speed) || math.IsInf(o.Speed, 0) {
+		faults = append(faults, errors.New("the speed isn't a positive number"))
+	}
+	if o.Senders == 0 {
+		o.Senders = 32
+	}
+	if o.CallbackTimeout == 0 {
+		o.CallbackTimeout = 5 * time.Second
+	}
+	if o.Speed == 0 {
+		o.Speed = 1
+	}
+	if o.ReferenceLife == 0 {
+		o.ReferenceLife = 12 * time.Hour
+	}
+	if o.Seed == 0 {
+		var b [8]byte
+		_, _ = rand.Read(b[:]) // never fails, says its documentation
+		o.Seed = binary.LittleEndian.Uint64(b[:])
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return errors.Join(faults...)
+}
+
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil {
+		return errors.New("malformed") // the parser's error repeats the URL
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return errors.New("not an absolute http or https URL")
+	}
+	return nil
+}

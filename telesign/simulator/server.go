@@ -1,0 +1,176 @@
+package simulator
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/handout-dev/handout/telesign"
+)
+
+const (
+	sendPath   = "/v1/omnichannel"
+	statusPath = "/v1/omnichannel/"
+)
+
+// maxRead is how much of a body is read at all: enough to verify the signature
+// of one that is somewhat too large, so that the answer is 413 and not 401.
+const maxRead = 1 << 20
+
+// Simulator is one simulated account of the vendor. It is an [http.Handler].
+type Simulator struct {
+	o           Options
+	log         *slog.Logger
+	guard       guard
+	refs        references
+	journal     journal
+	tally       tally
+	plans       sync.Map // planKey → *plan
+	agenda      *agenda
+	callbackURL atomic.Pointer[string]
+	client      *http.Client
+
+	start  time.Time
+	done   chan struct{} // closed by Close
+	cancel context.CancelFunc
+	closed sync.Once
+	works  sync.WaitGroup
+}
+
+// New makes a simulator and starts its callback senders. Close stops them.
+func New(o Options) (*Simulator, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	key, err := telesign.DecodeKey(o.APIKey)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Simulator{
+		o:      o,
+		log:    o.Logger,
+		guard:  guard{customerID: o.CustomerID, apiKey: o.APIKey, key: key},
+		refs:   references{o.Seed},
+		agenda: newAgenda(),
+		start:  time.Now(),
+		done:   make(chan struct{}),
+		cancel: cancel,
+		client: &http.Client{
+			Transport: &http.Transport{
+				MaxIdleConns:        o.Senders,
+				MaxIdleConnsPerHost: o.Senders,
+				IdleConnTimeout:     time.Minute,
+			},
+			// A redirect isn't 200, and only 200 is success.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+	s.SetCallbackURL(o.CallbackURL)
+	if !o.NoCallbacks {
+		s.works.Go(func() { s.agenda.run(s.done) })
+		for range o.Senders {
+			s.works.Go(func() { s.deliver(ctx) })
+		}
+	}
+	return s, nil
+}
+
+// SetCallbackURL says where receipts go from now on; "" means nowhere, which
+// counts as a failed attempt.
+func (s *Simulator) SetCallbackURL(url string) { s.callbackURL.Store(&url) }
+
+// Close stops everything and returns when it has stopped: callbacks that are
+// due, under way or waiting are dropped, held answers are let go. Requests that
+// come later get 503.
+func (s *Simulator) Close() {
+	s.closed.Do(func() {
+		close(s.done)
+		s.cancel()
+	})
+	s.works.Wait()
+	s.agenda.close()
+	s.client.CloseIdleConnections()
+}
+
+// Idle waits until no callback is pending: every one that the accepted messages
+// will ever have was answered with 200 or given up.
+func (s *Simulator) Idle(ctx context.Context) error {
+	return s.agenda.idle(ctx)
+}
+
+// ServeHTTP serves the vendor's two operations, and what the vendor doesn't
+// have: health and inspection.
+func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	switch {
+	case path == sendPath:
+		s.route(w, r, s.send, http.MethodPost)
+	case strings.HasPrefix(path, statusPath) && len(path) > len(statusPath):
+		s.route(w, r, s.status, http.MethodGet, http.MethodHead)
+	case path == "/healthz", path == "/readyz":
+		s.route(w, r, s.health, http.MethodGet, http.MethodHead)
+	case path == "/simulator/log":
+		s.route(w, r, s.serveLog, http.MethodGet)
+	case path == "/simulator/stats":
+		s.route(w, r, s.serveStats, http.MethodGet)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+func (s *Simulator) route(w http.ResponseWriter, r *http.Request, h http.HandlerFunc, methods ...string) {
+	for _, m := range methods {
+		if r.Method == m {
+			h(w, r)
+			return
+		}
+	}
+	w.Header().Set("Allow", strings.Join(methods, ","))
+	http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+}
+
+func (s *Simulator) health(w http.ResponseWriter, _ *http.Request) {
+	if s.isClosed() {
+		http.Error(w, "closed", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = io.WriteString(w, "ok\n")
+}
+
+func (s *Simulator) isClosed() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// scaled turns simulated time into real time.
+func (s *Simulator) scaled(d time.Duration) time.Duration {
+	return time.Duration(float64(d) / s.o.Speed)
+}
+
+// simulated turns real time into simulated time.
+func (s *Simulator) simulated(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * s.o.Speed)
+}
+
+// writeJSON answers as the vendor does, with the headers of its samples.
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // structs of strings and numbers
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Allow", "GET,POST,HEAD")
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // a client that has gone is its own loss
+}

@@ -1,0 +1,149 @@
+package simulator
+
+import (
+	"maps"
+	"sync"
+	"time"
+)
+
+// Stats are counts since the start.
+type Stats struct {
+	// Requests are the POSTs that were authorized, whatever the answer, and
+	// MaxPerSecond the most of them in any one-second window, half open: two
+	// that are exactly a second apart aren't in the same.
+	Requests     int `json:"requests"`
+	MaxPerSecond int `json:"max_per_second"`
+
+	Accepted int            `json:"accepted"`
+	ByStory  map[string]int `json:"by_story"` // accepted messages
+	// ByAnswer are the answers to POSTs: "200/3001", "429/3204", "413", "500",
+	// "200/unreadable", and "held" and "reset" for none at all.
+	ByAnswer map[string]int `json:"by_answer"`
+	// ByPoll are the answers to status queries.
+	ByPoll map[string]int `json:"by_poll"`
+
+	Callbacks CallbackStats `json:"callbacks"`
+}
+
+// CallbackStats count callbacks. Each is tried up to four times.
+type CallbackStats struct {
+	Attempts  int `json:"attempts"`
+	Confirmed int `json:"confirmed"` // answered with exactly 200
+	Failed    int `json:"failed"`    // attempts without such an answer
+	GivenUp   int `json:"given_up"`  // after the last attempt
+	Pending   int `json:"pending"`   // neither confirmed nor given up yet
+}
+
+// Stats are the counts so far.
+func (s *Simulator) Stats() Stats {
+	t := &s.tally
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := t.stats
+	all.ByStory = clone(t.stats.ByStory)
+	all.ByAnswer = clone(t.stats.ByAnswer)
+	all.ByPoll = clone(t.stats.ByPoll)
+	all.Callbacks.Pending = s.agenda.count()
+	return all
+}
+
+func clone(m map[string]int) map[string]int {
+	if m == nil {
+		return map[string]int{} // an object in JSON, not null
+	}
+	return maps.Clone(m)
+}
+
+// tally keeps the counts, and what is decided by counting.
+type tally struct {
+	mu       sync.Mutex
+	stats    Stats
+	arrived  window // every authorized POST
+	passed   window // those that were within the rate
+	polls    window // status queries within the rate
+	refusals uint64
+	refused  map[string]int // by phone number, for the stories that refuse at first
+}
+
+// arrive counts a POST and says whether it is within the rate.
+func (t *tally) arrive(now time.Duration, rate int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stats.Requests++
+	t.arrived.count(now)
+	t.arrived.add(now)
+	t.stats.MaxPerSecond = max(t.stats.MaxPerSecond, t.arrived.size)
+	return t.passed.pass(now, rate)
+}
+
+func (t *tally) poll(now time.Duration, rate int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.polls.pass(now, rate)
+}
+
+// refuses says whether a number's story refuses this POST.
+func (t *tally) refuses(sc *script, phone string) bool {
+	if sc.refuses == 0 {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.refused == nil {
+		t.refused = map[string]int{}
+	}
+	if t.refused[phone] >= sc.refuses {
+		return false
+	}
+	t.refused[phone]++
+	return true
+}
+
+func (t *tally) refusal() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.refusals++
+	return t.refusals
+}
+
+func (t *tally) accept(story string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stats.Accepted++
+	bump(&t.stats.ByStory, story)
+}
+
+func (t *tally) answer(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	bump(&t.stats.ByAnswer, name)
+}
+
+func (t *tally) polled(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	bump(&t.stats.ByPoll, name)
+}
+
+func (t *tally) callback(failed, givenUp bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := &t.stats.Callbacks
+	c.Attempts++
+	switch {
+	case givenUp:
+		c.Failed++
+		c.GivenUp++
+	case failed:
+		c.Failed++
+	default:
+		c.Confirmed++
+	}
+}
+
+func bump(m *map[string]int, name string) {
+	if *m == nil {
+		*m = map[string]int{}
+	}
+	(*m)[name]++
+}
