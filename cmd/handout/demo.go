@@ -236,20 +236,25 @@ func (a *app) demoSubmit(ctx context.Context, rdb redis.UniversalClient, recipie
 
 // demoRows are people with numbers that are kept free for fiction: 555-0100 to
 // 555-0199 of each North American area code. The last two digits choose what
-// the simulator does, so that all its stories are told.
+// the simulator does, so that all its stories are told; the two that have
+// everybody slow down are told only at the beginning.
 func demoRows(n int) iter.Seq2[producer.Row, error] {
 	areas := demoAreas()
 	return func(yield func(producer.Row, error) bool) {
-		for i := range n {
-			area := areas[i/100%len(areas)]
+		for i, number := 0, 0; i < n; number++ {
+			ending, hundred := number%100, number/100
+			if slowing := ending == 90 || ending == 91; slowing && hundred > 0 {
+				continue
+			}
 			exchange := 555
-			if wrap := i / 100 / len(areas); wrap > 0 {
+			if wrap := hundred / len(areas); wrap > 0 {
 				exchange = 200 + wrap // more people than fiction has numbers
 			}
+			i++
 			row := producer.Row{
-				Recipient: fmt.Sprintf("customer-%d", i+1),
-				Phone:     fmt.Sprintf("+1%s%03d01%02d", area, exchange, i%100),
-				Values:    []string{fmt.Sprintf("https://files.example.com/orders/customer-%d.xlsx", i+1)},
+				Recipient: fmt.Sprintf("customer-%d", i),
+				Phone:     fmt.Sprintf("+1%s%03d01%02d", areas[hundred%len(areas)], exchange, ending),
+				Values:    []string{fmt.Sprintf("https://files.example.com/orders/customer-%d.xlsx", i)},
 			}
 			if !yield(row, nil) {
 				return
