@@ -64,6 +64,15 @@ func examples(t testing.TB) map[int][]string {
 	return found
 }
 
+// few is how often to do what the library makes slow, and the race detector
+// twenty times slower, without being of interest to it.
+func few(often int) int {
+	if raceEnabled || testing.Short() {
+		return often / 10
+	}
+	return often
+}
+
 func mutateDigits(r *rand.Rand, s string) string {
 	b := []byte(s)
 	for range r.IntN(4) {
@@ -101,10 +110,8 @@ func punctuate(r *rand.Rand, s string) string {
 }
 
 func TestPhone_InternationalFormIsJudgedAsTheLibraryJudges(t *testing.T) {
-	perExample := 200
-	if testing.Short() {
-		perExample = 20
-	}
+	t.Parallel()
+	perExample := few(200)
 	r := rand.New(rand.NewPCG(1, 2))
 	b, err := newPhoneBook("")
 	if err != nil {
@@ -155,10 +162,8 @@ func TestPhone_InternationalFormIsJudgedAsTheLibraryJudges(t *testing.T) {
 }
 
 func TestPhone_NationalFormIsJudgedAsTheLibraryJudges(t *testing.T) {
-	perExample := 10
-	if testing.Short() {
-		perExample = 2
-	}
+	t.Parallel()
+	perExample := few(20) / 2
 	r := rand.New(rand.NewPCG(3, 4))
 	numbers := examples(t)
 	var all, valid, fast int

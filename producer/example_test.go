@@ -1,0 +1,107 @@
+package producer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/producer"
+)
+
+const exampleCampaign = `
+id: order-history-2026-11
+message_type: MKT
+channels:
+  - channel: whatsapp
+    fallback_time: 10m
+    template: file
+    parameters: {url: "{{.url}}", file_name: "order history.xlsx"}
+  - channel: sms
+    template: text
+    parameters: {text: "Your order history is ready for download at {{.url}}"}
+`
+
+// A list is checked whole before anything of it is sent.
+func ExampleCheck() {
+	file, err := producer.ParseCampaign("campaign.yaml", []byte(exampleCampaign))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	list := producer.ListReader("list.csv", producer.CSV, strings.NewReader(`recipient,phone,url
+ann,+1 201-555-0123,https://files.example.com/ann.xlsx
+bob,+1 201-555-01,https://files.example.com/bob.xlsx
+`))
+	d, err := producer.Check(context.Background(), file, list, producer.CheckOptions{AccountRate: 10})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("rows:", d.Summary.Rows, "to send:", d.Summary.Recipients, "bad:", d.Summary.BadRows)
+	for _, fault := range d.Summary.Faults {
+		fmt.Println(fault)
+	}
+	// Output:
+	// rows: 2 to send: 1 bad: 1
+	// list.csv:3:5: phone: too short for country +1
+}
+
+// Submit may be called again at any time, also after a crash: a campaign is
+// opened once.
+func ExampleClient_Submit() {
+	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+	defer func() { _ = rdb.Close() }()
+	file, err := producer.ParseCampaign("campaign.yaml", []byte(exampleCampaign))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	result, err := producer.New(rdb).Submit(context.Background(), file, producer.ListFile("list.csv"), producer.SubmitOptions{})
+	var faults *producer.Faults
+	var other *producer.OtherContentError
+	switch {
+	case errors.As(err, &faults):
+		fmt.Println("nothing was sent:", faults.Total, "faults")
+	case errors.As(err, &other):
+		fmt.Println("the id is taken by a campaign of", other.Info.Total)
+	case err != nil:
+		fmt.Println(err)
+	case result.Already:
+		fmt.Println("submitted before")
+	default:
+		fmt.Println("on its way to", result.Info.Total)
+	}
+}
+
+// Every fault of a campaign file is reported at once, with its place.
+func ExampleParseCampaign() {
+	_, err := producer.ParseCampaign("campaign.yaml", []byte(`
+id: order-history-2026-11
+message_type: SPAM
+channels:
+  - channel: whatsapp
+    fallback_time: 10s
+    template: file
+    parameters: {url: "{{.url}}"}
+`))
+	var faults *producer.Faults
+	if errors.As(err, &faults) {
+		fmt.Println(faults)
+	}
+	// Output:
+	// campaign.yaml:6:20: channels[0].fallback_time: must be from 30 seconds to 1 hour
+	// campaign.yaml:3:15: message_type: must be one of ARN, MKT, OTP
+}
+
+func ExampleNormalizePhone() {
+	fmt.Println(producer.NormalizePhone("0044 20 7946 0958", ""))
+	fmt.Println(producer.NormalizePhone("(201) 555-0123", "US"))
+	fmt.Println(producer.NormalizePhone("+1 201 555", ""))
+	// Output:
+	// +442079460958 <nil>
+	// +12015550123 <nil>
+	//  too short for country +1
+}
