@@ -56,14 +56,24 @@ func (l *Ledger) Look(ctx context.Context, c *Info, p Place) (Seen, error) {
 // campaign that isn't running (nothing changed); with any other error the
 // change may or may not have been made.
 func (l *Ledger) Apply(ctx context.Context, c *Info, p Place, seen Seen, e Event) (Seen, error) {
-	for {
-		next, err := Next(seen.Record, e)
-		if err != nil {
-			return seen, err
-		}
+	e = e.about(&seen.Record)
+	for read := false; ; read = true {
+		next, refused := Next(seen.Record, e)
 		raw := string(next.Encode())
-		if raw == seen.raw {
-			return seen, nil
+		if refused != nil || raw == seen.raw {
+			if read {
+				return seen, refused
+			}
+			// Only what stands can refuse an event, or know it already.
+			stands, err := l.Look(ctx, c, p)
+			if err != nil {
+				return seen, err
+			}
+			if stands.raw == seen.raw {
+				return stands, refused
+			}
+			seen = stands
+			continue
 		}
 		ch := &change{
 			campaign: c, place: p, old: seen.raw, new: raw, gated: e.Kind == EventClaim,
@@ -97,9 +107,31 @@ func (l *Ledger) Apply(ctx context.Context, c *Info, p Place, seen Seen, e Event
 	}
 }
 
+// about is the event bound to what its caller has seen, so that it can't happen
+// to a later attempt, or to another worker's claim, by the time that it is set.
+func (e Event) about(seen *Record) Event {
+	switch e.Kind {
+	case EventOverdue, EventResend:
+		if e.Attempt == 0 {
+			e.Attempt = seen.Attempt
+		}
+	case EventDefer:
+		if e.Claim == 0 && e.Attempt == seen.Attempt {
+			e.Claim = seen.Claim
+		}
+	}
+	return e
+}
+
 // set carries a change to Redis, together with those of concurrent callers: the
 // first one carries what waits, and passes the turn on when its own is done.
 func (l *Ledger) set(ctx context.Context, ch *change) (any, error) {
+	if p := ch.place; p.Page < 0 || p.Index < 0 || p.Index >= PageSize || p.Position() >= ch.campaign.Total {
+		return nil, fmt.Errorf("%s of campaign %s: %w", place(p), ch.campaign.ID, ErrNotFound)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("%s of campaign %s: %w", place(ch.place), ch.campaign.ID, err)
+	}
 	ch.turn = make(chan bool, 1)
 	l.mu.Lock()
 	l.waiting = append(l.waiting, ch)

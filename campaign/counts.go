@@ -72,15 +72,6 @@ func (b *Balance) Moving() int {
 	return b.Of(Planned) + b.Of(Claimed) + b.Of(Retrying) + b.Of(Accepted)
 }
 
-// fields are the hash of counts.
-func (b *Balance) fields() []any {
-	f := make([]any, 0, 2*counterCount)
-	for i, name := range counterNames {
-		f = append(f, name, b.counter(i))
-	}
-	return f
-}
-
 func (b *Balance) counter(i int) int {
 	switch {
 	case i < int(stateCount):

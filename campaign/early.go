@@ -37,7 +37,7 @@ func (l *Ledger) KeepEarly(ctx context.Context, reference string, body []byte, n
 		return false, nil
 	}
 	key := keyEarly(reference)
-	_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, err = l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.RPush(ctx, key, body)
 		p.LTrim(ctx, key, -mostPerReference, -1)
 		p.ExpireNX(ctx, key, EarlyLife)
@@ -46,7 +46,7 @@ func (l *Ledger) KeepEarly(ctx context.Context, reference string, body []byte, n
 	if err == nil {
 		// After the receipt: one without a place in the line expires, a place
 		// without one is cleared away.
-		err = l.rdb.ZAdd(ctx, keyEarlyDue, redis.Z{Score: float64(now.UnixMicro()), Member: reference}).Err()
+		err = callScript.Run(ctx, l.rdb, []string{keyEarlyDue}, now.UnixMicro(), reference).Err()
 	}
 	if err != nil {
 		return false, fmt.Errorf("keep an early receipt: %w", err)

@@ -76,16 +76,18 @@ func (l *Ledger) SetDue(ctx context.Context, c ID, d DuePage, next time.Time) (b
 	return n == 1, nil
 }
 
-// CallDue has settle look at pages no later than at.
+// CallDue has settle look at pages no later than at. A visitor who has read a
+// page before the call can't put it off by SetDue any more.
 func (l *Ledger) CallDue(ctx context.Context, c ID, at time.Time, pages ...int) error {
-	z := make([]redis.Z, len(pages))
-	for i, p := range pages {
-		z[i] = redis.Z{Score: float64(at.UnixMilli()), Member: p}
-	}
-	if len(z) == 0 {
+	if len(pages) == 0 {
 		return nil
 	}
-	if err := l.rdb.ZAddLT(ctx, keyDue(c), z...).Err(); err != nil {
+	args := make([]any, 0, 1+len(pages))
+	args = append(args, at.UnixMilli())
+	for _, p := range pages {
+		args = append(args, p)
+	}
+	if err := callScript.Run(ctx, l.rdb, []string{keyDue(c)}, args...).Err(); err != nil {
 		return fmt.Errorf("call pages of campaign %s: %w", c, err)
 	}
 	return nil

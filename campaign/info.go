@@ -202,14 +202,14 @@ func (l *Ledger) Resume(ctx context.Context, c ID, now time.Time) error {
 		return fmt.Errorf("resume campaign %s: %w", c, err)
 	}
 	was, err := l.steer(ctx, c, "paused held", fieldState, string(Running), fieldReason, "")
-	if err == nil {
-		err = l.rdb.HSetNX(ctx, keyMeta(c), fieldStarted, now.UnixMilli()).Err()
-	}
 	if err != nil {
 		return err
 	}
 	if was != Running && was != Held && was != Paused {
 		return &PhaseError{c, was, "resumed"}
+	}
+	if err := l.rdb.HSetNX(ctx, keyMeta(c), fieldStarted, now.UnixMilli()).Err(); err != nil {
+		return fmt.Errorf("resume campaign %s: %w", c, err)
 	}
 	return l.callWindow(ctx, c, now)
 }
@@ -251,7 +251,14 @@ func (l *Ledger) Reopen(ctx context.Context, c ID) error {
 		return fmt.Errorf("reopen campaign %s: %w", c, err)
 	}
 	_, err := l.steer(ctx, c, "settling done", fieldState, string(Running), fieldReason, "", fieldFinished, "")
-	return err
+	if err != nil {
+		return err
+	}
+	// And again: a Finish at the same moment may have taken it out in between.
+	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
+		return fmt.Errorf("reopen campaign %s: %w", c, err)
+	}
+	return nil
 }
 
 // Settle notes that everyone has been sent to, or dropped: only outcomes are
@@ -263,17 +270,25 @@ func (l *Ledger) Settle(ctx context.Context, c ID) error {
 
 // Finish notes that the machine has nothing left to do in the campaign.
 func (l *Ledger) Finish(ctx context.Context, c ID, now time.Time) error {
-	if _, err := l.steer(ctx, c, "settling", fieldState, string(Done), fieldFinished, now.UnixMilli()); err != nil {
+	was, err := l.steer(ctx, c, "settling", fieldState, string(Done), fieldFinished, now.UnixMilli())
+	if err != nil || (was != Settling && was != Done) {
 		return err
 	}
 	return l.Retire(ctx, c)
 }
 
-// Retire takes a campaign out of the active ones. A done campaign that is still
-// there (a crash, or a resend that came to nothing) loses nothing by it.
+// Retire takes a campaign out of the active ones if it is done, or purged. A
+// done campaign that is still there (a crash, or a resend that came to nothing)
+// loses nothing by it.
 func (l *Ledger) Retire(ctx context.Context, c ID) error {
 	if err := l.rdb.SRem(ctx, keyActive, string(c)).Err(); err != nil {
 		return fmt.Errorf("retire campaign %s: %w", c, err)
 	}
-	return nil
+	// The look comes after: who makes the campaign run meanwhile is seen here, or
+	// adds the name later than it was taken out.
+	phase, _, _, err := l.Phase(ctx, c)
+	if errors.Is(err, ErrNotFound) || (err == nil && phase == Done) {
+		return nil
+	}
+	return errors.Join(err, l.rdb.SAdd(ctx, keyActive, string(c)).Err())
 }

@@ -31,16 +31,17 @@ func keyRecords(c ID, page int) string {
 // keyCounts: hash, recipients per counter.
 func keyCounts(c ID) string { return "handout:{" + string(c) + "}:counts" }
 
-// keyDue: sorted set, page to the Unix second when settle must look at it.
+// keyDue: sorted set, page to the Unix millisecond when settle must look at it.
 func keyDue(c ID) string { return "handout:{" + string(c) + "}:due" }
 
 // keyLease: string with an expiry, who does the named work on the campaign.
 func keyLease(c ID, work string) string { return "handout:{" + string(c) + "}:lease:" + work }
 
 // keyReferences: hash, reference (16 packed bytes, or text) to
-// position*16 + attempt. It stands beside its campaign, not in one index for
-// all, so that a record and its reference are written in one step; a bucket
-// holds about refsPerBucket entries, so that Redis keeps it as a listpack.
+// position*16 + attempt, or to "position.attempt" from the 16th attempt on. It
+// stands beside its campaign, not in one index for all, so that a record and
+// its reference are written in one step; a bucket holds about refsPerBucket
+// entries, so that Redis keeps it as a listpack.
 func keyReferences(c ID, bucket int) string {
 	return "handout:{" + string(c) + "}:ref:" + strconv.Itoa(bucket)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -79,26 +80,40 @@ func decodeRecords(c ID, page int, fields map[string]string) (map[int]Seen, erro
 }
 
 // FindReference finds the recipient and the attempt that Telesign has given
-// this reference; ErrNotFound when this campaign has none such. The attempt is
-// 0 when it is beyond the 15th and must be the latest.
+// this reference; ErrNotFound when this campaign has none such.
 func (l *Ledger) FindReference(ctx context.Context, c *Info, reference string) (Place, int, error) {
-	field, bucket := referenceField(reference, refBuckets(c.Total))
-	v, err := l.rdb.HGet(ctx, keyReferences(c.ID, bucket), field).Int()
+	field, bucket := referenceField(storableReference(reference), refBuckets(c.Total))
+	v, err := l.rdb.HGet(ctx, keyReferences(c.ID, bucket), field).Result()
 	if errors.Is(err, redis.Nil) {
 		return Place{}, 0, ErrNotFound
 	}
 	if err != nil {
 		return Place{}, 0, fmt.Errorf("find a reference in campaign %s: %w", c.ID, err)
 	}
-	return PlaceOf(v / 16), v % 16, nil
+	p, attempt, ok := parseReferenceValue(v)
+	if !ok {
+		return Place{}, 0, fmt.Errorf("find a reference in campaign %s: %q isn't a recipient", c.ID, v)
+	}
+	return p, attempt, nil
 }
 
-// referenceValue is what stands in the index for a reference.
+// referenceValue is what stands in the index for a reference: a number, which
+// Redis keeps in a few bytes, or <position>.<attempt> for a rare high attempt.
 func referenceValue(p Place, attempt int) string {
 	if attempt > 15 {
-		attempt = 0
+		return strconv.Itoa(p.Position()) + "." + strconv.Itoa(attempt)
 	}
 	return strconv.Itoa(p.Position()*16 + attempt)
+}
+
+func parseReferenceValue(s string) (p Place, attempt int, ok bool) {
+	if position, rest, high := strings.Cut(s, "."); high {
+		n, ok1 := parseNumber(position)
+		attempt, ok2 := parseNumber(rest)
+		return PlaceOf(n), attempt, ok1 && ok2
+	}
+	n, err := strconv.Atoi(s)
+	return PlaceOf(n / 16), n % 16, err == nil && n >= 0
 }
 
 // Balance reads the counts.

@@ -47,7 +47,7 @@ type Event struct {
 	Reference string    // accept, receipt
 	DueAt     time.Time // accept, defer, receipt: see Record.DueAt
 	Uncounted bool      // defer: not a fault (throttled, or ours)
-	Claim     uint64    // claim: the claimant's random number
+	Claim     uint64    // claim: the claimant's random number; defer: whose answer it is, 0 for anyone's
 	Status    Leg       // receipt: the transaction
 	Final     bool      // receipt: Telesign says that the status won't change, and it is a failure
 	Legs      []ChannelLeg
@@ -78,17 +78,40 @@ func (e *TransitionError) Error() string {
 // record unchanged when the event is old news, and a *TransitionError when it
 // can't be. It knows no clock but the event's.
 func Next(r Record, e Event) (Record, error) {
-	next, err := transit(r, e)
-	if next.State != Claimed {
+	next, err := transit(r, e.storable())
+	if next.State != Claimed && next.State != InDoubt {
 		next.Claim = 0
 	}
 	return next, err
+}
+
+// storable is the event without what a record can't hold: whole seconds, and
+// of what Telesign says no more than fits. Whatever a receipt brings must leave
+// a record that can be read back.
+func (e Event) storable() Event {
+	e.At, e.DueAt = wholeSecond(e.At), wholeSecond(e.DueAt)
+	e.Reference = storableReference(e.Reference)
+	e.Status = e.Status.storable()
+	if e.Reason >= reasonCount {
+		e.Reason = NoReason
+	}
+	return e
+}
+
+func wholeSecond(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.Truncate(time.Second).UTC()
 }
 
 func transit(r Record, e Event) (Record, error) {
 	if e.Kind != EventReceipt && e.Attempt != 0 && e.Attempt != r.Attempt {
 		if e.Attempt < r.Attempt {
 			return r, nil // an answer to an attempt that a later one has replaced
+		}
+		if e.Kind == EventDefer && e.Uncounted && r.State == Retrying && e.Attempt == r.Attempt+1 {
+			return r, nil // known already: the attempt's number has been given back
 		}
 		return r, &TransitionError{r.State, e.Kind, "unknown attempt"}
 	}
@@ -131,32 +154,47 @@ func claim(r Record, e Event) (Record, error) {
 }
 
 func accept(r Record, e Event) (Record, error) {
-	switch r.State {
-	case Planned, Suppressed, Canceled:
+	if r.Attempt == 0 {
 		return r, &TransitionError{State: r.State, Event: e.Kind}
+	}
+	if r.replaced() {
+		return r, nil
+	}
+	switch r.State {
 	case Claimed, InDoubt, Retrying:
 		// Retrying: a resend was asked for, and the first answer came after all.
 		r.State, r.Reason = Accepted, NoReason
 		r.DueAt = e.DueAt
-		r.Status = r.Status.merge(Leg{RankProgress, e.Code})
+		r.Status = Leg{RankProgress, e.Code}.storable()
+	case Accepted, Delivered, Failed, Unconfirmed: // the receipt overtook the answer
+		r.Status = r.Status.merge(Leg{RankProgress, e.Code}.storable())
 	}
 	if r.Reference == "" {
-		r.Reference = e.Reference // the receipt overtook the answer
+		r.Reference = e.Reference
 	}
 	return r, nil
 }
+
+// replaced says that another attempt has been asked for although Telesign is
+// known to have taken the latest one: of that one only a delivery is news now.
+func (r *Record) replaced() bool { return r.State == Retrying && r.Reference != "" }
 
 func postpone(r Record, e Event) (Record, error) {
 	switch r.State {
 	case Planned, Suppressed, Canceled:
 		return r, &TransitionError{State: r.State, Event: e.Kind}
 	case Claimed, InDoubt: // in doubt: a stalled worker knows better after all
+		if e.Claim != 0 && e.Claim != r.Claim {
+			return r, nil // said twice, and the number given back is another claim's by now
+		}
 		r.State, r.Reason, r.DueAt = Retrying, e.Reason, e.DueAt
 		r.note(e.Code)
-		if e.Uncounted {
-			r.Attempt-- // there was none: its number is free again
-		} else {
+		if !e.Uncounted {
 			r.Faults++
+		} else if r.Attempt == 1 {
+			// There was none: its number is free again. A later one's isn't, or
+			// what comes late for the attempt before it would look like news.
+			r.Attempt = 0
 		}
 	}
 	return r, nil
@@ -174,6 +212,9 @@ func refuse(r Record, e Event) (Record, error) {
 }
 
 func overdue(r Record, e Event) (Record, error) {
+	if e.At.Before(r.DueAt) {
+		return r, nil // what was overdue has been answered meanwhile, and waits anew
+	}
 	switch r.State {
 	case Claimed:
 		r.State, r.Reason = InDoubt, ReasonWorkerLost
@@ -214,6 +255,6 @@ func resend(r Record, e Event) (Record, error) {
 // note keeps the code of a request that wasn't accepted.
 func (r *Record) note(code int) {
 	if code != 0 {
-		r.Status = Leg{RankProgress, code}
+		r.Status = Leg{RankProgress, code}.storable()
 	}
 }

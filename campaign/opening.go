@@ -115,7 +115,12 @@ func (o *Opening) Commit(ctx context.Context, content Content, hold bool) (*Info
 	}
 	// Before it stands: a crash in between leaves a name too many among the
 	// active campaigns, and never one too few.
-	if err := o.l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
+	_, err := o.l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.ZAddNX(ctx, keyCampaigns, redis.Z{Score: float64(time.Now().UnixMilli()), Member: string(c)})
+		p.SAdd(ctx, keyActive, string(c))
+		return nil
+	})
+	if err != nil {
 		return nil, fmt.Errorf("commit campaign %s: %w", c, err)
 	}
 	args := []any{o.token, content.Total,
@@ -145,7 +150,8 @@ func (o *Opening) trim(ctx context.Context, pages int) error {
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return fmt.Errorf("trim campaign %s: %w", o.spec.ID, err)
 	}
-	return o.l.deletePages(ctx, o.spec.ID, pages, written)
+	_, err = o.deletePages(ctx, pages, written)
+	return err
 }
 
 // Abandon deletes the draft and its pages, unless another submit has taken it.
@@ -164,29 +170,38 @@ func (o *Opening) Abandon(ctx context.Context) error {
 			return fmt.Errorf("abandon campaign %s: %w", c, err)
 		}
 	}
-	if err := o.l.deletePages(ctx, c, 0, written); err != nil {
+	mine, err := o.deletePages(ctx, 0, written)
+	if err != nil || !mine {
 		return err
 	}
-	if err := o.l.rdb.Del(ctx, keyMeta(c)).Err(); err != nil {
+	// The name before the draft: a submit that finds no draft gives it again.
+	if err := o.l.rdb.ZRem(ctx, keyCampaigns, string(c)).Err(); err != nil {
 		return fmt.Errorf("abandon campaign %s: %w", c, err)
 	}
-	if err := o.l.rdb.ZRem(ctx, keyCampaigns, string(c)).Err(); err != nil {
+	if err := trimScript.Run(ctx, o.l.rdb, []string{keyMeta(c)}, o.token, "").Err(); err != nil {
 		return fmt.Errorf("abandon campaign %s: %w", c, err)
 	}
 	return nil
 }
 
-func (l *Ledger) deletePages(ctx context.Context, c ID, from, to int) error {
+// deletePages deletes pages of the draft from the end; false when the draft is
+// another submit's by now, whose pages stay.
+func (o *Opening) deletePages(ctx context.Context, from, to int) (mine bool, _ error) {
+	c := o.spec.ID
 	for from < to {
-		n := min(500, to-from)
-		keys := make([]string, n)
-		for i := range keys {
-			keys[i] = keyPage(c, from+i)
+		first := max(from, to-500)
+		keys := []string{keyMeta(c)}
+		for page := first; page < to; page++ {
+			keys = append(keys, keyPage(c, page))
 		}
-		if err := l.rdb.Unlink(ctx, keys...).Err(); err != nil {
-			return fmt.Errorf("delete pages of campaign %s: %w", c, err)
+		n, err := trimScript.Run(ctx, o.l.rdb, keys, o.token, first).Int()
+		if err != nil {
+			return false, fmt.Errorf("delete pages of campaign %s: %w", c, err)
 		}
-		from += n
+		if n == 0 {
+			return false, nil
+		}
+		to = first
 	}
-	return nil
+	return true, nil
 }

@@ -30,15 +30,29 @@ const pageV1 = 1
 
 // Text in a page is uvarint(length) and bytes.
 
+// A page's bounds keep small what broken bytes can make a reader allocate. No
+// page may be written beyond them: it could never be read.
+const (
+	maxColumns   = 4096
+	maxPagePlain = 16 << 20 // 160 kB a recipient; what a request may carry is 10
+)
+
 // AppendPage appends the plain form of a page, before compression, to b. Equal
 // recipients give equal bytes, so that it serves as the content to be digested.
 func AppendPage(b []byte, columns int, recipients []Recipient) ([]byte, error) {
 	if len(recipients) == 0 || len(recipients) > PageSize {
 		return nil, fmt.Errorf("a page holds 1 to %d recipients, not %d", PageSize, len(recipients))
 	}
+	if columns < 0 || columns > maxColumns {
+		return nil, fmt.Errorf("a list has at most %d columns, not %d", maxColumns, columns)
+	}
+	start := len(b)
 	b = binary.AppendUvarint(b, uint64(len(recipients)))
 	b = binary.AppendUvarint(b, uint64(columns))
 	for i := range recipients {
+		if len(recipients[i].Values) != columns {
+			return nil, fmt.Errorf("a recipient has %d values for %d columns", len(recipients[i].Values), columns)
+		}
 		b = appendText(b, recipients[i].ID)
 	}
 	for i := range recipients {
@@ -50,11 +64,11 @@ func AppendPage(b []byte, columns int, recipients []Recipient) ([]byte, error) {
 	}
 	for c := range columns {
 		for i := range recipients {
-			if len(recipients[i].Values) != columns {
-				return nil, fmt.Errorf("a recipient has %d values for %d columns", len(recipients[i].Values), columns)
-			}
 			b = appendText(b, recipients[i].Values[c])
 		}
+	}
+	if len(b)-start > maxPagePlain {
+		return nil, fmt.Errorf("%d recipients with all their values take more than %d bytes", len(recipients), maxPagePlain)
 	}
 	return b, nil
 }
@@ -94,7 +108,7 @@ func parsePage(b []byte) ([]Recipient, error) {
 	n, columns := r.uvarint(), r.uvarint()
 	// Each value takes at least a byte, so that the length bounds what a broken
 	// header may make us allocate.
-	if r.bad || n == 0 || n > PageSize || columns > uint64(len(b)) || n*columns > uint64(len(b)) {
+	if r.bad || n == 0 || n > PageSize || columns > maxColumns || n*columns > uint64(len(b)) {
 		return nil, fmt.Errorf("%w: bad header", ErrBadPage)
 	}
 	recipients := make([]Recipient, n)
@@ -103,7 +117,11 @@ func parsePage(b []byte) ([]Recipient, error) {
 		recipients[i].ID = r.text()
 	}
 	for i := range recipients {
-		recipients[i].Phone = "+" + strconv.FormatUint(r.uvarint(), 10)
+		number := r.uvarint()
+		if number < minNumber || number > maxNumber {
+			return nil, fmt.Errorf("%w: bad number", ErrBadPage)
+		}
+		recipients[i].Phone = "+" + strconv.FormatUint(number, 10)
 		recipients[i].Values = values[uint64(i)*columns:][:columns:columns]
 	}
 	for c := range columns {
@@ -152,6 +170,12 @@ func appendText(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
+// E.164 allows up to 15 digits, and no number is one digit.
+const (
+	minNumber = 10
+	maxNumber = 999_999_999_999_999
+)
+
 // phoneNumber is the number behind the plus sign. No country code begins with
 // 0, so nothing is lost.
 func phoneNumber(e164 string) (uint64, error) {
@@ -175,7 +199,7 @@ var (
 		return e
 	}}
 	decoders = sync.Pool{New: func() any {
-		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20))
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPagePlain))
 		if err != nil {
 			panic(err)
 		}

@@ -16,7 +16,7 @@ type Record struct {
 	Reason  Reason
 	Attempt int // number of the latest attempt, from 1; 0 before the first claim
 	Faults  int // times that it was put off, throttling not counted
-	// Claim is the claimant's own random number while the state is claimed, so
+	// Claim is the claimant's own random number until its answer is known, so
 	// that of two workers only one can take the claim for its own.
 	Claim uint64
 	// Status is the transaction's own status, and the code of a refusal.
@@ -82,6 +82,7 @@ const (
 	maxOtherName  = 16
 	maxReference  = 128
 	packedRefSize = 16
+	maxSeconds    = 1 << 32 // 136 years from the epoch, still a time.Duration
 )
 
 var epoch = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -156,6 +157,7 @@ func DecodeRecord(b []byte) (Record, error) {
 		r.OtherChannel = p.text(maxOtherName)
 	}
 	base := int64(p.uvarint())
+	p.bad = p.bad || base > maxSeconds
 	if base > 0 {
 		r.ClaimedAt = epoch.Add(time.Duration(base) * time.Second)
 	}
@@ -178,6 +180,9 @@ func DecodeRecord(b []byte) (Record, error) {
 	return r, nil
 }
 
+// storableReference is a reference as a record can hold it.
+func storableReference(ref string) string { return ref[:min(len(ref), maxReference)] }
+
 // packReference turns 32 upper-case hex digits into 16 bytes.
 func packReference(ref string) (packed [packedRefSize]byte, ok bool) {
 	if len(ref) != 2*packedRefSize {
@@ -192,7 +197,7 @@ func packReference(ref string) (packed [packedRefSize]byte, ok bool) {
 	return packed, err == nil
 }
 
-func sinceEpoch(t time.Time) int64 { return max(1, int64(t.Sub(epoch)/time.Second)) }
+func sinceEpoch(t time.Time) int64 { return min(max(1, int64(t.Sub(epoch)/time.Second)), maxSeconds) }
 
 func appendTime(b []byte, t time.Time, base int64) []byte {
 	if t.IsZero() {
@@ -271,5 +276,9 @@ func (r *recordReader) time(base int64) time.Time {
 	}
 	v--
 	d := int64(v>>1) ^ -int64(v&1)
+	if r.bad || base+d < 1 || base+d > maxSeconds {
+		r.bad = true
+		return time.Time{}
+	}
 	return epoch.Add(time.Duration(base+d) * time.Second)
 }

@@ -14,12 +14,16 @@ var (
 	draftSource string
 	//go:embed lua/pages.lua
 	pagesSource string
+	//go:embed lua/trim.lua
+	trimSource string
 	//go:embed lua/commit.lua
 	commitSource string
 	//go:embed lua/steer.lua
 	steerSource string
 	//go:embed lua/advance.lua
 	advanceSource string
+	//go:embed lua/call.lua
+	callSource string
 	//go:embed lua/due.lua
 	dueSource string
 	//go:embed lua/lease.lua
@@ -28,9 +32,11 @@ var (
 	applyScript   = redis.NewScript(applySource)
 	draftScript   = redis.NewScript(draftSource)
 	pagesScript   = redis.NewScript(pagesSource)
+	trimScript    = redis.NewScript(trimSource)
 	commitScript  = redis.NewScript(commitSource)
 	steerScript   = redis.NewScript(steerSource)
 	advanceScript = redis.NewScript(advanceSource)
+	callScript    = redis.NewScript(callSource)
 	dueScript     = redis.NewScript(dueSource)
 	leaseScript   = redis.NewScript(leaseSource)
 )

@@ -57,14 +57,16 @@ type Spec struct {
 // Source: OpenAPI "Engage API", channels[].fallback_time, default.
 const telesignFallback = 300 * time.Second
 
-// FallbackTotal is how long Telesign may take to try every channel: the sum of
-// the fallback times, the last channel's included.
+// FallbackTotal is how long Telesign may take until it tries the last channel,
+// and as long on that one as the spec says. Whether Telesign heeds a
+// fallback_time of the last channel is unknown; without one, none is counted.
 func (s *Spec) FallbackTotal() time.Duration {
 	var sum time.Duration
-	for _, c := range s.Channels {
-		if c.FallbackTime > 0 {
+	for i, c := range s.Channels {
+		switch {
+		case c.FallbackTime > 0:
 			sum += time.Duration(c.FallbackTime) * time.Second
-		} else {
+		case i < len(s.Channels)-1:
 			sum += telesignFallback
 		}
 	}

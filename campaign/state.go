@@ -130,6 +130,21 @@ type Leg struct {
 	Code int // Telesign's status code
 }
 
+// maxCode is beyond every code of Telesign's; a larger one would only make
+// records grow.
+const maxCode = 999_999
+
+// storable is the leg as a record can hold it.
+func (l Leg) storable() Leg {
+	if l.Rank == RankNone || l.Rank >= rankCount {
+		return Leg{}
+	}
+	if l.Code < 0 || l.Code > maxCode {
+		l.Code = 0
+	}
+	return l
+}
+
 // merge keeps the truer of two. It doesn't depend on their order, and doing it
 // twice changes nothing.
 func (l Leg) merge(o Leg) Leg {

@@ -93,7 +93,7 @@ func (t *Template) Render(r *Recipient) (string, error) {
 		return t.join(r)
 	}
 	data := make(map[string]string, len(t.header))
-	for i, name := range t.header {
+	for i, name := range slices.Backward(t.header) { // the first of a name counts
 		data[name] = t.value(r, i)
 	}
 	w := &limitedBuilder{}
@@ -108,7 +108,7 @@ func (t *Template) Render(r *Recipient) (string, error) {
 }
 
 func (t *Template) join(r *Recipient) (string, error) {
-	if len(t.parts) == 1 && t.parts[0].field < 0 {
+	if len(t.parts) == 1 && t.parts[0].field < 0 && len(t.parts[0].text) <= MaxRendered {
 		return t.parts[0].text, nil
 	}
 	n := 0
@@ -203,28 +203,61 @@ func (t *Template) walk(n parse.Node) error {
 
 func (t *Template) walkPipe(p *parse.PipeNode) error {
 	for _, c := range p.Cmds {
-		for _, a := range c.Args {
+		args := c.Args
+		if column, ok := indexed(c); ok { // {{index . "a column"}}: a name that isn't a Go word
+			if err := t.use([]string{column}); err != nil {
+				return err
+			}
+			args = nil
+		}
+		for _, a := range args {
 			switch a := a.(type) {
+			case *parse.DotNode:
+				return errDot
 			case *parse.FieldNode:
 				if err := t.use(a.Ident); err != nil {
 					return err
 				}
 			case *parse.VariableNode:
-				if a.Ident[0] == "$" && len(a.Ident) > 1 {
+				switch {
+				case a.Ident[0] == "$" && len(a.Ident) == 1:
+					return errDot
+				case a.Ident[0] == "$":
 					if err := t.use(a.Ident[1:]); err != nil {
 						return err
 					}
+				case len(a.Ident) > 1:
+					return errParts
 				}
 			case *parse.PipeNode:
 				if err := t.walkPipe(a); err != nil {
 					return err
 				}
 			case *parse.ChainNode:
-				return errors.New("a column is a text and has no parts")
+				return errParts
 			}
 		}
 	}
 	return nil
+}
+
+var (
+	errDot   = errors.New(`a value can't use all columns at once: name one, as in {{.name}} or {{index . "a name"}}`)
+	errParts = errors.New("a column is a text and has no parts")
+)
+
+// indexed is the column in a command of the form: index . "column".
+func indexed(c *parse.CommandNode) (column string, ok bool) {
+	if len(c.Args) != 3 {
+		return "", false
+	}
+	f, ok1 := c.Args[0].(*parse.IdentifierNode)
+	_, dot := c.Args[1].(*parse.DotNode)
+	s, ok2 := c.Args[2].(*parse.StringNode)
+	if !ok1 || f.Ident != "index" || !dot || !ok2 {
+		return "", false
+	}
+	return s.Text, true
 }
 
 func (t *Template) use(ident []string) error {

@@ -86,13 +86,17 @@ func NewSend(c campaign.ID, p campaign.Place, attempt int, lane campaign.Lane) *
 	)
 }
 
+// maxPage is past every list, and small enough to count with: an external ID
+// has room for nine digits.
+const maxPage = 999_999_999
+
 // ParseSend reads the payload of a send; ErrUnreadable.
 func ParseSend(b []byte) (Send, error) {
 	p, c, err := parse(b)
 	if err != nil {
 		return Send{}, err
 	}
-	if p.Page == nil || p.Index == nil || *p.Page < 0 || *p.Index < 0 || *p.Index >= campaign.PageSize {
+	if p.Page == nil || p.Index == nil || *p.Page < 0 || *p.Page > maxPage || *p.Index < 0 || *p.Index >= campaign.PageSize {
 		return Send{}, fmt.Errorf("%w: no such place", ErrUnreadable)
 	}
 	return Send{Campaign: c, Place: campaign.Place{Page: *p.Page, Index: *p.Index}}, nil

@@ -14,7 +14,7 @@ if cursor ~= ARGV[1] then
   return 0
 end
 for page = tonumber(ARGV[4]), tonumber(ARGV[5]) do
-  redis.call('ZADD', KEYS[2], ARGV[3], page)
+  redis.call('ZADD', KEYS[2], 'LT', ARGV[3], page) -- whoever wants it sooner is heard
 end
 redis.call('HSET', KEYS[1], 'cursor', ARGV[2])
 return 1

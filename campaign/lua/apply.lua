@@ -11,10 +11,11 @@
 --   +4 the record as it shall be
 --   +5 letters of the counters to lower, ">", letters of the counters to raise
 --   +6 "" | "r": only while the campaign's state is running
---   +7 "" | index in KEYS of the hash of references "," position*16+attempt ":" field
+--   +7 "" | index in KEYS of the hash of references "," value ":" field
 --
 -- Returns a list with an answer for each change: 1 set; 0 the campaign isn't
--- running; otherwise the record that stands now, and nothing was changed.
+-- running; otherwise the record that stands now, and nothing was changed. That
+-- may be the record as it shall be: the change was made before.
 local answers = {}
 local delta = {}
 local running = nil
@@ -26,7 +27,9 @@ for i = 2, #ARGV, 7 do
   if ARGV[i + 5] == 'r' and running == nil then
     running = redis.call('HGET', KEYS[1], 'state') == 'running'
   end
-  if ARGV[i + 5] == 'r' and not running then
+  if now == ARGV[i + 3] then
+    answers[n] = now -- made already, and the answer was lost: whatever the campaign's state is by now
+  elseif ARGV[i + 5] == 'r' and not running then
     answers[n] = 0
   elseif now ~= ARGV[i + 2] then
     answers[n] = now

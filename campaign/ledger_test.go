@@ -1,0 +1,239 @@
+package campaign_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+func TestFindReference_FindsEveryAttempt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	info := b.stand(t, "c", 300)
+	p := campaign.Place{Page: 2, Index: 99}
+	refs := map[int]string{1: reference(1), 2: "text reference", 3: strings.ToLower(reference(0xABC)), 4: strings.Repeat("long", 50)}
+	var seen campaign.Seen
+	for attempt := 1; attempt <= 20; attempt++ {
+		if refs[attempt] == "" {
+			refs[attempt] = reference(attempt)
+		}
+		a := accept(attempt)
+		a.Reference = refs[attempt]
+		failed := allFailed(attempt)
+		failed.Reference = ""
+		seen = campaign.Seen{}
+		for _, e := range []campaign.Event{claimBy(attempt), a, failed, resend()} {
+			var err error
+			if seen, err = b.ledger.Apply(t.Context(), info, p, seen, e); err != nil {
+				t.Fatalf("attempt %d, %s: %v", attempt, e.Kind, err)
+			}
+		}
+	}
+	for attempt, ref := range refs {
+		if got, n, err := b.ledger.FindReference(t.Context(), info, ref); err != nil || got != p || n != attempt {
+			t.Errorf("attempt %d: %v, %d, %v", attempt, got, n, err)
+		}
+	}
+	for _, ref := range []string{"", "nobody's", reference(77), strings.ToLower(reference(1))} {
+		if p, n, err := b.ledger.FindReference(t.Context(), info, ref); !errors.Is(err, campaign.ErrNotFound) && ref != strings.ToLower(reference(1)) {
+			t.Errorf("%q: %v, %d, %v", ref, p, n, err)
+		}
+	}
+	b.healthy(t, info)
+}
+
+func TestFindReference_BelongsToItsCampaign(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	one, other := b.stand(t, "one", 10), b.stand(t, "other", 10)
+	b.apply(t, one, campaign.Place{}, claim(), accept(1))
+	if _, _, err := b.ledger.FindReference(t.Context(), other, reference(1)); !errors.Is(err, campaign.ErrNotFound) {
+		t.Errorf("%v, want ErrNotFound", err)
+	}
+}
+
+func TestFindReference_IsBroughtByAReceiptToo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	info := b.stand(t, "c", 10)
+	b.apply(t, info, campaign.Place{Index: 3}, claim(), doubt(1), underWay(1))
+	if p, n, err := b.ledger.FindReference(t.Context(), info, reference(1)); err != nil || p.Index != 3 || n != 1 {
+		t.Errorf("%v, %d, %v", p, n, err)
+	}
+}
+
+func TestBalance_CountsStatesAndChannels(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	info := b.stand(t, "c", 20)
+	for i, events := range [][]campaign.Event{
+		{claim()},
+		{claim(), postpone(1)},
+		{claim(), accept(1)},
+		{claim(), doubt(1)},
+		{claim(), byWhatsApp(1)},
+		{claim(), bySMS(1)},
+		{claim(), bySMS(1), byWhatsApp(1)},
+		{claim(), receipt(1, campaign.RankDelivered, 3000, leg("rcs", campaign.RankDelivered, 3000))},
+		{claim(), byWhatsApp(1), read(1)},
+		{claim(), allFailed(1)},
+		{claim(), refuse(1)},
+		{suppress()},
+		{cancel()},
+		{claim(), accept(1), overdue()},
+	} {
+		b.apply(t, info, campaign.Place{Index: i}, events...)
+	}
+	bal := b.balance(t, "c")
+	for s, want := range map[campaign.State]int{
+		campaign.Planned: 6, campaign.Claimed: 1, campaign.Retrying: 1, campaign.Accepted: 1, campaign.InDoubt: 1,
+		campaign.Delivered: 5, campaign.Failed: 1, campaign.Refused: 1, campaign.Suppressed: 1, campaign.Canceled: 1, campaign.Unconfirmed: 1,
+	} {
+		if got := bal.Of(s); got != want {
+			t.Errorf("%s: %d, want %d", s, got, want)
+		}
+	}
+	if want := [5]int{0, 2, 1, 1, 1}; bal.By != want {
+		t.Errorf("delivered by %v, want %v", bal.By, want)
+	}
+	if bal.Read != 1 || bal.Total() != 20 || bal.Moving() != 9 {
+		t.Errorf("read %d, total %d, moving %d", bal.Read, bal.Total(), bal.Moving())
+	}
+	if v := b.healthy(t, info); v.Balance != *bal {
+		t.Errorf("recounted %+v, counted %+v", v.Balance, bal)
+	}
+}
+
+func TestBalance_OfNoCampaignIsZero(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	if bal := b.balance(t, "c"); *bal != (campaign.Balance{}) {
+		t.Errorf("%+v", bal)
+	}
+	if err := b.rdb.HSet(t.Context(), key("c", "counts"), "planned", "many").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.ledger.Balance(t.Context(), "c"); err == nil || !strings.Contains(err.Error(), "planned") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestRecords_AreThoseOfAPage(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	info := b.stand(t, "c", 150)
+	want := map[int]campaign.Seen{
+		7:  b.apply(t, info, campaign.Place{Page: 1, Index: 7}, claim()),
+		49: b.apply(t, info, campaign.Place{Page: 1, Index: 49}, suppress()),
+	}
+	b.apply(t, info, campaign.Place{Index: 7}, claim())
+	got, err := b.ledger.Records(t.Context(), "c", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := diff(want, got); d != "" {
+		t.Error(d)
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Errorf("record %d differs in what it keeps for itself", i)
+		}
+	}
+}
+
+func TestLease_IsOneHoldersAtATime(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	take := func(work, token string, d time.Duration, want bool) {
+		t.Helper()
+		if got, err := b.ledger.Lease(t.Context(), "c", work, token, d); err != nil || got != want {
+			t.Errorf("%s by %s: %v, %v; want %v", work, token, got, err, want)
+		}
+	}
+	take("feed", "me", time.Minute, true)
+	take("feed", "you", time.Minute, false)
+	take("feed", "me", time.Hour, true) // kept
+	take("settle", "you", time.Minute, true)
+	if d := b.rdb.PTTL(t.Context(), key("c", "lease:feed")).Val(); d < 59*time.Minute || d > time.Hour {
+		t.Errorf("it runs out in %v", d)
+	}
+	if err := b.ledger.Release(t.Context(), "c", "feed", "you"); err != nil {
+		t.Error(err)
+	}
+	take("feed", "you", time.Minute, false) // it wasn't theirs to give back
+	for range 2 {
+		if err := b.ledger.Release(t.Context(), "c", "feed", "me"); err != nil {
+			t.Error(err)
+		}
+	}
+	take("feed", "you", time.Minute, true)
+}
+
+func TestLease_RunsOut(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	if ok, err := b.ledger.Lease(t.Context(), "c", "feed", "me", time.Hour); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	// Redis's own clock can't be moved, but the expiry can.
+	if err := b.rdb.PExpireAt(t.Context(), key("c", "lease:feed"), time.Now().Add(-time.Second)).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := b.ledger.Lease(t.Context(), "c", "feed", "you", time.Hour); err != nil || !ok {
+		t.Errorf("%v, %v", ok, err)
+	}
+}
+
+// A page of records must stay a listpack: as a hashtable it takes five times
+// the memory.
+func TestLedger_RecordsAndReferencesStayListpacks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const n = 10_000
+	info := b.stand(t, "c", n)
+	together(64, func(g int) {
+		for position := g; position < n; position += 64 {
+			p := campaign.PlaceOf(position)
+			var seen campaign.Seen
+			a, s := accept(1), bySMS(1)
+			a.Reference = fmt.Sprintf("%016X%016X", uint64(position+1)*0x9E3779B97F4A7C15, uint64(position+1)*0xC2B2AE3D27D4EB4F)
+			s.Reference = a.Reference
+			for _, e := range []campaign.Event{claimBy(position), a, s} {
+				var err error
+				if seen, err = b.ledger.Apply(t.Context(), info, p, seen, e); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
+	var records, refs int
+	for _, name := range b.keys(t, "c") {
+		switch {
+		case strings.HasPrefix(name, "rec:"):
+			records++
+		case strings.HasPrefix(name, "ref:"):
+			refs++
+		default:
+			continue
+		}
+		if enc := b.rdb.ObjectEncoding(t.Context(), key("c", name)).Val(); enc != "listpack" {
+			t.Errorf("%s is a %s of %d", name, enc, b.rdb.HLen(t.Context(), key("c", name)).Val())
+		}
+	}
+	if records != 100 || refs < 150 {
+		t.Errorf("%d keys of records, %d of references", records, refs)
+	}
+	if n := b.server.UsedMemory(); n > 8<<20 { // an empty server takes about one
+		t.Errorf("%d MB for 10,000 recipients", n>>20)
+	}
+	b.healthy(t, info)
+	if active, err := b.ledger.Active(t.Context()); err != nil || !slices.Equal(active, []campaign.ID{"c"}) {
+		t.Errorf("%v, %v", active, err)
+	}
+}

@@ -1,0 +1,203 @@
+package campaign_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// What stands in Redis is a public format: a line for each state, and a few
+// that use what these don't.
+func goldenRecords(t testing.TB) map[string]campaign.Record {
+	t.Helper()
+	all := situations(t)
+	all["text reference"] = become(t, claim(), func() campaign.Event {
+		e := accept(1)
+		e.Reference = "not-hex"
+		return e
+	}())
+	all["other channel"] = become(t, claim(), accept(1), receipt(1, campaign.RankRead, 3005, leg("viber", campaign.RankRead, 3005)))
+	all["forgotten attempt"] = become(t, allFailed(20))
+	return all
+}
+
+func TestRecord_StoredFormIsVersion1(t *testing.T) {
+	t.Parallel()
+	records := goldenRecords(t)
+	var b strings.Builder
+	for _, name := range sortedKeys(records) {
+		r := records[name]
+		fmt.Fprintf(&b, "%s: %x\n", name, r.Encode())
+	}
+	want := golden(t, "record-v1.txt", []byte(b.String()))
+	if d := cmp.Diff(string(want), b.String()); d != "" {
+		t.Errorf("version 1 is written otherwise than it was:\n%s", d)
+	}
+	for line := range strings.Lines(string(want)) {
+		name, text, _ := strings.Cut(strings.TrimSpace(line), ":")
+		stored, err := hex.DecodeString(strings.TrimSpace(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := campaign.DecodeRecord(stored)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if d := cmp.Diff(records[name], got); d != "" {
+			t.Errorf("%s reads back otherwise:\n%s", name, d)
+		}
+	}
+}
+
+// reachable calls f with every record on random walks through the events.
+func reachable(seed uint64, walks int, f func(campaign.Record)) {
+	r := rand.New(rand.NewPCG(seed, 2))
+	for range walks {
+		var rec campaign.Record
+		for range 1 + r.IntN(25) {
+			attempt := max(1, rec.Attempt-r.IntN(2))
+			var e campaign.Event
+			if r.IntN(2) == 0 {
+				e = anyReceipt(r, attempt)
+				e.Legs = e.Legs[:min(len(e.Legs), 2)]
+				for i := range e.Legs {
+					e.Legs[i].Channel = pick(r, someChannels[:4])
+				}
+			} else {
+				e = pick(r, happenings[:10]).make(attempt)
+			}
+			e.At = noon.Add(time.Duration(r.IntN(1<<20)) * time.Second)
+			e.Claim = r.Uint64()
+			if next, err := campaign.Next(rec, e); err == nil {
+				rec = next
+			}
+			f(rec)
+		}
+	}
+}
+
+func TestRecord_RoundTrip(t *testing.T) {
+	t.Parallel()
+	seen := map[campaign.State]int{}
+	reachable(1, 1500, func(r campaign.Record) {
+		seen[r.State]++
+		back, err := campaign.DecodeRecord(r.Encode())
+		if err != nil {
+			t.Fatalf("%+v: %v", r, err)
+		}
+		if back != r {
+			t.Fatal(cmp.Diff(r, back))
+		}
+	})
+	for _, s := range campaign.States() {
+		if seen[s] == 0 {
+			t.Errorf("no walk came to %s", s)
+		}
+	}
+}
+
+// 64 bytes is Redis's hash-max-listpack-value: with one longer record, the
+// whole page takes five times the memory.
+func TestRecord_TakesAtMost64Bytes(t *testing.T) {
+	t.Parallel()
+	longest := 0
+	reachable(2, 1500, func(r campaign.Record) {
+		if n := len(r.Encode()); n > 64 {
+			t.Fatalf("%d bytes: %+v", n, r)
+		} else {
+			longest = max(longest, n)
+		}
+	})
+	if longest < 40 {
+		t.Errorf("the longest took %d bytes: the walks don't get far", longest)
+	}
+	// The worst that a campaign of years could bring.
+	r := campaign.Record{
+		State: campaign.Delivered, Reason: campaign.ReasonLostClaim, Attempt: 9999, Faults: 99,
+		Status: campaign.Leg{Rank: 6, Code: 3999}, WhatsApp: campaign.Leg{Rank: 6, Code: 3999},
+		SMS: campaign.Leg{Rank: 6, Code: 3999}, Other: campaign.Leg{Rank: 6, Code: 3999}, OtherChannel: "viber",
+		Reference: reference(1), ClaimedAt: noon.AddDate(5, 0, 0), SettledAt: noon.AddDate(6, 0, 0), DueAt: noon.AddDate(6, 0, 0),
+	}
+	if n := len(r.Encode()); n > 64 {
+		t.Errorf("the worst takes %d bytes", n)
+	}
+}
+
+func TestRecord_PlannedIsNothing(t *testing.T) {
+	t.Parallel()
+	var r campaign.Record
+	if b := r.Encode(); b != nil {
+		t.Errorf("the zero record is stored as %x", b)
+	}
+	if r, err := campaign.DecodeRecord(nil); err != nil || r != (campaign.Record{}) {
+		t.Errorf("nothing reads as %+v, %v", r, err)
+	}
+}
+
+func TestRecord_KeepsAnyReference(t *testing.T) {
+	t.Parallel()
+	for _, ref := range []string{
+		"", "x", reference(1), strings.ToLower(reference(0xABCDEF)), reference(1)[:31], reference(1) + "0",
+		"not a reference of 32 hex digits", "été", "\x00\xff", strings.Repeat("y", 128),
+	} {
+		r := become(t, claim())
+		r.Reference = ref
+		back, err := campaign.DecodeRecord(r.Encode())
+		if err != nil || back.Reference != ref {
+			t.Errorf("%q reads back as %q, %v", ref, back.Reference, err)
+		}
+	}
+}
+
+func TestDecodeRecord_RefusesWhatIsNoRecord(t *testing.T) {
+	t.Parallel()
+	good := situations(t)["delivered"]
+	stored := good.Encode()
+	for name, b := range map[string][]byte{
+		"one byte":          {0x10},
+		"another version":   append([]byte{0x20 | stored[0]&0xf}, stored[1:]...),
+		"version 0":         append([]byte{stored[0] & 0xf}, stored[1:]...),
+		"unknown state":     append([]byte{0x1f}, stored[1:]...),
+		"unknown flag":      append([]byte{stored[0], stored[1] | 8}, stored[2:]...),
+		"two references":    append([]byte{stored[0], 3}, stored[2:]...),
+		"unknown reason":    append([]byte{stored[0], stored[1], 200}, stored[3:]...),
+		"cut":               stored[:len(stored)-1],
+		"cut in the middle": stored[:9],
+		"a byte too many":   append(bytes.Clone(stored), 0),
+		"text":              []byte("what is this doing here?"),
+	} {
+		if r, err := campaign.DecodeRecord(b); !errors.Is(err, campaign.ErrBadRecord) || r != (campaign.Record{}) {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+	}
+}
+
+func FuzzDecodeRecord(f *testing.F) {
+	for _, r := range goldenRecords(f) {
+		f.Add(r.Encode())
+	}
+	f.Add([]byte{0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	f.Add([]byte{0x11, 0, 0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := campaign.DecodeRecord(b)
+		if err != nil {
+			if r != (campaign.Record{}) {
+				t.Fatalf("an error and a record: %+v", r)
+			}
+			return
+		}
+		back, err := campaign.DecodeRecord(r.Encode())
+		if err != nil || back != r {
+			t.Fatalf("%x reads as %+v, and is read back from %x as %+v, %v", b, r, r.Encode(), back, err)
+		}
+	})
+}

@@ -1,0 +1,236 @@
+package campaign_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// mixed is a campaign with recipients in every state.
+func (b *bundle) mixed(t testing.TB) *campaign.Info {
+	t.Helper()
+	info := b.stand(t, "c", 250)
+	for i, events := range [][]campaign.Event{
+		{claim()}, {claim(), postpone(1)}, {claim(), throttle(1)}, {claim(), accept(1)}, {claim(), doubt(1)}, {claim(), byWhatsApp(1), read(1)},
+		{claim(), allFailed(1)}, {claim(), refuse(1)}, {refuse(0)}, {suppress()}, {cancel()}, {claim(), accept(1), overdue()}, {underWay(4)},
+		{claim(), postpone(1), suppress()}, {claim(), doubt(1), resend(), claim()},
+	} {
+		for _, page := range []int{0, 2} {
+			b.apply(t, info, campaign.Place{Page: page, Index: i}, events...)
+		}
+	}
+	return info
+}
+
+func TestVerify_HealthyCampaignHasNoFault(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	info := b.mixed(t)
+	var pages []int
+	v, err := b.ledger.Verify(t.Context(), info, func(n int) { pages = append(pages, n) })
+	if err != nil || len(v.Faults) > 0 || v.Moving {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if v.Balance != *b.balance(t, "c") || v.Balance.Total() != 250 {
+		t.Errorf("%+v", v.Balance)
+	}
+	if fmt.Sprint(pages) != "[1 2 3]" {
+		t.Errorf("progress %v", pages)
+	}
+}
+
+func TestVerify_FindsEachSortOfFault(t *testing.T) {
+	t.Parallel()
+	planted := func(edit func(*campaign.Record)) func(testing.TB, *bundle) {
+		return func(t testing.TB, b *bundle) {
+			r := become(t, claim(), accept(1), byWhatsApp(1))
+			edit(&r)
+			if err := b.rdb.HSet(t.Context(), key("c", "rec:1"), "7", r.Encode()).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, tt := range map[string]struct {
+		plant func(testing.TB, *bundle)
+		want  string
+	}{
+		"a count too high": {
+			func(t testing.TB, b *bundle) { b.rdb.HIncrBy(t.Context(), key("c", "counts"), "failed", 1) },
+			"failed: counted 3, by the records 2",
+		},
+		"the sum": {
+			func(t testing.TB, b *bundle) { b.rdb.HIncrBy(t.Context(), key("c", "counts"), "planned", -5) },
+			"the counts add up to 245, the campaign has 250 recipients",
+		},
+		"the channels": {
+			func(t testing.TB, b *bundle) { b.rdb.HIncrBy(t.Context(), key("c", "counts"), "by_sms", 2) },
+			"by_sms: counted 2, by the records 0",
+		},
+		"the readers": {
+			func(t testing.TB, b *bundle) { b.rdb.HDel(t.Context(), key("c", "counts"), "read") },
+			"read: counted 0, by the records 2",
+		},
+		"a lost record": {
+			func(t testing.TB, b *bundle) { b.rdb.HDel(t.Context(), key("c", "rec:0"), "6") },
+			"planned: counted 220, by the records 221",
+		},
+		"outside the list": {
+			func(t testing.TB, b *bundle) {
+				r := become(t, claim())
+				b.rdb.HSet(t.Context(), key("c", "rec:2"), "50", r.Encode())
+			},
+			"recipient 2.50 has a record (claimed) and isn't in the list",
+		},
+		"a short page": {
+			func(t testing.TB, b *bundle) { b.rdb.Set(t.Context(), key("c", "page:1"), pages(t, 90)[0], 0) },
+			"page 1 has 90 recipients, not 100",
+		},
+		"without an attempt":  {planted(func(r *campaign.Record) { r.Attempt = 0 }), "recipient 1.7 is delivered without an attempt"},
+		"never claimed":       {planted(func(r *campaign.Record) { r.ClaimedAt = noon.AddDate(-99, 0, 0); *r = withoutClaim(*r) }), "recipient 1.7 is delivered without the time of its claim"},
+		"never settled":       {planted(func(r *campaign.Record) { r.SettledAt = r.DueAt }), "recipient 1.7 is delivered without the time when it was settled"},
+		"settled and not":     {planted(func(r *campaign.Record) { *r = settledClaim(t) }), "recipient 1.7 is claimed with a time when it was settled"},
+		"failed by its legs":  {planted(func(r *campaign.Record) { r.State = campaign.Failed }), "recipient 1.7 is failed against what its legs say"},
+		"delivered by no leg": {planted(func(r *campaign.Record) { r.Status, r.WhatsApp = campaign.Leg{}, campaign.Leg{} }), "recipient 1.7 is delivered against what its legs say"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			info := b.mixed(t)
+			tt.plant(t, b)
+			v, err := b.ledger.Verify(t.Context(), info, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(strings.Join(v.Faults, "\n")+"\n", tt.want+"\n") {
+				t.Errorf("faults %q, want %q among them", v.Faults, tt.want)
+			}
+		})
+	}
+}
+
+func withoutClaim(r campaign.Record) campaign.Record {
+	r.ClaimedAt = campaign.Record{}.ClaimedAt
+	return r
+}
+
+func settledClaim(t testing.TB) campaign.Record {
+	t.Helper()
+	r := become(t, claim())
+	r.SettledAt = noon
+	return r
+}
+
+func TestVerify_SaysWhichPageCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		plant func(testing.TB, *bundle)
+		want  error
+		page  string
+	}{
+		"missing":         {func(t testing.TB, b *bundle) { b.rdb.Del(t.Context(), key("c", "page:1")) }, campaign.ErrNotFound, "page 1"},
+		"last is missing": {func(t testing.TB, b *bundle) { b.rdb.Del(t.Context(), key("c", "page:2")) }, campaign.ErrNotFound, "page 2"},
+		"broken":          {func(t testing.TB, b *bundle) { b.rdb.Set(t.Context(), key("c", "page:1"), "x", 0) }, campaign.ErrBadPage, "page 1"},
+		"broken record":   {func(t testing.TB, b *bundle) { b.rdb.HSet(t.Context(), key("c", "rec:1"), "3", "x") }, campaign.ErrBadRecord, "record 3 of page 1"},
+		"field beyond":    {func(t testing.TB, b *bundle) { b.rdb.HSet(t.Context(), key("c", "rec:1"), "100", "") }, campaign.ErrBadRecord, "record 100 of page 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			info := b.stand(t, "c", 250)
+			tt.plant(t, b)
+			v, err := b.ledger.Verify(t.Context(), info, nil)
+			if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.page) {
+				t.Errorf("%+v, %v; want %v at %s", v, err, tt.want, tt.page)
+			}
+		})
+	}
+}
+
+func TestVerify_WhileTheCampaignMovesSaysSo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	info := b.stand(t, "c", 250)
+	next := 0
+	v, err := b.ledger.Verify(t.Context(), info, func(n int) {
+		if n == info.Pages { // after the last page has been read, always someone moves
+			b.apply(t, info, campaign.Place{Index: next}, claim())
+			next++
+		}
+	})
+	if err != nil || !v.Moving || len(v.Faults) > 0 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if next < 2 {
+		t.Error("it looked only once")
+	}
+	// Once it rests, the second look is enough.
+	next = 100
+	v, err = b.ledger.Verify(t.Context(), info, func(n int) {
+		if n == 1 && next == 100 {
+			next = 101
+			b.apply(t, info, campaign.Place{Index: 99}, claim())
+		}
+	})
+	if err != nil || v.Moving || len(v.Faults) > 0 {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// Counts that change and change back while records are read are no fault.
+func TestVerify_ThereAndBackAgainIsNoFault(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	info := b.stand(t, "c", 5050)
+	p := campaign.Place{Page: 50} // read by the second call
+	b.apply(t, info, p, claim(), throttle(1))
+	looks := 0
+	v, err := b.ledger.Verify(t.Context(), info, func(n int) {
+		switch {
+		case n == 50 && looks == 0:
+			b.apply(t, info, p, claim())
+		case n == 51:
+			if looks++; looks == 1 {
+				b.apply(t, info, p, throttle(1))
+			}
+		}
+	})
+	if err != nil || len(v.Faults) > 0 || v.Moving || looks != 2 {
+		t.Errorf("%+v after %d looks, %v", v, looks, err)
+	}
+}
+
+func TestEachPage_InOrderWithRecords(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	info := b.stand(t, "c", 6050) // two calls and a bit
+	last := campaign.Place{Page: 60, Index: 49}
+	want := b.apply(t, info, last, claim(), accept(1))
+	next, n := 0, 0
+	err := b.ledger.EachPage(t.Context(), info, func(page *campaign.Page) error {
+		if page.Number != next {
+			t.Errorf("page %d, want %d", page.Number, next)
+		}
+		next++
+		for i, r := range page.Recipients {
+			if r.ID != fmt.Sprintf("r%d", n) {
+				t.Fatalf("recipient %d is %s", n, r.ID)
+			}
+			n++
+			rec := page.Record(i)
+			if (page.Number == last.Page && i == last.Index) != (rec == want.Record) {
+				t.Errorf("recipient %d.%d: %+v", page.Number, i, rec)
+			}
+		}
+		return nil
+	})
+	if err != nil || n != 6050 {
+		t.Errorf("%d recipients, %v", n, err)
+	}
+	stop := errors.New("enough")
+	if err := b.ledger.EachPage(t.Context(), info, func(*campaign.Page) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("%v, want %v", err, stop)
+	}
+}

@@ -1,0 +1,216 @@
+package tasks_test
+
+import (
+	"errors"
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/tasks"
+)
+
+var update = flag.Bool("update", false, "write the golden files of testdata anew")
+
+const longest = campaign.ID("a23456789-123456789_123456789-123456789_12345678")
+
+func TestPayloads_AreTheGoldenBytes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		file string
+		note *asynq.Task
+	}{
+		{"send.v1.json", tasks.NewSend("order-history-2026-11", campaign.Place{Page: 12, Index: 7}, 3, campaign.LaneBulk)},
+		{"send-first.v1.json", tasks.NewSend("0", campaign.Place{}, 1, campaign.LaneUrgent)},
+		{"send-largest.v1.json", tasks.NewSend(longest, campaign.Place{Page: 99_999_999, Index: 99}, 1, campaign.LaneBulk)},
+		{"feed.v1.json", tasks.NewFeed("order-history-2026-11", 1795348800)},
+		{"settle.v1.json", tasks.NewSettle("order-history-2026-11", 1795348800)},
+	} {
+		path := filepath.Join("testdata", c.file)
+		if *update {
+			if err := os.WriteFile(path, c.note.Payload(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(c.note.Payload())); diff != "" {
+			t.Errorf("%s: the payload has changed; written notes must stay readable (-golden +now):\n%s", c.file, diff)
+		}
+	}
+}
+
+func TestPayloads_OfEveryVersionAreRead(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]tasks.Send{
+		"send.v1.json":         {Campaign: "order-history-2026-11", Place: campaign.Place{Page: 12, Index: 7}},
+		"send-first.v1.json":   {Campaign: "0"},
+		"send-largest.v1.json": {Campaign: longest, Place: campaign.Place{Page: 99_999_999, Index: 99}},
+	} {
+		got, err := tasks.ParseSend(read(t, file))
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: error %v (-want +got):\n%s", file, err, diff)
+		}
+	}
+	for _, file := range []string{"feed.v1.json", "settle.v1.json"} {
+		got, err := tasks.ParseForCampaign(read(t, file))
+		if got.Campaign != "order-history-2026-11" || err != nil {
+			t.Errorf("%s: %v, error %v", file, got, err)
+		}
+	}
+}
+
+func TestPayloads_HoldNothingOfAPerson(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"send.v1.json", "feed.v1.json", "settle.v1.json"} {
+		if b := string(read(t, file)); strings.ContainsAny(b, "+@/") || strings.Contains(b, "phone") {
+			t.Errorf("%s: %s", file, b)
+		}
+	}
+}
+
+func read(t *testing.T, file string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestParseSend_RefusesWhatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ payload, why string }{
+		"a later version":       {`{"v":2,"campaign":"a","page":0,"index":0}`, "version 2"},
+		"a much later version":  {`{"v":4711,"campaign":"a","page":0,"index":0}`, "version 4711"},
+		"a negative version":    {`{"v":-1,"campaign":"a","page":0,"index":0}`, "version -1"},
+		"no version":            {`{"campaign":"a","page":0,"index":0}`, "version 0"},
+		"nothing":               {``, ""},
+		"null":                  {`null`, "version 0"},
+		"no JSON":               {`send 0.0 of a`, ""},
+		"half of it":            {`{"v":1,"campaign":"a","page":0,"ind`, ""},
+		"two of them":           {`{"v":1,"campaign":"a","page":0,"index":0}{}`, ""},
+		"a list":                {`[1,"a",0,0]`, ""},
+		"a version in text":     {`{"v":"1","campaign":"a","page":0,"index":0}`, ""},
+		"no campaign":           {`{"v":1,"page":0,"index":0}`, "campaign ID"},
+		"a bad campaign":        {`{"v":1,"campaign":"../a","page":0,"index":0}`, "campaign ID"},
+		"a campaign with a tag": {`{"v":1,"campaign":"a}:meta{","page":0,"index":0}`, "campaign ID"},
+		"a long campaign":       {`{"v":1,"campaign":"` + strings.Repeat("a", 49) + `","page":0,"index":0}`, "campaign ID"},
+		"no page":               {`{"v":1,"campaign":"a","index":0}`, "place"},
+		"no index":              {`{"v":1,"campaign":"a","page":0}`, "place"},
+		"a null index":          {`{"v":1,"campaign":"a","page":0,"index":null}`, "place"},
+		"a negative page":       {`{"v":1,"campaign":"a","page":-1,"index":0}`, "place"},
+		"a negative index":      {`{"v":1,"campaign":"a","page":0,"index":-1}`, "place"},
+		"an index too high":     {`{"v":1,"campaign":"a","page":0,"index":100}`, "place"},
+		"a page past all lists": {`{"v":1,"campaign":"a","page":184467440737095516,"index":20}`, "place"},
+		"a page past int":       {`{"v":1,"campaign":"a","page":92233720368547758079,"index":20}`, ""},
+		"a fraction":            {`{"v":1,"campaign":"a","page":0.5,"index":0}`, ""},
+		"the note of a feed":    {`{"v":1,"campaign":"a"}`, "place"},
+	} {
+		got, err := tasks.ParseSend([]byte(c.payload))
+		if !errors.Is(err, tasks.ErrUnreadable) || !strings.Contains(err.Error(), c.why) {
+			t.Errorf("%s: error %v, want one that says %q", name, err, c.why)
+		}
+		if got != (tasks.Send{}) {
+			t.Errorf("%s: a note comes with the error: %v", name, got)
+		}
+	}
+}
+
+func TestParseForCampaign_RefusesWhatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	for name, payload := range map[string]string{
+		"nothing": ``, "junk": `{`, "a later version": `{"v":2,"campaign":"a"}`,
+		"no campaign": `{"v":1}`, "a bad campaign": `{"v":1,"campaign":"A"}`,
+	} {
+		got, err := tasks.ParseForCampaign([]byte(payload))
+		if !errors.Is(err, tasks.ErrUnreadable) || got.Campaign != "" {
+			t.Errorf("%s: %v, error %v", name, got, err)
+		}
+	}
+}
+
+func TestQueueOf_KnowsTheLanes(t *testing.T) {
+	t.Parallel()
+	for lane, want := range map[campaign.Lane]string{
+		campaign.LaneBulk: "bulk", campaign.LaneUrgent: "urgent", "": "bulk", "express": "bulk",
+	} {
+		if got := tasks.QueueOf(lane); got != want {
+			t.Errorf("lane %q: queue %q, want %q", lane, got, want)
+		}
+	}
+}
+
+// note is what asynq knows of a note in the queue.
+type note struct {
+	ID, Queue, Type, State string
+	MaxRetry               int
+	Timeout                time.Duration
+}
+
+func TestNotes_StandInTheQueueWithTheirOptions(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	queue := tasks.NewQueue(server.Client())
+	inspector := asynq.NewInspectorFromRedisClient(server.Client())
+	place := campaign.Place{Page: 4, Index: 17}
+	for _, c := range []struct {
+		task *asynq.Task
+		want note
+	}{
+		{tasks.NewSend("a", place, 1, campaign.LaneBulk), note{"a.4.17.1", "bulk", "sendfile:send", "pending", 1000, 30 * time.Minute}},
+		{tasks.NewSend("a", place, 2, campaign.LaneUrgent), note{"a.4.17.2", "urgent", "sendfile:send", "pending", 1000, 30 * time.Minute}},
+		{tasks.NewFeed("a", 5), note{"feed.a.5", "system", "campaign:feed", "pending", 0, 0}},
+		{tasks.NewSettle("a", 5), note{"settle.a.5", "system", "campaign:settle", "pending", 0, 0}},
+	} {
+		before := time.Now()
+		if err := queue.Enqueue(t.Context(), c.task); err != nil {
+			t.Fatal(err)
+		}
+		info, err := inspector.GetTaskInfo(c.want.Queue, c.want.ID)
+		if err != nil {
+			t.Fatalf("%s: %v", c.want.ID, err)
+		}
+		got := note{info.ID, info.Queue, info.Type, info.State.String(), info.MaxRetry, info.Timeout}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.want.ID, diff)
+		}
+		if diff := cmp.Diff(string(c.task.Payload()), string(info.Payload)); diff != "" {
+			t.Errorf("%s: payload (-want +got):\n%s", c.want.ID, diff)
+		}
+		// Whatever hangs, the next tick's note comes to run.
+		if c.want.Queue == "system" {
+			if in := info.Deadline.Sub(before); in < 9*time.Minute || in > 11*time.Minute {
+				t.Errorf("%s: the deadline is in %v", c.want.ID, in)
+			}
+		} else if !info.Deadline.IsZero() {
+			t.Errorf("%s: there is a deadline, %v: a note may wait for its rate as long as it must", c.want.ID, info.Deadline)
+		}
+	}
+}
+
+func TestNewSend_AnIDIsTheAttemptsOwn(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	queue := tasks.NewQueue(server.Client())
+	all := []*asynq.Task{
+		tasks.NewSend("a", campaign.Place{Page: 1, Index: 11}, 1, campaign.LaneBulk),
+		tasks.NewSend("a", campaign.Place{Page: 11, Index: 1}, 1, campaign.LaneBulk),
+		tasks.NewSend("a", campaign.Place{Page: 1, Index: 11}, 2, campaign.LaneBulk),
+		tasks.NewSend("a-1", campaign.Place{Page: 1, Index: 11}, 1, campaign.LaneBulk),
+		tasks.NewSend("a", campaign.Place{Page: 1, Index: 1}, math.MaxInt32, campaign.LaneBulk),
+	}
+	if added, err := queue.EnqueueAll(t.Context(), all); err != nil || added != len(all) {
+		t.Errorf("%d of %d have IDs of their own, error %v", added, len(all), err)
+	}
+}
