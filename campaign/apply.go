@@ -19,6 +19,9 @@ const applyTimeout = 10 * time.Second
 // 3 µs, and all others wait meanwhile.
 const mostChanges = 200
 
+// changeArgs is how many arguments of lua/apply.lua a change takes.
+const changeArgs = 8
+
 // change is one compare-and-set on its way.
 type change struct {
 	campaign *Info
@@ -28,6 +31,7 @@ type change struct {
 	gated    bool
 	ref      string // new reference to be indexed
 	attempt  int
+	call     time.Time // settle must look at the page by then; zero: it will anyway
 
 	answer any
 	err    error
@@ -82,6 +86,14 @@ func (l *Ledger) Apply(ctx context.Context, c *Info, p Place, seen Seen, e Event
 		if next.Reference != seen.Record.Reference {
 			ch.ref, ch.attempt = next.Reference, next.Attempt
 		}
+		if !seen.Record.watched() && next.watched() && e.Kind != EventClaim {
+			if err := l.reactivate(ctx, c.ID); err != nil {
+				return seen, err
+			}
+			if ch.call = next.DueAt; ch.call.IsZero() {
+				ch.call = e.At
+			}
+		}
 		answer, err := l.set(ctx, ch)
 		if err != nil {
 			return seen, err
@@ -105,6 +117,16 @@ func (l *Ledger) Apply(ctx context.Context, c *Info, p Place, seen Seen, e Event
 			return seen, fmt.Errorf("%s of campaign %s: unexpected answer %v", place(p), c.ID, answer)
 		}
 	}
+}
+
+// reactivate puts a campaign among the active ones before somebody in it becomes
+// the machine's again. A crash in between leaves a name too many there, and
+// never one too few.
+func (l *Ledger) reactivate(ctx context.Context, c ID) error {
+	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
+		return fmt.Errorf("reactivate campaign %s: %w", c, err)
+	}
+	return nil
 }
 
 // about is the event bound to what its caller has seen, so that it can't happen
@@ -184,7 +206,7 @@ func (l *Ledger) flush(ctx context.Context) {
 // own; the others are told.
 func (l *Ledger) send(ctx context.Context, batch []*change) {
 	c := batch[0].campaign
-	keys := []string{keyMeta(c.ID), keyCounts(c.ID)}
+	keys := []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID)}
 	at := make(map[string]int, len(batch))
 	index := func(key string) string {
 		i, ok := at[key]
@@ -195,19 +217,22 @@ func (l *Ledger) send(ctx context.Context, batch []*change) {
 		}
 		return strconv.Itoa(i)
 	}
-	args := make([]any, 1, 1+7*len(batch))
+	args := make([]any, 1, 1+changeArgs*len(batch))
 	args[0] = counterList
 	for _, ch := range batch {
-		gate, ref := "", ""
+		gate, ref, call := "", "", ""
 		if ch.gated {
 			gate = "r"
+		}
+		if !ch.call.IsZero() {
+			call = strconv.Itoa(ch.place.Page) + "," + strconv.FormatInt(ch.call.UnixMilli(), 10)
 		}
 		if ch.ref != "" {
 			field, bucket := referenceField(ch.ref, refBuckets(c.Total))
 			ref = index(keyReferences(c.ID, bucket)) + "," + referenceValue(ch.place, ch.attempt) + ":" + field
 		}
 		args = append(args, index(keyRecords(c.ID, ch.place.Page)), strconv.Itoa(ch.place.Index),
-			ch.old, ch.new, ch.letters, gate, ref)
+			ch.old, ch.new, ch.letters, gate, ref, call)
 	}
 	answers, err := applyScript.Run(ctx, l.rdb, keys, args...).Slice()
 	if err == nil && len(answers) != len(batch) {

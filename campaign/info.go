@@ -58,6 +58,7 @@ const (
 	fieldCreated  = "created"
 	fieldStarted  = "started"
 	fieldFinished = "finished"
+	fieldCanceled = "canceled" // for good: it never runs again
 )
 
 // Info reads a campaign; ErrNotFound when there is none.
@@ -234,7 +235,7 @@ func (l *Ledger) callWindow(ctx context.Context, c ID, now time.Time) error {
 // Cancel ends a campaign for everyone who isn't claimed yet; what is under way
 // is still settled.
 func (l *Ledger) Cancel(ctx context.Context, c ID, reason string, now time.Time) error {
-	was, err := l.steer(ctx, c, "running paused held", fieldState, string(Ended), fieldReason, reason)
+	was, err := l.steer(ctx, c, "running paused held", fieldState, string(Ended), fieldReason, reason, fieldCanceled, 1)
 	if err != nil {
 		return err
 	}
@@ -244,13 +245,22 @@ func (l *Ledger) Cancel(ctx context.Context, c ID, reason string, now time.Time)
 	return l.callWindow(ctx, c, now)
 }
 
-// Reopen makes a campaign run again after a person has asked for another
-// attempt for someone in it.
+// Reopen makes a campaign run again when somebody in it is to be sent to after
+// all; one that was canceled goes on canceling.
 func (l *Ledger) Reopen(ctx context.Context, c ID) error {
 	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
 		return fmt.Errorf("reopen campaign %s: %w", c, err)
 	}
-	_, err := l.steer(ctx, c, "settling done", fieldState, string(Running), fieldReason, "", fieldFinished, "")
+	// A cancel is for good, so that what is read here still holds below.
+	canceled, err := l.rdb.HExists(ctx, keyMeta(c), fieldCanceled).Result()
+	if err != nil {
+		return fmt.Errorf("reopen campaign %s: %w", c, err)
+	}
+	to, reason := Running, ""
+	if canceled {
+		to, reason = Ended, "canceled"
+	}
+	_, err = l.steer(ctx, c, "settling done", fieldState, string(to), fieldReason, reason, fieldFinished, "")
 	if err != nil {
 		return err
 	}

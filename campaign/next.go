@@ -113,7 +113,13 @@ func transit(r Record, e Event) (Record, error) {
 		if e.Kind == EventDefer && e.Uncounted && r.State == Retrying && e.Attempt == r.Attempt+1 {
 			return r, nil // known already: the attempt's number has been given back
 		}
-		return r, &TransitionError{r.State, e.Kind, "unknown attempt"}
+		answer := e.Kind == EventAccept || e.Kind == EventDoubt || e.Kind == EventRefuse
+		if !answer || (r.State != Planned && r.State != Retrying) {
+			return r, &TransitionError{r.State, e.Kind, "unknown attempt"}
+		}
+		// A Redis that lost its last second has forgotten the claim. There was
+		// one, or there would be no answer.
+		r = Record{State: Claimed, Reason: ReasonLostClaim, Attempt: e.Attempt, Faults: r.Faults, ClaimedAt: e.At}
 	}
 	switch e.Kind {
 	case EventClaim:
@@ -231,6 +237,9 @@ func overdue(r Record, e Event) (Record, error) {
 
 func drop(r Record, e Event, to State, why Reason) Record {
 	if r.State == Planned || r.State == Retrying {
+		if r.Reason == ReasonResent && to == Canceled {
+			to = Unconfirmed // the attempt before may have been sent
+		}
 		r.State, r.Reason = to, why
 		r.DueAt = time.Time{}
 		r.SettledAt = e.At

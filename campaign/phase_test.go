@@ -77,6 +77,9 @@ func TestPhase_EveryPhaseByEveryVerb(t *testing.T) {
 				want = campaign.Phase(cell)
 			}
 			b.force(t, "c", from)
+			if err := b.rdb.HDel(t.Context(), "handout:{c}:meta", "canceled").Err(); err != nil {
+				t.Fatal(err)
+			}
 			err := verbs[verb]()
 			var phaseError *campaign.PhaseError
 			if isErr := errors.As(err, &phaseError); isErr != (cell == "!") || (err != nil && !isErr) {
@@ -94,6 +97,21 @@ func TestPhase_EveryPhaseByEveryVerb(t *testing.T) {
 	}
 	if rows != len(allPhases) || len(header)-1 != len(verbs) {
 		t.Errorf("%d rows for %d phases, %d columns for %d verbs", rows, len(allPhases), len(header)-1, len(verbs))
+	}
+}
+
+func TestPhase_CanceledIsForGood(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.stand(t, "c", 10)
+	verbs := b.verbs(t, "c")
+	for _, verb := range []string{"cancel", "settle", "finish", "reopen"} {
+		if err := verbs[verb](); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := b.phase(t, "c"); got != campaign.Ended {
+		t.Errorf("reopened as %s, want %s", got, campaign.Ended)
 	}
 }
 
@@ -120,7 +138,7 @@ func TestPhase_ReasonAndTimesGoWithIt(t *testing.T) {
 	verbs := b.verbs(t, "c")
 	for _, step := range []struct{ verb, reason string }{
 		{"hold", "no money"}, {"pause", "lunch"}, {"resume", ""}, {"pause", "lunch"}, {"cancel", "wrong file"},
-		{"settle", "wrong file"}, {"finish", "wrong file"}, {"reopen", ""},
+		{"settle", "wrong file"}, {"finish", "wrong file"}, {"reopen", "canceled"},
 	} {
 		if err := verbs[step.verb](); err != nil {
 			t.Fatal(err)
@@ -300,5 +318,46 @@ func TestErrors_SayWhichCampaign(t *testing.T) {
 		if got := tt.err.Error(); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
 		}
+	}
+}
+
+func TestApply_WhoeverBecomesTheMachinesAgainIsLookedAfter(t *testing.T) {
+	t.Parallel()
+	for name, again := range map[string]campaign.Event{"receipt": underWay(1), "resend": resend()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			info := b.stand(t, "c", 10)
+			at := campaign.Place{Index: 3}
+			var seen campaign.Seen
+			for _, e := range []campaign.Event{claim(), doubt(1), {Kind: campaign.EventOverdue, At: noon.Add(3 * time.Hour)}} {
+				var err error
+				if seen, err = b.ledger.Apply(t.Context(), info, at, seen, e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.force(t, "c", campaign.Done)
+			if err := b.ledger.Retire(t.Context(), "c"); err != nil {
+				t.Fatal(err)
+			}
+			after, err := b.ledger.Apply(t.Context(), info, at, seen, again)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := b.phase(t, "c"); got != campaign.Settling {
+				t.Errorf("the campaign is %s, want %s", got, campaign.Settling)
+			}
+			next, err := b.ledger.NextDue(t.Context(), "c")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := after.Record.DueAt; !next.Equal(want) {
+				t.Errorf("settle looks at %v, want %v", next, want)
+			}
+			active, err := b.ledger.Active(t.Context())
+			if err != nil || !slices.Contains(active, "c") {
+				t.Errorf("active: %v, %v", active, err)
+			}
+		})
 	}
 }

@@ -50,6 +50,18 @@ func (r *Record) DeliveredBy() DeliveredBy {
 	return ByNone
 }
 
+// watched says whether settle has something to look for in the record. Planned
+// recipients are watched once they are fed, with their whole page.
+func (r *Record) watched() bool {
+	switch r.State {
+	case Claimed, Retrying, Accepted:
+		return true
+	case InDoubt:
+		return !r.DueAt.IsZero() // else it is a person's
+	}
+	return false
+}
+
 // Read says whether a channel reported that the message was read.
 func (r *Record) Read() bool {
 	return r.WhatsApp.Rank == RankRead || r.SMS.Rank == RankRead || r.Other.Rank == RankRead || r.Status.Rank == RankRead

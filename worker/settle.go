@@ -33,6 +33,10 @@ func (w *Worker) settle(ctx context.Context, t *asynq.Task) error {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
 	return w.leased(ctx, note.Campaign, "settle", func(s *subject, keep func() error) error {
+		// First of all: should somebody be to be sent to again, it must run.
+		if err := w.conclude(ctx, s); err != nil {
+			return err
+		}
 		for {
 			due, err := w.ledger.Due(ctx, s.ID, w.clock.Now(), duePages)
 			if err != nil {
@@ -134,7 +138,7 @@ func (v *visitor) look(ctx context.Context, p campaign.Place, seen campaign.Seen
 			return nil
 		}
 		kind := campaign.EventOverdue
-		if v.s.Spec.OnDoubt == campaign.DoubtResend {
+		if v.s.Spec.OnDoubt == campaign.DoubtResend && v.phase != campaign.Ended {
 			kind = campaign.EventResend
 		}
 		return v.apply(ctx, p, seen, campaign.Event{Kind: kind, At: now})
@@ -196,6 +200,13 @@ func (w *Worker) conclude(ctx context.Context, s *subject) error {
 	case campaign.Running, campaign.Ended:
 		if cursor < s.Total || unsent > 0 {
 			return nil
+		}
+		if phase == campaign.Ended && s.Spec.OnDoubt == campaign.DoubtResend && b.Of(campaign.InDoubt) > 0 {
+			// Once it settles, nothing tells it from one that ran to its end: it
+			// stays canceled until nobody is left whom that would send to again.
+			if next, err := w.ledger.NextDue(ctx, s.ID); err != nil || !next.IsZero() {
+				return err
+			}
 		}
 		if err := w.ledger.Settle(ctx, s.ID); err != nil {
 			return err

@@ -2,9 +2,10 @@
 --
 -- KEYS[1] -> handout:{c}:meta
 -- KEYS[2] -> handout:{c}:counts
--- KEYS[3...] -> hashes of records and of references
+-- KEYS[3] -> handout:{c}:due
+-- KEYS[4...] -> hashes of records and of references
 -- ARGV[1] -> names of the counters, separated by blanks; letter a is the first
--- then for each change seven:
+-- then for each change eight:
 --   +1 index in KEYS of the hash of records
 --   +2 field
 --   +3 the record as it must stand now ("" for none)
@@ -12,6 +13,8 @@
 --   +5 letters of the counters to lower, ">", letters of the counters to raise
 --   +6 "" | "r": only while the campaign's state is running
 --   +7 "" | index in KEYS of the hash of references "," value ":" field
+--   +8 "" | page "," Unix milliseconds: settle must look at the page by then, and
+--      a campaign that was done is settling again
 --
 -- Returns a list with an answer for each change: 1 set; 0 the campaign isn't
 -- running; otherwise the record that stands now, and nothing was changed. That
@@ -20,7 +23,7 @@ local answers = {}
 local delta = {}
 local running = nil
 local n = 0
-for i = 2, #ARGV, 7 do
+for i = 2, #ARGV, 8 do
   n = n + 1
   local key, field = KEYS[tonumber(ARGV[i])], ARGV[i + 1]
   local now = redis.call('HGET', key, field) or ''
@@ -49,6 +52,21 @@ for i = 2, #ARGV, 7 do
       local colon = string.find(ref, ':', comma, true)
       redis.call('HSET', KEYS[tonumber(string.sub(ref, 1, comma - 1))],
         string.sub(ref, colon + 1), string.sub(ref, comma + 1, colon - 1))
+    end
+    local call = ARGV[i + 7]
+    if call ~= '' then
+      local comma = string.find(call, ',', 1, true)
+      local page, at = string.sub(call, 1, comma - 1), tonumber(string.sub(call, comma + 1))
+      local stands = redis.call('ZSCORE', KEYS[3], page)
+      if not stands or tonumber(stands) > at then
+        redis.call('ZADD', KEYS[3], at, page)
+      else
+        -- Changed all the same: a visitor who has read it can't put it off.
+        redis.call('ZINCRBY', KEYS[3], -1, page)
+      end
+      if redis.call('HGET', KEYS[1], 'state') == 'done' then
+        redis.call('HSET', KEYS[1], 'state', 'settling', 'finished', '')
+      end
     end
     answers[n] = 1
   end
