@@ -1,6 +1,6 @@
 // Package tasks is what stands in the queue: the types of notes, their
 // payloads, queues and options. A note says only where to look, by campaign,
-// page and index: no phone number and no text ever stands in the queue, where
+// page and index (and, at high rates, how many from there on): no phone number and no text ever stands in the queue, where
 // every console shows it.
 //
 // The queue is only the wake-up. A note that is lost is written again from the

@@ -113,9 +113,13 @@ func (w *Worker) fill(ctx context.Context, s *subject) (more bool, err error) {
 }
 
 func (w *Worker) enqueueFrom(ctx context.Context, s *subject, cursor, n int) error {
-	notes := make([]*asynq.Task, n)
-	for i := range notes {
-		notes[i] = tasks.NewSend(s.ID, campaign.PlaceOf(cursor+i), 1, s.Spec.Lane)
+	var notes []*asynq.Task
+	run := w.runOf(s)
+	for i := 0; i < n; {
+		p := campaign.PlaceOf(cursor + i)
+		count := min(run, campaign.PageSize-p.Index, n-i)
+		notes = append(notes, tasks.NewSends(s.ID, p, count, s.Spec.Lane))
+		i += count
 	}
 	// The notes first: a crash in between enqueues them again, which is
 	// harmless; the other way round they would be missing until settle looks.
@@ -139,6 +143,24 @@ func (w *Worker) rateOf(s *subject) float64 {
 		return s.Spec.Rate
 	}
 	return min(w.rate, s.Spec.Rate)
+}
+
+const (
+	// runTime is how much of the rate one note may hold, and mostRun how many
+	// recipients: a note is worked off one by one, and a pause, an urgent send
+	// or a worker's stop need not wait for it.
+	runTime = 20 * time.Millisecond
+	mostRun = 25
+)
+
+// runOf is how many recipients one note holds: one up to 100 a second, where
+// the queue's own work is nothing beside the wait.
+func (w *Worker) runOf(s *subject) int {
+	rate := w.rateOf(s)
+	if rate == 0 {
+		return mostRun
+	}
+	return max(1, min(mostRun, int(rate*runTime.Seconds())))
 }
 
 // windowOf is how many of a campaign's notes may stand in the queue.

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed" // the scripts
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,10 +30,15 @@ const (
 	// tooLate is how late a slot may still be used; a later one is thrown away,
 	// since its place in the window has passed.
 	tooLate = 10 * time.Millisecond
-	// batchTime is how much of the rate one call reserves at most, so that a
-	// process asks some twenty times a second whatever the rate.
+	// batchTime is how much of the rate one call reserves at most.
 	batchTime = 50 * time.Millisecond
-	// aheadTime is how far ahead slots are given out.
+	// askTime is the least time between two calls of one process, so that
+	// whatever the rate it asks some twenty times a second.
+	askTime = 45 * time.Millisecond
+	// askPatience bounds one call.
+	askPatience = 5 * time.Second
+	// aheadTime is how far ahead slots are given out: what gets free is asked
+	// for before it passes.
 	aheadTime = 100 * time.Millisecond
 
 	firstPush = time.Second
@@ -47,11 +53,13 @@ type Pacer struct {
 	gap  time.Duration // between slots; 0: no limit
 	most int           // slots in one call
 
-	waiting   atomic.Int64
-	throttled atomic.Bool // this process has pushed the slots back
+	waiting   atomic.Int64 // callers without a slot
+	throttled atomic.Bool  // this process has pushed the slots back
+	blocked   atomic.Int64 // without a limit: Unix nanoseconds until which there is no slot
 	turn      chan struct{}
+	asked     time.Time // when slots were reserved last; whose turn it is reads it
 	mu        sync.Mutex
-	slots     []time.Time
+	slots     []time.Time // ascending
 }
 
 // NewPacer is a pacer of rate slots per second, 0 for no limit, whose state
@@ -66,43 +74,55 @@ func NewPacer(rdb redis.UniversalClient, key string, rate float64) *Pacer {
 	return p
 }
 
-// Wait waits for the next slot. The caller uses it at once, or calls Unused.
+// Wait waits for the next slot. The caller uses it at once.
 func (p *Pacer) Wait(ctx context.Context) error {
-	if p.gap == 0 {
-		return ctx.Err()
+	_, err := p.Take(ctx)
+	return err
+}
+
+// Take is Wait for a caller who may find that it has no use for the slot, and
+// gives it back with Unused then.
+func (p *Pacer) Take(ctx context.Context) (slot time.Time, err error) {
+	for p.gap == 0 {
+		until := time.Unix(0, p.blocked.Load())
+		if err := sleepUntil(ctx, until); err != nil {
+			return until, err
+		}
+		if p.blocked.Load() <= until.UnixNano() {
+			return until, nil
+		}
 	}
-	p.waiting.Add(1)
-	defer p.waiting.Add(-1)
 	for {
 		slot, err := p.next(ctx)
 		if err != nil {
-			return err
+			return slot, err
 		}
 		if err := sleepUntil(ctx, slot); err != nil {
 			p.put(slot)
-			return err
+			return slot, err
 		}
 		if time.Since(slot) <= tooLate {
-			return nil
+			return slot, nil
 		}
 	}
 }
 
 // Unused gives a slot back that wasn't needed after all; it goes to whoever
-// waits now, or is lost.
-func (p *Pacer) Unused() {
-	if p.gap > 0 && p.waiting.Load() > 0 {
-		p.put(time.Now())
+// asks before it is too late, or is lost.
+func (p *Pacer) Unused(slot time.Time) {
+	if p.gap > 0 {
+		p.put(slot)
 	}
 }
 
 func (p *Pacer) put(slot time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.slots = append([]time.Time{slot}, p.slots...)
+	i, _ := slices.BinarySearchFunc(p.slots, slot, time.Time.Compare)
+	p.slots = slices.Insert(p.slots, i, slot)
 }
 
-func (p *Pacer) take() (time.Time, bool) {
+func (p *Pacer) pop() (time.Time, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(p.slots) > 0 {
@@ -118,6 +138,8 @@ func (p *Pacer) take() (time.Time, bool) {
 // next takes a slot, one caller at a time; the one whose turn it is reserves
 // more for all who wait.
 func (p *Pacer) next(ctx context.Context) (time.Time, error) {
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
 	select {
 	case <-p.turn:
 	case <-ctx.Done():
@@ -125,9 +147,16 @@ func (p *Pacer) next(ctx context.Context) (time.Time, error) {
 	}
 	defer func() { p.turn <- struct{}{} }()
 	for {
-		if slot, ok := p.take(); ok {
+		if slot, ok := p.pop(); ok {
 			return slot, nil
 		}
+		if wait := askTime - time.Since(p.asked); wait > 0 {
+			if err := sleepUntil(ctx, time.Now().Add(wait)); err != nil {
+				return time.Time{}, err
+			}
+			continue // a slot may have been given back
+		}
+		p.asked = time.Now()
 		again, err := p.reserve(ctx)
 		if err != nil {
 			return time.Time{}, err
@@ -141,6 +170,9 @@ func (p *Pacer) next(ctx context.Context) (time.Time, error) {
 // reserve asks for slots, and says when to ask again if there were none.
 func (p *Pacer) reserve(ctx context.Context) (again time.Time, err error) {
 	want := min(p.most, max(1, int(p.waiting.Load())))
+	// The slots are others' too: no single caller may lose them by giving up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askPatience)
+	defer cancel()
 	before := time.Now()
 	v, err := paceScript.Run(ctx, p.rdb, []string{p.key},
 		micros(p.gap), want, (aheadTime + p.gap).Microseconds()).Int64Slice()
@@ -156,10 +188,8 @@ func (p *Pacer) reserve(ctx context.Context) (again time.Time, err error) {
 	if v[2] == 0 {
 		return first, nil
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for i := range v[2] {
-		p.slots = append(p.slots, first.Add(time.Duration(i)*p.gap))
+		p.put(first.Add(time.Duration(i) * p.gap))
 	}
 	return time.Time{}, nil
 }
@@ -176,7 +206,9 @@ func (p *Pacer) Throttled(ctx context.Context, retryAfter time.Duration) (time.D
 	if err != nil {
 		return 0, fmt.Errorf("push slots back: %w", err)
 	}
-	return time.Duration(n) * time.Microsecond, nil
+	wait := time.Duration(n) * time.Microsecond
+	p.blocked.Store(time.Now().Add(wait).UnixNano())
+	return wait, nil
 }
 
 // Succeeded ends a row of throttled answers.

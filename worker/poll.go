@@ -3,6 +3,8 @@ package worker
 import (
 	"context"
 	"errors"
+	"maps"
+	"sync"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
@@ -25,6 +27,12 @@ func (v *visitor) overdue(ctx context.Context, p campaign.Place, seen campaign.S
 	if r.Reference == "" || w.pollOff.Load() {
 		return v.apply(ctx, p, seen, unconfirmed)
 	}
+	// The page may be looked at sooner, for someone else in it.
+	key := recipientKey{v.s.ID, p}
+	if next := w.asked.until(key); next.After(now) {
+		v.again(next)
+		return nil
+	}
 	if err := w.pollPace.Wait(ctx); err != nil {
 		return err
 	}
@@ -46,6 +54,7 @@ func (v *visitor) overdue(ctx context.Context, p campaign.Place, seen campaign.S
 			// Time is up, or Telesign says that no confirmation is to be had.
 			return v.apply(ctx, p, after, unconfirmed)
 		}
+		w.asked.put(key, next, now)
 		v.again(next)
 		return nil
 
@@ -70,7 +79,41 @@ func (v *visitor) overdue(ctx context.Context, p campaign.Place, seen campaign.S
 	default:
 		w.metrics.polls.WithLabelValues("failed").Inc()
 		w.log.Warn("ask for an outcome", "campaign", v.s.ID, "recipient", recipientName(p), "error", err)
+		w.asked.put(key, now.Add(pollLater), now)
 		v.again(now.Add(pollLater))
 		return nil
 	}
+}
+
+type recipientKey struct {
+	campaign campaign.ID
+	place    campaign.Place
+}
+
+// asked remembers for whom Telesign was asked in vain, and until when not to
+// ask again. It is this worker's memory only: what is lost with it is a query.
+type asked struct {
+	mu   sync.Mutex
+	next map[recipientKey]time.Time
+}
+
+// mostAsked bounds it; what is over has most likely been settled.
+const mostAsked = 100_000
+
+func (a *asked) until(k recipientKey) time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.next[k]
+}
+
+func (a *asked) put(k recipientKey, next, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.next) >= mostAsked {
+		maps.DeleteFunc(a.next, func(_ recipientKey, t time.Time) bool { return !t.After(now) })
+	}
+	if a.next == nil || len(a.next) >= mostAsked {
+		a.next = make(map[recipientKey]time.Time)
+	}
+	a.next[k] = next
 }

@@ -15,19 +15,48 @@ import (
 	"github.com/handout-dev/handout/telesign"
 )
 
-// send handles the note of one recipient: decode, pace, claim, send, record.
+// send handles the note of one recipient, or of a few side by side.
 func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
 	note, err := tasks.ParseSend(t.Payload())
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // junk: the one thing that may be archived
 	}
+	ctx, cancel := w.untilStop(ctx)
+	defer cancel()
+	for i := range note.Count {
+		err := w.sendTo(ctx, note.Campaign, campaign.Place{Page: note.Page, Index: note.Index + i})
+		switch {
+		case errors.Is(err, campaign.ErrNotRunning):
+			return nil // the resume writes a new note
+		case err != nil && w.stopping.Err() != nil:
+			return errStopping
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// errStopping gives a note back to the queue: another worker goes on with it.
+var errStopping = errors.New("the worker stops")
+
+// untilStop is a context for waiting: it ends when the worker is to stop.
+func (w *Worker) untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	unhook := context.AfterFunc(w.stopping, cancel)
+	return ctx, func() { unhook(); cancel() }
+}
+
+// sendTo sends to one recipient: pace, claim, send, record.
+func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place) error {
 	for {
-		if err := w.slot(ctx, note.Campaign); err != nil {
+		slot, err := w.slot(ctx, id)
+		if err != nil {
 			return err // nothing is claimed, nothing to undo
 		}
-		claim, err := w.claim(ctx, note)
+		claim, err := w.claim(ctx, id, to)
 		if claim == nil || err != nil {
-			w.pace.Unused()
+			w.pace.Unused(slot)
 			return err // a ledger that can't answer never means "go ahead"
 		}
 		accepted, err := w.telesign.Send(claim.ctx, claim.message)
@@ -42,17 +71,17 @@ func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
 
 // slot waits for the campaign's own rate, then for the account's: its slot comes
 // last, so that none of the account's is wasted on the wait for another.
-func (w *Worker) slot(ctx context.Context, id campaign.ID) error {
+func (w *Worker) slot(ctx context.Context, id campaign.ID) (time.Time, error) {
 	s, err := w.cache.subject(ctx, id)
 	if err != nil && !errors.Is(err, campaign.ErrNotFound) {
-		return err
+		return time.Time{}, err
 	}
 	if err == nil && s.pacer != nil {
 		if err := s.pacer.Wait(ctx); err != nil {
-			return err
+			return time.Time{}, err
 		}
 	}
-	return w.pace.Wait(ctx)
+	return w.pace.Take(ctx)
 }
 
 // claim is a recipient whom this worker, and nobody else, may send to now.
@@ -68,30 +97,30 @@ type claim struct {
 
 // claim takes the recipient, or returns nil when there is nothing to send:
 // someone else has, or the campaign has stopped.
-func (w *Worker) claim(ctx context.Context, note tasks.Send) (*claim, error) {
-	s, err := w.cache.subject(ctx, note.Campaign)
+func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (*claim, error) {
+	s, err := w.cache.subject(ctx, id)
 	if errors.Is(err, campaign.ErrNotFound) {
 		return nil, nil // purged: there is nobody to send to
 	}
 	if err != nil {
 		return nil, err
 	}
-	r, err := w.cache.recipient(ctx, note.Campaign, note.Place)
+	r, err := w.cache.recipient(ctx, id, to)
 	if err != nil {
 		return nil, err
 	}
-	c := &claim{ctx: context.WithoutCancel(ctx), subject: s, place: note.Place}
+	c := &claim{ctx: context.WithoutCancel(ctx), subject: s, place: to}
 	err = w.record(c, campaign.Event{Kind: campaign.EventClaim, At: w.clock.Now(), Claim: rand.Uint64() | 1})
 	var refused *campaign.TransitionError
 	switch {
 	case errors.As(err, &refused):
 		return nil, nil
 	case errors.Is(err, campaign.ErrNotRunning):
-		return nil, w.stopped(ctx, s, note.Place)
+		return nil, w.stopped(ctx, s, to)
 	case err != nil:
 		return nil, err
 	}
-	externalID := campaign.ExternalID(s.ID, note.Place, c.seen.Record.Attempt)
+	externalID := campaign.ExternalID(s.ID, to, c.seen.Record.Attempt)
 	if c.message, err = message.Compose(s.cascade, r, externalID, w.callbackURL); err != nil {
 		return nil, w.unsendable(c)
 	}
@@ -103,8 +132,11 @@ func (w *Worker) claim(ctx context.Context, note tasks.Send) (*claim, error) {
 // recipient is canceled with it; a paused one's gets a new note at the resume.
 func (w *Worker) stopped(ctx context.Context, s *subject, p campaign.Place) error {
 	phase, _, _, err := w.ledger.Phase(ctx, s.ID)
-	if err != nil || phase != campaign.Ended {
+	if err != nil {
 		return err
+	}
+	if phase != campaign.Ended {
+		return campaign.ErrNotRunning
 	}
 	_, err = w.ledger.Apply(ctx, s.Info, p, campaign.Seen{}, campaign.Event{Kind: campaign.EventCancel, At: w.clock.Now()})
 	return err

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
@@ -38,12 +39,14 @@ func (w *Worker) sweepOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// A campaign that can't be woken doesn't keep the others asleep.
+	var errs []error
 	for _, id := range ids {
 		if err := w.wake(ctx, id); err != nil {
-			return err
+			errs = append(errs, err)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // wake writes the notes that a campaign needs now.

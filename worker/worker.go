@@ -56,6 +56,7 @@ type Worker struct {
 	pace     *Pacer
 	pollPace *Pacer
 	pollOff  atomic.Bool
+	asked    asked
 	cache    *cache
 	clock    clock
 	metrics  *metrics
@@ -72,8 +73,11 @@ type Worker struct {
 
 	sends  *asynq.Server
 	system *asynq.Server
-	stop   context.CancelFunc
 	swept  sync.WaitGroup
+	// stopping is done when the worker is to stop: nobody waits any more, and
+	// what has been claimed is sent and recorded.
+	stopping context.Context
+	stop     context.CancelFunc
 }
 
 // New is a worker that isn't running yet.
@@ -93,6 +97,7 @@ func New(o Options) (*Worker, error) {
 		rate: o.Rate, window: o.Window, sendTimeout: o.SendTimeout,
 		receiptMargin: o.ReceiptMargin, receiptIn: o.ReceiptDeadline, callbackURL: o.CallbackURL,
 	}
+	w.stopping, w.stop = context.WithCancel(context.Background())
 	w.pollOff.Store(!o.Poll)
 	w.cache = &cache{
 		load: w.loadSubject, loadPage: w.ledger.Recipients,
@@ -109,7 +114,8 @@ func New(o Options) (*Worker, error) {
 		TaskCheckInterval:        100 * time.Millisecond,
 		DelayedTaskCheckInterval: time.Second,
 		ShutdownTimeout:          shutdown,
-		RetryDelayFunc:           func(n int, _ error, _ *asynq.Task) time.Duration { return backoff(n) },
+		RetryDelayFunc:           retryDelay,
+		IsFailure:                func(err error) bool { return !errors.Is(err, errStopping) },
 		Logger:                   log,
 		LogLevel:                 asynq.WarnLevel,
 	})
@@ -160,9 +166,16 @@ func (w *Worker) Start(ctx context.Context) error {
 		w.system.Shutdown()
 		return fmt.Errorf("start sends: %w", err)
 	}
-	ctx, w.stop = context.WithCancel(context.WithoutCancel(ctx))
-	w.swept.Go(func() { w.sweep(ctx) })
+	w.swept.Go(func() { w.sweep(w.stopping) })
 	return nil
+}
+
+// retryDelay is when asynq runs a note again whose handler returned an error.
+func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
+	if errors.Is(err, errStopping) {
+		return 0
+	}
+	return backoff(n)
 }
 
 // Stop takes no more notes, lets what is under way end and be recorded, and

@@ -1,0 +1,344 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/worker"
+)
+
+const paceKey = "handout:pace"
+
+// pacers are those of n processes: each has connections of its own.
+func pacers(t *testing.T, server *redistest.Server, n int, rate float64) []*worker.Pacer {
+	t.Helper()
+	all := make([]*worker.Pacer, n)
+	for i := range all {
+		rdb := redis.NewClient(server.Client().Options())
+		t.Cleanup(func() { _ = rdb.Close() })
+		all[i] = worker.NewPacer(rdb, paceKey, rate)
+	}
+	return all
+}
+
+// measurement is what three processes got out of a rate.
+type measurement struct {
+	grants []time.Time   // ascending
+	calls  float64       // of Redis, per second and process
+	noise  time.Duration // how late this machine lets a sleeper run, at worst
+}
+
+const processes = 3
+
+func measure(t *testing.T, rate float64, d time.Duration) measurement {
+	t.Helper()
+	server := redistest.Start(t)
+	all := pacers(t, server, processes, rate)
+	for _, p := range all { // the scripts are loaded, the connections are open
+		if err := p.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server.ResetCommandStats()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	var m measurement
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for _, p := range all {
+		for range 64 {
+			group.Go(func() {
+				for p.Wait(ctx) == nil {
+					at := time.Now()
+					mu.Lock()
+					m.grants = append(m.grants, at)
+					mu.Unlock()
+				}
+			})
+		}
+	}
+	for ctx.Err() == nil { // a canary
+		due := time.Now().Add(2 * time.Millisecond)
+		time.Sleep(time.Until(due))
+		m.noise = max(m.noise, time.Since(due))
+	}
+	group.Wait()
+	stats := server.CommandStats()
+	m.calls = float64(stats["evalsha"]+stats["eval"]) / d.Seconds() / processes
+	slices.SortFunc(m.grants, time.Time.Compare)
+	return m
+}
+
+// most is the most grants in any window of this length.
+func (m measurement) most(window time.Duration) int {
+	most, first := 0, 0
+	for i, at := range m.grants {
+		for at.Sub(m.grants[first]) >= window {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	return most
+}
+
+// used is the part of the rate that was used between the first grant and the
+// last; a single slot that the machine slept through is forgiven.
+func (m measurement) used(rate float64) float64 {
+	if len(m.grants) < 2 {
+		return 0
+	}
+	return float64(len(m.grants)) / m.grants[len(m.grants)-1].Sub(m.grants[0]).Seconds() / rate
+}
+
+// Not parallel to others: whoever measures time wants the machine for itself.
+// What a busy machine adds is measured beside it, and asked for again.
+func TestPacer_ThreeProcessesKeepTheRateAndUseIt(t *testing.T) { //nolint:paralleltest // see above
+	for _, rate := range []float64{10, 100, 500} {
+		t.Run(fmt.Sprint(rate), func(t *testing.T) {
+			const quiet = 5 * time.Millisecond
+			for try := 1; ; try++ {
+				m := measure(t, rate, 3*time.Second)
+				if m.calls > 25 {
+					t.Errorf("%.1f calls of Redis per second and process", m.calls)
+				}
+				// A grant is noted late when its goroutine isn't let run: the
+				// window is judged without what the canary saw.
+				if n := m.most(time.Second - m.noise); n > int(rate) {
+					t.Errorf("%d slots in a window of one second; the machine is late by up to %v", n, m.noise)
+				}
+				used := m.used(rate)
+				if used >= 0.97 {
+					return
+				}
+				if m.noise < quiet || used < 0.5 {
+					t.Fatalf("only %.1f %% of the rate were used; the machine is late by up to %v", 100*used, m.noise)
+				}
+				if try == 3 {
+					t.Logf("%.1f %% of the rate were used on a machine that is late by up to %v", 100*used, m.noise)
+					return
+				}
+			}
+		})
+	}
+}
+
+func TestPacer_ThrottledPushesEverybodyBack(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	all := pacers(t, server, 2, 1000)
+	for _, p := range all {
+		if err := p.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := time.Now()
+	wait, err := all[0].Throttled(t.Context(), 400*time.Millisecond)
+	if err != nil || wait < 390*time.Millisecond || wait > 400*time.Millisecond {
+		t.Fatalf("Telesign asked for 400 ms, and it is %v; error %v", wait, err)
+	}
+	// The other's answer is to a request of before the push: it adds nothing.
+	again, err := all[1].Throttled(t.Context(), time.Minute)
+	if err != nil || again > wait {
+		t.Errorf("a second push of the same moment: %v, error %v", again, err)
+	}
+	for i, p := range all {
+		if err := p.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if after := time.Since(start); after < 390*time.Millisecond {
+			t.Errorf("process %d: a slot after %v", i, after)
+		}
+	}
+}
+
+func TestPacer_ThrottledAgainAndAgainWaitsLonger(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacers(t, server, 1, 100)[0]
+	over := func() { // the push has passed
+		t.Helper()
+		if err := server.Client().HSet(t.Context(), paceKey, "blocked", 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	throttled := func(retryAfter, want time.Duration) {
+		t.Helper()
+		got, err := p.Throttled(t.Context(), retryAfter)
+		if err != nil || got != want {
+			t.Errorf("pushed back for %v, want %v; error %v", got, want, err)
+		}
+		over()
+	}
+	for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60} {
+		throttled(0, want*time.Second)
+	}
+	throttled(3*time.Second, 3*time.Second)
+	throttled(24*time.Hour, time.Minute)
+
+	p.Succeeded(t.Context())
+	throttled(0, time.Second)
+	throttled(0, 2*time.Second)
+	// One success ends the row, and the next ones cost nothing.
+	p.Succeeded(t.Context())
+	server.ResetCommandStats()
+	for range 100 {
+		p.Succeeded(t.Context())
+	}
+	if n := server.CommandStats()["hdel"]; n != 0 {
+		t.Errorf("%d calls of Redis for successes in a row", n)
+	}
+	throttled(0, time.Second)
+}
+
+func TestPacer_WhoGivesUpLosesNoSlotForOthers(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacers(t, server, 1, 1)[0]
+	first, err := p.Take(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Millisecond)
+		var group sync.WaitGroup
+		for range 50 {
+			group.Go(func() {
+				if err := p.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("a slot out of turn: error %v", err)
+				}
+			})
+		}
+		group.Wait()
+		cancel()
+	}
+	second, err := p.Take(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gap := second.Sub(first); gap < time.Second || gap > 1500*time.Millisecond {
+		t.Errorf("the next slot is %v after the first", gap)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled before the wait: error %v", err)
+	}
+}
+
+func TestPacer_AnUnusedSlotIsGivenToTheNext(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	for range 20 { // on a busy machine a slot is too late at once, and lost
+		p := pacers(t, server, 1, 2)[0]
+		slot, err := p.Take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Unused(slot)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		again, err := p.Take(ctx)
+		cancel()
+		if err == nil {
+			if !again.Equal(slot) {
+				t.Fatalf("got the slot of %v instead of the one of %v", again, slot)
+			}
+			return
+		}
+	}
+	t.Error("the unused slot was lost each time")
+}
+
+// A place in the window that has passed can't be taken any more, however late
+// somebody finds out that it wasn't needed.
+func TestPacer_AnUnusedSlotOfThePastIsLost(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacers(t, server, 1, 2)[0]
+	slot, err := p.Take(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		p.Unused(slot.Add(-time.Second))
+	}
+	next, err := p.Take(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gap := next.Sub(slot); gap < 500*time.Millisecond {
+		t.Errorf("the next slot is %v after the first", gap)
+	}
+}
+
+func TestPacer_WithoutARateAsksNobody(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := worker.NewPacer(server.Client(), paceKey, 0)
+	server.ResetCommandStats()
+	start := time.Now()
+	for range 10_000 {
+		if err := p.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := server.CommandStats()["evalsha"]; n != 0 || time.Since(start) > 5*time.Second {
+		t.Errorf("%d calls of Redis, %v", n, time.Since(start))
+	}
+	p.Unused(time.Now())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: error %v", err)
+	}
+}
+
+// No limit of ours is no leave to hammer a vendor who has one.
+func TestPacer_WithoutARateStillHeedsThrottling(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := worker.NewPacer(server.Client(), paceKey, 0)
+	start := time.Now()
+	if _, err := p.Throttled(t.Context(), 300*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := p.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("pushed back: error %v", err)
+	}
+	if err := p.Wait(t.Context()); err != nil || time.Since(start) < 290*time.Millisecond {
+		t.Errorf("a slot after %v, error %v", time.Since(start), err)
+	}
+}
+
+func TestPacer_SaysWhenRedisIsGoneAndGoesOnWhenItIsBack(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacers(t, server, 1, 100)[0]
+	if err := p.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	server.Kill()
+	failed := 0
+	for range 50 { // some slots may have been reserved before
+		if err := p.Wait(t.Context()); err != nil {
+			failed++
+			break
+		}
+	}
+	if failed == 0 {
+		t.Error("slots without a Redis")
+	}
+	server.Restart()
+	if err := p.Wait(t.Context()); err != nil {
+		t.Errorf("after the restart: %v", err)
+	}
+}

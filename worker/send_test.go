@@ -1,0 +1,541 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/tasks"
+	"github.com/handout-dev/handout/telesign"
+	"github.com/handout-dev/handout/worker"
+)
+
+// hangUp ends the connection without an answer.
+func hangUp(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err == nil {
+		_ = conn.Close()
+	}
+}
+
+// What the vendor may answer, and what becomes of the one it was about. There
+// is one POST in each case, unless the answer promises that nothing was sent.
+func TestSend_EveryAnswerHasItsOutcome(t *testing.T) {
+	t.Parallel()
+	coded := func(status int, code telesign.Code) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) { answer(w, status, code) }
+	}
+	bare := func(status int, body string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	cases := []struct {
+		name   string
+		answer func(w http.ResponseWriter)
+		state  campaign.State
+		reason campaign.Reason
+		code   int
+		phase  campaign.Phase
+	}{
+		{"200 without a reference", coded(200, 3001), campaign.Accepted, campaign.NoReason, 3001, campaign.Settling},
+		{"202 in progress", coded(202, 3001), campaign.Accepted, campaign.NoReason, 3001, campaign.Settling},
+		{"200 with another code", coded(200, 3000), campaign.InDoubt, campaign.ReasonUnreadable, 3000, campaign.Settling},
+		{"200 with a refusal", coded(200, 3102), campaign.InDoubt, campaign.ReasonUnreadable, 3102, campaign.Settling},
+		{"200 unreadable", bare(200, `{"status":{"co`), campaign.InDoubt, campaign.ReasonUnreadable, 0, campaign.Settling},
+		{"200 empty", bare(200, ``), campaign.InDoubt, campaign.ReasonUnreadable, 0, campaign.Settling},
+		{"302", bare(302, ``), campaign.InDoubt, campaign.ReasonUnreadable, 0, campaign.Held},
+		{"400 bad request", coded(400, 3102), campaign.Refused, campaign.ReasonRefused, 3102, campaign.Done},
+		{"400 bad number", coded(400, 3101), campaign.Refused, campaign.ReasonRefused, 3101, campaign.Done},
+		{"400 unknown code", coded(400, 3999), campaign.Refused, campaign.ReasonRefused, 3999, campaign.Done},
+		{"400 without a body", bare(400, ``), campaign.Refused, campaign.ReasonRefused, 0, campaign.Done},
+		{"413", bare(413, `too large`), campaign.Refused, campaign.ReasonRefused, 0, campaign.Done},
+		{"400 that says taken", coded(400, 3001), campaign.InDoubt, campaign.ReasonUnreadable, 3001, campaign.Settling},
+		{"401", coded(401, 3400), campaign.Retrying, campaign.ReasonAccount, 3400, campaign.Held},
+		{"401 unknown of the family", coded(401, 3407), campaign.Retrying, campaign.ReasonAccount, 3407, campaign.Held},
+		{"402", bare(402, ``), campaign.Retrying, campaign.ReasonAccount, 0, campaign.Held},
+		{"403", bare(403, `<html>`), campaign.Retrying, campaign.ReasonAccount, 0, campaign.Held},
+		{"404", bare(404, ``), campaign.Retrying, campaign.ReasonAccount, 0, campaign.Held},
+		{"429 callback URL", coded(429, 3203), campaign.Retrying, campaign.ReasonAccount, 3203, campaign.Held},
+		{"429 product", coded(429, 3206), campaign.Retrying, campaign.ReasonAccount, 3206, campaign.Held},
+		{"400 no balance", coded(400, 3073), campaign.Retrying, campaign.ReasonAccount, 3073, campaign.Held},
+		{"500", bare(500, `oops`), campaign.InDoubt, campaign.ReasonServerError, 0, campaign.Settling},
+		{"500 with an unknown code", coded(500, 3999), campaign.InDoubt, campaign.ReasonServerError, 3999, campaign.Settling},
+		{"502", bare(502, ``), campaign.InDoubt, campaign.ReasonServerError, 0, campaign.Settling},
+		{"503 without a code", bare(503, ``), campaign.InDoubt, campaign.ReasonServerError, 0, campaign.Settling},
+		{"504", bare(504, ``), campaign.InDoubt, campaign.ReasonServerError, 0, campaign.Settling},
+		{"hangs up", hangUp, campaign.InDoubt, campaign.ReasonReset, 0, campaign.Settling},
+		{"no HTTP", func(w http.ResponseWriter) {
+			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				_, _ = io.WriteString(conn, "+41791234567 what?\r\n\r\n")
+				_ = conn.Close()
+			}
+		}, campaign.InDoubt, campaign.ReasonReset, 0, campaign.Settling},
+	}
+	v := &vendor{}
+	v.send = func(w http.ResponseWriter, _ *http.Request, p post) {
+		var n int
+		_, _ = fmt.Sscanf(p.ExternalID, "c%d.", &n)
+		cases[n].answer(w)
+	}
+	r := setup(t, v)
+	infos := make([]*campaign.Info, len(cases))
+	for i := range cases {
+		infos[i] = r.stand(campaign.ID(fmt.Sprintf("c%d", i)), []string{phone(i, 0)}, false)
+	}
+	r.start()
+	for i, c := range cases {
+		rec := r.untilState(infos[i], 0, c.state)
+		if rec.Reason != c.reason || rec.Status.Code != c.code || rec.Faults != 0 {
+			t.Errorf("%s: %q, code %d, %d faults; want %q, code %d, none", c.name, rec.Reason, rec.Status.Code, rec.Faults, c.reason, c.code)
+		}
+		r.untilPhase(infos[i], c.phase)
+		if _, why := r.phase(infos[i]); (c.phase == campaign.Held) != strings.HasPrefix(why, "Telesign: ") {
+			t.Errorf("%s: the campaign says %q", c.name, why)
+		}
+		r.closes(infos[i])
+	}
+	r.untilQuiet()
+	v.once(t, len(cases))
+	if a := r.archived(); len(a) > 0 {
+		t.Errorf("archived: %q", a)
+	}
+}
+
+func TestSend_ATimeoutIsInDoubt(t *testing.T) {
+	t.Parallel()
+	gone := make(chan struct{})
+	v := &vendor{send: func(_ http.ResponseWriter, r *http.Request, _ post) {
+		<-r.Context().Done()
+		close(gone)
+	}}
+	r := setup(t, v)
+	c := r.stand("c", phones(1), false)
+	r.start()
+	if rec := r.untilState(c, 0, campaign.InDoubt); rec.Reason != campaign.ReasonTimeout || rec.DueAt.IsZero() {
+		t.Errorf("%+v", rec)
+	}
+	<-gone
+	v.once(t, 1)
+}
+
+func TestSend_UnavailableIsTriedAgainUnderAnotherName(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	v.send = func(w http.ResponseWriter, _ *http.Request, _ post) {
+		if len(v.all()) < 3 {
+			answer(w, 503, 3500)
+			return
+		}
+		accept(w, 1)
+	}
+	r := setup(t, v)
+	c := r.stand("c", phones(1), false)
+	r.start()
+	rec := r.untilState(c, 0, campaign.Accepted)
+	if rec.Attempt != 3 || rec.Faults != 2 {
+		t.Errorf("attempt %d, %d faults, want 3 and 2", rec.Attempt, rec.Faults)
+	}
+	var ids []string
+	for _, p := range v.all() {
+		ids = append(ids, p.ExternalID)
+	}
+	if got := strings.Join(ids, " "); got != "c.0.0.1 c.0.0.2 c.0.0.3" {
+		t.Errorf("POSTs: %s", got)
+	}
+}
+
+func TestSend_AFailureBeforeTheRequestIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	c := r.stand("c", phones(1), false)
+	var dials atomic.Int32
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if dials.Add(1) <= 2 {
+			return nil, errors.New("no route for " + r.phones[0])
+		}
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	r.start(func(o *worker.Options) {
+		var err error
+		o.Telesign, err = telesign.NewClient(telesign.Options{
+			URL: r.url, CustomerID: customerID, APIKey: apiKey, Auth: telesign.AuthDigest, Timeout: 2 * time.Second, Transport: transport,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	r.until("it was put off", func() bool {
+		rec := r.record(c, 0)
+		return rec.State == campaign.Retrying && rec.Reason == campaign.ReasonNotWritten
+	})
+	if rec := r.untilState(c, 0, campaign.Accepted); rec.Attempt != 3 || rec.Faults != 2 {
+		t.Errorf("attempt %d, %d faults, want 3 and 2", rec.Attempt, rec.Faults)
+	}
+	if all := v.all(); len(all) != 1 || all[0].ExternalID != "c.0.0.3" {
+		t.Errorf("POSTs: %v", all)
+	}
+}
+
+// A rate limit is nobody's fault: neither an attempt nor a fault is counted,
+// and everybody waits.
+func TestSend_ThrottlingCountsAsNothing(t *testing.T) {
+	t.Parallel()
+	for name, rate := range map[string]float64{"with a rate": 1000, "without a rate": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := &vendor{}
+			v.send = func(w http.ResponseWriter, _ *http.Request, _ post) {
+				n := len(v.all())
+				switch {
+				case n == 1:
+					w.Header().Set("Retry-After", "1")
+					answer(w, 429, 3204)
+				case n == 2:
+					w.WriteHeader(429)
+				default:
+					accept(w, n)
+				}
+			}
+			r := setup(t, v)
+			c := r.stand("c", phones(1), false)
+			r.start(func(o *worker.Options) { o.Rate = rate })
+			rec := r.untilState(c, 0, campaign.Accepted)
+			if rec.Attempt != 1 || rec.Faults != 0 {
+				t.Errorf("attempt %d, %d faults, want 1 and none", rec.Attempt, rec.Faults)
+			}
+			all := v.all()
+			if len(all) != 3 {
+				t.Fatalf("%d POSTs, want 3", len(all))
+			}
+			if gap := all[1].At.Sub(all[0].At); gap < 950*time.Millisecond {
+				t.Errorf("Telesign asked for a second and got %v", gap)
+			}
+			if gap := all[2].At.Sub(all[1].At); gap < 950*time.Millisecond {
+				t.Errorf("the second push was for %v", gap)
+			}
+		})
+	}
+}
+
+func TestSend_GivesUpAfterTheMostFaults(t *testing.T) {
+	t.Parallel()
+	v := &vendor{send: func(w http.ResponseWriter, _ *http.Request, _ post) { answer(w, 503, 3500) }}
+	r := setup(t, v)
+	c := r.stand("c", phones(1), false)
+	past := time.Now().Add(-time.Hour)
+	for i := 1; i <= 60; i++ {
+		r.apply(c, 0,
+			campaign.Event{Kind: campaign.EventClaim, At: past, Claim: uint64(i)},
+			campaign.Event{Kind: campaign.EventDefer, At: past, Attempt: i, Reason: campaign.ReasonUnavailable, DueAt: past})
+	}
+	r.fed(c)
+	r.start()
+	rec := r.untilState(c, 0, campaign.Refused)
+	if rec.Reason != campaign.ReasonGaveUp || rec.Attempt != 61 || rec.Status.Code != 3500 {
+		t.Errorf("%+v", rec)
+	}
+	r.untilPhase(c, campaign.Done)
+	v.once(t, 1)
+	r.closes(c)
+}
+
+// copies are notes about one recipient under IDs of their own.
+func copies(n int, c campaign.ID, p campaign.Place) []*asynq.Task {
+	payload := tasks.NewSend(c, p, 1, campaign.LaneBulk).Payload()
+	all := make([]*asynq.Task, n)
+	for i := range all {
+		all[i] = asynq.NewTask(tasks.TypeSend, payload, asynq.TaskID(fmt.Sprintf("copy-%d", i)), asynq.Queue(tasks.QueueBulk))
+	}
+	return all
+}
+
+func TestSend_AHundredNotesAreOneMessage(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	c := r.stand("c", phones(3), false)
+	for i := range 3 {
+		if _, err := r.queue.EnqueueAll(t.Context(), copies(100, "c", campaign.PlaceOf(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.start()
+	r.start() // two processes
+	for i := range 3 {
+		r.untilState(c, i, campaign.Accepted)
+	}
+	r.untilQuiet()
+	v.once(t, 3)
+	if a := r.archived(); len(a) > 0 {
+		t.Errorf("archived: %q", a)
+	}
+	r.closes(c)
+}
+
+func TestSend_APausedCampaignStaysPlanned(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	c := r.stand("c", phones(20), true)
+	r.fed(c)
+	for i := range 20 {
+		if err := r.queue.Enqueue(t.Context(), tasks.NewSend("c", campaign.PlaceOf(i), 1, campaign.LaneBulk)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.start()
+	r.untilQuiet()
+	if n := r.balance(c).Of(campaign.Planned); n != 20 || len(v.all()) != 0 {
+		t.Errorf("%d are planned, %d POSTs", n, len(v.all()))
+	}
+	if err := r.ledger.Resume(t.Context(), "c", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r.until("everyone is sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == 20 })
+	v.once(t, 20)
+	r.closes(c)
+}
+
+func TestSend_ACanceledCampaignSendsNothing(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	c := r.stand("c", phones(5), true)
+	r.fed(c)
+	for i := range 5 {
+		if err := r.queue.Enqueue(t.Context(), tasks.NewSend("c", campaign.PlaceOf(i), 1, campaign.LaneBulk)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.ledger.Cancel(t.Context(), "c", "enough", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.untilPhase(c, campaign.Done)
+	r.untilQuiet()
+	if n := r.balance(c).Of(campaign.Canceled); n != 5 || len(v.all()) != 0 {
+		t.Errorf("%d are canceled, %d POSTs", n, len(v.all()))
+	}
+	r.closes(c)
+}
+
+func TestSend_WhatCannotBeFoundIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	c := r.stand("c", phones(1), true)
+	page, err := r.rdb.Get(t.Context(), "handout:{c}:page:0").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.rdb.Del(t.Context(), "handout:{c}:page:0").Err(); err != nil {
+		t.Fatal(err)
+	}
+	notes := []*asynq.Task{
+		tasks.NewSend("c", campaign.Place{}, 1, campaign.LaneBulk),          // its page is missing
+		tasks.NewSend("c", campaign.Place{Index: 7}, 1, campaign.LaneBulk),  // there is no such recipient
+		tasks.NewSend("c", campaign.Place{Page: 9}, 1, campaign.LaneUrgent), // nor such a page
+		tasks.NewSend("gone", campaign.Place{}, 1, campaign.LaneBulk),       // nor such a campaign
+	}
+	if _, err := r.queue.EnqueueAll(t.Context(), notes); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	inspector := asynq.NewInspectorFromRedisClient(r.rdb)
+	for _, n := range []struct{ queue, id string }{{"bulk", "c.0.0.1"}, {"bulk", "c.0.7.1"}, {"urgent", "c.9.0.1"}} {
+		r.until(n.id+" is retried", func() bool {
+			info, err := inspector.GetTaskInfo(n.queue, n.id)
+			return err == nil && info.State == asynq.TaskStateRetry && strings.Contains(info.LastErr, "not found")
+		})
+	}
+	r.until("the note of a campaign that is gone is dropped", func() bool {
+		_, err := inspector.GetTaskInfo("bulk", "gone.0.0.1")
+		return errors.Is(err, asynq.ErrTaskNotFound)
+	})
+	if len(v.all()) != 0 || r.record(c, 0).State != campaign.Planned {
+		t.Errorf("%d POSTs, %s", len(v.all()), r.record(c, 0).State)
+	}
+	// The page is back, as after a restore: what wasn't there isn't remembered.
+	if err := r.rdb.Set(t.Context(), "handout:{c}:page:0", page, 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.ledger.Resume(t.Context(), "c", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r.untilState(c, 0, campaign.Accepted)
+	v.once(t, 1)
+}
+
+func TestSend_JunkIsArchivedWithItsReason(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	for i, junk := range []*asynq.Task{
+		asynq.NewTask(tasks.TypeSend, []byte(`{"v":9,"campaign":"c"}`), asynq.TaskID("junk-0"), asynq.Queue(tasks.QueueBulk)),
+		asynq.NewTask(tasks.TypeSend, []byte(`junk`), asynq.TaskID("junk-1"), asynq.Queue(tasks.QueueUrgent)),
+		asynq.NewTask(tasks.TypeFeed, []byte(`{}`), asynq.TaskID("junk-2"), asynq.Queue(tasks.QueueSystem)),
+		asynq.NewTask(tasks.TypeSettle, nil, asynq.TaskID("junk-3"), asynq.Queue(tasks.QueueSystem)),
+	} {
+		if err := r.queue.Enqueue(t.Context(), junk); err != nil {
+			t.Fatalf("junk %d: %v", i, err)
+		}
+	}
+	r.start()
+	r.until("all junk is archived", func() bool { return len(r.archived()) == 4 })
+	text := strings.Join(r.archived(), "\n")
+	for _, why := range []string{"junk-0: unreadable note: version 9", "junk-1: unreadable note: ", "junk-2: unreadable note: version 0", "junk-3: unreadable note: "} {
+		if !strings.Contains(text, why) {
+			t.Errorf("%q isn't in\n%s", why, text)
+		}
+	}
+	if len(v.all()) != 0 {
+		t.Errorf("%d POSTs", len(v.all()))
+	}
+}
+
+// A fault of ours stops the campaign, not its list: everyone whom it hit waits
+// and is sent to after the resume, under the number that was never used.
+func TestSend_AnAccountErrorHoldsTheCampaignAndLosesNobody(t *testing.T) {
+	t.Parallel()
+	var repaired atomic.Bool
+	v := &vendor{}
+	v.send = func(w http.ResponseWriter, _ *http.Request, _ post) {
+		if !repaired.Load() {
+			answer(w, 401, 3411)
+			return
+		}
+		accept(w, len(v.all()))
+	}
+	const n = 300
+	r := setup(t, v)
+	c := r.stand("c", phones(n), false)
+	r.start(func(o *worker.Options) { o.Concurrency = 8 })
+	r.untilPhase(c, campaign.Held)
+	r.untilQuiet()
+	if _, why := r.phase(c); why != "Telesign: 3411 Invalid API Key" {
+		t.Errorf("held for %q", why)
+	}
+	if refused := len(v.all()); refused > 16 {
+		t.Errorf("%d POSTs until the campaign was held", refused)
+	}
+	b := r.balance(c)
+	if b.Of(campaign.Retrying)+b.Of(campaign.Planned) != n || b.Of(campaign.Retrying) == 0 {
+		t.Errorf("%+v", b)
+	}
+	before := len(v.all())
+	repaired.Store(true)
+	if err := r.ledger.Resume(t.Context(), "c", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r.until("everyone is sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == n })
+	r.untilQuiet()
+	seen := map[string]bool{}
+	for _, p := range v.all()[before:] {
+		if seen[p.ExternalID] || !strings.HasSuffix(p.ExternalID, ".1") {
+			t.Errorf("%s after the resume", p.ExternalID)
+		}
+		seen[p.ExternalID] = true
+	}
+	if len(seen) != n {
+		t.Errorf("%d were sent to after the resume, want %d", len(seen), n)
+	}
+	r.closes(c)
+}
+
+// What is under way is sent and recorded; the rest is left to the next worker.
+func TestStop_LetsWhatIsUnderWayEnd(t *testing.T) {
+	t.Parallel()
+	under := make(chan struct{}, 100)
+	let := make(chan struct{})
+	v := &vendor{}
+	v.send = func(w http.ResponseWriter, _ *http.Request, _ post) {
+		under <- struct{}{}
+		<-let
+		accept(w, len(v.all()))
+	}
+	r := setup(t, v)
+	c := r.stand("c", phones(12), false)
+	stop := r.start(func(o *worker.Options) { o.Concurrency = 3 })
+	for range 3 {
+		<-under
+	}
+	stopped := make(chan struct{})
+	go func() {
+		stop()
+		close(stopped)
+	}()
+	close(let)
+	select {
+	case <-stopped:
+	case <-time.After(patience):
+		t.Fatal("Stop doesn't return")
+	}
+	if b := r.balance(c); b.Of(campaign.Claimed) != 0 || b.Of(campaign.InDoubt) != 0 || b.Of(campaign.Accepted) < 3 {
+		t.Errorf("after Stop: %+v", b)
+	}
+	r.start()
+	r.until("everyone is sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == 12 })
+	v.once(t, 12)
+	r.closes(c)
+}
+
+// Telesign has taken the message, and Redis is away: the worker insists.
+func TestSend_RecordsTheAnswerWhenRedisIsBack(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setupDurable(t, v)
+	killed := make(chan struct{})
+	under := make(chan struct{})
+	v.send = func(w http.ResponseWriter, _ *http.Request, _ post) {
+		close(under)
+		<-killed
+		accept(w, 1)
+	}
+	c := r.stand("c", phones(1), false)
+	r.start(func(o *worker.Options) { o.Concurrency = 1 })
+	<-under
+	r.server.Kill()
+	close(killed)
+	r.server.Restart()
+	rec := r.untilState(c, 0, campaign.Accepted)
+	if rec.Reference != reference(1) {
+		t.Errorf("reference %q", rec.Reference)
+	}
+	v.once(t, 1)
+}
+
+func TestNew_RefusesWhatItCannotWorkWith(t *testing.T) {
+	t.Parallel()
+	r := setup(t, &vendor{})
+	for name, change := range map[string]func(*worker.Options){
+		"no Redis":         func(o *worker.Options) { o.Redis = nil },
+		"no Telesign":      func(o *worker.Options) { o.Telesign = nil },
+		"no logger":        func(o *worker.Options) { o.Logger = nil },
+		"no metrics":       func(o *worker.Options) { o.Metrics = nil },
+		"a negative rate":  func(o *worker.Options) { o.Rate = -1 },
+		"no concurrency":   func(o *worker.Options) { o.Concurrency = 0 },
+		"no window":        func(o *worker.Options) { o.Window = 0 },
+		"a boundless one":  func(o *worker.Options) { o.Window = campaign.MaxWindow + 1 },
+		"no send time-out": func(o *worker.Options) { o.SendTimeout = 0 },
+	} {
+		o := r.options()
+		change(&o)
+		if _, err := worker.New(o); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
