@@ -154,6 +154,16 @@ func (o *Opening) trim(ctx context.Context, pages int) error {
 	return err
 }
 
+// Release leaves the draft, with what has been written, to whoever comes next,
+// who needn't wait for it to get stale.
+func (o *Opening) Release(ctx context.Context) error {
+	c := o.spec.ID
+	if err := pagesScript.Run(ctx, o.l.rdb, []string{keyMeta(c)}, o.token, 0, 0).Err(); err != nil {
+		return fmt.Errorf("release campaign %s: %w", c, err)
+	}
+	return nil
+}
+
 // Abandon deletes the draft and its pages, unless another submit has taken it.
 func (o *Opening) Abandon(ctx context.Context) error {
 	c := o.spec.ID

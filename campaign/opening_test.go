@@ -306,3 +306,18 @@ func TestCampaigns_NewestFirst(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
+
+func TestRelease_TheNextSubmitNeedNotWait(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first := b.open(t, "c")
+	for range 2 {
+		if err := first.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.open(t, "c") // fails the test when the draft is busy
+	if err := first.AddPages(t.Context(), 0, nil); !errors.Is(err, campaign.ErrTakenOver) {
+		t.Errorf("the first one writes on: %v", err)
+	}
+}

@@ -148,8 +148,16 @@ func abandon(ctx context.Context, opening *campaign.Opening, because error) erro
 	if errors.As(because, &faults) || errors.As(because, &read) || errors.Is(because, ErrEmptyList) {
 		return opening.Abandon(ctx)
 	}
+	if ctx.Err() != nil { // interrupted: the next one needn't wait
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+		defer cancel()
+		_ = opening.Release(ctx) // else the draft gets stale by itself
+	}
 	return nil
 }
+
+// releaseTime bounds how long an interrupted submit takes to say goodbye.
+const releaseTime = 2 * time.Second
 
 // compare tells whether the campaign that stands has the content submitted.
 func (c *Client) compare(ctx context.Context, run *run, f *File, info *campaign.Info) (*Result, error) {

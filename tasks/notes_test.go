@@ -31,6 +31,7 @@ func TestPayloads_AreTheGoldenBytes(t *testing.T) {
 		{"send.v1.json", tasks.NewSend("order-history-2026-11", campaign.Place{Page: 12, Index: 7}, 3, campaign.LaneBulk)},
 		{"send-first.v1.json", tasks.NewSend("0", campaign.Place{}, 1, campaign.LaneUrgent)},
 		{"send-largest.v1.json", tasks.NewSend(longest, campaign.Place{Page: 99_999_999, Index: 99}, 1, campaign.LaneBulk)},
+		{"send-several.v1.json", tasks.NewSends("order-history-2026-11", campaign.Place{Page: 12, Index: 75}, 25, campaign.LaneBulk)},
 		{"feed.v1.json", tasks.NewFeed("order-history-2026-11", 1795348800)},
 		{"settle.v1.json", tasks.NewSettle("order-history-2026-11", 1795348800)},
 	} {
@@ -53,9 +54,10 @@ func TestPayloads_AreTheGoldenBytes(t *testing.T) {
 func TestPayloads_OfEveryVersionAreRead(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]tasks.Send{
-		"send.v1.json":         {Campaign: "order-history-2026-11", Place: campaign.Place{Page: 12, Index: 7}},
-		"send-first.v1.json":   {Campaign: "0"},
-		"send-largest.v1.json": {Campaign: longest, Place: campaign.Place{Page: 99_999_999, Index: 99}},
+		"send.v1.json":         {Campaign: "order-history-2026-11", Place: campaign.Place{Page: 12, Index: 7}, Count: 1},
+		"send-first.v1.json":   {Campaign: "0", Count: 1},
+		"send-several.v1.json": {Campaign: "order-history-2026-11", Place: campaign.Place{Page: 12, Index: 75}, Count: 25},
+		"send-largest.v1.json": {Campaign: longest, Place: campaign.Place{Page: 99_999_999, Index: 99}, Count: 1},
 	} {
 		got, err := tasks.ParseSend(read(t, file))
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
