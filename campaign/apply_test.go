@@ -184,7 +184,7 @@ func TestApply_EveryCallMayBeMadeTwice(t *testing.T) {
 	for i, h := range happenings {
 		p := campaign.Place{Index: i}
 		seen := b.apply(t, info, p, claimBy(1), postpone(1), claimBy(2))
-		e := h.make(2)
+		e := own(p, h.make(2))[0]
 		once, err1 := b.ledger.Apply(t.Context(), info, p, seen, e)
 		again, err2 := b.ledger.Apply(t.Context(), info, p, seen, e)
 		if h.kind == campaign.EventOverdue {

@@ -87,7 +87,8 @@ func TestBalance_CountsStatesAndChannels(t *testing.T) {
 		{cancel()},
 		{claim(), accept(1), overdue()},
 	} {
-		b.apply(t, info, campaign.Place{Index: i}, events...)
+		p := campaign.Place{Index: i}
+		b.apply(t, info, p, own(p, events...)...)
 	}
 	bal := b.balance(t, "c")
 	for s, want := range map[campaign.State]int{

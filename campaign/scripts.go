@@ -26,6 +26,8 @@ var (
 	callSource string
 	//go:embed lua/due.lua
 	dueSource string
+	//go:embed lua/repair.lua
+	repairSource string
 	//go:embed lua/lease.lua
 	leaseSource string
 
@@ -38,5 +40,6 @@ var (
 	advanceScript = redis.NewScript(advanceSource)
 	callScript    = redis.NewScript(callSource)
 	dueScript     = redis.NewScript(dueSource)
+	repairScript  = redis.NewScript(repairSource)
 	leaseScript   = redis.NewScript(leaseSource)
 )

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -167,6 +168,17 @@ func key(id campaign.ID, rest string) string { return "handout:{" + string(id) +
 
 // reference is a made-up reference in Telesign's form.
 func reference(n int) string { return fmt.Sprintf("%032X", 0xA000_0000_0000+n) }
+
+// own makes events a recipient's own: no two have the same reference.
+func own(p campaign.Place, events ...campaign.Event) []campaign.Event {
+	mine := slices.Clone(events)
+	for i, e := range mine {
+		if e.Reference != "" {
+			mine[i].Reference = fmt.Sprintf("%08X", p.Position()+1) + e.Reference[8:]
+		}
+	}
+	return mine
+}
 
 // diff ignores what a Seen keeps for itself.
 func diff(want, got any) string {

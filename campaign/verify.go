@@ -62,6 +62,8 @@ type Verdict struct {
 	// Moving is true when the campaign changed all the while, so that the counts
 	// could not be held against the records.
 	Moving bool
+
+	counted Balance // as the counts stood
 }
 
 // verifyTries is how often Verify looks again when counts change under it.
@@ -83,6 +85,7 @@ func (l *Ledger) Verify(ctx context.Context, c *Info, progress func(pages int)) 
 		if err != nil {
 			return nil, err
 		}
+		v.counted = *after
 		if n := after.Total(); n != c.Total {
 			v.fault("the counts add up to %d, the campaign has %d recipients", n, c.Total)
 		}
@@ -134,9 +137,15 @@ func (l *Ledger) recount(ctx context.Context, c *Info, progress func(int)) (*Ver
 		if progress != nil {
 			progress(p.Number + 1)
 		}
-		return nil
+		return l.checkIndexed(ctx, c, p, v)
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := l.checkIndex(ctx, c, v); err != nil {
+		return nil, err
+	}
+	if err := l.checkStray(ctx, c, v); err != nil {
 		return nil, err
 	}
 	if n := v.Balance.Total(); n != c.Total {

@@ -3,6 +3,8 @@ package campaign_test
 import (
 	"errors"
 	"fmt"
+	"github.com/google/go-cmp/cmp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -19,7 +21,8 @@ func (b *bundle) mixed(t testing.TB) *campaign.Info {
 		{claim(), postpone(1), suppress()}, {claim(), doubt(1), resend(), claim()},
 	} {
 		for _, page := range []int{0, 2} {
-			b.apply(t, info, campaign.Place{Page: page, Index: i}, events...)
+			p := campaign.Place{Page: page, Index: i}
+			b.apply(t, info, p, own(p, events...)...)
 		}
 	}
 	return info
@@ -88,6 +91,26 @@ func TestVerify_FindsEachSortOfFault(t *testing.T) {
 			func(t testing.TB, b *bundle) { b.rdb.Set(t.Context(), key("c", "page:1"), pages(t, 90)[0], 0) },
 			"page 1 has 90 recipients, not 100",
 		},
+		"a record of no page": {
+			func(t testing.TB, b *bundle) { b.rdb.HSet(t.Context(), key("c", "rec:3"), "0", "x") },
+			"handout:{c}:rec:3 holds records and is no page of the list",
+		},
+		"a lost reference": {
+			func(t testing.TB, b *bundle) {
+				for bucket := range 4 {
+					b.rdb.Del(t.Context(), key("c", "ref:"+strconv.Itoa(bucket)))
+				}
+			},
+			"recipient 0.3 is accepted and its reference doesn't lead to it",
+		},
+		"a reference of nobody": {
+			func(t testing.TB, b *bundle) { b.rdb.HSet(t.Context(), key("c", "ref:0"), "abc", 250*16+1) },
+			"reference abc leads to nobody in the list",
+		},
+		"a reference of another": {
+			func(t testing.TB, b *bundle) { b.rdb.HSet(t.Context(), key("c", "ref:0"), "abc", 3*16+1) },
+			"reference abc is of attempt 1 of recipient 0.3, which is accepted at attempt 1",
+		},
 		"without an attempt":  {planted(func(r *campaign.Record) { r.Attempt = 0 }), "recipient 1.7 is delivered without an attempt"},
 		"never claimed":       {planted(func(r *campaign.Record) { r.ClaimedAt = noon.AddDate(-99, 0, 0); *r = withoutClaim(*r) }), "recipient 1.7 is delivered without the time of its claim"},
 		"never settled":       {planted(func(r *campaign.Record) { r.SettledAt = r.DueAt }), "recipient 1.7 is delivered without the time when it was settled"},
@@ -108,6 +131,31 @@ func TestVerify_FindsEachSortOfFault(t *testing.T) {
 				t.Errorf("faults %q, want %q among them", v.Faults, tt.want)
 			}
 		})
+	}
+}
+
+func TestRepair_PutsCountsRightAndSaysSo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	info := b.mixed(t)
+	for name, by := range map[string]int64{"failed": 3, "planned": -7, "read": 1} {
+		if err := b.rdb.HIncrBy(t.Context(), key("c", "counts"), name, by).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v, err := b.ledger.Verify(t.Context(), info, nil)
+	if err != nil || len(v.Faults) == 0 {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	done, err := b.ledger.Repair(t.Context(), info, v)
+	want := []string{"planned: was counted 213, is 220 now", "failed: was counted 5, is 2 now", "read: was counted 3, is 2 now"}
+	if d := cmp.Diff(want, done); d != "" || err != nil {
+		t.Errorf("%v\n%s", err, d)
+	}
+	b.healthy(t, info)
+	// What it was to put right has been put right: it doesn't do so twice.
+	if _, err := b.ledger.Repair(t.Context(), info, v); !errors.Is(err, campaign.ErrMoving) {
+		t.Errorf("again: %v", err)
 	}
 }
 
