@@ -38,6 +38,7 @@ type Info struct {
 	Pages   int
 
 	Phase      Phase
+	Canceled   bool   // for good, whatever the phase
 	Reason     string // why it is paused, held or canceled
 	Cursor     int    // recipients before this position have been handed to the queue
 	CreatedAt  time.Time
@@ -82,7 +83,7 @@ func parseInfo(c ID, f map[string]string) (*Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Info{ID: c, Spec: spec, Digest: f[fieldDigest], Phase: Phase(f[fieldState]), Reason: f[fieldReason]}
+	i := &Info{ID: c, Spec: spec, Digest: f[fieldDigest], Phase: Phase(f[fieldState]), Reason: f[fieldReason], Canceled: f[fieldCanceled] != ""}
 	if err := json.Unmarshal([]byte(f[fieldColumns]), &i.Columns); err != nil {
 		return nil, fmt.Errorf("columns: %w", err)
 	}
