@@ -148,7 +148,8 @@ func (e Event) about(seen *Record) Event {
 // set carries a change to Redis, together with those of concurrent callers: the
 // first one carries what waits, and passes the turn on when its own is done.
 func (l *Ledger) set(ctx context.Context, ch *change) (any, error) {
-	if p := ch.place; p.Page < 0 || p.Index < 0 || p.Index >= PageSize || p.Position() >= ch.campaign.Total {
+	if p := ch.place; p.Page < 0 || p.Index < 0 || p.Index >= PageSize ||
+		(p.Position() >= ch.campaign.Total && !ch.campaign.Spec.Standing) {
 		return nil, fmt.Errorf("%s of campaign %s: %w", place(p), ch.campaign.ID, ErrNotFound)
 	}
 	if err := ctx.Err(); err != nil {
@@ -228,7 +229,7 @@ func (l *Ledger) send(ctx context.Context, batch []*change) {
 			call = strconv.Itoa(ch.place.Page) + "," + strconv.FormatInt(ch.call.UnixMilli(), 10)
 		}
 		if ch.ref != "" {
-			field, bucket := referenceField(ch.ref, refBuckets(c.Total))
+			field, bucket := referenceField(ch.ref, refBuckets(c))
 			ref = index(keyReferences(c.ID, bucket)) + "," + referenceValue(ch.place, ch.attempt) + ":" + field
 		}
 		args = append(args, index(keyRecords(c.ID, ch.place.Page)), strconv.Itoa(ch.place.Index),

@@ -50,7 +50,15 @@ func keyReferences(c ID, bucket int) string {
 const refsPerBucket = 64
 
 // refBuckets is the number of reference buckets of a campaign.
-func refBuckets(total int) int { return total/refsPerBucket + 1 }
+func refBuckets(c *Info) int {
+	if c.Spec.Standing {
+		return standingRefBuckets
+	}
+	return c.Total/refsPerBucket + 1
+}
+
+// keyKeys: hash, the callers' keys of one-off sends, see lua/append.lua.
+func keyKeys(c ID) string { return "handout:{" + string(c) + "}:keys" }
 
 // referenceField is a reference as it stands in its bucket, and the bucket.
 func referenceField(ref string, buckets int) (field string, bucket int) {

@@ -82,7 +82,7 @@ func decodeRecords(c ID, page int, fields map[string]string) (map[int]Seen, erro
 // FindReference finds the recipient and the attempt that Telesign has given
 // this reference; ErrNotFound when this campaign has none such.
 func (l *Ledger) FindReference(ctx context.Context, c *Info, reference string) (Place, int, error) {
-	field, bucket := referenceField(storableReference(reference), refBuckets(c.Total))
+	field, bucket := referenceField(storableReference(reference), refBuckets(c))
 	v, err := l.rdb.HGet(ctx, keyReferences(c.ID, bucket), field).Result()
 	if errors.Is(err, redis.Nil) {
 		return Place{}, 0, ErrNotFound

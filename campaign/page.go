@@ -28,6 +28,11 @@ var ErrBadPage = errors.New("not a page of recipients")
 // lie together and compress well): IDs, numbers as uvarints, values.
 const pageV1 = 1
 
+// pageV2 is the first byte of a page that grows, of a standing campaign: what
+// follows is, for each recipient, uvarint(length) and the plain form of a page
+// of one.
+const pageV2 = 2
+
 // Text in a page is uvarint(length) and bytes.
 
 // A page's bounds keep small what broken bytes can make a reader allocate. No
@@ -91,6 +96,9 @@ func EncodePage(columns int, recipients []Recipient) ([]byte, error) {
 
 // DecodePage reads the stored form.
 func DecodePage(b []byte) ([]Recipient, error) {
+	if len(b) > 0 && b[0] == pageV2 {
+		return parseGrowing(string(b[1:]))
+	}
 	if len(b) == 0 || b[0] != pageV1 {
 		return nil, fmt.Errorf("%w: unknown version", ErrBadPage)
 	}
@@ -101,6 +109,22 @@ func DecodePage(b []byte) ([]Recipient, error) {
 		return nil, fmt.Errorf("%w: %w", ErrBadPage, err)
 	}
 	return parsePage(plain)
+}
+
+func parseGrowing(b string) ([]Recipient, error) {
+	var recipients []Recipient
+	for r := (pageReader{b: b}); r.b != ""; {
+		plain := r.text()
+		if r.bad || len(recipients) == PageSize {
+			return nil, fmt.Errorf("%w: bad length", ErrBadPage)
+		}
+		one, err := parsePage([]byte(plain))
+		if err != nil {
+			return nil, err
+		}
+		recipients = append(recipients, one...)
+	}
+	return recipients, nil
 }
 
 func parsePage(b []byte) ([]Recipient, error) {

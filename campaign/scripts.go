@@ -26,6 +26,8 @@ var (
 	callSource string
 	//go:embed lua/due.lua
 	dueSource string
+	//go:embed lua/append.lua
+	appendSource string
 	//go:embed lua/repair.lua
 	repairSource string
 	//go:embed lua/lease.lua
@@ -40,6 +42,7 @@ var (
 	advanceScript = redis.NewScript(advanceSource)
 	callScript    = redis.NewScript(callSource)
 	dueScript     = redis.NewScript(dueSource)
+	appendScript  = redis.NewScript(appendSource)
 	repairScript  = redis.NewScript(repairSource)
 	leaseScript   = redis.NewScript(leaseSource)
 )

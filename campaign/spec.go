@@ -51,16 +51,27 @@ type Spec struct {
 	Rate    float64 `json:"rate,omitempty"`
 	Lane    Lane    `json:"lane"`
 	OnDoubt OnDoubt `json:"on_doubt"`
+	// Standing is the day's campaign of one-off sends: each recipient has a
+	// message of their own, and there are no channels here.
+	Standing bool `json:"standing,omitempty"`
 }
 
 // telesignFallback is what Telesign waits on a channel without a fallback_time.
 // Source: OpenAPI "Engage API", channels[].fallback_time, default.
 const telesignFallback = 300 * time.Second
 
+// mostFallback is the longest fallback_time.
+// Source: OpenAPI "Engage API", channels[].fallback_time, maximum.
+const mostFallback = time.Hour
+
 // FallbackTotal is how long Telesign may take until it tries the last channel,
 // and as long on that one as the spec says. Whether Telesign heeds a
 // fallback_time of the last channel is unknown; without one, none is counted.
+// In a standing campaign it is the most that one message with two channels takes.
 func (s *Spec) FallbackTotal() time.Duration {
+	if s.Standing {
+		return mostFallback
+	}
 	var sum time.Duration
 	for i, c := range s.Channels {
 		switch {

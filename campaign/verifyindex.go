@@ -20,7 +20,7 @@ func (l *Ledger) checkIndexed(ctx context.Context, c *Info, p *Page, v *Verdict)
 	_, err := l.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, s := range p.Records {
 			if s.Record.Reference != "" {
-				field, bucket := referenceField(s.Record.Reference, refBuckets(c.Total))
+				field, bucket := referenceField(s.Record.Reference, refBuckets(c))
 				found[i] = pipe.HGet(ctx, keyReferences(c.ID, bucket), field)
 			}
 		}
@@ -49,7 +49,7 @@ type indexEntry struct {
 // checkIndex finds references that lead to no record, or to one that never had
 // them.
 func (l *Ledger) checkIndex(ctx context.Context, c *Info, v *Verdict) error {
-	buckets := refBuckets(c.Total)
+	buckets := refBuckets(c)
 	for first := 0; first < buckets; first += scanPages {
 		n := min(scanPages, buckets-first)
 		read := make([]*redis.MapStringStringCmd, n)
