@@ -13,6 +13,8 @@ const (
 	earlyLook     = time.Second
 	mostEarlyWait = 10 * time.Minute
 	earlyBatch    = 500
+	// stuckLook is when to try again with one that can't be replayed.
+	stuckLook = time.Minute
 )
 
 // keep stores a receipt for a reference that nobody knows.
@@ -49,12 +51,17 @@ func (l *Listener) replay(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	// One that can't be replayed doesn't stand in the way of the others.
+	var errs []error
 	for _, e := range due {
 		if err := l.replayOne(ctx, e, now); err != nil {
-			return err
+			errs = append(errs, err)
+			if err := l.ledger.PutOffEarly(ctx, e, now.Add(stuckLook)); err != nil {
+				break // Redis is away
+			}
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (l *Listener) replayOne(ctx context.Context, e campaign.Early, now time.Time) error {

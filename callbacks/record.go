@@ -60,6 +60,9 @@ func (l *Listener) find(ctx context.Context, r telesign.Receipt) (addressee, err
 		return addressee{}, errForeign // another application's, on the same account
 	}
 	info, err := l.infos.get(ctx, id)
+	if err == nil && place.Position() >= info.Total && info.Spec.Standing {
+		info, err = l.infos.read(ctx, id) // it may have grown
+	}
 	if errors.Is(err, campaign.ErrNotFound) || (err == nil && place.Position() >= info.Total) {
 		return addressee{}, errForeign
 	}
@@ -109,6 +112,17 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 	if err != nil {
 		return "", err
 	}
+	if to.attempt > before.Record.Attempt && r.Reference != "" {
+		// An attempt that the ledger doesn't know: a Redis has lost its last
+		// second, unless the reference is known to be another's.
+		known, err := l.findReference(ctx, r.Reference)
+		switch {
+		case err == nil && (known.info.ID != to.info.ID || known.place != to.place):
+			return resultMismatch, nil
+		case err != nil && !errors.Is(err, campaign.ErrNotFound):
+			return "", err
+		}
+	}
 	now := time.Now()
 	due := now.Add(l.deadline)
 	if l.deadline == 0 {
@@ -144,6 +158,10 @@ func (c *infos) get(ctx context.Context, id campaign.ID) (*campaign.Info, error)
 	if info != nil {
 		return info, nil
 	}
+	return c.read(ctx, id)
+}
+
+func (c *infos) read(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
 	info, err := c.ledger.Info(ctx, id)
 	if err != nil {
 		return nil, err

@@ -2,9 +2,11 @@ package tasks
 
 import (
 	"context"
+	_ "embed" // the script
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
@@ -91,6 +93,38 @@ func (q *Queue) enqueueBatch(ctx context.Context, notes []*asynq.Task) (int, err
 		added += int(n)
 	}
 	return added, nil
+}
+
+var (
+	//go:embed lua/free.lua
+	freeSource string
+	freeScript = redis.NewScript(freeSource)
+)
+
+// Free deletes those of the notes with these IDs that asynq will never run:
+// someone has archived them, the worker that had them is lost, or parts of them
+// were deleted. Until then their IDs are taken and no new note can be written. It
+// returns how many there were; a note that waits or is at work stays.
+func (q *Queue) Free(ctx context.Context, queue string, ids []string, now time.Time) (int, error) {
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	prefix := "asynq:{" + queue + "}:"
+	keys := make([]string, 0, 6+len(ids))
+	for _, name := range []string{"pending", "active", "lease", "scheduled", "retry", "archived"} {
+		keys = append(keys, prefix+name)
+	}
+	args := make([]any, 1, 1+len(ids))
+	args[0] = now.Unix()
+	for _, id := range ids {
+		keys = append(keys, prefix+"t:"+id)
+		args = append(args, id)
+	}
+	freed, err := freeScript.Run(ctx, q.rdb, keys, args...).Int()
+	if err != nil {
+		return 0, fmt.Errorf("free the IDs of %d notes: %w", len(ids), err)
+	}
+	return freed, nil
 }
 
 // capture is a Redis client whose EVALSHA goes into a pipeline. asynq enqueues

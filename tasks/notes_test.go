@@ -116,6 +116,10 @@ func TestParseSend_RefusesWhatItDoesNotKnow(t *testing.T) {
 		"an index too high":     {`{"v":1,"campaign":"a","page":0,"index":100}`, "place"},
 		"a page past all lists": {`{"v":1,"campaign":"a","page":184467440737095516,"index":20}`, "place"},
 		"a page past int":       {`{"v":1,"campaign":"a","page":92233720368547758079,"index":20}`, ""},
+		"a count of none":       {`{"v":1,"campaign":"a","page":0,"index":0,"count":0}`, "place"},
+		"a negative count":      {`{"v":1,"campaign":"a","page":0,"index":0,"count":-1}`, "place"},
+		"a count past the page": {`{"v":1,"campaign":"a","page":0,"index":76,"count":25}`, "place"},
+		"a count past int":      {`{"v":1,"campaign":"a","page":0,"index":1,"count":9223372036854775807}`, "place"},
 		"a fraction":            {`{"v":1,"campaign":"a","page":0.5,"index":0}`, ""},
 		"the note of a feed":    {`{"v":1,"campaign":"a"}`, "place"},
 	} {
@@ -211,6 +215,8 @@ func TestNewSend_AnIDIsTheAttemptsOwn(t *testing.T) {
 		tasks.NewSend("a", campaign.Place{Page: 1, Index: 11}, 2, campaign.LaneBulk),
 		tasks.NewSend("a-1", campaign.Place{Page: 1, Index: 11}, 1, campaign.LaneBulk),
 		tasks.NewSend("a", campaign.Place{Page: 1, Index: 1}, math.MaxInt32, campaign.LaneBulk),
+		tasks.NewSends("a", campaign.Place{Page: 1, Index: 11}, 2, campaign.LaneBulk),
+		tasks.NewSends("a", campaign.Place{Page: 1, Index: 11}, 25, campaign.LaneBulk),
 	}
 	if added, err := queue.EnqueueAll(t.Context(), all); err != nil || added != len(all) {
 		t.Errorf("%d of %d have IDs of their own, error %v", added, len(all), err)

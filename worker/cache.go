@@ -16,7 +16,8 @@ type subject struct {
 }
 
 // cache keeps campaigns and pages that notes ask for again and again: the notes
-// of a page stand in the queue side by side. Neither ever changes.
+// of a page stand in the queue side by side. Neither ever changes, but that the
+// standing campaign of one-off sends grows at its end.
 type cache struct {
 	load     func(context.Context, campaign.ID) (*subject, error)
 	loadPage func(context.Context, campaign.ID, int) ([]campaign.Recipient, error)
@@ -67,6 +68,18 @@ func (c *cache) subject(ctx context.Context, id campaign.ID) (*subject, error) {
 	return e.value, e.err
 }
 
+// fresh is the campaign as it stands now, if it is one that grows.
+func (c *cache) fresh(ctx context.Context, id campaign.ID) (*subject, error) {
+	s, err := c.subject(ctx, id)
+	if err != nil || !s.Spec.Standing {
+		return s, err
+	}
+	c.mu.Lock()
+	delete(c.subjects, id)
+	c.mu.Unlock()
+	return c.subject(ctx, id)
+}
+
 func (c *cache) page(ctx context.Context, id campaign.ID, page int) ([]campaign.Recipient, error) {
 	key := pageKey{id, page}
 	c.mu.Lock()
@@ -96,6 +109,14 @@ func (c *cache) recipient(ctx context.Context, id campaign.ID, p campaign.Place)
 	page, err := c.page(ctx, id, p.Page)
 	if err != nil {
 		return nil, err
+	}
+	if p.Index >= len(page) { // a page that grows may have been read too soon
+		c.mu.Lock()
+		delete(c.pages, pageKey{id, p.Page})
+		c.mu.Unlock()
+		if page, err = c.page(ctx, id, p.Page); err != nil {
+			return nil, err
+		}
 	}
 	if p.Index >= len(page) {
 		return nil, fmt.Errorf("recipient %d.%d of campaign %s: %w", p.Page, p.Index, id, campaign.ErrNotFound)

@@ -63,7 +63,7 @@ func (w *Worker) leased(ctx context.Context, id campaign.ID, work string, run fu
 		// Should this fail, the lease runs out by itself.
 		_ = w.ledger.Release(context.WithoutCancel(ctx), id, work, token)
 	}()
-	s, err := w.cache.subject(ctx, id)
+	s, err := w.cache.fresh(ctx, id)
 	if errors.Is(err, campaign.ErrNotFound) {
 		return w.ledger.Retire(ctx, id) // purged
 	}
@@ -126,12 +126,16 @@ func (w *Worker) enqueueFrom(ctx context.Context, s *subject, cursor, n int) err
 	if _, err := w.queue.EnqueueAll(ctx, notes); err != nil {
 		return err
 	}
-	look := lostAfter
-	if w.receiptIn > 0 {
-		look = min(look, w.receiptIn)
-	}
-	_, err := w.ledger.Advance(ctx, s.ID, cursor, cursor+n, w.clock.Now().Add(look))
+	_, err := w.ledger.Advance(ctx, s.ID, cursor, cursor+n, w.clock.Now().Add(w.lookAfter()))
 	return err
+}
+
+// lookAfter is when settle looks at someone whose note has just been written.
+func (w *Worker) lookAfter() time.Duration {
+	if w.receiptIn > 0 {
+		return min(lostAfter, w.receiptIn)
+	}
+	return lostAfter
 }
 
 // rateOf is what a campaign may send per second; 0 is no limit.
@@ -147,8 +151,7 @@ func (w *Worker) rateOf(s *subject) float64 {
 
 const (
 	// runTime is how much of the rate one note may hold, and mostRun how many
-	// recipients: a note is worked off one by one, and a pause, an urgent send
-	// or a worker's stop need not wait for it.
+	// recipients: little, so that a window of notes is spread over all workers.
 	runTime = 20 * time.Millisecond
 	mostRun = 25
 )

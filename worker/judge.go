@@ -30,7 +30,7 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 	event := campaign.Event{At: w.clock.Now(), Attempt: c.seen.Record.Attempt, Code: int(e.Code)}
 	switch {
 	case e.Class == telesign.Unknown:
-		event.Kind, event.Reason, event.DueAt = campaign.EventDoubt, doubtReason(e), w.deadline(c.subject)
+		event.Kind, event.Reason, event.DueAt = campaign.EventDoubt, doubtReason(e), c.deadline(w)
 		w.log.Warn("in doubt", "campaign", c.subject.ID, "recipient", recipientName(c.place), "attempt", event.Attempt, "error", e)
 		if err := w.record(c, event); err != nil || !e.Account {
 			return false, err

@@ -57,7 +57,9 @@ type Pacer struct {
 	throttled atomic.Bool  // this process has pushed the slots back
 	blocked   atomic.Int64 // without a limit: Unix nanoseconds until which there is no slot
 	turn      chan struct{}
-	asked     time.Time // when slots were reserved last; whose turn it is reads it
+	bulkTurn  chan struct{} // held by the one of the bulk who may wait for turn
+	asked     time.Time     // when slots were reserved last; for whose turn it is, as the next
+	there     farClock
 	mu        sync.Mutex
 	slots     []time.Time // ascending
 }
@@ -65,8 +67,9 @@ type Pacer struct {
 // NewPacer is a pacer of rate slots per second, 0 for no limit, whose state
 // stands under key.
 func NewPacer(rdb redis.UniversalClient, key string, rate float64) *Pacer {
-	p := &Pacer{rdb: rdb, key: key, turn: make(chan struct{}, 1)}
+	p := &Pacer{rdb: rdb, key: key, turn: make(chan struct{}, 1), bulkTurn: make(chan struct{}, 1)}
 	p.turn <- struct{}{}
+	p.bulkTurn <- struct{}{}
 	if rate > 0 {
 		p.gap = time.Duration(headroom * float64(time.Second) / rate)
 		p.most = max(1, int(batchTime/p.gap))
@@ -76,13 +79,14 @@ func NewPacer(rdb redis.UniversalClient, key string, rate float64) *Pacer {
 
 // Wait waits for the next slot. The caller uses it at once.
 func (p *Pacer) Wait(ctx context.Context) error {
-	_, err := p.Take(ctx)
+	_, err := p.Take(ctx, false)
 	return err
 }
 
 // Take is Wait for a caller who may find that it has no use for the slot, and
-// gives it back with Unused then.
-func (p *Pacer) Take(ctx context.Context) (slot time.Time, err error) {
+// gives it back with Unused then. An urgent one comes before all others who
+// wait in this process.
+func (p *Pacer) Take(ctx context.Context, urgent bool) (slot time.Time, err error) {
 	for p.gap == 0 {
 		until := time.Unix(0, p.blocked.Load())
 		if err := sleepUntil(ctx, until); err != nil {
@@ -93,7 +97,7 @@ func (p *Pacer) Take(ctx context.Context) (slot time.Time, err error) {
 		}
 	}
 	for {
-		slot, err := p.next(ctx)
+		slot, err := p.next(ctx, urgent)
 		if err != nil {
 			return slot, err
 		}
@@ -137,9 +141,17 @@ func (p *Pacer) pop() (time.Time, bool) {
 
 // next takes a slot, one caller at a time; the one whose turn it is reserves
 // more for all who wait.
-func (p *Pacer) next(ctx context.Context) (time.Time, error) {
+func (p *Pacer) next(ctx context.Context, urgent bool) (time.Time, error) {
 	p.waiting.Add(1)
 	defer p.waiting.Add(-1)
+	if !urgent { // one of them at a time: the next turn is never far
+		select {
+		case <-p.bulkTurn:
+		case <-ctx.Done():
+			return time.Time{}, ctx.Err()
+		}
+		defer func() { p.bulkTurn <- struct{}{} }()
+	}
 	select {
 	case <-p.turn:
 	case <-ctx.Done():
@@ -182,9 +194,8 @@ func (p *Pacer) reserve(ctx context.Context) (again time.Time, err error) {
 	if len(v) != 3 {
 		return time.Time{}, fmt.Errorf("reserve slots: %d values", len(v))
 	}
-	// Redis read its clock half-way through the call.
-	here := before.Add(time.Since(before) / 2)
-	first := here.Add(time.Duration(v[1]-v[0]) * time.Microsecond)
+	p.there.sample(before, time.Since(before), v[0])
+	first := p.there.local(v[1])
 	if v[2] == 0 {
 		return first, nil
 	}
@@ -217,6 +228,31 @@ func (p *Pacer) Succeeded(ctx context.Context) {
 		// Should this fail, the next push is longer than need be.
 		_ = p.rdb.HDel(ctx, p.key, "level").Err()
 	}
+}
+
+// farClock tells times of Redis's clock in this machine's. A call that took long
+// tells little, so that the best one counts until its age makes it worse.
+type farClock struct {
+	here  time.Time // when Redis's clock was read, as good as can be told
+	there int64     // what it said, Unix microseconds
+	doubt time.Duration
+}
+
+// drift is how fast two clocks may part.
+const drift = 100e-6
+
+// sample takes what Redis's clock said in a call of this length.
+func (c *farClock) sample(before time.Time, took time.Duration, there int64) {
+	fresh := farClock{here: before.Add(took / 2), there: there, doubt: took / 2}
+	aged := c.doubt + time.Duration(drift*float64(fresh.here.Sub(c.here)))
+	off := c.local(there).Sub(fresh.here).Abs() // more than both doubts: another Redis's clock
+	if c.here.IsZero() || fresh.doubt <= aged || off > aged+fresh.doubt {
+		*c = fresh
+	}
+}
+
+func (c *farClock) local(there int64) time.Time {
+	return c.here.Add(time.Duration(there-c.there) * time.Microsecond)
 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }

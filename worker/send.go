@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -21,20 +22,79 @@ func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // junk: the one thing that may be archived
 	}
+	queue, _ := asynq.GetQueueName(ctx)
+	urgent := queue == tasks.QueueUrgent
 	ctx, cancel := w.untilStop(ctx)
 	defer cancel()
+	errs := make([]error, note.Count)
+	var sends sync.WaitGroup
 	for i := range note.Count {
-		err := w.sendTo(ctx, note.Campaign, campaign.Place{Page: note.Page, Index: note.Index + i})
-		switch {
-		case errors.Is(err, campaign.ErrNotRunning):
-			return nil // the resume writes a new note
-		case err != nil && w.stopping.Err() != nil:
-			return errStopping
-		case err != nil:
-			return err
+		land, err := w.flights.take(ctx, urgent)
+		if err != nil {
+			errs[i] = err
+			break
+		}
+		sends.Go(func() {
+			defer land()
+			errs[i] = w.sendTo(ctx, note.Campaign, campaign.Place{Page: note.Page, Index: note.Index + i}, urgent)
+			if errors.Is(errs[i], campaign.ErrNotRunning) {
+				cancel() // the others needn't ask
+			}
+		})
+	}
+	sends.Wait()
+	return w.outcome(errs)
+}
+
+// outcome is what asynq is told of a note: nothing when all is recorded.
+func (w *Worker) outcome(errs []error) error {
+	var failed []error
+	stopped := false
+	for _, err := range errs {
+		if stopped = stopped || errors.Is(err, campaign.ErrNotRunning); err != nil && !errors.Is(err, campaign.ErrNotRunning) {
+			failed = append(failed, err)
 		}
 	}
-	return nil
+	switch {
+	case stopped:
+		return nil // the resume writes new notes
+	case len(failed) > 0 && w.stopping.Err() != nil:
+		return errStopping
+	}
+	return errors.Join(failed...)
+}
+
+// flights bounds the sends in flight. Some places are kept for urgent ones, so
+// that these never wait for a bulk of sends that wait for the rate.
+type flights struct{ all, bulk chan struct{} }
+
+func newFlights(n int) *flights {
+	return &flights{all: make(chan struct{}, n), bulk: make(chan struct{}, max(1, n-n/8))}
+}
+
+// take waits for a place, and returns how to give it back.
+func (f *flights) take(ctx context.Context, urgent bool) (land func(), err error) {
+	if !urgent {
+		select {
+		case f.bulk <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	select {
+	case f.all <- struct{}{}:
+	case <-ctx.Done():
+		if !urgent {
+			<-f.bulk
+		}
+		return nil, ctx.Err()
+	}
+	return func() {
+		<-f.all
+		if !urgent {
+			<-f.bulk
+		}
+	}, nil
 }
 
 // errStopping gives a note back to the queue: another worker goes on with it.
@@ -48,9 +108,9 @@ func (w *Worker) untilStop(ctx context.Context) (context.Context, context.Cancel
 }
 
 // sendTo sends to one recipient: pace, claim, send, record.
-func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place) error {
+func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, urgent bool) error {
 	for {
-		slot, err := w.slot(ctx, id)
+		slot, err := w.slot(ctx, id, urgent)
 		if err != nil {
 			return err // nothing is claimed, nothing to undo
 		}
@@ -71,7 +131,7 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place) 
 
 // slot waits for the campaign's own rate, then for the account's: its slot comes
 // last, so that none of the account's is wasted on the wait for another.
-func (w *Worker) slot(ctx context.Context, id campaign.ID) (time.Time, error) {
+func (w *Worker) slot(ctx context.Context, id campaign.ID, urgent bool) (time.Time, error) {
 	s, err := w.cache.subject(ctx, id)
 	if err != nil && !errors.Is(err, campaign.ErrNotFound) {
 		return time.Time{}, err
@@ -81,7 +141,7 @@ func (w *Worker) slot(ctx context.Context, id campaign.ID) (time.Time, error) {
 			return time.Time{}, err
 		}
 	}
-	return w.pace.Take(ctx)
+	return w.pace.Take(ctx, urgent)
 }
 
 // claim is a recipient whom this worker, and nobody else, may send to now.
@@ -148,15 +208,29 @@ func (w *Worker) accepted(c *claim, a telesign.Accepted) error {
 	w.metrics.sent(c.at, "accepted", int(a.Code))
 	return w.record(c, campaign.Event{
 		Kind: campaign.EventAccept, At: w.clock.Now(), Attempt: c.seen.Record.Attempt,
-		Code: int(a.Code), Reference: a.Reference, DueAt: w.deadline(c.subject),
+		Code: int(a.Code), Reference: a.Reference, DueAt: c.deadline(w),
 	})
 }
 
 // deadline is when to ask for the outcome of what was just accepted.
-func (w *Worker) deadline(s *subject) time.Time {
+func (w *Worker) deadline(s *subject) time.Time { return w.deadlineAfter(s.Spec.FallbackTotal()) }
+
+// deadline is that of the claim's own message.
+func (c *claim) deadline(w *Worker) time.Time {
+	if !c.subject.Spec.Standing {
+		return w.deadline(c.subject)
+	}
+	own := campaign.Spec{Channels: make([]campaign.Channel, len(c.message.Channels))}
+	for i, ch := range c.message.Channels {
+		own.Channels[i].FallbackTime = ch.FallbackTime
+	}
+	return w.deadlineAfter(own.FallbackTotal())
+}
+
+func (w *Worker) deadlineAfter(fallbacks time.Duration) time.Time {
 	in := w.receiptIn
 	if in == 0 {
-		in = s.Spec.FallbackTotal() + w.receiptMargin
+		in = fallbacks + w.receiptMargin
 	}
 	return w.clock.Now().Add(min(in, mostDeadline))
 }

@@ -84,10 +84,26 @@ func (w *Worker) visit(ctx context.Context, s *subject, d campaign.DuePage, keep
 			return err
 		}
 	}
-	if _, err := w.queue.EnqueueAll(ctx, v.notes); err != nil {
+	if err := v.enqueue(ctx); err != nil {
 		return err
 	}
 	_, err = w.ledger.SetDue(ctx, s.ID, taken, v.next)
+	return err
+}
+
+// enqueue writes the notes that the page needs. Most of them stand in the queue
+// and wait their turn; but one that is archived there, or belonged to a worker
+// that is lost, only keeps its ID from a new one.
+func (v *visitor) enqueue(ctx context.Context) error {
+	added, err := v.w.queue.EnqueueAll(ctx, v.notes)
+	if err != nil || added == len(v.notes) {
+		return err
+	}
+	freed, err := v.w.queue.Free(ctx, tasks.QueueOf(v.s.Spec.Lane), v.noteIDs, v.w.clock.Now())
+	if err != nil || freed == 0 {
+		return err
+	}
+	_, err = v.w.queue.EnqueueAll(ctx, v.notes)
 	return err
 }
 
@@ -97,7 +113,9 @@ type visitor struct {
 	s     *subject
 	phase campaign.Phase
 	notes []*asynq.Task
-	next  time.Time // when to look again; zero: never
+	// noteIDs are those of notes.
+	noteIDs []string
+	next    time.Time // when to look again; zero: never
 }
 
 func (v *visitor) again(at time.Time) {
@@ -160,7 +178,8 @@ func (v *visitor) unsent(ctx context.Context, p campaign.Place, seen campaign.Se
 		}
 		// The same ID as before: if the note is still there, nothing happens.
 		v.notes = append(v.notes, tasks.NewSend(v.s.ID, p, seen.Record.Attempt+1, v.s.Spec.Lane))
-		v.again(now.Add(lostAfter))
+		v.noteIDs = append(v.noteIDs, campaign.ExternalID(v.s.ID, p, seen.Record.Attempt+1))
+		v.again(now.Add(v.w.lookAfter()))
 	default:
 		v.again(now.Add(stoppedLook))
 	}

@@ -118,7 +118,7 @@ func TestSettle_OnDoubtResendSendsAgainAfterTheDeadline(t *testing.T) {
 			_, _ = io.WriteString(w, "oops")
 			return
 		}
-		accept(w, len(v.all()))
+		accept(w, v.next())
 	}
 	r := setup(t, v)
 	c := r.stand("c", phones(1), false, resend)

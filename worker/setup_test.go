@@ -2,7 +2,6 @@ package worker_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -10,10 +9,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,13 +35,12 @@ func TestMain(m *testing.M) {
 		_ = f.Value.Set("8") // these tests wait more than they compute
 	}
 	goleak.VerifyTestMain(m)
-	os.Exit(0)
 }
 
 const (
 	customerID = "FFFFFFFF-EEEE-DDDD-1234-AB1234567890"
 	apiKey     = "VGVzdCBLZXk="
-	patience   = 40 * time.Second // until a test gives up; far over what anything takes
+	patience   = 90 * time.Second // until a test gives up; far over what anything takes
 )
 
 // rig is a Redis, a vendor, and workers between them.
@@ -334,6 +332,7 @@ type vendor struct {
 	mu    sync.Mutex
 	posts []post
 	polls map[string]int
+	taken atomic.Int64
 	// send answers the n-th POST for an external ID, from 1; nil takes it.
 	send func(w http.ResponseWriter, r *http.Request, p post)
 	// poll answers a status query; nil knows no reference.
@@ -380,7 +379,7 @@ func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.posts = append(v.posts, p)
 	v.mu.Unlock()
 	if v.send == nil {
-		accept(w, len(v.all()))
+		accept(w, v.next())
 		return
 	}
 	v.send(w, r, p)
@@ -391,6 +390,9 @@ func (v *vendor) all() []post {
 	defer v.mu.Unlock()
 	return append([]post(nil), v.posts...)
 }
+
+// next is a number that no message has had.
+func (v *vendor) next() int { return int(v.taken.Add(1)) }
 
 func (v *vendor) polled(reference string) int {
 	v.mu.Lock()
@@ -446,5 +448,3 @@ func newSimulator(t testing.TB, o simulator.Options) *simulator.Simulator {
 	t.Cleanup(s.Close)
 	return s
 }
-
-func background(t testing.TB) context.Context { return context.WithoutCancel(t.Context()) }

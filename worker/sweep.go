@@ -51,7 +51,7 @@ func (w *Worker) sweepOnce(ctx context.Context) error {
 
 // wake writes the notes that a campaign needs now.
 func (w *Worker) wake(ctx context.Context, id campaign.ID) error {
-	s, err := w.cache.subject(ctx, id)
+	s, err := w.cache.fresh(ctx, id)
 	if err != nil {
 		// A draft that isn't committed yet, or has been purged: not ours to wake.
 		return ignoreNotFound(err)

@@ -71,9 +71,9 @@ type Worker struct {
 	receiptIn     time.Duration // if not 0: see Options.ReceiptDeadline
 	callbackURL   string
 
-	sends  *asynq.Server
-	system *asynq.Server
-	swept  sync.WaitGroup
+	flights              *flights
+	urgent, bulk, system *asynq.Server
+	swept                sync.WaitGroup
 	// stopping is done when the worker is to stop: nobody waits any more, and
 	// what has been claimed is sent and recorded.
 	stopping context.Context
@@ -107,27 +107,25 @@ func New(o Options) (*Worker, error) {
 	// The whole send must end before asynq gives a note back to the queue:
 	// request, record, and a little.
 	shutdown := o.SendTimeout + recordPatience + 5*time.Second
-	w.sends = asynq.NewServerFromRedisClient(o.Redis, asynq.Config{
-		Concurrency:              o.Concurrency,
-		Queues:                   map[string]int{tasks.QueueUrgent: 2, tasks.QueueBulk: 1},
-		StrictPriority:           true,
-		TaskCheckInterval:        100 * time.Millisecond,
-		DelayedTaskCheckInterval: time.Second,
-		ShutdownTimeout:          shutdown,
-		RetryDelayFunc:           retryDelay,
-		IsFailure:                func(err error) bool { return !errors.Is(err, errStopping) },
-		Logger:                   log,
-		LogLevel:                 asynq.WarnLevel,
-	})
-	w.system = asynq.NewServerFromRedisClient(o.Redis, asynq.Config{
-		Concurrency:              16,
-		Queues:                   map[string]int{tasks.QueueSystem: 1},
-		TaskCheckInterval:        100 * time.Millisecond,
-		DelayedTaskCheckInterval: time.Second,
-		ShutdownTimeout:          shutdown,
-		Logger:                   log,
-		LogLevel:                 asynq.WarnLevel,
-	})
+	server := func(queue string, concurrency int) *asynq.Server {
+		return asynq.NewServerFromRedisClient(o.Redis, asynq.Config{
+			Concurrency:              concurrency,
+			Queues:                   map[string]int{queue: 1},
+			TaskCheckInterval:        100 * time.Millisecond,
+			DelayedTaskCheckInterval: time.Second,
+			ShutdownTimeout:          shutdown,
+			RetryDelayFunc:           retryDelay,
+			IsFailure:                func(err error) bool { return !errors.Is(err, errStopping) },
+			Logger:                   log,
+			LogLevel:                 asynq.WarnLevel,
+		})
+	}
+	// A server for each queue: one for several asks them one after the other for
+	// every single note, and urgent notes would wait for handlers of bulk ones.
+	w.urgent = server(tasks.QueueUrgent, o.Concurrency)
+	w.bulk = server(tasks.QueueBulk, o.Concurrency)
+	w.system = server(tasks.QueueSystem, systemConcurrency)
+	w.flights = newFlights(o.Concurrency)
 	return w, nil
 }
 
@@ -157,18 +155,23 @@ func (w *Worker) Start(ctx context.Context) error {
 	mux := asynq.NewServeMux()
 	mux.HandleFunc(tasks.TypeFeed, w.feed)
 	mux.HandleFunc(tasks.TypeSettle, w.settle)
-	if err := w.system.Start(mux); err != nil {
-		return fmt.Errorf("start feed and settle: %w", err)
-	}
-	mux = asynq.NewServeMux()
 	mux.HandleFunc(tasks.TypeSend, w.send)
-	if err := w.sends.Start(mux); err != nil {
-		w.system.Shutdown()
-		return fmt.Errorf("start sends: %w", err)
+	for i, s := range w.servers() {
+		if err := s.Start(mux); err != nil {
+			for _, started := range w.servers()[:i] {
+				started.Shutdown()
+			}
+			return fmt.Errorf("start the queue's servers: %w", err)
+		}
 	}
 	w.swept.Go(func() { w.sweep(w.stopping) })
 	return nil
 }
+
+func (w *Worker) servers() []*asynq.Server { return []*asynq.Server{w.system, w.bulk, w.urgent} }
+
+// systemConcurrency is how many campaigns are fed and settled side by side.
+const systemConcurrency = 16
 
 // retryDelay is when asynq runs a note again whose handler returned an error.
 func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
@@ -183,9 +186,11 @@ func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
 func (w *Worker) Stop() {
 	w.stop()
 	w.swept.Wait()
-	w.sends.Stop()
-	w.system.Shutdown()
-	w.sends.Shutdown()
+	var stopped sync.WaitGroup
+	for _, s := range w.servers() {
+		stopped.Go(s.Shutdown)
+	}
+	stopped.Wait()
 }
 
 // quietLogger gives asynq's lines to slog.

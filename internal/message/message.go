@@ -15,7 +15,16 @@ import (
 // order, each with its template's parameters filled in. An empty callbackURL
 // leaves the account's own in force. It fails when a template does
 // (campaign.ErrTooLong among others), and the error quotes no column.
+//
+// In a standing campaign the recipient brings the whole message along.
 func Compose(c *campaign.Cascade, r *campaign.Recipient, externalID, callbackURL string) (telesign.Message, error) {
+	if c.Spec.Standing {
+		own, err := ownCascade(r)
+		if err != nil {
+			return telesign.Message{}, fmt.Errorf("compose message: %w", err)
+		}
+		c = own
+	}
 	channels := c.Spec.Channels
 	m := telesign.Message{
 		Channels:    make([]telesign.Channel, len(channels)),
@@ -42,4 +51,17 @@ func Compose(c *campaign.Cascade, r *campaign.Recipient, externalID, callbackURL
 		return telesign.Message{}, fmt.Errorf("compose message: %w", err)
 	}
 	return m, nil
+}
+
+// ownCascade is the message of a one-off send.
+func ownCascade(r *campaign.Recipient) (*campaign.Cascade, error) {
+	if len(r.Values) != 1 {
+		return nil, fmt.Errorf("a one-off send has %d values, not its message", len(r.Values))
+	}
+	spec, err := campaign.DecodeSpec([]byte(r.Values[0]))
+	if err != nil {
+		return nil, err
+	}
+	spec.Standing = false
+	return campaign.NewCascade(spec, nil)
 }

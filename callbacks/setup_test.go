@@ -1,0 +1,311 @@
+package callbacks_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"github.com/handout-dev/handout/callbacks"
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/telesign"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f != nil {
+		_ = f.Value.Set("8") // these tests wait more than they compute
+	}
+	goleak.VerifyTestMain(m)
+}
+
+const (
+	customerID = "FFFFFFFF-EEEE-DDDD-1234-AB1234567890"
+	apiKey     = "VGVzdCBLZXk="
+	otherKey   = "b3RoZXIga2V5"
+	patience   = 30 * time.Second
+)
+
+// rig is a listener behind a real server, and its ledger.
+type rig struct {
+	t        testing.TB
+	server   *redistest.Server
+	rdb      *redis.Client
+	ledger   *campaign.Ledger
+	listener *callbacks.Listener
+	registry *prometheus.Registry
+	http     *httptest.Server
+	client   *http.Client
+	log      *lines
+}
+
+func setup(t testing.TB, o ...redistest.Option) *rig { t.Helper(); return setupWith(t, true, o...) }
+
+func setupWith(t testing.TB, require bool, o ...redistest.Option) *rig {
+	t.Helper()
+	r := &rig{t: t, server: redistest.Start(t, o...), registry: prometheus.NewRegistry(), log: &lines{}}
+	r.rdb = r.server.Client()
+	r.ledger = campaign.NewLedger(r.rdb)
+	options := r.options()
+	options.RequireSignature = require
+	var err error
+	if r.listener, err = callbacks.New(options); err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(callbacks.Path, r.listener)
+	r.http = httptest.NewUnstartedServer(mux)
+	r.http.Config.ReadTimeout = time.Second
+	r.http.Start()
+	t.Cleanup(r.http.Close)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	r.client = &http.Client{Transport: transport, Timeout: patience}
+	t.Cleanup(func() {
+		for _, secret := range []string{apiKey, otherKey, "Test Key", "4179", "example.com"} {
+			if strings.Contains(r.log.String(), secret) {
+				t.Errorf("%q is in the log", secret)
+			}
+		}
+	})
+	return r
+}
+
+func (r *rig) options() callbacks.Options {
+	r.t.Helper()
+	verifier, err := telesign.NewVerifier(customerID, apiKey)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return callbacks.Options{
+		Redis: r.rdb, Verifier: verifier, RequireSignature: true, ReceiptMargin: time.Minute,
+		Logger: slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Metrics: r.registry,
+	}
+}
+
+// lines are a log.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// replay looks for early receipts until the test ends.
+func (r *rig) replay() {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.t.Context()))
+	var group sync.WaitGroup
+	group.Go(func() { r.listener.Run(ctx) })
+	r.t.Cleanup(func() { cancel(); group.Wait() })
+}
+
+// stand makes a running campaign of n.
+func (r *rig) stand(id campaign.ID, n int) *campaign.Info {
+	r.t.Helper()
+	spec := &campaign.Spec{
+		ID: id, MessageType: "MKT", Lane: campaign.LaneBulk, OnDoubt: campaign.DoubtHold,
+		Channels: []campaign.Channel{
+			{Channel: "whatsapp", FallbackTime: 600, Template: "file", Parameters: map[string]string{"url": "{{.url}}"}},
+			{Channel: "sms", Template: "text", Parameters: map[string]string{"text": "{{.url}}"}},
+		},
+	}
+	opening, err := r.ledger.Open(r.t.Context(), spec, []string{"url"})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var people []campaign.Recipient
+	for i := range n {
+		people = append(people, campaign.Recipient{ID: fmt.Sprint(i), Phone: fmt.Sprintf("+4179%07d", i), Values: []string{"https://example.com"}})
+	}
+	page, err := campaign.EncodePage(1, people)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := opening.AddPages(r.t.Context(), 0, [][]byte{page}); err != nil {
+		r.t.Fatal(err)
+	}
+	info, err := opening.Commit(r.t.Context(), campaign.Content{Total: n, Pages: 1, Digest: "d"}, false)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return info
+}
+
+func (r *rig) apply(c *campaign.Info, position int, events ...campaign.Event) {
+	r.t.Helper()
+	var seen campaign.Seen
+	for _, e := range events {
+		var err error
+		if seen, err = r.ledger.Apply(r.t.Context(), c, campaign.PlaceOf(position), seen, e); err != nil {
+			r.t.Fatalf("%s of %d: %v", e.Kind, position, err)
+		}
+	}
+}
+
+func claimed() campaign.Event {
+	return campaign.Event{Kind: campaign.EventClaim, At: time.Now(), Claim: 7}
+}
+
+func accepted(n int) campaign.Event {
+	now := time.Now()
+	return campaign.Event{Kind: campaign.EventAccept, At: now, Attempt: 1, Code: 3001, Reference: reference(n), DueAt: now.Add(time.Hour)}
+}
+
+// sent makes someone wait for the receipt of reference(n).
+func (r *rig) sent(c *campaign.Info, position, n int) {
+	r.t.Helper()
+	r.apply(c, position, claimed(), accepted(n))
+}
+
+func reference(n int) string { return fmt.Sprintf("%032X", 0xC000_0000_0000+n) }
+
+func (r *rig) record(c *campaign.Info, position int) campaign.Record {
+	r.t.Helper()
+	seen, err := r.ledger.Look(r.t.Context(), c, campaign.PlaceOf(position))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return seen.Record
+}
+
+func (r *rig) closes(c *campaign.Info) {
+	r.t.Helper()
+	v, err := r.ledger.Verify(r.t.Context(), c, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if len(v.Faults) > 0 || v.Moving {
+		r.t.Errorf("campaign %s: %q, moving %v", c.ID, v.Faults, v.Moving)
+	}
+}
+
+// everything is all that stands in Redis.
+func (r *rig) everything() map[string]string {
+	r.t.Helper()
+	all := map[string]string{}
+	keys, err := r.rdb.Keys(r.t.Context(), "*").Result()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, k := range keys {
+		if all[k], err = r.rdb.Dump(r.t.Context(), k).Result(); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// counted is handout_receipts_total by result.
+func (r *rig) counted() map[string]int {
+	r.t.Helper()
+	families, err := r.registry.Gather()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	n := map[string]int{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "handout_receipts_total" {
+				n[m.GetLabel()[0].GetValue()] += int(m.GetCounter().GetValue())
+			}
+		}
+	}
+	return n
+}
+
+// signed are the headers that Telesign puts on a body.
+func signed(t testing.TB, body string) http.Header {
+	t.Helper()
+	h, err := telesign.SignCallback(customerID, apiKey, []byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// call sends a request and returns the status of its answer.
+func (r *rig) call(method, body string, header http.Header) int {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), method, r.http.URL+callbacks.Path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if header != nil {
+		req.Header = header
+	}
+	resp, err := r.client.Do(req)
+	if err != nil {
+		r.t.Fatalf("%s: %v", method, err)
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
+}
+
+// hear sends a signed receipt, which must be answered with 200.
+func (r *rig) hear(body string) {
+	r.t.Helper()
+	if status := r.call(http.MethodPost, body, signed(r.t, body)); status != http.StatusOK {
+		r.t.Errorf("answered with %d: %s", status, body)
+	}
+}
+
+// result sends a signed receipt and returns the word that it is counted under.
+func (r *rig) result(body string) string {
+	r.t.Helper()
+	before := r.counted()
+	r.hear(body)
+	for word, n := range r.counted() {
+		if n > before[word] {
+			return word
+		}
+	}
+	return ""
+}
+
+// receipt is a body; the legs are written like "whatsapp 3056".
+func receipt(externalID string, ref int, code int, legs ...string) string {
+	external := "null"
+	if externalID != "" {
+		external = `"` + externalID + `"`
+	}
+	var all []string
+	last := ""
+	for _, l := range legs {
+		channel, code, _ := strings.Cut(l, " ")
+		last = channel
+		all = append(all, fmt.Sprintf(`{"%s":{"code":%s,"description":"","updated_on":"2026-11-22T12:00:00.000000Z"}}`, channel, code))
+	}
+	return fmt.Sprintf(`{"reference_id":"%s","external_id":%s,"status":{"code":%d,"description":"","last_channel":"%s","updated_on":"2026-11-22T12:00:00.000000Z"},"channel_status":[%s]}`,
+		reference(ref), external, code, last, strings.Join(all, ","))
+}
+
+func (r *rig) until(what string, done func() bool) {
+	r.t.Helper()
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("%s: it doesn't come; counted %v", what, r.counted())
+		}
+	}
+}

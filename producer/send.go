@@ -1,0 +1,93 @@
+package producer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// OneOff is a message to one person, outside of any list.
+type OneOff struct {
+	// Key is the caller's own name for this send: called again with the same
+	// key, that day or the next, Send sends nothing more.
+	Key string
+	// Recipient is the caller's own name for the person.
+	Recipient string
+	// Phone is the number as a person writes it; Region as in SubmitOptions.
+	Phone, Region string
+	// MessageType is ARN, MKT or OTP.
+	MessageType string
+	// Channels are tried in their order. Their parameters may use the columns
+	// recipient and phone.
+	Channels []campaign.Channel
+}
+
+// Sent says where a one-off send stands.
+type Sent struct {
+	Campaign campaign.ID // the day's standing campaign
+	Place    campaign.Place
+	// Already means that it stood before.
+	Already bool
+}
+
+// ErrNoKey means that a one-off send has no key.
+var ErrNoKey = errors.New("a one-off send needs a key, which makes it safe to repeat")
+
+// mostKey bounds a caller's key.
+const mostKey = 255
+
+// Send appends one person with a message of their own to the day's standing
+// campaign, on the urgent lane. All that holds for campaigns holds for it.
+// After an error call it again with the same key: the person is sent to once.
+//
+// Errors: [*Faults] (the message or the number), [ErrNoKey],
+// [ErrUnknownRegion], [campaign.ErrOtherContent] (the key was used for another
+// message), [campaign.ErrCanceled], and those of Redis.
+func (c *Client) Send(ctx context.Context, s OneOff) (*Sent, error) {
+	if s.Key == "" || len(s.Key) > mostKey {
+		return nil, ErrNoKey
+	}
+	now := time.Now()
+	spec := campaign.Spec{
+		ID: campaign.StandingID(now), MessageType: s.MessageType, Channels: s.Channels,
+		Lane: campaign.LaneUrgent, OnDoubt: campaign.DoubtHold,
+	}
+	f, err := NewFile(spec)
+	if err != nil {
+		return nil, err
+	}
+	r, err := checkOneOff(ctx, f, s)
+	if err != nil {
+		return nil, err
+	}
+	message := *f.Spec
+	message.ID = "" // the content is the same on another day
+	id, at, added, err := c.ledger.Append(ctx, s.Key, r, &message, now)
+	if err != nil {
+		return nil, fmt.Errorf("send: %w", err)
+	}
+	if err := c.wake(ctx, id); err != nil {
+		return nil, fmt.Errorf("wake campaign %s: %w", id, err)
+	}
+	return &Sent{Campaign: id, Place: at, Already: !added}, nil
+}
+
+// checkOneOff holds a one-off send to all the rules for a list of one row.
+func checkOneOff(ctx context.Context, f *File, s OneOff) (campaign.Recipient, error) {
+	rows := func(yield func(Row, error) bool) { yield(Row{Recipient: s.Recipient, Phone: s.Phone}, nil) }
+	d, err := Check(ctx, f, ListRows(nil, rows), CheckOptions{Region: s.Region})
+	if err != nil {
+		return campaign.Recipient{}, err
+	}
+	if d.Rejected {
+		return campaign.Recipient{}, &Faults{List: d.Summary.Faults, Total: d.Summary.BadRows}
+	}
+	phone, err := NormalizePhone(s.Phone, s.Region)
+	if err != nil {
+		return campaign.Recipient{}, err
+	}
+	return campaign.Recipient{ID: s.Recipient, Phone: phone}, nil
+}

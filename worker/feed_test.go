@@ -1,0 +1,229 @@
+package worker_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/tasks"
+	"github.com/handout-dev/handout/worker"
+)
+
+// standing is how many recipients have been fed and are still planned, and how
+// many notes wait or are worked on, at one moment.
+func (r *rig) standing(ctx context.Context, c *campaign.Info) (recipients, notes int) {
+	var planned, cursor *redis.StringCmd
+	var pending, active *redis.IntCmd
+	_, err := r.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		planned = p.HGet(ctx, "handout:{"+string(c.ID)+"}:counts", "planned")
+		cursor = p.HGet(ctx, "handout:{"+string(c.ID)+"}:meta", "cursor")
+		pending, active = p.LLen(ctx, "asynq:{bulk}:pending"), p.LLen(ctx, "asynq:{bulk}:active")
+		return nil
+	})
+	if err != nil {
+		return 0, 0
+	}
+	fed, _ := cursor.Int()
+	left, _ := planned.Int()
+	return fed - (c.Total - left), int(pending.Val() + active.Val())
+}
+
+func TestFeed_NeverMoreThanTheWindow(t *testing.T) {
+	t.Parallel()
+	const window, senders = 20, 8
+	for name, rate := range map[string]float64{"one recipient a note": 100, "several": 1000} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const n = 250
+			v := &vendor{}
+			r := setup(t, v)
+			c := r.stand("c", phones(n), false)
+			ctx, cancel := context.WithCancel(t.Context())
+			var most, mostNotes int
+			var watch sync.WaitGroup
+			watch.Go(func() {
+				for ctx.Err() == nil {
+					recipients, notes := r.standing(ctx, c)
+					most, mostNotes = max(most, recipients), max(mostNotes, notes)
+					time.Sleep(time.Millisecond)
+				}
+			})
+			r.start(func(o *worker.Options) { o.Window, o.Concurrency, o.Rate = window, senders, rate })
+			r.until("everyone is sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == n })
+			cancel()
+			watch.Wait()
+			// A note stays there for a moment after its claim.
+			if most > window || mostNotes > window+senders || most == 0 {
+				t.Errorf("%d recipients and %d notes in a window of %d", most, mostNotes, window)
+			}
+			v.once(t, n)
+			if _, _, cursor, err := r.ledger.Phase(t.Context(), "c"); err != nil || cursor != n {
+				t.Errorf("the cursor is at %d, error %v", cursor, err)
+			}
+			r.closes(c)
+		})
+	}
+}
+
+// A lease saves double work; the truth doesn't depend on it.
+func TestFeed_TwoAtOnceDoNoHarm(t *testing.T) {
+	t.Parallel()
+	const n = 700
+	v := &vendor{}
+	r := setup(t, v)
+	c := r.stand("c", phones(n), false)
+	ctx, cancel := context.WithCancel(t.Context())
+	var thief sync.WaitGroup
+	thief.Go(func() {
+		for ctx.Err() == nil {
+			_ = r.rdb.Del(ctx, "handout:{c}:lease:feed", "handout:{c}:lease:settle").Err()
+			_ = r.queue.Enqueue(ctx, tasks.NewFeed("c", time.Now().UnixNano()))
+			_ = r.queue.Enqueue(ctx, tasks.NewSettle("c", time.Now().UnixNano()))
+			time.Sleep(5 * time.Millisecond) // the tests beside want to work too
+		}
+	})
+	for range 2 {
+		r.start(func(o *worker.Options) { o.Window = 50 })
+	}
+	r.until("everyone is sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == n })
+	cancel()
+	thief.Wait()
+	v.once(t, n)
+	r.closes(c)
+}
+
+func TestFeed_ASlowCampaignKeepsItsOwnRate(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	slow := r.stand("slow", phones(14), false, func(s *campaign.Spec) { s.Rate = 5 })
+	quick := r.stand("quick", phones(200), false)
+	r.start()
+	r.until("the quick one is through", func() bool { return r.balance(quick).Of(campaign.Accepted) == 200 })
+	r.until("the slow one is through", func() bool { return r.balance(slow).Of(campaign.Accepted) == 14 })
+	var at []time.Time
+	for _, p := range v.all() {
+		if p.ExternalID[0] == 's' {
+			at = append(at, p.At)
+		}
+	}
+	// 13 gaps of 204 ms; a busy machine may shift the first and the last.
+	if took := at[len(at)-1].Sub(at[0]); took < 2*time.Second {
+		t.Errorf("14 messages at 5 per second took %v", took)
+	}
+	v.once(t, 214)
+}
+
+// The notes were written, and the cursor wasn't moved.
+func TestFeed_ACrashBeforeTheCursorMovesDoesNoHarm(t *testing.T) {
+	t.Parallel()
+	const n = 250
+	v := &vendor{}
+	r := setup(t, v)
+	c := r.stand("c", phones(n), false)
+	var notes []*asynq.Task
+	for i := range n {
+		notes = append(notes, tasks.NewSend("c", campaign.PlaceOf(i), 1, campaign.LaneBulk))
+	}
+	if _, err := r.queue.EnqueueAll(t.Context(), notes); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.until("everyone is sent to and fed", func() bool {
+		_, _, cursor, err := r.ledger.Phase(t.Context(), "c")
+		return err == nil && cursor == n && r.balance(c).Of(campaign.Accepted) == n
+	})
+	r.untilQuiet()
+	v.once(t, n)
+	r.untilPhase(c, campaign.Settling)
+	r.closes(c)
+}
+
+func TestFeed_ACancelInTheMiddleClosesTheBalance(t *testing.T) {
+	t.Parallel()
+	const n = 2500
+	v := &vendor{}
+	r := setup(t, v)
+	c := r.stand("c", phones(n), false)
+	r.start(func(o *worker.Options) { o.Rate, o.Window = 200, 100; soon(o) })
+	r.until("it is under way", func() bool { return len(v.all()) > 60 })
+	if err := r.ledger.Cancel(t.Context(), "c", "enough", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r.untilPhase(c, campaign.Done)
+	b := r.balance(c)
+	sent := len(v.all())
+	if b.Of(campaign.Unconfirmed) != sent || b.Of(campaign.Canceled) != n-sent {
+		t.Errorf("%d POSTs: %+v", sent, b)
+	}
+	if sent > n/2 {
+		t.Errorf("%d of %d were sent to", sent, n)
+	}
+	v.once(t, sent)
+	r.closes(c)
+	if active, err := r.ledger.Active(t.Context()); err != nil || len(active) != 0 {
+		t.Errorf("active: %q, error %v", active, err)
+	}
+}
+
+func TestFeed_APauseStopsAtOnceAndAResumeFinishes(t *testing.T) {
+	t.Parallel()
+	const n = 300
+	v := &vendor{}
+	r := setup(t, v)
+	c := r.stand("c", phones(n), false)
+	r.start(func(o *worker.Options) { o.Rate = 100 })
+	for range 2 {
+		before := len(v.all())
+		r.until("it is under way", func() bool { return len(v.all()) > before+10 })
+		if err := r.ledger.Pause(t.Context(), "c", "lunch"); err != nil {
+			t.Fatal(err)
+		}
+		r.until("nobody is claimed", func() bool { return r.balance(c).Of(campaign.Claimed) == 0 })
+		at := r.balance(c).Of(campaign.Planned)
+		r.untilQuiet()
+		if now := r.balance(c).Of(campaign.Planned); now != at || now == 0 {
+			t.Errorf("%d were planned at the pause, %d are now", at, now)
+		}
+		if err := r.ledger.Resume(t.Context(), "c", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.until("everyone is sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == n })
+	v.once(t, n)
+	r.closes(c)
+}
+
+// A campaign that was purged leaves the active ones, and its notes come to nothing.
+func TestFeed_APurgedCampaignIsForgotten(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	r.stand("c", phones(3), true)
+	keys, err := r.rdb.Keys(t.Context(), "handout:{c}:*").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.rdb.Del(t.Context(), keys...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.queue.EnqueueAll(t.Context(), []*asynq.Task{
+		tasks.NewFeed("c", 1), tasks.NewSettle("c", 1), tasks.NewSend("c", campaign.Place{}, 1, campaign.LaneBulk),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.until("it isn't active any more", func() bool {
+		active, err := r.ledger.Active(t.Context())
+		return err == nil && len(active) == 0
+	})
+	r.untilQuiet()
+	if n := len(v.all()); n != 0 {
+		t.Errorf("%d POSTs", n)
+	}
+}
