@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/url"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -75,53 +77,89 @@ type Config struct {
 
 const prefix = "handout"
 
+// loadConfig reports every fault at once.
 func loadConfig() (*Config, error) {
 	c := new(Config)
-	if err := envconfig.Process(prefix, c); err != nil {
-		var parse *envconfig.ParseError
-		if errors.As(err, &parse) { // its own text shows the value
-			return nil, fmt.Errorf("%s: not a valid %s", parse.KeyName, parse.TypeName)
+	v := reflect.ValueOf(c).Elem()
+	faults := make(map[string]error) // by variable
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		if err := loadField(field, v.Field(i)); err != nil {
+			faults[variableName(field)] = err
 		}
-		return nil, err
 	}
-	return c, c.validate()
+	c.validate(func(ok bool, name, format string, args ...any) {
+		if !ok && faults[name] == nil {
+			faults[name] = fmt.Errorf(format, args...)
+		}
+	})
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(faults)) {
+		errs = append(errs, fmt.Errorf("%s: %w", name, faults[name]))
+	}
+	return c, errors.Join(errs...)
 }
 
-// validate reports every fault at once.
-func (c *Config) validate() error {
-	var faults []error
-	check := func(ok bool, name, format string, args ...any) {
-		if !ok {
-			faults = append(faults, fmt.Errorf("HANDOUT_"+name+": "+format, args...))
-		}
+// loadField reads one variable. envconfig, which stops at the first fault, is
+// given a struct of this field alone.
+func loadField(field reflect.StructField, into reflect.Value) error {
+	one := reflect.New(reflect.StructOf([]reflect.StructField{field}))
+	err := envconfig.Process(prefix, one.Interface())
+	var parse *envconfig.ParseError
+	if errors.As(err, &parse) && parse.Value == "" { // set, but to nothing, as by Docker Compose
+		err = envconfig.Process(prefix+"_default", one.Interface())
 	}
-	check(c.Rate > 0 && c.Rate <= 100_000, "RATE", "must be over 0, in messages per second")
-	check(c.PollRate > 0, "POLL_RATE", "must be over 0, in questions per second")
-	check(c.Concurrency > 0 && c.Concurrency <= 10_000, "CONCURRENCY", "must be 1 to 10000")
-	check(c.Window > 0 && c.Window <= campaign.MaxWindow, "WINDOW", "must be 1 to %d", campaign.MaxWindow)
-	check(c.SendTimeout >= 100*time.Millisecond && c.SendTimeout <= 5*time.Minute, "SEND_TIMEOUT", "must be 100ms to 5m")
-	check(c.ReceiptMargin >= 0 && c.ReceiptMargin <= 11*time.Hour, "RECEIPT_MARGIN", "must be 0s to 11h")
-	check(c.ReceiptDeadline >= 0 && c.ReceiptDeadline <= 11*time.Hour, "RECEIPT_DEADLINE", "must be 0s to 11h")
-	check(c.SimulateSpeed > 0, "SIMULATE_SPEED", "must be over 0")
-	check(c.SimulateRate >= 0, "SIMULATE_RATE", "must not be negative")
-	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT", "must be text or json")
+	if err != nil { // its own text shows the value, which may be a secret in the wrong place
+		return errors.New(wanted(field.Type))
+	}
+	into.Set(one.Elem().Field(0))
+	return nil
+}
+
+// wanted says what a variable's value looks like.
+func wanted(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return "must be a duration as in 90s or 10m"
+	case reflect.TypeFor[slog.Level]():
+		return "must be debug, info, warn or error"
+	case reflect.TypeFor[bool]():
+		return "must be true or false"
+	case reflect.TypeFor[int]():
+		return "must be a whole number"
+	}
+	return "must be a number"
+}
+
+// validate tells check of each variable whether its value is one that it may have.
+func (c *Config) validate(check func(ok bool, name, format string, args ...any)) {
+	check(c.Rate > 0 && c.Rate <= 100_000, "HANDOUT_RATE", "must be over 0 and at most 100000, in messages per second")
+	check(c.PollRate > 0 && c.PollRate <= 100_000, "HANDOUT_POLL_RATE", "must be over 0 and at most 100000, in questions per second")
+	check(c.Concurrency > 0 && c.Concurrency <= 10_000, "HANDOUT_CONCURRENCY", "must be 1 to 10000")
+	check(c.Window > 0 && c.Window <= campaign.MaxWindow, "HANDOUT_WINDOW", "must be 1 to %d", campaign.MaxWindow)
+	check(c.SendTimeout >= 100*time.Millisecond && c.SendTimeout <= 5*time.Minute, "HANDOUT_SEND_TIMEOUT", "must be 100ms to 5m")
+	check(c.ReceiptMargin >= 0 && c.ReceiptMargin <= 11*time.Hour, "HANDOUT_RECEIPT_MARGIN", "must be 0s to 11h")
+	check(c.ReceiptDeadline >= 0 && c.ReceiptDeadline <= 11*time.Hour, "HANDOUT_RECEIPT_DEADLINE", "must be 0s to 11h")
+	check(c.SimulateSpeed > 0 && c.SimulateSpeed <= 1_000_000, "HANDOUT_SIMULATE_SPEED", "must be over 0 and at most 1000000")
+	check(c.SimulateRate >= 0, "HANDOUT_SIMULATE_RATE", "must not be negative")
+	check(c.LogFormat == "text" || c.LogFormat == "json", "HANDOUT_LOG_FORMAT", "must be text or json")
 	auth := telesign.AuthMethod(c.TelesignAuth)
-	check(auth == telesign.AuthBasic || auth == telesign.AuthDigest, "TELESIGN_AUTH", "must be basic or digest")
-	check(c.Region == "" || phonenumbers.GetSupportedRegions()[c.Region], "REGION", "must be a country as in US")
+	check(auth == telesign.AuthBasic || auth == telesign.AuthDigest, "HANDOUT_TELESIGN_AUTH", "must be basic or digest")
+	check(c.Region == "" || phonenumbers.GetSupportedRegions()[c.Region], "HANDOUT_REGION", "must be a country's two letters, as in US")
 	for name, addr := range map[string]string{
-		"LISTEN_ADDR": c.ListenAddr, "CONSOLE_ADDR": c.ConsoleAddr, "WORK_ADDR": c.WorkAddr, "SIMULATE_ADDR": c.SimulateAddr,
+		"HANDOUT_LISTEN_ADDR": c.ListenAddr, "HANDOUT_CONSOLE_ADDR": c.ConsoleAddr,
+		"HANDOUT_WORK_ADDR": c.WorkAddr, "HANDOUT_SIMULATE_ADDR": c.SimulateAddr,
 	} {
-		_, _, err := net.SplitHostPort(addr)
-		check(err == nil, name, "must be an address as in 127.0.0.1:8080")
+		_, port, err := net.SplitHostPort(addr)
+		check(err == nil && port != "", name, "must be an address as in 127.0.0.1:8080")
 	}
 	for name, text := range map[string]string{
-		"TELESIGN_URL": c.TelesignURL, "CALLBACK_URL": c.CallbackURL, "SIMULATE_CALLBACK_URL": c.SimulateCallbackURL,
+		"TELESIGN_URL": c.TelesignURL, "HANDOUT_CALLBACK_URL": c.CallbackURL, "HANDOUT_SIMULATE_CALLBACK_URL": c.SimulateCallbackURL,
 	} {
 		u, err := url.Parse(text)
 		ok := text == "" || (err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "")
 		check(ok, name, "must be an http or https URL")
 	}
-	return errors.Join(faults...)
 }
 
 // credentials checks what speaking to Telesign takes.
@@ -132,6 +170,8 @@ func (c *Config) credentials() error {
 	}
 	if c.TelesignAPIKey == "" {
 		faults = append(faults, errors.New("TELESIGN_API_KEY is not set"))
+	} else if _, err := telesign.DecodeKey(string(c.TelesignAPIKey)); err != nil {
+		faults = append(faults, errors.New("TELESIGN_API_KEY isn't base64, so it can't be a key of Telesign's: was all of it copied?"))
 	}
 	if len(faults) > 0 {
 		return usageError{errors.Join(faults...)}
@@ -166,17 +206,22 @@ func (c *Config) variables() []variable {
 	rows := make([]variable, t.NumField())
 	for i := range rows {
 		f := t.Field(i)
-		name := f.Tag.Get("envconfig")
-		if name == "" {
-			name = "HANDOUT_" + snake(f.Name)
-		}
-		value := fmt.Sprint(v.Field(i).Interface())
+		name, value := variableName(f), fmt.Sprint(v.Field(i).Interface())
 		if name == "REDIS_URL" && value != "" {
 			value = redisx.Describe(value)
+		} else if u, err := url.Parse(value); err == nil && u.User != nil {
+			value = u.Redacted()
 		}
 		rows[i] = variable{Name: name, Value: value, Default: f.Tag.Get("default"), Description: f.Tag.Get("desc")}
 	}
 	return rows
+}
+
+func variableName(f reflect.StructField) string {
+	if name := f.Tag.Get("envconfig"); name != "" {
+		return name
+	}
+	return "HANDOUT_" + snake(f.Name)
 }
 
 // snake is a field's name as envconfig splits it: SendTimeout, SEND_TIMEOUT.

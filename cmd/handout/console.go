@@ -29,7 +29,7 @@ func (a *app) consoleCommand() *cobra.Command {
 			defer rdb.Close()
 			mux, closeConsole := consoleMux(rdb)
 			defer closeConsole()
-			return a.runServer(cmd.Context(), c.ConsoleAddr, mux)
+			return a.runServer(cmd.Context(), "HANDOUT_CONSOLE_ADDR", c.ConsoleAddr, mux)
 		},
 	}
 }

@@ -34,7 +34,7 @@ func (a *app) cancelCommand() *cobra.Command {
 
 func (a *app) steerCommand(use, short string, do func(context.Context, *campaign.Ledger, campaign.ID) error) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: short, Args: cobra.ExactArgs(1),
+		Use: use, Short: short,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := parseID(args[0])
 			if err != nil {

@@ -159,7 +159,7 @@ func (a *app) openHouse(ctx context.Context, c *Config, rdb redis.UniversalClien
 		}
 	}()
 	serve := func(handler http.Handler) (*server, error) {
-		s, err := listenOn(ctx, "127.0.0.1:0", handler)
+		s, err := listenOn(ctx, "demo", "127.0.0.1:0", handler)
 		if err == nil {
 			h.onStop(s.stop)
 		}

@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redisx"
 )
 
@@ -26,6 +28,9 @@ func (a *app) demoRedis(ctx context.Context, c *Config, say func(string, ...any)
 		if err != nil {
 			return nil, nil, err
 		}
+		if err := unused(ctx, rdb); err != nil {
+			return nil, nil, errors.Join(err, rdb.Close())
+		}
 		say("Redis      %s", redisx.Describe(c.RedisURL))
 		return rdb, func() { rdb.Close() }, nil
 	}
@@ -34,6 +39,27 @@ func (a *app) demoRedis(ctx context.Context, c *Config, say func(string, ...any)
 		return miniRedis(say)
 	}
 	return ownRedis(ctx, path, say)
+}
+
+// unused refuses a Redis that others use: the demo's worker would give their
+// recipients to the simulator, and their worker the demo's to Telesign.
+func unused(ctx context.Context, rdb redis.UniversalClient) error {
+	active, err := campaign.NewLedger(rdb).Active(ctx)
+	if err != nil {
+		return err
+	}
+	workers, err := asynq.NewInspectorFromRedisClient(rdb).Servers()
+	if err != nil {
+		return fmt.Errorf("look for workers: %w", err)
+	}
+	advice := "without REDIS_URL the demo starts a Redis of its own"
+	if len(active) > 0 {
+		return fmt.Errorf("demo: campaign %s is under way in the Redis of REDIS_URL, and would end in the simulator; %s", active[0], advice)
+	}
+	if len(workers) > 0 {
+		return fmt.Errorf("demo: a worker runs on the Redis of REDIS_URL, and would send for real; %s", advice)
+	}
+	return nil
 }
 
 func miniRedis(say func(string, ...any)) (redis.UniversalClient, func(), error) {

@@ -120,7 +120,7 @@ func diagnoseRedis(ctx context.Context, c *Config) []finding {
 				Advice: "set appendonly yes: without it a restart of Redis forgets who has been sent to",
 			},
 			finding{
-				OK: !info.AppendOnly || info.AppendFsync == "always", Check: "appendfsync", Found: info.AppendFsync,
+				OK: info.AppendFsync == "always", Check: "appendfsync", Found: info.AppendFsync,
 				Advice: "set appendfsync always: otherwise a crash of Redis forgets its last second, and claims of that second are sent twice",
 			},
 			finding{
@@ -161,7 +161,7 @@ func diagnoseCredentials(c *Config) []finding {
 	if c.TelesignAPIKey == "" {
 		key.OK, key.Found = false, "not set"
 	} else if _, err := telesign.DecodeKey(string(c.TelesignAPIKey)); err != nil {
-		key.OK, key.Found = false, "set, but it isn't base64, so that no receipt can be verified"
+		key.OK, key.Found = false, "set, but it isn't base64"
 	}
 	if id.OK && !looksLikeCustomerID(c.TelesignCustomerID) {
 		id.OK, id.Fatal, id.Found = false, false, "set, but it doesn't look like a customer ID (8-4-4-4-12 hex digits)"

@@ -28,10 +28,17 @@ func (a *app) dryRun(ctx context.Context, c *Config, file *producer.File, list p
 		a.duplicates(d.Summary)
 		a.describeDryRun(file, d)
 	}
-	if err == nil && d.Rejected {
+	switch {
+	case err != nil:
+		return err
+	case d.Rejected && d.Summary.Recipients == 0:
+		return fmt.Errorf("a submit would refuse this list: %s, and no good one", plural(d.Summary.BadRows, "bad row"))
+	case d.Rejected:
 		return fmt.Errorf("a submit would refuse this list: %s; --set-aside-bad-rows sends to the others", plural(d.Summary.BadRows, "bad row"))
+	case d.Summary.Recipients == 0:
+		return fmt.Errorf("a submit would refuse this list: %w", producer.ErrEmptyList)
 	}
-	return err
+	return nil
 }
 
 func dryRunJSON(d *producer.DryRun) map[string]any {
@@ -44,7 +51,7 @@ func dryRunJSON(d *producer.DryRun) map[string]any {
 		"bad_rows": d.Summary.BadRows, "faults": faults, "rejected": d.Rejected, "samples": d.Samples,
 		"sms_parts": map[string]int{"min": d.SMS.Min, "max": d.SMS.Max, "total": d.SMS.Total},
 		"rate":      d.Rate, "seconds": d.Duration.Seconds(),
-		"columns_used": d.ColumnsUsed, "columns_unused": d.ColumnsUnused,
+		"columns_used": append([]string{}, d.ColumnsUsed...), "columns_unused": append([]string{}, d.ColumnsUnused...),
 	}
 }
 
@@ -56,13 +63,13 @@ func (a *app) describeDryRun(file *producer.File, d *producer.DryRun) {
 	out("  duplicates   %d", d.Summary.Duplicates)
 	out("  bad rows     %d", d.Summary.BadRows)
 	if d.SMS.Total > 0 {
-		out("  SMS parts    %d to %d a message, %d if everyone gets the SMS", d.SMS.Min, d.SMS.Max, d.SMS.Total)
+		out("  SMS parts    %s a message, %d if everyone gets the SMS", span(d.SMS.Min, d.SMS.Max), d.SMS.Total)
 	}
 	if len(d.ColumnsUnused) > 0 {
 		out("  not used     columns %s", strings.Join(d.ColumnsUnused, ", "))
 	}
 	if d.Duration > 0 {
-		out("  takes        %s at %g messages a second", d.Duration.Round(time.Second), d.Rate)
+		out("  takes        %s at %g messages a second", max(time.Second, d.Duration.Round(time.Second)), d.Rate)
 	}
 	for i, sample := range d.Samples {
 		out("  sample %d", i+1)
@@ -71,4 +78,11 @@ func (a *app) describeDryRun(file *producer.File, d *producer.DryRun) {
 			out("    %s", b.String())
 		}
 	}
+}
+
+func span(from, to int) string {
+	if from == to {
+		return fmt.Sprint(from)
+	}
+	return fmt.Sprintf("%d to %d", from, to)
 }

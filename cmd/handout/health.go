@@ -11,7 +11,7 @@ import (
 // healthCommand is what an image without a shell checks its health with.
 func (a *app) healthCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "health URL", Short: "Ask a running mode whether it is healthy", Hidden: true, Args: cobra.ExactArgs(1),
+		Use: "health URL", Short: "Ask a running mode whether it is healthy", Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, args[0], nil)
 			if err != nil {

@@ -46,7 +46,7 @@ func (a *app) listenCommand() *cobra.Command {
 			health(mux, rdb)
 			mux.Handle(callbacks.Path, l)
 			mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-			err = a.runServer(ctx, c.ListenAddr, mux)
+			err = a.runServer(ctx, "HANDOUT_LISTEN_ADDR", c.ListenAddr, mux)
 			cancel()
 			replay.Wait()
 			return err

@@ -24,7 +24,6 @@ func (a *app) reportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report ID",
 		Short: "Say what became of a campaign",
-		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := parseID(args[0])
 			if err != nil {
@@ -107,12 +106,13 @@ func (a *app) follow(ctx context.Context, l *campaign.Ledger, id campaign.ID) er
 }
 
 // liveLine is a line that is written over again on a terminal; elsewhere, as in
-// a log, only every tenth one is written, each on a line of its own.
+// a log, only every tenth one and the last one are written, each on a line of
+// its own.
 type liveLine struct {
-	w     io.Writer
-	live  bool
-	n     int
-	wrote bool
+	w    io.Writer
+	live bool
+	n    int
+	last string // not written yet
 }
 
 func newLiveLine(w io.Writer) *liveLine {
@@ -121,17 +121,33 @@ func newLiveLine(w io.Writer) *liveLine {
 }
 
 func (l *liveLine) show(text string) {
-	if l.live {
-		fmt.Fprintf(l.w, "\r\x1b[K%s", text)
-		l.wrote = true
-	} else if l.n%10 == 0 {
+	switch {
+	case l.live:
+		fmt.Fprintf(l.w, "\r\x1b[K%s", l.cut(text))
+	case l.n%10 == 0:
 		fmt.Fprintln(l.w, text)
+		l.last = ""
+	default:
+		l.last = text
 	}
 	l.n++
 }
 
+// cut shortens a text to the terminal's width: only one line can be written over.
+func (l *liveLine) cut(text string) string {
+	f, _ := l.w.(*os.File)
+	width, _, err := term.GetSize(int(f.Fd()))
+	if r := []rune(text); err == nil && width > 1 && len(r) >= width {
+		return string(r[:width-2]) + "…"
+	}
+	return text
+}
+
 func (l *liveLine) end() {
-	if l.live && l.wrote {
+	switch {
+	case l.live && l.n > 0:
 		fmt.Fprintln(l.w)
+	case l.last != "":
+		fmt.Fprintln(l.w, l.last)
 	}
 }

@@ -22,14 +22,6 @@ const (
 	exitUsage  = 2
 )
 
-// usageError is wrong use: a flag, an argument or the environment.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
 // silentError has said why already.
 type silentError struct{ error }
 
@@ -42,7 +34,7 @@ type app struct {
 // run is the program: it returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	a := &app{stdout: stdout, stderr: stderr}
-	root := a.command()
+	root := a.command(args)
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -57,7 +49,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &usage):
 		fmt.Fprintln(stderr, "handout:", oneLine(err))
 		return exitUsage
-	case errors.Is(err, context.Canceled):
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(stderr, "handout: interrupted")
 		return exitFailed
 	}
@@ -65,48 +57,40 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// oneLine is an error on one line; several errors have a semicolon between them.
+func oneLine(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	for i, l := range lines {
+		lines[i] = strings.Join(strings.Fields(l), " ")
+	}
+	return strings.Join(lines, "; ")
+}
 
-func (a *app) command() *cobra.Command {
+func (a *app) command(args []string) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "handout",
+		Use:   "handout COMMAND",
 		Short: "Send a file to many people over WhatsApp, by SMS where that fails, and know who got it",
 		Long: "handout sends a file to many people, one by one, over Telesign's omnichannel API:\n" +
 			"WhatsApp first, SMS where WhatsApp fails. It survives any crash and can say of\n" +
-			"every single person how they got the file.\n\nTry it: handout demo",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+			"every single person how they got the file.\n\n" +
+			"Try it: handout demo. Settings are environment variables: handout config lists\n" +
+			"them, and handout doctor looks whether they are right.",
+		SilenceErrors:         true,
+		SilenceUsage:          true,
+		DisableFlagsInUseLine: true,
+		Version:               version(),
+		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() }, // never reached: see setUsage
 	}
+	root.SetVersionTemplate("handout {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%s: %w; see handout %s --help", cmd.Name(), err, cmd.Name())
-	})
 	root.AddCommand(
 		a.demoCommand(), a.submitCommand(), a.reportCommand(), a.exportCommand(), a.verifyCommand(),
-		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(),
+		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.retryCommand(), a.resendCommand(),
 		a.workCommand(), a.listenCommand(), a.consoleCommand(), a.simulateCommand(),
 		a.doctorCommand(), a.configCommand(), a.healthCommand(),
 	)
-	for _, c := range root.Commands() {
-		wrapUsage(c)
-	}
+	setUsage(root, args)
 	return root
-}
-
-// wrapUsage marks a command's errors about its arguments as wrong use.
-func wrapUsage(c *cobra.Command) {
-	check := c.Args
-	if check == nil {
-		check = cobra.NoArgs
-	}
-	c.Args = func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usagef("%s: %w; see handout %s --help", cmd.Name(), err, cmd.Name())
-		}
-		return nil
-	}
 }
 
 // load reads the environment, once.
@@ -117,6 +101,8 @@ func (a *app) load() (*Config, error) {
 			return nil, usageError{err}
 		}
 		a.config = c
+		// go-redis would write on standard error by itself.
+		redis.SetLogger(redisLog{a.logger(c)})
 	}
 	return a.config, nil
 }
@@ -134,9 +120,9 @@ func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, usageError{fmt.Errorf("REDIS_URL: %w", err)}
 	}
-	if err := redisx.Ping(ctx, rdb); err != nil {
+	if err := rdb.Ping(ctx).Err(); err != nil {
 		_ = rdb.Close()
-		return nil, fmt.Errorf("reach Redis at %s: %w", redisx.Describe(c.RedisURL), err)
+		return nil, fmt.Errorf("can't use Redis at %s: %w; is it running, and is REDIS_URL right?", redisx.Describe(c.RedisURL), err)
 	}
 	return rdb, nil
 }
@@ -157,6 +143,14 @@ func (a *app) logger(c *Config) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(a.stderr, o))
 	}
 	return slog.New(slog.NewTextHandler(a.stderr, o))
+}
+
+// redisLog keeps what go-redis has to say for HANDOUT_LOG_LEVEL=debug: whatever goes
+// wrong comes back to us as an error, too.
+type redisLog struct{ log *slog.Logger }
+
+func (l redisLog) Printf(_ context.Context, format string, v ...any) {
+	l.log.Debug(fmt.Sprintf(format, v...))
 }
 
 func parseID(s string) (campaign.ID, error) {

@@ -25,11 +25,12 @@ type server struct {
 	failed   chan error
 }
 
-// listenOn opens addr and serves handler on it. Port 0 picks a free port.
-func listenOn(ctx context.Context, addr string, handler http.Handler) (*server, error) {
+// listenOn opens addr, which variable has named, and serves handler on it. Port 0
+// picks a free port.
+func listenOn(ctx context.Context, variable, addr string, handler http.Handler) (*server, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", variable, err)
 	}
 	s := &server{
 		listener: listener,

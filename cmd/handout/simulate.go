@@ -30,7 +30,7 @@ func (a *app) simulateCommand() *cobra.Command {
 				return err
 			}
 			defer s.Close()
-			return a.runServer(cmd.Context(), c.SimulateAddr, s)
+			return a.runServer(cmd.Context(), "HANDOUT_SIMULATE_ADDR", c.SimulateAddr, s)
 		},
 	}
 }

@@ -29,8 +29,9 @@ func (a *app) submitCommand() *cobra.Command {
 		Short: "Open a campaign: check everything, then hand the list over",
 		Long: "Open a campaign: check everything, then hand the list over. Nothing is sent before\n" +
 			"all of it has been checked. The campaign's ID makes it safe to run again: after an\n" +
-			"interruption it finishes the job, after success it changes nothing.",
-		Args: cobra.ExactArgs(2),
+			"interruption it finishes the job, after success it changes nothing.\n\n" +
+			"The list is CSV with a header (recipient, phone, and columns for the templates),\n" +
+			"or NDJSON with the same names, in a file that ends in .ndjson or .jsonl.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.submit(cmd.Context(), args[0], args[1], f)
 		},
@@ -68,7 +69,7 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 	})
 	line.end()
 	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("interrupted; nothing was sent. Run the same command again to finish: %w", err)
+		return errors.New("interrupted; run the same command again: it finishes the job, and nobody is sent to twice")
 	}
 	if err != nil {
 		return a.faults(err)
@@ -97,14 +98,14 @@ func rowsProgress(line *liveLine) func(int, int64) {
 func readCampaign(path string) (*producer.File, error) {
 	stat, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("campaign file: %w", err)
 	}
 	if stat.Size() > mostCampaignFile {
 		return nil, fmt.Errorf("%s: a campaign file is at most 1 MB", path)
 	}
 	src, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("campaign file: %w", err)
 	}
 	return producer.ParseCampaign(path, src)
 }
@@ -112,6 +113,9 @@ func readCampaign(path string) (*producer.File, error) {
 // faults prints a list of faults, a line each, and returns the one line that
 // sums them up. Other errors pass.
 func (a *app) faults(err error) error {
+	if errors.Is(err, producer.ErrUnknownFormat) {
+		return usagef("the list's name must end in .csv, .ndjson or .jsonl, which says how it is written")
+	}
 	var faults *producer.Faults
 	if !errors.As(err, &faults) {
 		return err
@@ -152,17 +156,19 @@ func (a *app) duplicates(s producer.Summary) {
 	if s.Duplicates == 0 {
 		return
 	}
-	fmt.Fprintf(a.stderr, "%s left out, since their phone number stood before: line", plural(s.Duplicates, "row"))
+	lines := make([]string, len(s.DuplicateLines))
 	for i, n := range s.DuplicateLines {
-		if i > 0 {
-			fmt.Fprint(a.stderr, ",")
-		}
-		fmt.Fprintf(a.stderr, " %d", n)
+		lines[i] = fmt.Sprint(n)
 	}
-	if s.Duplicates > len(s.DuplicateLines) {
-		fmt.Fprint(a.stderr, ", …")
+	if s.Duplicates > len(lines) {
+		lines = append(lines, "…")
 	}
-	fmt.Fprintln(a.stderr)
+	word := "lines"
+	if s.Duplicates == 1 {
+		word = "line"
+	}
+	fmt.Fprintf(a.stderr, "%s left out, with a phone number that stands further up: %s %s\n",
+		plural(s.Duplicates, "row"), word, strings.Join(lines, ", "))
 }
 
 func plural(n int, word string) string {

@@ -11,23 +11,25 @@ import (
 )
 
 func (a *app) verifyCommand() *cobra.Command {
-	return &cobra.Command{
+	var repair bool
+	cmd := &cobra.Command{
 		Use:   "verify ID",
 		Short: "Recompute a campaign's balance from its records, and say whether it closes",
-		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := parseID(args[0])
 			if err != nil {
 				return err
 			}
 			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
-				return a.verify(cmd.Context(), l, id)
+				return a.verify(cmd.Context(), l, id, repair)
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&repair, "repair", false, "set counts to what the records say, and say what was changed")
+	return cmd
 }
 
-func (a *app) verify(ctx context.Context, l *campaign.Ledger, id campaign.ID) error {
+func (a *app) verify(ctx context.Context, l *campaign.Ledger, id campaign.ID, repair bool) error {
 	info, err := a.standing(ctx, l, id)
 	if err != nil {
 		return err
@@ -42,6 +44,18 @@ func (a *app) verify(ctx context.Context, l *campaign.Ledger, id campaign.ID) er
 	if err != nil {
 		return err
 	}
+	if repair {
+		done, err := l.Repair(ctx, info, v)
+		for _, d := range done {
+			fmt.Fprintf(a.stdout, "campaign %s: %s\n", id, d)
+		}
+		if err != nil {
+			return fmt.Errorf("campaign %s: %w", id, err)
+		}
+		if len(done) > 0 {
+			return a.verify(ctx, l, id, false) // what is left
+		}
+	}
 	if len(v.Faults) > 0 {
 		for _, f := range v.Faults {
 			fmt.Fprintf(a.stderr, "handout: campaign %s: %s\n", id, f)
@@ -49,10 +63,10 @@ func (a *app) verify(ctx context.Context, l *campaign.Ledger, id campaign.ID) er
 		return silentError{fmt.Errorf("%d faults", len(v.Faults))}
 	}
 	if v.Moving {
-		fmt.Fprintf(a.stdout, "campaign %s: %d recipients, each record is sound; it is still moving, so that counts can't be held against them\n", id, info.Total)
+		fmt.Fprintf(a.stdout, "campaign %s: %s, each record is sound; it is still moving, so that counts can't be held against them\n", id, plural(info.Total, "recipient"))
 		return nil
 	}
-	fmt.Fprintf(a.stdout, "campaign %s: the balance closes: %d recipients in %d pages, counts and records agree\n", id, info.Total, info.Pages)
+	fmt.Fprintf(a.stdout, "campaign %s: the balance closes: %s in %s, counts and records agree\n", id, plural(info.Total, "recipient"), plural(info.Pages, "page"))
 	return nil
 }
 

@@ -42,7 +42,7 @@ func (a *app) workCommand() *cobra.Command {
 			mux := http.NewServeMux()
 			health(mux, rdb)
 			mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-			s, err := listenOn(ctx, c.WorkAddr, mux)
+			s, err := listenOn(ctx, "HANDOUT_WORK_ADDR", c.WorkAddr, mux)
 			if err != nil {
 				return err
 			}
@@ -74,8 +74,8 @@ func newRegistry() *prometheus.Registry {
 }
 
 // runServer serves handler until ctx is done, with work beside it.
-func (a *app) runServer(ctx context.Context, addr string, handler http.Handler) error {
-	s, err := listenOn(ctx, addr, handler)
+func (a *app) runServer(ctx context.Context, variable, addr string, handler http.Handler) error {
+	s, err := listenOn(ctx, variable, addr, handler)
 	if err != nil {
 		return err
 	}

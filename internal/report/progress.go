@@ -24,11 +24,21 @@ const rateTime = 10 * time.Second
 
 // Add notes where the campaign stands.
 func (p *Progress) Add(now time.Time, b *campaign.Balance) {
-	p.samples = append(p.samples, sample{now, b.Total() - b.Of(campaign.Planned) - b.Of(campaign.Retrying)})
+	p.samples = append(p.samples, sample{now, sentTo(b)})
 	for len(p.samples) > 2 && now.Sub(p.samples[1].at) > rateTime {
 		p.samples = p.samples[1:]
 	}
 }
+
+// sentTo is how many have been sent to, whatever came of it: not those whose turn
+// is yet to come, and not those who were dropped before it came.
+func sentTo(b *campaign.Balance) int { return b.Total() - waiting(b) - dropped(b) }
+
+func waiting(b *campaign.Balance) int {
+	return b.Of(campaign.Planned) + b.Of(campaign.Retrying) + b.Of(campaign.Claimed)
+}
+
+func dropped(b *campaign.Balance) int { return b.Of(campaign.Canceled) + b.Of(campaign.Suppressed) }
 
 // Rate is how many have been sent per second of late.
 func (p *Progress) Rate() float64 {
@@ -36,28 +46,40 @@ func (p *Progress) Rate() float64 {
 		return 0
 	}
 	first, last := p.samples[0], p.samples[len(p.samples)-1]
-	return float64(last.sent-first.sent) / last.at.Sub(first.at).Seconds()
+	if took := last.at.Sub(first.at).Seconds(); took > 0 {
+		return float64(last.sent-first.sent) / took
+	}
+	return 0
 }
 
 // Line is the campaign's progress in one line: a bar of who has an outcome (#)
-// and who has been sent to (+), the numbers, the rate and the time left.
+// and who has been sent to (+), then numbers. What matters most comes first, as
+// a narrow terminal cuts the end off.
 func (p *Progress) Line(phase campaign.Phase, b *campaign.Balance) string {
-	total := b.Total()
-	unsent := b.Of(campaign.Planned) + b.Of(campaign.Retrying)
-	open := unsent + b.Of(campaign.Claimed) + b.Of(campaign.Accepted)
-	line := fmt.Sprintf("%s %s sent %d/%d, delivered %d, waiting %d",
-		bar(total-open, total-unsent, total), phase, total-unsent, total, b.Of(campaign.Delivered), b.Of(campaign.Accepted))
-	if n := b.Of(campaign.Failed) + b.Of(campaign.Refused) + b.Of(campaign.Unconfirmed); n > 0 {
-		line += fmt.Sprintf(", not delivered %d", n)
+	total, sent, left := b.Total(), sentTo(b), waiting(b)
+	line := fmt.Sprintf("%s %s sent %d/%d", bar(total-left-b.Of(campaign.Accepted), total-left, total), phase, sent, total)
+	if rate := p.Rate(); phase == campaign.Running && left > 0 && rate > 0 {
+		line += fmt.Sprintf(" at %.1f/s, %s left", rate, duration(float64(left)/rate))
 	}
-	if n := b.Of(campaign.InDoubt); n > 0 {
-		line += fmt.Sprintf(", in doubt %d", n)
-	}
-	if rate := p.Rate(); phase == campaign.Running && unsent > 0 && rate > 0 {
-		left := time.Duration(float64(unsent) / rate * float64(time.Second))
-		line += fmt.Sprintf(", %.1f/s, all sent in %s", rate, left.Round(time.Second))
+	line += fmt.Sprintf(", delivered %d", b.Of(campaign.Delivered))
+	for _, part := range []struct {
+		name string
+		n    int
+	}{
+		{"waiting for receipts", b.Of(campaign.Accepted)},
+		{"not delivered", b.Of(campaign.Failed) + b.Of(campaign.Refused) + b.Of(campaign.Unconfirmed)},
+		{"in doubt", b.Of(campaign.InDoubt)},
+		{"never sent", dropped(b)},
+	} {
+		if part.n > 0 {
+			line += fmt.Sprintf(", %s %d", part.name, part.n)
+		}
 	}
 	return line
+}
+
+func duration(seconds float64) time.Duration {
+	return min(time.Duration(seconds*float64(time.Second)), 1000*time.Hour).Round(time.Second)
 }
 
 const barWidth = 24

@@ -5,10 +5,8 @@ package report
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"sort"
-	"text/tabwriter"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
@@ -75,46 +73,6 @@ func (r *Report) Closes() bool {
 // WriteJSON writes the report as one object on one line.
 func (r *Report) WriteJSON(w io.Writer) error { return json.NewEncoder(w).Encode(r) }
 
-// WriteTable writes the report for people.
-func (r *Report) WriteTable(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
-	state := r.State
-	if r.Reason != "" {
-		state += ": " + r.Reason
-	}
-	fmt.Fprintf(w, "campaign %s: %s\n", r.Campaign, state)
-	row := func(name string, n int, indent string) {
-		fmt.Fprintf(t, "%s%s\t%d\t%s\t\n", indent, name, n, percent(n, r.Total))
-	}
-	for _, s := range campaign.States() {
-		n := r.Balance[s.String()]
-		if n == 0 {
-			continue
-		}
-		row(s.String(), n, "")
-		if s == campaign.Delivered {
-			d := r.DeliveredBy
-			for _, by := range []struct {
-				name string
-				n    int
-			}{{"by whatsapp", d.WhatsApp}, {"by sms", d.SMS}, {"by both", d.Both}, {"by another channel", d.Other}, {"read", d.Read}} {
-				if by.n > 0 {
-					row(by.name, by.n, "· ")
-				}
-			}
-		}
-	}
-	row("total", r.Total, "")
-	return t.Flush()
-}
-
-func percent(n, of int) string {
-	if of == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%.1f %%", 100*float64(n)/float64(of))
-}
-
 // Outcome is a state, how it was reached and why, and for how many people.
 type Outcome struct {
 	State  campaign.State
@@ -155,14 +113,4 @@ func Outcomes(ctx context.Context, l *campaign.Ledger, info *campaign.Info) ([]O
 		return a.Reason < b.Reason
 	})
 	return all, nil
-}
-
-// WriteOutcomes writes outcomes as a table.
-func WriteOutcomes(w io.Writer, outcomes []Outcome) error {
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "people\tstate\tby\treason")
-	for _, o := range outcomes {
-		fmt.Fprintf(t, "%6d\t%s\t%s\t%s\n", o.Count, o.State, o.By, o.Reason)
-	}
-	return t.Flush()
 }

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/verdict"
+)
+
+func (a *app) resendCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "resend ID RECIPIENT",
+		Short: "Send to one person again, who is in doubt, failed, refused or unconfirmed",
+		Long: "Send to one person again, who is in doubt, failed, refused or unconfirmed. RECIPIENT\n" +
+			"is the name in the list, the phone number, or the place in the list, as in 12.7.\n" +
+			"Who is in doubt or unconfirmed may get the file twice by it.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := parseID(args[0])
+			if err != nil {
+				return err
+			}
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+				return a.resend(cmd.Context(), l, id, args[1], yes)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask")
+	return cmd
+}
+
+func (a *app) resend(ctx context.Context, l *campaign.Ledger, id campaign.ID, who string, yes bool) error {
+	info, err := a.standing(ctx, l, id)
+	if err != nil {
+		return err
+	}
+	found, err := l.Find(ctx, info, who)
+	switch {
+	case errors.Is(err, campaign.ErrNotFound):
+		return fmt.Errorf("there is no such recipient in campaign %s", id)
+	case err != nil:
+		return err
+	case len(found) > 1:
+		places := make([]string, len(found))
+		for i, f := range found {
+			places[i] = fmt.Sprintf("%d.%d (%s)", f.Place.Page, f.Place.Index, f.Seen.Record.State)
+		}
+		return fmt.Errorf("there are %d recipients of this name in campaign %s; name one by its place: %s", len(found), id, strings.Join(places, ", "))
+	}
+	f := found[0]
+	r := f.Seen.Record
+	about := r.State.String()
+	if why := verdict.Reason(&r); why != "" {
+		about += ": " + why
+	}
+	if err := a.confirm(fmt.Sprintf("Recipient %d.%d is %s. %s", f.Place.Page, f.Place.Index, about, risk(r.State)), yes); err != nil {
+		return err
+	}
+	_, err = l.Resend(ctx, info, f.Place, f.Seen, time.Now())
+	var refused *campaign.TransitionError
+	if errors.As(err, &refused) {
+		return fmt.Errorf("recipient %d.%d is %s and can't be sent to again", f.Place.Page, f.Place.Index, refused.State)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "recipient %d.%d of campaign %s is to be sent to again\n", f.Place.Page, f.Place.Index, id)
+	return nil
+}
+
+// risk is what another attempt may do to somebody in this state.
+func risk(s campaign.State) string {
+	switch s {
+	case campaign.InDoubt:
+		return "Telesign may have taken the message: sent again, it may arrive twice."
+	case campaign.Unconfirmed:
+		return "Telesign took the message, and nobody knows whether it arrived: sent again, it may arrive twice."
+	case campaign.Failed:
+		return "A late delivery isn't excluded: sent again, it may arrive twice."
+	}
+	return ""
+}
+
+// confirm asks for a yes on the terminal.
+func (a *app) confirm(about string, yes bool) error {
+	if yes {
+		return nil
+	}
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return usagef("%s There is no terminal to ask on: --yes says yes", strings.TrimSpace(about))
+	}
+	fmt.Fprintf(a.stderr, "%s\nSend again? [y/N] ", strings.TrimSpace(about))
+	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+		return errors.New("nothing was changed")
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package main_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/handout-dev/handout/internal/redistest"
+)
+
+func TestRetry_SendsAgainOnlyToWhomAPersonSays(t *testing.T) {
+	t.Parallel()
+	const (
+		id        = "again"
+		failed    = "+12015550169"
+		doubtful  = "+12015550188"
+		delivered = "+12015550100"
+		refused   = "+12015550192"
+	)
+	server := redistest.Start(t)
+	h := open(t, quick(server.URL()).with("HANDOUT_RECEIPT_DEADLINE", "1s"))
+	done(t, h.env, "submit", campaignFile(t, id), listFile(t, []string{failed, doubtful, delivered, refused}))
+	untilDone(t, h.env, id)
+
+	for _, c := range []refusal{
+		{args: []string{"retry", id}, code: 2, stderr: `retry: --only must be failed, unconfirmed or in_doubt.*`},
+		{args: []string{"retry", id, "--only", "delivered", "--yes"}, code: 2, stderr: `retry: --only must be failed, unconfirmed or in_doubt.*`},
+		{args: []string{"retry", id, "--only", "in_doubt"}, code: 2, stderr: `.*it may arrive twice.*--yes.*`},
+		{args: []string{"retry", "nowhere", "--only", "failed", "--yes"}, code: 1, stderr: `there is no campaign nowhere`},
+		{args: []string{"resend", id}, code: 2, stderr: `resend: RECIPIENT is missing; .*`},
+		{args: []string{"resend", id, "customer-2"}, code: 2, stderr: `.*it may arrive twice.*--yes.*`},
+		{args: []string{"resend", id, "customer-9", "--yes"}, code: 1, stderr: `there is no such recipient in campaign again`},
+		{args: []string{"resend", id, delivered, "--yes"}, code: 1, stderr: `recipient 0.2 is delivered and can't be sent to again`},
+	} {
+		c.check(t, h.env)
+	}
+	once := map[string]int{failed: 1, doubtful: 1, delivered: 1}
+	if diff := cmp.Diff(once, h.accepted(t)); diff != "" {
+		t.Errorf("messages before anybody said yes (-want +got):\n%s", diff)
+	}
+
+	if out := done(t, h.env, "retry", id, "--only", "failed", "--yes"); !strings.Contains(out, "1 recipient to be sent to again") {
+		t.Error(out)
+	}
+	await(t, "the failed one is sent to again", func() bool { return h.accepted(t)[failed] == 2 })
+	if out := done(t, h.env, "resend", id, doubtful, "--yes"); strings.Contains(out, doubtful) {
+		t.Errorf("it shows a phone number: %s", out)
+	}
+	await(t, "the doubtful one is sent to again", func() bool { return h.accepted(t)[doubtful] == 2 })
+	r := untilDone(t, h.env, id)
+	want := map[string]int{"failed": 1, "in_doubt": 1, "delivered": 1, "refused": 1}
+	for state, n := range r.Balance {
+		if n != want[state] {
+			t.Errorf("%d people are %s, want %d", n, state, want[state])
+		}
+	}
+	if diff := cmp.Diff(map[string]int{failed: 2, doubtful: 2, delivered: 1}, h.accepted(t)); diff != "" {
+		t.Errorf("messages per phone number (-want +got):\n%s", diff)
+	}
+	done(t, h.env, "verify", id)
+	if out := done(t, h.env, "retry", id, "--only", "unconfirmed", "--yes"); !strings.Contains(out, "nobody is unconfirmed") {
+		t.Error(out)
+	}
+}

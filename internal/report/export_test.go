@@ -1,0 +1,108 @@
+package report_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/producer"
+)
+
+// held opens a campaign of three people, to whom nothing has been sent.
+func held(t *testing.T) (*campaign.Ledger, *campaign.Info) {
+	t.Helper()
+	rdb := redistest.Start(t).Client()
+	file, err := producer.NewFile(campaign.Spec{ID: "spring", MessageType: "MKT", Channels: []campaign.Channel{
+		{Channel: "sms", Template: "text", Parameters: map[string]string{"text": "Hello"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := func(yield func(producer.Row, error) bool) {
+		_ = yield(producer.Row{Recipient: "a", Phone: "+12015550100"}, nil) &&
+			yield(producer.Row{Recipient: `b, "the second"`, Phone: "+12015550101"}, nil) &&
+			yield(producer.Row{Recipient: "ç", Phone: "+12015550102"}, nil)
+	}
+	result, err := producer.New(rdb).Submit(t.Context(), file, producer.ListRows(nil, rows), producer.SubmitOptions{Hold: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return campaign.NewLedger(rdb), result.Info
+}
+
+func TestExport_WritesEveryoneInTheOrderOfTheList(t *testing.T) {
+	t.Parallel()
+	ledger, info := held(t)
+	csv := text(t, func(b *strings.Builder) error { return report.Export(t.Context(), ledger, info, b, report.CSV) })
+	want := strings.Join(report.Columns, ",") + `
+a,+12015550100,planned,,,,,,,0,,
+"b, ""the second""",+12015550101,planned,,,,,,,0,,
+ç,+12015550102,planned,,,,,,,0,,
+`
+	if diff := cmp.Diff(want, csv); diff != "" {
+		t.Errorf("CSV (-want +got):\n%s", diff)
+	}
+	ndjson := text(t, func(b *strings.Builder) error { return report.Export(t.Context(), ledger, info, b, report.NDJSON) })
+	const rest = `,"state":"planned","delivered_by":"","reason":"","whatsapp_code":"","sms_code":"",` +
+		`"reference_id":"","external_id":"","attempts":0,"claimed_at":"","settled_at":""}` + "\n"
+	want = `{"recipient":"a","phone":"+12015550100"` + rest +
+		`{"recipient":"b, \"the second\"","phone":"+12015550101"` + rest +
+		`{"recipient":"ç","phone":"+12015550102"` + rest
+	if diff := cmp.Diff(want, ndjson); diff != "" {
+		t.Errorf("NDJSON (-want +got):\n%s", diff)
+	}
+}
+
+var errFull = errors.New("the disk is full")
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
+
+func TestExport_SaysThatItCouldNotBeWritten(t *testing.T) {
+	t.Parallel()
+	ledger, info := held(t)
+	for _, format := range []report.Format{report.CSV, report.NDJSON} {
+		if err := report.Export(t.Context(), ledger, info, full{}, format); !errors.Is(err, errFull) {
+			t.Errorf("%s: %v", format, err)
+		}
+	}
+}
+
+func TestParseFormat_KnowsTwo(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{"csv", "ndjson"} {
+		if f, err := report.ParseFormat(s); err != nil || string(f) != s {
+			t.Errorf("%s: %s, %v", s, f, err)
+		}
+	}
+	for _, s := range []string{"", "CSV", "json"} {
+		if _, err := report.ParseFormat(s); err == nil {
+			t.Errorf("%q is taken for a format", s)
+		}
+	}
+}
+
+func TestOutcomes_CountsWhoIsAlike(t *testing.T) {
+	t.Parallel()
+	ledger, info := held(t)
+	got, err := report.Outcomes(t.Context(), ledger, info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]report.Outcome{{State: campaign.Planned, Count: 3}}, got); diff != "" {
+		t.Error(diff)
+	}
+	r, _, err := report.Read(t.Context(), ledger, "spring")
+	if err != nil || r.State != "paused" || r.Balance["planned"] != 3 || !r.Closes() {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, _, err := report.Read(t.Context(), ledger, "summer"); !errors.Is(err, campaign.ErrNotFound) {
+		t.Errorf("a campaign that isn't there: %v", err)
+	}
+}
