@@ -57,7 +57,7 @@ func (c *cache) subject(ctx context.Context, id campaign.ID) (*subject, error) {
 		c.subjects[id] = e
 	}
 	c.mu.Unlock()
-	e.once.Do(func() { e.value, e.err = c.load(ctx, id) })
+	e.once.Do(func() { e.value, e.err = c.load(context.WithoutCancel(ctx), id) }) // others wait for it too
 	if e.err != nil {
 		c.mu.Lock()
 		if c.subjects[id] == e {
@@ -93,7 +93,7 @@ func (c *cache) page(ctx context.Context, id campaign.ID, page int) ([]campaign.
 		}
 	}
 	c.mu.Unlock()
-	e.once.Do(func() { e.value, e.err = c.loadPage(ctx, id, page) })
+	e.once.Do(func() { e.value, e.err = c.loadPage(context.WithoutCancel(ctx), id, page) })
 	if e.err != nil {
 		c.mu.Lock()
 		if c.pages[key] == e {

@@ -70,14 +70,20 @@ func (w *Worker) leased(ctx context.Context, id campaign.ID, work string, run fu
 	if err != nil {
 		return err
 	}
-	return run(s, func() error {
+	err = run(s, func() error {
 		mine, err := w.ledger.Lease(ctx, id, work, token, leaseTime)
 		if err == nil && !mine {
-			err = fmt.Errorf("%s of campaign %s: lost the lease", work, id)
+			err = errLeaseLost
 		}
 		return err
 	})
+	if errors.Is(err, errLeaseLost) {
+		return nil // whoever has it now goes on
+	}
+	return err
 }
+
+var errLeaseLost = errors.New("another worker has the lease")
 
 // fill tops the window up; more says whether to look again soon.
 func (w *Worker) fill(ctx context.Context, s *subject) (more bool, err error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -292,6 +293,33 @@ func TestPacer_AnUnusedSlotOfThePastIsLost(t *testing.T) {
 	if gap := next.Sub(slot); gap < 500*time.Millisecond {
 		t.Errorf("the next slot is %v after the first", gap)
 	}
+}
+
+func TestPacer_AnUrgentOneComesBeforeAllWhoWait(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacers(t, server, 1, 20)[0]
+	ctx, cancel := context.WithCancel(t.Context())
+	var bulk atomic.Int32
+	var group sync.WaitGroup
+	for range 100 { // five seconds' worth
+		group.Go(func() {
+			if p.Wait(ctx) == nil {
+				bulk.Add(1)
+			}
+		})
+	}
+	for bulk.Load() < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := p.Take(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if n := bulk.Load(); n > 50 {
+		t.Errorf("%d of the bulk came first", n)
+	}
+	cancel()
+	group.Wait()
 }
 
 func TestPacer_WithoutARateAsksNobody(t *testing.T) {

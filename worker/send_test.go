@@ -122,7 +122,7 @@ func TestSend_ATimeoutIsInDoubt(t *testing.T) {
 	}}
 	r := setup(t, v)
 	c := r.stand("c", phones(1), false)
-	r.start()
+	r.start(r.hasty(time.Second))
 	if rec := r.untilState(c, 0, campaign.InDoubt); rec.Reason != campaign.ReasonTimeout || rec.DueAt.IsZero() {
 		t.Errorf("%+v", rec)
 	}

@@ -135,6 +135,7 @@ func (v *visitor) look(ctx context.Context, p campaign.Place, seen campaign.Seen
 		stale := r.ClaimedAt.Add(w.sendTimeout + claimMargin)
 		if stale.After(now) {
 			v.again(stale)
+			v.again(now.Add(w.lookAfter())) // it has most likely ended by then, and something else is due
 			return nil
 		}
 		w.log.Warn("in doubt", "campaign", v.s.ID, "recipient", recipientName(p), "attempt", r.Attempt, "error", "the worker was lost")

@@ -110,21 +110,33 @@ func (r *rig) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// options are those of a worker that isn't in anybody's way.
-func (r *rig) options() worker.Options {
+// sendTimeout is no matter of the test: over what a busy machine takes.
+const sendTimeout = 15 * time.Second
+
+func (r *rig) client(timeout time.Duration) *telesign.Client {
 	r.t.Helper()
 	transport := telesign.NewTransport()
 	r.t.Cleanup(transport.CloseIdleConnections)
 	client, err := telesign.NewClient(telesign.Options{
-		URL: r.url, CustomerID: customerID, APIKey: apiKey, Auth: telesign.AuthBasic,
-		Timeout: 2 * time.Second, Transport: transport,
+		URL: r.url, CustomerID: customerID, APIKey: apiKey, Auth: telesign.AuthBasic, Timeout: timeout, Transport: transport,
 	})
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	return client
+}
+
+// hasty is a worker whose requests have this long.
+func (r *rig) hasty(timeout time.Duration) func(*worker.Options) {
+	return func(o *worker.Options) { o.Telesign, o.SendTimeout = r.client(timeout), timeout }
+}
+
+// options are those of a worker that isn't in anybody's way.
+func (r *rig) options() worker.Options {
+	r.t.Helper()
 	return worker.Options{
-		Redis: r.rdb, Telesign: client, Rate: 1000, PollRate: 1000, Poll: true,
-		Concurrency: 32, Window: 1000, SendTimeout: 2 * time.Second, ReceiptMargin: time.Minute,
+		Redis: r.rdb, Telesign: r.client(sendTimeout), Rate: 1000, PollRate: 1000, Poll: true,
+		Concurrency: 32, Window: 1000, SendTimeout: sendTimeout, ReceiptMargin: time.Minute,
 		Logger: r.logger(), Metrics: prometheus.NewRegistry(),
 	}
 }

@@ -66,7 +66,7 @@ func TestStories_EveryEndingEndsAsItShould(t *testing.T) {
 	}
 	c := r.stand("c", numbers, false)
 	vendor.SetCallbackURL(r.listen(c))
-	r.start(func(o *worker.Options) { o.ReceiptDeadline, o.Rate, o.Concurrency = 4*time.Second, 500, 64 })
+	r.start(r.hasty(6*time.Second), func(o *worker.Options) { o.ReceiptDeadline, o.Rate, o.Concurrency = 4*time.Second, 500, 64 })
 	r.untilPhase(c, campaign.Done)
 
 	for i, number := range numbers {
