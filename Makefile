@@ -37,6 +37,10 @@ demo: build ## send to 1,000 recipients through the simulator, and show how each
 bench: ## measure: each benchmark once
 	go test -run '^$$' -bench . -benchtime 1x ./bench/...
 
+.PHONY: chaos
+chaos: redis ## kill workers, Redis and the queue while 5,000 are sent to, and count; some ten minutes
+	go test -count 1 -timeout 20m -v ./chaos -long
+
 .PHONY: cover
 cover: redis ## test and show what part of the code the tests run
 	go test -timeout $(TEST_TIMEOUT) -coverpkg ./... -coverprofile coverage.out ./...
