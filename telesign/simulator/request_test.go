@@ -145,9 +145,8 @@ func TestSend_RefusesMoreThan10KB(t *testing.T) {
 	r := start(t, simulator.Options{NoCallbacks: true})
 	fill := func(size int) []byte {
 		m := message("15550000000")
-		empty := len(encode(t, m))
 		m["message"].(object)["sms"].(object)["parameters"].(object)["more"] = ""
-		empty = len(encode(t, m))
+		empty := len(encode(t, m))
 		m["message"].(object)["sms"].(object)["parameters"].(object)["more"] = strings.Repeat("x", size-empty)
 		return encode(t, m)
 	}

@@ -81,11 +81,11 @@ const (
 // The simulated times. The vendor documents none but the fallback time; these
 // are those of an uneventful day.
 const (
-	toGateway  = 1 * time.Second  // until a channel has the message, or has failed
-	toWhatsApp = 2 * time.Second  // and up to 3 more, by the number's third digit from the end
-	toSMS      = 5 * time.Second  //
-	toReading  = 10 * time.Second // after the delivery
-	toLate     = 5 * time.Second  // after the last of the other channels
+	toGateway     = 1 * time.Second  // until a channel has the message, or has failed
+	toWhatsApp    = 2 * time.Second  // and up to 3 more, by the number's third digit from the end
+	toTextMessage = 5 * time.Second  //
+	toReading     = 10 * time.Second // after the delivery
+	toLate        = 5 * time.Second  // after the last of the other channels
 )
 
 // leg is one channel of a request's cascade.
@@ -209,13 +209,13 @@ func (b *stage) play(p part, l leg) bool {
 		b.tell(b.state.code, false)
 		return false
 	case fades:
-		b.now += toSMS
+		b.now += toTextMessage
 		b.note(l.channel, telesign.CodeProbablyDelivered)
 		b.tell(telesign.CodeProbablyDelivered, true)
 		return true
 	}
 	if l.channel == "sms" {
-		b.now += toSMS
+		b.now += toTextMessage
 	} else {
 		b.now += toWhatsApp + b.jitter
 	}
