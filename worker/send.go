@@ -69,8 +69,11 @@ func (w *Worker) outcome(errs []error) error {
 type flights struct{ all, bulk chan struct{} }
 
 func newFlights(n int) *flights {
-	return &flights{all: make(chan struct{}, n), bulk: make(chan struct{}, max(1, n-n/8))}
+	return &flights{all: make(chan struct{}, n), bulk: make(chan struct{}, max(1, n-n/urgentShare))}
 }
+
+// urgentShare: one place in so many is kept for urgent sends.
+const urgentShare = 16
 
 // take waits for a place, and returns how to give it back.
 func (f *flights) take(ctx context.Context, urgent bool) (land func(), err error) {
