@@ -169,6 +169,8 @@ func (l *Listener) verify(r *http.Request, body []byte) error {
 			return nil
 		}
 		return &refusal{http.StatusUnauthorized, "unsigned", err}
+	case errors.Is(err, telesign.ErrEmptyBody):
+		return &refusal{http.StatusBadRequest, "empty", err}
 	case errors.Is(err, telesign.ErrWrongCustomer):
 		return &refusal{http.StatusUnauthorized, "wrong customer", err}
 	}

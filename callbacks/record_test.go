@@ -407,7 +407,7 @@ func TestEarly_AStuckOneHoldsUpNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.apply(c, 1, claimed(), accepted(2))
+	r.apply(c, 1, accepted(2))
 	r.replay()
 	r.until("the one behind them is recorded", func() bool { return r.record(c, 1).State == campaign.Delivered })
 }

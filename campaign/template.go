@@ -51,7 +51,7 @@ const (
 func ParseTemplate(text string, columns []string) (*Template, error) {
 	whole, err := template.New("value").Option("missingkey=error").Parse(text)
 	if err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "template: "))
+		return nil, errors.New(strings.TrimPrefix(strings.TrimPrefix(err.Error(), "template: "), "value:1: "))
 	}
 	t := &Template{header: append([]string{RecipientColumn, PhoneColumn}, columns...)}
 	if whole.Tree == nil || whole.Root == nil {

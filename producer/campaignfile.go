@@ -58,6 +58,7 @@ func ParseCampaign(name string, src []byte) (*File, error) {
 	p.campaign(root)
 	f := &File{Name: name, Spec: p.spec, at: p.at}
 	f.finish(&p.faults, p.broken)
+	p.faults.sort()
 	if err := p.faults.err(); err != nil {
 		return nil, err
 	}

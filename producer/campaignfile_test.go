@@ -39,9 +39,9 @@ func TestParseCampaign_EveryFaultHasItsPlace(t *testing.T) {
 	channel := func(s string) string { return good + "channels:\n  - {" + s + "}\n" }
 	for _, c := range []struct{ name, src, want string }{
 		{"empty", "", "c.yaml: the campaign file is empty"},
-		{"not YAML", "id: [a\n", "c.yaml:1: did not find expected ',' or ']'"},
+		{"not YAML", "id: [a\n", "c.yaml:1:1: did not find expected ',' or ']'"},
 		{"a list", "- id: a\n", "c.yaml:1:1: a campaign file must be a mapping of keys to values"},
-		{"two campaigns", good + "channels: [{channel: sms, template: x}]\n---\nid: b\n", "c.yaml:4: a campaign file holds one campaign"},
+		{"two campaigns", good + "channels: [{channel: sms, template: x}]\n---\nid: b\n", "c.yaml:4:1: a campaign file holds one campaign"},
 		{"no id", "message_type: MKT\nchannels: [{channel: sms, template: x}]\n", "c.yaml:1:1: id: missing"},
 		{"bad id", "id: A b\nmessage_type: MKT\nchannels: [{channel: sms, template: x}]\n", "c.yaml:1:5: id: a campaign ID is"},
 		{"no message type", "id: a\nchannels: [{channel: sms, template: x}]\n", "c.yaml:1:1: message_type: missing"},

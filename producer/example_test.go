@@ -92,8 +92,8 @@ channels:
 		fmt.Println(faults)
 	}
 	// Output:
-	// campaign.yaml:6:20: channels[0].fallback_time: must be from 30 seconds to 1 hour
 	// campaign.yaml:3:15: message_type: must be one of ARN, MKT, OTP
+	// campaign.yaml:6:20: channels[0].fallback_time: must be from 30 seconds to 1 hour
 }
 
 func ExampleNormalizePhone() {

@@ -1,7 +1,9 @@
 package producer
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -61,11 +63,23 @@ func (f *Faults) Error() string {
 	return b.String()
 }
 
+// add keeps a fault. What is wrong with a whole line is wrong from its first
+// column on.
 func (f *Faults) add(fault Fault) {
+	if fault.File != "" && fault.Line > 0 && fault.Column == 0 {
+		fault.Column = 1
+	}
 	f.Total++
 	if len(f.List) < MaxFaults {
 		f.List = append(f.List, fault)
 	}
+}
+
+// sort brings faults into the order of the file.
+func (f *Faults) sort() {
+	slices.SortStableFunc(f.List, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 }
 
 // err is nil when there are none.

@@ -81,8 +81,8 @@ func TestCSV_EveryFaultHasItsPlace(t *testing.T) {
 		{"national", header + "a,2015550123,https://a.b/c\n", "list.csv:2:3: phone: not in international form, which begins with + and a calling code"},
 		{"spreadsheet", header + "a,1.20155E+10,https://a.b/c\n", "list.csv:2:3: phone: written as 1.5E+10 by a spreadsheet: its last digits are lost, format the column as text"},
 		{"a name", header + "a,Ann,https://a.b/c\n", "list.csv:2:3: phone: not a phone number"},
-		{"bad URL", header + "a,+12015550123,a.b/c\n", "list.csv:2: channel whatsapp, parameter url: not an absolute http or https URL"},
-		{"URL with a space", header + "a,+12015550123,https://a.b/c d\n", "list.csv:2: channel whatsapp, parameter url: a URL can't contain spaces or control characters"},
+		{"bad URL", header + "a,+12015550123,a.b/c\n", "list.csv:2:1: channel whatsapp, parameter url: not an absolute http or https URL"},
+		{"URL with a space", header + "a,+12015550123,https://a.b/c d\n", "list.csv:2:1: channel whatsapp, parameter url: a URL can't contain spaces or control characters"},
 		{"bare quote", header + "a,+1\"2,https://a.b/c\n", "list.csv:2:5: a quote stands in a cell that doesn't begin with one"},
 		{"after a quote", header + "\"a\"b,+1,https://a.b/c\n", "list.csv:2:4: a cell goes on after its closing quote"},
 		{"in a cell of several lines", header + "\"a\nb\",+1,https://a.b/c\n", "list.csv:3:4: phone: not a phone number"},
@@ -121,7 +121,7 @@ func TestNDJSON_EveryFaultHasItsPlace(t *testing.T) {
 	const first = `{"recipient":"a","phone":"+12015550101","url":"https://a.b/c"}` + "\n"
 	for _, c := range []struct{ name, text, want string }{
 		{"empty", "\n\n", "list.ndjson: the list is empty"},
-		{"no phone", `{"recipient":"a"}`, "list.ndjson:1: the first object: no column named phone"},
+		{"no phone", `{"recipient":"a"}`, "list.ndjson:1:1: the first object: no column named phone"},
 		{"an array", first + "[1]\n", "list.ndjson:2:1: not a JSON object"},
 		{"broken", first + `{"recipient":"b"` + "\n", "list.ndjson:2:17: not valid JSON"},
 		{"null", first + `{"recipient":null,"phone":"+12015550102","url":"https://a.b/c"}`, "list.ndjson:2:14: null is no value: leave the text empty instead"},

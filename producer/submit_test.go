@@ -245,8 +245,8 @@ func TestSubmit_ARequestThatIsTooLongIsABadRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"list.csv:3: the request would be longer than Telesign's 10240 bytes",
-		"list.csv:4: channel sms, parameter text: a template makes more than 10240 bytes",
+		"list.csv:3:1: the request would be longer than Telesign's 10240 bytes",
+		"list.csv:4:1: channel sms, parameter text: a template makes more than 10240 bytes",
 	}
 	if diff := cmp.Diff(want, texts(result.Summary.Faults)); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)
