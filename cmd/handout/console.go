@@ -83,7 +83,7 @@ var campaignsTemplate = template.Must(template.New("campaigns").Parse(`<!doctype
 :root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
 body{max-width:70rem;margin:2rem auto;padding:0 1rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}
-th,td{padding:.4rem .6rem;text-align:right;border-bottom:1px solid #8885;white-space:nowrap}
+th,td{padding:.35rem .4rem;font-size:.93rem;text-align:right;border-bottom:1px solid #8885;white-space:nowrap}
 th:first-child,td:first-child,td:nth-child(2),th:nth-child(2){text-align:left}
 </style></head><body>
 <h1>Campaigns</h1>
