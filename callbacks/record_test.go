@@ -322,6 +322,28 @@ func TestReceipt_ARecipientsOwnMessageIsNoOutcome(t *testing.T) {
 }
 
 // A receipt without our external ID may overtake the answer to its request.
+func TestReceipt_AFaultOfOursHoldsTheCampaign(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	for id, body := range map[campaign.ID]string{
+		"wallet":  receipt("wallet.0.0.1", 1, 3073),
+		"leg":     receipt("leg.0.0.1", 1, 3003, "whatsapp 3207", "sms 3031"),
+		"theirs":  receipt("theirs.0.0.1", 1, 3003, "whatsapp 3055", "sms 3031"),
+		"arrived": receipt("arrived.0.0.1", 1, 3000, "whatsapp 3000"),
+	} {
+		c := r.stand(id, 3)
+		r.sent(c, 0, 1)
+		r.hear(body)
+		phase, reason, _, err := campaign.NewLedger(r.rdb).Phase(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if held := id == "wallet" || id == "leg"; (phase == campaign.Held) != held || (reason != "") != held {
+			t.Errorf("%s: the campaign is %s: %q", id, phase, reason)
+		}
+	}
+}
+
 func TestEarly_IsRecordedOnceTheReferenceIsKnown(t *testing.T) {
 	t.Parallel()
 	r := setup(t)

@@ -11,6 +11,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/verdict"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 )
@@ -127,7 +128,7 @@ func doubtReason(e *telesign.Error) campaign.Reason {
 
 func holdReason(e *telesign.Error) string {
 	if e.Code != 0 {
-		return fmt.Sprintf("Telesign: %d %s", e.Code, e.Code.Text())
+		return verdict.HoldReason(e.Code)
 	}
 	return fmt.Sprintf("Telesign: HTTP %d", e.HTTPStatus)
 }

@@ -48,6 +48,9 @@ func (v *visitor) overdue(ctx context.Context, p campaign.Place, seen campaign.S
 			return err
 		}
 		if after.Record.State != campaign.Accepted {
+			if code, ours := verdict.AccountFault(receipt); ours {
+				return w.ledger.Hold(ctx, v.s.ID, verdict.HoldReason(code))
+			}
 			return nil
 		}
 		if next.After(lastCall) || receipt.Status.Code.Kind() == telesign.KindProbable {

@@ -6,6 +6,7 @@
 package verdict
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -58,6 +59,23 @@ func Receipt(r telesign.Receipt, attempt int, at, due time.Time) campaign.Event 
 	e.Final = e.Status.Rank == campaign.RankFailed && r.Status.Code.Final()
 	return e
 }
+
+// AccountFault is the code by which a receipt says that the fault is ours: no
+// money left, a product not enabled. Everyone else would fail of it too.
+func AccountFault(r telesign.Receipt) (telesign.Code, bool) {
+	if r.Status.Code.Kind() == telesign.KindAccount {
+		return r.Status.Code, true
+	}
+	for _, l := range r.Legs {
+		if l.Code.Kind() == telesign.KindAccount {
+			return l.Code, true
+		}
+	}
+	return 0, false
+}
+
+// HoldReason says in the vendor's words why a campaign is held.
+func HoldReason(c telesign.Code) string { return fmt.Sprintf("Telesign: %d %s", c, c.Text()) }
 
 func leg(c telesign.Code) campaign.Leg { return campaign.Leg{Rank: Rank(c), Code: int(c)} }
 
