@@ -1,3 +1,4 @@
+// Package handout_test holds the plan of the rooms.
 package handout_test
 
 import (

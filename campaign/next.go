@@ -237,7 +237,7 @@ func overdue(r Record, e Event) (Record, error) {
 
 func drop(r Record, e Event, to State, why Reason) Record {
 	if r.State == Planned || r.State == Retrying {
-		if r.Reason == ReasonResent && to == Canceled {
+		if r.Reason == ReasonResent {
 			to = Unconfirmed // the attempt before may have been sent
 		}
 		r.State, r.Reason = to, why

@@ -189,9 +189,9 @@ refused                   | !       | refused  | .        | .        | .        
 suppressed                | !       | !        | !        | !        | !        | !       | .           | .          | .        | !
 canceled                  | !       | !        | !        | !        | !        | !       | .           | .          | .        | !
 unconfirmed               | !       | .        | .        | .        | .        | .       | .           | .          | .        | retrying
-retrying, was in_doubt    | claimed | accepted | .        | .        | .        | refused | .           | suppressed | unconfirmed | .
-retrying, was failed      | claimed | .        | .        | .        | .        | refused | .           | suppressed | unconfirmed | .
-retrying, was unconfirmed | claimed | .        | .        | .        | .        | refused | .           | suppressed | unconfirmed | .
+retrying, was in_doubt    | claimed | accepted | .        | .        | .        | refused | .           | unconfirmed | unconfirmed | .
+retrying, was failed      | claimed | .        | .        | .        | .        | refused | .           | unconfirmed | unconfirmed | .
+retrying, was unconfirmed | claimed | .        | .        | .        | .        | refused | .           | unconfirmed | unconfirmed | .
 unconfirmed, was in_doubt | !       | unconfirmed | .     | .        | .        | .       | .           | .          | .        | retrying
 
                           | under way   | whatsapp  | sms       | failed   | read      | unknown code | old failed | old delivered | new attempt | foreign   | bare foreign
