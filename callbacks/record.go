@@ -150,7 +150,7 @@ func (l *Listener) hold(ctx context.Context, id campaign.ID, r telesign.Receipt)
 		return nil
 	}
 	l.log.Error("campaign held", "campaign", id, "code", int(code), "error", code.Text())
-	return l.ledger.Hold(ctx, id, verdict.HoldReason(code))
+	return l.ledger.Hold(ctx, id, verdict.HoldReason(code), time.Now())
 }
 
 // infos keeps what never changes of a campaign.

@@ -146,7 +146,7 @@ func (r *rig) stand(id campaign.ID, n int) *campaign.Info {
 	if err := opening.AddPages(r.t.Context(), 0, [][]byte{page}); err != nil {
 		r.t.Fatal(err)
 	}
-	info, err := opening.Commit(r.t.Context(), campaign.Content{Total: n, Pages: 1, Digest: "d"}, false)
+	info, err := opening.Commit(r.t.Context(), campaign.Content{Total: n, Pages: 1, Digest: "d"}, campaign.Beginning{})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -351,7 +351,7 @@ func TestApply_LostAnswerIsFoundByAskingAgain(t *testing.T) {
 			}
 		},
 		2: func() {
-			if err := b.ledger.Pause(t.Context(), "c", "lunch"); err != nil {
+			if err := b.ledger.Pause(t.Context(), "c", campaign.Actor{Name: "ann", Why: "lunch"}, noon); err != nil {
 				t.Error(err)
 			}
 		},
@@ -366,7 +366,7 @@ func TestApply_LostAnswerIsFoundByAskingAgain(t *testing.T) {
 		if err != nil || seen.Record.State != campaign.Claimed || seen.Record.Claim != uint64(i+1) || seen.Record.Attempt != 1 {
 			t.Errorf("recipient %d: %+v, %v", i, seen.Record, err)
 		}
-		if err := b.ledger.Resume(t.Context(), "c", noon); err != nil {
+		if err := b.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, noon); err != nil {
 			t.Fatal(err)
 		}
 		// The answers that follow may be lost as well.

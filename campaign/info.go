@@ -3,12 +3,9 @@ package campaign
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // Phase is the state of a whole campaign.
@@ -44,6 +41,7 @@ type Info struct {
 	CreatedAt  time.Time
 	StartedAt  time.Time // when it first ran
 	FinishedAt time.Time // when it was done
+	StartAt    time.Time // paused until then; zero: until a person resumes it
 }
 
 // Fields of the meta hash.
@@ -60,6 +58,7 @@ const (
 	fieldStarted  = "started"
 	fieldFinished = "finished"
 	fieldCanceled = "canceled" // for good: it never runs again
+	fieldStartAt  = "start_at" // paused until then
 )
 
 // Info reads a campaign; ErrNotFound when there is none.
@@ -96,7 +95,7 @@ func parseInfo(c ID, f map[string]string) (*Info, error) {
 		}
 	}
 	for field, t := range map[string]*time.Time{
-		fieldCreated: &i.CreatedAt, fieldStarted: &i.StartedAt, fieldFinished: &i.FinishedAt,
+		fieldCreated: &i.CreatedAt, fieldStarted: &i.StartedAt, fieldFinished: &i.FinishedAt, fieldStartAt: &i.StartAt,
 	} {
 		if f[field] == "" {
 			continue
@@ -155,151 +154,4 @@ func toIDs(names []string) []ID {
 		}
 	}
 	return ids
-}
-
-// steer moves a campaign from one of the phases named to another, and returns
-// the phase that it was in.
-func (l *Ledger) steer(ctx context.Context, c ID, from string, fields ...any) (Phase, error) {
-	was, err := steerScript.Run(ctx, l.rdb, []string{keyMeta(c)}, append([]any{from}, fields...)...).Text()
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return "", fmt.Errorf("change campaign %s: %w", c, err)
-	}
-	if was == "" {
-		return "", fmt.Errorf("campaign %s: %w", c, ErrNotFound)
-	}
-	return Phase(was), nil
-}
-
-// PhaseError means that a campaign can't be steered so in its phase.
-type PhaseError struct {
-	ID    ID
-	Phase Phase
-	Verb  string
-}
-
-func (e *PhaseError) Error() string {
-	return fmt.Sprintf("campaign %s is %s and can't be %s", e.ID, e.Phase, e.Verb)
-}
-
-// Pause stops new claims at once. Pausing a paused campaign changes nothing.
-func (l *Ledger) Pause(ctx context.Context, c ID, reason string) error {
-	was, err := l.steer(ctx, c, "running held", fieldState, string(Paused), fieldReason, reason)
-	if err != nil || was == Running || was == Held || was == Paused {
-		return err
-	}
-	return &PhaseError{c, was, "paused"}
-}
-
-// Hold is a pause by the machine. It changes nothing unless the campaign runs.
-func (l *Ledger) Hold(ctx context.Context, c ID, reason string) error {
-	_, err := l.steer(ctx, c, "running", fieldState, string(Held), fieldReason, reason)
-	return err
-}
-
-// Resume lets a paused or held campaign run on.
-func (l *Ledger) Resume(ctx context.Context, c ID, now time.Time) error {
-	// First the set: a crash in between leaves a name too many there, which is
-	// taken out again, and never one too few.
-	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
-		return fmt.Errorf("resume campaign %s: %w", c, err)
-	}
-	was, err := l.steer(ctx, c, "paused held", fieldState, string(Running), fieldReason, "")
-	if err != nil {
-		return err
-	}
-	if was != Running && was != Held && was != Paused {
-		return &PhaseError{c, was, "resumed"}
-	}
-	if err := l.rdb.HSetNX(ctx, keyMeta(c), fieldStarted, now.UnixMilli()).Err(); err != nil {
-		return fmt.Errorf("resume campaign %s: %w", c, err)
-	}
-	return l.callWindow(ctx, c, now)
-}
-
-// MaxWindow is the most recipients of one campaign that may stand in the queue.
-const MaxWindow = 10_000
-
-// callWindow has settle look at everyone who may have stood in the queue when
-// the campaign stopped: their notes came to nothing.
-func (l *Ledger) callWindow(ctx context.Context, c ID, now time.Time) error {
-	_, _, cursor, err := l.Phase(ctx, c)
-	if err != nil || cursor == 0 {
-		return err
-	}
-	var pages []int
-	for p := PlaceOf(max(0, cursor-MaxWindow)).Page; p <= PlaceOf(cursor-1).Page; p++ {
-		pages = append(pages, p)
-	}
-	return l.CallDue(ctx, c, now, pages...)
-}
-
-// Cancel ends a campaign for everyone who isn't claimed yet; what is under way
-// is still settled.
-func (l *Ledger) Cancel(ctx context.Context, c ID, reason string, now time.Time) error {
-	was, err := l.steer(ctx, c, "running paused held", fieldState, string(Ended), fieldReason, reason, fieldCanceled, 1)
-	if err != nil {
-		return err
-	}
-	if was != Running && was != Held && was != Paused && was != Ended {
-		return &PhaseError{c, was, "canceled"}
-	}
-	return l.callWindow(ctx, c, now)
-}
-
-// Reopen makes a campaign run again when somebody in it is to be sent to after
-// all; one that was canceled goes on canceling.
-func (l *Ledger) Reopen(ctx context.Context, c ID) error {
-	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
-		return fmt.Errorf("reopen campaign %s: %w", c, err)
-	}
-	// A cancel is for good, so that what is read here still holds below.
-	canceled, err := l.rdb.HExists(ctx, keyMeta(c), fieldCanceled).Result()
-	if err != nil {
-		return fmt.Errorf("reopen campaign %s: %w", c, err)
-	}
-	to, reason := Running, ""
-	if canceled {
-		to, reason = Ended, "canceled"
-	}
-	_, err = l.steer(ctx, c, "settling done", fieldState, string(to), fieldReason, reason, fieldFinished, "")
-	if err != nil {
-		return err
-	}
-	// And again: a Finish at the same moment may have taken it out in between.
-	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
-		return fmt.Errorf("reopen campaign %s: %w", c, err)
-	}
-	return nil
-}
-
-// Settle notes that everyone has been sent to, or dropped: only outcomes are
-// still to come.
-func (l *Ledger) Settle(ctx context.Context, c ID) error {
-	_, err := l.steer(ctx, c, "running canceled", fieldState, string(Settling))
-	return err
-}
-
-// Finish notes that the machine has nothing left to do in the campaign.
-func (l *Ledger) Finish(ctx context.Context, c ID, now time.Time) error {
-	was, err := l.steer(ctx, c, "settling", fieldState, string(Done), fieldFinished, now.UnixMilli())
-	if err != nil || (was != Settling && was != Done) {
-		return err
-	}
-	return l.Retire(ctx, c)
-}
-
-// Retire takes a campaign out of the active ones if it is done, or purged. A
-// done campaign that is still there (a crash, or a resend that came to nothing)
-// loses nothing by it.
-func (l *Ledger) Retire(ctx context.Context, c ID) error {
-	if err := l.rdb.SRem(ctx, keyActive, string(c)).Err(); err != nil {
-		return fmt.Errorf("retire campaign %s: %w", c, err)
-	}
-	// The look comes after: who makes the campaign run meanwhile is seen here, or
-	// adds the name later than it was taken out.
-	phase, _, _, err := l.Phase(ctx, c)
-	if errors.Is(err, ErrNotFound) || (err == nil && phase == Done) {
-		return nil
-	}
-	return errors.Join(err, l.rdb.SAdd(ctx, keyActive, string(c)).Err())
 }

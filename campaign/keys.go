@@ -31,6 +31,9 @@ func keyRecords(c ID, page int) string {
 // keyCounts: hash, recipients per counter.
 func keyCounts(c ID) string { return "handout:{" + string(c) + "}:counts" }
 
+// keyHistory: list, what was done to the campaign, a JSON object each.
+func keyHistory(c ID) string { return "handout:{" + string(c) + "}:history" }
+
 // keyDue: sorted set, page to the Unix millisecond when settle must look at it.
 func keyDue(c ID) string { return "handout:{" + string(c) + "}:due" }
 

@@ -103,9 +103,29 @@ type Content struct {
 	Digest string // of spec, header and recipients
 }
 
-// Commit makes the campaign stand: running, or paused when hold is true. It may
-// be called again after an error.
-func (o *Opening) Commit(ctx context.Context, content Content, hold bool) (*Info, error) {
+// Beginning is how a campaign begins once it stands. The zero value: it runs at
+// once.
+type Beginning struct {
+	By   Actor
+	Hold bool // paused, until a person resumes it
+	// StartAt, if not zero, is when it starts by itself; it is paused until then.
+	StartAt time.Time
+}
+
+// fields are those of meta.
+func (b Beginning) fields(now time.Time) []any {
+	switch {
+	case b.Hold:
+		return []any{fieldState, string(Paused), fieldReason, "submitted on hold"}
+	case b.StartAt.After(now):
+		start := b.StartAt.UTC().Truncate(time.Millisecond)
+		return []any{fieldState, string(Paused), fieldReason, startReason(start), fieldStartAt, start.UnixMilli()}
+	}
+	return []any{fieldState, string(Running), fieldStarted, now.UnixMilli()}
+}
+
+// Commit makes the campaign stand. It may be called again after an error.
+func (o *Opening) Commit(ctx context.Context, content Content, begin Beginning) (*Info, error) {
 	c := o.spec.ID
 	if content.Total < 1 {
 		return nil, fmt.Errorf("campaign %s has no recipients", c)
@@ -123,14 +143,11 @@ func (o *Opening) Commit(ctx context.Context, content Content, hold bool) (*Info
 	if err != nil {
 		return nil, fmt.Errorf("commit campaign %s: %w", c, err)
 	}
-	args := []any{o.token, content.Total,
+	now := time.Now()
+	args := []any{o.token, content.Total, begin.By.entry(now, "submitted", strconv.Itoa(content.Total)+" recipients").encode(),
 		fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldCursor, 0}
-	if hold {
-		args = append(args, fieldState, string(Paused), fieldReason, "submitted on hold")
-	} else {
-		args = append(args, fieldState, string(Running), fieldStarted, time.Now().UnixMilli())
-	}
-	n, err := commitScript.Run(ctx, o.l.rdb, []string{keyMeta(c), keyCounts(c)}, args...).Int()
+	args = append(args, begin.fields(now)...)
+	n, err := commitScript.Run(ctx, o.l.rdb, []string{keyMeta(c), keyCounts(c), keyHistory(c)}, args...).Int()
 	if err != nil {
 		return nil, fmt.Errorf("commit campaign %s: %w", c, err)
 	}

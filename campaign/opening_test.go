@@ -98,7 +98,7 @@ func TestOpen_SecondSubmitIsBusy(t *testing.T) {
 		t.Errorf("%v, want ErrBusy", err)
 	}
 	write(t, o, 10) // and the first one goes on
-	if _, err := o.Commit(t.Context(), content(10, "digest"), false); err != nil {
+	if _, err := o.Commit(t.Context(), content(10, "digest"), campaign.Beginning{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -124,7 +124,7 @@ func TestAddPages_TwiceIsOnce(t *testing.T) {
 	o := b.open(t, "c")
 	write(t, o, 250)
 	write(t, o, 250)
-	info, err := o.Commit(t.Context(), content(250, "digest"), false)
+	info, err := o.Commit(t.Context(), content(250, "digest"), campaign.Beginning{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,19 +136,19 @@ func TestCommit_TwiceIsOnce(t *testing.T) {
 	b := setup(t)
 	o := b.open(t, "c")
 	write(t, o, 10)
-	first, err := o.Commit(t.Context(), content(10, "digest"), true)
+	first, err := o.Commit(t.Context(), content(10, "digest"), campaign.Beginning{Hold: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if first.Phase != campaign.Paused || first.Reason == "" || !first.StartedAt.IsZero() {
 		t.Errorf("on hold: %+v", first)
 	}
-	if err := b.ledger.Resume(t.Context(), "c", noon); err != nil {
+	if err := b.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, noon); err != nil {
 		t.Fatal(err)
 	}
 	b.apply(t, first, campaign.Place{}, claim())
 
-	second, err := o.Commit(t.Context(), content(10, "digest"), true)
+	second, err := o.Commit(t.Context(), content(10, "digest"), campaign.Beginning{Hold: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestCommit_WithoutRecipientsIsRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	o := b.open(t, "c")
-	if _, err := o.Commit(t.Context(), campaign.Content{}, false); err == nil {
+	if _, err := o.Commit(t.Context(), campaign.Content{}, campaign.Beginning{}); err == nil {
 		t.Error("no error")
 	}
 	if p := b.phase(t, "c"); p != campaign.Draft {
@@ -209,25 +209,25 @@ func TestOpen_DraftLeftBehindIsTakenOver(t *testing.T) {
 	if err := first.AddPages(t.Context(), 0, pages(t, 1)); !errors.Is(err, campaign.ErrTakenOver) {
 		t.Errorf("write: %v, want ErrTakenOver", err)
 	}
-	if _, err := first.Commit(t.Context(), content(50, "other"), false); !errors.Is(err, campaign.ErrTakenOver) {
+	if _, err := first.Commit(t.Context(), content(50, "other"), campaign.Beginning{}); !errors.Is(err, campaign.ErrTakenOver) {
 		t.Errorf("commit: %v, want ErrTakenOver", err)
 	}
 	if err := first.Abandon(t.Context()); err != nil {
 		t.Errorf("abandon: %v", err)
 	}
-	info, err := second.Commit(t.Context(), content(150, "digest"), false)
+	info, err := second.Commit(t.Context(), content(150, "digest"), campaign.Beginning{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.healthy(t, info)
-	if want, got := []string{"counts", "meta", "page:0", "page:1"}, b.keys(t, "c"); !slices.Equal(got, want) {
+	if want, got := []string{"counts", "history", "meta", "page:0", "page:1"}, b.keys(t, "c"); !slices.Equal(got, want) {
 		t.Errorf("keys %q, want %q: the longer draft left pages", got, want)
 	}
 	// And afterwards neither, with the same list or another.
-	if _, err := first.Commit(t.Context(), content(350, "other"), false); !errors.Is(err, campaign.ErrTakenOver) {
+	if _, err := first.Commit(t.Context(), content(350, "other"), campaign.Beginning{}); !errors.Is(err, campaign.ErrTakenOver) {
 		t.Errorf("commit of other content: %v, want ErrTakenOver", err)
 	}
-	if same, err := first.Commit(t.Context(), content(150, "digest"), false); err != nil || same.Digest != "digest" {
+	if same, err := first.Commit(t.Context(), content(150, "digest"), campaign.Beginning{}); err != nil || same.Digest != "digest" {
 		t.Errorf("commit of the same content: %v, %v", same, err)
 	}
 	b.healthy(t, info)
@@ -273,7 +273,7 @@ func TestOpen_OfManySubmitsAtOnceOneMakesTheCampaign(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				info, err := o.Commit(t.Context(), content(n, digest), false)
+				info, err := o.Commit(t.Context(), content(n, digest), campaign.Beginning{})
 				if err != nil || info.Digest != digest {
 					t.Errorf("%+v, %v", info, err)
 					return

@@ -39,10 +39,10 @@ func (b *bundle) verbs(t testing.TB, id campaign.ID) map[string]func() error {
 	t.Helper()
 	ctx := t.Context()
 	return map[string]func() error{
-		"pause":  func() error { return b.ledger.Pause(ctx, id, "lunch") },
-		"hold":   func() error { return b.ledger.Hold(ctx, id, "no money") },
-		"resume": func() error { return b.ledger.Resume(ctx, id, noon) },
-		"cancel": func() error { return b.ledger.Cancel(ctx, id, "wrong file", noon) },
+		"pause":  func() error { return b.ledger.Pause(ctx, id, campaign.Actor{Name: "ann", Why: "lunch"}, noon) },
+		"hold":   func() error { return b.ledger.Hold(ctx, id, "no money", noon) },
+		"resume": func() error { return b.ledger.Resume(ctx, id, campaign.Actor{Name: "ann"}, noon) },
+		"cancel": func() error { return b.ledger.Cancel(ctx, id, campaign.Actor{Name: "ann", Why: "wrong file"}, noon) },
 		"reopen": func() error { return b.ledger.Reopen(ctx, id) },
 		"settle": func() error { return b.ledger.Settle(ctx, id) },
 		"finish": func() error { return b.ledger.Finish(ctx, id, noon) },
@@ -137,8 +137,8 @@ func TestPhase_ReasonAndTimesGoWithIt(t *testing.T) {
 	b.stand(t, "c", 10)
 	verbs := b.verbs(t, "c")
 	for _, step := range []struct{ verb, reason string }{
-		{"hold", "no money"}, {"pause", "lunch"}, {"resume", ""}, {"pause", "lunch"}, {"cancel", "wrong file"},
-		{"settle", "wrong file"}, {"finish", "wrong file"}, {"reopen", "canceled"},
+		{"hold", "no money"}, {"pause", "paused by ann: lunch"}, {"resume", ""}, {"pause", "paused by ann: lunch"},
+		{"cancel", "canceled by ann: wrong file"}, {"settle", "canceled by ann: wrong file"}, {"finish", "canceled by ann: wrong file"}, {"reopen", "canceled"},
 	} {
 		if err := verbs[step.verb](); err != nil {
 			t.Fatal(err)
@@ -161,22 +161,22 @@ func TestResume_OfADraftDoesNotStartIt(t *testing.T) {
 	b := setup(t)
 	o := b.open(t, "c")
 	write(t, o, 1)
-	if err := b.ledger.Resume(t.Context(), "c", noon); err == nil {
+	if err := b.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, noon); err == nil {
 		t.Error("no error")
 	}
-	info, err := o.Commit(t.Context(), content(1, "digest"), true)
+	info, err := o.Commit(t.Context(), content(1, "digest"), campaign.Beginning{Hold: true})
 	if err != nil || !info.StartedAt.IsZero() {
 		t.Errorf("%+v, %v", info, err)
 	}
 	for range 2 {
-		if err := b.ledger.Resume(t.Context(), "c", noon); err != nil {
+		if err := b.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, noon); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := b.ledger.Pause(t.Context(), "c", ""); err != nil {
+	if err := b.ledger.Pause(t.Context(), "c", campaign.Actor{Name: "ann", Why: ""}, noon); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.ledger.Resume(t.Context(), "c", noon.Add(time.Hour)); err != nil {
+	if err := b.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, noon.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if info, err = b.ledger.Info(t.Context(), "c"); err != nil || !info.StartedAt.Equal(noon) {

@@ -113,7 +113,7 @@ func (b *bundle) stand(t testing.TB, id campaign.ID, n int) *campaign.Info {
 	t.Helper()
 	o := b.open(t, id)
 	write(t, o, n)
-	info, err := o.Commit(t.Context(), content(n, "digest"), false)
+	info, err := o.Commit(t.Context(), content(n, "digest"), campaign.Beginning{})
 	if err != nil {
 		t.Fatal(err)
 	}

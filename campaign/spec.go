@@ -51,6 +51,22 @@ type Spec struct {
 	Rate    float64 `json:"rate,omitempty"`
 	Lane    Lane    `json:"lane"`
 	OnDoubt OnDoubt `json:"on_doubt"`
+	// GiveUpAfter is for how many seconds a recipient is tried whose requests
+	// certainly weren't sent; 0 stands for [Spec.GiveUp]'s default.
+	GiveUpAfter int `json:"give_up_after,omitempty"`
+	// MaxFailureRate is the share of the latest outcomes, 0 to 1, that may be
+	// failures; beyond it the campaign is held. 0 stands for
+	// [Spec.FailureLimit]'s default, 1 is no limit.
+	MaxFailureRate float64 `json:"max_failure_rate,omitempty"`
+	// Canary is how many recipients are sent to first; the others wait for the
+	// outcomes of these. 0: none.
+	Canary int `json:"canary,omitempty"`
+	// CanarySuccess is the share of the canary, 0 to 1, that must be delivered;
+	// 0 stands for [Spec.CanaryLimit]'s default.
+	CanarySuccess float64 `json:"canary_success,omitempty"`
+	// Retention is for how many seconds after it is done a campaign keeps its
+	// people's data; 0 stands for [Spec.Keep]'s default.
+	Retention int `json:"retention,omitempty"`
 	// Standing is the day's campaign of one-off sends: each recipient has a
 	// message of their own, and there are no channels here.
 	Standing bool `json:"standing,omitempty"`
@@ -82,6 +98,45 @@ func (s *Spec) FallbackTotal() time.Duration {
 		}
 	}
 	return sum
+}
+
+// Defaults of a campaign, for what its file leaves out. They aren't written into
+// the spec: a campaign submitted again has the same content whatever they are.
+const (
+	defaultGiveUp       = 24 * time.Hour
+	defaultFailureLimit = 0.3
+	defaultCanaryLimit  = 0.8
+	defaultRetention    = 90 * 24 * time.Hour
+)
+
+// MostCanary is the largest canary: its outcomes are counted record by record.
+const MostCanary = 10_000
+
+// GiveUp is for how long a recipient is tried whose requests certainly weren't
+// sent, from the first time on.
+func (s *Spec) GiveUp() time.Duration { return seconds(s.GiveUpAfter, defaultGiveUp) }
+
+// FailureLimit is the share of the latest outcomes that may be failures.
+func (s *Spec) FailureLimit() float64 { return share(s.MaxFailureRate, defaultFailureLimit) }
+
+// CanaryLimit is the share of the canary that must be delivered.
+func (s *Spec) CanaryLimit() float64 { return share(s.CanarySuccess, defaultCanaryLimit) }
+
+// Keep is how long a campaign keeps its people's data after it is done.
+func (s *Spec) Keep() time.Duration { return seconds(s.Retention, defaultRetention) }
+
+func seconds(n int, otherwise time.Duration) time.Duration {
+	if n == 0 {
+		return otherwise
+	}
+	return time.Duration(n) * time.Second
+}
+
+func share(v, otherwise float64) float64 {
+	if v == 0 {
+		return otherwise
+	}
+	return v
 }
 
 // Encode is the spec's stored form. Equal specs have equal bytes.

@@ -126,7 +126,7 @@ func TestAppend_WakesACampaignThatWasDone(t *testing.T) {
 	if p, _, err := b.ledger.FindReference(t.Context(), info, reference(1)); err != nil || p != at {
 		t.Errorf("%v, %v", p, err)
 	}
-	if err := b.ledger.Cancel(t.Context(), id, "enough", noon); err != nil {
+	if err := b.ledger.Cancel(t.Context(), id, campaign.Actor{Name: "ann", Why: "enough"}, noon); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, _, err := b.ledger.Append(t.Context(), "3", person(3), text("hello"), noon); !errors.Is(err, campaign.ErrCanceled) {

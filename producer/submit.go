@@ -32,8 +32,8 @@ type SubmitOptions struct {
 	// SetAsideBadRows sends to the good rows and reports the bad ones. Without
 	// it any bad row rejects the list.
 	SetAsideBadRows bool
-	// Hold commits the campaign paused.
-	Hold bool
+	// Begin is how the campaign begins: at once by default.
+	Begin campaign.Beginning
 	// Progress is told how far the list has been read, at most ten times per
 	// second and once at the end, from the goroutine that called Submit.
 	Progress func(rows int, bytes int64)
@@ -104,7 +104,7 @@ func (c *Client) try(ctx context.Context, f *File, l List, o SubmitOptions) (*Re
 	if err != nil {
 		return nil, err
 	}
-	info, err := fill(ctx, run, opening, o.Hold)
+	info, err := fill(ctx, run, opening, o.Begin)
 	if err != nil {
 		return nil, errors.Join(err, abandon(ctx, opening, err))
 	}
@@ -131,12 +131,12 @@ func (c *Client) open(ctx context.Context, s *campaign.Spec, columns []string, o
 	}
 }
 
-func fill(ctx context.Context, run *run, opening *campaign.Opening, hold bool) (*campaign.Info, error) {
+func fill(ctx context.Context, run *run, opening *campaign.Opening, begin campaign.Beginning) (*campaign.Info, error) {
 	content, err := run.write(ctx, opening.AddPages)
 	if err != nil {
 		return nil, err
 	}
-	return opening.Commit(ctx, content, hold)
+	return opening.Commit(ctx, content, begin)
 }
 
 // abandon deletes the draft after an error that says that this content will

@@ -85,7 +85,7 @@ func TestSubmit_TheSameContentAgainChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := client.Submit(t.Context(), parse(t, "# a comment\n"+fileThenText), list(listOf(250)), producer.SubmitOptions{Hold: true})
+	again, err := client.Submit(t.Context(), parse(t, "# a comment\n"+fileThenText), list(listOf(250)), producer.SubmitOptions{Begin: campaign.Beginning{Hold: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestSubmit_AnEmptyListIsRefused(t *testing.T) {
 
 func TestSubmit_HoldCommitsPaused(t *testing.T) {
 	s := redistest.Start(t)
-	result, err := producer.New(s.Client()).Submit(t.Context(), parse(t, fileThenText), list(listOf(1)), producer.SubmitOptions{Hold: true})
+	result, err := producer.New(s.Client()).Submit(t.Context(), parse(t, fileThenText), list(listOf(1)), producer.SubmitOptions{Begin: campaign.Beginning{Hold: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

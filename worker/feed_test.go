@@ -152,7 +152,7 @@ func TestFeed_ACancelInTheMiddleClosesTheBalance(t *testing.T) {
 	c := r.stand("c", phones(n), false)
 	r.start(func(o *worker.Options) { o.Rate, o.Window = 200, 100; soon(o) })
 	r.until("it is under way", func() bool { return len(v.all()) > 60 })
-	if err := r.ledger.Cancel(t.Context(), "c", "enough", time.Now()); err != nil {
+	if err := r.ledger.Cancel(t.Context(), "c", campaign.Actor{Name: "ann", Why: "enough"}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	r.untilPhase(c, campaign.Done)
@@ -181,7 +181,7 @@ func TestFeed_APauseStopsAtOnceAndAResumeFinishes(t *testing.T) {
 	for range 2 {
 		before := len(v.all())
 		r.until("it is under way", func() bool { return len(v.all()) > before+10 })
-		if err := r.ledger.Pause(t.Context(), "c", "lunch"); err != nil {
+		if err := r.ledger.Pause(t.Context(), "c", campaign.Actor{Name: "ann", Why: "lunch"}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		r.until("nobody is claimed", func() bool { return r.balance(c).Of(campaign.Claimed) == 0 })
@@ -190,7 +190,7 @@ func TestFeed_APauseStopsAtOnceAndAResumeFinishes(t *testing.T) {
 		if now := r.balance(c).Of(campaign.Planned); now != at || now == 0 {
 			t.Errorf("%d were planned at the pause, %d are now", at, now)
 		}
-		if err := r.ledger.Resume(t.Context(), "c", time.Now()); err != nil {
+		if err := r.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -301,7 +301,7 @@ func TestSend_APausedCampaignStaysPlanned(t *testing.T) {
 	if n := r.balance(c).Of(campaign.Planned); n != 20 || len(v.all()) != 0 {
 		t.Errorf("%d are planned, %d POSTs", n, len(v.all()))
 	}
-	if err := r.ledger.Resume(t.Context(), "c", time.Now()); err != nil {
+	if err := r.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	r.until("everyone is sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == 20 })
@@ -320,7 +320,7 @@ func TestSend_ACanceledCampaignSendsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := r.ledger.Cancel(t.Context(), "c", "enough", time.Now()); err != nil {
+	if err := r.ledger.Cancel(t.Context(), "c", campaign.Actor{Name: "ann", Why: "enough"}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	r.start()
@@ -372,7 +372,7 @@ func TestSend_WhatCannotBeFoundIsTriedAgain(t *testing.T) {
 	if err := r.rdb.Set(t.Context(), "handout:{c}:page:0", page, 0).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.ledger.Resume(t.Context(), "c", time.Now()); err != nil {
+	if err := r.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	r.untilState(c, 0, campaign.Accepted)
@@ -437,7 +437,7 @@ func TestSend_AnAccountErrorHoldsTheCampaignAndLosesNobody(t *testing.T) {
 	}
 	before := len(v.all())
 	repaired.Store(true)
-	if err := r.ledger.Resume(t.Context(), "c", time.Now()); err != nil {
+	if err := r.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	r.until("everyone is sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == n })

@@ -152,7 +152,7 @@ func TestSettle_OnDoubtResendEndsWithACancel(t *testing.T) {
 		})
 	}
 	r.fed(c)
-	if err := r.ledger.Cancel(t.Context(), "c", "enough", time.Now()); err != nil {
+	if err := r.ledger.Cancel(t.Context(), "c", campaign.Actor{Name: "ann", Why: "enough"}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	r.start(soon)
@@ -240,7 +240,7 @@ func TestSettle_LooksAtFedPagesByItself(t *testing.T) {
 	r := setup(t, v)
 	c := r.stand("c", phones(150), true)
 	r.fed(c) // and nobody wrote a note
-	if err := r.ledger.Resume(t.Context(), "c", time.Now()); err != nil {
+	if err := r.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	r.start()

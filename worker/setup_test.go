@@ -214,7 +214,7 @@ func (r *rig) stand(id campaign.ID, numbers []string, hold bool, change ...func(
 		}
 		pages++
 	}
-	info, err := opening.Commit(r.t.Context(), campaign.Content{Total: len(numbers), Pages: pages, Digest: "d"}, hold)
+	info, err := opening.Commit(r.t.Context(), campaign.Content{Total: len(numbers), Pages: pages, Digest: "d"}, campaign.Beginning{Hold: hold})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -67,6 +67,11 @@ func (w *Worker) wake(ctx context.Context, id campaign.ID) error {
 			return err
 		}
 	}
+	if phase == campaign.Paused {
+		if err := w.start(ctx, id, now); err != nil {
+			return err
+		}
+	}
 	due, err := w.ledger.NextDue(ctx, id)
 	if err != nil {
 		return err
@@ -76,4 +81,18 @@ func (w *Worker) wake(ctx context.Context, id campaign.ID) error {
 		return w.queue.Enqueue(ctx, tasks.NewSettle(id, tick))
 	}
 	return nil
+}
+
+// start lets a campaign run whose start has come.
+func (w *Worker) start(ctx context.Context, id campaign.ID, now time.Time) error {
+	info, err := w.ledger.Info(ctx, id)
+	if err != nil {
+		return err
+	}
+	err = w.ledger.Start(ctx, info, now)
+	var steered *campaign.PhaseError
+	if errors.As(err, &steered) {
+		return nil // by a person, just now
+	}
+	return err
 }

@@ -2,16 +2,19 @@
 --
 -- KEYS[1] -> handout:{c}:meta
 -- KEYS[2] -> handout:{c}:counts
+-- KEYS[3] -> handout:{c}:history
 -- ARGV[1] -> token of the submit
 -- ARGV[2] -> number of recipients
--- ARGV[3...] -> fields and values of meta, the state among them
+-- ARGV[3] -> the line for the history
+-- ARGV[4...] -> fields and values of meta, the state among them
 --
 -- Returns 1, or 0 when another submit has taken the draft or it stands.
 if redis.call('HGET', KEYS[1], 'draft_token') ~= ARGV[1] then
   return 0
 end
 redis.call('HDEL', KEYS[1], 'draft_token', 'draft_seen', 'draft_pages')
-redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+redis.call('HSET', KEYS[1], unpack(ARGV, 4))
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[2], 'planned', ARGV[2])
+redis.call('RPUSH', KEYS[3], ARGV[3])
 return 1

@@ -1,18 +1,31 @@
--- Changes a campaign's state if it is one of those named.
+-- Changes a campaign's state if it is one of those named, and says so in its
+-- history.
 --
 -- KEYS[1] -> handout:{c}:meta
+-- KEYS[2] -> handout:{c}:history
 -- ARGV[1] -> states that it may be in, separated by blanks
--- ARGV[2...] -> fields and values of meta, the new state among them
+-- ARGV[2] -> "" | a field of meta that must have the value of ARGV[3], too
+-- ARGV[3] -> that value; "" for a field that isn't there
+-- ARGV[4] -> the line for the history; "" for none
+-- ARGV[5...] -> fields and values of meta, the new state among them
 --
--- Returns the state that it was in; "" when there is no such campaign.
+-- Returns the state that it was in ("" when there is no such campaign) and
+-- whether it was changed, 1 or 0.
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then
-  return ''
+  return {'', 0}
+end
+if ARGV[2] ~= '' and (redis.call('HGET', KEYS[1], ARGV[2]) or '') ~= ARGV[3] then
+  return {state, 0}
 end
 for s in string.gmatch(ARGV[1], '%S+') do
   if s == state then
-    redis.call('HSET', KEYS[1], unpack(ARGV, 2))
-    break
+    redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+    if ARGV[4] ~= '' then
+      redis.call('RPUSH', KEYS[2], ARGV[4])
+      redis.call('LTRIM', KEYS[2], -1000, -1)
+    end
+    return {state, 1}
   end
 end
-return state
+return {state, 0}

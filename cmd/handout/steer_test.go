@@ -37,7 +37,7 @@ func TestSteer_PauseResumeAndCancelARunningCampaign(t *testing.T) {
 	done(t, h.env, "submit", campaignFile(t, id), listFile(t, numbers(total, plainly)))
 
 	untilSent(t, h, 100)
-	if out := done(t, h.env, "pause", id); out != "campaign steered is paused\n" {
+	if out := done(t, h.env, "pause", id, "--by", "ann", "--why", "lunch"); out != "campaign steered is paused (paused by ann: lunch)\n" {
 		t.Errorf("pause: %s", out)
 	}
 	await(t, "nothing is under way", func() bool {
@@ -50,7 +50,7 @@ func TestSteer_PauseResumeAndCancelARunningCampaign(t *testing.T) {
 		t.Errorf("%d messages went out while the campaign was paused", now-paused)
 	}
 	r := reportOf(t, h.env, id)
-	if r.State != "paused" || r.Reason != "paused by a person" || sum(r) != total || r.Balance["planned"] == 0 {
+	if r.State != "paused" || r.Reason != "paused by ann: lunch" || sum(r) != total || r.Balance["planned"] == 0 {
 		t.Errorf("paused: %+v", r)
 	}
 	done(t, h.env, "verify", id)
@@ -59,7 +59,7 @@ func TestSteer_PauseResumeAndCancelARunningCampaign(t *testing.T) {
 		t.Errorf("resume: %s", out)
 	}
 	untilSent(t, h, paused+100)
-	if out := done(t, h.env, "cancel", id); out != "campaign steered is canceled\n" {
+	if out := done(t, h.env, "cancel", id, "--by", "ann"); out != "campaign steered is canceled (canceled by ann)\n" {
 		t.Errorf("cancel: %s", out)
 	}
 	r = untilDone(t, h.env, id)
@@ -147,5 +147,26 @@ func TestSteer_AFollowedReportEndsOnSIGINT(t *testing.T) {
 	p.signal(syscall.SIGINT)
 	if code := p.cmd.ProcessState.ExitCode(); code != 1 || !strings.HasSuffix(p.out.String(), "handout: interrupted\n") {
 		t.Errorf("exit status %d: %s", code, p.out)
+	}
+}
+
+func TestReschedule_StartsByItselfWhenItsTimeHasCome(t *testing.T) {
+	t.Parallel()
+	const id = "later"
+	h := open(t, quick(redistest.Start(t).URL()))
+	out := done(t, h.env, "submit", campaignFile(t, id), listFile(t, numbers(3, plainly)), "--at", "2h")
+	if !strings.Contains(out, "It starts by itself at ") {
+		t.Error(out)
+	}
+	for _, wrong := range [][]string{{"--at", "tomorrow"}, {"--at", "-1h"}, {}} {
+		if r := handout(t, h.env, append([]string{"reschedule", id}, wrong...)...); r.code != 2 {
+			t.Errorf("reschedule %q: exit status %d: %s", wrong, r.code, r.stderr)
+		}
+	}
+	if out := done(t, h.env, "reschedule", id, "--at", "1s", "--by", "ann"); !strings.Contains(out, "is paused (starts at ") {
+		t.Error(out)
+	}
+	if r := untilDone(t, h.env, id); r.Balance["delivered"] != 3 {
+		t.Errorf("%+v", r)
 	}
 }

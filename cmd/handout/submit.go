@@ -20,6 +20,8 @@ const mostCampaignFile = 1 << 20
 
 type submitFlags struct {
 	dryRun, setAside, hold, asJSON bool
+	at                             string
+	by                             *campaign.Actor
 }
 
 func (a *app) submitCommand() *cobra.Command {
@@ -39,12 +41,18 @@ func (a *app) submitCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "check, show samples and counts, and stop there; needs no Redis")
 	cmd.Flags().BoolVar(&f.setAside, "set-aside-bad-rows", false, "send to the good rows and report the bad ones; otherwise any bad row rejects the list")
 	cmd.Flags().BoolVar(&f.hold, "hold", false, "don't send yet: handout resume ID begins")
+	cmd.Flags().StringVar(&f.at, "at", "", "start by itself at this time, as in 2026-11-23T09:00:00+01:00, or in so long: 90m")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object: the campaign's report")
+	f.by = actorFlags(cmd)
 	return cmd
 }
 
 func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submitFlags) error {
 	c, err := a.load()
+	if err != nil {
+		return err
+	}
+	begin, err := f.beginning()
 	if err != nil {
 		return err
 	}
@@ -63,7 +71,7 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 	defer rdb.Close()
 	line := newLiveLine(a.stderr)
 	result, err := producer.New(rdb).Submit(ctx, file, list, producer.SubmitOptions{
-		Region: c.Region, SetAsideBadRows: f.setAside, Hold: f.hold,
+		Region: c.Region, SetAsideBadRows: f.setAside, Begin: begin,
 		Progress: rowsProgress(line),
 		OnWait:   func() { line.show("another submit of this campaign is under way; waiting for it") },
 	})
@@ -84,6 +92,20 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 		return err
 	}
 	return r.WriteJSON(a.stdout)
+}
+
+// beginning is how the campaign begins.
+func (f submitFlags) beginning() (campaign.Beginning, error) {
+	b := campaign.Beginning{By: *f.by, Hold: f.hold}
+	switch {
+	case f.at == "":
+		return b, nil
+	case f.hold:
+		return b, usagef("--at and --hold: a campaign either starts by itself or waits for handout resume")
+	}
+	var err error
+	b.StartAt, err = startTime(f.at, time.Now())
+	return b, err
 }
 
 func rowsProgress(line *liveLine) func(int, int64) {
@@ -144,6 +166,10 @@ func (a *app) describe(r *producer.Result) {
 			r.Info.ID, r.Info.Phase, plural(r.Info.Total, "recipient"))
 	} else {
 		fmt.Fprintf(a.stdout, "campaign %s is %s, with %s.\n", r.Info.ID, r.Info.Phase, plural(r.Info.Total, "recipient"))
+	}
+	if r.Info.Phase == campaign.Paused && !r.Info.StartAt.IsZero() {
+		fmt.Fprintf(a.stdout, "It starts by itself at %s; at once with: handout resume %s\n", r.Info.StartAt.Format(time.RFC3339), r.Info.ID)
+		return
 	}
 	if r.Info.Phase == campaign.Paused {
 		fmt.Fprintf(a.stdout, "Begin with: handout resume %s\n", r.Info.ID)

@@ -28,7 +28,7 @@ func held(t *testing.T) (*campaign.Ledger, *campaign.Info) {
 			yield(producer.Row{Recipient: `b, "the second"`, Phone: "+12015550101"}, nil) &&
 			yield(producer.Row{Recipient: "ç", Phone: "+12015550102"}, nil)
 	}
-	result, err := producer.New(rdb).Submit(t.Context(), file, producer.ListRows(nil, rows), producer.SubmitOptions{Hold: true})
+	result, err := producer.New(rdb).Submit(t.Context(), file, producer.ListRows(nil, rows), producer.SubmitOptions{Begin: campaign.Beginning{Hold: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,261 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// steering is a change of a campaign's phase.
+type steering struct {
+	from []Phase // in which it may be
+	// field, if not empty, must have this value too; an empty one: not be there.
+	field, value string
+	set          []any // fields and values of meta
+	entry        Entry // for the history; without a verb: none
+}
+
+// steer makes the change, and returns the phase that the campaign was in and
+// whether it was changed.
+func (l *Ledger) steer(ctx context.Context, c ID, s steering) (was Phase, changed bool, err error) {
+	from := make([]string, len(s.from))
+	for i, p := range s.from {
+		from[i] = string(p)
+	}
+	line := ""
+	if s.entry.Verb != "" {
+		line = s.entry.encode()
+	}
+	args := append([]any{strings.Join(from, " "), s.field, s.value, line}, s.set...)
+	answer, err := steerScript.Run(ctx, l.rdb, []string{keyMeta(c), keyHistory(c)}, args...).Slice()
+	if err != nil || len(answer) != 2 {
+		return "", false, fmt.Errorf("change campaign %s: %w", c, errors.Join(err, ctx.Err()))
+	}
+	state, _ := answer[0].(string)
+	if state == "" {
+		return "", false, fmt.Errorf("campaign %s: %w", c, ErrNotFound)
+	}
+	return Phase(state), answer[1] == int64(1), nil
+}
+
+// PhaseError means that a campaign can't be steered so in its phase.
+type PhaseError struct {
+	ID    ID
+	Phase Phase
+	Verb  string
+}
+
+func (e *PhaseError) Error() string {
+	return fmt.Sprintf("campaign %s is %s and can't be %s", e.ID, e.Phase, e.Verb)
+}
+
+// Pause stops new claims at once. Pausing a paused campaign changes nothing,
+// but that one which waits for its start stays paused.
+func (l *Ledger) Pause(ctx context.Context, c ID, a Actor, now time.Time) error {
+	s := steering{
+		from: []Phase{Running, Held}, entry: a.entry(now, "paused", ""),
+		set: []any{fieldState, string(Paused), fieldReason, a.reason("paused"), fieldStartAt, ""},
+	}
+	was, changed, err := l.steer(ctx, c, s)
+	switch {
+	case err != nil || changed:
+		return err
+	case was != Paused:
+		return &PhaseError{c, was, "paused"}
+	}
+	start, err := l.startAt(ctx, c)
+	if err != nil || start == "" {
+		return err
+	}
+	s.from, s.field, s.value = []Phase{Paused}, fieldStartAt, start
+	_, _, err = l.steer(ctx, c, s)
+	return err
+}
+
+// startAt is the time that a campaign waits for, as it is stored.
+func (l *Ledger) startAt(ctx context.Context, c ID) (string, error) {
+	v, err := l.rdb.HMGet(ctx, keyMeta(c), fieldStartAt).Result()
+	if err != nil {
+		return "", fmt.Errorf("read campaign %s: %w", c, err)
+	}
+	start, _ := v[0].(string)
+	return start, nil
+}
+
+// Hold is a pause by the machine. It changes nothing unless the campaign runs.
+func (l *Ledger) Hold(ctx context.Context, c ID, reason string, now time.Time) error {
+	_, _, err := l.steer(ctx, c, steering{
+		from: []Phase{Running}, set: []any{fieldState, string(Held), fieldReason, reason},
+		entry: Machine(reason).entry(now, "held", ""),
+	})
+	return err
+}
+
+// Resume lets a paused or held campaign run on. Resuming a running one changes
+// nothing.
+func (l *Ledger) Resume(ctx context.Context, c ID, a Actor, now time.Time) error {
+	return l.resume(ctx, c, steering{entry: a.entry(now, "resumed", "")}, now)
+}
+
+// Start resumes a campaign whose start has come. It changes nothing if a person
+// has steered it meanwhile.
+func (l *Ledger) Start(ctx context.Context, c *Info, now time.Time) error {
+	if c.StartAt.IsZero() || c.StartAt.After(now) {
+		return nil
+	}
+	return l.resume(ctx, c.ID, steering{
+		field: fieldStartAt, value: strconv.FormatInt(c.StartAt.UnixMilli(), 10),
+		entry: Machine("its time has come").entry(now, "started", ""),
+	}, now)
+}
+
+func (l *Ledger) resume(ctx context.Context, c ID, s steering, now time.Time) error {
+	// First the set: a crash in between leaves a name too many there, which is
+	// taken out again, and never one too few.
+	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
+		return fmt.Errorf("resume campaign %s: %w", c, err)
+	}
+	s.from = []Phase{Paused, Held}
+	s.set = []any{fieldState, string(Running), fieldReason, "", fieldStartAt, ""}
+	was, _, err := l.steer(ctx, c, s)
+	if err != nil {
+		return err
+	}
+	if was != Running && was != Held && was != Paused {
+		return &PhaseError{c, was, "resumed"}
+	}
+	if err := l.rdb.HSetNX(ctx, keyMeta(c), fieldStarted, now.UnixMilli()).Err(); err != nil {
+		return fmt.Errorf("resume campaign %s: %w", c, err)
+	}
+	return l.callWindow(ctx, c, now)
+}
+
+// Reschedule pauses a campaign until a time, at which it goes on by itself.
+func (l *Ledger) Reschedule(ctx context.Context, c ID, start time.Time, a Actor, now time.Time) error {
+	start = start.UTC().Truncate(time.Millisecond)
+	stamp := start.Format(time.RFC3339)
+	stands, err := l.startAt(ctx, c)
+	if err != nil {
+		return err
+	}
+	s := steering{
+		from: []Phase{Running, Held, Paused}, field: fieldStartAt, value: stands, entry: a.entry(now, "rescheduled", stamp),
+		set: []any{fieldState, string(Paused), fieldReason, startReason(start), fieldStartAt, start.UnixMilli()},
+	}
+	if stands == strconv.FormatInt(start.UnixMilli(), 10) {
+		return nil // said twice
+	}
+	was, changed, err := l.steer(ctx, c, s)
+	switch {
+	case err != nil || changed:
+		return err
+	case was == Running || was == Held || was == Paused:
+		return fmt.Errorf("campaign %s: %w", c, ErrSteered)
+	}
+	return &PhaseError{c, was, "rescheduled"}
+}
+
+// ErrSteered means that someone else has steered the campaign at the same
+// moment; nothing was changed.
+var ErrSteered = errors.New("someone else has steered the campaign at the same moment; look, and try again")
+
+func startReason(start time.Time) string { return "starts at " + start.UTC().Format(time.RFC3339) }
+
+// MaxWindow is the most recipients of one campaign that may stand in the queue.
+const MaxWindow = 10_000
+
+// callWindow has settle look at everyone who may have stood in the queue when
+// the campaign stopped: their notes came to nothing.
+func (l *Ledger) callWindow(ctx context.Context, c ID, now time.Time) error {
+	_, _, cursor, err := l.Phase(ctx, c)
+	if err != nil || cursor == 0 {
+		return err
+	}
+	var pages []int
+	for p := PlaceOf(max(0, cursor-MaxWindow)).Page; p <= PlaceOf(cursor-1).Page; p++ {
+		pages = append(pages, p)
+	}
+	return l.CallDue(ctx, c, now, pages...)
+}
+
+// Cancel ends a campaign for everyone who isn't claimed yet; what is under way
+// is still settled. Canceling a canceled one changes nothing.
+func (l *Ledger) Cancel(ctx context.Context, c ID, a Actor, now time.Time) error {
+	was, _, err := l.steer(ctx, c, steering{
+		from: []Phase{Running, Paused, Held}, entry: a.entry(now, "canceled", ""),
+		set: []any{fieldState, string(Ended), fieldReason, a.reason("canceled"), fieldCanceled, 1, fieldStartAt, ""},
+	})
+	if err != nil {
+		return err
+	}
+	if was != Running && was != Held && was != Paused && was != Ended {
+		return &PhaseError{c, was, "canceled"}
+	}
+	return l.callWindow(ctx, c, now)
+}
+
+// Reopen makes a campaign run again when somebody in it is to be sent to after
+// all; one that was canceled goes on canceling.
+func (l *Ledger) Reopen(ctx context.Context, c ID) error {
+	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
+		return fmt.Errorf("reopen campaign %s: %w", c, err)
+	}
+	// A cancel is for good, so that what is read here still holds below.
+	canceled, err := l.rdb.HExists(ctx, keyMeta(c), fieldCanceled).Result()
+	if err != nil {
+		return fmt.Errorf("reopen campaign %s: %w", c, err)
+	}
+	to, reason := Running, ""
+	if canceled {
+		to, reason = Ended, "canceled"
+	}
+	_, _, err = l.steer(ctx, c, steering{
+		from: []Phase{Settling, Done}, set: []any{fieldState, string(to), fieldReason, reason, fieldFinished, ""},
+	})
+	if err != nil {
+		return err
+	}
+	// And again: a Finish at the same moment may have taken it out in between.
+	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
+		return fmt.Errorf("reopen campaign %s: %w", c, err)
+	}
+	return nil
+}
+
+// Settle notes that everyone has been sent to, or dropped: only outcomes are
+// still to come.
+func (l *Ledger) Settle(ctx context.Context, c ID) error {
+	_, _, err := l.steer(ctx, c, steering{from: []Phase{Running, Ended}, set: []any{fieldState, string(Settling)}})
+	return err
+}
+
+// Finish notes that the machine has nothing left to do in the campaign.
+func (l *Ledger) Finish(ctx context.Context, c ID, now time.Time) error {
+	was, _, err := l.steer(ctx, c, steering{
+		from: []Phase{Settling}, set: []any{fieldState, string(Done), fieldFinished, now.UnixMilli()},
+		entry: Machine("").entry(now, "done", ""),
+	})
+	if err != nil || (was != Settling && was != Done) {
+		return err
+	}
+	return l.Retire(ctx, c)
+}
+
+// Retire takes a campaign out of the active ones if it is done, or purged. A
+// done campaign that is still there (a crash, or a resend that came to nothing)
+// loses nothing by it.
+func (l *Ledger) Retire(ctx context.Context, c ID) error {
+	if err := l.rdb.SRem(ctx, keyActive, string(c)).Err(); err != nil {
+		return fmt.Errorf("retire campaign %s: %w", c, err)
+	}
+	// The look comes after: who makes the campaign run meanwhile is seen here, or
+	// adds the name later than it was taken out.
+	phase, _, _, err := l.Phase(ctx, c)
+	if errors.Is(err, ErrNotFound) || (err == nil && phase == Done) {
+		return nil
+	}
+	return errors.Join(err, l.rdb.SAdd(ctx, keyActive, string(c)).Err())
+}
