@@ -53,12 +53,33 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	if s.OnDoubt != campaign.DoubtHold && s.OnDoubt != campaign.DoubtResend {
 		c.fault("on_doubt", "must be hold or resend")
 	}
+	c.limits(s)
 	if len(s.Channels) == 0 {
 		c.fault("channels", "at least one channel is needed")
 	}
 	first := map[string]bool{}
 	for i := range s.Channels {
 		c.channel(i, first)
+	}
+}
+
+// limits judges what a file's parser has judged already, for specs from Go.
+func (c *specChecker) limits(s *campaign.Spec) {
+	for path, v := range map[string]float64{"max_failure_rate": s.MaxFailureRate, "canary_success": s.CanarySuccess} {
+		if !(v >= 0 && v <= 1) {
+			c.fault(path, "must be 0 to 1")
+		}
+	}
+	for path, n := range map[string]int{"give_up_after": s.GiveUpAfter, "retention": s.Retention} {
+		if n < 0 || n > int(maxLong/time.Second) {
+			c.fault(path, "must be 0 seconds to 3650 days")
+		}
+	}
+	if s.Canary < 0 || s.Canary > campaign.MostCanary {
+		c.fault("canary", "must be 0 to "+strconv.Itoa(campaign.MostCanary))
+	}
+	if s.CanarySuccess > 0 && s.Canary == 0 {
+		c.fault("canary_success", "needs canary: how many are sent to first")
 	}
 }
 

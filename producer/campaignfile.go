@@ -6,7 +6,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -42,7 +41,8 @@ func (p places) find(path string) place {
 }
 
 // ParseCampaign reads a campaign file: YAML with the keys id, message_type,
-// channels, rate, lane and on_doubt. It is strict, and every fault in it is
+// channels, rate, lane, on_doubt, give_up_after, max_failure_rate, canary,
+// canary_success and retention. It is strict, and every fault in it is
 // reported with its line and column, as [*Faults]; name stands in them.
 func ParseCampaign(name string, src []byte) (*File, error) {
 	p := &fileParser{file: name, at: places{"": {1, 1}}, spec: &campaign.Spec{}}
@@ -135,12 +135,17 @@ func yamlPlace(err error) (place, string) {
 func (p *fileParser) campaign(n *yaml.Node) {
 	s := p.spec
 	p.mapping(n, "", map[string]func(*yaml.Node, string){
-		"id":           func(n *yaml.Node, path string) { s.ID = campaign.ID(p.text(n, path)) },
-		"message_type": func(n *yaml.Node, path string) { s.MessageType = p.text(n, path) },
-		"channels":     p.channels,
-		"rate":         func(n *yaml.Node, path string) { s.Rate = p.number(n, path) },
-		"lane":         func(n *yaml.Node, path string) { s.Lane = campaign.Lane(p.named(n, path)) },
-		"on_doubt":     func(n *yaml.Node, path string) { s.OnDoubt = campaign.OnDoubt(p.named(n, path)) },
+		"id":               func(n *yaml.Node, path string) { s.ID = campaign.ID(p.text(n, path)) },
+		"message_type":     func(n *yaml.Node, path string) { s.MessageType = p.text(n, path) },
+		"channels":         p.channels,
+		"rate":             func(n *yaml.Node, path string) { s.Rate = p.number(n, path) },
+		"lane":             func(n *yaml.Node, path string) { s.Lane = campaign.Lane(p.named(n, path)) },
+		"on_doubt":         func(n *yaml.Node, path string) { s.OnDoubt = campaign.OnDoubt(p.named(n, path)) },
+		"give_up_after":    func(n *yaml.Node, path string) { s.GiveUpAfter = p.long(n, path) },
+		"retention":        func(n *yaml.Node, path string) { s.Retention = p.long(n, path) },
+		"max_failure_rate": func(n *yaml.Node, path string) { s.MaxFailureRate = p.share(n, path) },
+		"canary":           func(n *yaml.Node, path string) { s.Canary = p.count(n, path, campaign.MostCanary) },
+		"canary_success":   func(n *yaml.Node, path string) { s.CanarySuccess = p.share(n, path) },
 		// Ignoring it would send at night.
 		"hours": func(n *yaml.Node, path string) {
 			p.wrong(n, path, "sending hours are not supported by this version; remove the key")
@@ -219,59 +224,4 @@ func (p *fileParser) mapping(n *yaml.Node, path string, known map[string]func(*y
 			p.fault(at, "unknown key "+strconv.Quote(key.Value))
 		}
 	}
-}
-
-func (p *fileParser) text(n *yaml.Node, path string) string {
-	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
-		p.wrong(n, path, "must be a text")
-		return ""
-	}
-	return n.Value
-}
-
-// named is a text for which the empty one stands for the default, and may
-// therefore not be written.
-func (p *fileParser) named(n *yaml.Node, path string) string {
-	s := p.text(n, path)
-	if s == "" && !p.broken[path] {
-		p.wrong(n, path, "must not be empty")
-	}
-	return s
-}
-
-func (p *fileParser) number(n *yaml.Node, path string) float64 {
-	if n.Kind == yaml.ScalarNode && (n.Tag == "!!int" || n.Tag == "!!float") {
-		var v float64
-		if n.Decode(&v) == nil {
-			return v
-		}
-	}
-	p.wrong(n, path, "must be a number")
-	return 0
-}
-
-// seconds reads a Go duration or a bare number of seconds.
-func (p *fileParser) seconds(n *yaml.Node, path string) int {
-	d := time.Duration(-1)
-	if n.Kind == yaml.ScalarNode {
-		switch n.Tag {
-		case "!!str":
-			if v, err := time.ParseDuration(n.Value); err == nil {
-				d = v
-			}
-		case "!!int":
-			if v, err := strconv.Atoi(n.Value); err == nil && v >= 0 && v <= 1e6 {
-				d = time.Duration(v) * time.Second
-			}
-		}
-	}
-	switch {
-	case d < 0:
-		p.wrong(n, path, "must be a duration such as 10m, or a number of seconds")
-	case d%time.Second != 0:
-		p.wrong(n, path, "must be whole seconds")
-	case d < minFallback || d > maxFallback:
-		p.wrong(n, path, fallbackRange)
-	}
-	return int(d / time.Second)
 }

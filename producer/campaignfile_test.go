@@ -12,9 +12,11 @@ import (
 )
 
 func TestParseCampaign_ReadsEveryKey(t *testing.T) {
-	f := parse(t, fileThenText+"lane: urgent\non_doubt: resend\n")
+	f := parse(t, fileThenText+"lane: urgent\non_doubt: resend\ngive_up_after: 2h\n"+
+		"max_failure_rate: 5%\ncanary: 100\ncanary_success: 0.95\nretention: 30d\n")
 	want := &campaign.Spec{
 		ID: "order-history", MessageType: "MKT", Rate: 10, Lane: campaign.LaneUrgent, OnDoubt: campaign.DoubtResend,
+		GiveUpAfter: 7200, MaxFailureRate: 0.05, Canary: 100, CanarySuccess: 0.95, Retention: 30 * 86400,
 		Channels: []campaign.Channel{
 			{Channel: "whatsapp", FallbackTime: 600, Template: "file", Parameters: map[string]string{
 				"url": "{{.url}}", "file_name": "order history.xlsx"}},
@@ -56,6 +58,12 @@ func TestParseCampaign_EveryFaultHasItsPlace(t *testing.T) {
 		{"no channel", channel("template: x"), "c.yaml:4:5: channels[0].channel: missing"},
 		{"no template", channel("channel: sms"), "c.yaml:4:5: channels[0].template: missing"},
 		{"email", channel("channel: email, template: x"), "c.yaml:4:15: channels[0].channel: email is not supported"},
+		{"a share over one", channel("channel: sms, template: x") + "max_failure_rate: 30\n", "c.yaml:5:19: max_failure_rate: must be a share such as 0.3 or 30%"},
+		{"no share", channel("channel: sms, template: x") + "canary: 1\ncanary_success: NaN\n", "c.yaml:6:17: canary_success: must be a share"},
+		{"no canary", channel("channel: sms, template: x") + "canary: 0\n", "c.yaml:5:9: canary: must be a whole number from 1 to 10000"},
+		{"success of no canary", channel("channel: sms, template: x") + "canary_success: 50%\n", "c.yaml:5:17: canary_success: needs canary"},
+		{"retention too short", channel("channel: sms, template: x") + "retention: 0d\n", "c.yaml:5:12: retention: must be a duration such as 24h or 90d"},
+		{"give up after words", channel("channel: sms, template: x") + "give_up_after: tomorrow\n", "c.yaml:5:16: give_up_after: must be a duration"},
 		{"fallback too short", channel("channel: sms, template: x, fallback_time: 29"), "c.yaml:4:48: channels[0].fallback_time: must be from 30 seconds to 1 hour"},
 		{"fallback too long", channel("channel: sms, template: x, fallback_time: 61m"), "fallback_time: must be from"},
 		{"fallback zero", channel("channel: sms, template: x, fallback_time: 0"), "fallback_time: must be from"},

@@ -1,0 +1,116 @@
+package producer
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The readers of a campaign file's plain values.
+
+func (p *fileParser) text(n *yaml.Node, path string) string {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
+		p.wrong(n, path, "must be a text")
+		return ""
+	}
+	return n.Value
+}
+
+// named is a text for which the empty one stands for the default, and may
+// therefore not be written.
+func (p *fileParser) named(n *yaml.Node, path string) string {
+	s := p.text(n, path)
+	if s == "" && !p.broken[path] {
+		p.wrong(n, path, "must not be empty")
+	}
+	return s
+}
+
+func (p *fileParser) number(n *yaml.Node, path string) float64 {
+	if n.Kind == yaml.ScalarNode && (n.Tag == "!!int" || n.Tag == "!!float") {
+		var v float64
+		if n.Decode(&v) == nil {
+			return v
+		}
+	}
+	p.wrong(n, path, "must be a number")
+	return 0
+}
+
+// seconds reads a Go duration or a bare number of seconds.
+func (p *fileParser) seconds(n *yaml.Node, path string) int {
+	d, ok := timespan(n)
+	switch {
+	case !ok:
+		p.wrong(n, path, "must be a duration such as 10m, or a number of seconds")
+	case d%time.Second != 0:
+		p.wrong(n, path, "must be whole seconds")
+	case d < minFallback || d > maxFallback:
+		p.wrong(n, path, fallbackRange)
+	}
+	return int(d / time.Second)
+}
+
+// Bounds of the times that are counted in hours and days.
+const (
+	minLong = time.Minute
+	maxLong = 10 * 365 * day
+	day     = 24 * time.Hour
+)
+
+// long reads a duration of a minute to ten years.
+func (p *fileParser) long(n *yaml.Node, path string) int {
+	d, ok := timespan(n)
+	if !ok || d < minLong || d > maxLong || d%time.Second != 0 {
+		p.wrong(n, path, "must be a duration such as 24h or 90d, from 1m to 3650d")
+		return 0
+	}
+	return int(d / time.Second)
+}
+
+// timespan is a Go duration, a number of days as in 90d, or a bare number of seconds.
+func timespan(n *yaml.Node) (time.Duration, bool) {
+	if n.Kind != yaml.ScalarNode {
+		return 0, false
+	}
+	switch n.Tag {
+	case "!!str":
+		if days, ok := strings.CutSuffix(n.Value, "d"); ok {
+			v, err := strconv.Atoi(days)
+			return time.Duration(v) * day, err == nil && v >= 0 && v <= int(maxLong/day)
+		}
+		d, err := time.ParseDuration(n.Value)
+		return d, err == nil && d >= 0
+	case "!!int":
+		v, err := strconv.Atoi(n.Value)
+		return time.Duration(v) * time.Second, err == nil && v >= 0 && v <= int(maxLong/time.Second)
+	}
+	return 0, false
+}
+
+// share reads a part of a whole: 0.3 or 30%. None at all stands for the default
+// and may not be written.
+func (p *fileParser) share(n *yaml.Node, path string) float64 {
+	v, err := 0.0, error(nil)
+	percent, ok := strings.CutSuffix(n.Value, "%")
+	if v, err = strconv.ParseFloat(strings.TrimSpace(percent), 64); ok {
+		v /= 100
+	}
+	if n.Kind != yaml.ScalarNode || err != nil || !(v > 0 && v <= 1) { // NaN is neither
+		p.wrong(n, path, "must be a share such as 0.3 or 30%, over 0 and at most 1")
+		return 0
+	}
+	return v
+}
+
+// count reads a whole number from 1 to most.
+func (p *fileParser) count(n *yaml.Node, path string, most int) int {
+	v, err := strconv.Atoi(n.Value)
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || v < 1 || v > most {
+		p.wrong(n, path, "must be a whole number from 1 to "+strconv.Itoa(most))
+		return 0
+	}
+	return v
+}
