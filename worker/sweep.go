@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
@@ -41,16 +42,39 @@ func (w *Worker) sweepOnce(ctx context.Context) error {
 	}
 	// A campaign that can't be woken doesn't keep the others asleep.
 	var errs []error
+	fed := make(map[campaign.ID]campaign.Lane)
 	for _, id := range ids {
-		if err := w.wake(ctx, id); err != nil {
+		if err := w.wake(ctx, id, fed); err != nil {
 			errs = append(errs, err)
 		}
 	}
+	w.fed.set(fed)
 	return errors.Join(errs...)
 }
 
-// wake writes the notes that a campaign needs now.
-func (w *Worker) wake(ctx context.Context, id campaign.ID) error {
+// fed are the campaigns that are fed, as the last sweep saw it.
+type fed struct {
+	lanes atomic.Pointer[map[campaign.ID]campaign.Lane]
+}
+
+func (f *fed) set(lanes map[campaign.ID]campaign.Lane) { f.lanes.Store(&lanes) }
+
+// beside is how many campaigns are fed in the lane of one, with it: also when
+// it is too new for the sweep to have seen it.
+func (f *fed) beside(c campaign.ID, lane campaign.Lane) int {
+	n := 1
+	if lanes := f.lanes.Load(); lanes != nil {
+		for id, l := range *lanes {
+			if l == lane && id != c {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// wake writes the notes that a campaign needs now, and counts it if it's fed.
+func (w *Worker) wake(ctx context.Context, id campaign.ID, fed map[campaign.ID]campaign.Lane) error {
 	s, err := w.cache.fresh(ctx, id)
 	if err != nil {
 		// A draft that isn't committed yet, or has been purged: not ours to wake.
@@ -61,6 +85,9 @@ func (w *Worker) wake(ctx context.Context, id campaign.ID) error {
 	phase, _, cursor, err := w.ledger.Phase(ctx, id)
 	if err != nil {
 		return ignoreNotFound(err)
+	}
+	if phase == campaign.Running && cursor < s.Total {
+		fed[id] = s.Spec.Lane
 	}
 	if (phase == campaign.Running || phase == campaign.Ended) && cursor < s.Total {
 		if err := w.queue.Enqueue(ctx, tasks.NewFeed(id, tick)); err != nil {

@@ -59,6 +59,7 @@ type Worker struct {
 	asked    asked
 	cache    *cache
 	clock    clock
+	fed      fed
 	metrics  *metrics
 	log      *slog.Logger
 

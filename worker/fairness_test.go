@@ -1,0 +1,68 @@
+package worker_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/tasks"
+	"github.com/handout-dev/handout/worker"
+)
+
+// of are the posts of one campaign.
+func of(id campaign.ID, posts []post) []post {
+	var its []post
+	for _, p := range posts {
+		if strings.HasPrefix(p.ExternalID, string(id)+".") {
+			its = append(its, p)
+		}
+	}
+	return its
+}
+
+// wake has a campaign fed at once, as a submit does.
+func (r *rig) wake(id campaign.ID) {
+	r.t.Helper()
+	if err := tasks.NewQueue(r.rdb).Enqueue(r.t.Context(), tasks.NewFeed(id, time.Now().Unix())); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestFairness_ASmallCampaignSharesTheRateWithABigOne(t *testing.T) {
+	t.Parallel()
+	const rate, small = 100, 500
+	v := &vendor{}
+	r := setup(t, v)
+	r.stand("big", phones(5000), false)
+	for range 2 {
+		r.start(func(o *worker.Options) { o.Rate = rate })
+	}
+	r.until("the big one is under way", func() bool { return len(v.all()) > 2*rate })
+	start := time.Now()
+	c := r.stand("small", phones(small), false)
+	r.wake("small")
+	r.until("the small one is through", func() bool { return r.balance(c).Of(campaign.Accepted) == small })
+	took := time.Since(start)
+
+	// Alone it takes small/rate; beside another as long again, and what stood in
+	// the queue before it.
+	if most := 2*small/rate*time.Second + 5*time.Second; took > most {
+		t.Errorf("the small campaign took %v, over %v", took, most)
+	}
+	posts := v.all()
+	its := of("small", posts)
+	first, last := its[0].At, its[len(its)-1].At
+	others := 0
+	for _, p := range of("big", posts) {
+		if p.At.After(first) && p.At.Before(last) {
+			others++
+		}
+	}
+	if share := float64(others) / small; share < 0.8 || share > 1.25 {
+		t.Errorf("while %d of the small campaign went out, %d of the big one did", small, others)
+	}
+	if n := len(its); n != small {
+		t.Errorf("%d messages for %d people", n, small)
+	}
+}
