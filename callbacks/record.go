@@ -18,7 +18,9 @@ const (
 	resultNoNews   = "no news"  // a duplicate, or overtaken by a truer one
 	resultForeign  = "foreign"  // of a message that isn't ours
 	resultMismatch = "mismatch" // its external ID and its reference disagree
-	resultInbound  = "inbound"  // a recipient's own message
+	resultStop     = "stop"     // a recipient's own message: STOP
+	resultStart    = "start"    // a recipient's own message: START
+	resultInbound  = "inbound"  // any other of a recipient's own messages
 	resultEarly    = "early"    // for a reference that nobody knows yet; kept
 	resultDropped  = "dropped"  // for a reference that nobody came to know
 )
@@ -26,7 +28,7 @@ const (
 // record writes a receipt to the ledger.
 func (l *Listener) record(ctx context.Context, r telesign.Receipt, body []byte) (string, error) {
 	if r.Inbound {
-		return resultInbound, nil
+		return l.reply(ctx, r)
 	}
 	to, err := l.find(ctx, r)
 	switch {
@@ -122,6 +124,10 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 		case err != nil && !errors.Is(err, campaign.ErrNotFound):
 			return "", err
 		}
+	}
+	// Before the record: should the listener die in between, Telesign asks again.
+	if err := l.optOut(ctx, to, r); err != nil {
+		return "", err
 	}
 	now := time.Now()
 	due := now.Add(l.deadline)

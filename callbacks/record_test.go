@@ -309,7 +309,7 @@ func TestReceipt_ARecipientsOwnMessageIsNoOutcome(t *testing.T) {
 		`{"reference_id":"` + reference(1) + `","status":{"code":1500},"sub_resource":"mo_sms","user_response":{"action":"stop","phone_number":"41790000000","mo_message":"STOP"}}`,
 		`{"reference_id":"` + reference(1) + `","external_id":"c.0.0.1","status":{"code":3000},"content":{"end_user_action":{"action":"STOP"}},"phone_number":"41790000000"}`,
 	} {
-		if got := r.result(body); got != "inbound" {
+		if got := r.result(body); got != "stop" {
 			t.Errorf("%q", got)
 		}
 	}

@@ -13,6 +13,9 @@ const (
 	// keyActive: set, campaigns in which the machine has work left. A campaign
 	// is put here before it stands and taken out after it is done.
 	keyActive = "handout:active"
+	// keySuppressed: hash, phone numbers never to be sent to, digits only, to
+	// when and why. It belongs to no campaign and outlives them all.
+	keySuppressed = "handout:suppressed"
 )
 
 // keyMeta: hash, what the campaign is; fields in info.go.

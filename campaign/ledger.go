@@ -20,6 +20,8 @@ type Ledger struct {
 	mu       sync.Mutex
 	waiting  []*change
 	flushing bool
+
+	questions questions // see Suppressed
 }
 
 // NewLedger is the ledger in rdb, which stays the caller's to close.

@@ -28,6 +28,9 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 		e = &telesign.Error{Class: telesign.Unknown, Err: err}
 	}
 	w.metrics.sent(c.at, e.Class.String(), int(e.Code))
+	if err := w.optOut(c, e.Code); err != nil {
+		return false, err
+	}
 	event := campaign.Event{At: w.clock.Now(), Attempt: c.seen.Record.Attempt, Code: int(e.Code)}
 	switch {
 	case e.Class == telesign.Unknown:

@@ -159,7 +159,7 @@ type claim struct {
 }
 
 // claim takes the recipient, or returns nil when there is nothing to send:
-// someone else has, or the campaign has stopped.
+// someone else has, the campaign has stopped, or the number is suppressed.
 func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (*claim, error) {
 	s, err := w.cache.subject(ctx, id)
 	if errors.Is(err, campaign.ErrNotFound) {
@@ -173,6 +173,9 @@ func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (
 		return nil, err
 	}
 	c := &claim{ctx: context.WithoutCancel(ctx), subject: s, place: to}
+	if listed, err := w.suppressed(c, r.Phone); listed || err != nil {
+		return nil, err
+	}
 	err = w.record(c, campaign.Event{Kind: campaign.EventClaim, At: w.clock.Now(), Claim: rand.Uint64() | 1})
 	var refused *campaign.TransitionError
 	switch {
