@@ -25,6 +25,7 @@ func (w *Worker) sweep(ctx context.Context) {
 		}
 		select {
 		case <-ticker.C:
+		case <-w.look:
 		case <-ctx.Done():
 			return
 		}
@@ -33,6 +34,9 @@ func (w *Worker) sweep(ctx context.Context) {
 
 func (w *Worker) sweepOnce(ctx context.Context) error {
 	if err := w.clock.sync(ctx, w.rdb); err != nil {
+		return err
+	}
+	if err := w.showPace(ctx); err != nil {
 		return err
 	}
 	ids, err := w.ledger.Active(ctx)

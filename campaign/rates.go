@@ -1,0 +1,104 @@
+package campaign
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+)
+
+// RateSet is a rate that a person has set while things run.
+type RateSet struct {
+	Rate float64   `json:"rate"` // messages per second
+	By   string    `json:"by"`
+	Why  string    `json:"why,omitempty"`
+	At   time.Time `json:"at"`
+}
+
+// Rates are all that persons have set. The zero value is none.
+type Rates struct {
+	account   *RateSet
+	campaigns map[ID]*RateSet
+}
+
+// SetForAccount is what was set for the account; nil: nothing.
+func (r Rates) SetForAccount() *RateSet { return r.account }
+
+// SetFor is what was set for the campaign; nil: nothing.
+func (r Rates) SetFor(c ID) *RateSet { return r.campaigns[c] }
+
+// Account is the account's rate in messages per second: what was set, else that
+// of the environment.
+func (r Rates) Account(environment float64) float64 { return r.account.or(environment) }
+
+// Campaign is the campaign's own rate in messages per second, 0 for none: what
+// was set, else that of its file.
+func (r Rates) Campaign(c *Info) float64 { return r.campaigns[c.ID].or(c.Spec.Rate) }
+
+func (s *RateSet) or(rate float64) float64 {
+	if s != nil {
+		return s.Rate
+	}
+	return rate
+}
+
+// Rates reads what persons have set, in one call.
+func (l *Ledger) Rates(ctx context.Context) (Rates, error) {
+	fields, err := l.rdb.HGetAll(ctx, keyRates).Result()
+	if err != nil {
+		return Rates{}, fmt.Errorf("read rates: %w", err)
+	}
+	r := Rates{campaigns: make(map[ID]*RateSet, len(fields))}
+	for field, text := range fields {
+		s := new(RateSet)
+		if err := json.Unmarshal([]byte(text), s); err != nil || !validRate(s.Rate) {
+			return Rates{}, fmt.Errorf("read rates: that of %s is %q", field, text)
+		}
+		if field == accountRate {
+			r.account = s
+		} else {
+			r.campaigns[ID(field)] = s
+		}
+	}
+	return r, nil
+}
+
+// SetRate sets a campaign's rate in messages per second, for all workers within
+// a second, whatever its file says; 0 goes back to the file's. It stays under
+// the account's. ErrNotFound when there is no such campaign.
+func (l *Ledger) SetRate(ctx context.Context, c ID, rate float64, by, why string, now time.Time) error {
+	if _, _, _, err := l.Phase(ctx, c); err != nil {
+		return err
+	}
+	return l.setRate(ctx, string(c), RateSet{rate, by, why, now.UTC()})
+}
+
+// SetAccountRate sets the account's rate in messages per second, for all workers
+// within a second; 0 goes back to that of their environment.
+func (l *Ledger) SetAccountRate(ctx context.Context, rate float64, by, why string, now time.Time) error {
+	return l.setRate(ctx, accountRate, RateSet{rate, by, why, now.UTC()})
+}
+
+// setRate is where every change of a rate goes through, with who and why.
+func (l *Ledger) setRate(ctx context.Context, field string, s RateSet) error {
+	if s.Rate == 0 {
+		if err := l.rdb.HDel(ctx, keyRates, field).Err(); err != nil {
+			return fmt.Errorf("reset a rate: %w", err)
+		}
+		return nil
+	}
+	if !validRate(s.Rate) {
+		return fmt.Errorf("a rate of %v messages per second", s.Rate)
+	}
+	text, err := json.Marshal(s)
+	if err == nil {
+		err = l.rdb.HSet(ctx, keyRates, field, text).Err()
+	}
+	if err != nil {
+		return fmt.Errorf("set a rate: %w", err)
+	}
+	return nil
+}
+
+func validRate(rate float64) bool { return rate > 0 && !math.IsInf(rate, 0) }
