@@ -74,7 +74,7 @@ func setupWith(t testing.TB, require bool, o ...redistest.Option) *rig {
 	t.Cleanup(transport.CloseIdleConnections)
 	r.client = &http.Client{Transport: transport, Timeout: patience}
 	t.Cleanup(func() {
-		for _, secret := range []string{apiKey, otherKey, "Test Key", "4179", "example.com"} {
+		for _, secret := range []string{apiKey, otherKey, "Test Key", "4179000", "example.com"} {
 			if strings.Contains(r.log.String(), secret) {
 				t.Errorf("%q is in the log", secret)
 			}

@@ -83,7 +83,7 @@ func keyEarly(reference string) string { return "handout:early:" + reference }
 const keyEarlyDue = "handout:early"
 
 const (
-	// KeyPollPace: hash, the limiter of status queries.
+	// KeyPollPace: hash, the limiter of status queries; fields in pace.go.
 	KeyPollPace = "handout:pace:poll"
 	// KeyPace: hash, the account's limiter.
 	KeyPace = "handout:pace"
@@ -91,3 +91,10 @@ const (
 
 // KeyCampaignPace is the campaign's own limiter.
 func KeyCampaignPace(c ID) string { return "handout:{" + string(c) + "}:pace" }
+
+// keyRates: hash, campaign ID to the rate that a person has set for it; field
+// accountRate for the account.
+const (
+	keyRates    = "handout:rates"
+	accountRate = "*"
+)

@@ -66,3 +66,25 @@ func TestFairness_ASmallCampaignSharesTheRateWithABigOne(t *testing.T) {
 		t.Errorf("%d messages for %d people", n, small)
 	}
 }
+func TestFairness_UrgentOvertakesBulkWithinASecond(t *testing.T) {
+	t.Parallel()
+	const rate, urgent = 20, 5
+	v := &vendor{}
+	r := setup(t, v)
+	r.stand("bulk", phones(1000), false)
+	for range 3 {
+		r.start(func(o *worker.Options) { o.Rate = rate })
+	}
+	r.until("the bulk is under way", func() bool { return len(v.all()) > rate })
+	c := r.stand("soon", phones(urgent), false, func(s *campaign.Spec) { s.Lane = campaign.LaneUrgent })
+	start := time.Now()
+	r.wake("soon")
+	r.until("the urgent ones are sent", func() bool { return r.balance(c).Of(campaign.Accepted) == urgent })
+	its := of("soon", v.all())
+	if took := its[0].At.Sub(start); took > time.Second {
+		t.Errorf("the first urgent message went out after %v", took)
+	}
+	if took := its[urgent-1].At.Sub(its[0].At); took > time.Second {
+		t.Errorf("%d urgent messages took %v at %d per second", urgent, took, rate)
+	}
+}

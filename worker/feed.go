@@ -149,16 +149,8 @@ func (w *Worker) lookAfter() time.Duration {
 	return lostAfter
 }
 
-// rateOf is what a campaign may send per second; 0 is no limit.
-func (w *Worker) rateOf(s *subject) float64 {
-	switch {
-	case s.Spec.Rate == 0:
-		return w.rate
-	case w.rate == 0:
-		return s.Spec.Rate
-	}
-	return min(w.rate, s.Spec.Rate)
-}
+// rateOf is what a campaign may send per second now; 0 is no limit.
+func (w *Worker) rateOf(s *subject) float64 { return w.rates.of(s.Info) }
 
 const (
 	// runTime is how much of the rate one note may hold, and mostRun how many

@@ -114,6 +114,9 @@ func (w *Worker) untilStop(ctx context.Context) (context.Context, context.Cancel
 func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, urgent bool) error {
 	for {
 		slot, err := w.slot(ctx, id, urgent)
+		if errors.Is(err, errCrowded) { // settle writes another note
+			return w.ledger.CallDue(ctx, id, w.clock.Now().Add(crowdLook), to.Page)
+		}
 		if err != nil {
 			return err // nothing is claimed, nothing to undo
 		}
@@ -132,19 +135,16 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 	}
 }
 
-// slot waits for the campaign's own rate, then for the account's: its slot comes
-// last, so that none of the account's is wasted on the wait for another.
+// slot waits for the campaign's turn, and the account's.
 func (w *Worker) slot(ctx context.Context, id campaign.ID, urgent bool) (time.Time, error) {
 	s, err := w.cache.subject(ctx, id)
-	if err != nil && !errors.Is(err, campaign.ErrNotFound) {
+	switch {
+	case errors.Is(err, campaign.ErrNotFound):
+		return w.pace.Take(ctx, urgent)
+	case err != nil:
 		return time.Time{}, err
 	}
-	if err == nil && s.pacer != nil {
-		if err := s.pacer.Wait(ctx); err != nil {
-			return time.Time{}, err
-		}
-	}
-	return w.pace.Take(ctx, urgent)
+	return w.rates.slot(ctx, s.Info, urgent)
 }
 
 // claim is a recipient whom this worker, and nobody else, may send to now.

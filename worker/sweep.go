@@ -26,6 +26,7 @@ func (w *Worker) sweep(ctx context.Context) {
 		}
 		select {
 		case <-ticker.C:
+		case <-w.look:
 		case <-ctx.Done():
 			return
 		}
@@ -34,6 +35,9 @@ func (w *Worker) sweep(ctx context.Context) {
 
 func (w *Worker) sweepOnce(ctx context.Context) error {
 	if err := w.clock.sync(ctx, w.rdb); err != nil {
+		return err
+	}
+	if err := w.showPace(ctx); err != nil {
 		return err
 	}
 	ids, err := w.ledger.Active(ctx)
