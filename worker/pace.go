@@ -18,6 +18,9 @@ const (
 	// tooLate is how late a slot may still be used; a later one is thrown away,
 	// since its place in the window has passed.
 	tooLate = 10 * time.Millisecond
+	// stragglerTime is how much later than usual a request may leave after its
+	// slot: less than headroom allows, since it is also under way.
+	stragglerTime = 12 * time.Millisecond
 )
 
 // Pacer gives out slots at a rate that all processes on one Redis share. It is
@@ -44,6 +47,7 @@ type Pacer struct {
 	slots   []slot        // ascending, of nobody; with any here, nobody waits
 	urgent  []*waiter     // the first comes first, and before the bulk
 	bulk    []*waiter
+	lag     lag
 }
 
 // slot is a place in the window.
@@ -110,6 +114,17 @@ func (p *Pacer) Take(ctx context.Context, urgent bool) (at time.Time, err error)
 // Unused gives a slot back that wasn't needed after all; it goes to whoever
 // asks before it is too late, or is lost.
 func (p *Pacer) Unused(at time.Time) { p.put(slot{at: at, used: true, limit: true}) }
+
+// Leaving says that the request for which the slot was taken leaves now. One
+// that is later than usual stands in a window of one second that it doesn't
+// belong to: one of this process's next slots makes room for it.
+func (p *Pacer) Leaving(at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gap > 0 {
+		p.lag.left(at, time.Now())
+	}
+}
 
 func (p *Pacer) put(s slot) {
 	p.mu.Lock()
@@ -240,7 +255,7 @@ func (p *Pacer) deal() {
 	}
 	for len(p.slots) > 0 {
 		s := p.slots[0]
-		if late := time.Since(s.at) > tooLate; late || s.at.Before(p.blocked) {
+		if late := time.Since(s.at) > tooLate; late || s.at.Before(p.blocked) || (s.limit && p.lag.pays(s.at)) {
 			p.count.lost.Inc()
 		} else if !p.give(s) {
 			return

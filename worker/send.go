@@ -125,6 +125,7 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 			w.pace.Unused(slot)
 			return err // a ledger that can't answer never means "go ahead"
 		}
+		w.pace.Leaving(slot)
 		accepted, err := w.telesign.Send(claim.ctx, claim.message)
 		if err == nil {
 			return w.accepted(claim, accepted)
