@@ -61,11 +61,11 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 	}
 }
 
-// hold stops the campaign for a fault of ours that everyone else in it would
+// hold stops every campaign for a fault of our account that everyone else would
 // meet too. A worker that dies before it has held leaves that to the next send.
 func (w *Worker) hold(c *claim, e *telesign.Error) error {
-	w.log.Error("campaign held", "campaign", c.subject.ID, "error", e)
-	return w.ledger.Hold(c.ctx, c.subject.ID, holdReason(e), w.clock.Now())
+	w.log.Error("every campaign held", "campaign", c.subject.ID, "error", e)
+	return w.ledger.HoldAll(c.ctx, holdReason(e), w.clock.Now())
 }
 
 // putOff records that nothing was sent, for no fault of the recipient's.

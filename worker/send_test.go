@@ -92,10 +92,11 @@ func TestSend_EveryAnswerHasItsOutcome(t *testing.T) {
 	r := setup(t, v)
 	infos := make([]*campaign.Info, len(cases))
 	for i := range cases {
-		infos[i] = r.stand(campaign.ID(fmt.Sprintf("c%d", i)), []string{phone(i, 0)}, false)
+		infos[i] = r.stand(campaign.ID(fmt.Sprintf("c%d", i)), []string{phone(i, 0)}, true)
 	}
 	r.start()
-	for i, c := range cases {
+	check := func(i int) {
+		c := cases[i]
 		rec := r.untilState(infos[i], 0, c.state)
 		if rec.Reason != c.reason || rec.Status.Code != c.code || rec.Faults != 0 {
 			t.Errorf("%s: %q, code %d, %d faults; want %q, code %d, none", c.name, rec.Reason, rec.Status.Code, rec.Faults, c.reason, c.code)
@@ -105,6 +106,24 @@ func TestSend_EveryAnswerHasItsOutcome(t *testing.T) {
 			t.Errorf("%s: the campaign says %q", c.name, why)
 		}
 		r.closes(infos[i])
+	}
+	var faults []int // of the account: these hold whatever runs, and go one by one
+	for i, c := range cases {
+		if c.phase == campaign.Held {
+			faults = append(faults, i)
+			continue
+		}
+		r.resume(infos[i])
+	}
+	for i, c := range cases {
+		if c.phase != campaign.Held {
+			check(i)
+		}
+	}
+	for _, i := range faults {
+		r.resume(infos[i])
+		check(i)
+		r.untilQuiet() // all are held
 	}
 	r.untilQuiet()
 	v.once(t, len(cases))
@@ -227,6 +246,13 @@ func TestSend_ThrottlingCountsAsNothing(t *testing.T) {
 				t.Errorf("the second push was for %v", gap)
 			}
 		})
+	}
+}
+
+func (r *rig) resume(c *campaign.Info) {
+	r.t.Helper()
+	if err := r.ledger.Resume(r.t.Context(), c.ID, campaign.Actor{Name: "ann"}, time.Now()); err != nil {
+		r.t.Fatal(err)
 	}
 }
 
