@@ -121,8 +121,12 @@ func (l *Ledger) resume(ctx context.Context, c ID, s steering, now time.Time) er
 	if err := l.startAnew(ctx, c); err != nil {
 		return err
 	}
+	overruled, err := l.overruled(ctx, c)
+	if err != nil {
+		return err
+	}
 	s.from = []Phase{Paused, Held}
-	s.set = []any{fieldState, string(Running), fieldReason, "", fieldStartAt, ""}
+	s.set = append([]any{fieldState, string(Running), fieldReason, "", fieldStartAt, ""}, overruled...)
 	was, _, err := l.steer(ctx, c, s)
 	if err != nil {
 		return err
