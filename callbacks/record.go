@@ -147,16 +147,16 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 	return resultRecorded, l.hold(ctx, to.info.ID, r)
 }
 
-// hold stops a campaign whose receipt says that the fault is ours, before
-// everyone else in it fails of the same. A listener that dies before it has held
+// hold stops every campaign when a receipt of one says that the fault is our
+// account's, before everyone else fails of the same. A listener that dies before it has held
 // leaves that to the next receipt.
 func (l *Listener) hold(ctx context.Context, id campaign.ID, r telesign.Receipt) error {
 	code, ours := verdict.AccountFault(r)
 	if !ours {
 		return nil
 	}
-	l.log.Error("campaign held", "campaign", id, "code", int(code), "error", code.Text())
-	return l.ledger.Hold(ctx, id, verdict.HoldReason(code), time.Now())
+	l.log.Error("every campaign held", "campaign", id, "code", int(code), "error", code.Text())
+	return l.ledger.HoldAll(ctx, verdict.HoldReason(code), time.Now())
 }
 
 // infos keeps what never changes of a campaign.

@@ -3,6 +3,7 @@ package callbacks_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -322,25 +323,39 @@ func TestReceipt_ARecipientsOwnMessageIsNoOutcome(t *testing.T) {
 }
 
 // A receipt without our external ID may overtake the answer to its request.
-func TestReceipt_AFaultOfOursHoldsTheCampaign(t *testing.T) {
+func TestReceipt_AFaultOfOursHoldsEveryCampaign(t *testing.T) {
 	t.Parallel()
 	r := setup(t)
-	for id, body := range map[campaign.ID]string{
-		"wallet":  receipt("wallet.0.0.1", 1, 3073),
-		"leg":     receipt("leg.0.0.1", 1, 3003, "whatsapp 3207", "sms 3031"),
-		"theirs":  receipt("theirs.0.0.1", 1, 3003, "whatsapp 3055", "sms 3031"),
-		"arrived": receipt("arrived.0.0.1", 1, 3000, "whatsapp 3000"),
-	} {
-		c := r.stand(id, 3)
-		r.sent(c, 0, 1)
-		r.hear(body)
+	is := func(id campaign.ID, held bool) {
+		t.Helper()
 		phase, reason, _, err := campaign.NewLedger(r.rdb).Phase(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if held := id == "wallet" || id == "leg"; (phase == campaign.Held) != held || (reason != "") != held {
+		if (phase == campaign.Held) != held || strings.HasPrefix(reason, "Telesign: ") != held {
 			t.Errorf("%s: the campaign is %s: %q", id, phase, reason)
 		}
+	}
+	r.stand("beside", 3)
+	for _, c := range []struct {
+		id   campaign.ID
+		body string
+		ours bool
+	}{
+		{"theirs", receipt("theirs.0.0.1", 1, 3003, "whatsapp 3055", "sms 3031"), false},
+		{"arrived", receipt("arrived.0.0.1", 1, 3000, "whatsapp 3000"), false},
+		{"wallet", receipt("wallet.0.0.1", 1, 3073), true},
+		{"leg", receipt("leg.0.0.1", 1, 3003, "whatsapp 3207", "sms 3031"), true},
+	} {
+		r.sent(r.stand(c.id, 3), 0, 1)
+		r.hear(c.body)
+		is(c.id, c.ours)
+		if c.id == "arrived" {
+			is("beside", false)
+		}
+	}
+	for _, id := range []campaign.ID{"beside", "theirs", "arrived"} {
+		is(id, true)
 	}
 }
 

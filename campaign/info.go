@@ -42,6 +42,7 @@ type Info struct {
 	StartedAt  time.Time // when it first ran
 	FinishedAt time.Time // when it was done
 	StartAt    time.Time // paused until then; zero: until a person resumes it
+	Canary     string    // [CanaryPassed], [CanaryFailed], or empty: not decided
 }
 
 // Fields of the meta hash.
@@ -59,6 +60,7 @@ const (
 	fieldFinished = "finished"
 	fieldCanceled = "canceled" // for good: it never runs again
 	fieldStartAt  = "start_at" // paused until then
+	fieldCanary   = "canary"   // see canary.go
 )
 
 // Info reads a campaign; ErrNotFound when there is none.
@@ -82,7 +84,7 @@ func parseInfo(c ID, f map[string]string) (*Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Info{ID: c, Spec: spec, Digest: f[fieldDigest], Phase: Phase(f[fieldState]), Reason: f[fieldReason], Canceled: f[fieldCanceled] != ""}
+	i := &Info{ID: c, Spec: spec, Digest: f[fieldDigest], Phase: Phase(f[fieldState]), Reason: f[fieldReason], Canary: f[fieldCanary], Canceled: f[fieldCanceled] != ""}
 	if err := json.Unmarshal([]byte(f[fieldColumns]), &i.Columns); err != nil {
 		return nil, fmt.Errorf("columns: %w", err)
 	}

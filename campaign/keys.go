@@ -37,6 +37,10 @@ func keyCounts(c ID) string { return "handout:{" + string(c) + "}:counts" }
 // keyHistory: list, what was done to the campaign, a JSON object each.
 func keyHistory(c ID) string { return "handout:{" + string(c) + "}:history" }
 
+// keyWatch: hash, what the latest changes tell of the whole campaign, see
+// lua/apply.lua.
+func keyWatch(c ID) string { return "handout:{" + string(c) + "}:watch" }
+
 // keyDue: sorted set, page to the Unix millisecond when settle must look at it.
 func keyDue(c ID) string { return "handout:{" + string(c) + "}:due" }
 

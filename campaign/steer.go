@@ -118,8 +118,15 @@ func (l *Ledger) resume(ctx context.Context, c ID, s steering, now time.Time) er
 	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
 		return fmt.Errorf("resume campaign %s: %w", c, err)
 	}
+	if err := l.startAnew(ctx, c); err != nil {
+		return err
+	}
+	overruled, err := l.overruled(ctx, c)
+	if err != nil {
+		return err
+	}
 	s.from = []Phase{Paused, Held}
-	s.set = []any{fieldState, string(Running), fieldReason, "", fieldStartAt, ""}
+	s.set = append([]any{fieldState, string(Running), fieldReason, "", fieldStartAt, ""}, overruled...)
 	was, _, err := l.steer(ctx, c, s)
 	if err != nil {
 		return err
@@ -202,6 +209,9 @@ func (l *Ledger) Cancel(ctx context.Context, c ID, a Actor, now time.Time) error
 func (l *Ledger) Reopen(ctx context.Context, c ID) error {
 	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
 		return fmt.Errorf("reopen campaign %s: %w", c, err)
+	}
+	if err := l.forgetOutcomes(ctx, c); err != nil {
+		return err
 	}
 	// A cancel is for good, so that what is read here still holds below.
 	canceled, err := l.rdb.HExists(ctx, keyMeta(c), fieldCanceled).Result()

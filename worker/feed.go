@@ -107,9 +107,13 @@ func (w *Worker) fill(ctx context.Context, s *subject) (more bool, err error) {
 	}
 	// Fed and still planned: what stands in the queue, and what got lost there.
 	queued := cursor - (s.Total - balance.Of(campaign.Planned))
+	end, err := w.canary(ctx, s, cursor, balance)
+	if err != nil || cursor >= end {
+		return false, err
+	}
 	window := w.windowOf(s)
-	room := min(window-queued, s.Total-cursor)
-	if room > 0 && (queued < window*3/4 || cursor+room == s.Total) {
+	room := min(window-queued, end-cursor)
+	if room > 0 && (queued < window*3/4 || cursor+room == end) {
 		if err := w.enqueueFrom(ctx, s, cursor, room); err != nil {
 			return false, err
 		}

@@ -52,7 +52,7 @@ func (v *visitor) overdue(ctx context.Context, p campaign.Place, seen campaign.S
 		}
 		if after.Record.State != campaign.Accepted {
 			if code, ours := verdict.AccountFault(receipt); ours {
-				return w.ledger.Hold(ctx, v.s.ID, verdict.HoldReason(code), now)
+				return w.ledger.HoldAll(ctx, verdict.HoldReason(code), now)
 			}
 			return nil
 		}
