@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -20,6 +21,8 @@ type Ledger struct {
 	mu       sync.Mutex
 	waiting  []*change
 	flushing bool
+
+	sampled atomic.Int64 // the Unix second of the last samples, see Sample
 }
 
 // NewLedger is the ledger in rdb, which stays the caller's to close.
