@@ -45,6 +45,7 @@ var plan = map[string]room{
 	"internal/verdict": {imports: []string{"campaign", "telesign"}},
 	"internal/report":  {imports: []string{"campaign", "internal/verdict"}},
 	"internal/redisx":  {},
+	"internal/metrics": {imports: []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
 
 	"internal/redistest": {helps: true},
 	"telesign/simulator": {helps: true, imports: []string{"telesign"}},

@@ -14,6 +14,7 @@ type metrics struct {
 	duration     prometheus.Histogram
 	polls        *prometheus.CounterVec
 	ledgerErrors prometheus.Counter
+	lastSend     *prometheus.GaugeVec // not there until there was one
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -32,11 +33,19 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "handout_ledger_errors_total", Help: "Calls to Redis that failed.",
 		}),
 	}
+	m.lastSend = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "handout_last_send_timestamp_seconds", Help: "When Telesign last took a message of this worker's, Unix time.",
+	}, nil)
+	m.sends.WithLabelValues("accepted", "3001") // an increase is seen from 0 on
 	r.MustRegister(m.sends, m.duration, m.polls, m.ledgerErrors)
+	r.MustRegister(m.lastSend)
 	return m
 }
 
 func (m *metrics) sent(since time.Time, class string, code int) {
 	m.sends.WithLabelValues(class, strconv.Itoa(code)).Inc()
 	m.duration.Observe(time.Since(since).Seconds())
+	if class == "accepted" {
+		m.lastSend.WithLabelValues().SetToCurrentTime()
+	}
 }
