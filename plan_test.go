@@ -53,6 +53,8 @@ var plan = map[string]room{
 	"cmd/handout": {imports: everything},
 	"bench":       {}, // tests alone, as below
 	"chaos":       {},
+	// A module of its own, of tests alone.
+	"deploy/alertstest": {},
 }
 
 // mostLines is how long a file may be that isn't a test.
