@@ -45,6 +45,7 @@ var plan = map[string]room{
 	"internal/verdict": {imports: []string{"campaign", "telesign"}},
 	"internal/report":  {imports: []string{"campaign", "internal/verdict"}},
 	"internal/redisx":  {},
+	"internal/metrics": {imports: []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
 
 	"internal/redistest": {helps: true},
 	"telesign/simulator": {helps: true, imports: []string{"telesign"}},
@@ -52,6 +53,8 @@ var plan = map[string]room{
 	"cmd/handout": {imports: everything},
 	"bench":       {}, // tests alone, as below
 	"chaos":       {},
+	// A module of its own, of tests alone.
+	"deploy/alertstest": {},
 }
 
 // mostLines is how long a file may be that isn't a test.

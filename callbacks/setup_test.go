@@ -227,7 +227,7 @@ func (r *rig) counted() map[string]int {
 	n := map[string]int{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if f.GetName() == "handout_receipts_total" {
+			if f.GetName() == "handout_receipts_total" && m.GetCounter().GetValue() > 0 {
 				n[m.GetLabel()[0].GetValue()] += int(m.GetCounter().GetValue())
 			}
 		}

@@ -34,6 +34,10 @@ func keyRecords(c ID, page int) string {
 // keyCounts: hash, recipients per counter.
 func keyCounts(c ID) string { return "handout:{" + string(c) + "}:counts" }
 
+// keySamples: sorted set with an expiry, where the campaign stood when, see
+// lua/sample.lua.
+func keySamples(c ID) string { return "handout:{" + string(c) + "}:samples" }
+
 // keyHistory: list, what was done to the campaign, a JSON object each.
 func keyHistory(c ID) string { return "handout:{" + string(c) + "}:history" }
 

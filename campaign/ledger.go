@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,7 +22,8 @@ type Ledger struct {
 	waiting  []*change
 	flushing bool
 
-	questions questions // see Suppressed
+	questions questions    // see Suppressed
+	sampled   atomic.Int64 // the Unix second of the last samples, see Sample
 }
 
 // NewLedger is the ledger in rdb, which stays the caller's to close.

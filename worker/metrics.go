@@ -14,6 +14,7 @@ type metrics struct {
 	duration     prometheus.Histogram
 	polls        *prometheus.CounterVec
 	ledgerErrors prometheus.Counter
+	lastSend     *prometheus.GaugeVec // not there until there was one
 
 	reserved, used, lost *prometheus.CounterVec // slots, by limiter
 	throttle, rate       prometheus.Gauge
@@ -58,7 +59,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.rate = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "handout_rate", Help: "Messages per second that are in force for the account; 0 is no limit.",
 	})
-	r.MustRegister(m.sends, m.duration, m.polls, m.ledgerErrors, m.reserved, m.used, m.lost, m.throttle, m.rate)
+	m.lastSend = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "handout_last_send_timestamp_seconds", Help: "When Telesign last took a message of this worker's, Unix time.",
+	}, nil)
+	m.sends.WithLabelValues("accepted", "3001") // an increase is seen from 0 on
+	r.MustRegister(m.sends, m.duration, m.polls, m.ledgerErrors, m.reserved, m.used, m.lost, m.throttle, m.rate, m.lastSend)
 	return m
 }
 
@@ -71,4 +76,7 @@ func slotCounter(what, help string) *prometheus.CounterVec {
 func (m *metrics) sent(since time.Time, class string, code int) {
 	m.sends.WithLabelValues(class, strconv.Itoa(code)).Inc()
 	m.duration.Observe(time.Since(since).Seconds())
+	if class == "accepted" {
+		m.lastSend.WithLabelValues().SetToCurrentTime()
+	}
 }

@@ -45,7 +45,7 @@ func (w *Worker) sweepOnce(ctx context.Context) error {
 		return err
 	}
 	// A campaign that can't be woken doesn't keep the others asleep.
-	var errs []error
+	errs := []error{w.ledger.Sample(ctx, w.clock.Now(), ids...)}
 	fed := make(map[campaign.ID]campaign.Lane)
 	for _, id := range ids {
 		if err := w.wake(ctx, id, fed); err != nil {

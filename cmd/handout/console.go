@@ -6,10 +6,12 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/hibiken/asynqmon"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/report"
 )
 
@@ -27,8 +29,12 @@ func (a *app) consoleCommand() *cobra.Command {
 				return err
 			}
 			defer rdb.Close()
-			mux, closeConsole := consoleMux(rdb)
+			registry := newRegistry()
+			rdb.AddHook(metrics.NewRedisErrors(registry))
+			registry.MustRegister(metrics.NewLedger(metrics.Options{Redis: rdb, Rate: c.Rate, Logger: a.logger(c)}))
+			mux, closeConsole := consoleMux(rdb, c.Rate)
 			defer closeConsole()
+			mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 			return a.runServer(cmd.Context(), "HANDOUT_CONSOLE_ADDR", c.ConsoleAddr, mux)
 		},
 	}
@@ -41,13 +47,13 @@ func (s sharedClient) MakeRedisClient() any { return s.rdb }
 
 var _ asynq.RedisConnOpt = sharedClient{}
 
-// consoleMux serves the pages. All of them only read.
-func consoleMux(rdb redis.UniversalClient) (*http.ServeMux, func()) {
+// consoleMux serves the pages. All of them only read; rate is the account's.
+func consoleMux(rdb redis.UniversalClient, rate float64) (*http.ServeMux, func()) {
 	mux := http.NewServeMux()
 	health(mux, rdb)
 	queues := asynqmon.New(asynqmon.Options{RootPath: "/queues", RedisConnOpt: sharedClient{rdb}, ReadOnly: true})
 	mux.Handle("/queues/", http.NewCrossOriginProtection().Handler(queues))
-	mux.HandleFunc("GET /{$}", campaignsPage(campaign.NewLedger(rdb)))
+	mux.HandleFunc("GET /{$}", campaignsPage(campaign.NewLedger(rdb), rate))
 	// Closing asynqmon would close the client that we share with it.
 	return mux, func() {}
 }
@@ -55,7 +61,7 @@ func consoleMux(rdb redis.UniversalClient) (*http.ServeMux, func()) {
 // mostListed is how many campaigns the page shows.
 const mostListed = 100
 
-func campaignsPage(l *campaign.Ledger) http.HandlerFunc {
+func campaignsPage(l *campaign.Ledger, rate float64) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ids, err := l.Campaigns(r.Context(), mostListed)
 		if err != nil {
@@ -64,7 +70,7 @@ func campaignsPage(l *campaign.Ledger) http.HandlerFunc {
 		}
 		var reports []*report.Report
 		for _, id := range ids {
-			if one, _, err := report.Read(r.Context(), l, id); err == nil {
+			if one, _, err := report.Read(r.Context(), l, id, rate); err == nil {
 				reports = append(reports, one)
 			}
 		}

@@ -83,10 +83,10 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err 
 	say("campaign   %s, %s", id, plural(result.Info.Total, "recipient"))
 	ledger := campaign.NewLedger(rdb)
 	started := time.Now()
-	if err := a.follow(ctx, ledger, id); err != nil {
+	if err := a.follow(ctx, ledger, id, c.Rate); err != nil {
 		return err
 	}
-	r, info, err := report.Read(ctx, ledger, id)
+	r, info, err := report.Read(ctx, ledger, id, c.Rate)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (a *app) openHouse(ctx context.Context, c *Config, rdb redis.UniversalClien
 	h.onStop(func() error { stopReplay(); replay.Wait(); return nil })
 	vendor.SetCallbackURL(h.listen.url() + callbacks.Path)
 
-	console, closeConsole := consoleMux(rdb)
+	console, closeConsole := consoleMux(rdb, c.Rate)
 	h.onStop(func() error { closeConsole(); return nil })
 	if h.console, err = serve(console); err != nil {
 		return nil, err

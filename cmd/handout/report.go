@@ -31,7 +31,7 @@ func (a *app) reportCommand() *cobra.Command {
 			}
 			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
 				if follow {
-					if err := a.follow(cmd.Context(), l, id); err != nil {
+					if err := a.follow(cmd.Context(), l, id, a.config.Rate); err != nil {
 						return notFound(id, err)
 					}
 				}
@@ -46,7 +46,7 @@ func (a *app) reportCommand() *cobra.Command {
 }
 
 func (a *app) report(ctx context.Context, l *campaign.Ledger, id campaign.ID, asJSON, reasons bool) error {
-	r, info, err := report.Read(ctx, l, id)
+	r, info, err := report.Read(ctx, l, id, a.config.Rate)
 	if err != nil {
 		return err
 	}
@@ -72,15 +72,15 @@ func (a *app) report(ctx context.Context, l *campaign.Ledger, id campaign.ID, as
 const followTime = time.Second
 
 // follow shows progress until the campaign is done. A campaign that waits for
-// a person is shown until the command is interrupted.
-func (a *app) follow(ctx context.Context, l *campaign.Ledger, id campaign.ID) error {
+// a person is shown until the command is interrupted. rate is the account's.
+func (a *app) follow(ctx context.Context, l *campaign.Ledger, id campaign.ID, rate float64) error {
 	line := newLiveLine(a.stderr)
 	defer line.end()
 	var p report.Progress
 	ticker := time.NewTicker(followTime)
 	defer ticker.Stop()
 	for {
-		phase, reason, _, err := l.Phase(ctx, id)
+		info, err := l.Info(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -88,13 +88,17 @@ func (a *app) follow(ctx context.Context, l *campaign.Ledger, id campaign.ID) er
 		if err != nil {
 			return err
 		}
+		pace, err := report.ReadPace(ctx, l, info, b, rate)
+		if err != nil {
+			return err
+		}
 		p.Add(time.Now(), b)
-		text := p.Line(phase, b)
-		if reason != "" {
-			text += " (" + reason + ")"
+		text := p.Line(info.Phase, b, pace)
+		if info.Reason != "" {
+			text += " (" + info.Reason + ")"
 		}
 		line.show(text)
-		if phase == campaign.Done {
+		if info.Phase == campaign.Done {
 			return nil
 		}
 		select {

@@ -87,7 +87,7 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 		return nil
 	}
 	a.badRows(result.Summary)
-	r, _, err := report.Read(ctx, campaign.NewLedger(rdb), result.Info.ID)
+	r, _, err := report.Read(ctx, campaign.NewLedger(rdb), result.Info.ID, a.config.Rate)
 	if err != nil {
 		return err
 	}
