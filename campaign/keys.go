@@ -13,7 +13,16 @@ const (
 	// keyActive: set, campaigns in which the machine has work left. A campaign
 	// is put here before it stands and taken out after it is done.
 	keyActive = "handout:active"
+	// keyRetention: sorted set, campaigns to the Unix millisecond when to look
+	// whether their people's data is to go. One name too many does no harm.
+	keyRetention = "handout:retention"
+	// keyRetentionLease: string with an expiry, which worker looks there.
+	keyRetentionLease = "handout:retention:lease"
 )
+
+// KeyBeat: string with an expiry, the Unix millisecond of a worker's last sweep,
+// by which it knows whether Redis still is what it was.
+func KeyBeat(worker string) string { return "handout:beat:" + worker }
 
 // keyMeta: hash, what the campaign is; fields in info.go.
 func keyMeta(c ID) string { return "handout:{" + string(c) + "}:meta" }
