@@ -20,6 +20,8 @@ type Report struct {
 	Total       int            `json:"total"`
 	Balance     map[string]int `json:"balance"` // a key for each state
 	DeliveredBy DeliveredBy    `json:"delivered_by"`
+	// History is what was done to the campaign, the earliest first.
+	History []campaign.Entry `json:"history"`
 }
 
 // DeliveredBy splits the delivered by channel. Read counts those of them whose
@@ -36,7 +38,7 @@ type DeliveredBy struct {
 func New(info *campaign.Info, b *campaign.Balance) *Report {
 	r := &Report{
 		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,
-		Balance: make(map[string]int),
+		Balance: make(map[string]int), History: []campaign.Entry{},
 		DeliveredBy: DeliveredBy{
 			WhatsApp: b.By[campaign.ByWhatsApp], SMS: b.By[campaign.BySMS],
 			Both: b.By[campaign.ByBoth], Other: b.By[campaign.ByOther], Read: b.Read,
@@ -48,7 +50,7 @@ func New(info *campaign.Info, b *campaign.Balance) *Report {
 	return r
 }
 
-// Read reads a campaign and its balance.
+// Read reads a campaign, its balance and its history.
 func Read(ctx context.Context, l *campaign.Ledger, id campaign.ID) (*Report, *campaign.Info, error) {
 	info, err := l.Info(ctx, id)
 	if err != nil {
@@ -58,7 +60,11 @@ func Read(ctx context.Context, l *campaign.Ledger, id campaign.ID) (*Report, *ca
 	if err != nil {
 		return nil, nil, err
 	}
-	return New(info, b), info, nil
+	r := New(info, b)
+	if r.History, err = l.History(ctx, id); err != nil {
+		return nil, nil, err
+	}
+	return r, info, nil
 }
 
 // Closes says whether the balance closes: the states add up to the total.

@@ -72,7 +72,7 @@ func TestWriteJSON_HasAKeyForEveryStateAlsoWithoutPeople(t *testing.T) {
 	want := `{"campaign":"spring","state":"paused","reason":"paused by a person","total":123500,` +
 		`"balance":{"accepted":12,"canceled":0,"claimed":0,"delivered":123400,"failed":80,"in_doubt":8,"planned":0,` +
 		`"refused":0,"retrying":0,"suppressed":0,"unconfirmed":0},` +
-		`"delivered_by":{"whatsapp":100000,"sms":23000,"both":400,"other":0,"read":5}}` + "\n"
+		`"delivered_by":{"whatsapp":100000,"sms":23000,"both":400,"other":0,"read":5},"history":[]}` + "\n"
 	if diff := cmp.Diff(want, text(t, func(b *strings.Builder) error { return spring().WriteJSON(b) })); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
