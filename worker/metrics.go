@@ -14,6 +14,7 @@ type metrics struct {
 	duration     prometheus.Histogram
 	polls        *prometheus.CounterVec
 	ledgerErrors prometheus.Counter
+	restored     prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -31,7 +32,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		ledgerErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "handout_ledger_errors_total", Help: "Calls to Redis that failed.",
 		}),
+		restored: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "handout_redis_restored_total", Help: "Times that Redis was found to have come back with an older state.",
+		}),
 	}
+	r.MustRegister(m.restored)
 	r.MustRegister(m.sends, m.duration, m.polls, m.ledgerErrors)
 	return m
 }

@@ -59,6 +59,7 @@ type Worker struct {
 	asked    asked
 	cache    *cache
 	clock    clock
+	memory   memory
 	metrics  *metrics
 	log      *slog.Logger
 
@@ -99,6 +100,7 @@ func New(o Options) (*Worker, error) {
 	}
 	w.stopping, w.stop = context.WithCancel(context.Background())
 	w.pollOff.Store(!o.Poll)
+	w.memory.watch(o.Redis)
 	w.cache = &cache{
 		load: w.loadSubject, loadPage: w.ledger.Recipients,
 		subjects: make(map[campaign.ID]*entry[*subject]), pages: make(map[pageKey]*entry[[]campaign.Recipient]),
@@ -165,6 +167,7 @@ func (w *Worker) Start(ctx context.Context) error {
 		}
 	}
 	w.swept.Go(func() { w.sweep(w.stopping) })
+	w.swept.Go(func() { w.retain(w.stopping) })
 	return nil
 }
 
