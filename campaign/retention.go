@@ -104,8 +104,8 @@ func (l *Ledger) PutOffExpiry(ctx context.Context, e Expiring, next time.Time) e
 	return nil
 }
 
-// LeaseRetention takes or keeps, for as long as d, the look at who has expired;
-// false when someone else has it.
+// LeaseRetention takes or keeps, for as long as d, the look at who has expired,
+// or gives it back with a d of 0; false when someone else has it.
 func (l *Ledger) LeaseRetention(ctx context.Context, token string, d time.Duration) (bool, error) {
 	n, err := leaseScript.Run(ctx, l.rdb, []string{keyRetentionLease}, token, d.Milliseconds()).Int()
 	if err != nil {
