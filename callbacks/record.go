@@ -111,6 +111,9 @@ func (l *Listener) findReference(ctx context.Context, reference string) (address
 // apply lets the receipt happen to its recipient.
 func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) (string, error) {
 	before, err := l.ledger.Look(ctx, to.info, to.place)
+	if errors.Is(err, campaign.ErrPurged) {
+		return resultForeign, nil // nobody is there any more
+	}
 	if err != nil {
 		return "", err
 	}
@@ -139,6 +142,8 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 	switch {
 	case errors.As(err, &refused):
 		return resultMismatch, nil
+	case errors.Is(err, campaign.ErrPurged):
+		return resultForeign, nil
 	case err != nil:
 		return "", err
 	case after == before:

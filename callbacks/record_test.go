@@ -448,3 +448,53 @@ func TestEarly_AStuckOneHoldsUpNobody(t *testing.T) {
 	r.replay()
 	r.until("the one behind them is recorded", func() bool { return r.record(c, 1).State == campaign.Delivered })
 }
+
+// Whoever was in a purged campaign, a receipt that comes late finds nobody.
+func TestReceipt_ForAPurgedCampaignIsForeignAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	c := r.stand("c", 3)
+	for i := range 3 {
+		r.sent(c, i, i)
+		if i > 0 {
+			r.apply(c, i, campaign.Event{Kind: campaign.EventOverdue, At: time.Now().Add(2 * time.Hour), Reason: campaign.ReasonNoReceipt})
+		}
+	}
+	if got := r.result(receipt("c.0.0.1", 0, 3003, "sms 3003")); got != "recorded" { // the listener knows the campaign
+		t.Fatalf("%q", got)
+	}
+	if err := r.ledger.Settle(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.ledger.Finish(t.Context(), "c", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	info, err := r.ledger.Info(t.Context(), "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.ledger.Purge(t.Context(), info, campaign.Actor{Name: "ann"}, time.Now(), nil); err != nil {
+		t.Fatal(err)
+	}
+	before := r.everything()
+	for name, body := range map[string]string{
+		"a delivery":          receipt("c.0.1.1", 1, 3003, "sms 3003"),
+		"a failure":           receipt("c.0.2.1", 2, 3058, "sms 3058"),
+		"one never sent to":   receipt("c.0.2.4", 70, 3003, "sms 3003"),
+		"what is known again": receipt("c.0.0.1", 0, 3005, "sms 3005"),
+	} {
+		if got := r.result(body); got != "foreign" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	after := r.everything()
+	for k := range after {
+		if after[k] != before[k] {
+			t.Errorf("%s has changed", k)
+		}
+	}
+	// Without our ID nobody can tell that it isn't ours; it is kept for a day.
+	if got := r.result(receipt("", 1, 3003, "sms 3003")); got != "early" {
+		t.Errorf("without an external ID: %q", got)
+	}
+}

@@ -49,6 +49,9 @@ func (l *Ledger) Look(ctx context.Context, c *Info, p Place) (Seen, error) {
 	}
 	raw, ok := answer.(string)
 	if !ok {
+		if ms, purged := answer.(int64); purged {
+			return Seen{}, &PurgedError{c.ID, time.UnixMilli(ms)}
+		}
 		return Seen{}, fmt.Errorf("look at %s of campaign %s: unexpected answer %v", place(p), c.ID, answer)
 	}
 	return decodeSeen(raw)
@@ -60,8 +63,8 @@ func (l *Ledger) Look(ctx context.Context, c *Info, p Place) (Seen, error) {
 // returns what stands afterwards. Calling it twice does no harm.
 //
 // Errors: *TransitionError (nothing changed), [ErrNotRunning] for a claim in a
-// campaign that isn't running (nothing changed); with any other error the
-// change may or may not have been made.
+// campaign that isn't running (nothing changed), *PurgedError (nothing changed);
+// with any other error the change may or may not have been made.
 func (l *Ledger) Apply(ctx context.Context, c *Info, p Place, seen Seen, e Event) (Seen, error) {
 	e = e.about(&seen.Record)
 	for read := false; ; read = true {
@@ -104,8 +107,12 @@ func (l *Ledger) Apply(ctx context.Context, c *Info, p Place, seen Seen, e Event
 		}
 		switch answer := answer.(type) {
 		case int64:
-			if answer == 0 {
+			switch answer {
+			case 0:
 				return seen, ErrNotRunning
+			case 1:
+			default:
+				return seen, &PurgedError{c.ID, time.UnixMilli(answer)}
 			}
 			return Seen{Record: next, raw: raw}, nil
 		case string:

@@ -43,6 +43,8 @@ type Info struct {
 	FinishedAt time.Time // when it was done
 	StartAt    time.Time // paused until then; zero: until a person resumes it
 	Canary     string    // [CanaryPassed], [CanaryFailed], or empty: not decided
+	PurgedAt   time.Time // when its people's data began to go; see [Info.Gone]
+	EmptiedAt  time.Time // when all of it was gone
 }
 
 // Fields of the meta hash.
@@ -98,6 +100,7 @@ func parseInfo(c ID, f map[string]string) (*Info, error) {
 	}
 	for field, t := range map[string]*time.Time{
 		fieldCreated: &i.CreatedAt, fieldStarted: &i.StartedAt, fieldFinished: &i.FinishedAt, fieldStartAt: &i.StartAt,
+		fieldPurged: &i.PurgedAt, fieldEmptied: &i.EmptiedAt,
 	} {
 		if f[field] == "" {
 			continue

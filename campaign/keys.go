@@ -16,7 +16,16 @@ const (
 	// keySuppressed: hash, phone numbers never to be sent to, digits only, to
 	// when and why. It belongs to no campaign and outlives them all.
 	keySuppressed = "handout:suppressed"
+	// keyRetention: sorted set, campaigns to the Unix millisecond when to look
+	// whether their people's data is to go. One name too many does no harm.
+	keyRetention = "handout:retention"
+	// keyRetentionLease: string with an expiry, which worker looks there.
+	keyRetentionLease = "handout:retention:lease"
 )
+
+// KeyBeat: string with an expiry, the Unix millisecond of a worker's last sweep,
+// by which it knows whether Redis still is what it was.
+func KeyBeat(worker string) string { return "handout:beat:" + worker }
 
 // keyMeta: hash, what the campaign is; fields in info.go.
 func keyMeta(c ID) string { return "handout:{" + string(c) + "}:meta" }

@@ -224,6 +224,7 @@ func (l *Ledger) Reopen(ctx context.Context, c ID) error {
 	}
 	_, _, err = l.steer(ctx, c, steering{
 		from: []Phase{Settling, Done}, set: []any{fieldState, string(to), fieldReason, reason, fieldFinished, ""},
+		field: fieldPurged, value: "", // there is nobody left to send to in a purged one
 	})
 	if err != nil {
 		return err
@@ -244,6 +245,11 @@ func (l *Ledger) Settle(ctx context.Context, c ID) error {
 
 // Finish notes that the machine has nothing left to do in the campaign.
 func (l *Ledger) Finish(ctx context.Context, c ID, now time.Time) error {
+	// Before it is done: a crash in between leaves a look too many at it, and
+	// never one too few.
+	if err := l.retain(ctx, c, now); err != nil {
+		return err
+	}
 	was, _, err := l.steer(ctx, c, steering{
 		from: []Phase{Settling}, set: []any{fieldState, string(Done), fieldFinished, now.UnixMilli()},
 		entry: Machine("").entry(now, "done", ""),

@@ -304,8 +304,9 @@ func TestWatch_CostsLittle(t *testing.T) {
 		}
 	})
 	stats := b.server.CommandStats()
-	scripts, reads := stats["evalsha"], stats["hmget"]
-	if reads > scripts || reads == 0 {
+	scripts := stats["evalsha"]
+	reads := stats["hmget"] - scripts // each looks at the campaign's state, too
+	if reads > scripts || reads <= 0 {
 		t.Errorf("%d looks at the watch in %d calls", reads, scripts)
 	}
 }

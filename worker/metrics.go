@@ -14,6 +14,7 @@ type metrics struct {
 	duration     prometheus.Histogram
 	polls        *prometheus.CounterVec
 	ledgerErrors prometheus.Counter
+	restored     prometheus.Counter
 	lastSend     *prometheus.GaugeVec // not there until there was one
 
 	reserved, used, lost *prometheus.CounterVec // slots, by limiter
@@ -49,6 +50,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		ledgerErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "handout_ledger_errors_total", Help: "Calls to Redis that failed.",
 		}),
+		restored: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "handout_redis_restored_total", Help: "Times that Redis was found to have come back with an older state.",
+		}),
 	}
 	m.reserved = slotCounter("reserved", "Slots that this process has reserved.")
 	m.used = slotCounter("used", "Reserved slots that a caller has taken.")
@@ -63,7 +67,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Name: "handout_last_send_timestamp_seconds", Help: "When Telesign last took a message of this worker's, Unix time.",
 	}, nil)
 	m.sends.WithLabelValues("accepted", "3001") // an increase is seen from 0 on
-	r.MustRegister(m.sends, m.duration, m.polls, m.ledgerErrors, m.reserved, m.used, m.lost, m.throttle, m.rate, m.lastSend)
+	r.MustRegister(m.sends, m.duration, m.polls, m.ledgerErrors, m.reserved, m.used, m.lost, m.throttle, m.rate, m.lastSend, m.restored)
 	return m
 }
 

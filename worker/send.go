@@ -120,10 +120,15 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 		if err != nil {
 			return err // nothing is claimed, nothing to undo
 		}
+		forgets := w.memory.forgets.Load()
 		claim, err := w.claim(ctx, id, to)
 		if claim == nil || err != nil {
 			w.pace.Unused(slot)
 			return err // a ledger that can't answer never means "go ahead"
+		}
+		if err := w.remembers(claim.ctx, forgets); err != nil {
+			w.pace.Unused(slot)
+			return w.unsent(claim, err)
 		}
 		w.pace.Leaving(slot)
 		accepted, err := w.telesign.Send(claim.ctx, claim.message)

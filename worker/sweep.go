@@ -37,6 +37,10 @@ func (w *Worker) sweepOnce(ctx context.Context) error {
 	if err := w.clock.sync(ctx, w.rdb); err != nil {
 		return err
 	}
+	// Before anything is woken: it may be what has been sent since.
+	if err := w.beat(ctx); err != nil {
+		return err
+	}
 	if err := w.showPace(ctx); err != nil {
 		return err
 	}

@@ -60,6 +60,7 @@ type Worker struct {
 	cache    *cache
 	clock    clock
 	fed      fed
+	memory   memory
 	metrics  *metrics
 	log      *slog.Logger
 
@@ -104,6 +105,7 @@ func New(o Options) (*Worker, error) {
 	w.look = make(chan struct{}, 1)
 	w.stopping, w.stop = context.WithCancel(context.Background())
 	w.pollOff.Store(!o.Poll)
+	w.memory.watch(o.Redis)
 	w.cache = &cache{
 		load: w.loadSubject, loadPage: w.ledger.Recipients,
 		subjects: make(map[campaign.ID]*entry[*subject]), pages: make(map[pageKey]*entry[[]campaign.Recipient]),
@@ -171,6 +173,7 @@ func (w *Worker) Start(ctx context.Context) error {
 	}
 	w.swept.Go(func() { w.sweep(w.stopping) })
 	w.swept.Go(func() { w.followRates(w.stopping) })
+	w.swept.Go(func() { w.retain(w.stopping) })
 	return nil
 }
 

@@ -30,19 +30,25 @@
 --
 -- Returns a list with an answer for each change: 1 set; 0 the campaign isn't
 -- running; otherwise the record that stands now, and nothing was changed. That
--- may be the record as it shall be: the change was made before.
+-- may be the record as it shall be: the change was made before. In a purged
+-- campaign every answer is the Unix millisecond of the purge: nothing is read
+-- there, and nothing written any more.
 local answers = {}
 local delta = {}
-local running = nil
+local meta = redis.call('HMGET', KEYS[1], 'state', 'purged')
+if meta[2] then
+  for i = 1, (#ARGV - 5) / 9 do
+    answers[i] = tonumber(meta[2])
+  end
+  return answers
+end
+local running = meta[1] == 'running'
 local told = ''
 local n = 0
 for i = 6, #ARGV, 9 do
   n = n + 1
   local key, field = KEYS[tonumber(ARGV[i])], ARGV[i + 1]
   local now = redis.call('HGET', key, field) or ''
-  if ARGV[i + 5] == 'r' and running == nil then
-    running = redis.call('HGET', KEYS[1], 'state') == 'running'
-  end
   if now == ARGV[i + 3] then
     answers[n] = now -- made already, and the answer was lost: whatever the campaign's state is by now
   elseif ARGV[i + 5] == 'r' and not running then
@@ -77,7 +83,7 @@ for i = 6, #ARGV, 9 do
         -- Changed all the same: a visitor who has read it can't put it off.
         redis.call('ZINCRBY', KEYS[3], -1, page)
       end
-      if redis.call('HGET', KEYS[1], 'state') == 'done' then
+      if meta[1] == 'done' then
         redis.call('HSET', KEYS[1], 'state', 'settling', 'finished', '')
       end
     end

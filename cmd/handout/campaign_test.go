@@ -129,7 +129,10 @@ func checkReport(t *testing.T, got report.Report, phones []string) {
 		t.Errorf("the pace of a campaign that is done: %+v", p)
 	}
 	got.Pace = nil
-	want := report.Report{Campaign: got.Campaign, State: "done", Total: len(phones), Balance: make(map[string]int)}
+	if n := len(got.History); n != 2 || got.History[0].Verb != "submitted" || got.History[1].Verb != "done" {
+		t.Errorf("history: %+v", got.History)
+	}
+	want := report.Report{Campaign: got.Campaign, History: got.History, State: "done", Total: len(phones), Balance: make(map[string]int)}
 	for state := range got.Balance {
 		want.Balance[state] = 0
 	}
@@ -201,6 +204,10 @@ func checkReportKeys(t *testing.T, text string) {
 			"retrying", "suppressed", "unconfirmed"},
 		"delivered_by": {"both", "other", "read", "sms", "whatsapp"},
 		"pace":         {"account_rate", "campaign_rate", "eta", "limit", "limit_detail", "rate"},
+		"history":      nil, // a list; report_test.go looks into it
+	}
+	if _, list := object["history"].([]any); !list {
+		t.Errorf("history is %v", object["history"])
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)

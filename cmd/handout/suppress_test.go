@@ -256,7 +256,7 @@ func TestSuppress_HoldsInEveryCampaign(t *testing.T) {
 	}
 	leaks := newLeaks(phones)
 	for _, p := range []*process{h.listen, h.work} {
-		_, page := get(t, p.url+"/metrics")
+		page := p.metrics(t)
 		leaks.look(t, "handout "+p.name+"'s /metrics", page)
 		if p == h.listen && (!strings.Contains(page, `handout_receipts_total{result="stop"} 1`) || !strings.Contains(page, `handout_receipts_total{result="start"} 1`)) {
 			t.Error("the listener hasn't counted STOP and START")

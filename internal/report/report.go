@@ -22,6 +22,8 @@ type Report struct {
 	Balance     map[string]int `json:"balance"` // a key for each state
 	DeliveredBy DeliveredBy    `json:"delivered_by"`
 	Pace        *Pace          `json:"pace"`
+	// History is what was done to the campaign, the earliest first.
+	History []campaign.Entry `json:"history"`
 }
 
 // DeliveredBy splits the delivered by channel. Read counts those of them whose
@@ -38,7 +40,7 @@ type DeliveredBy struct {
 func New(info *campaign.Info, b *campaign.Balance) *Report {
 	r := &Report{
 		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,
-		Balance: make(map[string]int),
+		Balance: make(map[string]int), History: []campaign.Entry{},
 		DeliveredBy: DeliveredBy{
 			WhatsApp: b.By[campaign.ByWhatsApp], SMS: b.By[campaign.BySMS],
 			Both: b.By[campaign.ByBoth], Other: b.By[campaign.ByOther], Read: b.Read,
@@ -50,7 +52,7 @@ func New(info *campaign.Info, b *campaign.Balance) *Report {
 	return r
 }
 
-// Read reads a campaign, its balance and its pace; accountRate is the account's
+// Read reads a campaign, its balance, history and pace; accountRate is the account's
 // rate as it was set, in messages per second.
 func Read(ctx context.Context, l *campaign.Ledger, id campaign.ID, accountRate float64) (*Report, *campaign.Info, error) {
 	info, err := l.Info(ctx, id)
@@ -62,6 +64,9 @@ func Read(ctx context.Context, l *campaign.Ledger, id campaign.ID, accountRate f
 		return nil, nil, err
 	}
 	r := New(info, b)
+	if r.History, err = l.History(ctx, id); err != nil {
+		return nil, nil, err
+	}
 	r.Pace, err = ReadPace(ctx, l, info, b, accountRate)
 	return r, info, err
 }
