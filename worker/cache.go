@@ -13,6 +13,7 @@ type subject struct {
 	*campaign.Info
 	cascade *campaign.Cascade
 	pacer   *Pacer
+	hours   *hours
 }
 
 // cache keeps campaigns and pages that notes ask for again and again: the notes

@@ -87,12 +87,18 @@ var errLeaseLost = errors.New("another worker has the lease")
 
 // fill tops the window up; more says whether to look again soon.
 func (w *Worker) fill(ctx context.Context, s *subject) (more bool, err error) {
+	if s.Zoned() {
+		return w.fillZones(ctx, s)
+	}
 	phase, _, cursor, err := w.ledger.Phase(ctx, s.ID)
 	if err != nil || cursor >= s.Total {
 		return false, err
 	}
 	switch phase {
 	case campaign.Running:
+		if closed, _ := s.hours.closed(0, w.clock.Now()); closed {
+			return false, nil
+		}
 	case campaign.Ended:
 		return w.cancelNext(ctx, s, cursor)
 	default:

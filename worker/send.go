@@ -113,6 +113,9 @@ func (w *Worker) untilStop(ctx context.Context) (context.Context, context.Cancel
 // sendTo sends to one recipient: pace, claim, send, record.
 func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, urgent bool) error {
 	for {
+		if w.closed(ctx, id, to.Page) {
+			return nil // settle writes a note when their window opens
+		}
 		slot, err := w.slot(ctx, id, urgent)
 		if err != nil {
 			return err // nothing is claimed, nothing to undo
@@ -159,7 +162,7 @@ type claim struct {
 }
 
 // claim takes the recipient, or returns nil when there is nothing to send:
-// someone else has, or the campaign has stopped.
+// someone else has, the campaign has stopped, or their window has closed.
 func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (*claim, error) {
 	s, err := w.cache.subject(ctx, id)
 	if errors.Is(err, campaign.ErrNotFound) {
@@ -171,6 +174,9 @@ func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (
 	r, err := w.cache.recipient(ctx, id, to)
 	if err != nil {
 		return nil, err
+	}
+	if closed, _ := s.hours.closed(to.Page, w.clock.Now()); closed {
+		return nil, nil
 	}
 	c := &claim{ctx: context.WithoutCancel(ctx), subject: s, place: to}
 	err = w.record(c, campaign.Event{Kind: campaign.EventClaim, At: w.clock.Now(), Claim: rand.Uint64() | 1})

@@ -144,6 +144,9 @@ func (w *Worker) loadSubject(ctx context.Context, id campaign.ID) (*subject, err
 	if info.Spec.Rate > 0 {
 		s.pacer = NewPacer(w.rdb, campaign.KeyCampaignPace(id), info.Spec.Rate)
 	}
+	if s.hours, err = w.loadHours(ctx, info); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
