@@ -399,6 +399,48 @@ func TestHours_AnotherTryWaitsForTheWindow(t *testing.T) {
 	r.closes(c)
 }
 
+// Nothing is written to the queue for those who sleep, and whoever was sent to
+// before a crash is settled when somebody calls, though their page was never fed.
+func TestHours_SettlePutsAPageOffUntilItOpens(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	clock := r.skew("13:58:00")
+	c := r.standByZone("c", nil, inZone{york, 105})
+	now := clock.now()
+	late := campaign.Place{Page: 1, Index: 4}
+	var seen campaign.Seen
+	for _, e := range []campaign.Event{claimed(now), {
+		Kind: campaign.EventAccept, At: now, Attempt: 1, Code: 3001, Reference: reference(9999), DueAt: now.Add(-time.Second),
+	}} {
+		var err error
+		if seen, err = r.ledger.Apply(t.Context(), c, late, seen, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.ledger.CallDue(t.Context(), c.ID, now, late.Page); err != nil {
+		t.Fatal(err)
+	}
+	step := map[int]campaign.Fed{0: {Pages: 1, Recipients: 100}}
+	if ok, err := r.ledger.AdvanceZones(t.Context(), c.ID, 0, step, []int{0}, now.Add(-time.Second)); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	r.start(func(o *worker.Options) { o.Poll = false })
+	r.until("the late one is settled", func() bool { return r.balance(c).Of(campaign.Unconfirmed) == 1 })
+	opens := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
+	r.until("the page is put off until it opens", func() bool {
+		next, err := r.ledger.NextDue(t.Context(), c.ID)
+		return err == nil && next.Equal(opens)
+	})
+	if n := len(v.all()); n != 0 || r.rdb.Exists(t.Context(), "asynq:{bulk}:pending").Val() != 0 {
+		t.Errorf("%d POSTs, or notes", n)
+	}
+	clock.at("14:00:00")
+	r.until("everyone else is sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == 104 })
+	v.once(t, 104)
+	r.closes(c)
+}
+
 // The notes were written, and the cursor wasn't moved; then other zones are open.
 func TestHours_ACrashBeforeTheCursorMovesDoesNoHarm(t *testing.T) {
 	t.Parallel()
