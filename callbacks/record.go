@@ -62,10 +62,10 @@ func (l *Listener) find(ctx context.Context, r telesign.Receipt) (addressee, err
 		return addressee{}, errForeign // another application's, on the same account
 	}
 	info, err := l.infos.get(ctx, id)
-	if err == nil && place.Position() >= info.Total && info.Spec.Standing {
+	if err == nil && !info.Has(place) && info.Spec.Standing {
 		info, err = l.infos.read(ctx, id) // it may have grown
 	}
-	if errors.Is(err, campaign.ErrNotFound) || (err == nil && place.Position() >= info.Total) {
+	if errors.Is(err, campaign.ErrNotFound) || (err == nil && !info.Has(place)) {
 		return addressee{}, errForeign
 	}
 	return addressee{info, place, attempt}, err

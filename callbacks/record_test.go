@@ -498,3 +498,56 @@ func TestReceipt_ForAPurgedCampaignIsForeignAndChangesNothing(t *testing.T) {
 		t.Errorf("without an external ID: %q", got)
 	}
 }
+
+// In a campaign in pages by zone there are places between the pages that are
+// nobody's, and people past the number of recipients.
+func TestReceipt_ForAHoleBetweenPagesIsForeign(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	spec := &campaign.Spec{
+		ID: "zoned", MessageType: "MKT", Lane: campaign.LaneBulk, OnDoubt: campaign.DoubtHold,
+		Channels: []campaign.Channel{{Channel: "sms", Template: "x"}},
+		Hours:    &campaign.Hours{From: "09:00", To: "20:00", Zone: campaign.ZoneRecipient},
+	}
+	opening, err := r.ledger.Open(t.Context(), spec, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for page := range 2 {
+		one, err := campaign.EncodePage(0, []campaign.Recipient{{ID: "a", Phone: fmt.Sprintf("+4179000000%d", page)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := opening.AddPages(t.Context(), page, [][]byte{one}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := opening.Commit(t.Context(), campaign.Content{
+		Total: 2, Pages: 2, Digest: "d", PageZones: []uint16{0, 1}, Partial: map[int]int{0: 1, 1: 1},
+		Zones: []campaign.ZoneCount{{Zones: "Asia/Tokyo", Recipients: 1}, {Zones: "Europe/Berlin", Recipients: 1}},
+	}, campaign.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := r.everything()
+	for _, id := range []string{"zoned.0.1.1", "zoned.0.99.1", "zoned.1.1.1", "zoned.2.0.1"} {
+		if got := r.result(receipt(id, 1, 3000, "sms 3000")); got != "foreign" {
+			t.Errorf("%s: %q", id, got)
+		}
+	}
+	after := r.everything()
+	if len(after) != len(before) {
+		t.Errorf("%d keys, and %d before", len(after), len(before))
+	}
+	for k := range before {
+		if after[k] != before[k] {
+			t.Errorf("%s has changed", k)
+		}
+	}
+	if got := r.result(receipt("zoned.1.0.1", 2, 3000, "sms 3000")); got != "recorded" {
+		t.Errorf("%q", got)
+	}
+	if v, err := r.ledger.Verify(t.Context(), c, nil); err != nil || len(v.Faults) > 0 || v.Balance.Of(campaign.Delivered) != 1 {
+		t.Errorf("%v, %+v", err, v)
+	}
+}

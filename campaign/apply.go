@@ -160,7 +160,7 @@ func (e Event) about(seen *Record) Event {
 // first one carries what waits, and passes the turn on when its own is done.
 func (l *Ledger) set(ctx context.Context, ch *change) (any, error) {
 	if p := ch.place; p.Page < 0 || p.Index < 0 || p.Index >= PageSize ||
-		(p.Position() >= ch.campaign.Total && !ch.campaign.Spec.Standing) {
+		(!ch.campaign.Has(p) && !ch.campaign.Spec.Standing) {
 		return nil, fmt.Errorf("%s of campaign %s: %w", place(p), ch.campaign.ID, ErrNotFound)
 	}
 	if err := ctx.Err(); err != nil {

@@ -33,11 +33,15 @@ type Info struct {
 	Digest  string   // of the content: two submits with the same are the same
 	Total   int      // recipients
 	Pages   int
+	// Zones and Partial are of a campaign whose list is in pages by zone: the
+	// zones with the people in each, and the size of each page that isn't full.
+	Zones   []ZoneCount
+	Partial map[int]int
 
 	Phase      Phase
 	Canceled   bool   // for good, whatever the phase
 	Reason     string // why it is paused, held or canceled
-	Cursor     int    // recipients before this position have been handed to the queue
+	Cursor     int    // so many recipients have been handed to the queue, in order but for pages by zone
 	CreatedAt  time.Time
 	StartedAt  time.Time // when it first ran
 	FinishedAt time.Time // when it was done
@@ -89,6 +93,9 @@ func parseInfo(c ID, f map[string]string) (*Info, error) {
 	i := &Info{ID: c, Spec: spec, Digest: f[fieldDigest], Phase: Phase(f[fieldState]), Reason: f[fieldReason], Canary: f[fieldCanary], Canceled: f[fieldCanceled] != ""}
 	if err := json.Unmarshal([]byte(f[fieldColumns]), &i.Columns); err != nil {
 		return nil, fmt.Errorf("columns: %w", err)
+	}
+	if err := i.parseZones(f); err != nil {
+		return nil, err
 	}
 	for field, n := range map[string]*int{fieldTotal: &i.Total, fieldPages: &i.Pages, fieldCursor: &i.Cursor} {
 		if f[field] == "" {

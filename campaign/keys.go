@@ -35,6 +35,14 @@ func keyPage(c ID, page int) string {
 	return "handout:{" + string(c) + "}:page:" + strconv.Itoa(page)
 }
 
+// keyZones: string, of a campaign in pages by zone: for each page two bytes, the
+// number of its zones in the meta field zones.
+func keyZones(c ID) string { return "handout:{" + string(c) + "}:zones" }
+
+// keyFed: hash, of a campaign in pages by zone: number of the zones to pages fed,
+// and "r" and the number to recipients fed.
+func keyFed(c ID) string { return "handout:{" + string(c) + "}:fed" }
+
 // keyRecords: hash, index within the page to packed record.
 func keyRecords(c ID, page int) string {
 	return "handout:{" + string(c) + "}:rec:" + strconv.Itoa(page)

@@ -101,6 +101,12 @@ type Content struct {
 	Total  int // recipients
 	Pages  int
 	Digest string // of spec, header and recipients
+	// Zones, of a list in pages by zone, are the zones with their people, and
+	// PageZones the place there of each page's. Partial is the size of each page
+	// that isn't full.
+	Zones     []ZoneCount
+	PageZones []uint16
+	Partial   map[int]int
 }
 
 // Beginning is how a campaign begins once it stands. The zero value: it runs at
@@ -133,9 +139,13 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin Beginning) 
 	if err := o.trim(ctx, content.Pages); err != nil {
 		return nil, err
 	}
+	zones, err := o.writeZones(ctx, content)
+	if err != nil {
+		return nil, err
+	}
 	// Before it stands: a crash in between leaves a name too many among the
 	// active campaigns, and never one too few.
-	_, err := o.l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, err = o.l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.ZAddNX(ctx, keyCampaigns, redis.Z{Score: float64(time.Now().UnixMilli()), Member: string(c)})
 		p.SAdd(ctx, keyActive, string(c))
 		return nil
@@ -146,7 +156,7 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin Beginning) 
 	now := time.Now()
 	args := []any{o.token, content.Total, begin.By.entry(now, "submitted", strconv.Itoa(content.Total)+" recipients").encode(),
 		fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldCursor, 0}
-	args = append(args, begin.fields(now)...)
+	args = append(append(args, begin.fields(now)...), zones...)
 	n, err := commitScript.Run(ctx, o.l.rdb, []string{keyMeta(c), keyCounts(c), keyHistory(c)}, args...).Int()
 	if err != nil {
 		return nil, fmt.Errorf("commit campaign %s: %w", c, err)
@@ -205,7 +215,7 @@ func (o *Opening) Abandon(ctx context.Context) error {
 	if err := o.l.rdb.ZRem(ctx, keyCampaigns, string(c)).Err(); err != nil {
 		return fmt.Errorf("abandon campaign %s: %w", c, err)
 	}
-	if err := trimScript.Run(ctx, o.l.rdb, []string{keyMeta(c)}, o.token, "").Err(); err != nil {
+	if err := trimScript.Run(ctx, o.l.rdb, []string{keyMeta(c), keyZones(c)}, o.token, "").Err(); err != nil {
 		return fmt.Errorf("abandon campaign %s: %w", c, err)
 	}
 	return nil

@@ -67,6 +67,11 @@ type Spec struct {
 	// Retention is for how many seconds after it is done a campaign keeps its
 	// people's data; 0 stands for [Spec.Keep]'s default.
 	Retention int `json:"retention,omitempty"`
+	// Hours are when people may be sent to; nil: at any time.
+	Hours *Hours `json:"hours,omitempty"`
+	// UnknownZone is the zone, by its IANA name, whose hours hold for recipients
+	// whose own zone isn't known; empty: they aren't sent to.
+	UnknownZone string `json:"unknown_zone,omitempty"`
 	// Standing is the day's campaign of one-off sends: each recipient has a
 	// message of their own, and there are no channels here.
 	Standing bool `json:"standing,omitempty"`

@@ -181,6 +181,13 @@ func (l *Ledger) callWindow(ctx context.Context, c ID, now time.Time) error {
 	if err != nil || cursor == 0 {
 		return err
 	}
+	zoned, err := l.rdb.HExists(ctx, keyMeta(c), fieldZones).Result()
+	if err != nil {
+		return fmt.Errorf("read campaign %s: %w", c, err)
+	}
+	if zoned {
+		return l.callSoon(ctx, c, now)
+	}
 	var pages []int
 	for p := PlaceOf(max(0, cursor-MaxWindow)).Page; p <= PlaceOf(cursor-1).Page; p++ {
 		pages = append(pages, p)

@@ -123,8 +123,10 @@ func (v *Verdict) fault(format string, args ...any) {
 func (l *Ledger) recount(ctx context.Context, c *Info, progress func(int)) (*Verdict, error) {
 	v := new(Verdict)
 	err := l.EachPage(ctx, c, func(p *Page) error {
-		if last := p.Number == c.Pages-1; !last && len(p.Recipients) != PageSize {
-			v.fault("page %d has %d recipients, not %d", p.Number, len(p.Recipients), PageSize)
+		// The last page of a list that grows may have grown meanwhile.
+		last := p.Number == c.Pages-1 && !c.Zoned()
+		if n := c.Size(p.Number); !last && len(p.Recipients) != n {
+			v.fault("page %d has %d recipients, not %d", p.Number, len(p.Recipients), n)
 		}
 		for i := range p.Recipients {
 			r := p.Record(i)
@@ -150,6 +152,9 @@ func (l *Ledger) recount(ctx context.Context, c *Info, progress func(int)) (*Ver
 		return nil, err
 	}
 	if err := l.checkStray(ctx, c, v); err != nil {
+		return nil, err
+	}
+	if err := l.checkZones(ctx, c, v); err != nil {
 		return nil, err
 	}
 	if n := v.Balance.Total(); n != c.Total {

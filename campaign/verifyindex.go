@@ -67,7 +67,7 @@ func (l *Ledger) checkIndex(ctx context.Context, c *Info, v *Verdict) error {
 			for field, value := range cmd.Val() {
 				e := indexEntry{reference: referenceOf(field)}
 				var ok bool
-				if e.place, e.attempt, ok = parseReferenceValue(value); !ok || e.place.Position() >= c.Total {
+				if e.place, e.attempt, ok = parseReferenceValue(value); !ok || !c.Has(e.place) {
 					v.fault("reference %s leads to nobody in the list", e.reference)
 					continue
 				}

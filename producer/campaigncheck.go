@@ -54,6 +54,7 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 		c.fault("on_doubt", "must be hold or resend")
 	}
 	c.limits(s)
+	c.hours(s)
 	if len(s.Channels) == 0 {
 		c.fault("channels", "at least one channel is needed")
 	}
@@ -197,6 +198,7 @@ func (f *File) used(columns []string) (used, unused []string) {
 			}
 		}
 	}
+	uses[zoneColumn] = uses[zoneColumn] || f.Spec.ByZone()
 	for _, name := range columns {
 		if uses[name] {
 			used = append(used, name)

@@ -13,10 +13,13 @@ import (
 
 func TestParseCampaign_ReadsEveryKey(t *testing.T) {
 	f := parse(t, fileThenText+"lane: urgent\non_doubt: resend\ngive_up_after: 2h\n"+
-		"max_failure_rate: 5%\ncanary: 100\ncanary_success: 0.95\nretention: 30d\n")
+		"max_failure_rate: 5%\ncanary: 100\ncanary_success: 0.95\nretention: 30d\n"+
+		"hours: {from: \"09:00\", to: \"24:00\", days: [sun, mon], zone: recipient}\nunknown_zone: Europe/Berlin\n")
 	want := &campaign.Spec{
 		ID: "order-history", MessageType: "MKT", Rate: 10, Lane: campaign.LaneUrgent, OnDoubt: campaign.DoubtResend,
 		GiveUpAfter: 7200, MaxFailureRate: 0.05, Canary: 100, CanarySuccess: 0.95, Retention: 30 * 86400,
+		Hours:       &campaign.Hours{From: "09:00", To: "24:00", Days: []string{"mon", "sun"}, Zone: "recipient"},
+		UnknownZone: "Europe/Berlin",
 		Channels: []campaign.Channel{
 			{Channel: "whatsapp", FallbackTime: 600, Template: "file", Parameters: map[string]string{
 				"url": "{{.url}}", "file_name": "order history.xlsx"}},
@@ -73,7 +76,17 @@ func TestParseCampaign_EveryFaultHasItsPlace(t *testing.T) {
 		{"rate negative", channel("channel: sms, template: x") + "rate: -1\n", "c.yaml:5:7: rate: must not be negative"},
 		{"lane", channel("channel: sms, template: x") + "lane: slow\n", "c.yaml:5:7: lane: must be bulk or urgent"},
 		{"on_doubt", channel("channel: sms, template: x") + "on_doubt: maybe\n", "on_doubt: must be hold or resend"},
-		{"hours", channel("channel: sms, template: x") + "hours: {from: \"09:00\"}\n", "c.yaml:5:8: hours: sending hours are not supported by this version; remove the key"},
+		{"hours a text", channel("channel: whatsapp, fallback_time: 10m, template: x}\n  - {channel: sms, template: y") + "hours: night\n", "c.yaml:6:8: hours: must be a mapping"},
+		{"hours without an end", channel("channel: whatsapp, fallback_time: 10m, template: x}\n  - {channel: sms, template: y") + "hours: {from: \"09:00\", zone: recipient}\n", "c.yaml:6:8: hours.to: must be a time of the day"},
+		{"hours without a zone", channel("channel: whatsapp, fallback_time: 10m, template: x}\n  - {channel: sms, template: y") + "hours: {from: \"09:00\", to: \"20:00\"}\n", "c.yaml:6:8: hours.zone: missing: recipient, or"},
+		{"hours over midnight", channel("channel: whatsapp, fallback_time: 10m, template: x}\n  - {channel: sms, template: y") + "hours: {from: \"20:00\", to: \"09:00\", zone: recipient}\n", "c.yaml:6:28: hours.to: must be later than from: a window can't go over midnight"},
+		{"hours too short", channel("channel: whatsapp, fallback_time: 10m, template: x}\n  - {channel: sms, template: y") + "hours: {from: \"09:00\", to: \"09:11\", zone: recipient}\n", "c.yaml:6:8: hours: the window of 11m is too short"},
+		{"hours, a day", channel("channel: whatsapp, fallback_time: 10m, template: x}\n  - {channel: sms, template: y") + "hours: {from: \"09:00\", to: \"20:00\", days: [mon, friday], zone: recipient}\n", "c.yaml:6:43: hours.days: must be some of mon, tue, wed"},
+		{"hours, days no list", channel("channel: whatsapp, fallback_time: 10m, template: x}\n  - {channel: sms, template: y") + "hours: {from: \"09:00\", to: \"20:00\", days: mon, zone: recipient}\n", "c.yaml:6:43: hours.days: must be a list such as [mon, tue]"},
+		{"hours, no day", channel("channel: whatsapp, fallback_time: 10m, template: x}\n  - {channel: sms, template: y") + "hours: {from: \"09:00\", to: \"20:00\", days: [], zone: recipient}\n", "hours.days: must be a list such as [mon, tue]"},
+		{"hours, unknown key", channel("channel: whatsapp, fallback_time: 10m, template: x}\n  - {channel: sms, template: y") + "hours: {from: \"09:00\", to: \"20:00\", zone: recipient, until: x}\n", "unknown key \"until\""},
+		{"hours, no such zone", channel("channel: whatsapp, fallback_time: 10m, template: x}\n  - {channel: sms, template: y") + "hours: {from: \"09:00\", to: \"20:00\", zone: Europe/Bärlin}\n", "hours.zone: must be recipient, or the name of a time zone"},
+		{"unknown zone", channel("channel: whatsapp, fallback_time: 10m, template: x}\n  - {channel: sms, template: y") + "unknown_zone: Europe/Berlin\n", "c.yaml:6:15: unknown_zone: needs hours with zone: recipient"},
 		{"template syntax", channel("channel: sms, template: text, parameters: {text: \"{{.a\"}"), "c.yaml:4:55: channels[0].parameters.text: "},
 		{"static URL", channel("channel: whatsapp, template: file, parameters: {url: x.pdf}"), "c.yaml:4:59: channels[0].parameters.url: not an absolute http or https URL"},
 		{"SMS without text", channel("channel: sms, template: text"), "channels[0].parameters.text: missing"},
@@ -114,5 +127,18 @@ func TestNewFile_JudgesASpecFromGo(t *testing.T) {
 	spec.Channels[0].FallbackTime = 5
 	if _, err := producer.NewFile(spec); err == nil || err.Error() != "channels[0].fallback_time: must be from 30 seconds to 1 hour" {
 		t.Errorf("error: %v", err)
+	}
+}
+
+func TestNewFile_LeavesTheCallersHoursAlone(t *testing.T) {
+	hours := campaign.Hours{From: "09:00", To: "20:00", Days: []string{"tue", "mon"}, Zone: "recipient"}
+	f, err := producer.NewFile(campaign.Spec{
+		ID: "a", MessageType: "MKT", Channels: []campaign.Channel{{Channel: "sms", Template: "x"}}, Hours: &hours, UnknownZone: "hold",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hours.Days[0] != "tue" || f.Spec.Hours.Days[0] != "mon" || f.Spec.UnknownZone != "" {
+		t.Errorf("%v, %+v, %q", hours, f.Spec.Hours, f.Spec.UnknownZone)
 	}
 }

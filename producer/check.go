@@ -27,8 +27,9 @@ type rowChecker struct {
 	h       *header
 	cascade *campaign.Cascade
 	book    *phoneBook
-	dry     bool // count the SMS
-	base    int  // bytes of a request without its parameters' values, at most
+	dry     bool      // count the SMS
+	zones   *zoneBook // nil: zones don't matter
+	base    int       // bytes of a request without its parameters' values, at most
 
 	b         *block
 	values    []string // backing of the recipients' values
@@ -84,6 +85,9 @@ func (c *rowChecker) begin(b *block, rows int) {
 	if c.dry {
 		b.parts = make([]uint8, 0, rows)
 	}
+	if c.zones != nil {
+		b.zones = make([]*zoneSet, 0, rows)
+	}
 }
 
 // refuse notes a row that can't be read. A negative offset has no column.
@@ -125,6 +129,10 @@ func (c *rowChecker) row(at rowAt, cells []cell) {
 	if r.Phone, number, err = c.book.normalize(cells[c.h.phone].text); err != nil {
 		c.fault(cells[c.h.phone].offset, "phone: "+err.Error())
 	}
+	var zones *zoneSet
+	if c.zones != nil && err == nil {
+		zones = c.zone(cells, r.Phone)
+	}
 	if !c.wrong {
 		r.Values = c.take(cells)
 		c.request(&r)
@@ -138,6 +146,9 @@ func (c *rowChecker) row(at rowAt, cells []cell) {
 	c.b.lines = append(c.b.lines, int32(at.line))
 	if c.dry {
 		c.b.parts = append(c.b.parts, uint8(c.parts)) // 10 KB are at most 153
+	}
+	if c.zones != nil {
+		c.b.zones = append(c.b.zones, zones)
 	}
 }
 

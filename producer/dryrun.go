@@ -17,7 +17,9 @@ type CheckOptions struct {
 	// AccountRate is the account's limit in messages per second; 0 when it is
 	// not known.
 	AccountRate float64
-	Progress    func(rows int, bytes int64) // as in SubmitOptions
+	// Now is when sending begins, for a campaign with hours; zero is at once.
+	Now      time.Time
+	Progress func(rows int, bytes int64) // as in SubmitOptions
 }
 
 // Parts is how many SMS the text messages of a campaign take, should every
@@ -39,8 +41,11 @@ type DryRun struct {
 	// Rate is the messages per second to count with: the lower one of the
 	// campaign's and the account's; 0 when neither is set.
 	Rate float64
-	// Duration is how long sending takes at 98 % of the rate; 0 without one.
+	// Duration is how long sending takes at 98 % of the rate, within the hours;
+	// 0 without a rate, -1 s when it is over a year.
 	Duration time.Duration
+	// Hours is who can be sent to when; nil for a campaign without hours.
+	Hours *HoursPlan
 	// ColumnsUsed and ColumnsUnused are the list's columns that a template
 	// uses, and the others, without recipient and phone.
 	ColumnsUsed, ColumnsUnused []string
@@ -62,7 +67,11 @@ func Check(ctx context.Context, f *File, l List, o CheckOptions) (*DryRun, error
 	}
 	defer run.close()
 	d := &DryRun{}
+	zones := map[*zoneSet]int{}
 	err = run.scan(ctx, func(b *block, i int) error {
+		if run.zones != nil {
+			zones[b.zones[i]]++
+		}
 		d.SMS.add(int(b.parts[i]))
 		if len(d.Samples) == maxSamples {
 			return nil
@@ -79,6 +88,9 @@ func Check(ctx context.Context, f *File, l List, o CheckOptions) (*DryRun, error
 	d.Rate = lowerRate(f.Spec.Rate, o.AccountRate)
 	if d.Rate > 0 {
 		d.Duration = duration(float64(d.Summary.Recipients) / (d.Rate * usable))
+	}
+	if f.Spec.Hours != nil {
+		d.planHours(f.Spec, zones, o.Now)
 	}
 	d.ColumnsUsed, d.ColumnsUnused = f.used(run.columns())
 	return d, nil

@@ -34,6 +34,10 @@ type pageWriter struct {
 	digest  hash.Hash
 	page    []campaign.Recipient
 	content campaign.Content
+	// zoned, if not nil, makes the pages: by zone. The digest stays one over the
+	// list's own order, whatever the table of zones says.
+	zoned *zonePages
+	plain []byte // of what is only digested
 
 	batch   *batch
 	ctx     context.Context //nolint:containedctx // of the one run that it belongs to
@@ -74,6 +78,9 @@ func newPageWriter(ctx context.Context, cancel context.CancelCauseFunc, s *campa
 	if write == nil {
 		return w, nil
 	}
+	if s.ByZone() {
+		w.zoned = newZonePages(s.Canary, w.put)
+	}
 	compressors := runtime.GOMAXPROCS(0)
 	w.todo = make(chan *batch, 1)
 	w.inOrder = make(chan *batch, compressors)
@@ -97,27 +104,43 @@ func (w *pageWriter) add(r *campaign.Recipient) error {
 	return w.flush()
 }
 
-// flush makes a page of the recipients at hand.
+// flush makes a page of the recipients at hand, or only digests them.
 func (w *pageWriter) flush() error {
 	if len(w.page) == 0 {
 		return nil
 	}
-	from := len(w.batch.plain)
-	plain, err := campaign.AppendPage(w.batch.plain, w.columns, w.page)
+	into, from := &w.batch.plain, len(w.batch.plain)
+	if w.write == nil || w.zoned != nil {
+		into, from = &w.plain, 0
+		w.plain = w.plain[:0]
+	}
+	plain, err := campaign.AppendPage(*into, w.columns, w.page)
 	if err != nil {
 		return err
 	}
+	*into = plain
 	w.digest.Write(plain[from:])
 	w.content.Total += len(w.page)
-	w.content.Pages++
 	clear(w.page) // lets go of the texts
 	w.page = w.page[:0]
-	if w.write == nil {
-		w.batch.plain = plain[:0]
+	if into == &w.plain {
 		return nil
 	}
-	w.batch.plain = plain
-	w.batch.ends = append(w.batch.ends, len(plain))
+	return w.added()
+}
+
+// put makes a page that isn't digested.
+func (w *pageWriter) put(people []campaign.Recipient) (err error) {
+	if w.batch.plain, err = campaign.AppendPage(w.batch.plain, w.columns, people); err != nil {
+		return err
+	}
+	return w.added()
+}
+
+// added counts the page at the end of the batch.
+func (w *pageWriter) added() error {
+	w.content.Pages++
+	w.batch.ends = append(w.batch.ends, len(w.batch.plain))
 	if len(w.batch.ends) < batchPages {
 		return nil
 	}
@@ -194,6 +217,11 @@ func (w *pageWriter) do(first int, pages [][]byte) {
 func (w *pageWriter) finish() (campaign.Content, error) {
 	if err := w.flush(); err != nil {
 		return campaign.Content{}, err
+	}
+	if w.zoned != nil {
+		if err := w.zoned.finish(&w.content); err != nil {
+			return campaign.Content{}, err
+		}
 	}
 	if w.write != nil {
 		if err := w.send(); err != nil {

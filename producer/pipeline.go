@@ -19,7 +19,8 @@ type run struct {
 	source  source
 	cascade *campaign.Cascade
 	book    *phoneBook
-	close   func() // once all that reads has ended
+	zones   *zoneBook // nil: the campaign has no hours by zone
+	close   func()    // once all that reads has ended
 
 	seen    seen
 	faults  Faults
@@ -45,6 +46,9 @@ func newRun(f *File, l List, o runOptions) (*run, error) {
 		return nil, err
 	}
 	r := &run{list: l, file: f, o: o, book: book, close: func() {}}
+	if f.Spec.ByZone() {
+		r.zones = newZoneBook()
+	}
 	if err := r.open(); err != nil {
 		r.close()
 		return nil, err
@@ -117,6 +121,7 @@ func (r *run) blocks(ctx context.Context, collect func(*block) error) error {
 	for range workers {
 		wg.Go(func() {
 			c := newRowChecker(r.list.name, r.source.header(), r.cascade, r.book, r.o.dry)
+			c.zones = r.zones
 			for b := range todo {
 				r.source.check(b, c)
 				b.text, b.spans, b.rows = "", nil, nil
@@ -232,7 +237,14 @@ func (r *run) write(ctx context.Context, addPages func(ctx context.Context, firs
 		return campaign.Content{}, err
 	}
 	defer w.stop()
-	err = r.scan(ctx, func(b *block, i int) error { return w.add(&b.recipients[i]) })
+	err = r.scan(ctx, func(b *block, i int) error {
+		if w.zoned != nil {
+			if err := w.zoned.add(b.zones[i], &b.recipients[i]); err != nil {
+				return err
+			}
+		}
+		return w.add(&b.recipients[i])
+	})
 	switch {
 	case err != nil:
 		return campaign.Content{}, err

@@ -24,6 +24,7 @@ type source interface {
 type header struct {
 	names            []string // all of them, as they stand
 	recipient, phone int      // where these two are
+	zone             int      // where the column zone is, or -1
 	values           []string // the others, in order
 }
 
@@ -40,9 +41,10 @@ type block struct {
 	recipients []campaign.Recipient
 	numbers    []uint64 // their phone numbers
 	lines      []int32
-	parts      []uint8 // SMS of each; only in a dry run
-	read       int     // rows, good and bad
-	bad        int     // rows
+	parts      []uint8    // SMS of each; only in a dry run
+	zones      []*zoneSet // of each; only where the campaign has hours in them
+	read       int        // rows, good and bad
+	bad        int        // rows
 	faults     Faults
 	checked    chan struct{} // closed when check is done
 }
@@ -194,7 +196,7 @@ func position(record string, line, offset int) (int, int) {
 // they can't be taken, by column; -1 is the header as a whole. No name is
 // quoted: a list without a header begins with somebody's number.
 func newHeader(names []string) (*header, map[int]string) {
-	h := &header{names: names, recipient: -1, phone: -1}
+	h := &header{names: names, recipient: -1, phone: -1, zone: -1}
 	wrong := map[int]string{}
 	if len(names) > MaxColumns {
 		wrong[-1] = fmt.Sprintf("more than %d columns", MaxColumns)
@@ -217,6 +219,9 @@ func newHeader(names []string) (*header, map[int]string) {
 			h.recipient = i
 		case campaign.PhoneColumn:
 			h.phone = i
+		case zoneColumn:
+			h.zone = i
+			h.values = append(h.values, name)
 		default:
 			h.values = append(h.values, name)
 		}

@@ -12,6 +12,7 @@ import (
 type subject struct {
 	*campaign.Info
 	cascade *campaign.Cascade
+	hours   *hours
 }
 
 // cache keeps campaigns and pages that notes ask for again and again: the notes

@@ -18,9 +18,14 @@ const (
 	// a lane together: little, so that another campaign needn't wait for it to
 	// drain, and some sweeps' worth, so that it doesn't run dry.
 	windowTime = 3 * time.Second
+	// sharedTime is that of campaigns that are fed side by side: what stands there
+	// of each is sent in one go, the shorter the more even. It is looked at in
+	// sharedLook, since a sweep would come too late.
+	sharedTime = 2 * time.Second
+	sharedLook = 250 * time.Millisecond
 	// feedRun is how long one feed stays with a campaign that drains fast.
 	feedRun = 10 * time.Second
-	// feedLook is how often it looks meanwhile.
+	// feedLook is how often it looks meanwhile, at most.
 	feedLook = 50 * time.Millisecond
 	// lostAfter is when settle looks at a page that has been fed: by then a note
 	// that is still unsent may have been lost.
@@ -47,7 +52,7 @@ func (w *Worker) feed(ctx context.Context, t *asynq.Task) error {
 			if err := keep(); err != nil {
 				return err
 			}
-			if err := sleepUntil(ctx, time.Now().Add(feedLook)); err != nil {
+			if err := sleepUntil(ctx, time.Now().Add(w.lookIn(s))); err != nil {
 				return nil // a shutdown: another feed goes on
 			}
 		}
@@ -90,12 +95,18 @@ var errLeaseLost = errors.New("another worker has the lease")
 
 // fill tops the window up; more says whether to look again soon.
 func (w *Worker) fill(ctx context.Context, s *subject) (more bool, err error) {
+	if s.Zoned() {
+		return w.fillZones(ctx, s)
+	}
 	phase, _, cursor, err := w.ledger.Phase(ctx, s.ID)
 	if err != nil || cursor >= s.Total {
 		return false, err
 	}
 	switch phase {
 	case campaign.Running:
+		if closed, _ := s.hours.closed(0, w.clock.Now()); closed {
+			return false, nil
+		}
 	case campaign.Ended:
 		return w.cancelNext(ctx, s, cursor)
 	default:
@@ -123,8 +134,16 @@ func (w *Worker) fill(ctx context.Context, s *subject) (more bool, err error) {
 
 // drainsFast says whether the window may run dry before the next sweep.
 func (w *Worker) drainsFast(s *subject) bool {
-	rate := w.shareOf(s)
-	return rate == 0 || float64(w.windowOf(s)) < rate*windowTime.Seconds()/2
+	rate := w.rateOf(s)
+	return rate == 0 || w.beside(s) > 1 || float64(w.windowOf(s)) < rate*windowTime.Seconds()*2/3
+}
+
+// lookIn is when to look at a window again that drains fast.
+func (w *Worker) lookIn(s *subject) time.Duration {
+	if rate := w.rateOf(s); rate > 0 && float64(w.windowOf(s)) >= w.shareOf(s)*sharedTime.Seconds() {
+		return sharedLook
+	}
+	return feedLook
 }
 
 func (w *Worker) enqueueFrom(ctx context.Context, s *subject, cursor, n int) error {
@@ -179,15 +198,22 @@ func (w *Worker) runOf(s *subject) int {
 func (w *Worker) windowOf(s *subject) int {
 	window := w.window
 	if rate := w.shareOf(s); rate > 0 {
-		window = min(window, int(rate*windowTime.Seconds()))
+		lasts := windowTime
+		if w.beside(s) > 1 {
+			lasts = sharedTime
+		}
+		window = min(window, int(rate*lasts.Seconds()))
 	}
 	return max(1, window, min(w.window, w.runOf(s)))
 }
 
 // shareOf is a campaign's part of the rate, beside the others in its lane.
 func (w *Worker) shareOf(s *subject) float64 {
-	return w.rateOf(s) / float64(w.fed.beside(s.ID, s.Spec.Lane))
+	return w.rateOf(s) / float64(w.beside(s))
 }
+
+// beside is how many campaigns are fed in its lane, with it.
+func (w *Worker) beside(s *subject) int { return w.fed.beside(s.ID, s.Spec.Lane) }
 
 // cancelNext cancels recipients of a canceled campaign who were never fed.
 func (w *Worker) cancelNext(ctx context.Context, s *subject, cursor int) (more bool, err error) {

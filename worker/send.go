@@ -113,6 +113,9 @@ func (w *Worker) untilStop(ctx context.Context) (context.Context, context.Cancel
 // sendTo sends to one recipient: pace, claim, send, record.
 func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, urgent bool) error {
 	for {
+		if w.closed(ctx, id, to.Page) {
+			return nil // settle writes a note when their window opens
+		}
 		slot, err := w.slot(ctx, id, urgent)
 		if errors.Is(err, errCrowded) { // settle writes another note
 			return w.ledger.CallDue(ctx, id, w.clock.Now().Add(crowdLook), to.Page)
@@ -165,7 +168,8 @@ type claim struct {
 }
 
 // claim takes the recipient, or returns nil when there is nothing to send:
-// someone else has, the campaign has stopped, or the number is suppressed.
+// someone else has, the campaign has stopped, their window has closed, or the
+// number is suppressed.
 func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (*claim, error) {
 	s, err := w.cache.subject(ctx, id)
 	if errors.Is(err, campaign.ErrNotFound) {
@@ -177,6 +181,9 @@ func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (
 	r, err := w.cache.recipient(ctx, id, to)
 	if err != nil {
 		return nil, err
+	}
+	if closed, _ := s.hours.closed(to.Page, w.clock.Now()); closed {
+		return nil, nil
 	}
 	c := &claim{ctx: context.WithoutCancel(ctx), subject: s, place: to}
 	if listed, err := w.suppressed(c, r.Phone); listed || err != nil {

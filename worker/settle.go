@@ -74,11 +74,15 @@ func (w *Worker) visit(ctx context.Context, s *subject, d campaign.DuePage, keep
 	if err != nil {
 		return err
 	}
+	fed, err := w.fedIn(ctx, s, d.Page, cursor)
+	if err != nil {
+		return err
+	}
 	v := &visitor{w: w, s: s, phase: phase}
-	for i := range campaign.PageSize {
+	for i := range s.Size(d.Page) {
 		p := campaign.Place{Page: d.Page, Index: i}
-		if p.Position() >= min(cursor, s.Total) {
-			break
+		if i >= fed && (!s.Zoned() || records[i].Record.State == campaign.Planned) {
+			continue // the feed's
 		}
 		if err := v.look(ctx, p, records[i]); err != nil {
 			return err
@@ -173,6 +177,10 @@ func (v *visitor) unsent(ctx context.Context, p campaign.Place, seen campaign.Se
 	case campaign.Ended:
 		return v.apply(ctx, p, seen, campaign.Event{Kind: campaign.EventCancel, At: now})
 	case campaign.Running, campaign.Settling:
+		if closed, until := v.s.hours.closed(p.Page, now); closed {
+			v.wait(until, now)
+			return nil
+		}
 		if due := seen.Record.DueAt; due.After(now) {
 			v.again(due)
 			return nil

@@ -148,6 +148,9 @@ func (w *Worker) loadSubject(ctx context.Context, id campaign.ID) (*subject, err
 	if s.cascade, err = campaign.NewCascade(info.Spec, info.Columns); err != nil {
 		return nil, fmt.Errorf("campaign %s: %w", id, err)
 	}
+	if s.hours, err = w.loadHours(ctx, info); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -180,7 +183,7 @@ func (w *Worker) Start(ctx context.Context) error {
 func (w *Worker) servers() []*asynq.Server { return []*asynq.Server{w.system, w.bulk, w.urgent} }
 
 // systemConcurrency is how many campaigns are fed and settled side by side.
-const systemConcurrency = 16
+const systemConcurrency = 64
 
 // retryDelay is when asynq runs a note again whose handler returned an error.
 func retryDelay(n int, err error, _ *asynq.Task) time.Duration {

@@ -13,9 +13,13 @@ import (
 
 // dryRun checks a campaign and shows what would be sent. It needs no Redis.
 func (a *app) dryRun(ctx context.Context, c *Config, file *producer.File, list producer.List, f submitFlags) error {
+	begin, err := f.beginning()
+	if err != nil {
+		return err
+	}
 	line := newLiveLine(a.stderr)
 	d, err := producer.Check(ctx, file, list, producer.CheckOptions{
-		Region: c.Region, SetAsideBadRows: f.setAside, AccountRate: c.Rate, Progress: rowsProgress(line),
+		Region: c.Region, SetAsideBadRows: f.setAside, AccountRate: c.Rate, Now: begin.StartAt, Progress: rowsProgress(line),
 	})
 	line.end()
 	if err != nil {
@@ -46,13 +50,17 @@ func dryRunJSON(d *producer.DryRun) map[string]any {
 	for i, f := range d.Summary.Faults {
 		faults[i] = f.String()
 	}
-	return map[string]any{
+	object := map[string]any{
 		"rows": d.Summary.Rows, "recipients": d.Summary.Recipients, "duplicates": d.Summary.Duplicates,
 		"bad_rows": d.Summary.BadRows, "faults": faults, "rejected": d.Rejected, "samples": d.Samples,
 		"sms_parts": map[string]int{"min": d.SMS.Min, "max": d.SMS.Max, "total": d.SMS.Total},
 		"rate":      d.Rate, "seconds": d.Duration.Seconds(),
 		"columns_used": append([]string{}, d.ColumnsUsed...), "columns_unused": append([]string{}, d.ColumnsUnused...),
 	}
+	if d.Hours != nil {
+		object["hours"] = hoursJSON(d.Hours)
+	}
+	return object
 }
 
 func (a *app) describeDryRun(file *producer.File, d *producer.DryRun) {
@@ -68,7 +76,12 @@ func (a *app) describeDryRun(file *producer.File, d *producer.DryRun) {
 	if len(d.ColumnsUnused) > 0 {
 		out("  not used     columns %s", strings.Join(d.ColumnsUnused, ", "))
 	}
-	if d.Duration > 0 {
+	if d.Hours != nil {
+		describeHours(out, file.Spec, d.Hours)
+	}
+	if d.Duration < 0 {
+		out("  takes        over a year at %g messages a second", d.Rate)
+	} else if d.Duration > 0 {
 		out("  takes        %s at %g messages a second", max(time.Second, d.Duration.Round(time.Second)), d.Rate)
 	}
 	for i, sample := range d.Samples {

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/producer"
+)
+
+// mostZones is how many zones are worth a line each.
+const mostZones = 10
+
+// describeHours says who can be sent to when.
+func describeHours(out func(format string, args ...any), s *campaign.Spec, p *producer.HoursPlan) {
+	days := "every day"
+	if len(s.Hours.Days) > 0 {
+		days = strings.Join(s.Hours.Days, ", ")
+	}
+	where := "in the recipient's own zone"
+	if !s.ByZone() {
+		where = "in " + s.Hours.Zone
+	}
+	out("  hours        %s to %s %s, %s", s.Hours.From, s.Hours.To, where, days)
+	out("    can be sent now    %d", p.Now)
+	for _, o := range p.Opens {
+		out("    not before         %d: %s, %s UTC", o.Recipients, o.At.Format("Mon 2006-01-02 15:04 MST"), o.At.UTC().Format("Mon 15:04"))
+	}
+	rule := "aren't sent to (unknown_zone: hold)"
+	if s.UnknownZone != "" {
+		rule = "are sent to by the clocks of " + s.UnknownZone
+	}
+	if p.Unknown > 0 {
+		out("    zone unknown       %d: they %s", p.Unknown, rule)
+	}
+	if p.Apart > 0 {
+		out("    zones too far apart %d: they may be in several, with no time in common, and %s", p.Apart, rule)
+	}
+	if !s.ByZone() {
+		return
+	}
+	for i, z := range p.Zones {
+		if i == mostZones {
+			more := 0
+			for _, z := range p.Zones[i:] {
+				more += z.Recipients
+			}
+			out("    %d in %d other zones", more, len(p.Zones)-i)
+			break
+		}
+		out("    %d in %s%s", z.Recipients, zoneName(z.Zones), opens(z))
+	}
+}
+
+func zoneName(zones []string) string {
+	switch len(zones) {
+	case 0:
+		return "an unknown zone"
+	case 1:
+		return zones[0]
+	}
+	return fmt.Sprintf("%s or %d others", zones[0], len(zones)-1)
+}
+
+func opens(z producer.ZonePlan) string {
+	switch {
+	case z.Open:
+		return ", open now"
+	case z.Opens.IsZero():
+		return ", never sent to"
+	}
+	return ", open from " + z.Opens.Format("Mon 15:04")
+}
+
+// hoursJSON is the same as an object.
+func hoursJSON(p *producer.HoursPlan) map[string]any {
+	zones := []map[string]any{}
+	for _, z := range p.Zones {
+		zone := map[string]any{"zones": append([]string{}, z.Zones...), "recipients": z.Recipients, "open": z.Open}
+		if !z.Opens.IsZero() {
+			zone["opens"] = z.Opens.Format(time.RFC3339)
+		}
+		zones = append(zones, zone)
+	}
+	waits := []map[string]any{}
+	for _, o := range p.Opens {
+		waits = append(waits, map[string]any{
+			"at": o.At.UTC().Format(time.RFC3339), "local": o.At.Format(time.RFC3339), "recipients": o.Recipients,
+		})
+	}
+	return map[string]any{
+		"zones": zones, "now": p.Now, "later": waits, "unknown": p.Unknown, "apart": p.Apart, "never": p.Waiting,
+	}
+}
