@@ -40,6 +40,9 @@ type Situation struct {
 	// OutsideHours: nobody may be sent to until HoursFrom.
 	OutsideHours bool
 	HoursFrom    time.Time
+	// takes, if not nil, is how long those take who are left, at a rate and
+	// within the hours; false when some of them will never be sent to.
+	takes func(rate float64) (time.Duration, bool)
 	// Canary is how many are sent to first, 0: none; CanaryPassed: their
 	// outcomes let the others be sent to.
 	Canary       int
@@ -72,6 +75,9 @@ func (s *Situation) Limit() (Limit, string) {
 	case s.Unattended > unattendedTime:
 		return LimitWorker, "no worker has looked at it for " + about(s.Unattended)
 	case s.OutsideHours:
+		if s.HoursFrom.IsZero() {
+			return LimitHours, "the zones of those who are left are unknown, or never open"
+		}
 		return LimitHours, "outside its hours until " + clock(s.HoursFrom)
 	case s.awaitsCanary():
 		return LimitCanary, fmt.Sprintf("the outcomes of its canary of %d are awaited", s.Canary)

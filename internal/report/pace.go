@@ -40,12 +40,29 @@ func NewPace(s *Situation, samples []campaign.Sample, now time.Time) *Pace {
 	if !measured {
 		rate = s.inForce() // it has only begun
 	}
-	if left := waiting(s.Balance); left > 0 && rate > 0 && p.Limit.sends() {
-		p.left = duration(float64(left) / rate)
-		eta := now.Add(p.left).UTC().Truncate(time.Second)
-		p.ETA = &eta
-	}
+	p.estimate(s, rate, now)
 	return p
+}
+
+// estimate says when everyone will have been sent to at this rate.
+func (p *Pace) estimate(s *Situation, rate float64, now time.Time) {
+	left := waiting(s.Balance)
+	if p.Limit == LimitHours {
+		rate = s.inForce() // once they open
+	}
+	if left == 0 || rate <= 0 || !(p.Limit.sends() || p.Limit == LimitHours && s.takes != nil) {
+		return
+	}
+	p.left = duration(float64(left) / rate)
+	if s.takes != nil {
+		takes, sure := s.takes(rate)
+		if !sure {
+			return
+		}
+		p.left = takes
+	}
+	eta := now.Add(p.left).UTC().Truncate(time.Second)
+	p.ETA = &eta
 }
 
 const (
@@ -112,7 +129,11 @@ func (p *Pace) stands() string {
 	case LimitHeld, LimitPaused, LimitCanceled:
 		return "nothing is sent: " + string(p.Limit)
 	}
-	return "nothing is sent: " + p.LimitDetail
+	line := "nothing is sent: " + p.LimitDetail
+	if p.ETA != nil {
+		line += "; about " + about(p.left) + " left (until " + clock(*p.ETA) + ")"
+	}
+	return line
 }
 
 // about is a length of time as people say it.

@@ -96,6 +96,9 @@ func ReadPace(ctx context.Context, l *campaign.Ledger, info *campaign.Info, b *c
 		seen = latest(seen, live.Samples[n-1].At)
 	}
 	s.Unattended = live.Now.Sub(seen)
+	if err := s.readHours(ctx, l, info, live.Now); err != nil {
+		return nil, err
+	}
 	return NewPace(s, live.Samples, live.Now), nil
 }
 

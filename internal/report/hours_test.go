@@ -1,0 +1,82 @@
+package report_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/producer"
+)
+
+// around is a zone whose clock shows hour now, within an hour.
+func around(now time.Time, hour int) string {
+	east := (hour-now.UTC().Hour()+36)%24 - 12
+	switch {
+	case east > 0:
+		return fmt.Sprintf("Etc/GMT-%d", east) // the database counts them westward
+	case east < 0:
+		return fmt.Sprintf("Etc/GMT+%d", -east)
+	}
+	return "Etc/GMT"
+}
+
+func TestPace_OutsideItsHoursACampaignSaysWhenItGoesOn(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Start(t).Client()
+	ledger := campaign.NewLedger(rdb)
+	now := time.Now()
+	stand := func(id, hours string) *report.Report {
+		t.Helper()
+		file, err := producer.ParseCampaign("c.yaml", []byte("id: "+id+"\nmessage_type: MKT\nchannels: [{channel: sms, template: x}]\n"+
+			"hours: {from: \"09:00\", to: \"17:00\", zone: "+hours+"}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := func(yield func(producer.Row, error) bool) {
+			for i := range 100 {
+				if !yield(producer.Row{Recipient: fmt.Sprint(i), Phone: fmt.Sprintf("+4179%07d", i)}, nil) {
+					return
+				}
+			}
+		}
+		if _, err := producer.New(rdb).Submit(t.Context(), file, producer.ListRows(nil, rows), producer.SubmitOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		r, _, err := report.Read(t.Context(), ledger, campaign.ID(id), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+
+	night := stand("night", around(now, 3)).Pace
+	if night.Limit != report.LimitHours || night.ETA == nil {
+		t.Fatalf("%+v", night)
+	}
+	// It opens at nine there, 5 to 6 hours from now, and 100 take 10 s.
+	if in := night.ETA.Sub(now); in < 5*time.Hour || in > 6*time.Hour+time.Minute {
+		t.Errorf("it is through in %v", in)
+	}
+	if line := night.Line(); !strings.HasPrefix(line, "nothing is sent: outside its hours until ") || !strings.Contains(line, " left (until ") {
+		t.Error(line)
+	}
+	if day := stand("day", around(now, 12)).Pace; day.Limit != report.LimitAccount || day.ETA == nil || day.ETA.Sub(now) > time.Minute {
+		t.Errorf("%+v", day)
+	}
+	// Swiss numbers: one zone for all, in pages of their own.
+	zurich, err := time.LoadLocation("Europe/Zurich")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := report.LimitHours
+	if hour := now.In(zurich).Hour(); hour >= 9 && hour < 17 {
+		want = report.LimitAccount
+	}
+	if own := stand("own", "recipient").Pace; own.Limit != want || own.ETA == nil {
+		t.Errorf("%+v, want %s", own, want)
+	}
+}
