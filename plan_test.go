@@ -45,6 +45,7 @@ var plan = map[string]room{
 	"internal/verdict": {imports: []string{"campaign", "telesign"}},
 	"internal/report":  {imports: []string{"campaign", "internal/verdict"}},
 	"internal/redisx":  {},
+	"internal/access":  {imports: []string{"campaign"}},
 
 	"internal/redistest": {helps: true},
 	"telesign/simulator": {helps: true, imports: []string{"telesign"}},

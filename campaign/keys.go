@@ -34,6 +34,10 @@ func keyCounts(c ID) string { return "handout:{" + string(c) + "}:counts" }
 // keyHistory: list, what was done to the campaign, a JSON object each.
 func keyHistory(c ID) string { return "handout:{" + string(c) + "}:history" }
 
+// keyProposed: string with an expiry, the spec of a campaign whose list hasn't
+// come yet.
+func keyProposed(c ID) string { return "handout:{" + string(c) + "}:proposed" }
+
 // keyDue: sorted set, page to the Unix millisecond when settle must look at it.
 func keyDue(c ID) string { return "handout:{" + string(c) + "}:due" }
 
@@ -84,6 +88,15 @@ const (
 	KeyPollPace = "handout:pace:poll"
 	// KeyPace: hash, the account's limiter.
 	KeyPace = "handout:pace"
+)
+
+// Keys of the API's callers. The ledger doesn't use them: their names stand here
+// since all names do.
+const (
+	// KeyAccess: hash, a key's name to its JSON form, see internal/access.
+	KeyAccess = "handout:keys"
+	// KeyAccessUsed: hash, a key's name to the day on which it was last used.
+	KeyAccessUsed = "handout:keys:used"
 )
 
 // KeyCampaignPace is the campaign's own limiter.

@@ -87,7 +87,7 @@ func (a *app) command(args []string) *cobra.Command {
 		a.demoCommand(), a.submitCommand(), a.reportCommand(), a.exportCommand(), a.verifyCommand(),
 		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.rescheduleCommand(), a.retryCommand(), a.resendCommand(),
 		a.workCommand(), a.listenCommand(), a.consoleCommand(), a.simulateCommand(),
-		a.doctorCommand(), a.configCommand(), a.healthCommand(),
+		a.keyCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
 	)
 	setUsage(root, args)
 	return root
