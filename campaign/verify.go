@@ -22,7 +22,12 @@ func (p *Page) Record(index int) Record { return p.Records[index].Record }
 
 // EachPage reads all pages of a campaign in order, in constant memory.
 func (l *Ledger) EachPage(ctx context.Context, c *Info, yield func(*Page) error) error {
-	for first := 0; first < c.Pages; first += scanPages {
+	return l.EachPageFrom(ctx, c, 0, yield)
+}
+
+// EachPageFrom is EachPage without the pages before the one with this number.
+func (l *Ledger) EachPageFrom(ctx context.Context, c *Info, page int, yield func(*Page) error) error {
+	for first := page; first < c.Pages; first += scanPages {
 		n := min(scanPages, c.Pages-first)
 		lists, records := make([]*redis.StringCmd, n), make([]*redis.MapStringStringCmd, n)
 		_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
