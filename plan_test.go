@@ -46,6 +46,7 @@ var plan = map[string]room{
 	"internal/report":  {imports: []string{"campaign", "internal/verdict"}},
 	"internal/redisx":  {},
 	"internal/access":  {imports: []string{"campaign"}},
+	"internal/api":     {imports: []string{"producer", "campaign", "internal/access", "internal/report", "internal/verdict"}},
 
 	"internal/redistest": {helps: true},
 	"telesign/simulator": {helps: true, imports: []string{"telesign"}},
