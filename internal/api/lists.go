@@ -56,7 +56,7 @@ type putInput struct {
 	CampaignPath
 	ListQuery
 	Hold    bool      `query:"hold" doc:"don't send yet: start it later"`
-	StartAt time.Time `query:"start_at" example:"2026-11-23T09:00:00+01:00" doc:"start by itself at this time"`
+	StartAt time.Time `query:"start_at" example:"2026-11-23T09:00:00+01:00" doc:"start by itself at this time; at once if it is past"`
 }
 
 // List is what a list came to.
