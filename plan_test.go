@@ -47,6 +47,7 @@ var plan = map[string]room{
 	"internal/redisx":  {},
 	"internal/access":  {imports: []string{"campaign"}},
 	"internal/api":     {imports: []string{"producer", "campaign", "internal/access", "internal/report", "internal/verdict"}},
+	"internal/metrics": {imports: []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
 
 	"internal/redistest": {helps: true},
 	"telesign/simulator": {helps: true, imports: []string{"telesign"}},
@@ -54,6 +55,8 @@ var plan = map[string]room{
 	"cmd/handout": {imports: everything},
 	"bench":       {}, // tests alone, as below
 	"chaos":       {},
+	// A module of its own, of tests alone.
+	"deploy/alertstest": {},
 }
 
 // mostLines is how long a file may be that isn't a test.

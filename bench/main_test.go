@@ -14,14 +14,17 @@ import (
 
 var profiles = flag.String("profiles", "", "directory for CPU profiles of handout's side")
 
-// TestMain is also the vendor's process, and prints the table at the end.
+// TestMain is also the processes of the vendor and of senders, and prints the
+// table at the end.
 func TestMain(m *testing.M) {
-	if o := os.Getenv(vendorVariable); o != "" {
-		if err := beVendor(o); err != nil {
-			fmt.Fprintln(os.Stderr, "vendor:", err)
-			os.Exit(1)
+	for variable, be := range map[string]func(string) error{vendorVariable: beVendor, senderVariable: beSender} {
+		if o := os.Getenv(variable); o != "" {
+			if err := be(o); err != nil {
+				fmt.Fprintln(os.Stderr, variable+":", err)
+				os.Exit(1)
+			}
+			return
 		}
-		return
 	}
 	code := m.Run()
 	printTable()

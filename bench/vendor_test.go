@@ -30,6 +30,7 @@ type vendorOptions struct {
 	CallbackURL string        // empty: no callbacks
 	Speed       float64       // of its deliveries
 	Latency     time.Duration // of its answers
+	Rate        int           // requests per second that it takes; 0: any
 }
 
 // vendor is a simulator in a process of its own.
@@ -42,7 +43,15 @@ type vendor struct {
 // that it returns is called.
 func startVendor(b *testing.B, o vendorOptions) (v *vendor, stop func()) {
 	b.Helper()
-	text, err := json.Marshal(o)
+	url, pid, stop := startChild(b, vendorVariable, o)
+	return &vendor{url: url, pid: pid}, stop
+}
+
+// startChild runs a process of this binary until the benchmark ends, or until
+// the function that it returns is called. said is its first line.
+func startChild(b *testing.B, variable string, options any) (said string, pid int, stop func()) {
+	b.Helper()
+	text, err := json.Marshal(options)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -51,9 +60,9 @@ func startVendor(b *testing.B, o vendorOptions) (v *vendor, stop func()) {
 		b.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), vendorVariable+"="+string(text))
+	cmd.Env = append(os.Environ(), variable+"="+string(text))
 	cmd.Stderr = os.Stderr
-	stdin, err := cmd.StdinPipe() // its end is the vendor's
+	stdin, err := cmd.StdinPipe() // its end is the child's
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -73,11 +82,11 @@ func startVendor(b *testing.B, o vendorOptions) (v *vendor, stop func()) {
 		}
 	}
 	b.Cleanup(stop)
-	url, err := bufio.NewReader(stdout).ReadString('\n')
+	said, err = bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
-		b.Fatalf("the vendor doesn't start: %v", err)
+		b.Fatalf("%s: the process doesn't start: %v", variable, err)
 	}
-	return &vendor{url: strings.TrimSpace(url), pid: cmd.Process.Pid}, stop
+	return strings.TrimSpace(said), cmd.Process.Pid, stop
 }
 
 // beVendor serves until standard input ends.
@@ -88,7 +97,7 @@ func beVendor(options string) error {
 	}
 	s, err := simulator.New(simulator.Options{
 		CustomerID: customerID, APIKey: apiKey, NoCallbacks: o.CallbackURL == "", CallbackURL: o.CallbackURL,
-		Speed: o.Speed, Latency: o.Latency, Seed: 1,
+		Speed: o.Speed, Latency: o.Latency, Rate: o.Rate, Seed: 1,
 	})
 	if err != nil {
 		return err

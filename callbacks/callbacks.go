@@ -53,6 +53,7 @@ type Listener struct {
 	deadline time.Duration // if not 0: see Options.ReceiptDeadline
 	log      *slog.Logger
 	receipts *prometheus.CounterVec
+	heard    *heard
 	infos    infos
 }
 
@@ -69,7 +70,9 @@ func New(o Options) (*Listener, error) {
 		}, []string{"result"}),
 	}
 	l.infos.ledger = l.ledger
+	l.receipts.WithLabelValues(resultRecorded) // an increase is seen from 0 on
 	o.Metrics.MustRegister(l.receipts)
+	l.heard = newHeard(o.Metrics)
 	return l, nil
 }
 
@@ -128,6 +131,7 @@ func (l *Listener) take(w http.ResponseWriter, r *http.Request) (string, error) 
 	if err != nil {
 		return "", &refusal{http.StatusBadRequest, "malformed", err}
 	}
+	l.heard.receipt(receipt)
 	// Whether Telesign still waits or not: a receipt that is here is recorded.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), recordTimeout)
 	defer cancel()

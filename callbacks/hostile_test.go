@@ -181,7 +181,7 @@ func TestListener_TakesASignatureInEachOfItsForms(t *testing.T) {
 func TestListener_CountsInFewWords(t *testing.T) {
 	t.Parallel()
 	words := []string{
-		"recorded", "no news", "foreign", "mismatch", "inbound", "early", "dropped", "method", "too large",
+		"recorded", "no news", "foreign", "mismatch", "inbound", "stop", "start", "early", "dropped", "method", "too large",
 		"unreadable", "malformed", "unsigned", "wrong customer", "wrong signature", "not recorded",
 	}
 	r := setup(t)

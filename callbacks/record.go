@@ -18,7 +18,9 @@ const (
 	resultNoNews   = "no news"  // a duplicate, or overtaken by a truer one
 	resultForeign  = "foreign"  // of a message that isn't ours
 	resultMismatch = "mismatch" // its external ID and its reference disagree
-	resultInbound  = "inbound"  // a recipient's own message
+	resultStop     = "stop"     // a recipient's own message: STOP
+	resultStart    = "start"    // a recipient's own message: START
+	resultInbound  = "inbound"  // any other of a recipient's own messages
 	resultEarly    = "early"    // for a reference that nobody knows yet; kept
 	resultDropped  = "dropped"  // for a reference that nobody came to know
 )
@@ -26,7 +28,7 @@ const (
 // record writes a receipt to the ledger.
 func (l *Listener) record(ctx context.Context, r telesign.Receipt, body []byte) (string, error) {
 	if r.Inbound {
-		return resultInbound, nil
+		return l.reply(ctx, r)
 	}
 	to, err := l.find(ctx, r)
 	switch {
@@ -109,6 +111,9 @@ func (l *Listener) findReference(ctx context.Context, reference string) (address
 // apply lets the receipt happen to its recipient.
 func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) (string, error) {
 	before, err := l.ledger.Look(ctx, to.info, to.place)
+	if errors.Is(err, campaign.ErrPurged) {
+		return resultForeign, nil // nobody is there any more
+	}
 	if err != nil {
 		return "", err
 	}
@@ -123,6 +128,10 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 			return "", err
 		}
 	}
+	// Before the record: should the listener die in between, Telesign asks again.
+	if err := l.optOut(ctx, to, r); err != nil {
+		return "", err
+	}
 	now := time.Now()
 	due := now.Add(l.deadline)
 	if l.deadline == 0 {
@@ -133,6 +142,8 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 	switch {
 	case errors.As(err, &refused):
 		return resultMismatch, nil
+	case errors.Is(err, campaign.ErrPurged):
+		return resultForeign, nil
 	case err != nil:
 		return "", err
 	case after == before:
@@ -141,16 +152,16 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 	return resultRecorded, l.hold(ctx, to.info.ID, r)
 }
 
-// hold stops a campaign whose receipt says that the fault is ours, before
-// everyone else in it fails of the same. A listener that dies before it has held
+// hold stops every campaign when a receipt of one says that the fault is our
+// account's, before everyone else fails of the same. A listener that dies before it has held
 // leaves that to the next receipt.
 func (l *Listener) hold(ctx context.Context, id campaign.ID, r telesign.Receipt) error {
 	code, ours := verdict.AccountFault(r)
 	if !ours {
 		return nil
 	}
-	l.log.Error("campaign held", "campaign", id, "code", int(code), "error", code.Text())
-	return l.ledger.Hold(ctx, id, verdict.HoldReason(code), time.Now())
+	l.log.Error("every campaign held", "campaign", id, "code", int(code), "error", code.Text())
+	return l.ledger.HoldAll(ctx, verdict.HoldReason(code), time.Now())
 }
 
 // infos keeps what never changes of a campaign.

@@ -3,6 +3,7 @@ package callbacks_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -309,7 +310,7 @@ func TestReceipt_ARecipientsOwnMessageIsNoOutcome(t *testing.T) {
 		`{"reference_id":"` + reference(1) + `","status":{"code":1500},"sub_resource":"mo_sms","user_response":{"action":"stop","phone_number":"41790000000","mo_message":"STOP"}}`,
 		`{"reference_id":"` + reference(1) + `","external_id":"c.0.0.1","status":{"code":3000},"content":{"end_user_action":{"action":"STOP"}},"phone_number":"41790000000"}`,
 	} {
-		if got := r.result(body); got != "inbound" {
+		if got := r.result(body); got != "stop" {
 			t.Errorf("%q", got)
 		}
 	}
@@ -322,25 +323,39 @@ func TestReceipt_ARecipientsOwnMessageIsNoOutcome(t *testing.T) {
 }
 
 // A receipt without our external ID may overtake the answer to its request.
-func TestReceipt_AFaultOfOursHoldsTheCampaign(t *testing.T) {
+func TestReceipt_AFaultOfOursHoldsEveryCampaign(t *testing.T) {
 	t.Parallel()
 	r := setup(t)
-	for id, body := range map[campaign.ID]string{
-		"wallet":  receipt("wallet.0.0.1", 1, 3073),
-		"leg":     receipt("leg.0.0.1", 1, 3003, "whatsapp 3207", "sms 3031"),
-		"theirs":  receipt("theirs.0.0.1", 1, 3003, "whatsapp 3055", "sms 3031"),
-		"arrived": receipt("arrived.0.0.1", 1, 3000, "whatsapp 3000"),
-	} {
-		c := r.stand(id, 3)
-		r.sent(c, 0, 1)
-		r.hear(body)
+	is := func(id campaign.ID, held bool) {
+		t.Helper()
 		phase, reason, _, err := campaign.NewLedger(r.rdb).Phase(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if held := id == "wallet" || id == "leg"; (phase == campaign.Held) != held || (reason != "") != held {
+		if (phase == campaign.Held) != held || strings.HasPrefix(reason, "Telesign: ") != held {
 			t.Errorf("%s: the campaign is %s: %q", id, phase, reason)
 		}
+	}
+	r.stand("beside", 3)
+	for _, c := range []struct {
+		id   campaign.ID
+		body string
+		ours bool
+	}{
+		{"theirs", receipt("theirs.0.0.1", 1, 3003, "whatsapp 3055", "sms 3031"), false},
+		{"arrived", receipt("arrived.0.0.1", 1, 3000, "whatsapp 3000"), false},
+		{"wallet", receipt("wallet.0.0.1", 1, 3073), true},
+		{"leg", receipt("leg.0.0.1", 1, 3003, "whatsapp 3207", "sms 3031"), true},
+	} {
+		r.sent(r.stand(c.id, 3), 0, 1)
+		r.hear(c.body)
+		is(c.id, c.ours)
+		if c.id == "arrived" {
+			is("beside", false)
+		}
+	}
+	for _, id := range []campaign.ID{"beside", "theirs", "arrived"} {
+		is(id, true)
 	}
 }
 
@@ -432,4 +447,54 @@ func TestEarly_AStuckOneHoldsUpNobody(t *testing.T) {
 	r.apply(c, 1, accepted(2))
 	r.replay()
 	r.until("the one behind them is recorded", func() bool { return r.record(c, 1).State == campaign.Delivered })
+}
+
+// Whoever was in a purged campaign, a receipt that comes late finds nobody.
+func TestReceipt_ForAPurgedCampaignIsForeignAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	c := r.stand("c", 3)
+	for i := range 3 {
+		r.sent(c, i, i)
+		if i > 0 {
+			r.apply(c, i, campaign.Event{Kind: campaign.EventOverdue, At: time.Now().Add(2 * time.Hour), Reason: campaign.ReasonNoReceipt})
+		}
+	}
+	if got := r.result(receipt("c.0.0.1", 0, 3003, "sms 3003")); got != "recorded" { // the listener knows the campaign
+		t.Fatalf("%q", got)
+	}
+	if err := r.ledger.Settle(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.ledger.Finish(t.Context(), "c", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	info, err := r.ledger.Info(t.Context(), "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.ledger.Purge(t.Context(), info, campaign.Actor{Name: "ann"}, time.Now(), nil); err != nil {
+		t.Fatal(err)
+	}
+	before := r.everything()
+	for name, body := range map[string]string{
+		"a delivery":          receipt("c.0.1.1", 1, 3003, "sms 3003"),
+		"a failure":           receipt("c.0.2.1", 2, 3058, "sms 3058"),
+		"one never sent to":   receipt("c.0.2.4", 70, 3003, "sms 3003"),
+		"what is known again": receipt("c.0.0.1", 0, 3005, "sms 3005"),
+	} {
+		if got := r.result(body); got != "foreign" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	after := r.everything()
+	for k := range after {
+		if after[k] != before[k] {
+			t.Errorf("%s has changed", k)
+		}
+	}
+	// Without our ID nobody can tell that it isn't ours; it is kept for a day.
+	if got := r.result(receipt("", 1, 3003, "sms 3003")); got != "early" {
+		t.Errorf("without an external ID: %q", got)
+	}
 }

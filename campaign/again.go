@@ -39,39 +39,32 @@ func (l *Ledger) Find(ctx context.Context, c *Info, who string) ([]Found, error)
 var ErrCanceled = errors.New("the campaign was canceled")
 
 // Resend asks for another attempt at a recipient who is in doubt, failed,
-// refused or unconfirmed. Who is in doubt, or unconfirmed, may get the file
-// twice by it: that is for a person, or the campaign's on_doubt, to decide.
-func (l *Ledger) Resend(ctx context.Context, c *Info, p Place, seen Seen, now time.Time) (Seen, error) {
-	if c.Canceled {
-		return seen, fmt.Errorf("campaign %s: %w", c.ID, ErrCanceled)
+// refused or unconfirmed, and says so in the campaign's history. Who is in
+// doubt, or unconfirmed, may get the file twice by it: that is for a person, or
+// the campaign's on_doubt, to decide. One who is to be sent to again already is
+// left alone.
+func (l *Ledger) Resend(ctx context.Context, c *Info, p Place, seen Seen, a Actor, now time.Time) (Seen, error) {
+	if err := c.resendable(); err != nil {
+		return seen, err
 	}
+	next, err := Next(seen.Record, Event{Kind: EventResend, At: now})
+	if err != nil || next == seen.Record {
+		return l.resend(ctx, c, p, seen, now) // which tells whether this still stands
+	}
+	// The line first: nothing is done of which the history doesn't know.
+	if err := l.Note(ctx, c.ID, a, now, "resent", place(p)); err != nil {
+		return seen, err
+	}
+	return l.resend(ctx, c, p, seen, now)
+}
+
+func (l *Ledger) resend(ctx context.Context, c *Info, p Place, seen Seen, now time.Time) (Seen, error) {
 	return l.Apply(ctx, c, p, seen, Event{Kind: EventResend, At: now})
 }
 
-// ResendAll asks for another attempt at everyone in this state, and returns at
-// how many. It may be interrupted and called again: who was asked for already
-// is in another state.
-func (l *Ledger) ResendAll(ctx context.Context, c *Info, state State, now time.Time, progress func(n int)) (int, error) {
-	n := 0
-	err := l.EachPage(ctx, c, func(p *Page) error {
-		for i, seen := range p.Records {
-			if seen.Record.State != state {
-				continue
-			}
-			_, err := l.Resend(ctx, c, Place{Page: p.Number, Index: i}, seen, now)
-			var refused *TransitionError
-			switch {
-			case errors.As(err, &refused): // settled meanwhile
-			case err != nil:
-				return err
-			default:
-				n++
-			}
-		}
-		if progress != nil {
-			progress(n)
-		}
-		return nil
-	})
-	return n, err
+func (i *Info) resendable() error {
+	if i.Canceled {
+		return fmt.Errorf("campaign %s: %w", i.ID, ErrCanceled)
+	}
+	return i.Gone()
 }

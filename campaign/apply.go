@@ -19,8 +19,9 @@ const applyTimeout = 10 * time.Second
 // 3 µs, and all others wait meanwhile.
 const mostChanges = 200
 
-// changeArgs is how many arguments of lua/apply.lua a change takes.
-const changeArgs = 8
+// headArgs is how many arguments of lua/apply.lua come before the changes, and
+// changeArgs how many a change takes.
+const headArgs, changeArgs = 5, 9
 
 // change is one compare-and-set on its way.
 type change struct {
@@ -32,6 +33,8 @@ type change struct {
 	ref      string // new reference to be indexed
 	attempt  int
 	call     time.Time // settle must look at the page by then; zero: it will anyway
+	signal   signal
+	at       time.Time // of the event
 
 	answer any
 	err    error
@@ -46,6 +49,9 @@ func (l *Ledger) Look(ctx context.Context, c *Info, p Place) (Seen, error) {
 	}
 	raw, ok := answer.(string)
 	if !ok {
+		if ms, purged := answer.(int64); purged {
+			return Seen{}, &PurgedError{c.ID, time.UnixMilli(ms)}
+		}
 		return Seen{}, fmt.Errorf("look at %s of campaign %s: unexpected answer %v", place(p), c.ID, answer)
 	}
 	return decodeSeen(raw)
@@ -57,8 +63,8 @@ func (l *Ledger) Look(ctx context.Context, c *Info, p Place) (Seen, error) {
 // returns what stands afterwards. Calling it twice does no harm.
 //
 // Errors: *TransitionError (nothing changed), [ErrNotRunning] for a claim in a
-// campaign that isn't running (nothing changed); with any other error the
-// change may or may not have been made.
+// campaign that isn't running (nothing changed), *PurgedError (nothing changed);
+// with any other error the change may or may not have been made.
 func (l *Ledger) Apply(ctx context.Context, c *Info, p Place, seen Seen, e Event) (Seen, error) {
 	e = e.about(&seen.Record)
 	for read := false; ; read = true {
@@ -82,6 +88,7 @@ func (l *Ledger) Apply(ctx context.Context, c *Info, p Place, seen Seen, e Event
 		ch := &change{
 			campaign: c, place: p, old: seen.raw, new: raw, gated: e.Kind == EventClaim,
 			letters: seen.Record.counters() + ">" + next.counters(),
+			signal:  signalOf(e.Kind, seen.Record.State, next.State), at: e.At,
 		}
 		if next.Reference != seen.Record.Reference {
 			ch.ref, ch.attempt = next.Reference, next.Attempt
@@ -100,8 +107,12 @@ func (l *Ledger) Apply(ctx context.Context, c *Info, p Place, seen Seen, e Event
 		}
 		switch answer := answer.(type) {
 		case int64:
-			if answer == 0 {
+			switch answer {
+			case 0:
 				return seen, ErrNotRunning
+			case 1:
+			default:
+				return seen, &PurgedError{c.ID, time.UnixMilli(answer)}
 			}
 			return Seen{Record: next, raw: raw}, nil
 		case string:
@@ -207,7 +218,7 @@ func (l *Ledger) flush(ctx context.Context) {
 // own; the others are told.
 func (l *Ledger) send(ctx context.Context, batch []*change) {
 	c := batch[0].campaign
-	keys := []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID)}
+	keys := []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID), keyWatch(c.ID), keyHistory(c.ID)}
 	at := make(map[string]int, len(batch))
 	index := func(key string) string {
 		i, ok := at[key]
@@ -218,8 +229,15 @@ func (l *Ledger) send(ctx context.Context, batch []*change) {
 		}
 		return strconv.Itoa(i)
 	}
-	args := make([]any, 1, 1+changeArgs*len(batch))
-	args[0] = counterList
+	args := make([]any, headArgs, headArgs+changeArgs*len(batch))
+	var watch watch
+	for _, ch := range batch {
+		if ch.signal != noSignal {
+			watch = c.watch(ch.at)
+			break
+		}
+	}
+	args[0], args[1], args[2], args[3], args[4] = counterList, watch.limits, watch.failures, watch.doubts, watch.line
 	for _, ch := range batch {
 		gate, ref, call := "", "", ""
 		if ch.gated {
@@ -233,7 +251,7 @@ func (l *Ledger) send(ctx context.Context, batch []*change) {
 			ref = index(keyReferences(c.ID, bucket)) + "," + referenceValue(ch.place, ch.attempt) + ":" + field
 		}
 		args = append(args, index(keyRecords(c.ID, ch.place.Page)), strconv.Itoa(ch.place.Index),
-			ch.old, ch.new, ch.letters, gate, ref, call)
+			ch.old, ch.new, ch.letters, gate, ref, call, string(ch.signal))
 	}
 	answers, err := applyScript.Run(ctx, l.rdb, keys, args...).Slice()
 	if err == nil && len(answers) != len(batch) {

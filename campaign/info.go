@@ -42,6 +42,9 @@ type Info struct {
 	StartedAt  time.Time // when it first ran
 	FinishedAt time.Time // when it was done
 	StartAt    time.Time // paused until then; zero: until a person resumes it
+	Canary     string    // [CanaryPassed], [CanaryFailed], or empty: not decided
+	PurgedAt   time.Time // when its people's data began to go; see [Info.Gone]
+	EmptiedAt  time.Time // when all of it was gone
 }
 
 // Fields of the meta hash.
@@ -59,6 +62,7 @@ const (
 	fieldFinished = "finished"
 	fieldCanceled = "canceled" // for good: it never runs again
 	fieldStartAt  = "start_at" // paused until then
+	fieldCanary   = "canary"   // see canary.go
 )
 
 // Info reads a campaign; ErrNotFound when there is none.
@@ -82,7 +86,7 @@ func parseInfo(c ID, f map[string]string) (*Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Info{ID: c, Spec: spec, Digest: f[fieldDigest], Phase: Phase(f[fieldState]), Reason: f[fieldReason], Canceled: f[fieldCanceled] != ""}
+	i := &Info{ID: c, Spec: spec, Digest: f[fieldDigest], Phase: Phase(f[fieldState]), Reason: f[fieldReason], Canary: f[fieldCanary], Canceled: f[fieldCanceled] != ""}
 	if err := json.Unmarshal([]byte(f[fieldColumns]), &i.Columns); err != nil {
 		return nil, fmt.Errorf("columns: %w", err)
 	}
@@ -96,6 +100,7 @@ func parseInfo(c ID, f map[string]string) (*Info, error) {
 	}
 	for field, t := range map[string]*time.Time{
 		fieldCreated: &i.CreatedAt, fieldStarted: &i.StartedAt, fieldFinished: &i.FinishedAt, fieldStartAt: &i.StartAt,
+		fieldPurged: &i.PurgedAt, fieldEmptied: &i.EmptiedAt,
 	} {
 		if f[field] == "" {
 			continue

@@ -13,7 +13,19 @@ const (
 	// keyActive: set, campaigns in which the machine has work left. A campaign
 	// is put here before it stands and taken out after it is done.
 	keyActive = "handout:active"
+	// keySuppressed: hash, phone numbers never to be sent to, digits only, to
+	// when and why. It belongs to no campaign and outlives them all.
+	keySuppressed = "handout:suppressed"
+	// keyRetention: sorted set, campaigns to the Unix millisecond when to look
+	// whether their people's data is to go. One name too many does no harm.
+	keyRetention = "handout:retention"
+	// keyRetentionLease: string with an expiry, which worker looks there.
+	keyRetentionLease = "handout:retention:lease"
 )
+
+// KeyBeat: string with an expiry, the Unix millisecond of a worker's last sweep,
+// by which it knows whether Redis still is what it was.
+func KeyBeat(worker string) string { return "handout:beat:" + worker }
 
 // keyMeta: hash, what the campaign is; fields in info.go.
 func keyMeta(c ID) string { return "handout:{" + string(c) + "}:meta" }
@@ -31,12 +43,20 @@ func keyRecords(c ID, page int) string {
 // keyCounts: hash, recipients per counter.
 func keyCounts(c ID) string { return "handout:{" + string(c) + "}:counts" }
 
+// keySamples: sorted set with an expiry, where the campaign stood when, see
+// lua/sample.lua.
+func keySamples(c ID) string { return "handout:{" + string(c) + "}:samples" }
+
 // keyHistory: list, what was done to the campaign, a JSON object each.
 func keyHistory(c ID) string { return "handout:{" + string(c) + "}:history" }
 
 // keyProposed: string with an expiry, the spec of a campaign whose list hasn't
 // come yet.
 func keyProposed(c ID) string { return "handout:{" + string(c) + "}:proposed" }
+
+// keyWatch: hash, what the latest changes tell of the whole campaign, see
+// lua/apply.lua.
+func keyWatch(c ID) string { return "handout:{" + string(c) + "}:watch" }
 
 // keyDue: sorted set, page to the Unix millisecond when settle must look at it.
 func keyDue(c ID) string { return "handout:{" + string(c) + "}:due" }
@@ -84,7 +104,7 @@ func keyEarly(reference string) string { return "handout:early:" + reference }
 const keyEarlyDue = "handout:early"
 
 const (
-	// KeyPollPace: hash, the limiter of status queries.
+	// KeyPollPace: hash, the limiter of status queries; fields in pace.go.
 	KeyPollPace = "handout:pace:poll"
 	// KeyPace: hash, the account's limiter.
 	KeyPace = "handout:pace"
@@ -101,3 +121,10 @@ const (
 
 // KeyCampaignPace is the campaign's own limiter.
 func KeyCampaignPace(c ID) string { return "handout:{" + string(c) + "}:pace" }
+
+// keyRates: hash, campaign ID to the rate that a person has set for it; field
+// accountRate for the account.
+const (
+	keyRates    = "handout:rates"
+	accountRate = "*"
+)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -20,6 +21,9 @@ type Ledger struct {
 	mu       sync.Mutex
 	waiting  []*change
 	flushing bool
+
+	questions questions    // see Suppressed
+	sampled   atomic.Int64 // the Unix second of the last samples, see Sample
 }
 
 // NewLedger is the ledger in rdb, which stays the caller's to close.
@@ -34,11 +38,11 @@ var (
 	ErrNotRunning = errors.New("the campaign isn't running")
 )
 
-// Recipients reads a page of the list.
+// Recipients reads a page of the list; *PurgedError, or [ErrNotFound].
 func (l *Ledger) Recipients(ctx context.Context, c ID, page int) ([]Recipient, error) {
 	b, err := l.rdb.Get(ctx, keyPage(c, page)).Bytes()
 	if errors.Is(err, redis.Nil) {
-		return nil, fmt.Errorf("page %d of campaign %s: %w", page, c, ErrNotFound)
+		return nil, l.missing(ctx, c, page)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read page %d of campaign %s: %w", page, c, err)

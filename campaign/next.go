@@ -82,6 +82,9 @@ func Next(r Record, e Event) (Record, error) {
 	if next.State != Claimed && next.State != InDoubt {
 		next.Claim = 0
 	}
+	if next.State != Claimed && next.State != InDoubt && next.State != Retrying {
+		next.PutOffAt = time.Time{} // taken, or given up
+	}
 	return next, err
 }
 
@@ -119,7 +122,7 @@ func transit(r Record, e Event) (Record, error) {
 		}
 		// A Redis that lost its last second has forgotten the claim. There was
 		// one, or there would be no answer.
-		r = Record{State: Claimed, Reason: ReasonLostClaim, Attempt: e.Attempt, Faults: r.Faults, ClaimedAt: e.At}
+		r = Record{State: Claimed, Reason: ReasonLostClaim, Attempt: e.Attempt, Faults: r.Faults, ClaimedAt: e.At, PutOffAt: r.PutOffAt}
 	}
 	switch e.Kind {
 	case EventClaim:
@@ -156,7 +159,7 @@ func claim(r Record, e Event) (Record, error) {
 		return r, &TransitionError{State: r.State, Event: e.Kind}
 	}
 	// Whatever earlier attempts brought that isn't a delivery is history.
-	return Record{State: Claimed, Attempt: r.Attempt + 1, Faults: r.Faults, ClaimedAt: e.At, Claim: e.Claim}, nil
+	return Record{State: Claimed, Attempt: r.Attempt + 1, Faults: r.Faults, ClaimedAt: e.At, Claim: e.Claim, PutOffAt: r.PutOffAt}, nil
 }
 
 func accept(r Record, e Event) (Record, error) {
@@ -194,6 +197,12 @@ func postpone(r Record, e Event) (Record, error) {
 			return r, nil // said twice, and the number given back is another claim's by now
 		}
 		r.State, r.Reason, r.DueAt = Retrying, e.Reason, e.DueAt
+		switch {
+		case e.Reason == ReasonAccount:
+			r.PutOffAt = time.Time{} // a hold follows, and its time isn't the recipient's
+		case r.PutOffAt.IsZero():
+			r.PutOffAt = e.At
+		}
 		r.note(e.Code)
 		if !e.Uncounted {
 			r.Faults++
@@ -253,7 +262,7 @@ func resend(r Record, e Event) (Record, error) {
 		r.State, r.Reason = Retrying, ReasonResent
 		r.DueAt = e.At
 		r.SettledAt = time.Time{}
-		r.Faults = 0
+		r.Faults, r.PutOffAt = 0, time.Time{}
 		return r, nil
 	case Retrying:
 		return r, nil

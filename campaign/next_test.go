@@ -492,6 +492,48 @@ func TestNext_FaultsCountWhatIsAFault(t *testing.T) {
 	}
 }
 
+func TestNext_TheTimeToGiveUpRunsFromTheFirstPutOff(t *testing.T) {
+	t.Parallel()
+	at := func(e campaign.Event, minute int) campaign.Event {
+		e.At = noon.Add(time.Duration(minute) * time.Minute)
+		return e
+	}
+	account := func(attempt int) campaign.Event {
+		e := throttle(attempt)
+		e.Reason = campaign.ReasonAccount
+		return e
+	}
+	const none = -1
+	for name, c := range map[string]struct {
+		events []campaign.Event
+		minute int
+	}{
+		"never":                      {[]campaign.Event{claim()}, none},
+		"put off":                    {[]campaign.Event{claim(), at(postpone(1), 1)}, 1},
+		"again and again":            {[]campaign.Event{claim(), at(postpone(1), 1), claim(), at(postpone(2), 2), claim(), at(postpone(3), 3), claim()}, 1},
+		"throttled":                  {[]campaign.Event{claim(), at(throttle(1), 1), claim(), at(throttle(1), 2)}, 1},
+		"a stalled worker":           {[]campaign.Event{claim(), at(postpone(1), 1), claim(), doubt(2), at(postpone(2), 3)}, 1},
+		"a fault of the account":     {[]campaign.Event{claim(), at(account(1), 1)}, none},
+		"after one":                  {[]campaign.Event{claim(), at(postpone(1), 1), claim(), at(account(2), 2)}, none},
+		"and put off again":          {[]campaign.Event{claim(), at(postpone(1), 1), claim(), at(account(2), 2), claim(), at(postpone(3), 9)}, 9},
+		"accepted":                   {[]campaign.Event{claim(), at(postpone(1), 1), claim(), accept(2)}, none},
+		"accepted by a receipt":      {[]campaign.Event{claim(), at(postpone(1), 1), claim(), doubt(2), underWay(2)}, none},
+		"resent":                     {[]campaign.Event{claim(), at(postpone(1), 1), claim(), doubt(2), resend()}, none},
+		"given up":                   {[]campaign.Event{claim(), at(postpone(1), 1), claim(), refuse(2)}, none},
+		"given up, resent, put off":  {[]campaign.Event{claim(), at(postpone(1), 1), claim(), refuse(2), resend(), claim(), at(postpone(3), 8)}, 8},
+		"a claim that was forgotten": {[]campaign.Event{claim(), at(postpone(1), 1), doubt(2)}, 1},
+	} {
+		r := become(t, c.events...)
+		want := time.Time{}
+		if c.minute != none {
+			want = noon.Add(time.Duration(c.minute) * time.Minute)
+		}
+		if !r.PutOffAt.Equal(want) {
+			t.Errorf("%s: %s, want %s", name, r.PutOffAt, want)
+		}
+	}
+}
+
 func TestNext_WhatHasBeenAnsweredIsNotOverdue(t *testing.T) {
 	t.Parallel()
 	stale := overdue()

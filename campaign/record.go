@@ -32,6 +32,9 @@ type Record struct {
 	ClaimedAt time.Time // the latest claim
 	SettledAt time.Time // when the state first became final
 	DueAt     time.Time // retrying: not before; accepted: when to ask for the outcome
+	// PutOffAt is when it was first put off since it was last asked for, until
+	// Telesign takes it: from then on its time runs, see [Spec.GiveUp].
+	PutOffAt time.Time
 }
 
 // DeliveredBy is the set of channels that delivered.
@@ -70,7 +73,7 @@ func (r *Record) Read() bool {
 // The stored form, version 1:
 //
 //	byte     version << 4 | state
-//	byte     flags: 1 reference is 16 packed bytes, 2 reference is text, 4 claim
+//	byte     flags: 1 reference is 16 packed bytes, 2 reference is text, 4 claim, 8 put off
 //	byte     reason
 //	uvarint  attempt
 //	uvarint  faults
@@ -81,6 +84,7 @@ func (r *Record) Read() bool {
 //	uvarint  claimed: seconds since 2025, 0 for none
 //	uvarint  settled: seconds since claimed + 1, zigzag; 0 for none
 //	uvarint  due: as settled
+//	uvarint  first put off: as settled, if flagged
 //	8 bytes  claim, if flagged
 //	bytes    reference, to the end
 //
@@ -91,6 +95,7 @@ const (
 	flagPacked    = 1
 	flagText      = 2
 	flagClaim     = 4
+	flagPutOff    = 8
 	maxOtherName  = 16
 	maxReference  = 128
 	packedRefSize = 16
@@ -128,6 +133,10 @@ func (r *Record) Encode() []byte {
 	b = binary.AppendUvarint(b, uint64(base))
 	b = appendTime(b, r.SettledAt, base)
 	b = appendTime(b, r.DueAt, base)
+	if !r.PutOffAt.IsZero() {
+		b[1] |= flagPutOff
+		b = appendTime(b, r.PutOffAt, base)
+	}
 	if r.Claim != 0 {
 		b[1] |= flagClaim
 		b = binary.BigEndian.AppendUint64(b, r.Claim)
@@ -174,6 +183,10 @@ func DecodeRecord(b []byte) (Record, error) {
 		r.ClaimedAt = epoch.Add(time.Duration(base) * time.Second)
 	}
 	r.SettledAt, r.DueAt = p.time(base), p.time(base)
+	if flags&flagPutOff != 0 {
+		r.PutOffAt = p.time(base)
+		flags &^= flagPutOff
+	}
 	if flags&flagClaim != 0 {
 		r.Claim = p.claim()
 		flags &^= flagClaim

@@ -27,6 +27,11 @@ func goldenRecords(t testing.TB) map[string]campaign.Record {
 	}())
 	all["other channel"] = become(t, claim(), accept(1), receipt(1, campaign.RankRead, 3005, leg("viber", campaign.RankRead, 3005)))
 	all["forgotten attempt"] = become(t, allFailed(20))
+	for _, name := range []string{"claimed", "retrying", "in_doubt"} { // all that was written before there was such a time
+		r := all[name]
+		r.PutOffAt = time.Time{}
+		all[name+", no time put off"] = r
+	}
 	return all
 }
 
@@ -130,6 +135,13 @@ func TestRecord_TakesAtMost64Bytes(t *testing.T) {
 	if n := len(r.Encode()); n > 64 {
 		t.Errorf("the worst takes %d bytes", n)
 	}
+	// And the worst that is still to be sent, with a claim, weeks after it was
+	// first put off.
+	r.State, r.SettledAt, r.Other, r.OtherChannel = campaign.InDoubt, time.Time{}, campaign.Leg{}, ""
+	r.Claim, r.PutOffAt = 1<<63, r.ClaimedAt.AddDate(0, 0, -90)
+	if n := len(r.Encode()); n > 64 {
+		t.Errorf("the worst under way takes %d bytes", n)
+	}
 }
 
 func TestRecord_PlannedIsNothing(t *testing.T) {
@@ -167,7 +179,7 @@ func TestDecodeRecord_RefusesWhatIsNoRecord(t *testing.T) {
 		"another version":   append([]byte{0x20 | stored[0]&0xf}, stored[1:]...),
 		"version 0":         append([]byte{stored[0] & 0xf}, stored[1:]...),
 		"unknown state":     append([]byte{0x1f}, stored[1:]...),
-		"unknown flag":      append([]byte{stored[0], stored[1] | 8}, stored[2:]...),
+		"unknown flag":      append([]byte{stored[0], stored[1] | 16}, stored[2:]...),
 		"two references":    append([]byte{stored[0], 3}, stored[2:]...),
 		"unknown reason":    append([]byte{stored[0], stored[1], 200}, stored[3:]...),
 		"cut":               stored[:len(stored)-1],

@@ -32,6 +32,8 @@ var (
 	repairSource string
 	//go:embed lua/lease.lua
 	leaseSource string
+	//go:embed lua/sample.lua
+	sampleSource string
 
 	applyScript   = redis.NewScript(applySource)
 	draftScript   = redis.NewScript(draftSource)
@@ -45,4 +47,5 @@ var (
 	appendScript  = redis.NewScript(appendSource)
 	repairScript  = redis.NewScript(repairSource)
 	leaseScript   = redis.NewScript(leaseSource)
+	sampleScript  = redis.NewScript(sampleSource)
 )

@@ -38,7 +38,7 @@ var ErrOtherContent = errors.New("this key was used before for another recipient
 // of the day of now, once for each key: with a key that was used that day or
 // the day before, the recipient of then is returned, and added is false.
 //
-// Errors: [ErrOtherContent], [ErrCanceled]; with any other the recipient may or
+// Errors: [ErrOtherContent], [ErrCanceled], [*PurgedError]; with any other the recipient may or
 // may not have been added, and the same call again tells.
 func (l *Ledger) Append(ctx context.Context, key string, r Recipient, message *Spec, now time.Time) (id ID, at Place, added bool, err error) {
 	encoded, err := message.Encode()
@@ -138,6 +138,8 @@ func (l *Ledger) append(ctx context.Context, id ID, a *addition, now time.Time) 
 			return PlaceOf(int(n)), false, nil
 		case "other":
 			return PlaceOf(int(n)), false, ErrOtherContent
+		case "purged":
+			return Place{}, false, &PurgedError{id, time.UnixMilli(n)}
 		case "canceled":
 			return Place{}, false, fmt.Errorf("campaign %s: %w", id, ErrCanceled)
 		}

@@ -118,8 +118,15 @@ func (l *Ledger) resume(ctx context.Context, c ID, s steering, now time.Time) er
 	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
 		return fmt.Errorf("resume campaign %s: %w", c, err)
 	}
+	if err := l.startAnew(ctx, c); err != nil {
+		return err
+	}
+	overruled, err := l.overruled(ctx, c)
+	if err != nil {
+		return err
+	}
 	s.from = []Phase{Paused, Held}
-	s.set = []any{fieldState, string(Running), fieldReason, "", fieldStartAt, ""}
+	s.set = append([]any{fieldState, string(Running), fieldReason, "", fieldStartAt, ""}, overruled...)
 	was, _, err := l.steer(ctx, c, s)
 	if err != nil {
 		return err
@@ -203,6 +210,9 @@ func (l *Ledger) Reopen(ctx context.Context, c ID) error {
 	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
 		return fmt.Errorf("reopen campaign %s: %w", c, err)
 	}
+	if err := l.forgetOutcomes(ctx, c); err != nil {
+		return err
+	}
 	// A cancel is for good, so that what is read here still holds below.
 	canceled, err := l.rdb.HExists(ctx, keyMeta(c), fieldCanceled).Result()
 	if err != nil {
@@ -214,6 +224,7 @@ func (l *Ledger) Reopen(ctx context.Context, c ID) error {
 	}
 	_, _, err = l.steer(ctx, c, steering{
 		from: []Phase{Settling, Done}, set: []any{fieldState, string(to), fieldReason, reason, fieldFinished, ""},
+		field: fieldPurged, value: "", // there is nobody left to send to in a purged one
 	})
 	if err != nil {
 		return err
@@ -234,6 +245,11 @@ func (l *Ledger) Settle(ctx context.Context, c ID) error {
 
 // Finish notes that the machine has nothing left to do in the campaign.
 func (l *Ledger) Finish(ctx context.Context, c ID, now time.Time) error {
+	// Before it is done: a crash in between leaves a look too many at it, and
+	// never one too few.
+	if err := l.retain(ctx, c, now); err != nil {
+		return err
+	}
 	was, _, err := l.steer(ctx, c, steering{
 		from: []Phase{Settling}, set: []any{fieldState, string(Done), fieldFinished, now.UnixMilli()},
 		entry: Machine("").entry(now, "done", ""),

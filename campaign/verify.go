@@ -20,13 +20,17 @@ type Page struct {
 // Record is the record of the recipient with this index.
 func (p *Page) Record(index int) Record { return p.Records[index].Record }
 
-// EachPage reads all pages of a campaign in order, in constant memory.
+// EachPage reads all pages of a campaign in order, in constant memory; there are
+// none in a purged one: *PurgedError.
 func (l *Ledger) EachPage(ctx context.Context, c *Info, yield func(*Page) error) error {
 	return l.EachPageFrom(ctx, c, 0, yield)
 }
 
 // EachPageFrom is EachPage without the pages before the one with this number.
 func (l *Ledger) EachPageFrom(ctx context.Context, c *Info, page int, yield func(*Page) error) error {
+	if err := c.Gone(); err != nil {
+		return err
+	}
 	for first := page; first < c.Pages; first += scanPages {
 		n := min(scanPages, c.Pages-first)
 		lists, records := make([]*redis.StringCmd, n), make([]*redis.MapStringStringCmd, n)
@@ -44,7 +48,7 @@ func (l *Ledger) EachPageFrom(ctx context.Context, c *Info, page int, yield func
 			page := &Page{Number: first + i}
 			b, err := lists[i].Bytes()
 			if err != nil {
-				return fmt.Errorf("page %d of campaign %s: %w", page.Number, c.ID, ErrNotFound)
+				return l.missing(ctx, c.ID, page.Number)
 			}
 			if page.Recipients, err = DecodePage(b); err != nil {
 				return fmt.Errorf("page %d of campaign %s: %w", page.Number, c.ID, err)

@@ -139,9 +139,9 @@ func newRig(t *testing.T, s setup) *rig {
 			"HANDOUT_SEND_TIMEOUT":     "5s",
 			"HANDOUT_RECEIPT_DEADLINE": "4s",
 			"HANDOUT_POLL_RATE":        "500",
-			"HANDOUT_LISTEN_ADDR":      "127.0.0.1:0",
-			"HANDOUT_WORK_ADDR":        "127.0.0.1:0",
-			"HANDOUT_LOG_FORMAT":       "json",
+			"HANDOUT_LISTEN_ADDR":      "127.0.0.1:0", "HANDOUT_LISTEN_METRICS_ADDR": "127.0.0.1:0",
+			"HANDOUT_WORK_ADDR":  "127.0.0.1:0",
+			"HANDOUT_LOG_FORMAT": "json",
 		},
 	}
 	maps.Copy(r.vars, s.vars)

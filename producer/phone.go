@@ -29,6 +29,19 @@ func NormalizePhone(phone, region string) (string, error) {
 	return e164, err
 }
 
+// PhoneNormalizer is [NormalizePhone] for many numbers of one region, hundreds of
+// times as fast. The function is safe for concurrent use.
+func PhoneNormalizer(region string) (func(phone string) (string, error), error) {
+	book, err := newPhoneBook(region)
+	if err != nil {
+		return nil, err
+	}
+	return func(phone string) (string, error) {
+		e164, _, err := book.normalize(phone)
+		return e164, err
+	}, nil
+}
+
 // phoneBook normalises the numbers of one list. It is safe for concurrent use.
 type phoneBook struct {
 	region    string

@@ -79,6 +79,8 @@ func (r *Receipt) parseReply(v []byte) {
 		switch string(key) {
 		case "action":
 			r.Reply.Action = strings.ToUpper(strings.TrimSpace(text(value)))
+		case "original_reference_id":
+			r.Reply.OriginalReference = NormalizeReference(text(value))
 		case "phone_number":
 			if phone := digits(text(value)); phone != "" {
 				r.Reply.Phone = phone

@@ -66,4 +66,8 @@ type Reply struct {
 	// GENERIC, in upper case; "" when missing. Telesign only answers a STOP,
 	// it does not suppress later messages: that is the sender's duty.
 	Action string
+	// OriginalReference is Telesign's name for our message that the recipient
+	// answers, as [NormalizeReference] writes it; "" when missing, as always
+	// for SMS.
+	OriginalReference string
 }

@@ -64,10 +64,10 @@ func TestParseReceipt_ReadsTelesignsExamples(t *testing.T) {
 			},
 		},
 		"an inbound WhatsApp message": {
-			`{"reference_id":"AB","status":{"code":1500},"phone_number":"15558675309","waba_phone_number":"15550000000","content":{"type":"text","end_user_action":{"action":"HELP","postback_data\t":"x"}}}`,
+			`{"reference_id":"AB","status":{"code":1500},"phone_number":"15558675309","waba_phone_number":"15550000000","content":{"type":"text","end_user_action":{"action":"HELP","postback_data\t":"x","original_reference_id":"cd01"}}}`,
 			telesign.Receipt{
 				Reference: "AB", Status: telesign.Status{Code: 1500}, Inbound: true,
-				Reply: telesign.Reply{Phone: phone, Action: "HELP"},
+				Reply: telesign.Reply{Phone: phone, Action: "HELP", OriginalReference: "CD01"},
 			},
 		},
 	} {

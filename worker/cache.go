@@ -12,7 +12,6 @@ import (
 type subject struct {
 	*campaign.Info
 	cascade *campaign.Cascade
-	pacer   *Pacer
 }
 
 // cache keeps campaigns and pages that notes ask for again and again: the notes

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -15,9 +14,10 @@ import (
 )
 
 const (
-	// windowTime is how much of a campaign's rate stands in the queue: little,
-	// so that a pause or another campaign needn't wait for it to drain.
-	windowTime = 10 * time.Second
+	// windowTime is how long what stands in the queue lasts, of all campaigns of
+	// a lane together: little, so that another campaign needn't wait for it to
+	// drain, and some sweeps' worth, so that it doesn't run dry.
+	windowTime = 3 * time.Second
 	// feedRun is how long one feed stays with a campaign that drains fast.
 	feedRun = 10 * time.Second
 	// feedLook is how often it looks meanwhile.
@@ -25,8 +25,11 @@ const (
 	// lostAfter is when settle looks at a page that has been fed: by then a note
 	// that is still unsent may have been lost.
 	lostAfter = 30 * time.Second
-	// leaseTime outlives the longest step of a feed or settle.
+	// leaseTime outlives the longest step of a settle.
 	leaseTime = 30 * time.Second
+	// feedLease outlives that of a feed, and is short: while a killed worker's
+	// runs out, the campaign isn't fed.
+	feedLease = 5 * time.Second
 )
 
 // feed keeps a bounded window of a campaign's notes in the queue.
@@ -35,7 +38,7 @@ func (w *Worker) feed(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
-	return w.leased(ctx, note.Campaign, "feed", func(s *subject, keep func() error) error {
+	return w.leased(ctx, note.Campaign, "feed", feedLease, func(s *subject, keep func() error) error {
 		for until := time.Now().Add(feedRun); ; {
 			more, err := w.fill(ctx, s)
 			if err != nil || !more || time.Now().After(until) {
@@ -53,9 +56,9 @@ func (w *Worker) feed(ctx context.Context, t *asynq.Task) error {
 
 // leased runs work on a campaign unless someone else is at it. Two at once
 // would do no harm: every step is checked in the ledger.
-func (w *Worker) leased(ctx context.Context, id campaign.ID, work string, run func(s *subject, keep func() error) error) error {
+func (w *Worker) leased(ctx context.Context, id campaign.ID, work string, lease time.Duration, run func(s *subject, keep func() error) error) error {
 	token := fmt.Sprintf("%s-%d", w.name, w.leases.Add(1))
-	mine, err := w.ledger.Lease(ctx, id, work, token, leaseTime)
+	mine, err := w.ledger.Lease(ctx, id, work, token, lease)
 	if err != nil || !mine {
 		return err
 	}
@@ -71,7 +74,7 @@ func (w *Worker) leased(ctx context.Context, id campaign.ID, work string, run fu
 		return err
 	}
 	err = run(s, func() error {
-		mine, err := w.ledger.Lease(ctx, id, work, token, leaseTime)
+		mine, err := w.ledger.Lease(ctx, id, work, token, lease)
 		if err == nil && !mine {
 			err = errLeaseLost
 		}
@@ -104,18 +107,24 @@ func (w *Worker) fill(ctx context.Context, s *subject) (more bool, err error) {
 	}
 	// Fed and still planned: what stands in the queue, and what got lost there.
 	queued := cursor - (s.Total - balance.Of(campaign.Planned))
+	end, err := w.canary(ctx, s, cursor, balance)
+	if err != nil || cursor >= end {
+		return false, err
+	}
 	window := w.windowOf(s)
-	room := min(window-queued, s.Total-cursor)
-	if room > 0 && (queued < window*3/4 || cursor+room == s.Total) {
+	room := min(window-queued, end-cursor)
+	if room > 0 && (queued < window*3/4 || cursor+room == end) {
 		if err := w.enqueueFrom(ctx, s, cursor, room); err != nil {
 			return false, err
 		}
 	}
-	drained := time.Duration(math.MaxInt64)
-	if rate := w.rateOf(s); rate > 0 {
-		drained = time.Duration(float64(window) / rate * float64(time.Second))
-	}
-	return drained < windowTime/2 || w.rateOf(s) == 0, nil
+	return w.drainsFast(s), nil
+}
+
+// drainsFast says whether the window may run dry before the next sweep.
+func (w *Worker) drainsFast(s *subject) bool {
+	rate := w.shareOf(s)
+	return rate == 0 || float64(w.windowOf(s)) < rate*windowTime.Seconds()/2
 }
 
 func (w *Worker) enqueueFrom(ctx context.Context, s *subject, cursor, n int) error {
@@ -144,16 +153,8 @@ func (w *Worker) lookAfter() time.Duration {
 	return lostAfter
 }
 
-// rateOf is what a campaign may send per second; 0 is no limit.
-func (w *Worker) rateOf(s *subject) float64 {
-	switch {
-	case s.Spec.Rate == 0:
-		return w.rate
-	case w.rate == 0:
-		return s.Spec.Rate
-	}
-	return min(w.rate, s.Spec.Rate)
-}
+// rateOf is what a campaign may send per second now; 0 is no limit.
+func (w *Worker) rateOf(s *subject) float64 { return w.rates.of(s.Info) }
 
 const (
 	// runTime is how much of the rate one note may hold, and mostRun how many
@@ -172,13 +173,20 @@ func (w *Worker) runOf(s *subject) int {
 	return max(1, min(mostRun, int(rate*runTime.Seconds())))
 }
 
-// windowOf is how many of a campaign's notes may stand in the queue.
+// windowOf is how many of a campaign's recipients may stand in the queue. Those
+// who are fed side by side have windows of one size: the queue is first come,
+// first served, and so each of them gets as much as the others.
 func (w *Worker) windowOf(s *subject) int {
-	rate := w.rateOf(s)
-	if rate == 0 {
-		return w.window
+	window := w.window
+	if rate := w.shareOf(s); rate > 0 {
+		window = min(window, int(rate*windowTime.Seconds()))
 	}
-	return min(w.window, max(1, int(rate*windowTime.Seconds())))
+	return max(1, window, min(w.window, w.runOf(s)))
+}
+
+// shareOf is a campaign's part of the rate, beside the others in its lane.
+func (w *Worker) shareOf(s *subject) float64 {
+	return w.rateOf(s) / float64(w.fed.beside(s.ID, s.Spec.Lane))
 }
 
 // cancelNext cancels recipients of a canceled campaign who were never fed.

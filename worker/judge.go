@@ -16,10 +16,6 @@ import (
 	"github.com/handout-dev/handout/telesign"
 )
 
-// mostFaults is how often a recipient is tried whose requests certainly weren't
-// sent; with the backoff that is some four hours.
-const mostFaults = 60
-
 // judge is the only switch on what Telesign, or the way to it, has done to a
 // send. It records the outcome; again means: at once, at the next slot.
 func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
@@ -28,6 +24,9 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 		e = &telesign.Error{Class: telesign.Unknown, Err: err}
 	}
 	w.metrics.sent(c.at, e.Class.String(), int(e.Code))
+	if err := w.optOut(c, e.Code); err != nil {
+		return false, err
+	}
 	event := campaign.Event{At: w.clock.Now(), Attempt: c.seen.Record.Attempt, Code: int(e.Code)}
 	switch {
 	case e.Class == telesign.Unknown:
@@ -53,6 +52,9 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 		if err != nil {
 			wait = firstPush
 		}
+		if w.late(c, event.At) {
+			return false, w.giveUp(c, event)
+		}
 		w.log.Warn("throttled", "campaign", c.subject.ID, "wait", wait, "error", e)
 		event.DueAt = event.At.Add(wait)
 		return true, w.putOff(c, event, campaign.ReasonThrottled)
@@ -62,11 +64,11 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 	}
 }
 
-// hold stops the campaign for a fault of ours that everyone else in it would
+// hold stops every campaign for a fault of our account that everyone else would
 // meet too. A worker that dies before it has held leaves that to the next send.
 func (w *Worker) hold(c *claim, e *telesign.Error) error {
-	w.log.Error("campaign held", "campaign", c.subject.ID, "error", e)
-	return w.ledger.Hold(c.ctx, c.subject.ID, holdReason(e), w.clock.Now())
+	w.log.Error("every campaign held", "campaign", c.subject.ID, "error", e)
+	return w.ledger.HoldAll(c.ctx, holdReason(e), w.clock.Now())
 }
 
 // putOff records that nothing was sent, for no fault of the recipient's.
@@ -78,9 +80,8 @@ func (w *Worker) putOff(c *claim, event campaign.Event, why campaign.Reason) err
 // later records that nothing was sent and leaves a note for another try.
 func (w *Worker) later(c *claim, e *telesign.Error, event campaign.Event) error {
 	faults := c.seen.Record.Faults
-	if faults >= mostFaults {
-		event.Kind, event.Reason = campaign.EventRefuse, campaign.ReasonGaveUp
-		return w.record(c, event)
+	if w.late(c, event.At) {
+		return w.giveUp(c, event)
 	}
 	wait := max(backoff(faults), e.RetryAfter)
 	event.Kind, event.Reason, event.DueAt = campaign.EventDefer, campaign.ReasonUnavailable, event.At.Add(wait)
@@ -99,6 +100,19 @@ func (w *Worker) later(c *claim, e *telesign.Error, event campaign.Event) error 
 	return nil
 }
 
+// late says whether the time is over that a recipient has whose requests
+// certainly weren't sent. It runs from the first of them that was put off.
+func (w *Worker) late(c *claim, now time.Time) bool {
+	first := c.seen.Record.PutOffAt
+	return !first.IsZero() && now.Sub(first) >= c.subject.Spec.GiveUp()+time.Second // whole seconds are kept
+}
+
+// giveUp records that the recipient was tried for long enough.
+func (w *Worker) giveUp(c *claim, event campaign.Event) error {
+	event.Kind, event.Reason = campaign.EventRefuse, campaign.ReasonGaveUp
+	return w.record(c, event)
+}
+
 // unsendable records that no request can be made of the recipient's columns.
 // Lists are checked before they stand, so that this is a fault of ours.
 func (w *Worker) unsendable(c *claim) error {
@@ -107,10 +121,11 @@ func (w *Worker) unsendable(c *claim) error {
 	})
 }
 
-// backoff is 1 s, doubled with each fault, five minutes at most, with jitter.
+// backoff is 1 s, doubled with each fault, five minutes at most, with jitter:
+// somewhere in the last fifth of it.
 func backoff(faults int) time.Duration {
 	d := min(time.Second<<min(faults, 10), 5*time.Minute)
-	return d + rand.N(d/4+1)
+	return d - rand.N(d/5+1)
 }
 
 func doubtReason(e *telesign.Error) campaign.Reason {

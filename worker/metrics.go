@@ -14,6 +14,25 @@ type metrics struct {
 	duration     prometheus.Histogram
 	polls        *prometheus.CounterVec
 	ledgerErrors prometheus.Counter
+	restored     prometheus.Counter
+	lastSend     *prometheus.GaugeVec // not there until there was one
+
+	reserved, used, lost *prometheus.CounterVec // slots, by limiter
+	throttle, rate       prometheus.Gauge
+}
+
+// slotCounts are those of one limiter.
+type slotCounts struct{ reserved, used, lost prometheus.Counter }
+
+// uncounted is for a limiter that nobody watches.
+var uncounted = slotCounts{nowhere, nowhere, nowhere}
+
+var nowhere = prometheus.NewCounter(prometheus.CounterOpts{Name: "nowhere"})
+
+func (m *metrics) slots(limiter string) slotCounts {
+	return slotCounts{
+		m.reserved.WithLabelValues(limiter), m.used.WithLabelValues(limiter), m.lost.WithLabelValues(limiter),
+	}
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -31,12 +50,37 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		ledgerErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "handout_ledger_errors_total", Help: "Calls to Redis that failed.",
 		}),
+		restored: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "handout_redis_restored_total", Help: "Times that Redis was found to have come back with an older state.",
+		}),
 	}
-	r.MustRegister(m.sends, m.duration, m.polls, m.ledgerErrors)
+	m.reserved = slotCounter("reserved", "Slots that this process has reserved.")
+	m.used = slotCounter("used", "Reserved slots that a caller has taken.")
+	m.lost = slotCounter("lost", "Reserved slots whose time passed, or was pushed back, before anyone could use them.")
+	m.throttle = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "handout_throttle_level", Help: "By how many steps of a third the account's rate is lowered now.",
+	})
+	m.rate = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "handout_rate", Help: "Messages per second that are in force for the account; 0 is no limit.",
+	})
+	m.lastSend = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "handout_last_send_timestamp_seconds", Help: "When Telesign last took a message of this worker's, Unix time.",
+	}, nil)
+	m.sends.WithLabelValues("accepted", "3001") // an increase is seen from 0 on
+	r.MustRegister(m.sends, m.duration, m.polls, m.ledgerErrors, m.reserved, m.used, m.lost, m.throttle, m.rate, m.lastSend, m.restored)
 	return m
+}
+
+func slotCounter(what, help string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "handout_slots_" + what + "_total", Help: help,
+	}, []string{"limiter"})
 }
 
 func (m *metrics) sent(since time.Time, class string, code int) {
 	m.sends.WithLabelValues(class, strconv.Itoa(code)).Inc()
 	m.duration.Observe(time.Since(since).Seconds())
+	if class == "accepted" {
+		m.lastSend.WithLabelValues().SetToCurrentTime()
+	}
 }

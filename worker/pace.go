@@ -2,24 +2,12 @@ package worker
 
 import (
 	"context"
-	_ "embed" // the scripts
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-)
-
-var (
-	//go:embed lua/pace.lua
-	paceSource string
-	//go:embed lua/throttle.lua
-	throttleSource string
-
-	paceScript     = redis.NewScript(paceSource)
-	throttleScript = redis.NewScript(throttleSource)
 )
 
 const (
@@ -30,51 +18,72 @@ const (
 	// tooLate is how late a slot may still be used; a later one is thrown away,
 	// since its place in the window has passed.
 	tooLate = 10 * time.Millisecond
-	// batchTime is how much of the rate one call reserves at most.
-	batchTime = 50 * time.Millisecond
-	// askTime is the least time between two calls of one process, so that
-	// whatever the rate it asks some twenty times a second.
-	askTime = 45 * time.Millisecond
-	// askPatience bounds one call.
-	askPatience = 5 * time.Second
-	// aheadTime is how far ahead slots are given out: what gets free is asked
-	// for before it passes.
-	aheadTime = 100 * time.Millisecond
-
-	firstPush = time.Second
-	mostPush  = time.Minute
+	// stragglerTime is how much later than usual a request may leave after its
+	// slot: less than headroom allows, since it is also under way.
+	stragglerTime = 12 * time.Millisecond
 )
 
 // Pacer gives out slots at a rate that all processes on one Redis share. It is
 // safe for concurrent use.
+//
+// One of the callers who wait has the turn: it asks Redis for all of them.
 type Pacer struct {
-	rdb  redis.UniversalClient
-	key  string
-	gap  time.Duration // between slots; 0: no limit
-	most int           // slots in one call
+	rdb   redis.UniversalClient
+	key   string
+	count slotCounts
 
-	waiting   atomic.Int64 // callers without a slot
-	throttled atomic.Bool  // this process has pushed the slots back
-	blocked   atomic.Int64 // without a limit: Unix nanoseconds until which there is no slot
-	turn      chan struct{}
-	bulkTurn  chan struct{} // held by the one of the bulk who may wait for turn
-	asked     time.Time     // when slots were reserved last; for whose turn it is, as the next
-	there     farClock
-	mu        sync.Mutex
-	slots     []time.Time // ascending
+	throttled atomic.Bool   // this process has pushed the slots back
+	turn      chan struct{} // held by the one who asks
+	wake      chan struct{} // tells it that something has changed
+	there     farClock      // for whose turn it is
+
+	mu      sync.Mutex
+	rate    float64       // messages per second; 0: no limit
+	gap     time.Duration // between slots at that rate
+	blocked time.Time     // no slot before, as far as this process knows
+	asked   time.Time     // when slots were asked for last
+	next    time.Time     // the first slot that nobody has yet, as of then
+	inForce time.Duration // the gap of then
+	slots   []slot        // ascending, of nobody; with any here, nobody waits
+	urgent  []*waiter     // the first comes first, and before the bulk
+	bulk    []*waiter
+	lag     lag
 }
+
+// slot is a place in the window.
+type slot struct {
+	at    time.Time
+	used  bool // counted as used, and given back
+	limit bool // false: there was no limit
+}
+
+// waiter is a caller without a slot.
+type waiter struct{ got chan slot }
 
 // NewPacer is a pacer of rate slots per second, 0 for no limit, whose state
 // stands under key.
 func NewPacer(rdb redis.UniversalClient, key string, rate float64) *Pacer {
-	p := &Pacer{rdb: rdb, key: key, turn: make(chan struct{}, 1), bulkTurn: make(chan struct{}, 1)}
+	p := &Pacer{rdb: rdb, key: key, count: uncounted, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
 	p.turn <- struct{}{}
-	p.bulkTurn <- struct{}{}
+	p.SetRate(rate)
+	return p
+}
+
+// SetRate changes the rate, 0 for no limit, also for those who wait already.
+func (p *Pacer) SetRate(rate float64) (changed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if rate == p.rate {
+		return false
+	}
+	p.rate, p.gap = rate, 0
 	if rate > 0 {
 		p.gap = time.Duration(headroom * float64(time.Second) / rate)
-		p.most = max(1, int(batchTime/p.gap))
 	}
-	return p
+	p.next = time.Time{} // to be asked for again
+	p.deal()
+	p.signal()
+	return true
 }
 
 // Wait waits for the next slot. The caller uses it at once.
@@ -85,177 +94,195 @@ func (p *Pacer) Wait(ctx context.Context) error {
 
 // Take is Wait for a caller who may find that it has no use for the slot, and
 // gives it back with Unused then. An urgent one comes before all others who
-// wait in this process.
-func (p *Pacer) Take(ctx context.Context, urgent bool) (slot time.Time, err error) {
-	for p.gap == 0 {
-		until := time.Unix(0, p.blocked.Load())
-		if err := sleepUntil(ctx, until); err != nil {
-			return until, err
-		}
-		if p.blocked.Load() <= until.UnixNano() {
-			return until, nil
-		}
-	}
-	for {
-		slot, err := p.next(ctx, urgent)
+// wait, in all processes.
+func (p *Pacer) Take(ctx context.Context, urgent bool) (at time.Time, err error) {
+	for again := false; ; again = true {
+		s, err := p.take(ctx, urgent, again)
 		if err != nil {
-			return slot, err
+			return time.Time{}, err
 		}
-		if err := sleepUntil(ctx, slot); err != nil {
-			p.put(slot)
-			return slot, err
+		if err := sleepUntil(ctx, s.at); err != nil {
+			p.put(s)
+			return time.Time{}, err
 		}
-		if time.Since(slot) <= tooLate {
-			return slot, nil
+		if p.use(s) {
+			return s.at, nil
 		}
 	}
 }
 
 // Unused gives a slot back that wasn't needed after all; it goes to whoever
 // asks before it is too late, or is lost.
-func (p *Pacer) Unused(slot time.Time) {
+func (p *Pacer) Unused(at time.Time) { p.put(slot{at: at, used: true, limit: true}) }
+
+// Leaving says that the request for which the slot was taken leaves now. One
+// that is later than usual stands in a window of one second that it doesn't
+// belong to: one of this process's next slots makes room for it.
+func (p *Pacer) Leaving(at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.gap > 0 {
-		p.put(slot)
+		p.lag.left(at, time.Now())
 	}
 }
 
-func (p *Pacer) put(slot time.Time) {
+func (p *Pacer) put(s slot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i, _ := slices.BinarySearchFunc(p.slots, slot, time.Time.Compare)
-	p.slots = slices.Insert(p.slots, i, slot)
-}
-
-func (p *Pacer) pop() (time.Time, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for len(p.slots) > 0 {
-		slot := p.slots[0]
-		p.slots = p.slots[1:]
-		if time.Since(slot) <= tooLate {
-			return slot, true
-		}
+	if p.gap == 0 || !s.limit {
+		return
 	}
-	return time.Time{}, false
+	p.insert(s)
+	p.deal()
 }
 
-// next takes a slot, one caller at a time; the one whose turn it is reserves
-// more for all who wait.
-func (p *Pacer) next(ctx context.Context, urgent bool) (time.Time, error) {
-	p.waiting.Add(1)
-	defer p.waiting.Add(-1)
-	if !urgent { // one of them at a time: the next turn is never far
-		select {
-		case <-p.bulkTurn:
-		case <-ctx.Done():
-			return time.Time{}, ctx.Err()
-		}
-		defer func() { p.bulkTurn <- struct{}{} }()
+func (p *Pacer) insert(s slot) {
+	i, _ := slices.BinarySearchFunc(p.slots, s, func(a, b slot) int { return a.at.Compare(b.at) })
+	p.slots = slices.Insert(p.slots, i, s)
+}
+
+// use says whether the slot, whose time has come, may be used.
+func (p *Pacer) use(s slot) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case !s.limit:
+		return p.gap == 0 && !s.at.Before(p.blocked)
+	case s.at.Before(p.blocked), time.Since(s.at) > tooLate:
+		p.count.lost.Inc()
+		return false
+	}
+	if !s.used {
+		p.count.used.Inc()
+	}
+	return true
+}
+
+// take waits until it is given a slot, whose time may still be to come. Whoever
+// has lost one comes first.
+func (p *Pacer) take(ctx context.Context, urgent, again bool) (slot, error) {
+	w := &waiter{got: make(chan slot, 1)}
+	p.join(w, urgent, again)
+	defer p.leave(w, urgent)
+	if s, ok := w.has(); ok {
+		return s, nil
 	}
 	select {
-	case <-p.turn:
+	case s := <-w.got:
+		return s, nil
 	case <-ctx.Done():
-		return time.Time{}, ctx.Err()
+		return slot{}, ctx.Err()
+	case <-p.turn:
 	}
 	defer func() { p.turn <- struct{}{} }()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		if slot, ok := p.pop(); ok {
-			return slot, nil
+		if err := ctx.Err(); err != nil {
+			return slot{}, err
 		}
-		if wait := askTime - time.Since(p.asked); wait > 0 {
-			if err := sleepUntil(ctx, time.Now().Add(wait)); err != nil {
-				return time.Time{}, err
+		if s, ok := w.has(); ok {
+			return s, nil
+		}
+		wait := time.Until(p.due())
+		if wait <= 0 {
+			if err := p.ask(ctx); err != nil {
+				return slot{}, err
 			}
-			continue // a slot may have been given back
+			continue
 		}
-		p.asked = time.Now()
-		again, err := p.reserve(ctx)
-		if err != nil {
-			return time.Time{}, err
-		}
-		if err := sleepUntil(ctx, again); err != nil {
-			return time.Time{}, err
+		timer.Reset(wait)
+		select {
+		case s := <-w.got:
+			return s, nil
+		case <-ctx.Done():
+		case <-p.wake:
+		case <-timer.C:
 		}
 	}
 }
 
-// reserve asks for slots, and says when to ask again if there were none.
-func (p *Pacer) reserve(ctx context.Context) (again time.Time, err error) {
-	want := min(p.most, max(1, int(p.waiting.Load())))
-	// The slots are others' too: no single caller may lose them by giving up.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askPatience)
-	defer cancel()
-	before := time.Now()
-	v, err := paceScript.Run(ctx, p.rdb, []string{p.key},
-		micros(p.gap), want, (aheadTime + p.gap).Microseconds()).Int64Slice()
-	if err != nil {
-		return time.Time{}, fmt.Errorf("reserve slots: %w", err)
+// has takes what the waiter was given.
+func (w *waiter) has() (slot, bool) {
+	select {
+	case s := <-w.got:
+		return s, true
+	default:
+		return slot{}, false
 	}
-	if len(v) != 3 {
-		return time.Time{}, fmt.Errorf("reserve slots: %d values", len(v))
-	}
-	p.there.sample(before, time.Since(before), v[0])
-	first := p.there.local(v[1])
-	if v[2] == 0 {
-		return first, nil
-	}
-	for i := range v[2] {
-		p.put(first.Add(time.Duration(i) * p.gap))
-	}
-	return time.Time{}, nil
 }
 
-// Throttled pushes everybody's next slot back: by what Telesign asked for, else
-// by a second, doubled each time in a row, a minute at most. It returns for how
-// long.
-func (p *Pacer) Throttled(ctx context.Context, retryAfter time.Duration) (time.Duration, error) {
-	p.throttled.Store(true)
+func (p *Pacer) queue(urgent bool) *[]*waiter {
+	if urgent {
+		return &p.urgent
+	}
+	return &p.bulk
+}
+
+func (p *Pacer) join(w *waiter, urgent, first bool) {
 	p.mu.Lock()
-	p.slots = nil
-	p.mu.Unlock()
-	n, err := throttleScript.Run(ctx, p.rdb, []string{p.key}, micros(min(retryAfter, mostPush)), micros(firstPush), micros(mostPush)).Int64()
-	if err != nil {
-		return 0, fmt.Errorf("push slots back: %w", err)
+	defer p.mu.Unlock()
+	q := p.queue(urgent)
+	if first {
+		*q = slices.Insert(*q, 0, w)
+	} else {
+		*q = append(*q, w)
 	}
-	wait := time.Duration(n) * time.Microsecond
-	p.blocked.Store(time.Now().Add(wait).UnixNano())
-	return wait, nil
-}
-
-// Succeeded ends a row of throttled answers.
-func (p *Pacer) Succeeded(ctx context.Context) {
-	if p.throttled.CompareAndSwap(true, false) {
-		// Should this fail, the next push is longer than need be.
-		_ = p.rdb.HDel(ctx, p.key, "level").Err()
+	p.deal()
+	if urgent {
+		p.signal() // there may be a slot further ahead
 	}
 }
 
-// farClock tells times of Redis's clock in this machine's. A call that took long
-// tells little, so that the best one counts until its age makes it worse.
-type farClock struct {
-	here  time.Time // when Redis's clock was read, as good as can be told
-	there int64     // what it said, Unix microseconds
-	doubt time.Duration
-}
-
-// drift is how fast two clocks may part.
-const drift = 100e-6
-
-// sample takes what Redis's clock said in a call of this length.
-func (c *farClock) sample(before time.Time, took time.Duration, there int64) {
-	fresh := farClock{here: before.Add(took / 2), there: there, doubt: took / 2}
-	aged := c.doubt + time.Duration(drift*float64(fresh.here.Sub(c.here)))
-	off := c.local(there).Sub(fresh.here).Abs() // more than both doubts: another Redis's clock
-	if c.here.IsZero() || fresh.doubt <= aged || off > aged+fresh.doubt {
-		*c = fresh
+// leave takes a waiter out. What it was given and didn't take goes to others.
+func (p *Pacer) leave(w *waiter, urgent bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q := p.queue(urgent)
+	if i := slices.Index(*q, w); i >= 0 {
+		*q = slices.Delete(*q, i, i+1)
+	}
+	if s, ok := w.has(); ok && s.limit && p.gap > 0 {
+		p.insert(s)
+		p.deal()
 	}
 }
 
-func (c *farClock) local(there int64) time.Time {
-	return c.here.Add(time.Duration(there-c.there) * time.Microsecond)
+// deal gives slots to those who wait, the urgent ones first.
+func (p *Pacer) deal() {
+	for p.gap == 0 && len(p.urgent)+len(p.bulk) > 0 {
+		p.give(slot{at: p.blocked})
+	}
+	for len(p.slots) > 0 {
+		s := p.slots[0]
+		if late := time.Since(s.at) > tooLate; late || s.at.Before(p.blocked) || (s.limit && p.lag.pays(s.at)) {
+			p.count.lost.Inc()
+		} else if !p.give(s) {
+			return
+		}
+		p.slots = p.slots[1:]
+	}
 }
 
-func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+func (p *Pacer) give(s slot) bool {
+	q := &p.urgent
+	if len(*q) == 0 {
+		q = &p.bulk
+	}
+	if len(*q) == 0 {
+		return false
+	}
+	(*q)[0].got <- s
+	*q = (*q)[1:]
+	return true
+}
+
+func (p *Pacer) signal() {
+	select {
+	case p.wake <- struct{}{}:
+	default: // it has been told already
+	}
+}
 
 func sleepUntil(ctx context.Context, t time.Time) error {
 	d := time.Until(t)

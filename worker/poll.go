@@ -41,6 +41,9 @@ func (v *visitor) overdue(ctx context.Context, p campaign.Place, seen campaign.S
 	switch {
 	case err == nil:
 		w.metrics.polls.WithLabelValues("answered").Inc()
+		if err := v.optOut(ctx, p, receipt); err != nil {
+			return err
+		}
 		next := now.Add(pollAgain)
 		after, err := w.ledger.Apply(ctx, v.s.Info, p, seen, verdict.Receipt(receipt, r.Attempt, now, next))
 		var refused *campaign.TransitionError
@@ -49,7 +52,7 @@ func (v *visitor) overdue(ctx context.Context, p campaign.Place, seen campaign.S
 		}
 		if after.Record.State != campaign.Accepted {
 			if code, ours := verdict.AccountFault(receipt); ours {
-				return w.ledger.Hold(ctx, v.s.ID, verdict.HoldReason(code), now)
+				return w.ledger.HoldAll(ctx, verdict.HoldReason(code), now)
 			}
 			return nil
 		}

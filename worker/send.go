@@ -114,14 +114,23 @@ func (w *Worker) untilStop(ctx context.Context) (context.Context, context.Cancel
 func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, urgent bool) error {
 	for {
 		slot, err := w.slot(ctx, id, urgent)
+		if errors.Is(err, errCrowded) { // settle writes another note
+			return w.ledger.CallDue(ctx, id, w.clock.Now().Add(crowdLook), to.Page)
+		}
 		if err != nil {
 			return err // nothing is claimed, nothing to undo
 		}
+		forgets := w.memory.forgets.Load()
 		claim, err := w.claim(ctx, id, to)
 		if claim == nil || err != nil {
 			w.pace.Unused(slot)
 			return err // a ledger that can't answer never means "go ahead"
 		}
+		if err := w.remembers(claim.ctx, forgets); err != nil {
+			w.pace.Unused(slot)
+			return w.unsent(claim, err)
+		}
+		w.pace.Leaving(slot)
 		accepted, err := w.telesign.Send(claim.ctx, claim.message)
 		if err == nil {
 			return w.accepted(claim, accepted)
@@ -132,19 +141,16 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 	}
 }
 
-// slot waits for the campaign's own rate, then for the account's: its slot comes
-// last, so that none of the account's is wasted on the wait for another.
+// slot waits for the campaign's turn, and the account's.
 func (w *Worker) slot(ctx context.Context, id campaign.ID, urgent bool) (time.Time, error) {
 	s, err := w.cache.subject(ctx, id)
-	if err != nil && !errors.Is(err, campaign.ErrNotFound) {
+	switch {
+	case errors.Is(err, campaign.ErrNotFound):
+		return w.pace.Take(ctx, urgent)
+	case err != nil:
 		return time.Time{}, err
 	}
-	if err == nil && s.pacer != nil {
-		if err := s.pacer.Wait(ctx); err != nil {
-			return time.Time{}, err
-		}
-	}
-	return w.pace.Take(ctx, urgent)
+	return w.rates.slot(ctx, s.Info, urgent)
 }
 
 // claim is a recipient whom this worker, and nobody else, may send to now.
@@ -159,7 +165,7 @@ type claim struct {
 }
 
 // claim takes the recipient, or returns nil when there is nothing to send:
-// someone else has, or the campaign has stopped.
+// someone else has, the campaign has stopped, or the number is suppressed.
 func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (*claim, error) {
 	s, err := w.cache.subject(ctx, id)
 	if errors.Is(err, campaign.ErrNotFound) {
@@ -173,6 +179,9 @@ func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (
 		return nil, err
 	}
 	c := &claim{ctx: context.WithoutCancel(ctx), subject: s, place: to}
+	if listed, err := w.suppressed(c, r.Phone); listed || err != nil {
+		return nil, err
+	}
 	err = w.record(c, campaign.Event{Kind: campaign.EventClaim, At: w.clock.Now(), Claim: rand.Uint64() | 1})
 	var refused *campaign.TransitionError
 	switch {

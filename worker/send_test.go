@@ -92,10 +92,11 @@ func TestSend_EveryAnswerHasItsOutcome(t *testing.T) {
 	r := setup(t, v)
 	infos := make([]*campaign.Info, len(cases))
 	for i := range cases {
-		infos[i] = r.stand(campaign.ID(fmt.Sprintf("c%d", i)), []string{phone(i, 0)}, false)
+		infos[i] = r.stand(campaign.ID(fmt.Sprintf("c%d", i)), []string{phone(i, 0)}, true)
 	}
 	r.start()
-	for i, c := range cases {
+	check := func(i int) {
+		c := cases[i]
 		rec := r.untilState(infos[i], 0, c.state)
 		if rec.Reason != c.reason || rec.Status.Code != c.code || rec.Faults != 0 {
 			t.Errorf("%s: %q, code %d, %d faults; want %q, code %d, none", c.name, rec.Reason, rec.Status.Code, rec.Faults, c.reason, c.code)
@@ -105,6 +106,24 @@ func TestSend_EveryAnswerHasItsOutcome(t *testing.T) {
 			t.Errorf("%s: the campaign says %q", c.name, why)
 		}
 		r.closes(infos[i])
+	}
+	var faults []int // of the account: these hold whatever runs, and go one by one
+	for i, c := range cases {
+		if c.phase == campaign.Held {
+			faults = append(faults, i)
+			continue
+		}
+		r.resume(infos[i])
+	}
+	for i, c := range cases {
+		if c.phase != campaign.Held {
+			check(i)
+		}
+	}
+	for _, i := range faults {
+		r.resume(infos[i])
+		check(i)
+		r.untilQuiet() // all are held
 	}
 	r.untilQuiet()
 	v.once(t, len(cases))
@@ -230,25 +249,86 @@ func TestSend_ThrottlingCountsAsNothing(t *testing.T) {
 	}
 }
 
-func TestSend_GivesUpAfterTheMostFaults(t *testing.T) {
-	t.Parallel()
-	v := &vendor{send: func(w http.ResponseWriter, _ *http.Request, _ post) { answer(w, 503, 3500) }}
-	r := setup(t, v)
-	c := r.stand("c", phones(1), false)
-	past := time.Now().Add(-time.Hour)
-	for i := 1; i <= 60; i++ {
-		r.apply(c, 0,
-			campaign.Event{Kind: campaign.EventClaim, At: past, Claim: uint64(i)},
-			campaign.Event{Kind: campaign.EventDefer, At: past, Attempt: i, Reason: campaign.ReasonUnavailable, DueAt: past})
+func (r *rig) resume(c *campaign.Info) {
+	r.t.Helper()
+	if err := r.ledger.Resume(r.t.Context(), c.ID, campaign.Actor{Name: "ann"}, time.Now()); err != nil {
+		r.t.Fatal(err)
 	}
-	r.fed(c)
+}
+
+// Time decides when to give up, not how often it was tried.
+func TestSend_GivesUpOnceItsTimeIsOverAndNotBefore(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		first    time.Duration // how long ago it was first put off
+		spec     func(*campaign.Spec)
+		answer   int
+		code     telesign.Code
+		gives    bool
+		attempts int
+	}{
+		"unavailable for a day":       {24*time.Hour + 2*time.Second, nil, 503, 3500, true, 3},
+		"for a day but a minute":      {24*time.Hour - time.Minute, nil, 503, 3500, false, 3},
+		"for an hour of an hour":      {time.Hour + 2*time.Second, func(s *campaign.Spec) { s.GiveUpAfter = 3600 }, 503, 3500, true, 3},
+		"for a day of two":            {24 * time.Hour, func(s *campaign.Spec) { s.GiveUpAfter = 2 * 86400 }, 503, 3500, false, 3},
+		"throttled for a day":         {24*time.Hour + 2*time.Second, nil, 429, 3204, true, 3},
+		"throttled for less than one": {23 * time.Hour, nil, 429, 3204, false, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := &vendor{send: func(w http.ResponseWriter, _ *http.Request, _ post) { answer(w, c.answer, c.code) }}
+			r := setup(t, v)
+			info := r.stand("c", phones(1), false, func(s *campaign.Spec) {
+				if c.spec != nil {
+					c.spec(s)
+				}
+			})
+			past := time.Now().Add(-c.first)
+			for i, at := range []time.Time{past, time.Now().Add(-time.Minute)} {
+				r.apply(info, 0,
+					campaign.Event{Kind: campaign.EventClaim, At: at, Claim: uint64(i + 1)},
+					campaign.Event{Kind: campaign.EventDefer, At: at, Attempt: i + 1, Reason: campaign.ReasonUnavailable, DueAt: at})
+			}
+			r.fed(info)
+			r.start()
+			if c.gives {
+				rec := r.untilState(info, 0, campaign.Refused)
+				if rec.Reason != campaign.ReasonGaveUp || rec.Attempt != c.attempts || rec.Status.Code != int(c.code) {
+					t.Errorf("%+v", rec)
+				}
+				r.untilPhase(info, campaign.Done)
+				v.once(t, 1)
+			} else {
+				r.until("it is put off again", func() bool {
+					rec := r.record(info, 0)
+					return rec.State == campaign.Retrying && rec.Attempt >= c.attempts
+				})
+				if rec := r.record(info, 0); !rec.PutOffAt.Equal(past.Truncate(time.Second)) {
+					t.Errorf("first put off at %s, not at %s", rec.PutOffAt, past)
+				}
+			}
+			r.closes(info)
+		})
+	}
+}
+
+// Who is throttled for as long goes on from slot to slot, and ends by itself:
+// neither a receipt nor a note is waited for.
+func TestSend_EndlessThrottlingEndsWithItsTime(t *testing.T) {
+	t.Parallel()
+	v := &vendor{send: func(w http.ResponseWriter, _ *http.Request, _ post) { answer(w, 429, 3204) }}
+	r := setup(t, v)
+	c := r.stand("c", phones(1), false, func(s *campaign.Spec) { s.GiveUpAfter = 3 })
 	r.start()
 	rec := r.untilState(c, 0, campaign.Refused)
-	if rec.Reason != campaign.ReasonGaveUp || rec.Attempt != 61 || rec.Status.Code != 3500 {
+	all := v.all()
+	if rec.Reason != campaign.ReasonGaveUp || rec.Faults != 0 || rec.Attempt != 1 {
 		t.Errorf("%+v", rec)
 	}
+	if took := all[len(all)-1].At.Sub(all[0].At); took < 3*time.Second || len(all) < 2 {
+		t.Errorf("given up after %v and %d POSTs", took, len(all))
+	}
 	r.untilPhase(c, campaign.Done)
-	v.once(t, 1)
 	r.closes(c)
 }
 

@@ -32,7 +32,7 @@ func (w *Worker) settle(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
-	return w.leased(ctx, note.Campaign, "settle", func(s *subject, keep func() error) error {
+	return w.leased(ctx, note.Campaign, "settle", leaseTime, func(s *subject, keep func() error) error {
 		// First of all: should somebody be to be sent to again, it must run.
 		if err := w.conclude(ctx, s); err != nil {
 			return err

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
@@ -25,6 +26,7 @@ func (w *Worker) sweep(ctx context.Context) {
 		}
 		select {
 		case <-ticker.C:
+		case <-w.look:
 		case <-ctx.Done():
 			return
 		}
@@ -35,22 +37,52 @@ func (w *Worker) sweepOnce(ctx context.Context) error {
 	if err := w.clock.sync(ctx, w.rdb); err != nil {
 		return err
 	}
+	// Before anything is woken: it may be what has been sent since.
+	if err := w.beat(ctx); err != nil {
+		return err
+	}
+	if err := w.showPace(ctx); err != nil {
+		return err
+	}
 	ids, err := w.ledger.Active(ctx)
 	if err != nil {
 		return err
 	}
 	// A campaign that can't be woken doesn't keep the others asleep.
-	var errs []error
+	errs := []error{w.ledger.Sample(ctx, w.clock.Now(), ids...)}
+	fed := make(map[campaign.ID]campaign.Lane)
 	for _, id := range ids {
-		if err := w.wake(ctx, id); err != nil {
+		if err := w.wake(ctx, id, fed); err != nil {
 			errs = append(errs, err)
 		}
 	}
+	w.fed.set(fed)
 	return errors.Join(errs...)
 }
 
-// wake writes the notes that a campaign needs now.
-func (w *Worker) wake(ctx context.Context, id campaign.ID) error {
+// fed are the campaigns that are fed, as the last sweep saw it.
+type fed struct {
+	lanes atomic.Pointer[map[campaign.ID]campaign.Lane]
+}
+
+func (f *fed) set(lanes map[campaign.ID]campaign.Lane) { f.lanes.Store(&lanes) }
+
+// beside is how many campaigns are fed in the lane of one, with it: also when
+// it is too new for the sweep to have seen it.
+func (f *fed) beside(c campaign.ID, lane campaign.Lane) int {
+	n := 1
+	if lanes := f.lanes.Load(); lanes != nil {
+		for id, l := range *lanes {
+			if l == lane && id != c {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// wake writes the notes that a campaign needs now, and counts it if it's fed.
+func (w *Worker) wake(ctx context.Context, id campaign.ID, fed map[campaign.ID]campaign.Lane) error {
 	s, err := w.cache.fresh(ctx, id)
 	if err != nil {
 		// A draft that isn't committed yet, or has been purged: not ours to wake.
@@ -61,6 +93,9 @@ func (w *Worker) wake(ctx context.Context, id campaign.ID) error {
 	phase, _, cursor, err := w.ledger.Phase(ctx, id)
 	if err != nil {
 		return ignoreNotFound(err)
+	}
+	if phase == campaign.Running && cursor < s.Total {
+		fed[id] = s.Spec.Lane
 	}
 	if (phase == campaign.Running || phase == campaign.Ended) && cursor < s.Total {
 		if err := w.queue.Enqueue(ctx, tasks.NewFeed(id, tick)); err != nil {

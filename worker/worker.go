@@ -59,12 +59,14 @@ type Worker struct {
 	asked    asked
 	cache    *cache
 	clock    clock
+	fed      fed
+	memory   memory
 	metrics  *metrics
 	log      *slog.Logger
 
 	name          string // of this process, for its leases
 	leases        atomic.Int64
-	rate          float64
+	rates         *rates
 	window        int
 	sendTimeout   time.Duration
 	receiptMargin time.Duration
@@ -74,6 +76,7 @@ type Worker struct {
 	flights              *flights
 	urgent, bulk, system *asynq.Server
 	swept                sync.WaitGroup
+	look                 chan struct{} // to sweep at once
 	// stopping is done when the worker is to stop: nobody waits any more, and
 	// what has been claimed is sent and recorded.
 	stopping context.Context
@@ -94,11 +97,15 @@ func New(o Options) (*Worker, error) {
 		pace:     NewPacer(o.Redis, campaign.KeyPace, o.Rate),
 		pollPace: NewPacer(o.Redis, campaign.KeyPollPace, o.PollRate),
 		metrics:  newMetrics(o.Metrics), log: o.Logger, name: rand.Text(),
-		rate: o.Rate, window: o.Window, sendTimeout: o.SendTimeout,
+		window: o.Window, sendTimeout: o.SendTimeout,
 		receiptMargin: o.ReceiptMargin, receiptIn: o.ReceiptDeadline, callbackURL: o.CallbackURL,
 	}
+	w.pace.count, w.pollPace.count = w.metrics.slots("account"), w.metrics.slots("poll")
+	w.rates = newRates(o.Redis, w.pace, o.Rate, w.metrics.slots("campaign"))
+	w.look = make(chan struct{}, 1)
 	w.stopping, w.stop = context.WithCancel(context.Background())
 	w.pollOff.Store(!o.Poll)
+	w.memory.watch(o.Redis)
 	w.cache = &cache{
 		load: w.loadSubject, loadPage: w.ledger.Recipients,
 		subjects: make(map[campaign.ID]*entry[*subject]), pages: make(map[pageKey]*entry[[]campaign.Recipient]),
@@ -141,15 +148,15 @@ func (w *Worker) loadSubject(ctx context.Context, id campaign.ID) (*subject, err
 	if s.cascade, err = campaign.NewCascade(info.Spec, info.Columns); err != nil {
 		return nil, fmt.Errorf("campaign %s: %w", id, err)
 	}
-	if info.Spec.Rate > 0 {
-		s.pacer = NewPacer(w.rdb, campaign.KeyCampaignPace(id), info.Spec.Rate)
-	}
 	return s, nil
 }
 
 // Start begins to work and returns.
 func (w *Worker) Start(ctx context.Context) error {
 	if err := w.clock.sync(ctx, w.rdb); err != nil {
+		return err
+	}
+	if err := w.readRates(ctx); err != nil {
 		return err
 	}
 	mux := asynq.NewServeMux()
@@ -165,6 +172,8 @@ func (w *Worker) Start(ctx context.Context) error {
 		}
 	}
 	w.swept.Go(func() { w.sweep(w.stopping) })
+	w.swept.Go(func() { w.followRates(w.stopping) })
+	w.swept.Go(func() { w.retain(w.stopping) })
 	return nil
 }
 

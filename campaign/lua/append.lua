@@ -15,7 +15,12 @@
 --
 -- Returns what happened and a number: "appended" and the position, "known" and
 -- the position, "other" (another content has this key) and the position,
--- "moved" and how many recipients there are, "canceled" and 0.
+-- "moved" and how many recipients there are, "canceled" and 0, "purged" and when,
+-- Unix milliseconds.
+local purged = redis.call('HGET', KEYS[1], 'purged')
+if purged then
+  return {'purged', tonumber(purged)} -- the keys are gone: who was sent to can't be told
+end
 local known = redis.call('HGET', KEYS[3], ARGV[1])
 if known then
   local dot = string.find(known, '.', 1, true)

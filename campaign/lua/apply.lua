@@ -1,11 +1,21 @@
--- Compare-and-set of records and their counts, many recipients at once.
+-- Compare-and-set of records and their counts, many recipients at once. What
+-- they tell of the whole campaign is watched in the same step, and holds it.
 --
 -- KEYS[1] -> handout:{c}:meta
 -- KEYS[2] -> handout:{c}:counts
 -- KEYS[3] -> handout:{c}:due
--- KEYS[4...] -> hashes of records and of references
+-- KEYS[4] -> handout:{c}:watch, hash: doubts, how many there were in a row, and
+--            last, the latest outcomes, a letter each, the oldest first
+-- KEYS[5] -> handout:{c}:history
+-- KEYS[6...] -> hashes of records and of references
 -- ARGV[1] -> names of the counters, separated by blanks; letter a is the first
--- then for each change eight:
+-- ARGV[2] -> "" when no change tells the watch anything; else three numbers: the
+--            doubts in a row that hold the campaign, how many outcomes are kept,
+--            and the most failures among these that don't hold it
+-- ARGV[3] -> the reason of a hold for failures, a format for how many of how many
+-- ARGV[4] -> the reason of a hold for doubts
+-- ARGV[5] -> the line for the history, "@" for the reason
+-- then for each change nine:
 --   +1 index in KEYS of the hash of records
 --   +2 field
 --   +3 the record as it must stand now ("" for none)
@@ -15,21 +25,30 @@
 --   +7 "" | index in KEYS of the hash of references "," value ":" field
 --   +8 "" | page "," Unix milliseconds: settle must look at the page by then, and
 --      a campaign that was done is settling again
+--   +9 "" | what it tells the watch: "d" a doubt, "a" an answer, "r" an answer
+--      and a failure, "f" a failure, "g" another outcome
 --
 -- Returns a list with an answer for each change: 1 set; 0 the campaign isn't
 -- running; otherwise the record that stands now, and nothing was changed. That
--- may be the record as it shall be: the change was made before.
+-- may be the record as it shall be: the change was made before. In a purged
+-- campaign every answer is the Unix millisecond of the purge: nothing is read
+-- there, and nothing written any more.
 local answers = {}
 local delta = {}
-local running = nil
+local meta = redis.call('HMGET', KEYS[1], 'state', 'purged')
+if meta[2] then
+  for i = 1, (#ARGV - 5) / 9 do
+    answers[i] = tonumber(meta[2])
+  end
+  return answers
+end
+local running = meta[1] == 'running'
+local told = ''
 local n = 0
-for i = 2, #ARGV, 8 do
+for i = 6, #ARGV, 9 do
   n = n + 1
   local key, field = KEYS[tonumber(ARGV[i])], ARGV[i + 1]
   local now = redis.call('HGET', key, field) or ''
-  if ARGV[i + 5] == 'r' and running == nil then
-    running = redis.call('HGET', KEYS[1], 'state') == 'running'
-  end
   if now == ARGV[i + 3] then
     answers[n] = now -- made already, and the answer was lost: whatever the campaign's state is by now
   elseif ARGV[i + 5] == 'r' and not running then
@@ -64,10 +83,11 @@ for i = 2, #ARGV, 8 do
         -- Changed all the same: a visitor who has read it can't put it off.
         redis.call('ZINCRBY', KEYS[3], -1, page)
       end
-      if redis.call('HGET', KEYS[1], 'state') == 'done' then
+      if meta[1] == 'done' then
         redis.call('HSET', KEYS[1], 'state', 'settling', 'finished', '')
       end
     end
+    told = told .. ARGV[i + 8]
     answers[n] = 1
   end
 end
@@ -78,5 +98,43 @@ for name in string.gmatch(ARGV[1], '%S+') do
     redis.call('HINCRBY', KEYS[2], name, d)
   end
   c = c + 1
+end
+if told ~= '' then
+  local most, kept, spared = string.match(ARGV[2], '(%d+) (%d+) (%d+)')
+  most, kept, spared = tonumber(most), tonumber(kept), tonumber(spared)
+  local stands = redis.call('HMGET', KEYS[4], 'doubts', 'last')
+  local doubts, last = tonumber(stands[1] or '0'), stands[2] or ''
+  local _, failures = string.gsub(last, 'f', '')
+  local reason
+  for s in string.gmatch(told, '.') do
+    if s == 'd' then
+      doubts = doubts + 1
+      if doubts >= most then
+        reason = reason or ARGV[4]
+      end
+    end
+    if s == 'a' or s == 'r' then
+      doubts = 0
+    end
+    if s == 'r' or s == 'f' or s == 'g' then
+      last = last .. (s == 'g' and 'g' or 'f')
+      failures = failures + (s == 'g' and 0 or 1)
+      if #last > kept then
+        failures = failures - (string.sub(last, 1, 1) == 'f' and 1 or 0)
+        last = string.sub(last, 2)
+      end
+      if s ~= 'g' and failures > spared then
+        reason = reason or string.format(ARGV[3], failures, #last)
+      end
+    end
+  end
+  if tostring(doubts) ~= (stands[1] or '0') or last ~= (stands[2] or '') then
+    redis.call('HSET', KEYS[4], 'doubts', doubts, 'last', last)
+  end
+  if reason and redis.call('HGET', KEYS[1], 'state') == 'running' then
+    redis.call('HSET', KEYS[1], 'state', 'held', 'reason', reason)
+    redis.call('RPUSH', KEYS[5], (string.gsub(ARGV[5], '@', function() return reason end)))
+    redis.call('LTRIM', KEYS[5], -1000, -1)
+  end
 end
 return answers

@@ -73,9 +73,13 @@ func TestCampaign_FourProcessesSendEveryStoryOnce(t *testing.T) {
 		checkReport(t, reportOf(t, h.env, id), phones)
 	})
 	leaks.redis(t, server.Client())
-	for _, p := range []*process{h.listen, h.work} {
-		_, page := get(t, p.url+"/metrics")
+	console := serve(t, h.env, "console")
+	for _, p := range []*process{h.listen, h.work, console} {
+		page := p.metrics(t)
 		leaks.look(t, "handout "+p.name+"'s /metrics", page)
+		if strings.Contains(page, "customer-") {
+			t.Errorf("handout %s's /metrics name a recipient", p.name)
+		}
 	}
 	for _, p := range []*process{h.work, h.simulate, h.listen} {
 		p.stop()
@@ -121,7 +125,14 @@ func checkAccepted(t *testing.T, h *house, phones []string) {
 
 func checkReport(t *testing.T, got report.Report, phones []string) {
 	t.Helper()
-	want := report.Report{Campaign: got.Campaign, State: "done", Total: len(phones), Balance: make(map[string]int)}
+	if p := got.Pace; p == nil || p.Limit != report.LimitNothing || p.Rate != 0 || p.ETA != nil {
+		t.Errorf("the pace of a campaign that is done: %+v", p)
+	}
+	got.Pace = nil
+	if n := len(got.History); n != 2 || got.History[0].Verb != "submitted" || got.History[1].Verb != "done" {
+		t.Errorf("history: %+v", got.History)
+	}
+	want := report.Report{Campaign: got.Campaign, History: got.History, State: "done", Total: len(phones), Balance: make(map[string]int)}
 	for state := range got.Balance {
 		want.Balance[state] = 0
 	}
@@ -192,6 +203,11 @@ func checkReportKeys(t *testing.T, text string) {
 		"balance": {"accepted", "canceled", "claimed", "delivered", "failed", "in_doubt", "planned", "refused",
 			"retrying", "suppressed", "unconfirmed"},
 		"delivered_by": {"both", "other", "read", "sms", "whatsapp"},
+		"pace":         {"account_rate", "campaign_rate", "eta", "limit", "limit_detail", "rate"},
+		"history":      nil, // a list; report_test.go looks into it
+	}
+	if _, list := object["history"].([]any); !list {
+		t.Errorf("history is %v", object["history"])
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)

@@ -67,6 +67,9 @@ type Config struct {
 	WorkAddr     string `split_words:"true" default:"127.0.0.1:8070" desc:"where handout work serves metrics and health"`
 	SimulateAddr string `split_words:"true" default:"127.0.0.1:8060" desc:"where handout simulate is the vendor"`
 
+	// ListenMetricsAddr is apart from ListenAddr, which the public calls.
+	ListenMetricsAddr string `split_words:"true" default:"127.0.0.1:8081" desc:"where handout listen serves metrics and health"`
+
 	SimulateCallbackURL string  `split_words:"true" default:"http://127.0.0.1:8080/callbacks/telesign" desc:"where the simulator sends receipts"`
 	SimulateRate        int     `split_words:"true" default:"0" desc:"requests per second that the simulator takes; 0: HANDOUT_RATE"`
 	SimulateSpeed       float64 `split_words:"true" default:"10" desc:"how many times faster than real time the simulator's deliveries and fallbacks are"`
@@ -148,7 +151,7 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check(auth == telesign.AuthBasic || auth == telesign.AuthDigest, "HANDOUT_TELESIGN_AUTH", "must be basic or digest")
 	check(c.Region == "" || phonenumbers.GetSupportedRegions()[c.Region], "HANDOUT_REGION", "must be a country's two letters, as in US")
 	for name, addr := range map[string]string{
-		"HANDOUT_LISTEN_ADDR": c.ListenAddr, "HANDOUT_CONSOLE_ADDR": c.ConsoleAddr,
+		"HANDOUT_LISTEN_ADDR": c.ListenAddr, "HANDOUT_LISTEN_METRICS_ADDR": c.ListenMetricsAddr, "HANDOUT_CONSOLE_ADDR": c.ConsoleAddr,
 		"HANDOUT_WORK_ADDR": c.WorkAddr, "HANDOUT_SIMULATE_ADDR": c.SimulateAddr,
 	} {
 		_, port, err := net.SplitHostPort(addr)

@@ -11,12 +11,15 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/hibiken/asynqmon"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/api"
+	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/report"
 )
 
@@ -34,7 +37,10 @@ func (a *app) consoleCommand() *cobra.Command {
 				return err
 			}
 			defer rdb.Close()
-			console, stop, err := newConsole(c, rdb, a.logger(c))
+			registry := newRegistry()
+			rdb.AddHook(metrics.NewRedisErrors(registry))
+			registry.MustRegister(metrics.NewLedger(metrics.Options{Redis: rdb, Rate: c.Rate, Logger: a.logger(c)}))
+			console, stop, err := newConsole(c, rdb, a.logger(c), registry)
 			if err != nil {
 				return err
 			}
@@ -54,7 +60,7 @@ var _ asynq.RedisConnOpt = sharedClient{}
 
 // newConsole serves the API, and the pages, which only read. stop ends the API's
 // streams; it comes before the server's own.
-func newConsole(c *Config, rdb redis.UniversalClient, log *slog.Logger) (_ http.Handler, stop func(), _ error) {
+func newConsole(c *Config, rdb redis.UniversalClient, log *slog.Logger, registry *prometheus.Registry) (_ http.Handler, stop func(), _ error) {
 	gate := &access.Gate{Keys: access.NewKeys(rdb), Open: c.ConsoleOpen}
 	rest, err := api.New(api.Options{Redis: rdb, Gate: gate, Logger: log, Region: c.Region, AccountRate: c.Rate})
 	if err != nil {
@@ -63,7 +69,10 @@ func newConsole(c *Config, rdb redis.UniversalClient, log *slog.Logger) (_ http.
 	mux := http.NewServeMux()
 	health(mux, rdb)
 	mux.Handle(api.Prefix+"/", rest)
-	mux.Handle("/", keyed(gate, pages(rdb)))
+	if registry != nil {
+		mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	}
+	mux.Handle("/", keyed(gate, pages(rdb, c.Rate)))
 	return timely(mux), rest.Close, nil
 }
 
@@ -104,11 +113,11 @@ func refuse(w http.ResponseWriter, status int, detail string) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"title": http.StatusText(status), "status": status, "detail": detail})
 }
 
-func pages(rdb redis.UniversalClient) http.Handler {
+func pages(rdb redis.UniversalClient, rate float64) http.Handler {
 	mux := http.NewServeMux()
 	queues := asynqmon.New(asynqmon.Options{RootPath: "/queues", RedisConnOpt: sharedClient{rdb}, ReadOnly: true})
 	mux.Handle("GET /queues/", queues) // and nothing but GET, whatever asynqmon thinks of it
-	mux.HandleFunc("GET /{$}", campaignsPage(campaign.NewLedger(rdb)))
+	mux.HandleFunc("GET /{$}", campaignsPage(campaign.NewLedger(rdb), rate))
 	// Never closed: closing asynqmon would close the client that we share with it.
 	return mux
 }
@@ -116,7 +125,7 @@ func pages(rdb redis.UniversalClient) http.Handler {
 // mostListed is how many campaigns the page shows.
 const mostListed = 100
 
-func campaignsPage(l *campaign.Ledger) http.HandlerFunc {
+func campaignsPage(l *campaign.Ledger, rate float64) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ids, err := l.Campaigns(r.Context(), mostListed)
 		if err != nil {
@@ -125,7 +134,7 @@ func campaignsPage(l *campaign.Ledger) http.HandlerFunc {
 		}
 		var reports []*report.Report
 		for _, id := range ids {
-			if one, _, err := report.Read(r.Context(), l, id); err == nil {
+			if one, _, err := report.Read(r.Context(), l, id, rate); err == nil {
 				reports = append(reports, one)
 			}
 		}

@@ -84,10 +84,10 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err 
 	say("campaign   %s, %s", id, plural(result.Info.Total, "recipient"))
 	ledger := campaign.NewLedger(rdb)
 	started := time.Now()
-	if err := a.follow(ctx, ledger, id); err != nil {
+	if err := a.follow(ctx, ledger, id, c.Rate); err != nil {
 		return err
 	}
-	r, info, err := report.Read(ctx, ledger, id)
+	r, info, err := report.Read(ctx, ledger, id, c.Rate)
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func (a *app) openHouse(ctx context.Context, c *Config, rdb redis.UniversalClien
 	h.onStop(func() error { stopReplay(); replay.Wait(); return nil })
 	vendor.SetCallbackURL(h.listen.url() + callbacks.Path)
 
-	console, stopStreams, err := newConsole(c, rdb, log)
+	console, stopStreams, err := newConsole(c, rdb, log, nil)
 	if err != nil {
 		return nil, err
 	}

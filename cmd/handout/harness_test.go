@@ -69,7 +69,7 @@ func bare() env {
 // account is bare with the account and a Redis, and free ports everywhere.
 func account(redisURL string) env {
 	return bare().with("REDIS_URL", redisURL, "TELESIGN_CUSTOMER_ID", customerID, "TELESIGN_API_KEY", apiKey,
-		"HANDOUT_LISTEN_ADDR", "127.0.0.1:0", "HANDOUT_CONSOLE_ADDR", "127.0.0.1:0",
+		"HANDOUT_LISTEN_ADDR", "127.0.0.1:0", "HANDOUT_LISTEN_METRICS_ADDR", "127.0.0.1:0", "HANDOUT_CONSOLE_ADDR", "127.0.0.1:0",
 		"HANDOUT_WORK_ADDR", "127.0.0.1:0", "HANDOUT_SIMULATE_ADDR", "127.0.0.1:0")
 }
 
@@ -121,6 +121,7 @@ type process struct {
 	cmd    *exec.Cmd
 	out    *output
 	url    string // of a server
+	inside string // of a listener's metrics
 	exited chan struct{}
 }
 
@@ -185,6 +186,8 @@ func serve(t testing.TB, e env, args ...string) *process {
 	}
 	_, rest, _ := strings.Cut(p.out.String(), listening)
 	p.url, _, _ = strings.Cut(rest, "\n")
+	_, rest, _ = strings.Cut(p.out.String(), "metrics on ")
+	p.inside, _, _ = strings.Cut(rest, "\n")
 	return p
 }
 
@@ -208,6 +211,20 @@ func (p *process) stop() {
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
 		p.t.Errorf("handout %s: exit status %d after SIGTERM:\n%s", p.name, code, p.out)
 	}
+}
+
+// metrics is a server's page of metrics.
+func (p *process) metrics(t testing.TB) string {
+	t.Helper()
+	at := p.url
+	if p.inside != "" {
+		at = p.inside
+	}
+	status, page := get(t, at+"/metrics")
+	if status != http.StatusOK {
+		t.Fatalf("handout %s: /metrics: %d %s", p.name, status, page)
+	}
+	return page
 }
 
 // get fetches a page: its status and its body.

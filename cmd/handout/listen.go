@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/callbacks"
+	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -34,6 +39,7 @@ func (a *app) listenCommand() *cobra.Command {
 			}
 			defer rdb.Close()
 			registry := newRegistry()
+			rdb.AddHook(metrics.NewRedisErrors(registry))
 			l, err := newListener(c, rdb, a.logger(c), registry)
 			if err != nil {
 				return err
@@ -42,16 +48,36 @@ func (a *app) listenCommand() *cobra.Command {
 			defer cancel()
 			var replay sync.WaitGroup
 			replay.Go(func() { l.Run(ctx) })
-			mux := http.NewServeMux()
-			health(mux, rdb)
-			mux.Handle(callbacks.Path, l)
-			mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-			err = a.runServer(ctx, "HANDOUT_LISTEN_ADDR", c.ListenAddr, mux)
+			err = a.serveListener(ctx, c, rdb, l, registry)
 			cancel()
 			replay.Wait()
 			return err
 		},
 	}
+}
+
+// serveListener serves receipts on one address, and on another what the public
+// that calls the first needn't see, until ctx is done.
+func (a *app) serveListener(ctx context.Context, c *Config, rdb redis.UniversalClient, l http.Handler, r prometheus.Gatherer) error {
+	mux, inside := http.NewServeMux(), http.NewServeMux()
+	health(mux, rdb)
+	health(inside, rdb)
+	mux.Handle(callbacks.Path, l)
+	inside.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
+	apart, err := listenOn(ctx, "HANDOUT_LISTEN_METRICS_ADDR", c.ListenMetricsAddr, inside)
+	if err != nil {
+		return err
+	}
+	s, err := listenOn(ctx, "HANDOUT_LISTEN_ADDR", c.ListenAddr, mux)
+	if err != nil {
+		return errors.Join(err, apart.stop())
+	}
+	// One write: whoever has read the first line has the second one too.
+	var ready strings.Builder
+	s.announce(&ready)
+	fmt.Fprintf(&ready, "metrics on %s\n", apart.url())
+	_, _ = io.WriteString(a.stdout, ready.String())
+	return errors.Join(joinStop(s.wait(ctx), s), apart.stop())
 }
 
 func newListener(c *Config, rdb redis.UniversalClient, log *slog.Logger, r prometheus.Registerer) (*callbacks.Listener, error) {

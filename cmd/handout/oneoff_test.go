@@ -49,7 +49,7 @@ func TestOneOffSends_ReachEveryone(t *testing.T) {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for deadline := time.After(time.Minute); ; {
-		r, info, err := report.Read(t.Context(), l, id)
+		r, info, err := report.Read(t.Context(), l, id, 10)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ import (
 const outcomesUpTo = 100_000
 
 func (a *app) reportCommand() *cobra.Command {
-	var asJSON, follow, reasons bool
+	var asJSON, follow, reasons, history bool
 	cmd := &cobra.Command{
 		Use:   "report ID",
 		Short: "Say what became of a campaign",
@@ -31,22 +31,26 @@ func (a *app) reportCommand() *cobra.Command {
 			}
 			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
 				if follow {
-					if err := a.follow(cmd.Context(), l, id); err != nil {
+					if err := a.follow(cmd.Context(), l, id, a.config.Rate); err != nil {
 						return notFound(id, err)
 					}
 				}
-				return notFound(id, a.report(cmd.Context(), l, id, asJSON, reasons))
+				return notFound(id, a.report(cmd.Context(), l, id, asJSON, reasons, history))
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	cmd.Flags().BoolVar(&follow, "follow", false, "show a live progress line on standard error until the campaign is done")
 	cmd.Flags().BoolVar(&reasons, "reasons", false, "count reasons also in a campaign of over 100,000")
+	cmd.Flags().BoolVar(&history, "history", false, "show all of the history, not only its latest lines")
 	return cmd
 }
 
-func (a *app) report(ctx context.Context, l *campaign.Ledger, id campaign.ID, asJSON, reasons bool) error {
-	r, info, err := report.Read(ctx, l, id)
+// latestHistory is how many lines of the history are shown without being asked.
+const latestHistory = 10
+
+func (a *app) report(ctx context.Context, l *campaign.Ledger, id campaign.ID, asJSON, reasons, history bool) error {
+	r, info, err := report.Read(ctx, l, id, a.config.Rate)
 	if err != nil {
 		return err
 	}
@@ -56,7 +60,14 @@ func (a *app) report(ctx context.Context, l *campaign.Ledger, id campaign.ID, as
 	if err := r.WriteTable(a.stdout); err != nil {
 		return err
 	}
-	if info.Phase == campaign.Draft || (r.Total > outcomesUpTo && !reasons) {
+	most := latestHistory
+	if history {
+		most = len(r.History)
+	}
+	if err := r.WriteHistory(a.stdout, most); err != nil {
+		return err
+	}
+	if info.Phase == campaign.Draft || !info.PurgedAt.IsZero() || (r.Total > outcomesUpTo && !reasons) {
 		return nil
 	}
 	outcomes, err := report.Outcomes(ctx, l, info)
@@ -72,15 +83,15 @@ func (a *app) report(ctx context.Context, l *campaign.Ledger, id campaign.ID, as
 const followTime = time.Second
 
 // follow shows progress until the campaign is done. A campaign that waits for
-// a person is shown until the command is interrupted.
-func (a *app) follow(ctx context.Context, l *campaign.Ledger, id campaign.ID) error {
+// a person is shown until the command is interrupted. rate is the account's.
+func (a *app) follow(ctx context.Context, l *campaign.Ledger, id campaign.ID, rate float64) error {
 	line := newLiveLine(a.stderr)
 	defer line.end()
 	var p report.Progress
 	ticker := time.NewTicker(followTime)
 	defer ticker.Stop()
 	for {
-		phase, reason, _, err := l.Phase(ctx, id)
+		info, err := l.Info(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -88,13 +99,17 @@ func (a *app) follow(ctx context.Context, l *campaign.Ledger, id campaign.ID) er
 		if err != nil {
 			return err
 		}
+		pace, err := report.ReadPace(ctx, l, info, b, rate)
+		if err != nil {
+			return err
+		}
 		p.Add(time.Now(), b)
-		text := p.Line(phase, b)
-		if reason != "" {
-			text += " (" + reason + ")"
+		text := p.Line(info.Phase, b, pace)
+		if info.Reason != "" {
+			text += " (" + info.Reason + ")"
 		}
 		line.show(text)
-		if phase == campaign.Done {
+		if info.Phase == campaign.Done {
 			return nil
 		}
 		select {

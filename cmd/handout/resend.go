@@ -19,6 +19,7 @@ import (
 
 func (a *app) resendCommand() *cobra.Command {
 	var yes bool
+	var by *campaign.Actor
 	cmd := &cobra.Command{
 		Use:   "resend ID RECIPIENT",
 		Short: "Send to one person again, who is in doubt, failed, refused or unconfirmed",
@@ -31,15 +32,16 @@ func (a *app) resendCommand() *cobra.Command {
 				return err
 			}
 			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
-				return a.resend(cmd.Context(), l, id, args[1], yes)
+				return a.resend(cmd.Context(), l, id, args[1], *by, yes)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask")
+	by = actorFlags(cmd)
 	return cmd
 }
 
-func (a *app) resend(ctx context.Context, l *campaign.Ledger, id campaign.ID, who string, yes bool) error {
+func (a *app) resend(ctx context.Context, l *campaign.Ledger, id campaign.ID, who string, by campaign.Actor, yes bool) error {
 	info, err := a.standing(ctx, l, id)
 	if err != nil {
 		return err
@@ -66,7 +68,7 @@ func (a *app) resend(ctx context.Context, l *campaign.Ledger, id campaign.ID, wh
 	if err := a.confirm(fmt.Sprintf("Recipient %d.%d is %s. %s", f.Place.Page, f.Place.Index, about, risk(r.State)), yes); err != nil {
 		return err
 	}
-	_, err = l.Resend(ctx, info, f.Place, f.Seen, time.Now())
+	_, err = l.Resend(ctx, info, f.Place, f.Seen, by, time.Now())
 	var refused *campaign.TransitionError
 	if errors.As(err, &refused) {
 		return fmt.Errorf("recipient %d.%d is %s and can't be sent to again", f.Place.Page, f.Place.Index, refused.State)
@@ -91,15 +93,18 @@ func risk(s campaign.State) string {
 	return ""
 }
 
-// confirm asks for a yes on the terminal.
-func (a *app) confirm(about string, yes bool) error {
+// confirm asks for a yes on the terminal to sending again.
+func (a *app) confirm(about string, yes bool) error { return a.ask(about, "Send again?", yes) }
+
+// ask asks for a yes on the terminal.
+func (a *app) ask(about, question string, yes bool) error {
 	if yes {
 		return nil
 	}
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return usagef("%s There is no terminal to ask on: --yes says yes", strings.TrimSpace(about))
 	}
-	fmt.Fprintf(a.stderr, "%s\nSend again? [y/N] ", strings.TrimSpace(about))
+	fmt.Fprintf(a.stderr, "%s\n%s [y/N] ", strings.TrimSpace(about), question)
 	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
 		return errors.New("nothing was changed")

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
@@ -14,6 +14,7 @@ import (
 func (a *app) retryCommand() *cobra.Command {
 	var only string
 	var yes bool
+	var by *campaign.Actor
 	cmd := &cobra.Command{
 		Use:   "retry ID",
 		Short: "Send again to all who are in one state: failed, unconfirmed or in_doubt",
@@ -29,18 +30,27 @@ func (a *app) retryCommand() *cobra.Command {
 				return usagef("retry: --only must be failed, unconfirmed or in_doubt")
 			}
 			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
-				return a.retry(cmd.Context(), l, id, state, yes)
+				return a.retry(cmd.Context(), l, id, state, *by, yes)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&only, "only", "", "failed, unconfirmed or in_doubt")
 	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask")
+	by = actorFlags(cmd)
 	return cmd
 }
 
-func (a *app) retry(ctx context.Context, l *campaign.Ledger, id campaign.ID, state campaign.State, yes bool) error {
+func (a *app) retry(ctx context.Context, l *campaign.Ledger, id campaign.ID, state campaign.State, by campaign.Actor, yes bool) error {
+	// Before the number is shown that the person says yes to.
+	began, err := l.Now(ctx)
+	if err != nil {
+		return err
+	}
 	info, err := a.standing(ctx, l, id)
 	if err != nil {
+		return err
+	}
+	if err := info.Gone(); err != nil {
 		return err
 	}
 	if info.Canceled {
@@ -59,12 +69,15 @@ func (a *app) retry(ctx context.Context, l *campaign.Ledger, id campaign.ID, sta
 		return err
 	}
 	line := newLiveLine(a.stderr)
-	n, err := l.ResendAll(ctx, info, state, time.Now(), func(n int) {
+	n, err := l.ResendAll(ctx, info, state, by, began, func(n int) {
 		if line.live {
 			line.show(fmt.Sprintf("%d of %d", n, b.Of(state)))
 		}
 	})
 	line.end()
+	if errors.Is(err, campaign.ErrRetrying) && n == 0 {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("after %s: %w; run it again for the others", plural(n, "recipient"), err)
 	}

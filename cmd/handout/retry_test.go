@@ -40,11 +40,11 @@ func TestRetry_SendsAgainOnlyToWhomAPersonSays(t *testing.T) {
 		t.Errorf("messages before anybody said yes (-want +got):\n%s", diff)
 	}
 
-	if out := done(t, h.env, "retry", id, "--only", "failed", "--yes"); !strings.Contains(out, "1 recipient to be sent to again") {
+	if out := done(t, h.env, "retry", id, "--only", "failed", "--yes", "--by", "ann", "--why", "new number"); !strings.Contains(out, "1 recipient to be sent to again") {
 		t.Error(out)
 	}
 	await(t, "the failed one is sent to again", func() bool { return h.accepted(t)[failed] == 2 })
-	if out := done(t, h.env, "resend", id, doubtful, "--yes"); strings.Contains(out, doubtful) {
+	if out := done(t, h.env, "resend", id, doubtful, "--yes", "--by", "bob"); strings.Contains(out, doubtful) {
 		t.Errorf("it shows a phone number: %s", out)
 	}
 	await(t, "the doubtful one is sent to again", func() bool { return h.accepted(t)[doubtful] == 2 })
@@ -59,6 +59,15 @@ func TestRetry_SendsAgainOnlyToWhomAPersonSays(t *testing.T) {
 		t.Errorf("messages per phone number (-want +got):\n%s", diff)
 	}
 	done(t, h.env, "verify", id)
+	var lines []string
+	for _, e := range reportOf(t, h.env, id).History {
+		if strings.HasPrefix(e.Verb, "re") {
+			lines = append(lines, e.By+" "+e.Verb+" "+e.About+" "+e.Why)
+		}
+	}
+	if diff := cmp.Diff([]string{"ann retry began 1 failed new number", "ann resent 1 failed new number", "bob resent recipient 0.1 "}, lines); diff != "" {
+		t.Errorf("history (-want +got):\n%s", diff)
+	}
 	if out := done(t, h.env, "retry", id, "--only", "unconfirmed", "--yes"); !strings.Contains(out, "nobody is unconfirmed") {
 		t.Error(out)
 	}

@@ -86,6 +86,7 @@ func (a *app) command(args []string) *cobra.Command {
 	root.AddCommand(
 		a.demoCommand(), a.submitCommand(), a.reportCommand(), a.exportCommand(), a.verifyCommand(),
 		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.rescheduleCommand(), a.retryCommand(), a.resendCommand(),
+		a.rateCommand(), a.suppressCommand(), a.purgeCommand(),
 		a.workCommand(), a.listenCommand(), a.consoleCommand(), a.simulateCommand(),
 		a.keyCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
 	)

@@ -14,10 +14,10 @@ func TestServe_EveryModeSaysThatItIsReadyAndStopsCleanly(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	for _, c := range []struct {
-		mode    string
-		metrics string // one that the page has; none: there is no such page
+		mode   string
+		public bool // it has no metrics there
 	}{
-		{"listen", "go_goroutines"}, {"work", "go_goroutines"}, {"console", ""}, {"simulate", ""},
+		{"listen", true}, {"work", false}, {"console", false}, {"simulate", true},
 	} {
 		t.Run(c.mode, func(t *testing.T) {
 			t.Parallel()
@@ -33,7 +33,7 @@ func TestServe_EveryModeSaysThatItIsReadyAndStopsCleanly(t *testing.T) {
 			}
 			done(t, e, "health", p.url+"/healthz")
 			status, body := get(t, p.url+"/metrics")
-			if c.metrics == "" && status == http.StatusOK || c.metrics != "" && !strings.Contains(body, "\n"+c.metrics+" ") {
+			if c.public == (status == http.StatusOK) || !c.public && !strings.Contains(body, "\ngo_goroutines ") {
 				t.Errorf("/metrics: %d %s", status, body)
 			}
 			if status, _ := get(t, p.url+"/nothing"); status != http.StatusNotFound && status != http.StatusUnauthorized {
@@ -91,13 +91,30 @@ func TestServe_APortInUseIsSaidInOneLine(t *testing.T) {
 	}
 	defer taken.Close()
 	for mode, name := range map[string]string{
-		"listen": "HANDOUT_LISTEN_ADDR", "work": "HANDOUT_WORK_ADDR", "console": "HANDOUT_CONSOLE_ADDR", "simulate": "HANDOUT_SIMULATE_ADDR",
+		"listen": "HANDOUT_LISTEN_ADDR", "listen ": "HANDOUT_LISTEN_METRICS_ADDR", "work": "HANDOUT_WORK_ADDR", "console": "HANDOUT_CONSOLE_ADDR", "simulate": "HANDOUT_SIMULATE_ADDR",
 	} {
 		refusal{
-			args: []string{mode}, env: []string{name, taken.Addr().String()}, code: 1,
+			args: []string{strings.TrimSpace(mode)}, env: []string{name, taken.Addr().String()}, code: 1,
 			stderr: name + ": listen tcp " + taken.Addr().String() + ": .*address already in use",
 		}.check(t, account(server.URL()))
 	}
+}
+
+func TestServe_TheListenersMetricsStandApartFromWhatThePublicCalls(t *testing.T) {
+	t.Parallel()
+	p := serve(t, account(redistest.Start(t).URL()), "listen")
+	if p.inside == "" || p.inside == p.url {
+		t.Fatalf("its metrics are on %q, and it listens on %q", p.inside, p.url)
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		if status, body := get(t, p.inside+path); status != http.StatusOK {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	if status, _ := request(t, http.MethodPost, p.inside+"/callbacks/telesign"); status != http.StatusNotFound {
+		t.Errorf("a receipt there: %d", status)
+	}
+	p.stop()
 }
 
 func TestServe_TheConsoleOnlyShows(t *testing.T) {
@@ -147,7 +164,7 @@ func TestServe_TheListenerTakesNothingUnsigned(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", method, status, body, want)
 		}
 	}
-	_, page := get(t, p.url+"/metrics")
+	page := p.metrics(t)
 	if want := fmt.Sprintf("handout_receipts_total{result=%q} 1", "unsigned"); !strings.Contains(page, want) {
 		t.Errorf("/metrics has no %s:\n%s", want, page)
 	}

@@ -1,6 +1,8 @@
 package main_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/telesign/simulator"
 )
 
 // slow is a house whose campaigns can be steered while they run.
@@ -168,5 +171,76 @@ func TestReschedule_StartsByItselfWhenItsTimeHasCome(t *testing.T) {
 	}
 	if r := untilDone(t, h.env, id); r.Balance["delivered"] != 3 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// lastPost is when the simulator took the latest message of a campaign, and how
+// many it took.
+func lastPost(t *testing.T, h *house, id string) (at time.Time, n int) {
+	t.Helper()
+	_, body := get(t, h.simulate.url+"/simulator/log")
+	for line := range strings.Lines(body) {
+		var message simulator.Accepted
+		if err := json.Unmarshal([]byte(line), &message); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(message.ExternalID, id+".") {
+			at, n = message.At, n+1
+		}
+	}
+	return at, n
+}
+
+func TestSteer_TwentyThousandStopWithinASecond(t *testing.T) {
+	t.Parallel()
+	const total, middle = 20_000, 5_000
+	h := open(t, quick(redistest.Start(t).URL()).with(
+		"HANDOUT_RATE", "2000", "HANDOUT_SIMULATE_RATE", "10000", "HANDOUT_LOG_LEVEL", "info", "HANDOUT_RECEIPT_DEADLINE", "1m"))
+	serve(t, h.env, "work") // a second worker
+	swiss := make([]string, total)
+	for i := range swiss {
+		swiss[i] = fmt.Sprintf("+4179%05d%02d", i, i%35) // plainly
+	}
+	list := listFile(t, swiss)
+
+	// stop runs a campaign to its middle, steers it, and says how many were sent to.
+	stop := func(id, verb, state string) int {
+		before := h.stats(t).Accepted
+		done(t, h.env, "submit", campaignFile(t, id), list)
+		untilSent(t, h, before+middle)
+		asked := time.Now()
+		done(t, h.env, verb, id)
+		time.Sleep(3 * time.Second) // nothing tells that nothing happens
+		at, n := lastPost(t, h, id)
+		if late := at.Sub(asked); late > time.Second {
+			t.Errorf("%s: a POST %v after", verb, late)
+		}
+		if n < middle/4 || n > total*3/4 { // another campaign may take its share
+			t.Errorf("%s in the middle: %d of %d were sent to", verb, n, total)
+		}
+		if r := reportOf(t, h.env, id); !strings.Contains(state, r.State) || sum(r) != total {
+			t.Errorf("%s: %+v", verb, r)
+		}
+		return n
+	}
+	stop("paused", "pause", "paused")
+	done(t, h.env, "resume", "paused")
+	sent := stop("canceled", "cancel", "canceled settling done")
+	for _, id := range []string{"paused", "canceled"} {
+		for reportOf(t, h.env, id).State != "done" {
+			time.Sleep(200 * time.Millisecond)
+		}
+		if out := done(t, h.env, "verify", id); !strings.Contains(out, "the balance closes") {
+			t.Error(out)
+		}
+	}
+	if r := reportOf(t, h.env, "canceled"); r.Balance["canceled"] != total-sent || r.Balance["delivered"] != sent {
+		t.Errorf("%d of %d were sent to: %+v", sent, total, r)
+	}
+	if r := reportOf(t, h.env, "paused"); r.Balance["delivered"] != total {
+		t.Errorf("%+v", r)
+	}
+	if _, n := lastPost(t, h, "paused"); n != total {
+		t.Errorf("%d messages for %d people", n, total)
 	}
 }

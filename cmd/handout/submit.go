@@ -87,7 +87,7 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 		return nil
 	}
 	a.badRows(result.Summary)
-	r, _, err := report.Read(ctx, campaign.NewLedger(rdb), result.Info.ID)
+	r, _, err := report.Read(ctx, campaign.NewLedger(rdb), result.Info.ID, a.config.Rate)
 	if err != nil {
 		return err
 	}
@@ -164,6 +164,9 @@ func (a *app) describe(r *producer.Result) {
 	if r.Already {
 		fmt.Fprintf(a.stdout, "campaign %s stood already with the same content; nothing has changed. It is %s, with %s.\n",
 			r.Info.ID, r.Info.Phase, plural(r.Info.Total, "recipient"))
+		if !r.Info.PurgedAt.IsZero() {
+			fmt.Fprintf(a.stdout, "It was purged on %s: its people's data is gone, and nobody is sent to again.\n", r.Info.PurgedAt.Format(time.DateOnly))
+		}
 	} else {
 		fmt.Fprintf(a.stdout, "campaign %s is %s, with %s.\n", r.Info.ID, r.Info.Phase, plural(r.Info.Total, "recipient"))
 	}

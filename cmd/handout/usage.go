@@ -85,14 +85,17 @@ func unknownCommand(root *cobra.Command, name string) error {
 
 func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
-		Use: "help [COMMAND]", Short: "Show the help of a command", Args: cobra.MaximumNArgs(1),
+		Use: "help [COMMAND]", Short: "Show the help of a command", Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return root.Help()
 			}
-			cmd, _, err := root.Find(args)
+			cmd, rest, err := root.Find(args)
 			if err != nil || cmd == root {
 				return unknownCommand(root, args[0])
+			}
+			if len(rest) > 0 { // what it is isn't repeated: it may be a phone number
+				return usagef("help: %s has no such command; see handout %s --help", name(cmd), name(cmd))
 			}
 			cmd.InitDefaultHelpFlag()
 			return cmd.Help()

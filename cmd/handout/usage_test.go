@@ -202,14 +202,14 @@ func TestUsage_AWrongRedisPasswordIsNotShown(t *testing.T) {
 
 func TestUsage_HelpIsOnStandardOutput(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"--help"}, {"help"}, {"help", "submit"}, {"submit", "--help"}, {"--version"}, {"completion", "bash"}} {
+	for _, args := range [][]string{{"--help"}, {"help"}, {"help", "submit"}, {"submit", "--help"}, {"help", "suppress", "add"}, {"suppress", "--help"}, {"--version"}, {"completion", "bash"}} {
 		r := handout(t, bare(), args...)
 		if r.code != 0 || r.stdout == "" || r.stderr != "" {
 			t.Errorf("handout %s: exit status %d, standard error %q", strings.Join(args, " "), r.code, r.stderr)
 		}
 	}
 	out := done(t, bare(), "--help")
-	for _, command := range []string{"demo", "submit", "work", "listen", "console", "simulate", "report", "export", "verify", "pause", "resume", "cancel", "doctor", "config"} {
+	for _, command := range []string{"demo", "submit", "work", "listen", "console", "simulate", "report", "export", "verify", "pause", "resume", "cancel", "suppress", "doctor", "config"} {
 		if !strings.Contains(out, "\n  "+command+" ") {
 			t.Errorf("the help doesn't list %s", command)
 		}

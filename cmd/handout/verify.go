@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
@@ -33,6 +34,9 @@ func (a *app) verify(ctx context.Context, l *campaign.Ledger, id campaign.ID, re
 	info, err := a.standing(ctx, l, id)
 	if err != nil {
 		return err
+	}
+	if !info.PurgedAt.IsZero() {
+		return a.verifyPurged(ctx, l, info)
 	}
 	line := newLiveLine(a.stderr)
 	v, err := l.Verify(ctx, info, func(pages int) {
@@ -67,6 +71,21 @@ func (a *app) verify(ctx context.Context, l *campaign.Ledger, id campaign.ID, re
 		return nil
 	}
 	fmt.Fprintf(a.stdout, "campaign %s: the balance closes: %s in %s, counts and records agree\n", id, plural(info.Total, "recipient"), plural(info.Pages, "page"))
+	return nil
+}
+
+// verifyPurged holds the counts of a purged campaign to its total: there is
+// nothing else.
+func (a *app) verifyPurged(ctx context.Context, l *campaign.Ledger, info *campaign.Info) error {
+	b, err := l.Balance(ctx, info.ID)
+	if err != nil {
+		return err
+	}
+	if b.Total() != info.Total {
+		return fmt.Errorf("campaign %s: the counts add up to %d, the campaign had %s", info.ID, b.Total(), plural(info.Total, "recipient"))
+	}
+	fmt.Fprintf(a.stdout, "campaign %s was purged on %s: there are no records to hold the counts against; they add up to its %s\n",
+		info.ID, info.PurgedAt.Format(time.DateOnly), plural(info.Total, "recipient"))
 	return nil
 }
 

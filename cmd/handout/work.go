@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
 )
@@ -35,6 +36,8 @@ func (a *app) workCommand() *cobra.Command {
 			}
 			defer rdb.Close()
 			registry := newRegistry()
+			rdb.AddHook(metrics.NewRedisErrors(registry))
+			registry.MustRegister(metrics.NewLedger(metrics.Options{Redis: rdb, Rate: c.Rate, Logger: a.logger(c)}))
 			w, err := newWorker(c, rdb, client, a.logger(c), registry)
 			if err != nil {
 				return err

@@ -24,6 +24,7 @@ func (a *API) problem(ctx context.Context, err error) *problemError {
 		other     *producer.OtherContentError
 		read      *producer.ReadError
 		phase     *campaign.PhaseError
+		purged    *campaign.PurgedError
 		refused   *campaign.TransitionError
 		tooLong   *http.MaxBytesError
 		unhealthy = errors.Is(err, io.EOF) || errors.Is(err, redis.ErrClosed) || errors.Is(err, redis.ErrPoolTimeout)
@@ -45,7 +46,7 @@ func (a *API) problem(ctx context.Context, err error) *problemError {
 		return problem(otherContent, err.Error())
 	case errors.Is(err, producer.ErrNotRereadable):
 		return problem(busy, "another upload has interfered; make the same request again")
-	case errors.As(err, &phase), errors.As(err, &refused), errors.Is(err, campaign.ErrCanceled):
+	case errors.As(err, &phase), errors.As(err, &purged), errors.As(err, &refused), errors.Is(err, campaign.ErrCanceled):
 		return problem(wrongState, err.Error())
 	case errors.Is(err, campaign.ErrSteered):
 		return problem(stale, err.Error())

@@ -235,15 +235,12 @@ func (a *API) resend(ctx context.Context, in *resendInput) (*personOutput, error
 		return nil, a.fail(ctx, err)
 	}
 	now := time.Now()
-	seen, err := a.ledger.Resend(ctx, info, f.Place, f.Seen, now)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
 	why := ""
 	if in.Body != nil {
 		why = in.Body.Why
 	}
-	if err := a.ledger.Note(ctx, info.ID, actor(ctx, why), now, "resent", "recipient "+placeName(f.Place)); err != nil {
+	seen, err := a.ledger.Resend(ctx, info, f.Place, f.Seen, actor(ctx, why), now)
+	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	f.Seen = seen

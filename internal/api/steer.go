@@ -134,14 +134,8 @@ func (a *API) retry(ctx context.Context, in *retryInput) (*retryOutput, error) {
 	if n := b.Of(state); n != in.Body.Expected {
 		return nil, problem(stale, fmt.Sprintf("%d are %s", n, state), Fault{Field: "expected", Message: "it isn't the number that is so by now"})
 	}
-	// The line before the deed: whoever was sent to again, it stands who asked.
-	now := time.Now()
-	about := fmt.Sprintf("%d %s", in.Body.Expected, state)
-	if err := a.ledger.Note(ctx, info.ID, actor(ctx, in.Body.Why), now, "retried", about); err != nil {
-		return nil, a.fail(ctx, err)
-	}
 	extend(ctx, longTime)
-	n, err := a.ledger.ResendAll(ctx, info, state, now, func(int) { extend(ctx, longTime) })
+	n, err := a.ledger.ResendAll(ctx, info, state, actor(ctx, in.Body.Why), time.Now(), func(int) { extend(ctx, longTime) })
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}

@@ -287,3 +287,22 @@ func (r *recorder) Fatal(args ...any) {
 }
 
 func (r *recorder) Fatalf(format string, args ...any) { r.Fatal(fmt.Sprintf(format, args...)) }
+
+func TestSnapshot_BringsTheStateOfThenBack(t *testing.T) {
+	t.Parallel()
+	for _, opts := range [][]redistest.Option{nil, {redistest.AppendOnly("always")}} {
+		s := redistest.Start(t, opts...)
+		ctx, rdb := t.Context(), s.Client()
+		if err := rdb.Set(ctx, "then", 1, 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+		restore := s.Snapshot()
+		if err := rdb.Set(ctx, "since", 1, 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+		restore()
+		if then, since := rdb.Exists(ctx, "then").Val(), rdb.Exists(ctx, "since").Val(); then != 1 || since != 0 {
+			t.Errorf("then %d, since %d", then, since)
+		}
+	}
+}

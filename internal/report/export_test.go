@@ -98,11 +98,11 @@ func TestOutcomes_CountsWhoIsAlike(t *testing.T) {
 	if diff := cmp.Diff([]report.Outcome{{State: campaign.Planned, Count: 3}}, got); diff != "" {
 		t.Error(diff)
 	}
-	r, _, err := report.Read(t.Context(), ledger, "spring")
+	r, _, err := report.Read(t.Context(), ledger, "spring", 10)
 	if err != nil || r.State != "paused" || r.Balance["planned"] != 3 || !r.Closes() {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if _, _, err := report.Read(t.Context(), ledger, "summer"); !errors.Is(err, campaign.ErrNotFound) {
+	if _, _, err := report.Read(t.Context(), ledger, "summer", 10); !errors.Is(err, campaign.ErrNotFound) {
 		t.Errorf("a campaign that isn't there: %v", err)
 	}
 }

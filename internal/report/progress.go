@@ -54,12 +54,12 @@ func (p *Progress) Rate() float64 {
 
 // Line is the campaign's progress in one line: a bar of who has an outcome (#)
 // and who has been sent to (+), then numbers. What matters most comes first, as
-// a narrow terminal cuts the end off.
-func (p *Progress) Line(phase campaign.Phase, b *campaign.Balance) string {
+// a narrow terminal cuts the end off. pace, which may be nil, says what binds.
+func (p *Progress) Line(phase campaign.Phase, b *campaign.Balance, pace *Pace) string {
 	total, sent, left := b.Total(), sentTo(b), waiting(b)
 	line := fmt.Sprintf("%s %s sent %d/%d", bar(total-left-b.Of(campaign.Accepted), total-left, total), phase, sent, total)
-	if rate := p.Rate(); phase == campaign.Running && left > 0 && rate > 0 {
-		line += fmt.Sprintf(" at %.1f/s, %s left", rate, duration(float64(left)/rate))
+	if phase == campaign.Running && left > 0 {
+		line += p.goes(left, pace)
 	}
 	line += fmt.Sprintf(", delivered %d", b.Of(campaign.Delivered))
 	for _, part := range []struct {
@@ -76,6 +76,25 @@ func (p *Progress) Line(phase campaign.Phase, b *campaign.Balance) string {
 		}
 	}
 	return line
+}
+
+// goes says how fast a running campaign goes, and why not faster.
+func (p *Progress) goes(left int, pace *Pace) string {
+	rate := p.Rate()
+	if pace != nil && !pace.Limit.sends() {
+		return ", " + pace.stands()
+	}
+	if len(p.samples) < 2 && pace != nil { // the first look
+		rate = pace.Rate
+	}
+	if rate == 0 {
+		return ""
+	}
+	by := ""
+	if pace != nil {
+		by = ", by " + pace.LimitDetail
+	}
+	return fmt.Sprintf(" at %.1f/s%s, %s left", rate, by, duration(float64(left)/rate))
 }
 
 func duration(seconds float64) time.Duration {

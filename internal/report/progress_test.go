@@ -30,7 +30,7 @@ func TestProgress_CountsAsSentOnlyThoseWhoWereSentTo(t *testing.T) {
 		},
 	} {
 		var p report.Progress
-		if got := p.Line(c.phase, balance(c.states)); got != c.want {
+		if got := p.Line(c.phase, balance(c.states), nil); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}
@@ -49,10 +49,10 @@ func TestProgress_GoesByTheRateOfTheLastSeconds(t *testing.T) {
 	}
 	b := balance(map[campaign.State]int{campaign.Planned: 1100, campaign.Delivered: 900})
 	want := "[##########..............] running sent 900/2000 at 20.0/s, 55s left, delivered 900"
-	if got := p.Line(campaign.Running, b); got != want {
+	if got := p.Line(campaign.Running, b, nil); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got, want := p.Line(campaign.Paused, b), "[##########..............] paused sent 900/2000, delivered 900"; got != want {
+	if got, want := p.Line(campaign.Paused, b, nil), "[##########..............] paused sent 900/2000, delivered 900"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

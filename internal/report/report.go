@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"sort"
+	"time"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
@@ -20,6 +21,9 @@ type Report struct {
 	Total       int            `json:"total"`
 	Balance     map[string]int `json:"balance"` // a key for each state
 	DeliveredBy DeliveredBy    `json:"delivered_by"`
+	Pace        *Pace          `json:"pace"`
+	// History is what was done to the campaign, the earliest first.
+	History []campaign.Entry `json:"history"`
 }
 
 // DeliveredBy splits the delivered by channel. Read counts those of them whose
@@ -36,7 +40,7 @@ type DeliveredBy struct {
 func New(info *campaign.Info, b *campaign.Balance) *Report {
 	r := &Report{
 		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,
-		Balance: make(map[string]int),
+		Balance: make(map[string]int), History: []campaign.Entry{},
 		DeliveredBy: DeliveredBy{
 			WhatsApp: b.By[campaign.ByWhatsApp], SMS: b.By[campaign.BySMS],
 			Both: b.By[campaign.ByBoth], Other: b.By[campaign.ByOther], Read: b.Read,
@@ -48,8 +52,9 @@ func New(info *campaign.Info, b *campaign.Balance) *Report {
 	return r
 }
 
-// Read reads a campaign and its balance.
-func Read(ctx context.Context, l *campaign.Ledger, id campaign.ID) (*Report, *campaign.Info, error) {
+// Read reads a campaign, its balance, history and pace; accountRate is the account's
+// rate as it was set, in messages per second.
+func Read(ctx context.Context, l *campaign.Ledger, id campaign.ID, accountRate float64) (*Report, *campaign.Info, error) {
 	info, err := l.Info(ctx, id)
 	if err != nil {
 		return nil, nil, err
@@ -58,7 +63,40 @@ func Read(ctx context.Context, l *campaign.Ledger, id campaign.ID) (*Report, *ca
 	if err != nil {
 		return nil, nil, err
 	}
-	return New(info, b), info, nil
+	r := New(info, b)
+	if r.History, err = l.History(ctx, id); err != nil {
+		return nil, nil, err
+	}
+	r.Pace, err = ReadPace(ctx, l, info, b, accountRate)
+	return r, info, err
+}
+
+// ReadPace reads how fast a campaign with this balance goes.
+func ReadPace(ctx context.Context, l *campaign.Ledger, info *campaign.Info, b *campaign.Balance, accountRate float64) (*Pace, error) {
+	s := &Situation{
+		Phase: info.Phase, Reason: info.Reason, Balance: b, Cursor: info.Cursor,
+		AccountRate: accountRate, CampaignRate: info.Spec.Rate, AccountCut: 1, Canary: info.Spec.Canary,
+	}
+	if info.Phase != campaign.Running { // the phase says it all
+		return NewPace(s, nil, time.Now()), nil
+	}
+	rates, err := l.Rates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.AccountRate, s.CampaignRate = rates.Account(accountRate), rates.Campaign(info)
+	live, err := l.Live(ctx, info.ID)
+	if err != nil {
+		return nil, err
+	}
+	s.AccountCut, s.BlockedUntil = live.AccountCut, live.BlockedUntil
+	s.CanaryPassed = live.Canary == "passed"
+	seen := info.StartedAt
+	if n := len(live.Samples); n > 0 {
+		seen = latest(seen, live.Samples[n-1].At)
+	}
+	s.Unattended = live.Now.Sub(seen)
+	return NewPace(s, live.Samples, live.Now), nil
 }
 
 // Closes says whether the balance closes: the states add up to the total.

@@ -39,6 +39,9 @@ func (r *Report) WriteTable(w io.Writer) error {
 	if r.Reason != "" {
 		fmt.Fprintf(b, " (%s)", r.Reason)
 	}
+	if r.Pace != nil && r.State != string(campaign.Draft) && r.State != string(campaign.Done) {
+		fmt.Fprintf(b, "\n\n  %-*s  %s", wide, "now", r.Pace.Line())
+	}
 	fmt.Fprintf(b, "\n\n  %-*s  %*s\n", wide, "state", digits, "people")
 	for _, l := range lines {
 		fmt.Fprintf(b, "  %-*s  %*d%s\n", wide, l.name, digits, l.n, percent(l.n, r.Total))

@@ -74,6 +74,31 @@ func AccountFault(r telesign.Receipt) (telesign.Code, bool) {
 	return 0, false
 }
 
+// OptOut says why nobody may write to a receipt's recipient again, if it says
+// so: by its status, or by any leg of it.
+func OptOut(r telesign.Receipt) (campaign.Why, bool) {
+	if why, ok := OptOutCode(r.Status.Code); ok {
+		return why, true
+	}
+	for _, l := range r.Legs {
+		if why, ok := OptOutCode(l.Code); ok {
+			return why, true
+		}
+	}
+	return 0, false
+}
+
+// OptOutCode is OptOut for a single code.
+func OptOutCode(c telesign.Code) (campaign.Why, bool) {
+	switch {
+	case !c.OptOut():
+		return 0, false
+	case c == telesign.CodeBlockedByRequest:
+		return campaign.WhyBlocklist, true
+	}
+	return campaign.WhyBlocked, true
+}
+
 // HoldReason says in the vendor's words why a campaign is held.
 func HoldReason(c telesign.Code) string { return fmt.Sprintf("Telesign: %d %s", c, c.Text()) }
 

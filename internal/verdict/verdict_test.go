@@ -245,3 +245,27 @@ func TestReason_IsOursThenTheVendors(t *testing.T) {
 		}
 	}
 }
+
+// 3046 and 3052 mean it wherever they stand; the status has the first word.
+func TestOptOut_IsFoundInTheStatusAndInEveryLeg(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		receipt telesign.Receipt
+		why     campaign.Why
+		ok      bool
+	}{
+		"nothing":      {telesign.Receipt{Status: telesign.Status{Code: 3003}, Legs: []telesign.Leg{{Code: 3053}, {Code: 3031}}}, 0, false},
+		"status":       {telesign.Receipt{Status: telesign.Status{Code: 3046}}, campaign.WhyBlocked, true},
+		"a leg":        {telesign.Receipt{Status: telesign.Status{Code: 3000}, Legs: []telesign.Leg{{Code: 3000}, {Code: 3052}}}, campaign.WhyBlocklist, true},
+		"status first": {telesign.Receipt{Status: telesign.Status{Code: 3052}, Legs: []telesign.Leg{{Code: 3046}}}, campaign.WhyBlocklist, true},
+	} {
+		if why, ok := verdict.OptOut(c.receipt); why != c.why || ok != c.ok {
+			t.Errorf("%s: %s, %v", name, why, ok)
+		}
+	}
+	for code := range telesign.Codes() {
+		if _, ok := verdict.OptOutCode(code); ok != code.OptOut() {
+			t.Errorf("%d: %v", code, ok)
+		}
+	}
+}

@@ -115,7 +115,7 @@ func (s *Simulator) attempt(ctx context.Context, e *errand) {
 	}
 }
 
-// post makes one attempt. Only an answer of exactly 200, in time, is success.
+// post makes one attempt.
 func (s *Simulator) post(ctx context.Context, e *errand) error {
 	url := e.trip.url
 	if url == "" {
@@ -132,6 +132,11 @@ func (s *Simulator) post(ctx context.Context, e *errand) error {
 	if err != nil {
 		return err
 	}
+	return s.call(ctx, url, body)
+}
+
+// call sends a signed body. Only an answer of exactly 200, in time, is success.
+func (s *Simulator) call(ctx context.Context, url string, body []byte) error {
 	header, err := telesign.SignCallback(s.o.CustomerID, s.o.APIKey, body)
 	if err != nil {
 		return err

@@ -121,4 +121,7 @@
 // /readyz, /simulator/log?after=N (the accepted messages after the N-th, one
 // JSON object a line) and /simulator/stats. The log has phone numbers: listen
 // on a loopback address. A refusal says why in the header X-Simulator-Reason.
+//
+// POST /simulator/inbound lets a recipient write to the account, as
+// [Simulator.Receive] does: an [Inbound] in JSON.
 package simulator

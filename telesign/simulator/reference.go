@@ -14,6 +14,7 @@ type references struct{ seed uint64 }
 // The numbers of messages leave the upper bits free.
 const (
 	refusalBit = 1 << 63 // a refusal has a reference, but nothing stands behind it
+	replyBit   = 1 << 62 // so has a recipient's own message
 	legShift   = 48      // each channel's send has a reference of its own
 )
 

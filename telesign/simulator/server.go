@@ -31,7 +31,8 @@ type Simulator struct {
 	refs        references
 	journal     journal
 	tally       tally
-	plans       sync.Map // planKey → *plan
+	plans       sync.Map      // planKey → *plan
+	replies     atomic.Uint64 // messages of recipients to us
 	agenda      *agenda
 	callbackURL atomic.Pointer[string]
 	client      *http.Client
@@ -120,6 +121,8 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.route(w, r, s.serveLog, http.MethodGet)
 	case path == "/simulator/stats":
 		s.route(w, r, s.serveStats, http.MethodGet)
+	case path == "/simulator/inbound":
+		s.route(w, r, s.serveInbound, http.MethodPost)
 	default:
 		http.NotFound(w, r)
 	}

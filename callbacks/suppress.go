@@ -1,0 +1,86 @@
+package callbacks
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/telesign"
+)
+
+const (
+	// originalTimeout bounds the search for the campaign that a STOP answers: it
+	// is good to know, and never worth the STOP.
+	originalTimeout = time.Second
+	// repeatTime is within which Telesign makes its four attempts at a callback,
+	// and some more.
+	repeatTime = 2 * time.Minute
+)
+
+// reply does what a recipient's own message asks for: STOP puts the number on
+// the suppression list, START takes it off.
+func (l *Listener) reply(ctx context.Context, r telesign.Receipt) (string, error) {
+	if r.Reply.Action != "STOP" && r.Reply.Action != "START" {
+		return resultInbound, nil
+	}
+	phone := "+" + r.Reply.Phone
+	if !campaign.IsPhone(phone) {
+		l.log.Error("a recipient's message can't be heeded: it has no usable phone number", "action", r.Reply.Action)
+		return resultInbound, nil
+	}
+	if r.Reply.Action == "STOP" {
+		_, err := l.ledger.Suppress(ctx, phone, campaign.Suppression{
+			At: time.Now(), Why: campaign.WhyStop, Campaign: l.answered(ctx, r.Reply.OriginalReference),
+		})
+		return resultStop, err
+	}
+	entry, listed, err := l.ledger.Suppressed(ctx, phone)
+	if err != nil || !listed || repeated(r.Status.At, entry.At, time.Now()) {
+		return resultStart, err
+	}
+	_, err = l.ledger.Unsuppress(ctx, phone)
+	return resultStart, err
+}
+
+// repeated says that a START which comes now was written before the number came
+// on the list: an attempt at its callback has failed, and the STOP overtook the
+// next. Telesign's timestamps are trusted no further than that: one that is
+// missing, or too old for a repetition, says nothing.
+func repeated(written, listed, now time.Time) bool {
+	return written.Before(listed) && now.Sub(written) < repeatTime
+}
+
+// answered is the campaign of the message that a recipient answers; empty when
+// that can't be told soon.
+func (l *Listener) answered(ctx context.Context, reference string) campaign.ID {
+	if reference == "" {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, originalTimeout)
+	defer cancel()
+	to, err := l.findReference(ctx, reference)
+	if err != nil {
+		return ""
+	}
+	return to.info.ID
+}
+
+// optOut puts a receipt's recipient on the suppression list if it says that they
+// must not be written to.
+func (l *Listener) optOut(ctx context.Context, to addressee, r telesign.Receipt) error {
+	why, ok := verdict.OptOut(r)
+	if !ok {
+		return nil
+	}
+	page, err := l.ledger.Recipients(ctx, to.info.ID, to.place.Page)
+	if errors.Is(err, campaign.ErrNotFound) || (err == nil && to.place.Index >= len(page)) {
+		return nil // purged, and the number with it
+	}
+	if err != nil {
+		return err
+	}
+	_, err = l.ledger.Suppress(ctx, page[to.place.Index].Phone, campaign.Suppression{At: time.Now(), Why: why, Campaign: to.info.ID})
+	return err
+}

@@ -1,0 +1,145 @@
+package campaign
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrRetrying means that someone else is asking for another attempt at many in
+// this campaign.
+var ErrRetrying = errors.New("another retry is under way; wait for its end, and look who is left")
+
+const (
+	// leaseRetry is the lease of whoever asks for another attempt at many.
+	leaseRetry = "retry"
+	// retryLease is for how long, and retryKeep how often it is taken anew.
+	retryLease = 30 * time.Second
+	retryKeep  = 5 * time.Second
+)
+
+// Now is Redis's clock, which tells a retry what came after its beginning.
+func (l *Ledger) Now(ctx context.Context) (time.Time, error) {
+	now, err := l.rdb.Time(ctx).Result()
+	if err != nil {
+		return now, fmt.Errorf("read Redis's clock: %w", err)
+	}
+	return now, nil
+}
+
+// ResendAll asks for another attempt at everyone who was in this state when the
+// action began, by Redis's clock, and returns at how many. Who came to be in it
+// later, as by the outcome of another retry, is left alone: nobody is asked for
+// twice by one intention. It may be interrupted and called again: who was asked
+// for already is in another state.
+//
+// The history has a line before anybody is asked for, with how many there were,
+// and one at the end, with what was done: the first alone tells of a crash.
+//
+// Errors: [ErrRetrying], [ErrCanceled], *PurgedError (nothing changed); with any
+// other some may have been asked for.
+func (l *Ledger) ResendAll(ctx context.Context, c *Info, state State, a Actor, began time.Time, progress func(n int)) (int, error) {
+	if err := c.resendable(); err != nil {
+		return 0, err
+	}
+	now, err := l.Now(ctx)
+	if err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	r := &retry{l: l, campaign: c, state: state, began: began, token: rand.Text(), progress: progress}
+	if err := r.lease(ctx); err != nil {
+		return 0, err
+	}
+	after := context.WithoutCancel(ctx)
+	// Should this fail, the lease runs out by itself.
+	defer func() { _ = l.Release(after, c.ID, leaseRetry, r.token) }()
+	b, err := l.Balance(ctx, c.ID)
+	if err != nil || b.Of(state) == 0 {
+		return 0, err
+	}
+	if err := l.Note(ctx, c.ID, a, now, "retry began", fmt.Sprintf("%d %s", b.Of(state), state)); err != nil {
+		return 0, err
+	}
+	err = l.EachPage(ctx, c, func(p *Page) error { return r.page(ctx, p) })
+	about := fmt.Sprintf("%d %s", r.n, state)
+	if err != nil {
+		about += ", and stopped there"
+	}
+	return r.n, errors.Join(err, l.Note(after, c.ID, a, now.Add(time.Since(start)), "resent", about))
+}
+
+// retry is one such action.
+type retry struct {
+	l        *Ledger
+	campaign *Info
+	state    State
+	began    time.Time
+	token    string
+	kept     time.Time // when the lease was taken last
+	n        int       // who has been asked for
+	progress func(n int)
+}
+
+// lease takes the lease, or keeps it.
+func (r *retry) lease(ctx context.Context) error {
+	if time.Since(r.kept) < retryKeep {
+		return nil
+	}
+	mine, err := r.l.Lease(ctx, r.campaign.ID, leaseRetry, r.token, retryLease)
+	if err == nil && !mine {
+		err = fmt.Errorf("campaign %s: %w", r.campaign.ID, ErrRetrying)
+	}
+	r.kept = time.Now()
+	return err
+}
+
+func (r *retry) page(ctx context.Context, p *Page) error {
+	if err := r.lease(ctx); err != nil {
+		return err
+	}
+	for i, seen := range p.Records {
+		if seen.Record.State != r.state || r.later(&seen.Record) {
+			continue
+		}
+		asked, err := r.ask(ctx, Place{Page: p.Number, Index: i}, seen)
+		if err != nil {
+			return err
+		}
+		if asked {
+			r.n++
+		}
+	}
+	if r.progress != nil {
+		r.progress(r.n)
+	}
+	return nil
+}
+
+// later says whether somebody came to be in the state after the action began. A
+// record's times are whole seconds: the second of the beginning counts as before.
+func (r *retry) later(rec *Record) bool {
+	since := rec.SettledAt
+	if since.IsZero() { // in doubt: at some time after the claim
+		since = rec.ClaimedAt
+	}
+	return since.After(r.began)
+}
+
+// ask asks for another attempt at one; false when that has come to nothing:
+// settled meanwhile, or asked for by someone else.
+func (r *retry) ask(ctx context.Context, p Place, seen Seen) (bool, error) {
+	e := Event{Kind: EventResend, At: r.began}
+	next, err := Next(seen.Record, e)
+	if err != nil {
+		return false, nil //nolint:nilerr // it can't be sent to again
+	}
+	after, err := r.l.Apply(ctx, r.campaign, p, seen, e)
+	var refused *TransitionError
+	if errors.As(err, &refused) {
+		return false, nil
+	}
+	return err == nil && after.Record == next, err
+}

@@ -1,0 +1,115 @@
+package campaign
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Why says why a number is on the suppression list.
+type Why uint8
+
+// The whys. Their numbers are part of the stored form.
+const (
+	WhyHand      Why = iota // a person put it there
+	WhyStop                 // the recipient wrote STOP
+	WhyBlocked              // code 3046: the recipient has blocked us
+	WhyBlocklist            // code 3052: Telesign keeps it blocked, at our request
+	whyCount
+)
+
+var whyNames = [whyCount]string{"by hand", "stop", "blocked (3046)", "blocklist (3052)"}
+
+// String is the why in a few words.
+func (w Why) String() string {
+	if w < whyCount {
+		return whyNames[w]
+	}
+	return fmt.Sprintf("Why(%d)", w)
+}
+
+// Suppression is an entry of the suppression list: when and why a number was
+// put there. The number itself isn't in it.
+type Suppression struct {
+	At       time.Time // whole seconds
+	Why      Why
+	Campaign ID     // by whose message it came to this; empty when unknown
+	By       string // by hand: who did it, at most MaxBy bytes
+	Note     string // by hand: what for, at most MaxNote bytes
+}
+
+// Bounds of what people write on the list, in bytes.
+const (
+	MaxBy   = 64
+	MaxNote = 200
+)
+
+// ErrBadSuppression means that stored bytes aren't an entry of the list.
+var ErrBadSuppression = errors.New("not an entry of the suppression list")
+
+// Reason is the why with the note, if there is one.
+func (s *Suppression) Reason() string {
+	if s.Note == "" {
+		return s.Why.String()
+	}
+	return s.Why.String() + ": " + s.Note
+}
+
+// Check says in words what keeps an entry off the list, nil for nothing.
+func (s *Suppression) Check() error {
+	switch {
+	case s.Why >= whyCount:
+		return errors.New("unknown why")
+	case len(s.By) > MaxBy || !plain(s.By):
+		return fmt.Errorf("the name of whoever does it must be one line of at most %d bytes", MaxBy)
+	case len(s.Note) > MaxNote || !plain(s.Note):
+		return fmt.Errorf("the reason must be one line of at most %d bytes", MaxNote)
+	}
+	return nil
+}
+
+func plain(s string) bool {
+	return utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
+}
+
+// The stored form, version 1: 5 bytes for most who wrote STOP, and those of the
+// campaign's name.
+//
+//	byte     version << 4 | why
+//	uvarint  seconds since 2025
+//	text     campaign, by, note; nothing more from the last that isn't empty on
+const suppressionV1 = 1
+
+func (s *Suppression) encode() string {
+	b := binary.AppendUvarint([]byte{suppressionV1<<4 | byte(s.Why)}, uint64(sinceEpoch(s.At)))
+	texts := [...]string{string(s.Campaign), s.By, s.Note}
+	n := len(texts)
+	for n > 0 && texts[n-1] == "" {
+		n--
+	}
+	for _, t := range texts[:n] {
+		b = appendText(b, t)
+	}
+	return string(b)
+}
+
+func decodeSuppression(raw string) (Suppression, error) {
+	r := recordReader{b: []byte(raw)}
+	head := r.byte()
+	s := Suppression{Why: Why(head & 15)}
+	seconds := r.uvarint()
+	for _, t := range [...]*string{(*string)(&s.Campaign), &s.By, &s.Note} {
+		if len(r.b) > 0 {
+			*t = r.text(MaxNote)
+		}
+	}
+	if r.bad || len(r.b) > 0 || head>>4 != suppressionV1 || s.Why >= whyCount || seconds > maxSeconds {
+		return Suppression{}, ErrBadSuppression
+	}
+	s.At = epoch.Add(time.Duration(seconds) * time.Second)
+	return s, nil
+}

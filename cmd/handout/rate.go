@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// mostRate is the highest rate that may be set, as that of HANDOUT_RATE.
+const mostRate = 100_000
+
+// rateChange is what `handout rate` was asked for.
+type rateChange struct {
+	id    campaign.ID // empty: the account
+	rate  float64     // 0: only show, or reset
+	reset bool
+	by    *campaign.Actor
+}
+
+func (a *app) rateCommand() *cobra.Command {
+	var account, asJSON bool
+	var change rateChange
+	cmd := &cobra.Command{
+		Use:   "rate ID|--account [RATE|--reset]",
+		Short: "Show or set how many messages per second a campaign, or the account, may send",
+		Long: "Show or set how many messages per second a campaign, or the account, may send. A\n" +
+			"change holds within a second in all workers, and until it is changed again. A\n" +
+			"campaign's rate stays under the account's. --reset goes back to the rate in the\n" +
+			"campaign's file, or to the workers' HANDOUT_RATE.",
+		Example: "  handout rate spring 5\n  handout rate spring --reset\n  handout rate --account 20",
+		Args:    cobra.ArbitraryArgs, // checked below: --account stands in the place of one
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := change.parse(args, account); err != nil {
+				return err
+			}
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+				return notFound(change.id, a.rate(cmd.Context(), l, change, asJSON))
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&account, "account", false, "the account's rate, for all campaigns together")
+	cmd.Flags().BoolVar(&change.reset, "reset", false, "go back to the rate of the file, or of the environment")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	change.by = actorFlags(cmd)
+	return cmd
+}
+
+func (c *rateChange) parse(args []string, account bool) (err error) {
+	if !account {
+		if len(args) == 0 {
+			return usagef("rate: ID or --account is missing; usage: handout rate ID|--account [RATE|--reset] [flags]")
+		}
+		if c.id, err = parseID(args[0]); err != nil {
+			return err
+		}
+		args = args[1:]
+	}
+	switch {
+	case len(args) > 1:
+		return usagef("rate: %q is one argument too many; usage: handout rate ID|--account [RATE|--reset] [flags]", args[1])
+	case len(args) == 0:
+		return nil
+	case c.reset:
+		return usagef("rate: either a rate or --reset, not both")
+	}
+	if c.rate, err = strconv.ParseFloat(args[0], 64); err != nil || !(c.rate > 0 && c.rate <= mostRate) {
+		return usagef("rate: %q must be a number over 0 and at most %d, in messages per second", args[0], mostRate)
+	}
+	return nil
+}
+
+// rate makes the change, if there is one, and shows what is in force then.
+func (a *app) rate(ctx context.Context, l *campaign.Ledger, c rateChange, asJSON bool) error {
+	if c.rate > 0 || c.reset {
+		set := func() error { return l.SetRate(ctx, c.id, c.rate, *c.by, time.Now()) }
+		if c.id == "" {
+			set = func() error { return l.SetAccountRate(ctx, c.rate, *c.by, time.Now()) }
+		}
+		if err := set(); err != nil {
+			return err
+		}
+	}
+	shown, err := a.readRate(ctx, l, c.id)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return json.NewEncoder(a.stdout).Encode(shown)
+	}
+	shown.write(a)
+	return nil
+}
+
+// rateShown is a rate with where it comes from, in messages per second.
+type rateShown struct {
+	Campaign string            `json:"campaign,omitempty"` // absent: the account
+	Rate     float64           `json:"rate"`               // in force
+	Set      *campaign.RateSet `json:"set"`                // by a person; null: not set
+	Own      *float64          `json:"own"`                // of the file, or HANDOUT_RATE here; null: none
+	Account  float64           `json:"account"`            // in force for the account
+	Level    int               `json:"throttle_level"`     // by how many steps of a third the account's is lowered
+}
+
+func (a *app) readRate(ctx context.Context, l *campaign.Ledger, id campaign.ID) (*rateShown, error) {
+	rates, err := l.Rates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pace, err := l.Pace(ctx)
+	if err != nil {
+		return nil, err
+	}
+	environment := a.config.Rate
+	account := rates.Account(environment) * math.Pow(campaign.PaceCutFactor, float64(pace.Cut))
+	s := &rateShown{Rate: account, Set: rates.SetForAccount(), Own: &environment, Account: account, Level: pace.Cut}
+	if id == "" {
+		return s, nil
+	}
+	info, err := l.Info(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	s.Campaign, s.Set, s.Own = string(id), rates.SetFor(id), nil
+	if info.Spec.Rate > 0 {
+		s.Own = &info.Spec.Rate
+	}
+	if own := rates.Campaign(info); own > 0 {
+		s.Rate = min(own, account)
+	}
+	return s, nil
+}
+
+func (s *rateShown) write(a *app) {
+	name, source := "account", "HANDOUT_RATE here"
+	if s.Campaign != "" {
+		name, source = "campaign "+s.Campaign, "in its file"
+	}
+	fmt.Fprintf(a.stdout, "%s: %s messages per second\n", name, perSecond(s.Rate))
+	if s.Set != nil {
+		why := ""
+		if s.Set.Why != "" {
+			why = ": " + s.Set.Why
+		}
+		fmt.Fprintf(a.stdout, "  %s set by %s at %s%s\n", perSecond(s.Set.Rate), s.Set.By, s.Set.At.Format(time.RFC3339), why)
+	}
+	if s.Own != nil {
+		fmt.Fprintf(a.stdout, "  %s %s\n", perSecond(*s.Own), source)
+	}
+	if s.Campaign != "" {
+		fmt.Fprintf(a.stdout, "  %s for the account\n", perSecond(s.Account))
+	}
+	if s.Level > 0 {
+		fmt.Fprintf(a.stdout, "  the account's is lowered by %d of 8 steps, since Telesign said \"too fast\"; it comes back by itself\n", s.Level)
+	}
+}
+
+func perSecond(rate float64) string {
+	return strconv.FormatFloat(math.Round(rate*1000)/1000, 'f', -1, 64)
+}

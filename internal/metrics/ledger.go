@@ -1,0 +1,119 @@
+package metrics
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+const (
+	// readTime is how long reading the ledger may take.
+	readTime = 2 * time.Second
+	// keepTime is how long what was read is news.
+	keepTime = 5 * time.Second
+)
+
+// Options are what the ledger's metrics need; all are required.
+type Options struct {
+	Redis redis.UniversalClient
+	// Rate is the account's, in messages per second.
+	Rate   float64
+	Logger *slog.Logger
+}
+
+// Ledger is a prometheus.Collector of what stands in Redis.
+type Ledger struct {
+	rdb     redis.UniversalClient
+	ledger  *campaign.Ledger
+	queues  *asynq.Inspector
+	rate    float64
+	log     *slog.Logger
+	mu      sync.Mutex
+	reading *reading // the latest, under way or done
+}
+
+// reading is one look at the ledger.
+type reading struct {
+	done    chan struct{}
+	at      time.Time // when it was done
+	metrics []prometheus.Metric
+	err     error
+}
+
+// NewLedger is the metrics of the ledger in o.Redis.
+func NewLedger(o Options) *Ledger {
+	return &Ledger{
+		rdb: o.Redis, ledger: campaign.NewLedger(o.Redis), queues: asynq.NewInspectorFromRedisClient(o.Redis),
+		rate: o.Rate, log: o.Logger,
+	}
+}
+
+// Describe names all metrics.
+func (l *Ledger) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range descriptions {
+		ch <- d
+	}
+}
+
+// Collect gives out what was read within the last seconds, and reads anew where
+// nothing was.
+func (l *Ledger) Collect(ch chan<- prometheus.Metric) {
+	r := l.look()
+	timer := time.NewTimer(readTime)
+	defer timer.Stop()
+	select {
+	case <-r.done:
+	case <-timer.C: // it may come for the next who asks
+		ch <- gauge(descUp, 0)
+		return
+	}
+	if r.err != nil {
+		ch <- gauge(descUp, 0)
+		return
+	}
+	ch <- gauge(descUp, 1)
+	for _, m := range r.metrics {
+		ch <- m
+	}
+}
+
+// look is the reading that is under way or still news, else a new one: however
+// many ask, and however long Redis takes, there is one at a time.
+func (l *Ledger) look() *reading {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r := l.reading; r != nil {
+		select {
+		case <-r.done:
+			if r.err == nil && time.Since(r.at) < keepTime {
+				return r
+			}
+		default:
+			return r
+		}
+	}
+	r := &reading{done: make(chan struct{})}
+	l.reading = r
+	go func() {
+		defer close(r.done)
+		ctx, cancel := context.WithTimeout(context.Background(), readTime)
+		defer cancel()
+		r.metrics, r.err = l.read(ctx)
+		r.at = time.Now()
+		if r.err != nil {
+			l.log.Warn("read the ledger for metrics", "error", r.err)
+		}
+	}()
+	return r
+}
+
+func gauge(d *prometheus.Desc, v float64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}

@@ -1,0 +1,171 @@
+package metrics
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/tasks"
+)
+
+const (
+	// mostCampaigns is how many campaigns, the newest, are looked at beside the
+	// active ones.
+	mostCampaigns = 1000
+	// mostShown is how many have series of their own.
+	mostShown = 50
+	// doneTime is for how long one that is done keeps them.
+	doneTime = time.Hour
+)
+
+var (
+	descUp         = desc("ledger_up", "1 if the ledger could be read for this page; if not, the other gauges of the ledger are missing.")
+	descCampaigns  = desc("campaigns", "Campaigns by their state: all active ones, and the newest 1,000.", "state")
+	descHeld       = desc("held", "Campaigns that are held.")
+	descInDoubt    = desc("in_doubt", "Recipients in doubt, in all those campaigns.")
+	descRecipients = desc("recipients", "Recipients of a campaign by their state; of active campaigns, and of those done within the hour.", "campaign", "state")
+	descLimit      = desc("campaign_limit", "1 for what keeps a campaign from sending faster: account, campaign, throttled, hours, canary, held, paused, canceled, nothing left, no worker.", "campaign", "limit")
+	descLeftOut    = desc("campaigns_left_out", "Campaigns without series of their own, since there are over 50.")
+	descNotes      = desc("queue_notes", "Notes in a queue by their state: pending, active, scheduled, retry, archived.", "queue", "state")
+	descOldest     = desc("queue_oldest_seconds", "For how long the oldest pending note has been in its queue.", "queue")
+	descReadable   = desc("queue_readable", "1 if the queue could be read; 0 if parts of its notes were deleted.", "queue")
+	descMemory     = desc("redis_memory_used_bytes", "Memory that Redis uses; of a cluster, its fullest node.")
+	descMemoryMost = desc("redis_memory_max_bytes", "Memory that Redis has: its maxmemory, or without one its machine's.")
+)
+
+var descriptions = []*prometheus.Desc{
+	descUp, descCampaigns, descHeld, descInDoubt, descRecipients, descLimit, descLeftOut,
+	descNotes, descOldest, descReadable, descMemory, descMemoryMost,
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("handout_"+name, help, labels, nil)
+}
+
+// read reads everything, or nothing.
+func (l *Ledger) read(ctx context.Context) ([]prometheus.Metric, error) {
+	var all []prometheus.Metric
+	for _, part := range []func(context.Context) ([]prometheus.Metric, error){l.campaigns, l.notes, l.memory} {
+		metrics, err := part(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, metrics...)
+	}
+	return all, nil
+}
+
+func (l *Ledger) campaigns(ctx context.Context) ([]prometheus.Metric, error) {
+	glances, err := l.glances(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byPhase, inDoubt := make(map[campaign.Phase]int), 0
+	for _, g := range glances {
+		byPhase[g.Phase]++
+		inDoubt += g.InDoubt
+	}
+	shown := worthShowing(glances, time.Now())
+	leftOut := max(0, len(shown)-mostShown)
+	metrics := []prometheus.Metric{
+		gauge(descHeld, float64(byPhase[campaign.Held])), gauge(descInDoubt, float64(inDoubt)), gauge(descLeftOut, float64(leftOut)),
+	}
+	for _, p := range campaign.Phases() {
+		metrics = append(metrics, gauge(descCampaigns, float64(byPhase[p]), string(p)))
+	}
+	for _, g := range shown[:len(shown)-leftOut] {
+		r, _, err := report.Read(ctx, l.ledger, g.ID, l.rate)
+		if errors.Is(err, campaign.ErrNotFound) {
+			continue // purged since
+		}
+		if err != nil {
+			return nil, err
+		}
+		for state, n := range r.Balance {
+			metrics = append(metrics, gauge(descRecipients, float64(n), r.Campaign, state))
+		}
+		metrics = append(metrics, gauge(descLimit, 1, r.Campaign, string(r.Pace.Limit)))
+	}
+	return metrics, nil
+}
+
+// glances looks at the newest campaigns and at all active ones, the newest first.
+func (l *Ledger) glances(ctx context.Context) ([]campaign.Glance, error) {
+	ids, err := l.ledger.Campaigns(ctx, mostCampaigns)
+	if err != nil {
+		return nil, err
+	}
+	active, err := l.ledger.Active(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[campaign.ID]bool, len(ids))
+	for _, id := range ids {
+		known[id] = true
+	}
+	slices.Sort(active)
+	for _, id := range active {
+		if !known[id] {
+			ids = append(ids, id)
+		}
+	}
+	return l.ledger.Glances(ctx, ids)
+}
+
+// worthShowing are those that are neither drafts nor long done, in the order in
+// which they matter.
+func worthShowing(glances []campaign.Glance, now time.Time) []campaign.Glance {
+	matters := map[campaign.Phase]int{
+		campaign.Held: 0, campaign.Running: 1, campaign.Settling: 2, campaign.Ended: 3, campaign.Paused: 4, campaign.Done: 5,
+	}
+	shown := slices.DeleteFunc(slices.Clone(glances), func(g campaign.Glance) bool {
+		_, ok := matters[g.Phase]
+		return !ok || g.Phase == campaign.Done && now.Sub(g.FinishedAt) > doneTime
+	})
+	slices.SortStableFunc(shown, func(a, b campaign.Glance) int { return cmp.Compare(matters[a.Phase], matters[b.Phase]) })
+	return shown
+}
+
+// notes asks the queues. Those that nobody has written to yet are empty.
+func (l *Ledger) notes(context.Context) ([]prometheus.Metric, error) {
+	known, err := l.queues.Queues()
+	if err != nil {
+		return nil, fmt.Errorf("list queues: %w", err)
+	}
+	var metrics []prometheus.Metric
+	for _, queue := range []string{tasks.QueueSystem, tasks.QueueUrgent, tasks.QueueBulk} {
+		states, oldest := map[string]int{"pending": 0, "active": 0, "scheduled": 0, "retry": 0, "archived": 0}, 0.0
+		if slices.Contains(known, queue) {
+			info, err := l.queues.GetQueueInfo(queue)
+			if err != nil { // a note of which only a part is left spoils asynq's count, and nothing else
+				metrics = append(metrics, gauge(descReadable, 0, queue))
+				continue
+			}
+			states = map[string]int{
+				"pending": info.Pending, "active": info.Active, "scheduled": info.Scheduled, "retry": info.Retry, "archived": info.Archived,
+			}
+			oldest = info.Latency.Seconds()
+		}
+		for state, n := range states {
+			metrics = append(metrics, gauge(descNotes, float64(n), queue, state))
+		}
+		metrics = append(metrics, gauge(descOldest, oldest, queue), gauge(descReadable, 1, queue))
+	}
+	return metrics, nil
+}
+
+func (l *Ledger) memory(ctx context.Context) ([]prometheus.Metric, error) {
+	used, most, err := redisx.Memory(ctx, l.rdb)
+	if err != nil {
+		return nil, fmt.Errorf("read Redis's memory: %w", err)
+	}
+	return []prometheus.Metric{gauge(descMemory, float64(used)), gauge(descMemoryMost, float64(most))}, nil
+}

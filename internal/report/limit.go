@@ -1,0 +1,126 @@
+package report
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// Limit is what keeps a campaign from sending faster at this moment.
+type Limit string
+
+// The limits, for JSON, metrics and pages; new ones may come.
+const (
+	LimitAccount   Limit = "account"      // the account's rate
+	LimitCampaign  Limit = "campaign"     // the campaign's own rate
+	LimitThrottled Limit = "throttled"    // Telesign has said "too fast"
+	LimitHours     Limit = "hours"        // nobody is sent to at this hour
+	LimitCanary    Limit = "canary"       // the outcomes of the first ones are awaited
+	LimitHeld      Limit = "held"         // by handout itself
+	LimitPaused    Limit = "paused"       // by a person, or not begun yet
+	LimitCanceled  Limit = "canceled"     // for good
+	LimitNothing   Limit = "nothing left" // everyone has been sent to
+	LimitWorker    Limit = "no worker"    // nobody is there to send
+)
+
+// Situation is what the limit depends on.
+type Situation struct {
+	Phase   campaign.Phase
+	Reason  string // of the phase
+	Balance *campaign.Balance
+	Cursor  int // recipients before this position have been handed to the queue
+	// AccountRate and CampaignRate are as they were set, in messages per
+	// second; 0 is no limit.
+	AccountRate, CampaignRate float64
+	// AccountCut is what Telesign's throttling has left of the account's rate,
+	// 1 for all; BlockedUntil, if not zero, when it may be asked again.
+	AccountCut   float64
+	BlockedUntil time.Time
+	// OutsideHours: nobody may be sent to until HoursFrom.
+	OutsideHours bool
+	HoursFrom    time.Time
+	// Canary is how many are sent to first, 0: none; CanaryPassed: their
+	// outcomes let the others be sent to.
+	Canary       int
+	CanaryPassed bool
+	// Unattended is for how long no worker has looked at the campaign.
+	Unattended time.Duration
+}
+
+// unattendedTime is after how long without a sample there is no worker: an idle
+// campaign has one a minute.
+const unattendedTime = campaign.SampleIdleTime + 3*campaign.SampleTime
+
+// Limit is what binds, in words after "bound by" where it is a rate.
+func (s *Situation) Limit() (Limit, string) {
+	switch s.Phase {
+	case campaign.Ended:
+		return LimitCanceled, s.Reason
+	case campaign.Held:
+		return LimitHeld, s.Reason
+	case campaign.Paused:
+		return LimitPaused, s.Reason
+	case campaign.Draft:
+		return LimitPaused, "it is a draft"
+	case campaign.Settling, campaign.Done:
+		return LimitNothing, s.toCome()
+	}
+	switch {
+	case waiting(s.Balance) == 0:
+		return LimitNothing, s.toCome()
+	case s.Unattended > unattendedTime:
+		return LimitWorker, "no worker has looked at it for " + about(s.Unattended)
+	case s.OutsideHours:
+		return LimitHours, "outside its hours until " + clock(s.HoursFrom)
+	case s.awaitsCanary():
+		return LimitCanary, fmt.Sprintf("the outcomes of its canary of %d are awaited", s.Canary)
+	}
+	return s.rateLimit()
+}
+
+// rateLimit is which of the rates binds.
+func (s *Situation) rateLimit() (Limit, string) {
+	account := s.accountRate()
+	switch {
+	case !s.BlockedUntil.IsZero():
+		return LimitThrottled, "Telesign's throttling, which lets nothing through until " + s.BlockedUntil.Local().Format(time.TimeOnly)
+	case s.CampaignRate > 0 && (account == 0 || s.CampaignRate <= account):
+		return LimitCampaign, fmt.Sprintf("the campaign's rate (%s/s)", number(s.CampaignRate))
+	case account == 0:
+		return LimitAccount, "no rate of the account's or its own"
+	case s.AccountCut < 1:
+		return LimitThrottled, fmt.Sprintf("Telesign's throttling (%s/s of the account's %s/s)", number(account), number(s.AccountRate))
+	}
+	return LimitAccount, fmt.Sprintf("the account's rate (%s/s)", number(account))
+}
+
+// accountRate is the account's rate in force.
+func (s *Situation) accountRate() float64 { return s.AccountRate * s.AccountCut }
+
+// inForce is the rate in force, 0 for none: what may be sent, not what is.
+func (s *Situation) inForce() float64 {
+	account := s.accountRate()
+	if s.CampaignRate > 0 && (account == 0 || s.CampaignRate < account) {
+		return s.CampaignRate
+	}
+	return account
+}
+
+// awaitsCanary: all of the canary has been handed out, nobody of it is still to
+// be sent to, and the others have to wait.
+func (s *Situation) awaitsCanary() bool {
+	unfed := s.Balance.Total() - s.Cursor
+	handedOut := s.Balance.Of(campaign.Planned) + s.Balance.Of(campaign.Claimed) - unfed
+	return s.Canary > 0 && !s.CanaryPassed && s.Cursor >= s.Canary && unfed > 0 && handedOut <= 0
+}
+
+func (s *Situation) toCome() string {
+	if n := s.Balance.Of(campaign.Accepted); n > 0 {
+		return fmt.Sprintf("outcomes to come: %d", n)
+	}
+	return ""
+}
+
+// sends says whether a limit is a rate, so that something is sent.
+func (l Limit) sends() bool { return l == LimitAccount || l == LimitCampaign || l == LimitThrottled }

@@ -1,0 +1,144 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// Pace is how fast a campaign goes at this moment. Its JSON form is a contract.
+type Pace struct {
+	// Rate is how many were sent to per second of late, whatever came of it.
+	Rate float64 `json:"rate"`
+	// Limit is what keeps it from being more, and LimitDetail the same in words.
+	Limit       Limit  `json:"limit"`
+	LimitDetail string `json:"limit_detail"`
+	// ETA is when everyone will have been sent to if it goes on so; nil when
+	// that can't be said.
+	ETA *time.Time `json:"eta"`
+	// AccountRate and CampaignRate are the rates as they were set, in messages
+	// per second; 0: none.
+	AccountRate  float64 `json:"account_rate"`
+	CampaignRate float64 `json:"campaign_rate"`
+
+	left time.Duration // until ETA
+}
+
+// NewPace is the pace of a campaign in this situation. The samples are the
+// latest, the earliest first; now is by the same clock.
+func NewPace(s *Situation, samples []campaign.Sample, now time.Time) *Pace {
+	p := &Pace{AccountRate: s.AccountRate, CampaignRate: s.CampaignRate}
+	p.Limit, p.LimitDetail = s.Limit()
+	if s.Phase != campaign.Running {
+		return p
+	}
+	rate, measured := measure(samples, sentTo(s.Balance), now)
+	p.Rate = math.Round(100*rate) / 100
+	if !measured {
+		rate = s.inForce() // it has only begun
+	}
+	if left := waiting(s.Balance); left > 0 && rate > 0 && p.Limit.sends() {
+		p.left = duration(float64(left) / rate)
+		eta := now.Add(p.left).UTC().Truncate(time.Second)
+		p.ETA = &eta
+	}
+	return p
+}
+
+const (
+	// measureTime is over how long a rate is measured, or a little more: to the
+	// youngest sample that is so old.
+	measureTime = 10 * time.Second
+	// leastMeasure is less than which says nothing.
+	leastMeasure = 5 * time.Second
+	// mostMeasure is the most, where nothing was written down in between.
+	mostMeasure = 30 * time.Second
+)
+
+// measure is how many were sent to per second of late; false when there is too
+// little to tell.
+func measure(samples []campaign.Sample, sent int, now time.Time) (float64, bool) {
+	if len(samples) == 0 {
+		return 0, false
+	}
+	i := 0
+	for i+1 < len(samples) && now.Sub(samples[i+1].At) >= measureTime {
+		i++
+	}
+	from := samples[i].At
+	if i+1 < len(samples) {
+		// None in between: nothing moved until five seconds before the next.
+		from = latest(from, samples[i+1].At.Add(-campaign.SampleTime))
+	} else {
+		from = latest(from, now.Add(-mostMeasure))
+	}
+	took := now.Sub(from)
+	if took < leastMeasure {
+		return 0, false
+	}
+	return float64(max(0, sent-sentTo(&samples[i].Balance))) / took.Seconds(), true
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Line is the pace in words: how fast, what binds, and for how long still.
+func (p *Pace) Line() string {
+	if !p.Limit.sends() {
+		return p.stands()
+	}
+	line := fmt.Sprintf("%.1f messages/s, bound by %s", p.Rate, p.LimitDetail)
+	if p.ETA != nil {
+		line += fmt.Sprintf("; about %s left (until %s)", about(p.left), clock(*p.ETA))
+	}
+	return line
+}
+
+// stands says why nothing is sent; the reason of a phase stands beside it.
+func (p *Pace) stands() string {
+	switch p.Limit {
+	case LimitNothing:
+		if p.LimitDetail == "" {
+			return "everyone has been sent to"
+		}
+		return "everyone has been sent to; " + p.LimitDetail
+	case LimitHeld, LimitPaused, LimitCanceled:
+		return "nothing is sent: " + string(p.Limit)
+	}
+	return "nothing is sent: " + p.LimitDetail
+}
+
+// about is a length of time as people say it.
+func about(d time.Duration) string {
+	minutes := int(d.Round(time.Minute).Minutes())
+	switch {
+	case d < 90*time.Second:
+		return fmt.Sprintf("%d s", int(d.Round(time.Second).Seconds()))
+	case minutes < 60:
+		return fmt.Sprintf("%d min", minutes)
+	case minutes < 48*60:
+		return fmt.Sprintf("%d h %d min", minutes/60, minutes%60)
+	}
+	hours := (minutes + 30) / 60
+	return fmt.Sprintf("%d days %d h", hours/24, hours%24)
+}
+
+// clock is a time of day here, with the day if it isn't within one from now.
+func clock(t time.Time) string {
+	if d := time.Until(t); d > 20*time.Hour || d < -20*time.Hour {
+		return t.Local().Format("2 Jan 15:04")
+	}
+	return t.Local().Format("15:04")
+}
+
+// number is a rate with as many digits as it needs, two at most.
+func number(rate float64) string {
+	return strconv.FormatFloat(math.Round(100*rate)/100, 'f', -1, 64)
+}

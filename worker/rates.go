@@ -1,0 +1,210 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+const (
+	// ratesTime is how often a worker looks whether a person has set a rate.
+	ratesTime = 250 * time.Millisecond
+	// idleTime is how long a campaign's limiter is kept that nobody waits for.
+	idleTime = time.Minute
+	// crowdLook is when settle looks at who had to go: about half of those who
+	// wait have been sent to by then.
+	crowdLook = windowTime / 2
+)
+
+// rates are those in force now, and the limiters that hold them.
+type rates struct {
+	account     *Pacer
+	environment float64 // the account's, unless a person has set another
+	limiter     func(campaign.ID) *Pacer
+
+	mu        sync.Mutex
+	set       campaign.Rates
+	campaigns map[campaign.ID]*ownPace
+}
+
+// ownPace is a campaign's limiter. It outlives the cache's memory of the
+// campaign, so that who waits for it hears of a change.
+type ownPace struct {
+	*Pacer
+	info    *campaign.Info
+	waiting int
+	left    time.Time          // when the last one did
+	same    context.Context    // until the rate changes
+	change  context.CancelFunc // ends it
+}
+
+func (p *ownPace) set(rate float64) (changed bool) {
+	if changed = p.SetRate(rate); changed || p.same == nil {
+		if p.same != nil {
+			p.change()
+		}
+		p.same, p.change = context.WithCancel(context.Background())
+	}
+	return changed
+}
+
+func newRates(rdb redis.UniversalClient, account *Pacer, environment float64, count slotCounts) *rates {
+	return &rates{
+		account: account, environment: environment, campaigns: make(map[campaign.ID]*ownPace),
+		limiter: func(id campaign.ID) *Pacer {
+			p := NewPacer(rdb, campaign.KeyCampaignPace(id), 0)
+			p.count = count
+			return p
+		},
+	}
+}
+
+// put sets all limiters to what persons have set; changed says whether any has.
+func (r *rates) put(set campaign.Rates) (changed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.set = set
+	changed = r.account.SetRate(set.Account(r.environment))
+	for id, p := range r.campaigns {
+		if p.waiting == 0 && time.Since(p.left) > idleTime {
+			p.change()
+			delete(r.campaigns, id)
+			continue
+		}
+		changed = p.set(set.Campaign(p.info)) || changed
+	}
+	return changed
+}
+
+// errCrowded means that more callers wait for a campaign than it may send soon:
+// its rate was lowered, and they'd be in everybody else's way.
+var errCrowded = errors.New("the campaign's rate has been lowered")
+
+// wait waits for the campaign's own limiter. The context that it returns ends
+// when the campaign's rate changes.
+func (r *rates) wait(ctx context.Context, c *campaign.Info) (same context.Context, err error) {
+	p, err := r.enter(c)
+	if err != nil {
+		return nil, err
+	}
+	err = p.Wait(ctx)
+	return r.leave(p), err
+}
+
+func (r *rates) enter(c *campaign.Info) (*ownPace, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p, ok := r.campaigns[c.ID]
+	if !ok {
+		p = &ownPace{Pacer: r.limiter(c.ID), info: c}
+		p.set(r.set.Campaign(c))
+		r.campaigns[c.ID] = p
+	}
+	if rate := r.set.Campaign(c); rate > 0 && p.waiting > int(rate*windowTime.Seconds()) {
+		return nil, errCrowded
+	}
+	p.waiting++
+	return p, nil
+}
+
+func (r *rates) leave(p *ownPace) (same context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p.waiting--
+	p.left = time.Now()
+	return p.same
+}
+
+// slot waits for the campaign's own rate, then for the account's: its slot comes
+// last, so that none of the account's is wasted on the wait for another. Should
+// the campaign's rate change meanwhile, it begins again.
+func (r *rates) slot(ctx context.Context, c *campaign.Info, urgent bool) (time.Time, error) {
+	for {
+		same, err := r.wait(ctx, c)
+		if err != nil {
+			return time.Time{}, err
+		}
+		both, cancel := context.WithCancel(ctx)
+		unhook := context.AfterFunc(same, cancel)
+		at, err := r.account.Take(both, urgent)
+		unhook()
+		cancel()
+		if err == nil || ctx.Err() != nil || same.Err() == nil {
+			return at, err
+		}
+	}
+}
+
+// of is what a campaign may send per second; 0 is no limit.
+func (r *rates) of(c *campaign.Info) float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	account, own := r.set.Account(r.environment), r.set.Campaign(c)
+	switch {
+	case own == 0:
+		return account
+	case account == 0:
+		return own
+	}
+	return min(account, own)
+}
+
+// accountNow is the account's rate, lowered by so many steps.
+func (r *rates) accountNow(cut int) float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.set.Account(r.environment) * math.Pow(campaign.PaceCutFactor, float64(cut))
+}
+
+// followRates keeps the limiters at what persons set.
+func (w *Worker) followRates(ctx context.Context) {
+	ticker := time.NewTicker(ratesTime)
+	defer ticker.Stop()
+	for said := false; ; {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		// What was read last holds while Redis can't be reached.
+		err := w.readRates(ctx)
+		if err != nil && ctx.Err() == nil {
+			w.metrics.ledgerErrors.Inc()
+			if !said {
+				w.log.Warn("read the rates", "error", err)
+			}
+		}
+		said = err != nil
+	}
+}
+
+func (w *Worker) readRates(ctx context.Context) error {
+	set, err := w.ledger.Rates(ctx)
+	if err != nil {
+		return err
+	}
+	if w.rates.put(set) {
+		select {
+		case w.look <- struct{}{}: // for more of a campaign in the queue
+		default:
+		}
+	}
+	return nil
+}
+
+// showPace is for who watches.
+func (w *Worker) showPace(ctx context.Context) error {
+	p, err := w.ledger.Pace(ctx)
+	if err != nil {
+		return err
+	}
+	w.metrics.throttle.Set(float64(p.Cut))
+	w.metrics.rate.Set(w.rates.accountNow(p.Cut))
+	return nil
+}

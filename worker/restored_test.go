@@ -1,0 +1,154 @@
+package worker_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/worker"
+)
+
+// beats are how many workers have left their time in Redis, and the latest.
+func (r *rig) beats() (n int, latest time.Time) {
+	r.t.Helper()
+	for _, k := range r.rdb.Keys(r.t.Context(), campaign.KeyBeat("*")).Val() {
+		ms, err := r.rdb.Get(r.t.Context(), k).Int64()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if n++; time.UnixMilli(ms).After(latest) {
+			latest = time.UnixMilli(ms)
+		}
+	}
+	return n, latest
+}
+
+// untilBeats waits for a beat of after a moment.
+func (r *rig) untilBeats(workers int, after time.Time) {
+	r.t.Helper()
+	r.until("the workers' beats", func() bool { n, latest := r.beats(); return n == workers && latest.After(after) })
+}
+
+// counted is a metric of a worker's.
+func counted(t *testing.T, registry *prometheus.Registry, name string) int {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return int(f.GetMetric()[0].GetCounter().GetValue())
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
+}
+
+func TestRestored_AnOlderStateHoldsEverythingAndNobodyIsSentTo(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []struct {
+		name   string
+		option redistest.Option
+	}{
+		{"snapshot", redistest.Set("save", "")},
+		{"append-only file", redistest.AppendOnly("always")},
+	} {
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			v := &vendor{}
+			r := setupOn(t, v, kind.option)
+			registry := prometheus.NewRegistry()
+			r.start(func(o *worker.Options) { o.Rate, o.Metrics = 300, registry })
+			slow := func(s *campaign.Spec) { s.Rate = 300 }
+			running := r.stand("running", phones(9000), false, slow)
+			paused := r.stand("paused", phones(20), true)
+			r.until("some are sent to", func() bool { return len(v.all()) > 20 })
+			r.untilBeats(1, time.Time{})
+			restore := r.server.Snapshot()
+			at := time.Now()
+			// It goes on for longer than any Redis may forget.
+			r.untilBeats(1, at.Add(12*time.Second))
+			if phase, reason := r.phase(running); phase != campaign.Running {
+				t.Fatalf("before anything was restored it is %s: %s", phase, reason)
+			}
+			restore()
+			r.until("all are held", func() bool {
+				a, _ := r.phase(running)
+				b, _ := r.phase(paused)
+				return a == campaign.Held && b == campaign.Held
+			})
+			// What stood in the queue is there again, and comes to nothing.
+			r.until("no note waits", func() bool { return r.rdb.LLen(t.Context(), "asynq:{bulk}:pending").Val() == 0 })
+			_, reason := r.phase(running)
+			if !strings.HasPrefix(reason, "Redis was restored from an older state (of 20") || !strings.HasSuffix(reason, "): who was sent to since then isn't known here") {
+				t.Errorf("reason: %s", reason)
+			}
+			// Every POST, for whomever, is the first one.
+			for id, times := range v.byRecipient() {
+				if times != 1 {
+					t.Errorf("%s was sent %d times", id, times)
+				}
+			}
+			if !strings.Contains(r.log.String(), "all campaigns are held") {
+				t.Error("nothing is in the log")
+			}
+			if n := counted(t, registry, "handout_redis_restored_total"); n != 1 {
+				t.Errorf("counted %d times", n)
+			}
+			// What is resumed by a person runs on, and isn't held again.
+			_, latest := r.beats()
+			if err := r.ledger.Resume(t.Context(), "paused", campaign.Actor{Name: "ann"}, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			r.untilBeats(1, latest.Add(2*time.Second))
+			r.until("it runs on", func() bool { return r.balance(paused).Of(campaign.Accepted) == 20 })
+			r.closes(running)
+		})
+	}
+}
+
+func TestRestored_AStateOfBeforeTheWorkerIsOlderToo(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	c := r.stand("c", phones(400), true)
+	restore := r.server.Snapshot()
+	r.start(func(o *worker.Options) { o.Rate = 10 })
+	if err := r.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r.untilBeats(1, time.Now().Add(12*time.Second))
+	restore()
+	r.until("it is held", func() bool { p, _ := r.phase(c); return p == campaign.Held })
+	if _, reason := r.phase(c); !strings.HasPrefix(reason, "Redis was restored from an older state (of before 20") {
+		t.Errorf("reason: %s", reason)
+	}
+	for id, times := range v.byRecipient() {
+		if times != 1 {
+			t.Errorf("%s was sent %d times", id, times)
+		}
+	}
+}
+
+func TestRestored_ARedisThatForgetsNothingHoldsNothing(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setupDurable(t, v)
+	r.start(func(o *worker.Options) { o.Rate = 100 })
+	r.start(func(o *worker.Options) { o.Rate = 100 })
+	c := r.stand("c", phones(300), false)
+	r.until("some are sent to", func() bool { return len(v.all()) > 50 })
+	r.untilBeats(2, time.Time{})
+	r.server.Kill()
+	r.server.Restart()
+	r.until("all are sent to", func() bool { return r.balance(c).Of(campaign.Accepted)+r.balance(c).Of(campaign.InDoubt) == 300 })
+	if strings.Contains(r.log.String(), "all campaigns are held") {
+		t.Error(tail(r.log.String()))
+	}
+	v.once(t, 300)
+}

@@ -1,0 +1,72 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/telesign"
+)
+
+// suppressed looks whether a number is on the suppression list, the last thing
+// before the claim, and records it. A list that can't be read is an error: it
+// never means "go ahead".
+func (w *Worker) suppressed(c *claim, phone string) (bool, error) {
+	_, listed, err := w.ledger.Suppressed(c.ctx, phone)
+	if err != nil {
+		w.metrics.ledgerErrors.Inc()
+		return false, err
+	}
+	if !listed {
+		return false, nil
+	}
+	err = w.record(c, campaign.Event{Kind: campaign.EventSuppress, At: w.clock.Now()})
+	return true, err
+}
+
+// optOut puts the number of a claim on the suppression list when Telesign's code
+// says that it must not be written to. That comes before the refusal is
+// recorded: nobody asks again about somebody who is settled.
+func (w *Worker) optOut(c *claim, code telesign.Code) error {
+	why, ok := verdict.OptOutCode(code)
+	if !ok {
+		return nil
+	}
+	phone := "+" + strings.TrimPrefix(c.message.PhoneNumber, "+")
+	wait := recordWait
+	for start := time.Now(); ; { // as record does: the answer comes only once
+		_, err := w.ledger.Suppress(c.ctx, phone, campaign.Suppression{At: w.clock.Now(), Why: why, Campaign: c.subject.ID})
+		if err == nil {
+			return nil
+		}
+		w.metrics.ledgerErrors.Inc()
+		if time.Since(start)+wait > recordPatience {
+			return err
+		}
+		if err := sleepUntil(c.ctx, time.Now().Add(wait)); err != nil {
+			return err
+		}
+		wait = min(2*wait, time.Second)
+	}
+}
+
+// optOut does the same for the answer to a status query. Should it fail, the
+// next visit asks again.
+func (v *visitor) optOut(ctx context.Context, p campaign.Place, receipt telesign.Receipt) error {
+	why, ok := verdict.OptOut(receipt)
+	if !ok {
+		return nil
+	}
+	r, err := v.w.cache.recipient(ctx, v.s.ID, p)
+	if errors.Is(err, campaign.ErrNotFound) {
+		return nil // purged, and the number with it
+	}
+	if err != nil {
+		return err
+	}
+	_, err = v.w.ledger.Suppress(ctx, r.Phone, campaign.Suppression{At: v.w.clock.Now(), Why: why, Campaign: v.s.ID})
+	return err
+}

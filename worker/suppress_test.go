@@ -1,0 +1,302 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/tasks"
+	"github.com/handout-dev/handout/telesign"
+	"github.com/handout-dev/handout/worker"
+)
+
+func (r *rig) suppress(numbers ...string) {
+	r.t.Helper()
+	for _, n := range numbers {
+		if _, err := r.ledger.Suppress(r.t.Context(), n, campaign.Suppression{At: time.Now(), Why: campaign.WhyStop}); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// listed is why a number is on the list, and by which campaign; "" if it isn't.
+func (r *rig) listed(number string) string {
+	r.t.Helper()
+	s, on, err := r.ledger.Suppressed(r.t.Context(), number)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if !on {
+		return ""
+	}
+	return s.Reason() + " " + string(s.Campaign)
+}
+
+func TestSuppressed_OnTheListBetweenSubmitAndSendIsNotSent(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	numbers := phones(300)
+	c := r.stand("c", numbers, false)
+	for i := 0; i < len(numbers); i += 3 {
+		r.suppress(numbers[i])
+	}
+	registry := prometheus.NewRegistry()
+	r.start(func(o *worker.Options) { o.Metrics = registry })
+	r.until("all are settled or sent", func() bool {
+		b := r.balance(c)
+		return b.Of(campaign.Suppressed) == 100 && b.Of(campaign.Accepted) == 200
+	})
+	r.untilQuiet()
+	v.once(t, 200)
+	by := v.byRecipient()
+	for i := range numbers {
+		rec := r.record(c, i)
+		sent := by[fmt.Sprintf("c.%d.%d", i/campaign.PageSize, i%campaign.PageSize)] > 0
+		switch {
+		case i%3 != 0 && rec.State == campaign.Accepted && sent:
+		case i%3 == 0 && rec.State == campaign.Suppressed && !sent && rec.Reason == campaign.ReasonSuppressed && rec.Attempt == 0 && !rec.SettledAt.IsZero():
+		default:
+			t.Errorf("%d: %s (%s), attempt %d, sent %v", i, rec.State, rec.Reason, rec.Attempt, sent)
+		}
+	}
+	r.closes(c)
+	if a := r.archived(); len(a) > 0 {
+		t.Errorf("archived: %q", a)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprint(families); strings.Contains(text, "4179") {
+		t.Errorf("a number is in the metrics: %s", text)
+	}
+}
+
+// What comes on the list in the middle of a campaign holds from the next claim.
+func TestSuppressed_AddedInTheMiddleHoldsFromTheNextClaim(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	numbers := phones(20)
+	release := make(chan struct{})
+	under := make(chan struct{}, len(numbers))
+	v.send = func(w http.ResponseWriter, _ *http.Request, _ post) {
+		under <- struct{}{}
+		<-release
+		accept(w, v.next())
+	}
+	c := r.stand("c", numbers, false)
+	const inFlight = 2
+	r.start(func(o *worker.Options) { o.Concurrency = inFlight })
+	for range inFlight {
+		<-under
+	}
+	r.suppress(numbers...) // of all but those under way it is the next claim
+	close(release)
+	r.until("all are settled or sent", func() bool {
+		b := r.balance(c)
+		return b.Of(campaign.Suppressed) == len(numbers)-inFlight && b.Of(campaign.Accepted) == inFlight
+	})
+	r.untilQuiet()
+	v.once(t, inFlight)
+	r.closes(c)
+}
+
+func TestSuppressed_AResendStaysUnsent(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	numbers := phones(2)
+	c := r.stand("c", numbers, false)
+	now := time.Now()
+	failed := campaign.Event{Kind: campaign.EventReceipt, At: now, Attempt: 1, Status: campaign.Leg{Rank: campaign.RankFailed, Code: 3003}, Final: true}
+	for i := range numbers {
+		r.acceptedAt(c, i, now, now.Add(time.Hour))
+		r.apply(c, i, failed)
+	}
+	r.suppress(numbers[0])
+	for i := range numbers {
+		r.apply(c, i, campaign.Event{Kind: campaign.EventResend, At: now})
+	}
+	r.fed(c)
+	r.start()
+	r.untilState(c, 1, campaign.Accepted)
+	// The attempt before may have reached them: that it was left out isn't all.
+	if rec := r.untilState(c, 0, campaign.Unconfirmed); rec.Reason != campaign.ReasonSuppressed || rec.Attempt != 1 {
+		t.Errorf("%s, attempt %d", rec.Reason, rec.Attempt)
+	}
+	r.untilQuiet()
+	v.once(t, 1)
+	r.closes(c)
+}
+
+// A list that can't be read lets nobody through, and nobody is lost by it.
+func TestSuppressed_AListThatCannotBeReadLetsNobodyThrough(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	numbers := phones(4)
+	c := r.stand("c", numbers, false)
+	if err := r.rdb.Set(t.Context(), "handout:suppressed", "no hash", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.until("the list was asked in vain", func() bool { return strings.Contains(r.log.String(), "suppression list") || r.retries() > 0 })
+	if n := len(v.all()); n > 0 || r.balance(c).Of(campaign.Planned) != len(numbers) {
+		t.Errorf("%d were sent to, %d are planned", n, r.balance(c).Of(campaign.Planned))
+	}
+	if err := r.rdb.Del(t.Context(), "handout:suppressed").Err(); err != nil {
+		t.Fatal(err)
+	}
+	r.until("all are sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == len(numbers) })
+	v.once(t, len(numbers))
+	r.closes(c)
+}
+
+// retries are the notes that asynq will run again.
+func (r *rig) retries() int {
+	return int(r.rdb.ZCard(r.t.Context(), "asynq:{"+tasks.QueueBulk+"}:retry").Val())
+}
+
+// asker counts the commands that ask the list.
+type asker struct{ commands, numbers atomic.Int64 }
+
+func (a *asker) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (a *asker) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (a *asker) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if args := cmd.Args(); len(args) > 1 && args[1] == "handout:suppressed" {
+			a.commands.Add(1)
+			a.numbers.Add(int64(len(args) - 2))
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func TestSuppressed_CostsOneCommandAtMost(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	const n = 400
+	c := r.stand("c", phones(n), false)
+	a := &asker{}
+	r.rdb.AddHook(a)
+	r.start()
+	r.until("all are sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == n })
+	if numbers, commands := a.numbers.Load(), a.commands.Load(); numbers != n || commands < 1 || commands > n {
+		t.Errorf("%d commands for %d numbers, want %d numbers", commands, numbers, n)
+	}
+}
+
+// Telesign's word that somebody must not be written to puts the number on the
+// list, whether it comes as the answer to a request or to a question.
+func TestOptOut_AnAnswerPutsTheNumberOnTheList(t *testing.T) {
+	t.Parallel()
+	codes := []telesign.Code{3046, 3052, 3101}
+	want := []string{"blocked (3046) ", "blocklist (3052) ", ""}
+	v := &vendor{send: func(w http.ResponseWriter, _ *http.Request, p post) {
+		var c, page, i int
+		_, _ = fmt.Sscanf(p.ExternalID, "c%d.%d.%d.", &c, &page, &i)
+		answer(w, 400, codes[i])
+	}}
+	r := setup(t, v)
+	numbers := phones(3)
+	first := r.stand("c1", numbers, false)
+	r.start()
+	for i := range numbers {
+		rec := r.untilState(first, i, campaign.Refused)
+		if w := want[i]; w != "" {
+			w += "c1"
+			if got := r.listed(numbers[i]); got != w || rec.Status.Code != int(codes[i]) {
+				t.Errorf("%d: listed as %q, want %q; code %d", i, got, w, rec.Status.Code)
+			}
+		} else if got := r.listed(numbers[i]); got != "" {
+			t.Errorf("%d: listed as %q", i, got)
+		}
+	}
+	second := r.stand("c2", numbers, false)
+	if _, err := r.queue.EnqueueAll(t.Context(), []*asynq.Task{tasks.NewFeed("c2", 1)}); err != nil {
+		t.Fatal(err)
+	}
+	r.untilState(second, 0, campaign.Suppressed)
+	r.untilState(second, 1, campaign.Suppressed)
+	r.untilState(second, 2, campaign.Refused)
+	v.once(t, 4)
+}
+
+func TestOptOut_APolledOutcomePutsTheNumberOnTheList(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body  string
+		state campaign.State
+		want  string
+	}{
+		"status":       {`{"status":{"code":3046}}`, campaign.Failed, "blocked (3046) c"},
+		"a leg":        {`{"status":{"code":3000},"channel_status":[{"whatsapp":{"code":3052}},{"sms":{"code":3000}}]}`, campaign.Delivered, "blocklist (3052) c"},
+		"neither":      {`{"status":{"code":3003},"channel_status":[{"sms":{"code":3031}}]}`, campaign.Failed, ""},
+		"not yet over": {`{"status":{"code":3001},"channel_status":[{"whatsapp":{"code":3046}}]}`, campaign.Accepted, "blocked (3046) c"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := &vendor{poll: func(w http.ResponseWriter, _ *http.Request, _ string) { _, _ = io.WriteString(w, c.body) }}
+			r := setup(t, v)
+			numbers := phones(1)
+			info := r.stand("c", numbers, false)
+			r.acceptedAt(info, 0, time.Now().Add(-time.Minute), time.Now().Add(-time.Second))
+			r.fed(info)
+			r.start()
+			if c.state == campaign.Accepted {
+				r.until("it is put off", func() bool {
+					next, err := r.ledger.NextDue(t.Context(), "c")
+					return err == nil && time.Until(next) > time.Minute && v.polled(reference(0)) > 0
+				})
+			}
+			r.untilState(info, 0, c.state)
+			if d := cmp.Diff(c.want, r.listed(numbers[0])); d != "" {
+				t.Error(d)
+			}
+			r.closes(info)
+		})
+	}
+}
+
+// A refusal is answered once. What it says of the list isn't lost with a Redis
+// that is away at the time.
+func TestOptOut_IsWrittenWhenRedisIsBack(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setupDurable(t, v)
+	killed, under := make(chan struct{}), make(chan struct{})
+	v.send = func(w http.ResponseWriter, _ *http.Request, _ post) {
+		close(under)
+		<-killed
+		answer(w, 400, 3046)
+	}
+	numbers := phones(1)
+	c := r.stand("c", numbers, false)
+	r.start(func(o *worker.Options) { o.Concurrency = 1 })
+	<-under
+	r.server.Kill()
+	close(killed)
+	r.server.Restart()
+	r.untilState(c, 0, campaign.Refused)
+	if got := r.listed(numbers[0]); got != "blocked (3046) c" {
+		t.Errorf("listed as %q", got)
+	}
+	v.once(t, 1)
+}
