@@ -45,6 +45,8 @@ var plan = map[string]room{
 	"internal/verdict": {imports: []string{"campaign", "telesign"}},
 	"internal/report":  {imports: []string{"campaign", "internal/verdict"}},
 	"internal/redisx":  {},
+	"internal/access":  {imports: []string{"campaign"}},
+	"internal/api":     {imports: []string{"producer", "campaign", "internal/access", "internal/report", "internal/verdict"}},
 	"internal/metrics": {imports: []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
 
 	"internal/redistest": {helps: true},

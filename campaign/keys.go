@@ -58,6 +58,10 @@ func keySamples(c ID) string { return "handout:{" + string(c) + "}:samples" }
 // keyHistory: list, what was done to the campaign, a JSON object each.
 func keyHistory(c ID) string { return "handout:{" + string(c) + "}:history" }
 
+// keyProposed: string with an expiry, the spec of a campaign whose list hasn't
+// come yet.
+func keyProposed(c ID) string { return "handout:{" + string(c) + "}:proposed" }
+
 // keyWatch: hash, what the latest changes tell of the whole campaign, see
 // lua/apply.lua.
 func keyWatch(c ID) string { return "handout:{" + string(c) + "}:watch" }
@@ -112,6 +116,15 @@ const (
 	KeyPollPace = "handout:pace:poll"
 	// KeyPace: hash, the account's limiter.
 	KeyPace = "handout:pace"
+)
+
+// Keys of the API's callers. The ledger doesn't use them: their names stand here
+// since all names do.
+const (
+	// KeyAccess: hash, a key's name to its JSON form, see internal/access.
+	KeyAccess = "handout:keys"
+	// KeyAccessUsed: hash, a key's name to the day on which it was last used.
+	KeyAccessUsed = "handout:keys:used"
 )
 
 // KeyCampaignPace is the campaign's own limiter.

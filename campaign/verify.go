@@ -23,10 +23,15 @@ func (p *Page) Record(index int) Record { return p.Records[index].Record }
 // EachPage reads all pages of a campaign in order, in constant memory; there are
 // none in a purged one: *PurgedError.
 func (l *Ledger) EachPage(ctx context.Context, c *Info, yield func(*Page) error) error {
+	return l.EachPageFrom(ctx, c, 0, yield)
+}
+
+// EachPageFrom is EachPage without the pages before the one with this number.
+func (l *Ledger) EachPageFrom(ctx context.Context, c *Info, page int, yield func(*Page) error) error {
 	if err := c.Gone(); err != nil {
 		return err
 	}
-	for first := 0; first < c.Pages; first += scanPages {
+	for first := page; first < c.Pages; first += scanPages {
 		n := min(scanPages, c.Pages-first)
 		lists, records := make([]*redis.StringCmd, n), make([]*redis.MapStringStringCmd, n)
 		_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {

@@ -14,6 +14,7 @@ import (
 type CheckOptions struct {
 	Region          string // as in SubmitOptions
 	SetAsideBadRows bool
+	MaxFaults       int // as in SubmitOptions
 	// AccountRate is the account's limit in messages per second; 0 when it is
 	// not known.
 	AccountRate float64
@@ -61,7 +62,7 @@ const (
 // list as a whole: [*Faults], [*ReadError], [ErrUnknownFormat],
 // [ErrUnknownRegion], [ErrNotRereadable], and ctx's own.
 func Check(ctx context.Context, f *File, l List, o CheckOptions) (*DryRun, error) {
-	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, progress: o.Progress, dry: true})
+	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, mostFaults: o.MaxFaults, progress: o.Progress, dry: true})
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// MaxFaults is how many faults are kept; the others are only counted.
+// MaxFaults is how many faults are kept, unless more are asked for; the others
+// are only counted.
 const MaxFaults = 50
 
 // Fault is one thing wrong in a campaign file or a list, and where. Its message
@@ -44,8 +45,10 @@ func (f Fault) String() string {
 // Faults is the error of a campaign file or a list that can't be taken: every
 // fault in it, the first MaxFaults of them in full.
 type Faults struct {
-	List  []Fault // at most MaxFaults
+	List  []Fault // at most MaxFaults, or as many as were asked for
 	Total int     // all of them
+
+	most int // to be kept; 0: MaxFaults
 }
 
 // Error has a line for each fault that was kept, and one that counts the rest.
@@ -70,7 +73,7 @@ func (f *Faults) add(fault Fault) {
 		fault.Column = 1
 	}
 	f.Total++
-	if len(f.List) < MaxFaults {
+	if len(f.List) < max(f.most, MaxFaults) {
 		f.List = append(f.List, fault)
 	}
 }

@@ -30,10 +30,11 @@ type run struct {
 }
 
 type runOptions struct {
-	region   string
-	setAside bool
-	progress func(rows int, bytes int64)
-	dry      bool
+	region     string
+	setAside   bool
+	mostFaults int
+	progress   func(rows int, bytes int64)
+	dry        bool
 }
 
 // newRun opens the list, reads its header, and holds the templates against it.
@@ -45,7 +46,7 @@ func newRun(f *File, l List, o runOptions) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{list: l, file: f, o: o, book: book, close: func() {}}
+	r := &run{list: l, file: f, o: o, book: book, close: func() {}, faults: Faults{most: o.mostFaults}}
 	if f.Spec.ByZone() {
 		r.zones = newZoneBook()
 	}
@@ -156,7 +157,7 @@ func (r *run) blocks(ctx context.Context, collect func(*block) error) error {
 // block that the collector waits for is always in some worker's hands.
 func (r *run) read(ctx context.Context, inOrder, todo chan<- *block) error {
 	for ctx.Err() == nil {
-		b := &block{checked: make(chan struct{})}
+		b := &block{checked: make(chan struct{}), faults: Faults{most: r.o.mostFaults}}
 		err := r.source.fill(b)
 		if errors.Is(err, io.EOF) {
 			return nil

@@ -32,6 +32,9 @@ type SubmitOptions struct {
 	// SetAsideBadRows sends to the good rows and reports the bad ones. Without
 	// it any bad row rejects the list.
 	SetAsideBadRows bool
+	// MaxFaults is how many bad rows are reported in full, if over
+	// [MaxFaults]. Each takes some 100 bytes.
+	MaxFaults int
 	// Begin is how the campaign begins: at once by default.
 	Begin campaign.Beginning
 	// Progress is told how far the list has been read, at most ten times per
@@ -91,7 +94,7 @@ func (c *Client) Submit(ctx context.Context, f *File, l List, o SubmitOptions) (
 }
 
 func (c *Client) try(ctx context.Context, f *File, l List, o SubmitOptions) (*Result, error) {
-	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, progress: o.Progress})
+	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, mostFaults: o.MaxFaults, progress: o.Progress})
 	if err != nil {
 		return nil, err
 	}

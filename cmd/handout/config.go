@@ -62,7 +62,8 @@ type Config struct {
 	Region           string `desc:"country whose phone numbers may stand in a list in national form, as in US; empty: international form only"`
 
 	ListenAddr   string `split_words:"true" default:":8080" desc:"where handout listen takes receipts"`
-	ConsoleAddr  string `split_words:"true" default:"127.0.0.1:8090" desc:"where handout console serves its pages"`
+	ConsoleAddr  string `split_words:"true" default:"127.0.0.1:8090" desc:"where handout console serves its pages and the API"`
+	ConsoleOpen  bool   `split_words:"true" default:"false" desc:"let in without a key who comes from this machine itself, with all scopes"`
 	WorkAddr     string `split_words:"true" default:"127.0.0.1:8070" desc:"where handout work serves metrics and health"`
 	SimulateAddr string `split_words:"true" default:"127.0.0.1:8060" desc:"where handout simulate is the vendor"`
 

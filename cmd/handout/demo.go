@@ -61,6 +61,7 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err 
 	c.TelesignCustomerID, c.TelesignAPIKey = "00000000-DEMO-0000-0000-000000000000", Secret(rand.Text()+"AAAAAA")
 	c.Rate, c.SendTimeout, c.ReceiptDeadline, c.CallbackURL = demoRate, demoSendTimeout, demoDeadline, ""
 	c.SimulateSpeed, c.SimulateRate, c.SimulatePolling, c.Poll, c.PollRate = demoSpeed, 0, true, true, 50
+	c.ConsoleOpen = true // on the loopback alone, as all that the demo serves
 
 	say := func(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
 	rdb, closeRedis, err := a.demoRedis(ctx, &c, say)
@@ -192,11 +193,14 @@ func (a *app) openHouse(ctx context.Context, c *Config, rdb redis.UniversalClien
 	h.onStop(func() error { stopReplay(); replay.Wait(); return nil })
 	vendor.SetCallbackURL(h.listen.url() + callbacks.Path)
 
-	console, closeConsole := consoleMux(rdb, c.Rate)
-	h.onStop(func() error { closeConsole(); return nil })
+	console, stopStreams, err := newConsole(c, rdb, log, nil)
+	if err != nil {
+		return nil, err
+	}
 	if h.console, err = serve(console); err != nil {
 		return nil, err
 	}
+	h.onStop(func() error { stopStreams(); return nil })
 	client, err := c.client()
 	if err != nil {
 		return nil, err

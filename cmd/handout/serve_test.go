@@ -120,7 +120,7 @@ func TestServe_TheListenersMetricsStandApartFromWhatThePublicCalls(t *testing.T)
 func TestServe_TheConsoleOnlyShows(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	e := account(server.URL())
+	e := account(server.URL()).with("HANDOUT_CONSOLE_OPEN", "true")
 	p := serve(t, e, "console")
 	if _, page := get(t, p.url+"/"); !strings.Contains(page, "There are no campaigns yet") {
 		t.Errorf("without campaigns: %s", page)

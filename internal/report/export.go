@@ -41,6 +41,18 @@ func ParseFormat(s string) (Format, error) {
 // Export writes a line for everyone in a campaign, in the order of the list and
 // in constant memory.
 func Export(ctx context.Context, l *campaign.Ledger, info *campaign.Info, w io.Writer, f Format) error {
+	return export(ctx, l, info, w, f, func(row []string) {})
+}
+
+// ExportMasked is Export without the phone numbers: as [MaskPhone] and [MaskName]
+// leave them.
+func ExportMasked(ctx context.Context, l *campaign.Ledger, info *campaign.Info, w io.Writer, f Format) error {
+	return export(ctx, l, info, w, f, func(row []string) {
+		row[0], row[1] = MaskName(row[0], row[1]), MaskPhone(row[1])
+	})
+}
+
+func export(ctx context.Context, l *campaign.Ledger, info *campaign.Info, w io.Writer, f Format, mask func(row []string)) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	write, flush := ndjsonRow(out), func() error { return nil }
 	if f == CSV {
@@ -50,7 +62,7 @@ func Export(ctx context.Context, l *campaign.Ledger, info *campaign.Info, w io.W
 		}
 		write, flush = c.Write, func() error { c.Flush(); return c.Error() }
 	}
-	if err := exportRows(ctx, l, info, write); err != nil {
+	if err := exportRows(ctx, l, info, mask, write); err != nil {
 		return err
 	}
 	if err := flush(); err != nil {
@@ -59,12 +71,13 @@ func Export(ctx context.Context, l *campaign.Ledger, info *campaign.Info, w io.W
 	return out.Flush()
 }
 
-func exportRows(ctx context.Context, l *campaign.Ledger, info *campaign.Info, write func([]string) error) error {
+func exportRows(ctx context.Context, l *campaign.Ledger, info *campaign.Info, mask func(row []string), write func([]string) error) error {
 	row := make([]string, len(Columns))
 	return l.EachPage(ctx, info, func(p *campaign.Page) error {
 		for i := range p.Recipients {
 			r := p.Record(i)
 			fill(row, info.ID, campaign.Place{Page: p.Number, Index: i}, &p.Recipients[i], &r)
+			mask(row)
 			if err := write(row); err != nil {
 				return fmt.Errorf("export campaign %s: %w", info.ID, err)
 			}

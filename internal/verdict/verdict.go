@@ -137,3 +137,11 @@ func Reason(r *campaign.Record) string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+// Words are the vendor's for what is known of a channel; empty for nothing.
+func Words(l campaign.Leg) string {
+	if l.Rank == campaign.RankNone {
+		return ""
+	}
+	return telesign.Code(l.Code).Text()
+}

@@ -1,0 +1,160 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Problem is an error's answer: RFC 9457.
+type Problem struct {
+	Type   string `json:"type" format:"uri-reference" example:"/api/v1/docs#problem-invalid" doc:"which kind of problem it is; all of them stand in the documentation"`
+	Title  string `json:"title" example:"The request can't be taken as it is" doc:"the kind of problem in words; the same for all of a kind"`
+	Status int    `json:"status" minimum:"400" maximum:"599" example:"422"`
+	Detail string `json:"detail,omitempty" example:"nothing was sent: 2 faults" doc:"what it is about this time"`
+	// Errors are those in a campaign file, a list, or a request's fields.
+	Errors []Fault `json:"errors,omitempty" nullable:"false" maxItems:"1000" doc:"what is wrong, one by one: the first 1,000"`
+	Count  int     `json:"error_count,omitempty" minimum:"0" doc:"how many there are, those beyond the first 1,000 included"`
+}
+
+// Fault is one thing wrong in a request. It never quotes a list's cell, which
+// may be a phone number.
+type Fault struct {
+	Field   string `json:"field,omitempty" example:"channels[0].template" doc:"the field, or the column of a list"`
+	Line    int    `json:"line,omitempty" minimum:"1" example:"17" doc:"the line of a list, counted from 1"`
+	Column  int    `json:"column,omitempty" minimum:"1" doc:"the byte in the line, counted from 1"`
+	Message string `json:"message" example:"missing"`
+}
+
+// mostFaults is how many faults are answered in full.
+const mostFaults = 1000
+
+// kind is a kind of problem.
+type kind struct {
+	name   string
+	status int
+	title  string
+	about  string
+	retry  int // seconds, for Retry-After; 0: none
+}
+
+// The kinds of problems: each is documented, and has its own type.
+var (
+	malformed    = &kind{"malformed", 400, "The request can't be read", "The body isn't JSON, or broke off. Nothing was changed.", 0}
+	unauthorized = &kind{"unauthorized", 401, "A key is needed", "There is no key in the request, or one that was revoked or never was. Send `Authorization: Bearer ho_…`.", 0}
+	forbidden    = &kind{"forbidden", 403, "The key may not do this", "The key lacks the scope that the operation needs; or another site's page made a browser send the request.", 0}
+	notFound     = &kind{"not-found", 404, "There is no such thing", "There is no such campaign, recipient or page.", 0}
+	tooSlow      = &kind{"too-slow", 408, "The body took too long", "Nothing of the body came for a minute. Nothing was changed; the same request again begins anew.", 0}
+	otherContent = &kind{"other-content", 409, "It exists with other content", "The campaign's id, or the Idempotency-Key, was used before for something else. Nothing was changed.", 0}
+	busy         = &kind{"busy", 409, "Another upload is under way", "Another upload of this campaign is under way, or has interfered with this one. Make the same request again.", 5}
+	wrongState   = &kind{"wrong-state", 409, "Its state doesn't allow it", "The campaign, or the recipient, is in a state in which this can't be done. Nothing was changed.", 0}
+	stale        = &kind{"stale", 409, "It isn't as you believe", "The number expected isn't the one that is so by now. Nothing was changed: look again.", 0}
+	ambiguous    = &kind{"ambiguous", 409, "Several recipients have this name", "Name one of them by its place in the list, as in 12.7; the places stand in the errors.", 0}
+	tooLarge     = &kind{"too-large", 413, "The body is too large", "A JSON body may have 1 MiB, a list 4 GiB.", 0}
+	mediaType    = &kind{"media-type", 415, "The body's type isn't known", "Bodies are application/json; lists are text/csv or application/x-ndjson.", 0}
+	invalid      = &kind{"invalid", 422, "The request can't be taken as it is", "Each field, or line of a list, stands in the errors. Nothing was changed.", 0}
+	internal     = &kind{"internal", 500, "Something is wrong here", "A fault of handout's own; its log says which.", 0}
+	unavailable  = &kind{"unavailable", 503, "The ledger can't be reached", "Redis is away or starting. What was asked for may or may not have been done: make the same request again.", 5}
+
+	kinds = []*kind{malformed, unauthorized, forbidden, notFound, tooSlow, otherContent, busy, wrongState, stale, ambiguous,
+		tooLarge, mediaType, invalid, internal, unavailable}
+)
+
+const problemType = "application/problem+json"
+
+func (k *kind) uri() string { return Prefix + "/docs#problem-" + k.name }
+
+// document adds the kind to an operation's answers.
+func (k *kind) document(op *huma.Operation, schema *huma.Schema) {
+	status := strconv.Itoa(k.status)
+	r := op.Responses[status]
+	if r == nil {
+		r = &huma.Response{Content: map[string]*huma.MediaType{problemType: {Schema: schema}}}
+		op.Responses[status] = r
+	} else {
+		r.Description += " "
+	}
+	r.Description += k.title + ": " + k.about
+	if k.retry > 0 {
+		r.Headers = map[string]*huma.Header{"Retry-After": {
+			Description: "seconds until the next try", Schema: &huma.Schema{Type: huma.TypeInteger},
+		}}
+	}
+}
+
+// problemError is a problem on its way to the client.
+type problemError struct {
+	Problem
+	retry int
+}
+
+func problem(k *kind, detail string, faults ...Fault) *problemError {
+	p := &problemError{retry: k.retry}
+	p.Type, p.Title, p.Status, p.Detail = k.uri(), k.title, k.status, detail
+	p.Errors, p.Count = faults[:min(len(faults), mostFaults)], len(faults)
+	return p
+}
+
+// notHere is the answer for paths that aren't there.
+var notHere = problem(notFound, "there is nothing under this path for this method; see "+Prefix+"/docs")
+
+func (p *problemError) Error() string  { return p.Title }
+func (p *problemError) GetStatus() int { return p.Status }
+
+// ContentType is huma's question for the answer's type.
+func (p *problemError) ContentType(string) string { return problemType }
+
+// GetHeaders is huma's question for further headers.
+func (p *problemError) GetHeaders() http.Header {
+	h := http.Header{}
+	p.headers(h)
+	return h
+}
+
+func (p *problemError) headers(h http.Header) {
+	if p.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.retry))
+	}
+}
+
+// write answers where huma doesn't.
+func (p *problemError) write(w http.ResponseWriter) {
+	p.headers(w.Header())
+	w.Header().Set("Content-Type", problemType)
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="handout"`)
+	}
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p.Problem) // whoever hung up asks again
+}
+
+// fromHuma makes huma's own errors problems of ours. It leaves out the values
+// that huma quotes, which may be phone numbers.
+func fromHuma(_ huma.Context, _ string, v any) (any, error) {
+	switch e := v.(type) {
+	case *problemError:
+		return e.Problem, nil
+	case *huma.ErrorModel:
+		k := invalid
+		for _, other := range []*kind{malformed, tooSlow, tooLarge, mediaType, internal} {
+			if other.status == e.Status {
+				k = other
+			}
+		}
+		faults := make([]Fault, 0, len(e.Errors))
+		for _, d := range e.Errors {
+			message := d.Message
+			if k == malformed || k == mediaType || k == internal {
+				message = strings.ToLower(k.title) // the parser's own may quote
+			}
+			faults = append(faults, Fault{Field: field(d.Location), Message: message})
+		}
+		p := problem(k, "", faults...)
+		p.Status = e.Status
+		return p.Problem, nil
+	}
+	return v, nil
+}

@@ -1,0 +1,59 @@
+package report
+
+import "strings"
+
+const (
+	// maskKept is how many of a number's last digits stay readable.
+	maskKept = 2
+	// maskTail is how many of a number's last digits in a row in a name tell
+	// that the name is the number.
+	maskTail = 7
+)
+
+// MaskPhone hides a phone number in E.164 form but for its last two digits.
+func MaskPhone(e164 string) string {
+	number := strings.TrimPrefix(e164, "+")
+	hidden := max(0, len(number)-maskKept)
+	return e164[:len(e164)-len(number)] + strings.Repeat("*", hidden) + number[hidden:]
+}
+
+// MaskName hides the phone number in a recipient's name, if the name is, or
+// holds, the number: every digit of it but the last two.
+func MaskName(name, e164 string) string {
+	digits := digitsOf(name)
+	if len(digits) < maskTail || len(e164) < maskTail || !strings.Contains(digits, e164[len(e164)-maskTail:]) {
+		return name
+	}
+	b, left := []byte(name), len(digits)
+	for i, c := range b {
+		if isDigit(c) {
+			if left > maskKept {
+				b[i] = '*'
+			}
+			left--
+		}
+	}
+	return string(b)
+}
+
+// digitsOf are the digits of a text alone; empty if there are too few to matter.
+func digitsOf(s string) string {
+	n := 0
+	for i := range len(s) {
+		if isDigit(s[i]) {
+			n++
+		}
+	}
+	if n < maskTail {
+		return ""
+	}
+	b := make([]byte, 0, n)
+	for i := range len(s) {
+		if isDigit(s[i]) {
+			b = append(b, s[i])
+		}
+	}
+	return string(b)
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
