@@ -157,7 +157,14 @@ func TestAPI_FromTheFileToTheLastOutcome(t *testing.T) {
 	if err := json.Unmarshal([]byte(api.ask(http.StatusOK, "GET", "/campaigns/spring", "", nil)), &got); err != nil {
 		t.Fatal(err)
 	}
-	checkReport(t, got, phones)
+	told := reportOf(t, h.env, "spring")
+	if told.State != "done" || told.Total != total {
+		t.Errorf("%+v", told)
+	}
+	checkOutcomes(t, h, "spring", phones)
+	if diff := cmp.Diff([]any{told.State, told.Total, told.Balance, told.DeliveredBy}, []any{got.State, got.Total, got.Balance, got.DeliveredBy}); diff != "" {
+		t.Errorf("it isn't what the command line says:\n%s", diff)
+	}
 	if diff := cmp.Diff(done(t, h.env, "export", "spring"), api.ask(http.StatusOK, "GET", "/campaigns/spring/export", "", nil)); diff != "" {
 		t.Errorf("its export isn't the command line's:\n%s", diff)
 	}
