@@ -43,10 +43,11 @@ func (w *Worker) feed(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
-	return w.leased(ctx, note.Campaign, "feed", feedLease, func(s *subject, keep func() error) error {
+	again := false
+	err = w.leased(ctx, note.Campaign, "feed", feedLease, func(s *subject, keep func() error) error {
 		for until := time.Now().Add(feedRun); ; {
 			more, err := w.fill(ctx, s)
-			if err != nil || !more || time.Now().After(until) {
+			if again = err == nil && more && time.Now().After(until); err != nil || !more || again {
 				return err
 			}
 			if err := keep(); err != nil {
@@ -57,6 +58,11 @@ func (w *Worker) feed(ctx context.Context, t *asynq.Task) error {
 			}
 		}
 	})
+	if err != nil || !again {
+		return err
+	}
+	// Others had their turn; the next sweep might find the window empty.
+	return w.queue.Enqueue(ctx, tasks.NewFeed(note.Campaign, time.Now().UnixNano()))
 }
 
 // leased runs work on a campaign unless someone else is at it. Two at once
