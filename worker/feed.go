@@ -184,12 +184,12 @@ func (w *Worker) rateOf(s *subject) float64 { return w.rates.of(s.Info) }
 const (
 	// runTime is how much of the rate one note may hold, and mostRun how many
 	// recipients: little, so that a window of notes is spread over all workers.
-	runTime = 20 * time.Millisecond
+	runTime = 200 * time.Millisecond
 	mostRun = 25
 )
 
-// runOf is how many recipients one note holds: one up to 100 a second, where
-// the queue's own work is nothing beside the wait.
+// runOf is how many recipients one note holds: one below 10 a second, where the
+// queue's own work is nothing beside the wait.
 func (w *Worker) runOf(s *subject) int {
 	rate := w.rateOf(s)
 	if rate == 0 {

@@ -114,11 +114,11 @@ func New(o Options) (*Worker, error) {
 	// The whole send must end before asynq gives a note back to the queue:
 	// request, record, and a little.
 	shutdown := o.SendTimeout + recordPatience + 5*time.Second
-	server := func(queue string, concurrency int) *asynq.Server {
+	server := func(queue string, concurrency int, look time.Duration) *asynq.Server {
 		return asynq.NewServerFromRedisClient(o.Redis, asynq.Config{
 			Concurrency:              concurrency,
 			Queues:                   map[string]int{queue: 1},
-			TaskCheckInterval:        100 * time.Millisecond,
+			TaskCheckInterval:        look,
 			DelayedTaskCheckInterval: time.Second,
 			ShutdownTimeout:          shutdown,
 			RetryDelayFunc:           retryDelay,
@@ -129,9 +129,9 @@ func New(o Options) (*Worker, error) {
 	}
 	// A server for each queue: one for several asks them one after the other for
 	// every single note, and urgent notes would wait for handlers of bulk ones.
-	w.urgent = server(tasks.QueueUrgent, o.Concurrency)
-	w.bulk = server(tasks.QueueBulk, o.Concurrency)
-	w.system = server(tasks.QueueSystem, systemConcurrency)
+	w.urgent = server(tasks.QueueUrgent, o.Concurrency, urgentLook)
+	w.bulk = server(tasks.QueueBulk, o.Concurrency, emptyLook)
+	w.system = server(tasks.QueueSystem, systemConcurrency, emptyLook)
 	w.flights = newFlights(o.Concurrency)
 	return w, nil
 }
@@ -181,6 +181,12 @@ func (w *Worker) Start(ctx context.Context) error {
 }
 
 func (w *Worker) servers() []*asynq.Server { return []*asynq.Server{w.system, w.bulk, w.urgent} }
+
+// How often an empty queue is looked at: each look is a call to Redis.
+const (
+	urgentLook = 100 * time.Millisecond
+	emptyLook  = 200 * time.Millisecond
+)
 
 // systemConcurrency is how many campaigns are fed and settled side by side.
 const systemConcurrency = 64
