@@ -60,7 +60,7 @@ func zoneName(zones []string) string {
 	case 1:
 		return zones[0]
 	}
-	return fmt.Sprintf("%s or %d others", zones[0], len(zones)-1)
+	return fmt.Sprintf("%s or %s", zones[0], plural(len(zones)-1, "other"))
 }
 
 func opens(z producer.ZonePlan) string {
