@@ -46,12 +46,24 @@ var plan = map[string]room{
 	"internal/report":  {imports: []string{"campaign", "internal/verdict"}},
 	"internal/redisx":  {},
 
+	"internal/folder":                {},
+	"internal/orderhistory":          {imports: []string{"campaign", "producer", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},
+	"internal/orderhistory/database": {},
+	"internal/orderhistory/shop":     {imports: []string{"internal/orderhistory/database"}},
+	"internal/orderhistory/sheet":    {},
+	"internal/orderhistory/state":    {imports: []string{"internal/orderhistory/database"}},
+	"internal/orderhistory/store":    {imports: []string{"internal/folder"}},
+
 	"internal/redistest": {helps: true},
 	"telesign/simulator": {helps: true, imports: []string{"telesign"}},
 
-	"cmd/handout": {imports: everything},
-	"bench":       {}, // tests alone, as below
-	"chaos":       {},
+	"internal/postgrestest": {helps: true},
+	"internal/s3test":       {helps: true},
+
+	"cmd/handout":      {imports: everything},
+	"cmd/orderhistory": {imports: everything},
+	"bench":            {}, // tests alone, as below
+	"chaos":            {},
 }
 
 // mostLines is how long a file may be that isn't a test.
