@@ -17,9 +17,10 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/store"
 )
 
-const (
-	yesterday = "2026-11-22"
-	theID     = campaign.ID("order-history-" + yesterday)
+// The shop is generated with orders until the beginning of this day.
+var (
+	day   = time.Now().UTC().Format(time.DateOnly)
+	theID = campaign.ID("order-history-" + day)
 )
 
 // whole holds what is there against "each customer has exactly one file and one
@@ -82,7 +83,7 @@ func TestKill_AtAnyMomentEachCustomerHasOneFileAndOneMessage(t *testing.T) {
 			p := at(settle(t, customers))
 			killed := 0
 			for after := 20 * time.Millisecond; ; after += time.Duration(rand.Int64N(int64(after)/4 + 1)) {
-				r := p.launch("run", "--period", yesterday)
+				r := p.launch("run", "--period", day)
 				select {
 				case <-r.exited:
 				case <-time.After(after):
@@ -101,7 +102,7 @@ func TestKill_AtAnyMomentEachCustomerHasOneFileAndOneMessage(t *testing.T) {
 				t.Errorf("it was killed %d times only", killed)
 			}
 			p.whole(customers)
-			if out := p.done("run", "--period", yesterday); !strings.Contains(out, "finished before") {
+			if out := p.done("run", "--period", day); !strings.Contains(out, "finished before") {
 				t.Errorf("it ran again: %s", out)
 			}
 			p.whole(customers)
@@ -115,7 +116,7 @@ func TestKill_WithHalfOfTheFilesWritten(t *testing.T) {
 	t.Parallel()
 	p := settle(t, 600)
 	p.env["ORDERHISTORY_WORKERS"], p.env["ORDERHISTORY_UPLOADS"] = "1", "1"
-	r := p.launch("run", "--period", yesterday)
+	r := p.launch("run", "--period", day)
 	await(t, "200 files", func() bool { return p.stored() >= 200 || r.ended() })
 	r.kill()
 	if p.stored() >= 600 || p.recipients(theID) != nil {
@@ -129,7 +130,7 @@ func TestKill_WithHalfOfTheFilesWritten(t *testing.T) {
 	_, err = shop.ExecContext(t.Context(), "UPDATE customers SET name = 'Somebody Else', phone = '+12015550100'")
 	must(t, err)
 	must(t, shop.Close())
-	p.done("run", "--period", yesterday)
+	p.done("run", "--period", day)
 	if again := p.asks("SELECT planned_at FROM orderhistory_exports"); again != planned {
 		t.Error("it was planned anew")
 	}
@@ -147,7 +148,7 @@ func TestKill_BetweenStoredLinksAndTheCampaign(t *testing.T) {
 			t.Parallel()
 			p := at(settle(t, 50))
 			must(t, p.redis.Client().Do(t.Context(), "client", "pause", 600_000, "write").Err())
-			r := p.launch("run", "--period", yesterday)
+			r := p.launch("run", "--period", day)
 			await(t, "phase sending", func() bool {
 				return p.asks("SELECT count(*) FROM orderhistory_exports WHERE phase = 'sending'") == 1 || r.ended()
 			})
@@ -156,7 +157,7 @@ func TestKill_BetweenStoredLinksAndTheCampaign(t *testing.T) {
 			if p.recipients(theID) != nil {
 				t.Fatalf("the campaign stands already:\n%s", r.out.String())
 			}
-			p.done("run", "--period", yesterday)
+			p.done("run", "--period", day)
 			p.whole(50)
 		})
 	}
@@ -173,7 +174,7 @@ func TestKill_BetweenTheCampaignAndItsNote(t *testing.T) {
 			t.Parallel()
 			p := at(settle(t, 50))
 			must(t, p.redis.Client().Do(t.Context(), "client", "pause", 600_000, "write").Err())
-			r := p.launch("run", "--period", yesterday)
+			r := p.launch("run", "--period", day)
 			await(t, "phase sending", func() bool {
 				return p.asks("SELECT count(*) FROM orderhistory_exports WHERE phase = 'sending'") == 1 || r.ended()
 			})
@@ -186,7 +187,7 @@ func TestKill_BetweenTheCampaignAndItsNote(t *testing.T) {
 				t.Fatalf("it isn't in phase sending:\n%s", r.out.String())
 			}
 			before := fmt.Sprint(p.recipients(theID))
-			p.done("run", "--period", yesterday)
+			p.done("run", "--period", day)
 			p.whole(50)
 			if after := fmt.Sprint(p.recipients(theID)); after != before {
 				t.Error("the list has changed")
@@ -211,7 +212,7 @@ func TestRun_InterruptedItGoesOnLater(t *testing.T) {
 	t.Parallel()
 	p := settle(t, 600)
 	p.env["ORDERHISTORY_WORKERS"], p.env["ORDERHISTORY_UPLOADS"] = "1", "1"
-	r := p.launch("run", "--period", yesterday)
+	r := p.launch("run", "--period", day)
 	await(t, "100 files", func() bool { return p.stored() >= 100 || r.ended() })
 	must(t, r.cmd.Process.Signal(syscall.SIGINT))
 	select {
@@ -222,6 +223,6 @@ func TestRun_InterruptedItGoesOnLater(t *testing.T) {
 	if r.cmd.ProcessState.ExitCode() != 1 || r.out.String() != "orderhistory: interrupted; run the same command again: it goes on where it was, and nobody is sent to twice\n" {
 		t.Errorf("%d: %s", r.cmd.ProcessState.ExitCode(), r.out.String())
 	}
-	p.done("run", "--period", yesterday)
+	p.done("run", "--period", day)
 	p.whole(600)
 }

@@ -151,9 +151,8 @@ func (p *plan) settle(ctx context.Context, everybody bool) error {
 		}
 	}
 	_, err := p.s.db.Exec(ctx, p.tx, `UPDATE orderhistory_files SET state = 'set_aside', reason = 'the phone number is another customer''s, too'
-		WHERE period = @period AND state = 'planned' AND EXISTS (
-			SELECT 1 FROM orderhistory_files o WHERE o.period = @period AND o.phone = orderhistory_files.phone
-			AND o.seq < orderhistory_files.seq AND o.state = 'planned')`, args)
+		WHERE period = @period AND state = 'planned' AND seq NOT IN (
+			SELECT min(seq) FROM orderhistory_files WHERE period = @period AND state = 'planned' GROUP BY phone)`, args)
 	return err
 }
 

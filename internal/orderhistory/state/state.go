@@ -60,7 +60,6 @@ CREATE TABLE IF NOT EXISTS orderhistory_files (
 	PRIMARY KEY (period, customer)
 );
 CREATE UNIQUE INDEX IF NOT EXISTS orderhistory_files_seq ON orderhistory_files (period, seq);
-CREATE INDEX IF NOT EXISTS orderhistory_files_phone ON orderhistory_files (period, phone);
 CREATE TABLE IF NOT EXISTS orderhistory_last (customer text PRIMARY KEY, period text NOT NULL, until bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS orderhistory_refusals (period text NOT NULL, at bigint NOT NULL, reason text NOT NULL, detail text NOT NULL);
 CREATE TABLE IF NOT EXISTS orderhistory_decisions (period text NOT NULL, at bigint NOT NULL, by_whom text NOT NULL, what text NOT NULL, why text NOT NULL);
