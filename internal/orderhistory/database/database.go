@@ -242,9 +242,11 @@ func Lockable(ctx context.Context, path string) (*DB, error) {
 	return open(ctx, "sqlite:"+path, "?mode=rwc&_pragma=busy_timeout(0)")
 }
 
-// IsLocked says whether SQLite has refused because another process has locked
-// the file.
+// IsLocked says whether another process holds what was to be locked.
 func IsLocked(err error) bool {
-	var e *sqlite.Error
-	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+	const lockNotAvailable = "55P03" // PostgreSQL's, after lock_timeout
+	var lite *sqlite.Error
+	var pg *pgconn.PgError
+	return errors.As(err, &lite) && lite.Code()&0xff == sqlite3.SQLITE_BUSY ||
+		errors.As(err, &pg) && pg.Code == lockNotAvailable
 }

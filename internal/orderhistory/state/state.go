@@ -127,15 +127,27 @@ func (s *State) Lock(ctx context.Context) error {
 }
 
 // lockSession takes a lock of this session's. It stands for the schema, so that
-// two exports may live in one database.
+// two exports may live in one database. It waits a little: that a process was
+// killed reaches the server a moment later.
 func (s *State) lockSession(ctx context.Context) error {
-	var got bool
-	err := s.conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(hashtext('handout orderhistory'), hashtext(current_schema()::text))`).Scan(&got)
+	tx, err := s.conn.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("state: lock: %w", err)
 	}
-	if !got {
-		return ErrBusy
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	for _, statement := range []string{
+		`SET LOCAL lock_timeout = '2s'`,
+		// Of the session, and not of this transaction.
+		`SELECT pg_advisory_lock(hashtext('handout orderhistory'), hashtext(current_schema()::text))`,
+	} {
+		if _, err := tx.ExecContext(ctx, statement); database.IsLocked(err) {
+			return ErrBusy
+		} else if err != nil {
+			return fmt.Errorf("state: lock: %w", err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("state: lock: %w", err)
 	}
 	return nil
 }
