@@ -152,10 +152,11 @@ func TestKill_BetweenStoredLinksAndTheCampaign(t *testing.T) {
 			await(t, "phase sending", func() bool {
 				return p.asks("SELECT count(*) FROM orderhistory_exports WHERE phase = 'sending'") == 1 || r.ended()
 			})
+			lived := !r.ended()
 			r.kill()
 			must(t, p.redis.Client().Do(t.Context(), "client", "unpause").Err())
-			if p.recipients(theID) != nil {
-				t.Fatalf("the campaign stands already:\n%s", r.out.String())
+			if !lived || p.recipients(theID) != nil {
+				t.Fatalf("it wasn't killed where it should be:\n%s", r.out.String())
 			}
 			p.done("run", "--period", day)
 			p.whole(50)
@@ -181,12 +182,18 @@ func TestKill_BetweenTheCampaignAndItsNote(t *testing.T) {
 			unlock := p.lockState()
 			must(t, p.redis.Client().Do(t.Context(), "client", "unpause").Err())
 			await(t, "the campaign", func() bool { return p.recipients(theID) != nil || r.ended() })
+			lived := !r.ended()
 			r.kill()
 			unlock()
+			if !lived || len(p.recipients(theID)) != 50 {
+				t.Fatalf("it wasn't killed where it should be, with %d recipients:\n%s", len(p.recipients(theID)), r.out.String())
+			}
 			if n := p.asks("SELECT count(*) FROM orderhistory_exports WHERE phase = 'sending'"); n != 1 {
 				t.Fatalf("it isn't in phase sending:\n%s", r.out.String())
 			}
-			before := fmt.Sprint(p.recipients(theID))
+			before, at := fmt.Sprint(p.recipients(theID)), time.Now().Unix()
+			// A link made in the same second would be the same.
+			await(t, "another second", func() bool { return time.Now().Unix() > at })
 			p.done("run", "--period", day)
 			p.whole(50)
 			if after := fmt.Sprint(p.recipients(theID)); after != before {

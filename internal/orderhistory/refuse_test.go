@@ -244,7 +244,7 @@ func TestRefuse_AStoreThatHasSomethingElse(t *testing.T) {
 		t.Parallel()
 		w := begin(t, parts{customers: 30, s3: true})
 		w.x.Store = bad{Store: w.store, put: func(o *store.Object, c []byte) ([]byte, error) { o.Type = "text/html"; return c, nil }}
-		w.refused("2026-11-23", orderhistory.Check, "text/html")
+		w.refused("2026-11-23", orderhistory.Check, `the store has the file as "text/html"`)
 	})
 }
 

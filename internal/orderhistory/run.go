@@ -40,13 +40,12 @@ type Exporter struct {
 	Currency string         // may be empty
 	Prefix   string         // of the files' names in the store; may be empty
 
-	LinkLife  time.Duration // of the links
-	Workers   int           // chunks of customers under way at once
-	Uploads   int           // of one chunk, at once
-	MaxDrift  float64       // 0.5: at most 50 % more or less than last time
-	MaxBad    float64       // 0.05: at most 5 % of the customers set aside
-	TryLinks  int           // how many links are fetched before the campaign opens; 0: none
-	NoSubmits bool          // for measurements: stop before the campaign
+	LinkLife time.Duration // of the links
+	Workers  int           // chunks of customers under way at once
+	Uploads  int           // of one chunk, at once
+	MaxDrift float64       // 0.5: at most 50 % more or less than last time
+	MaxBad   float64       // 0.05: at most 5 % of the customers set aside
+	TryLinks int           // how many links are fetched before the campaign opens; 0: none
 
 	// Progress is told how far the run is, from several goroutines, but never
 	// from two at once. It may be nil.
@@ -166,9 +165,6 @@ func (r *run) do(ctx context.Context) (*Result, error) {
 		if e, err = r.State.Export(ctx, e.Period); err != nil {
 			return nil, err
 		}
-	}
-	if r.NoSubmits {
-		return r.result(ctx, e, false)
 	}
 	if err := r.submit(ctx, e); err != nil {
 		return nil, err

@@ -238,9 +238,7 @@ func TestRun_TwoAtOnceOneSaysSo(t *testing.T) {
 func TestRun_LinksThatLostHalfTheirLifeAreMadeAnew(t *testing.T) {
 	t.Parallel()
 	w := begin(t, parts{customers: 10})
-	w.x.NoSubmits = true
-	w.runs("2026-11-23", orderhistory.RunOptions{})
-	w.x.NoSubmits = false
+	w.stopsBeforeItsCampaign("2026-11-23")
 	old := count(t, w.stateURL, "SELECT links_expire FROM orderhistory_exports")
 	w.stateSQL("UPDATE orderhistory_exports SET links_expire = links_expire - 40*3600")
 	w.stateSQL("UPDATE orderhistory_files SET link = 'http://127.0.0.1:9/old'")
@@ -258,8 +256,7 @@ func TestRun_LinksThatLostHalfTheirLifeAreMadeAnew(t *testing.T) {
 func TestRun_StoredLinksAreSentEvenIfTheCampaignIsSubmittedLater(t *testing.T) {
 	t.Parallel()
 	w := begin(t, parts{customers: 10, s3: true})
-	w.x.NoSubmits = true
-	w.runs("2026-11-23", orderhistory.RunOptions{})
+	w.stopsBeforeItsCampaign("2026-11-23")
 	stored := map[string]bool{}
 	st := w.state()
 	files, err := st.Files(t.Context(), "2026-11-23", 0, 100, state.Uploaded, state.Uploaded)
@@ -267,7 +264,6 @@ func TestRun_StoredLinksAreSentEvenIfTheCampaignIsSubmittedLater(t *testing.T) {
 	for _, f := range files {
 		stored[f.Link] = true
 	}
-	w.x.NoSubmits = false
 	for _, one := range w.recipients(w.runs("2026-11-23", orderhistory.RunOptions{}).Campaign) {
 		if !stored[one.Values[0]] {
 			t.Error("another link was sent than was stored")
@@ -278,8 +274,7 @@ func TestRun_StoredLinksAreSentEvenIfTheCampaignIsSubmittedLater(t *testing.T) {
 func TestRun_ObjectNamesAreStableAndNobodyCanGuessThem(t *testing.T) {
 	t.Parallel()
 	names := func(w *world) []string {
-		w.x.NoSubmits = true
-		w.runs("2026-11-23", orderhistory.RunOptions{})
+		w.stopsBeforeItsCampaign("2026-11-23")
 		var all []string
 		for _, f := range w.files() {
 			_, name, _ := strings.Cut(f, "/orders/")

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -156,6 +157,23 @@ func (w *world) runs(key string, o orderhistory.RunOptions) *orderhistory.Result
 		w.t.Fatalf("period %s: %v", key, err)
 	}
 	return r
+}
+
+// stopsBeforeItsCampaign runs a period with a campaign file that the producer
+// refuses.
+func (w *world) stopsBeforeItsCampaign(key string) {
+	w.t.Helper()
+	good := w.x.Campaign
+	file, err := producer.ParseCampaign("wrong.yaml", []byte(strings.Replace(campaignFile, "{{.url}}", "{{.nothing}}", 1)))
+	must(w.t, err)
+	w.x.Campaign = *file.Spec
+	if _, err := w.run(key, orderhistory.RunOptions{}); err == nil {
+		w.t.Fatal("it went on")
+	}
+	w.x.Campaign = good
+	if n := count(w.t, w.stateURL, "SELECT count(*) FROM orderhistory_exports WHERE phase = 'sending'"); n != 1 {
+		w.t.Fatal("it isn't sending")
+	}
 }
 
 // sql changes the shop.
