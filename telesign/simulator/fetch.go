@@ -56,17 +56,17 @@ func newFetcher() *http.Client {
 }
 
 // fetchFiles fetches the file of each WhatsApp leg, and lets the leg fail if
-// WhatsApp couldn't have.
-func (s *Simulator) fetchFiles(ctx context.Context, req *request) {
-	if !s.o.FetchFiles {
-		return
-	}
+// WhatsApp couldn't have. It is false when the client went away meanwhile.
+func (s *Simulator) fetchFiles(ctx context.Context, req *request) bool {
 	for i := range req.legs {
 		l := &req.legs[i]
 		if l.channel != telesign.ChannelWhatsApp || l.fault != 0 || l.file == "" {
 			continue
 		}
 		err := s.fetch(ctx, l.file, l.document)
+		if ctx.Err() != nil {
+			return false
+		}
 		switch {
 		case errors.Is(err, errTooLarge):
 			l.fault = codeMediaSize
@@ -78,6 +78,7 @@ func (s *Simulator) fetchFiles(ctx context.Context, req *request) {
 			s.log.Debug("file can't be sent", "why", err)
 		}
 	}
+	return true
 }
 
 // fetch reads a file to its end. The errors don't hold its address.

@@ -68,8 +68,7 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, body, &refusal{sc.refusal, "", "the number's story"})
 		return
 	}
-	s.fetchFiles(r.Context(), &req)
-	if r.Context().Err() != nil {
+	if s.o.FetchFiles && !s.fetchFiles(r.Context(), &req) {
 		return // the client has given up; nothing was taken
 	}
 	s.accept(w, r, req, index)
