@@ -83,16 +83,33 @@ func Open(ctx context.Context, rawURL string) (*State, error) {
 	return s, nil
 }
 
+// tablesVersion is that of the tables, which the settings keep.
+const tablesVersion = "1"
+
 // migrate makes the tables. Two processes that do so at once in PostgreSQL would
-// get in each other's way, so they take turns.
+// get in each other's way, so they take turns. Where they are there nothing is
+// locked: who only looks needn't wait for a plan that is being made.
 func (s *State) migrate(ctx context.Context) error {
+	version := ""
+	err := s.read(ctx, `SELECT value FROM orderhistory_settings WHERE name = 'tables'`, nil,
+		func(rows *sql.Rows) error { return rows.Scan(&version) })
+	if err == nil && version == tablesVersion {
+		return nil
+	}
+	if err == nil && version != "" {
+		return fmt.Errorf("they are of version %s, and this program knows %s", version, tablesVersion)
+	}
 	return s.write(ctx, func(tx *sql.Tx) error {
 		if s.db.Kind == database.Postgres {
 			if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtext('handout orderhistory tables'))`); err != nil {
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, tables)
+		if _, err := tx.ExecContext(ctx, tables); err != nil {
+			return err
+		}
+		_, err := s.db.Exec(ctx, tx, `INSERT INTO orderhistory_settings (name, value) VALUES ('tables', @version) ON CONFLICT (name) DO NOTHING`,
+			database.Args{"version": tablesVersion})
 		return err
 	})
 }
@@ -136,7 +153,7 @@ func (s *State) lockSession(ctx context.Context) error {
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
 	for _, statement := range []string{
-		`SET LOCAL lock_timeout = '2s'`,
+		`SET LOCAL lock_timeout = '5s'`,
 		// Of the session, and not of this transaction.
 		`SELECT pg_advisory_lock(hashtext('handout orderhistory'), hashtext(current_schema()::text))`,
 	} {

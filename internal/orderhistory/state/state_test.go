@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/handout-dev/handout/internal/orderhistory/database"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
 	"github.com/handout-dev/handout/internal/postgrestest"
 )
@@ -208,6 +209,42 @@ func TestLock_WhoHasLostItCannotWrite(t *testing.T) {
 			t.Fatal("it has written without the lock")
 		}
 	}
+}
+
+func TestOpen_LookingNeedNotWaitForAPlan(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		e := &state.Export{Period: "p", Campaign: "c", Until: until}
+		must(t, s.Plan(t.Context(), e, func(add func(*state.File) error) error {
+			for i := range 600 { // more than are inserted at once
+				if err := add(&state.File{Customer: fmt.Sprint(i), State: state.Planned, Phone: fmt.Sprint(i), LastOrder: until}); err != nil {
+					return err
+				}
+			}
+			began := time.Now()
+			all, err := open(t, url).Exports(t.Context(), 10)
+			if len(all) != 0 || time.Since(began) > 20*time.Second {
+				t.Errorf("%d exports after %s", len(all), time.Since(began))
+			}
+			return err
+		}, func(state.Totals, []state.File) error { return nil }))
+	})
+}
+
+func TestOpen_RefusesTablesOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, url string) {
+		must(t, open(t, url).Close())
+		db, err := database.Create(t.Context(), url)
+		must(t, err)
+		_, err = db.ExecContext(t.Context(), "UPDATE orderhistory_settings SET value = '2' WHERE name = 'tables'")
+		must(t, err)
+		must(t, db.Close())
+		if _, err := state.Open(t.Context(), url); err == nil {
+			t.Error("it was opened")
+		}
+	})
 }
 
 func TestOpen_ManyAtOnce(t *testing.T) {
