@@ -16,14 +16,15 @@ COMPOSE := docker compose $(if $(wildcard .env),,--env-file deploy/simulate.env 
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build bin/handout, one static binary
+build: ## build bin/handout and bin/orderhistory, static binaries
 	$(BUILD) -o bin/handout ./cmd/handout
+	$(BUILD) -o bin/orderhistory ./cmd/orderhistory
 
 .PHONY: test
-test: redis ## check everything: format, vet, staticcheck, all tests with the race detector
+test: redis postgres s3 ## check everything: format, vet, staticcheck, all tests with the race detector
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted, run make fmt:" $$unformatted >&2; exit 1; }
 	go vet ./...
 	$(STATICCHECK) ./...
@@ -34,8 +35,12 @@ test: redis ## check everything: format, vet, staticcheck, all tests with the ra
 demo: build ## send to 1,000 recipients through the simulator, and show how each got the file
 	bin/handout demo --recipients 1000 --exit
 
+.PHONY: demo-orderhistory
+demo-orderhistory: build redis ## export a generated shop of 500 customers, and send to all of them through the simulator
+	@sh deploy/demo-orderhistory.sh
+
 .PHONY: bench
-bench: ## measure: each benchmark once
+bench: s3 ## measure: each benchmark once
 	go test -run '^$$' -bench . -benchtime 1x ./bench/...
 
 .PHONY: chaos
@@ -43,7 +48,7 @@ chaos: redis ## kill workers, Redis and the queue while 5,000 are sent to, and c
 	go test -count 1 -timeout 20m -v ./chaos -long
 
 .PHONY: cover
-cover: redis ## test and show what part of the code the tests run
+cover: redis postgres s3 ## test and show what part of the code the tests run
 	go test -timeout $(TEST_TIMEOUT) -coverpkg ./... -coverprofile coverage.out ./...
 	@go tool cover -func coverage.out | tail -n 1
 
@@ -54,6 +59,14 @@ fmt: ## format the code
 .PHONY: redis
 redis: ## install redis-server where it's missing (apt-get or brew)
 	@sh deploy/need-redis.sh
+
+.PHONY: postgres
+postgres: ## install PostgreSQL where it's missing (apt-get or brew)
+	@sh deploy/need-postgres.sh
+
+.PHONY: s3
+s3: ## build the tests' S3 server where it's missing (Go module proxy)
+	@sh deploy/need-s3.sh
 
 .PHONY: up
 up: ## start everything in Docker: against the account in .env, else against the simulator

@@ -49,12 +49,24 @@ var plan = map[string]room{
 	"internal/api":     {imports: []string{"producer", "campaign", "internal/access", "internal/report", "internal/verdict"}},
 	"internal/metrics": {imports: []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
 
+	"internal/folder":                {},
+	"internal/orderhistory":          {imports: []string{"campaign", "producer", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},
+	"internal/orderhistory/database": {},
+	"internal/orderhistory/shop":     {imports: []string{"internal/orderhistory/database"}},
+	"internal/orderhistory/sheet":    {},
+	"internal/orderhistory/state":    {imports: []string{"internal/orderhistory/database"}},
+	"internal/orderhistory/store":    {imports: []string{"internal/folder"}},
+
 	"internal/redistest": {helps: true},
 	"telesign/simulator": {helps: true, imports: []string{"telesign"}},
 
-	"cmd/handout": {imports: everything},
-	"bench":       {}, // tests alone, as below
-	"chaos":       {},
+	"internal/postgrestest": {helps: true},
+	"internal/s3test":       {helps: true},
+
+	"cmd/handout":      {imports: everything},
+	"cmd/orderhistory": {imports: everything},
+	"bench":            {}, // tests alone, as below
+	"chaos":            {},
 	// A module of its own, of tests alone.
 	"deploy/alertstest": {},
 }

@@ -21,11 +21,15 @@ const maxE164 = 15
 // what libphonenumber finds valid. The error is a reason in words, without the
 // number; [ErrUnknownRegion] for the region.
 func NormalizePhone(phone, region string) (string, error) {
-	book, err := newPhoneBook(region)
-	if err != nil {
-		return "", err
+	book, ok := books.Load(region)
+	if !ok {
+		made, err := newPhoneBook(region)
+		if err != nil {
+			return "", err
+		}
+		book, _ = books.LoadOrStore(region, made)
 	}
-	e164, _, err := book.normalize(phone)
+	e164, _, err := book.(*phoneBook).normalize(phone)
 	return e164, err
 }
 
@@ -41,6 +45,9 @@ func PhoneNormalizer(region string) (func(phone string) (string, error), error) 
 		return e164, err
 	}, nil
 }
+// books are those of NormalizePhone by region: making one takes as long as
+// reading a thousand numbers.
+var books sync.Map
 
 // phoneBook normalises the numbers of one list. It is safe for concurrent use.
 type phoneBook struct {

@@ -73,6 +73,8 @@ type Config struct {
 	SimulateCallbackURL string  `split_words:"true" default:"http://127.0.0.1:8080/callbacks/telesign" desc:"where the simulator sends receipts"`
 	SimulateRate        int     `split_words:"true" default:"0" desc:"requests per second that the simulator takes; 0: HANDOUT_RATE"`
 	SimulateSpeed       float64 `split_words:"true" default:"10" desc:"how many times faster than real time the simulator's deliveries and fallbacks are"`
+	SimulateFiles       string  `split_words:"true" desc:"folder whose files the simulator's server serves at /files/, by signed links; empty: none"`
+	SimulateFetch       bool    `split_words:"true" default:"false" desc:"whether the simulator fetches the file of each WhatsApp message, and fails what can't be fetched"`
 	SimulatePolling     bool    `split_words:"true" default:"true" desc:"whether the simulator answers questions for outcomes"`
 
 	LogFormat string     `split_words:"true" default:"text" desc:"text or json, on standard error"`

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"math"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/internal/folder"
 	"github.com/handout-dev/handout/telesign/simulator"
 )
 
@@ -30,9 +33,29 @@ func (a *app) simulateCommand() *cobra.Command {
 				return err
 			}
 			defer s.Close()
-			return a.runServer(cmd.Context(), "HANDOUT_SIMULATE_ADDR", c.SimulateAddr, s)
+			handler, closeFiles, err := withFiles(c, s)
+			if err != nil {
+				return err
+			}
+			defer closeFiles()
+			return a.runServer(cmd.Context(), "HANDOUT_SIMULATE_ADDR", c.SimulateAddr, handler)
 		},
 	}
+}
+
+// withFiles serves a folder of files beside the vendor, if one is named.
+func withFiles(c *Config, vendor http.Handler) (http.Handler, func(), error) {
+	if c.SimulateFiles == "" {
+		return vendor, func() {}, nil
+	}
+	files, err := folder.Open(c.SimulateFiles)
+	if err != nil {
+		return nil, nil, fmt.Errorf("HANDOUT_SIMULATE_FILES: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(folder.Path, files)
+	mux.Handle("/", vendor)
+	return mux, func() { _ = files.Close() }, nil
 }
 
 func newSimulator(c *Config, log *slog.Logger) (*simulator.Simulator, error) {
@@ -42,7 +65,7 @@ func newSimulator(c *Config, log *slog.Logger) (*simulator.Simulator, error) {
 	}
 	s, err := simulator.New(simulator.Options{
 		CustomerID: c.TelesignCustomerID, APIKey: string(c.TelesignAPIKey), Rate: rate,
-		CallbackURL: c.SimulateCallbackURL, Speed: c.SimulateSpeed, Polling: c.SimulatePolling, Logger: log,
+		CallbackURL: c.SimulateCallbackURL, Speed: c.SimulateSpeed, Polling: c.SimulatePolling, FetchFiles: c.SimulateFetch, Logger: log,
 	})
 	if err != nil {
 		return nil, usageError{err}

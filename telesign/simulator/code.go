@@ -12,7 +12,9 @@ const (
 	codePhoneError       telesign.Code = 3031
 	codeExpired          telesign.Code = 3033
 	codePollUnavailable  telesign.Code = 3041 // "System unavailable", in a status query alone
+	codeBadContent       telesign.Code = 3035
 	codeNoSuchUser       telesign.Code = 3055
+	codeMediaSize        telesign.Code = 3061
 	codeUnknownChannel   telesign.Code = 3100
 	codeBadPhone         telesign.Code = 3101
 	codeBadMessageType   telesign.Code = 3102

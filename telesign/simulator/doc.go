@@ -105,6 +105,12 @@
 // predefined template needs, 3100 for a channel that doesn't exist; the next
 // one is tried.
 //
+// # Files
+//
+// With [Options].FetchFiles the file of a message over WhatsApp is fetched, as
+// WhatsApp would; if that fails the channel does, with 3035 or 3061, and the
+// next one is tried.
+//
 // # Time
 //
 // With [Options].Speed 1, a channel has the message after 1 s, WhatsApp delivers

@@ -54,6 +54,12 @@ type Options struct {
 	// real time. Default 12 h, as documented; then it is 404/-10004.
 	ReferenceLife time.Duration
 
+	// FetchFiles fetches the file of every message over WhatsApp, by the address
+	// in its url or header_url, before the POST is answered: WhatsApp does so at
+	// some moment that isn't documented. The channel fails with 3035 when the
+	// file can't be fetched within 2 s or isn't a document, with 3061 over 100 MB.
+	FetchFiles bool
+
 	// Seed makes references repeat from run to run. 0 draws one, so that two
 	// runs never hand out the same reference; nothing else depends on chance.
 	Seed uint64

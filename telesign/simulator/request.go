@@ -261,6 +261,7 @@ func (req *request) readCascade(channels []fields, message map[string]fields, em
 				details = message[telesign.ContentDefault]
 			}
 			l.fault = checkTemplate(name, details)
+			l.file, l.document = fileOf(name, details)
 		}
 		req.legs = append(req.legs, l)
 	}

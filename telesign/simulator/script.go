@@ -93,6 +93,8 @@ type leg struct {
 	channel  string
 	fallback time.Duration
 	fault    telesign.Code // 0, or why the channel will fail: the request lacks something
+	file     string        // the address of what WhatsApp is to show, if anything
+	document bool          // which has to be a document
 }
 
 // moment is what is true of a message from a point in simulated time on, which

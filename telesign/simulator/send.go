@@ -68,6 +68,9 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, body, &refusal{sc.refusal, "", "the number's story"})
 		return
 	}
+	if s.o.FetchFiles && !s.fetchFiles(r.Context(), &req) {
+		return // the client has given up; nothing was taken
+	}
 	s.accept(w, r, req, index)
 }
 

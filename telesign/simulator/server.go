@@ -36,6 +36,7 @@ type Simulator struct {
 	agenda      *agenda
 	callbackURL atomic.Pointer[string]
 	client      *http.Client
+	fetcher     *http.Client
 
 	start  time.Time
 	done   chan struct{} // closed by Close
@@ -63,6 +64,8 @@ func New(o Options) (*Simulator, error) {
 		start:  time.Now(),
 		done:   make(chan struct{}),
 		cancel: cancel,
+
+		fetcher: newFetcher(),
 		client: &http.Client{
 			Transport: &http.Transport{
 				MaxIdleConns:        o.Senders,
@@ -98,6 +101,7 @@ func (s *Simulator) Close() {
 	s.works.Wait()
 	s.agenda.close()
 	s.client.CloseIdleConnections()
+	s.fetcher.CloseIdleConnections()
 }
 
 // Idle waits until no callback is pending: every one that the accepted messages

@@ -23,6 +23,10 @@ type Stats struct {
 	ByPoll map[string]int `json:"by_poll"`
 
 	Callbacks CallbackStats `json:"callbacks"`
+
+	// FilesFetched and FilesRefused count files; see Options.FetchFiles.
+	FilesFetched int `json:"files_fetched"`
+	FilesRefused int `json:"files_refused"`
 }
 
 // CallbackStats count callbacks. Each is tried up to four times.
@@ -138,6 +142,16 @@ func (t *tally) callback(failed, givenUp bool) {
 		c.Failed++
 	default:
 		c.Confirmed++
+	}
+}
+
+func (t *tally) fetched(good bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if good {
+		t.stats.FilesFetched++
+	} else {
+		t.stats.FilesRefused++
 	}
 }
 

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os/user"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/orderhistory"
+	"github.com/handout-dev/handout/internal/orderhistory/shop"
+	"github.com/handout-dev/handout/internal/orderhistory/state"
+	"github.com/handout-dev/handout/internal/orderhistory/store"
+	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/producer"
+)
+
+// runFlags are those of orderhistory run.
+type runFlags struct {
+	period, metrics, force    string
+	everybody, dryRun, asJSON bool
+	wait                      time.Duration
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Export a period: write the files, upload them, open the campaign",
+		Long: "Export a period: write a file for each customer with orders since their last\n" +
+			"file, upload them, look whether they can be fetched, and open the campaign.\n" +
+			"Run again after an interruption it goes on; after success it changes nothing.\n" +
+			"A run that looks wrong is refused with exit status 1, and nothing is sent.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("force-drift") && f.force == "" {
+				return usageError{errors.New("--force-drift: say why, for the record")}
+			}
+			return a.run(cmd.Context(), &f)
+		},
+	}
+	cmd.Flags().StringVar(&f.period, "period", "", "orders before this day, or time, belong to it, as in 2026-11-23 (default today)")
+	cmd.Flags().BoolVar(&f.everybody, "all", false, "also customers without orders since their last file")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "say who would be sent to, and leave no trace")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object")
+	cmd.Flags().StringVar(&f.force, "force-drift", "", "let pass that it's far from the last time; say why, for the record")
+	cmd.Flags().StringVar(&f.metrics, "metrics-file", "", "write Prometheus metrics to this file, for the textfile collector")
+	cmd.Flags().DurationVar(&f.wait, "wait", 0, "wait so long for another run to end, instead of failing at once")
+	return cmd
+}
+
+func (a *app) run(ctx context.Context, f *runFlags) (err error) {
+	c, err := loadConfig()
+	if err != nil {
+		return err
+	}
+	p, err := c.period(f.period, time.Now())
+	if err != nil {
+		return err
+	}
+	x, closeAll, err := c.exporter(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAll()) }()
+	line := newLiveLine(a.stderr)
+	x.Progress = line.progress
+	o := orderhistory.RunOptions{Everybody: f.everybody, DryRun: f.dryRun}
+	if f.force != "" {
+		o.Force = &orderhistory.Force{By: whoami(), Why: f.force}
+	}
+	started := time.Now()
+	result, err := patiently(ctx, f.wait, func() (*orderhistory.Result, error) { return x.Run(ctx, p, o) })
+	line.end()
+	if f.metrics != "" && !f.dryRun {
+		err = errors.Join(err, writeMetrics(ctx, f.metrics, x.State, time.Since(started)))
+	}
+	if errors.Is(err, state.ErrBusy) {
+		return fmt.Errorf("%w; it holds the lock of %s; --wait waits for it", err, c.State)
+	}
+	if result != nil {
+		a.aside(result)
+	}
+	if err != nil {
+		return err
+	}
+	if f.asJSON {
+		return writeJSON(a.stdout, result)
+	}
+	a.describe(result)
+	return nil
+}
+
+// patiently tries again for a time while another run is under way.
+func patiently(ctx context.Context, most time.Duration, try func() (*orderhistory.Result, error)) (*orderhistory.Result, error) {
+	deadline := time.Now().Add(most)
+	for {
+		result, err := try()
+		if !errors.Is(err, state.ErrBusy) || time.Now().After(deadline) {
+			return result, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(500 * time.Millisecond): // nothing tells when a lock is free
+		}
+	}
+}
+
+// whoami is the person at the keyboard, as far as the system knows.
+func whoami() string {
+	u, err := user.Current()
+	if err != nil {
+		return "unknown"
+	}
+	return u.Username
+}
+
+// period reads --period: today, by the clocks of the zone, if it's empty.
+func (c *Config) period(text string, now time.Time) (orderhistory.Period, error) {
+	zone, err := time.LoadLocation(c.Zone)
+	if err != nil {
+		return orderhistory.Period{}, usageError{err}
+	}
+	if text == "" {
+		text = now.In(zone).Format(time.DateOnly)
+	}
+	p, err := orderhistory.ParsePeriod(text, zone)
+	switch {
+	case err != nil:
+		return p, usageError{fmt.Errorf("--period: %w", err)}
+	case p.Until.After(now):
+		return p, usageError{fmt.Errorf("--period: %s isn't over yet: more orders may come", text)}
+	}
+	return p, nil
+}
+
+// closers are closed in reverse.
+type closers []io.Closer
+
+func (c closers) close() error {
+	var errs []error
+	for i := len(c) - 1; i >= 0; i-- {
+		errs = append(errs, c[i].Close())
+	}
+	return errors.Join(errs...)
+}
+
+// exporter opens everything that a run works with.
+func (c *Config) exporter(ctx context.Context) (_ *orderhistory.Exporter, _ func() error, err error) {
+	var opened closers
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, opened.close())
+		}
+	}()
+	queries, err := c.queries()
+	if err != nil {
+		return nil, nil, err
+	}
+	spec, err := c.campaign()
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.RedisURL == "" {
+		return nil, nil, usageError{errors.New("REDIS_URL is not set: where is Redis? For example REDIS_URL=redis://127.0.0.1:6379/0")}
+	}
+	rdb, err := redisx.Open(c.RedisURL)
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("REDIS_URL: %w", err)}
+	}
+	opened = append(opened, rdb)
+	if err := redisx.Ping(ctx, rdb); err != nil {
+		return nil, nil, fmt.Errorf("can't use Redis at %s: %w", redisx.Describe(c.RedisURL), err)
+	}
+	zone, err := time.LoadLocation(c.Zone)
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	from, err := shop.Open(ctx, c.Shop, queries)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the shop: %w", err)
+	}
+	opened = append(opened, from)
+	files, err := c.store(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	opened = append(opened, files)
+	st, err := state.Open(ctx, c.State)
+	if err != nil {
+		return nil, nil, err
+	}
+	opened = append(opened, st)
+	return &orderhistory.Exporter{
+		Shop: from, State: st, Store: files, Producer: producer.New(rdb), Ledger: campaign.NewLedger(rdb),
+		Campaign: spec, HTTP: &http.Client{}, Region: c.PhoneRegion, Zone: zone, Currency: c.Currency, Prefix: c.Prefix,
+		LinkLife: c.LinkLife, Workers: c.Workers, Uploads: c.Uploads,
+		MaxDrift: c.MaxDrift, MaxBad: c.MaxBad, TryLinks: c.TryLinks,
+	}, opened.close, nil
+}
+
+// closingStore is a store that is to be closed.
+type closingStore interface {
+	orderhistory.Store
+	io.Closer
+}
+
+func (c *Config) store(ctx context.Context) (closingStore, error) {
+	if c.S3Bucket == "" {
+		return store.OpenFolder(c.Folder, c.FolderURL)
+	}
+	return store.OpenS3(ctx, store.S3Options{
+		Endpoint: c.S3Endpoint, PublicEndpoint: c.S3PublicEndpoint, Region: c.S3Region, Bucket: c.S3Bucket,
+		AccessKey: c.S3AccessKey, SecretKey: string(c.S3SecretKey), Connections: c.Workers * c.Uploads,
+	})
+}
+
+// aside names those who were set aside, on standard error.
+func (a *app) aside(r *orderhistory.Result) {
+	for _, f := range r.Aside {
+		fmt.Fprintf(a.stderr, "customer %s is set aside: %s\n", f.Customer, f.Reason)
+	}
+	if more := r.SetAside - len(r.Aside); more > 0 {
+		fmt.Fprintf(a.stderr, "… and %d more\n", more)
+	}
+	if r.Drifted != "" {
+		fmt.Fprintf(a.stderr, "let pass by %s: %s\n", whoami(), r.Drifted)
+	}
+}
+
+func (a *app) describe(r *orderhistory.Result) {
+	switch {
+	case r.Already:
+		fmt.Fprintf(a.stdout, "period %s was finished before; nothing has changed. Its campaign is %s, with %d files.\n", r.Period, r.Campaign, r.Files)
+	case r.DryRun:
+		fmt.Fprintf(a.stdout, "dry run: period %s would have a file for %d customers, and %d set aside, in campaign %s.\n",
+			r.Period, r.Customers-r.SetAside, r.SetAside, r.Campaign)
+	default:
+		fmt.Fprintf(a.stdout, "period %s: %d files, %s, for %d customers; %d set aside. Their links hold until %s.\nWatch it with: handout report %s --follow\n",
+			r.Period, r.Files, size(r.Bytes), r.Customers, r.SetAside, r.LinksExpire.UTC().Format(time.RFC3339), r.Campaign)
+	}
+}
+
+func size(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
+
+// resultJSON is what --json prints.
+type resultJSON struct {
+	Period      string      `json:"period"`
+	Campaign    string      `json:"campaign"`
+	Already     bool        `json:"already"`
+	DryRun      bool        `json:"dry_run"`
+	Customers   int         `json:"customers"`
+	Files       int         `json:"files"`
+	Bytes       int64       `json:"bytes"`
+	SetAside    int         `json:"set_aside"`
+	Aside       []asideJSON `json:"aside"`
+	LinksExpire *time.Time  `json:"links_expire"`
+	Drifted     string      `json:"drifted"`
+}
+
+type asideJSON struct {
+	Customer string `json:"customer"`
+	Reason   string `json:"reason"`
+}
+
+func writeJSON(w io.Writer, r *orderhistory.Result) error {
+	j := resultJSON{
+		Period: r.Period, Campaign: string(r.Campaign), Already: r.Already, DryRun: r.DryRun, Customers: r.Customers,
+		Files: r.Files, Bytes: r.Bytes, SetAside: r.SetAside, Aside: []asideJSON{}, Drifted: r.Drifted,
+	}
+	for _, f := range r.Aside {
+		j.Aside = append(j.Aside, asideJSON{f.Customer, f.Reason})
+	}
+	if !r.LinksExpire.IsZero() {
+		at := r.LinksExpire.UTC()
+		j.LinksExpire = &at
+	}
+	return json.NewEncoder(w).Encode(j)
+}

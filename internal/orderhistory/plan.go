@@ -1,0 +1,130 @@
+package orderhistory
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/orderhistory/shop"
+	"github.com/handout-dev/handout/internal/orderhistory/state"
+	"github.com/handout-dev/handout/producer"
+)
+
+// plan fixes who gets a file. What is wrong with the list as a whole shows here
+// already, before a single file is written.
+func (r *run) plan(ctx context.Context, id campaign.ID) (*state.Export, error) {
+	e := &state.Export{
+		Period: r.period.Key, Campaign: string(id), Phase: state.Writing, Until: r.period.Until,
+		Everybody: r.options.Everybody, PlannedAt: r.now(),
+	}
+	err := r.fix(ctx, e, func(t state.Totals, _ []state.File) error {
+		return r.judge(t, t.Customers-t.SetAside, -1)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// dryRun plans, judges and undoes it.
+func (r *run) dryRun(ctx context.Context, id campaign.ID) (*Result, error) {
+	e := &state.Export{
+		Period: "dry run of " + r.period.Key, // beside a plan that may stand
+		Until:  r.period.Until, Everybody: r.options.Everybody,
+	}
+	result := &Result{Period: r.period.Key, Campaign: id, DryRun: true}
+	err := r.fix(ctx, e, func(t state.Totals, aside []state.File) error {
+		result.Customers, result.SetAside, result.Aside = t.Customers, t.SetAside, aside
+		if err := r.judge(t, t.Customers-t.SetAside, -1); err != nil {
+			return err
+		}
+		result.Drifted = r.drifted
+		return state.ErrRollback
+	})
+	return result, err
+}
+
+// fix makes a plan of the shop's customers, and has judge decide on it.
+func (r *run) fix(ctx context.Context, e *state.Export, judge func(state.Totals, []state.File) error) error {
+	secret, err := r.secret(ctx)
+	if err != nil {
+		return err
+	}
+	if r.last, err = r.State.LastDone(ctx, e.Everybody); err != nil {
+		return err
+	}
+	asked := false
+	fill := func(add func(*state.File) error) error {
+		columns := func(further []string) error { e.Further = further; return nil }
+		n := 0
+		err := r.Shop.Customers(ctx, r.period.Until, columns, func(c *shop.Customer) error {
+			n++
+			r.counter.tell(r.Progress, "planning", n, 0)
+			asked = true
+			defer func() { asked = false }()
+			return add(r.planned(c, secret))
+		})
+		if err != nil && !asked && ctx.Err() == nil {
+			return refuse(Query, "%w", err)
+		}
+		return err
+	}
+	err = r.State.Plan(ctx, e, fill, judge)
+	if errors.Is(err, state.ErrTwice) {
+		return refuse(Query, "query customers: %w: %w", shop.ErrContract, err)
+	}
+	return err
+}
+
+// planned is a customer's row of the plan; one whose row can't be sent to is set
+// aside.
+func (r *run) planned(c *shop.Customer, secret string) *state.File {
+	f := &state.File{
+		Customer: c.ID, State: state.Planned, Name: clean(c.Name), Orders: c.Orders, LastOrder: c.LastOrder,
+		Object: r.objectName(secret, c.ID),
+	}
+	for _, v := range c.Extra {
+		f.Further = append(f.Further, clean(v))
+	}
+	phone, err := producer.NormalizePhone(c.Phone, r.Region)
+	switch {
+	case c.ID == "" || len(c.ID) > mostCell:
+		f.State, f.Reason = state.SetAside, "the customer ID is empty or too long"
+	case c.Phone == "":
+		f.State, f.Reason = state.SetAside, "no phone number"
+	case err != nil:
+		f.State, f.Reason = state.SetAside, err.Error() // in words, without the number
+	default:
+		f.Phone = phone
+	}
+	return f
+}
+
+// mostCell is how long a text of the shop's may be in the list, in bytes; the
+// producer takes far longer ones.
+const mostCell = 500
+
+// clean makes a text fit for the list: valid, on one line, and short.
+func clean(s string) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "\ufffd")), " ")
+	if len(s) > mostCell {
+		s = strings.ToValidUTF8(s[:mostCell], "")
+	}
+	return s
+}
+
+var objectCode = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// objectName is where a customer's file of the period goes: always the same, and
+// nothing that anybody could guess.
+func (r *run) objectName(secret, customer string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	_, _ = io.WriteString(mac, r.period.Key+"\n"+customer)
+	return path.Join(r.Prefix, r.period.id(), objectCode.EncodeToString(mac.Sum(nil)[:20])+".xlsx")
+}

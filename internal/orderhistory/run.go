@@ -1,0 +1,281 @@
+package orderhistory
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/orderhistory/shop"
+	"github.com/handout-dev/handout/internal/orderhistory/state"
+	"github.com/handout-dev/handout/internal/orderhistory/store"
+	"github.com/handout-dev/handout/producer"
+)
+
+// Store is where files are put: a bucket or a folder.
+type Store interface {
+	Put(ctx context.Context, o *store.Object, content []byte) error
+	Stat(ctx context.Context, name string) (*store.Object, error)
+	Link(ctx context.Context, name string, lifetime time.Duration) (string, error)
+}
+
+// Exporter is what a run works with. All fields are needed unless said.
+type Exporter struct {
+	Shop     *shop.Shop
+	State    *state.State
+	Store    Store
+	Producer *producer.Client
+	Ledger   *campaign.Ledger
+	// Campaign is what is sent. Its ID is the beginning of the real one, which
+	// ends with the period.
+	Campaign campaign.Spec
+	// HTTP fetches the links that are tried.
+	HTTP *http.Client
+
+	Region   string         // of numbers in national form; may be empty
+	Zone     *time.Location // of the dates in the files
+	Currency string         // may be empty
+	Prefix   string         // of the files' names in the store; may be empty
+
+	LinkLife time.Duration // of the links
+	Workers  int           // chunks of customers under way at once
+	Uploads  int           // of one chunk, at once
+	MaxDrift float64       // 0.5: at most 50 % more or less than last time
+	MaxBad   float64       // 0.05: at most 5 % of the customers set aside
+	TryLinks int           // how many links are fetched before the campaign opens; 0: none
+
+	// Progress is told how far the run is, from several goroutines, but never
+	// from two at once. It may be nil.
+	Progress func(Progress)
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Doing string // in a word or two
+	Done  int
+	Of    int // 0 when it isn't known
+}
+
+// RunOptions are the choices of one run.
+type RunOptions struct {
+	Everybody bool // not only those with orders since their last file
+	DryRun    bool // plan and judge, and leave no trace
+	// Force lets a drift pass, by a person's decision.
+	Force *Force
+}
+
+// Force is a person's decision against the gate.
+type Force struct{ By, Why string }
+
+// Result is what a run came to.
+type Result struct {
+	Period   string
+	Campaign campaign.ID
+	// Already means that the period was finished before and nothing has changed.
+	Already                    bool
+	DryRun                     bool
+	Customers, Files, SetAside int
+	Bytes                      int64
+	// Aside are those set aside, state.MostAside at most, with their reasons.
+	Aside       []state.File
+	LinksExpire time.Time
+	// Drifted is what Force has let pass, in words; empty for nothing.
+	Drifted string
+}
+
+// Run exports a period. It may be called again at any time, also after a crash,
+// and does the same thing once.
+//
+// Errors: [*Refusal], [state.ErrBusy], [ErrLost], [ErrOtherPlan], ctx's own, and those of the
+// state and of Redis.
+func (x *Exporter) Run(ctx context.Context, p Period, o RunOptions) (*Result, error) {
+	if err := x.State.Lock(ctx); err != nil {
+		return nil, err
+	}
+	r := &run{Exporter: x, period: p, options: o, now: time.Now}
+	result, err := r.do(ctx)
+	var no *Refusal
+	if ctx.Err() != nil && !o.DryRun {
+		return result, errors.Join(ctx.Err(), err)
+	}
+	if errors.As(err, &no) && !o.DryRun {
+		err = errors.Join(err, r.refused(ctx, no))
+	}
+	return result, err
+}
+
+// run is one run.
+type run struct {
+	*Exporter
+	period  Period
+	options RunOptions
+	now     func() time.Time
+	last    *state.Export // the successful run before, of the same kind
+	drifted string
+	counter counter
+}
+
+// ErrLost means that the period's campaign stands, but the state knows nothing
+// of having submitted it.
+var ErrLost = errors.New("the campaign of this period stands, but the state knows nothing of it: is this the right state?")
+
+// ErrOtherPlan means that the run of a period was begun in another way.
+var ErrOtherPlan = errors.New("it was begun for everybody or not, or under another campaign, and has to be finished in the same way")
+
+func (r *run) do(ctx context.Context) (*Result, error) {
+	id, err := r.campaignID()
+	if err != nil {
+		return nil, err
+	}
+	e, err := r.State.Export(ctx, r.period.Key)
+	if err != nil {
+		return nil, err
+	}
+	if e != nil && e.Phase == state.Done {
+		return r.result(ctx, e, true)
+	}
+	if r.options.DryRun {
+		return r.dryRun(ctx, id)
+	}
+	if e != nil && (e.Campaign != string(id) || e.Everybody != r.options.Everybody) {
+		return nil, fmt.Errorf("period %s: %w", e.Period, ErrOtherPlan)
+	}
+	stands, err := r.stands(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if stands && (e == nil || e.Phase != state.Sending) {
+		return nil, fmt.Errorf("campaign %s: %w", id, ErrLost)
+	}
+	if e, err = r.renew(ctx, e, stands); err != nil {
+		return nil, err
+	}
+	if e == nil {
+		if e, err = r.plan(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	if e.Phase == state.Writing {
+		if err := r.prepare(ctx, e); err != nil {
+			return nil, err
+		}
+		if e, err = r.State.Export(ctx, e.Period); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.submit(ctx, e); err != nil {
+		return nil, err
+	}
+	if err := r.State.Finish(ctx, e.Period, r.now()); err != nil {
+		return nil, err
+	}
+	return r.result(ctx, e, false)
+}
+
+// prepare brings an export from its plan to the point where only the campaign
+// is missing.
+func (r *run) prepare(ctx context.Context, e *state.Export) error {
+	var err error
+	if r.last, err = r.State.LastDone(ctx, e.Everybody); err != nil {
+		return err
+	}
+	if err := r.write(ctx, e); err != nil {
+		return err
+	}
+	t, err := r.State.Totals(ctx, e.Period)
+	if err != nil {
+		return err
+	}
+	if err := r.judge(t, t.Ready, t.Bytes); err != nil {
+		return err
+	}
+	if err := r.noteForce(ctx); err != nil {
+		return err
+	}
+	expire, err := r.link(ctx, e)
+	if err != nil {
+		return err
+	}
+	// From here on the list stands, whoever runs next.
+	return r.State.Send(ctx, e.Period, t.Ready, t.Bytes, expire)
+}
+
+// renew takes an export whose links have lost half of their life before its
+// campaign stood back to writing, for new ones.
+func (r *run) renew(ctx context.Context, e *state.Export, stands bool) (*state.Export, error) {
+	if e == nil || e.Phase != state.Sending || stands || e.LinksExpire.Sub(r.now()) >= r.LinkLife/2 {
+		return e, nil
+	}
+	if err := r.State.Reopen(ctx, e.Period); err != nil {
+		return nil, err
+	}
+	return r.State.Export(ctx, e.Period)
+}
+
+// stands says whether the campaign does: from then on it may be sent.
+func (r *run) stands(ctx context.Context, id campaign.ID) (bool, error) {
+	info, err := r.Ledger.Info(ctx, id)
+	if errors.Is(err, campaign.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for campaign %s: %w", id, err)
+	}
+	return info.Phase != campaign.Draft, nil
+}
+
+func (r *run) campaignID() (campaign.ID, error) {
+	id, err := campaign.ParseID(string(r.Campaign.ID) + "-" + r.period.id())
+	if err != nil {
+		return "", fmt.Errorf("the campaign's id with the period: %w", err)
+	}
+	return id, nil
+}
+
+// refused keeps a refusal, and forgets a plan whose content was at fault.
+func (r *run) refused(ctx context.Context, no *Refusal) error {
+	err := r.State.NoteRefusal(ctx, state.Refusal{Period: r.period.Key, At: r.now(), Reason: string(no.Reason), Detail: no.Err.Error()})
+	if no.content() {
+		err = errors.Join(err, r.State.Forget(ctx, r.period.Key))
+	}
+	return err
+}
+
+// noteForce keeps what a person has let pass.
+func (r *run) noteForce(ctx context.Context) error {
+	if r.drifted == "" {
+		return nil
+	}
+	return r.State.NoteDecision(ctx, state.Decision{
+		Period: r.period.Key, At: r.now(), By: r.options.Force.By, What: "let pass: " + r.drifted, Why: r.options.Force.Why,
+	})
+}
+
+func (r *run) result(ctx context.Context, e *state.Export, already bool) (*Result, error) {
+	t, err := r.State.Totals(ctx, e.Period)
+	if err != nil {
+		return nil, err
+	}
+	aside, err := r.State.Aside(ctx, e.Period)
+	if err != nil {
+		return nil, err
+	}
+	e, err = r.State.Export(ctx, e.Period)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{
+		Period: e.Period, Campaign: campaign.ID(e.Campaign), Already: already,
+		Customers: t.Customers, Files: t.Ready, SetAside: t.SetAside, Bytes: t.Bytes,
+		Aside: aside, LinksExpire: e.LinksExpire, Drifted: r.drifted,
+	}, nil
+}
+
+// secret is what the files' names are made with. It is drawn once and stays in
+// the state.
+func (r *run) secret(ctx context.Context) (string, error) {
+	return r.State.Setting(ctx, "secret", func() string { return rand.Text() + rand.Text() })
+}

@@ -1,0 +1,259 @@
+// Package sheet writes one customer's order history as an Excel file.
+//
+// The rows go through excelize's streaming writer: a long history spills to a
+// temporary file instead of growing in memory. Cells have types: dates are
+// dates, amounts are numbers with a format, and every text is a text, whatever
+// it begins with, so that no name can become a formula. The same history gives
+// the same bytes, which lets a run that was killed find its own files again.
+package sheet
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/xuri/excelize/v2"
+)
+
+// ContentType is what the files are, for whoever serves them.
+const ContentType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+// Name is the name of the only sheet.
+const Name = "Orders"
+
+// MaxRows is how many lines one file holds: Excel's own limit less the header
+// and what stands below the lines.
+const MaxRows = 1<<20 - 4
+
+// maxCell is the longest text that Excel takes in a cell, in characters.
+const maxCell = 32767
+
+// ErrTooLong means that a customer has more lines than a sheet has rows.
+var ErrTooLong = errors.New("more lines than a sheet has rows")
+
+// Line is one item of one order.
+type Line struct {
+	Order    string
+	At       time.Time // the clock of its own location is what the file shows
+	Item     string
+	Quantity int64
+	Cents    int64 // of one piece
+}
+
+// Options are what all files of a run have in common.
+type Options struct {
+	Currency string // in the header of the amounts, as in USD; may be empty
+}
+
+// Writer makes one file. It isn't safe for concurrent use.
+type Writer struct {
+	file   *excelize.File
+	stream *excelize.StreamWriter
+	styles styles
+	row    int
+	orders int
+	last   string
+	total  int64 // in cents
+}
+
+type styles struct{ header, date, amount, totalText, totalAmount int }
+
+// columns are the sheet's, with their widths in characters.
+var columns = []struct {
+	title string
+	width float64
+}{{"Order", 16}, {"Date", 18}, {"Item", 40}, {"Quantity", 10}, {"Unit price", 14}, {"Amount", 14}}
+
+const (
+	dateFormat   = "yyyy-mm-dd hh:mm"
+	amountFormat = "#,##0.00"
+)
+
+// New begins a file. Close frees it, whether or not it was finished.
+func New(o Options) (*Writer, error) {
+	w := &Writer{file: excelize.NewFile(), row: 1}
+	w.file.SetZipWriter(newZip)
+	if err := w.begin(o); err != nil {
+		return nil, errors.Join(fmt.Errorf("begin a sheet: %w", err), w.Close())
+	}
+	return w, nil
+}
+
+func (w *Writer) begin(o Options) error {
+	if err := w.file.SetSheetName("Sheet1", Name); err != nil {
+		return err
+	}
+	if err := w.makeStyles(); err != nil {
+		return err
+	}
+	var err error
+	if w.stream, err = w.file.NewStreamWriter(Name); err != nil {
+		return err
+	}
+	header := make([]any, len(columns))
+	for i, c := range columns {
+		if err := w.stream.SetColWidth(i+1, i+1, c.width); err != nil {
+			return err
+		}
+		title := c.title
+		if o.Currency != "" && i >= 4 {
+			title += " (" + o.Currency + ")"
+		}
+		header[i] = excelize.Cell{StyleID: w.styles.header, Value: title}
+	}
+	frozen := &excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}
+	if err := w.stream.SetPanes(frozen); err != nil {
+		return err
+	}
+	return w.put(header)
+}
+
+func (w *Writer) makeStyles() error {
+	date, amount := dateFormat, amountFormat
+	bold := &excelize.Font{Bold: true}
+	line := []excelize.Border{{Type: "top", Color: "000000", Style: 1}}
+	for _, s := range []struct {
+		into  *int
+		style *excelize.Style
+	}{
+		{&w.styles.header, &excelize.Style{Font: bold, Fill: excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"D9E1F2"}}}},
+		{&w.styles.date, &excelize.Style{CustomNumFmt: &date}},
+		{&w.styles.amount, &excelize.Style{CustomNumFmt: &amount}},
+		{&w.styles.totalText, &excelize.Style{Font: bold, Border: line}},
+		{&w.styles.totalAmount, &excelize.Style{Font: bold, Border: line, CustomNumFmt: &amount}},
+	} {
+		id, err := w.file.NewStyle(s.style)
+		if err != nil {
+			return err
+		}
+		*s.into = id
+	}
+	return nil
+}
+
+// put writes the next row.
+func (w *Writer) put(cells []any) error {
+	at, err := excelize.CoordinatesToCellName(1, w.row)
+	if err != nil {
+		return err
+	}
+	w.row++
+	return w.stream.SetRow(at, cells)
+}
+
+// Add writes a line. The lines of an order must follow each other.
+func (w *Writer) Add(l *Line) error {
+	if w.row > MaxRows+1 {
+		return ErrTooLong
+	}
+	if w.orders == 0 || l.Order != w.last {
+		w.orders++
+		w.last = l.Order
+	}
+	amount := l.Quantity * l.Cents
+	w.total += amount
+	err := w.put([]any{
+		text(l.Order), excelize.Cell{StyleID: w.styles.date, Value: wallClock(l.At)}, text(l.Item), l.Quantity,
+		excelize.Cell{StyleID: w.styles.amount, Value: money(l.Cents)}, excelize.Cell{StyleID: w.styles.amount, Value: money(amount)},
+	})
+	if err != nil {
+		return fmt.Errorf("write a line: %w", err)
+	}
+	return nil
+}
+
+// Lines is how many there are so far.
+func (w *Writer) Lines() int { return w.row - 2 }
+
+// Orders is how many orders they belong to.
+func (w *Writer) Orders() int { return w.orders }
+
+// Finish writes the total, and whose history it is, and returns the file.
+func (w *Writer) Finish(name string) (*bytes.Buffer, error) {
+	t := w.styles.totalText
+	blank := excelize.Cell{StyleID: t}
+	rows := [][]any{
+		{
+			excelize.Cell{StyleID: t, Value: "Total"}, blank, blank, blank, blank,
+			excelize.Cell{StyleID: w.styles.totalAmount, Value: money(w.total)},
+		},
+		nil,
+		{"Customer", text(name)},
+	}
+	for _, cells := range rows {
+		if err := w.put(cells); err != nil {
+			return nil, fmt.Errorf("finish a sheet: %w", err)
+		}
+	}
+	if err := w.stream.Flush(); err != nil {
+		return nil, fmt.Errorf("finish a sheet: %w", err)
+	}
+	content, err := w.file.WriteToBuffer()
+	if err != nil {
+		return nil, fmt.Errorf("pack a sheet: %w", err)
+	}
+	return content, nil
+}
+
+// Close frees the file's memory and its temporary files.
+func (w *Writer) Close() error { return w.file.Close() }
+
+// newZip packs with the faster one of two implementations of the same format.
+func newZip(w io.Writer) excelize.ZipWriter {
+	z := zip.NewWriter(w)
+	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
+		p, _ := packers.Get().(*flate.Writer)
+		p.Reset(w)
+		return &packer{p}, nil
+	})
+	return z
+}
+
+var packers = sync.Pool{New: func() any {
+	p, err := flate.NewWriter(io.Discard, flate.DefaultCompression)
+	if err != nil {
+		panic(err) // the level is one
+	}
+	return p
+}}
+
+// packer gives its memory back when it's closed.
+type packer struct{ *flate.Writer }
+
+// Close ends the stream.
+func (p *packer) Close() error {
+	err := p.Writer.Close()
+	packers.Put(p.Writer)
+	return err
+}
+
+// money is exact to the cent up to 90 trillion.
+func money(cents int64) float64 { return float64(cents) / 100 }
+
+// wallClock is what a clock in the time's own zone shows: Excel has no zones.
+func wallClock(t time.Time) time.Time {
+	y, m, d := t.Date()
+	return time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
+}
+
+// text is s without what XML can't hold, short enough for a cell. A Go string is
+// written as a text cell: only excelize.Cell's Formula makes a formula.
+func text(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' && r != '\n' || r == 0x7f || r == 0xfffe || r == 0xffff {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\ufffd"))
+	for utf8.RuneCountInString(s) > maxCell {
+		s = string([]rune(s)[:maxCell])
+	}
+	return s
+}

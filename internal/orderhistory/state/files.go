@@ -1,0 +1,292 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/handout-dev/handout/internal/orderhistory/database"
+)
+
+// FileState is how far a customer's file is.
+type FileState string
+
+// The states of a file.
+const (
+	Planned  FileState = "planned"
+	Written  FileState = "written"
+	Uploaded FileState = "uploaded"
+	Enqueued FileState = "enqueued"
+	SetAside FileState = "set_aside"
+)
+
+// File is one customer's in one period.
+type File struct {
+	Seq       int // the place in the plan, from 1
+	Customer  string
+	State     FileState
+	Reason    string // of one that is set aside
+	Phone     string // E.164
+	Name      string
+	Further   []string
+	Orders    int       // at least so many must be in the file
+	LastOrder time.Time // when the latest came about
+
+	Object string // its name in the store
+	Size   int64  // bytes
+	SHA256 string
+	Link   string
+}
+
+// Totals sum a plan up.
+type Totals struct {
+	Customers, SetAside int
+	Ready               int   // uploaded or enqueued
+	Bytes               int64 // of those
+}
+
+// ErrRollback makes Plan undo everything and return nil.
+var ErrRollback = errors.New("undo")
+
+// Plan fixes who is in an export, in one transaction: fill adds the customers,
+// those without orders since their last file are left out unless the export is
+// for everybody, whoever shares a number with one before is set aside, and judge
+// decides on the result. An error of either leaves no trace.
+func (s *State) Plan(ctx context.Context, e *Export, fill func(add func(*File) error) error, judge func(Totals, []File) error) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		p := &plan{s: s, tx: tx, period: e.Period}
+		if err := fill(func(f *File) error { return p.add(ctx, f) }); err != nil {
+			return err
+		}
+		if err := p.flush(ctx); err != nil {
+			return err
+		}
+		if err := p.settle(ctx, e.Everybody); err != nil {
+			return fmt.Errorf("state: plan: %w", err)
+		}
+		t, aside, err := p.result(ctx)
+		if err != nil {
+			return fmt.Errorf("state: plan: %w", err)
+		}
+		if err := judge(t, aside); err != nil {
+			return err
+		}
+		e.Customers, e.SetAside = t.Customers, t.SetAside
+		return p.stand(ctx, e)
+	})
+	if errors.Is(err, ErrRollback) {
+		return nil
+	}
+	return err
+}
+
+// plan is one that is being made.
+type plan struct {
+	s      *State
+	tx     *sql.Tx
+	period string
+	batch  []database.Args
+	n      int
+}
+
+// plannedAtOnce is how many customers are inserted by one statement.
+const plannedAtOnce = 500
+
+func (p *plan) add(ctx context.Context, f *File) error {
+	further, err := json.Marshal(f.Further)
+	if err != nil {
+		return err
+	}
+	p.n++
+	p.batch = append(p.batch, database.Args{
+		"seq": p.n, "customer": f.Customer, "state": string(f.State), "reason": f.Reason, "phone": f.Phone, "name": f.Name,
+		"further": string(further), "orders": f.Orders, "last_order": f.LastOrder.Unix(), "object": f.Object,
+	})
+	if len(p.batch) == plannedAtOnce {
+		return p.flush(ctx)
+	}
+	return nil
+}
+
+var planFields = []string{
+	"customer text", "seq bigint", "state text", "reason text", "phone text", "name text", "further text",
+	"orders bigint", "last_order bigint", "object text",
+}
+
+// ErrTwice means that a customer was added twice.
+var ErrTwice = errors.New("a customer comes twice")
+
+func (p *plan) flush(ctx context.Context) error {
+	if len(p.batch) == 0 {
+		return nil
+	}
+	const into = `INSERT INTO orderhistory_files (period, `
+	names := strings.Join(database.Names(planFields), ", ")
+	n, err := p.s.db.ExecRows(ctx, p.tx,
+		into+names+`) VALUES (@period, @`+strings.Join(database.Names(planFields), ", @")+`) ON CONFLICT (period, customer) DO NOTHING`,
+		into+names+`) SELECT @period, `+names+` FROM %s ON CONFLICT (period, customer) DO NOTHING`,
+		planFields, p.batch, database.Args{"period": p.period})
+	if err != nil {
+		return fmt.Errorf("state: plan: %w", err)
+	}
+	if n != len(p.batch) {
+		return ErrTwice
+	}
+	p.batch = p.batch[:0]
+	return nil
+}
+
+// settle leaves out who isn't due, and sets aside who shares a number.
+func (p *plan) settle(ctx context.Context, everybody bool) error {
+	args := database.Args{"period": p.period}
+	if !everybody {
+		_, err := p.s.db.Exec(ctx, p.tx, `DELETE FROM orderhistory_files WHERE period = @period AND EXISTS (
+			SELECT 1 FROM orderhistory_last l WHERE l.customer = orderhistory_files.customer AND l.until > orderhistory_files.last_order)`, args)
+		if err != nil {
+			return err
+		}
+	}
+	_, err := p.s.db.Exec(ctx, p.tx, `UPDATE orderhistory_files SET state = 'set_aside', reason = 'the phone number is another customer''s, too'
+		WHERE period = @period AND state = 'planned' AND seq NOT IN (
+			SELECT min(seq) FROM orderhistory_files WHERE period = @period AND state = 'planned' GROUP BY phone)`, args)
+	return err
+}
+
+func (p *plan) result(ctx context.Context) (Totals, []File, error) {
+	var t Totals
+	args := database.Args{"period": p.period}
+	query := func(text string, scan func(*sql.Rows) error) error {
+		rows, err := p.s.db.Query(ctx, p.tx, text, args)
+		if err != nil {
+			return err
+		}
+		defer rows.Close() //nolint:errcheck // Err has it
+		for rows.Next() {
+			if err := scan(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	}
+	if err := query(totalsQuery, t.scan); err != nil {
+		return t, nil, err
+	}
+	var aside []File
+	err := query(asideQuery, func(rows *sql.Rows) error {
+		f := File{State: SetAside}
+		err := rows.Scan(&f.Customer, &f.Reason)
+		aside = append(aside, f)
+		return err
+	})
+	return t, aside, err
+}
+
+func (p *plan) stand(ctx context.Context, e *Export) error {
+	further, err := json.Marshal(append([]string{}, e.Further...))
+	if err != nil {
+		return err
+	}
+	_, err = p.s.db.Exec(ctx, p.tx, `INSERT INTO orderhistory_exports (period, campaign, phase, until, everybody, further, customers, set_aside, planned_at)
+		VALUES (@period, @campaign, 'writing', @until, @everybody, @further, @customers, @aside, @now)`,
+		database.Args{"period": e.Period, "campaign": e.Campaign, "until": e.Until.Unix(), "everybody": flag(e.Everybody),
+			"further": string(further), "customers": e.Customers, "aside": e.SetAside, "now": e.PlannedAt.Unix()})
+	if err != nil {
+		return fmt.Errorf("state: plan: %w", err)
+	}
+	return nil
+}
+
+const totalsQuery = `SELECT count(*), coalesce(sum(CASE WHEN state = 'set_aside' THEN 1 ELSE 0 END), 0),
+	coalesce(sum(CASE WHEN state IN ('uploaded', 'enqueued') THEN 1 ELSE 0 END), 0),
+	CAST(coalesce(sum(CASE WHEN state IN ('uploaded', 'enqueued') THEN size ELSE 0 END), 0) AS bigint)
+	FROM orderhistory_files WHERE period = @period`
+
+// MostAside is how many of those set aside are named.
+const MostAside = 1000
+
+const asideQuery = `SELECT customer, reason FROM orderhistory_files WHERE period = @period AND state = 'set_aside' ORDER BY seq LIMIT 1000`
+
+func (t *Totals) scan(rows *sql.Rows) error {
+	return rows.Scan(&t.Customers, &t.SetAside, &t.Ready, &t.Bytes)
+}
+
+// Totals sum up what a period has come to.
+func (s *State) Totals(ctx context.Context, period string) (Totals, error) {
+	var t Totals
+	if err := s.read(ctx, totalsQuery, database.Args{"period": period}, t.scan); err != nil {
+		return t, fmt.Errorf("state: read totals: %w", err)
+	}
+	return t, nil
+}
+
+// Aside are the first MostAside of a period that are set aside.
+func (s *State) Aside(ctx context.Context, period string) ([]File, error) {
+	var all []File
+	err := s.read(ctx, asideQuery, database.Args{"period": period}, func(rows *sql.Rows) error {
+		f := File{State: SetAside}
+		err := rows.Scan(&f.Customer, &f.Reason)
+		all = append(all, f)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("state: read who is set aside: %w", err)
+	}
+	return all, nil
+}
+
+// Files are the next of a period after the given place, in these states, in the
+// plan's order.
+func (s *State) Files(ctx context.Context, period string, after, most int, a, b FileState) ([]File, error) {
+	var all []File
+	err := s.read(ctx, `SELECT seq, customer, state, phone, name, further, orders, object, size, sha256, link FROM orderhistory_files
+		WHERE period = @period AND seq > @after AND state IN (@a, @b) ORDER BY seq LIMIT @most`,
+		database.Args{"period": period, "after": after, "most": most, "a": string(a), "b": string(b)}, func(rows *sql.Rows) error {
+			var f File
+			var further string
+			if err := rows.Scan(&f.Seq, &f.Customer, &f.State, &f.Phone, &f.Name, &further, &f.Orders, &f.Object, &f.Size, &f.SHA256, &f.Link); err != nil {
+				return err
+			}
+			all = append(all, f)
+			return json.Unmarshal([]byte(further), &all[len(all)-1].Further)
+		})
+	if err != nil {
+		return nil, fmt.Errorf("state: read files: %w", err)
+	}
+	return all, nil
+}
+
+// Mark writes what has become of some files: state, reason, size, checksum and
+// link, all or none. It never touches an export that is sending or done.
+func (s *State) Mark(ctx context.Context, period string, files []File) error {
+	if len(files) == 0 {
+		return nil
+	}
+	rows := make([]database.Args, len(files))
+	for i, f := range files {
+		rows[i] = database.Args{
+			"seq": f.Seq, "state": string(f.State), "reason": f.Reason, "size": f.Size, "sha256": f.SHA256, "link": f.Link,
+		}
+	}
+	const update = `UPDATE orderhistory_files SET `
+	const writing = ` AND EXISTS (SELECT 1 FROM orderhistory_exports e WHERE e.period = @period AND e.phase = 'writing')`
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		n, err := s.db.ExecRows(ctx, tx,
+			update+`state = @state, reason = @reason, size = @size, sha256 = @sha256, link = @link WHERE period = @period AND seq = @seq`+writing,
+			update+`state = r.state, reason = r.reason, size = r.size, sha256 = r.sha256, link = r.link FROM %s
+				WHERE orderhistory_files.period = @period AND orderhistory_files.seq = r.seq`+writing,
+			[]string{"seq bigint", "state text", "reason text", "size bigint", "sha256 text", "link text"},
+			rows, database.Args{"period": period})
+		if err == nil && n != len(files) {
+			err = errUnfinished
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("state: mark files: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,258 @@
+// Package state keeps what was exported for which period, in a small database of
+// the export's own (a SQLite file, or tables in PostgreSQL), so that a run that
+// was killed goes on where it was.
+//
+// An export is one period's. Its plan, who is sent a file, is fixed by one
+// transaction. Then
+//
+//	writing ──▶ sending ──▶ done
+//	   files: planned ──▶ written ──▶ uploaded ──▶ enqueued, or set_aside
+//
+// Written means that size and checksum of the file are known, uploaded that the
+// store has it and was asked, enqueued that the campaign stands. In phase
+// sending the links are there, and neither they nor the list change any more:
+// a campaign that is submitted twice must have the same content. The step to
+// done also moves everyone's last file, and forgets numbers, names and links.
+//
+// One process at a time holds the lock, over all periods. It is a lock of the
+// operating system's (SQLite) or of the session's (PostgreSQL), never a row: it
+// goes when the process goes, however that ends. With PostgreSQL everything is
+// written by the session that holds it, so that a process that has lost the lock
+// can't write either; a pooler in between must keep sessions.
+package state
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/handout-dev/handout/internal/orderhistory/database"
+)
+
+// State is the open state. Its methods may be called by several goroutines; they
+// take turns.
+type State struct {
+	db   *database.DB
+	conn *sql.Conn
+	mu   sync.Mutex
+
+	lockDB   *database.DB // SQLite: the file beside the state's
+	lockConn *sql.Conn
+	locked   bool
+}
+
+// ErrBusy means that another process holds the lock.
+var ErrBusy = errors.New("another run is under way")
+
+const tables = `
+CREATE TABLE IF NOT EXISTS orderhistory_exports (
+	period text PRIMARY KEY, campaign text NOT NULL, phase text NOT NULL, until bigint NOT NULL,
+	everybody bigint NOT NULL, further text NOT NULL,
+	customers bigint NOT NULL, set_aside bigint NOT NULL DEFAULT 0, files bigint NOT NULL DEFAULT 0, bytes bigint NOT NULL DEFAULT 0,
+	planned_at bigint NOT NULL, links_expire bigint NOT NULL DEFAULT 0, done_at bigint NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS orderhistory_files (
+	period text NOT NULL, customer text NOT NULL, seq bigint NOT NULL, state text NOT NULL, reason text NOT NULL DEFAULT '',
+	phone text NOT NULL, name text NOT NULL, further text NOT NULL, orders bigint NOT NULL, last_order bigint NOT NULL,
+	object text NOT NULL, size bigint NOT NULL DEFAULT 0, sha256 text NOT NULL DEFAULT '', link text NOT NULL DEFAULT '',
+	PRIMARY KEY (period, customer)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS orderhistory_files_seq ON orderhistory_files (period, seq);
+CREATE TABLE IF NOT EXISTS orderhistory_last (customer text PRIMARY KEY, period text NOT NULL, until bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS orderhistory_refusals (period text NOT NULL, at bigint NOT NULL, reason text NOT NULL, detail text NOT NULL);
+CREATE TABLE IF NOT EXISTS orderhistory_decisions (period text NOT NULL, at bigint NOT NULL, by_whom text NOT NULL, what text NOT NULL, why text NOT NULL);
+CREATE TABLE IF NOT EXISTS orderhistory_settings (name text PRIMARY KEY, value text NOT NULL);
+`
+
+// Open opens the state at a URL, and makes its tables where they're missing.
+func Open(ctx context.Context, rawURL string) (*State, error) {
+	db, err := database.Create(ctx, rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("state: %w", err), db.Close())
+	}
+	s := &State{db: db, conn: conn}
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("state: make tables: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// tablesVersion is that of the tables, which the settings keep.
+const tablesVersion = "1"
+
+// migrate makes the tables. Two processes that do so at once in PostgreSQL would
+// get in each other's way, so they take turns. Where they are there nothing is
+// locked: who only looks needn't wait for a plan that is being made.
+func (s *State) migrate(ctx context.Context) error {
+	version := ""
+	err := s.read(ctx, `SELECT value FROM orderhistory_settings WHERE name = 'tables'`, nil,
+		func(rows *sql.Rows) error { return rows.Scan(&version) })
+	if err == nil && version == tablesVersion {
+		return nil
+	}
+	if err == nil && version != "" {
+		return fmt.Errorf("they are of version %s, and this program knows %s", version, tablesVersion)
+	}
+	return s.write(ctx, func(tx *sql.Tx) error {
+		if s.db.Kind == database.Postgres {
+			if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtext('handout orderhistory tables'))`); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, tables); err != nil {
+			return err
+		}
+		_, err := s.db.Exec(ctx, tx, `INSERT INTO orderhistory_settings (name, value) VALUES ('tables', @version) ON CONFLICT (name) DO NOTHING`,
+			database.Args{"version": tablesVersion})
+		return err
+	})
+}
+
+// Close closes the state and lets go of the lock.
+func (s *State) Close() error {
+	errs := []error{s.conn.Close(), s.db.Close()}
+	if s.lockConn != nil {
+		errs = append(errs, s.lockConn.Close())
+	}
+	if s.lockDB != nil {
+		errs = append(errs, s.lockDB.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Lock takes the lock, until Close; ErrBusy when another process has it.
+func (s *State) Lock(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.locked {
+		return nil
+	}
+	var err error
+	if s.db.Kind == database.Postgres {
+		err = s.lockSession(ctx)
+	} else {
+		err = s.lockFile(ctx)
+	}
+	s.locked = err == nil
+	return err
+}
+
+// lockSession takes a lock of this session's. It stands for the schema, so that
+// two exports may live in one database. It waits a little: that a process was
+// killed reaches the server a moment later.
+func (s *State) lockSession(ctx context.Context) error {
+	tx, err := s.conn.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("state: lock: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	for _, statement := range []string{
+		`SET LOCAL lock_timeout = '5s'`,
+		// Of the session, and not of this transaction.
+		`SELECT pg_advisory_lock(hashtext('handout orderhistory'), hashtext(current_schema()::text))`,
+	} {
+		if _, err := tx.ExecContext(ctx, statement); database.IsLocked(err) {
+			return ErrBusy
+		} else if err != nil {
+			return fmt.Errorf("state: lock: %w", err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("state: lock: %w", err)
+	}
+	return nil
+}
+
+// lockFile opens a transaction on a second file that nobody else can open while
+// it lasts: SQLite's own locks are the operating system's on every platform.
+func (s *State) lockFile(ctx context.Context) error {
+	if s.lockDB == nil {
+		db, err := database.Lockable(ctx, s.db.Path+".lock")
+		if database.IsLocked(err) {
+			return ErrBusy
+		}
+		if err != nil {
+			return fmt.Errorf("state: lock: %w", err)
+		}
+		s.lockDB = db
+	}
+	conn, err := s.lockDB.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("state: lock: %w", err)
+	}
+	if _, err := conn.ExecContext(ctx, "BEGIN EXCLUSIVE"); err != nil {
+		_ = conn.Close()
+		if database.IsLocked(err) {
+			return ErrBusy
+		}
+		return fmt.Errorf("state: lock: %w", err)
+	}
+	s.lockConn = conn
+	return nil
+}
+
+// write runs f in a transaction of the session that holds the lock.
+func (s *State) write(ctx context.Context, f func(tx *sql.Tx) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx, err := s.conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// read runs a query and hands each row to scan.
+func (s *State) read(ctx context.Context, query string, args database.Args, scan func(*sql.Rows) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rows, err := s.db.Query(ctx, s.conn, query, args)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Err has it
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// exec runs one statement in a transaction of its own.
+func (s *State) exec(ctx context.Context, what, query string, args database.Args) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		_, err := s.db.Exec(ctx, tx, query, args)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("state: %s: %w", what, err)
+	}
+	return nil
+}
+
+// Setting is a value that is drawn once and then stays, such as a secret.
+func (s *State) Setting(ctx context.Context, name string, draw func() string) (string, error) {
+	err := s.exec(ctx, "settings", `INSERT INTO orderhistory_settings (name, value) VALUES (@name, @value) ON CONFLICT (name) DO NOTHING`,
+		database.Args{"name": name, "value": draw()})
+	if err != nil {
+		return "", err
+	}
+	var value string
+	err = s.read(ctx, `SELECT value FROM orderhistory_settings WHERE name = @name`, database.Args{"name": name},
+		func(rows *sql.Rows) error { return rows.Scan(&value) })
+	if err != nil {
+		return "", fmt.Errorf("state: settings: %w", err)
+	}
+	return value, nil
+}

@@ -1,0 +1,132 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+)
+
+// MaxLinkLife is the longest that a presigned link of S3 can hold: the
+// signature's own limit.
+const MaxLinkLife = 7 * 24 * time.Hour
+
+// sumKey is the checksum's name in a file's metadata, as S3 gives it back.
+const sumKey = "Sha256"
+
+// S3Options are where a bucket is and who may use it.
+type S3Options struct {
+	Endpoint string // https://host[:port]; http:// only within a network of one's own
+	// PublicEndpoint is where people reach the bucket, if it isn't Endpoint.
+	PublicEndpoint string
+	Region         string
+	Bucket         string
+	AccessKey      string
+	SecretKey      string
+	// Connections is how many requests are under way at once.
+	Connections int
+}
+
+// S3 is a bucket.
+type S3 struct {
+	client, public *minio.Client
+	transport      *http.Transport
+	bucket         string
+}
+
+// OpenS3 makes sure that the bucket is there and the keys are right.
+func OpenS3(ctx context.Context, o S3Options) (*S3, error) {
+	s := &S3{bucket: o.Bucket}
+	s.transport, _ = http.DefaultTransport.(*http.Transport)
+	s.transport = s.transport.Clone()
+	s.transport.MaxIdleConns, s.transport.MaxIdleConnsPerHost = o.Connections, o.Connections
+	s.transport.DisableCompression = true
+	var err error
+	if s.client, err = s.dial(o, o.Endpoint); err != nil {
+		return nil, err
+	}
+	s.public = s.client
+	if o.PublicEndpoint != "" {
+		if s.public, err = s.dial(o, o.PublicEndpoint); err != nil {
+			return nil, err
+		}
+	}
+	found, err := s.client.BucketExists(ctx, o.Bucket)
+	if err != nil {
+		return nil, fmt.Errorf("look for bucket %s: %w", o.Bucket, withoutURL(err))
+	}
+	if !found {
+		return nil, fmt.Errorf("there is no bucket %s", o.Bucket)
+	}
+	return s, nil
+}
+
+func (s *S3) dial(o S3Options, endpoint string) (*minio.Client, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" || (u.Path != "" && u.Path != "/") || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, errors.New("an S3 endpoint must be an http or https URL without a path")
+	}
+	return minio.New(u.Host, &minio.Options{
+		Creds:  credentials.NewStaticV4(o.AccessKey, o.SecretKey, ""),
+		Secure: u.Scheme == "https", Transport: s.transport, Region: o.Region, MaxRetries: 4,
+	})
+}
+
+// Close lets go of the connections.
+func (s *S3) Close() error {
+	s.transport.CloseIdleConnections()
+	return nil
+}
+
+// Put uploads a file, or replaces it; the client splits a large one.
+func (s *S3) Put(ctx context.Context, o *Object, content []byte) error {
+	put := minio.PutObjectOptions{ContentType: o.Type, UserMetadata: map[string]string{sumKey: o.SHA256}}
+	if o.SaveAs != "" {
+		put.ContentDisposition = fmt.Sprintf("attachment; filename=%q", o.SaveAs)
+	}
+	_, err := s.client.PutObject(ctx, s.bucket, o.Name, bytes.NewReader(content), int64(len(content)), put)
+	if err != nil {
+		return fmt.Errorf("upload: %w", withoutURL(err))
+	}
+	return nil
+}
+
+// Stat says what the store has, or ErrMissing. The checksum is the one that the
+// file was uploaded with; the store checked it then.
+func (s *S3) Stat(ctx context.Context, name string) (*Object, error) {
+	info, err := s.client.StatObject(ctx, s.bucket, name, minio.StatObjectOptions{})
+	if minio.ToErrorResponse(err).StatusCode == http.StatusNotFound {
+		return nil, ErrMissing
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at an upload: %w", withoutURL(err))
+	}
+	return &Object{Name: name, Size: info.Size, Type: info.ContentType, SHA256: info.UserMetadata[sumKey]}, nil
+}
+
+// Link presigns a GET of the file. Two links of one file differ.
+func (s *S3) Link(ctx context.Context, name string, lifetime time.Duration) (string, error) {
+	u, err := s.public.PresignedGetObject(ctx, s.bucket, name, lifetime, nil)
+	if err != nil {
+		return "", fmt.Errorf("sign a link: %w", withoutURL(err))
+	}
+	return u.String(), nil
+}
+
+// withoutURL drops the address from an error of the transport, and the object
+// from one of the store.
+func withoutURL(err error) error {
+	if at := (*url.Error)(nil); errors.As(err, &at) {
+		return at.Err
+	}
+	if no := minio.ToErrorResponse(err); no.Code != "" {
+		return fmt.Errorf("the store says %s (HTTP %d)", no.Code, no.StatusCode)
+	}
+	return err
+}

@@ -1,0 +1,135 @@
+package orderhistory
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/orderhistory/sheet"
+	"github.com/handout-dev/handout/internal/orderhistory/state"
+	"github.com/handout-dev/handout/producer"
+)
+
+// filesAtOnce is how many rows of the state are read or written at once.
+const filesAtOnce = 1000
+
+// link makes a link for every file and stores it, and tries some of them. It
+// returns when the first of them expires.
+func (r *run) link(ctx context.Context, e *state.Export) (time.Time, error) {
+	expire := r.now().Add(r.LinkLife)
+	tried := 0
+	for after, n := 0, 0; ; {
+		files, err := r.State.Files(ctx, e.Period, after, filesAtOnce, state.Uploaded, state.Uploaded)
+		if err != nil {
+			return expire, err
+		}
+		if len(files) == 0 {
+			return expire, nil
+		}
+		after = files[len(files)-1].Seq
+		for i := range files {
+			if files[i].Link, err = r.Store.Link(ctx, files[i].Object, r.LinkLife); err != nil {
+				return expire, storeFault(ctx, Upload, err)
+			}
+		}
+		for i := 0; i < len(files) && tried < r.TryLinks; i++ {
+			tried++
+			if err := r.try(ctx, &files[i]); err != nil {
+				return expire, err
+			}
+		}
+		if err := r.State.Mark(ctx, e.Period, files); err != nil {
+			return expire, err
+		}
+		n += len(files)
+		r.counter.tell(r.Progress, "making links", n, 0)
+	}
+}
+
+// tryTime is how long fetching a link may take.
+const tryTime = 30 * time.Second
+
+// try fetches a link as the vendor will, and looks whether it brings the file.
+func (r *run) try(ctx context.Context, f *state.File) error {
+	ctx, cancel := context.WithTimeout(ctx, tryTime)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.Link, nil)
+	if err != nil {
+		return refuse(Check, "customer %s: the link isn't one", f.Customer) // the cause would quote it
+	}
+	resp, err := r.HTTP.Do(req)
+	if at := (*url.Error)(nil); errors.As(err, &at) {
+		err = at.Err
+	}
+	if err != nil {
+		return storeFault(ctx, Check, fmt.Errorf("customer %s: the link can't be fetched: %w", f.Customer, err))
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	sum := sha256.New()
+	size, err := io.Copy(sum, io.LimitReader(resp.Body, f.Size+1))
+	switch {
+	case resp.StatusCode != http.StatusOK:
+		return refuse(Check, "customer %s: the link answers with HTTP status %d", f.Customer, resp.StatusCode)
+	case err != nil:
+		return storeFault(ctx, Check, fmt.Errorf("customer %s: the link breaks off: %w", f.Customer, err))
+	case resp.Header.Get("Content-Type") != sheet.ContentType:
+		return refuse(Check, "customer %s: the link brings %q", f.Customer, resp.Header.Get("Content-Type"))
+	case size != f.Size || hex.EncodeToString(sum.Sum(nil)) != f.SHA256:
+		return refuse(Check, "customer %s: the link brings another file than was written", f.Customer)
+	}
+	return nil
+}
+
+// submit opens the campaign. The list comes from the state, the same each time.
+func (r *run) submit(ctx context.Context, e *state.Export) error {
+	spec := r.Campaign
+	spec.ID = campaign.ID(e.Campaign)
+	file, err := producer.NewFile(spec)
+	if err != nil {
+		return fmt.Errorf("the campaign's file: %w", err)
+	}
+	columns := append([]string{"url", "name"}, e.Further...)
+	// Only numbers in international form are left, each once: whatever the
+	// producer objects to now is a fault of ours.
+	result, err := r.Producer.Submit(ctx, file, producer.ListRows(columns, r.rows(ctx, e)), producer.SubmitOptions{
+		Progress: func(rows int, _ int64) { r.counter.tell(r.Progress, "submitting", rows, e.Files) },
+	})
+	if err != nil {
+		return fmt.Errorf("submit campaign %s: %w", e.Campaign, err)
+	}
+	if result.Summary.Duplicates > 0 || result.Info.Total != e.Files {
+		return fmt.Errorf("campaign %s has %d recipients, and there are %d files", e.Campaign, result.Info.Total, e.Files)
+	}
+	return nil
+}
+
+// rows is the campaign's list, in the plan's order. It may be ranged over again.
+func (r *run) rows(ctx context.Context, e *state.Export) iter.Seq2[producer.Row, error] {
+	return func(yield func(producer.Row, error) bool) {
+		for after := 0; ; {
+			files, err := r.State.Files(ctx, e.Period, after, filesAtOnce, state.Uploaded, state.Uploaded)
+			if err != nil {
+				yield(producer.Row{}, err)
+				return
+			}
+			if len(files) == 0 {
+				return
+			}
+			for _, f := range files {
+				values := append([]string{f.Link, f.Name}, f.Further...)
+				if !yield(producer.Row{Recipient: f.Customer, Phone: f.Phone, Values: values}, nil) {
+					return
+				}
+			}
+			after = files[len(files)-1].Seq
+		}
+	}
+}
