@@ -193,7 +193,7 @@ func TestLock_WhoHasLostItCannotWrite(t *testing.T) {
 	db, err := sql.Open("pgx", url)
 	must(t, err)
 	defer db.Close() //nolint:errcheck // nothing is pending
-	_, err = db.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+	_, err = db.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
 	must(t, err)
 	second := open(t, url)
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
