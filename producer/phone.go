@@ -45,6 +45,7 @@ func PhoneNormalizer(region string) (func(phone string) (string, error), error) 
 		return e164, err
 	}, nil
 }
+
 // books are those of NormalizePhone by region: making one takes as long as
 // reading a thousand numbers.
 var books sync.Map
