@@ -23,7 +23,7 @@ build: ## build bin/handout, one static binary
 	$(BUILD) -o bin/handout ./cmd/handout
 
 .PHONY: test
-test: redis ## check everything: format, vet, staticcheck, all tests with the race detector
+test: redis chromium ## check everything: format, vet, staticcheck, all tests with the race detector
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted, run make fmt:" $$unformatted >&2; exit 1; }
 	go vet ./...
 	$(STATICCHECK) ./...
@@ -43,7 +43,7 @@ chaos: redis ## kill workers, Redis and the queue while 5,000 are sent to, and c
 	go test -count 1 -timeout 20m -v ./chaos -long
 
 .PHONY: cover
-cover: redis ## test and show what part of the code the tests run
+cover: redis chromium ## test and show what part of the code the tests run
 	go test -timeout $(TEST_TIMEOUT) -coverpkg ./... -coverprofile coverage.out ./...
 	@go tool cover -func coverage.out | tail -n 1
 
@@ -54,6 +54,10 @@ fmt: ## format the code
 .PHONY: redis
 redis: ## install redis-server where it's missing (apt-get or brew)
 	@sh deploy/need-redis.sh
+
+.PHONY: chromium
+chromium: ## install Chromium where it's missing (apt-get), for the tests of the pages
+	@sh deploy/need-chromium.sh
 
 .PHONY: up
 up: ## start everything in Docker: against the account in .env, else against the simulator

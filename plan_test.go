@@ -50,8 +50,9 @@ var plan = map[string]room{
 	"internal/stoplist": {imports: []string{"producer", "campaign"}},
 	"internal/metrics":  {imports: []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
 
-	"internal/redistest": {helps: true},
-	"telesign/simulator": {helps: true, imports: []string{"telesign"}},
+	"internal/redistest":   {helps: true},
+	"internal/browsertest": {helps: true},
+	"telesign/simulator":   {helps: true, imports: []string{"telesign"}},
 
 	"cmd/handout": {imports: everything},
 	"bench":       {}, // tests alone, as below
