@@ -48,6 +48,7 @@ var plan = map[string]room{
 	"internal/access":   {imports: []string{"campaign"}},
 	"internal/api":      {imports: []string{"producer", "campaign", "internal/access", "internal/report", "internal/stoplist", "internal/verdict"}},
 	"internal/stoplist": {imports: []string{"producer", "campaign"}},
+	"internal/queues":   {imports: []string{"internal/access"}},
 	"internal/metrics":  {imports: []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
 
 	"internal/redistest":   {helps: true},
