@@ -24,7 +24,7 @@ build: ## build bin/handout and bin/orderhistory, static binaries
 	$(BUILD) -o bin/orderhistory ./cmd/orderhistory
 
 .PHONY: test
-test: redis postgres s3 ## check everything: format, vet, staticcheck, all tests with the race detector
+test: redis postgres s3 chromium ## check everything: format, vet, staticcheck, all tests with the race detector
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted, run make fmt:" $$unformatted >&2; exit 1; }
 	go vet ./...
 	$(STATICCHECK) ./...
@@ -48,7 +48,7 @@ chaos: redis ## kill workers, Redis and the queue while 5,000 are sent to, and c
 	go test -count 1 -timeout 20m -v ./chaos -long
 
 .PHONY: cover
-cover: redis postgres s3 ## test and show what part of the code the tests run
+cover: redis postgres s3 chromium ## test and show what part of the code the tests run
 	go test -timeout $(TEST_TIMEOUT) -coverpkg ./... -coverprofile coverage.out ./...
 	@go tool cover -func coverage.out | tail -n 1
 
@@ -67,6 +67,10 @@ postgres: ## install PostgreSQL where it's missing (apt-get or brew)
 .PHONY: s3
 s3: ## build the tests' S3 server where it's missing (Go module proxy)
 	@sh deploy/need-s3.sh
+
+.PHONY: chromium
+chromium: ## install Chromium where it's missing (apt-get), for the tests of the pages
+	@sh deploy/need-chromium.sh
 
 .PHONY: up
 up: ## start everything in Docker: against the account in .env, else against the simulator

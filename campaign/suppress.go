@@ -94,16 +94,12 @@ func (l *Ledger) Unsuppress(ctx context.Context, phone string) (bool, error) {
 func (l *Ledger) EachSuppressed(ctx context.Context, f func(SuppressedNumber) error) error {
 	const atOnce = 1000
 	for cursor := uint64(0); ; {
-		fields, next, err := l.rdb.HScan(ctx, keySuppressed, cursor, "", atOnce).Result()
+		numbers, next, err := l.SuppressedFrom(ctx, cursor, atOnce)
 		if err != nil {
-			return discreet("read the suppression list", err)
+			return err
 		}
-		for i := 0; i+1 < len(fields); i += 2 {
-			s, err := decodeSuppression(fields[i+1])
-			if err != nil {
-				return fmt.Errorf("read the suppression list: %w", err)
-			}
-			if err := f(SuppressedNumber{"+" + fields[i], s}); err != nil {
+		for _, n := range numbers {
+			if err := f(n); err != nil {
 				return err
 			}
 		}
@@ -111,6 +107,25 @@ func (l *Ledger) EachSuppressed(ctx context.Context, f func(SuppressedNumber) er
 			return nil
 		}
 	}
+}
+
+// SuppressedFrom is one step of [Ledger.EachSuppressed]: about so many numbers,
+// none or several more at times, and the cursor of the next step. The first
+// cursor, and that after the last step, is 0.
+func (l *Ledger) SuppressedFrom(ctx context.Context, cursor uint64, about int) ([]SuppressedNumber, uint64, error) {
+	fields, next, err := l.rdb.HScan(ctx, keySuppressed, cursor, "", int64(about)).Result()
+	if err != nil {
+		return nil, 0, discreet("read the suppression list", err)
+	}
+	numbers := make([]SuppressedNumber, 0, len(fields)/2)
+	for i := 0; i+1 < len(fields); i += 2 {
+		s, err := decodeSuppression(fields[i+1])
+		if err != nil {
+			return nil, 0, fmt.Errorf("read the suppression list: %w", err)
+		}
+		numbers = append(numbers, SuppressedNumber{"+" + fields[i], s})
+	}
+	return numbers, next, nil
 }
 
 // Suppressed says whether a number is on the list, and its entry. Concurrent

@@ -64,6 +64,7 @@ type Config struct {
 	ListenAddr   string `split_words:"true" default:":8080" desc:"where handout listen takes receipts"`
 	ConsoleAddr  string `split_words:"true" default:"127.0.0.1:8090" desc:"where handout console serves its pages and the API"`
 	ConsoleOpen  bool   `split_words:"true" default:"false" desc:"let in without a key who comes from this machine itself, with all scopes"`
+	QueuesWrite  bool   `split_words:"true" default:"false" desc:"let keys with the scope control pause and resume queues, and run or delete one task, at /queues/"`
 	WorkAddr     string `split_words:"true" default:"127.0.0.1:8070" desc:"where handout work serves metrics and health"`
 	SimulateAddr string `split_words:"true" default:"127.0.0.1:8060" desc:"where handout simulate is the vendor"`
 

@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/hibiken/asynq"
-	"github.com/hibiken/asynqmon"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/redis/go-redis/v9"
@@ -20,6 +18,7 @@ import (
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/api"
 	"github.com/handout-dev/handout/internal/metrics"
+	"github.com/handout-dev/handout/internal/queues"
 	"github.com/handout-dev/handout/internal/report"
 )
 
@@ -51,13 +50,6 @@ func (a *app) consoleCommand() *cobra.Command {
 	}
 }
 
-// sharedClient gives asynqmon the client that we have already.
-type sharedClient struct{ rdb redis.UniversalClient }
-
-func (s sharedClient) MakeRedisClient() any { return s.rdb }
-
-var _ asynq.RedisConnOpt = sharedClient{}
-
 // newConsole serves the API, and the pages, which only read. stop ends the API's
 // streams; it comes before the server's own.
 func newConsole(c *Config, rdb redis.UniversalClient, log *slog.Logger, registry *prometheus.Registry) (_ http.Handler, stop func(), _ error) {
@@ -66,8 +58,13 @@ func newConsole(c *Config, rdb redis.UniversalClient, log *slog.Logger, registry
 	if err != nil {
 		return nil, nil, err
 	}
+	tasks, err := queues.New(queues.Options{Redis: rdb, Root: "/queues", Key: gate.Browser, Logger: log, Write: c.QueuesWrite})
+	if err != nil {
+		return nil, nil, err
+	}
 	mux := http.NewServeMux()
 	health(mux, rdb)
+	mux.Handle("/queues/", tasks)
 	mux.Handle(api.Prefix+"/", rest)
 	if registry != nil {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
@@ -115,10 +112,7 @@ func refuse(w http.ResponseWriter, status int, detail string) {
 
 func pages(rdb redis.UniversalClient, rate float64) http.Handler {
 	mux := http.NewServeMux()
-	queues := asynqmon.New(asynqmon.Options{RootPath: "/queues", RedisConnOpt: sharedClient{rdb}, ReadOnly: true})
-	mux.Handle("GET /queues/", queues) // and nothing but GET, whatever asynqmon thinks of it
 	mux.HandleFunc("GET /{$}", campaignsPage(campaign.NewLedger(rdb), rate))
-	// Never closed: closing asynqmon would close the client that we share with it.
 	return mux
 }
 

@@ -165,6 +165,9 @@ func TestAPI_FromTheFileToTheLastOutcome(t *testing.T) {
 	if diff := cmp.Diff([]any{told.State, told.Total, told.Balance, told.DeliveredBy}, []any{got.State, got.Total, got.Balance, got.DeliveredBy}); diff != "" {
 		t.Errorf("it isn't what the command line says:\n%s", diff)
 	}
+	if diff := cmp.Diff([]any{told.Pace.Limit, told.Pace.LimitDetail, told.Pace.AccountRate, told.History}, []any{got.Pace.Limit, got.Pace.LimitDetail, got.Pace.AccountRate, got.History}); diff != "" {
+		t.Errorf("its pace and history aren't what the command line says:\n%s", diff)
+	}
 	if diff := cmp.Diff(done(t, h.env, "export", "spring"), api.ask(http.StatusOK, "GET", "/campaigns/spring/export", "", nil)); diff != "" {
 		t.Errorf("its export isn't the command line's:\n%s", diff)
 	}

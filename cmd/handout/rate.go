@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/report"
 )
 
 // mostRate is the highest rate that may be set, as that of HANDOUT_RATE.
@@ -88,57 +89,18 @@ func (a *app) rate(ctx context.Context, l *campaign.Ledger, c rateChange, asJSON
 			return err
 		}
 	}
-	shown, err := a.readRate(ctx, l, c.id)
+	shown, err := report.ReadRate(ctx, l, c.id, a.config.Rate)
 	if err != nil {
 		return err
 	}
 	if asJSON {
 		return json.NewEncoder(a.stdout).Encode(shown)
 	}
-	shown.write(a)
+	writeRate(a, shown)
 	return nil
 }
 
-// rateShown is a rate with where it comes from, in messages per second.
-type rateShown struct {
-	Campaign string            `json:"campaign,omitempty"` // absent: the account
-	Rate     float64           `json:"rate"`               // in force
-	Set      *campaign.RateSet `json:"set"`                // by a person; null: not set
-	Own      *float64          `json:"own"`                // of the file, or HANDOUT_RATE here; null: none
-	Account  float64           `json:"account"`            // in force for the account
-	Level    int               `json:"throttle_level"`     // by how many steps of a third the account's is lowered
-}
-
-func (a *app) readRate(ctx context.Context, l *campaign.Ledger, id campaign.ID) (*rateShown, error) {
-	rates, err := l.Rates(ctx)
-	if err != nil {
-		return nil, err
-	}
-	pace, err := l.Pace(ctx)
-	if err != nil {
-		return nil, err
-	}
-	environment := a.config.Rate
-	account := rates.Account(environment) * math.Pow(campaign.PaceCutFactor, float64(pace.Cut))
-	s := &rateShown{Rate: account, Set: rates.SetForAccount(), Own: &environment, Account: account, Level: pace.Cut}
-	if id == "" {
-		return s, nil
-	}
-	info, err := l.Info(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	s.Campaign, s.Set, s.Own = string(id), rates.SetFor(id), nil
-	if info.Spec.Rate > 0 {
-		s.Own = &info.Spec.Rate
-	}
-	if own := rates.Campaign(info); own > 0 {
-		s.Rate = min(own, account)
-	}
-	return s, nil
-}
-
-func (s *rateShown) write(a *app) {
+func writeRate(a *app, s *report.Rate) {
 	name, source := "account", "HANDOUT_RATE here"
 	if s.Campaign != "" {
 		name, source = "campaign "+s.Campaign, "in its file"

@@ -30,8 +30,8 @@ func (g *Gate) Bearer(r *http.Request) (*Key, error) {
 
 // Browser is Bearer, and takes a key as the password of HTTP's Basic scheme
 // too, whatever the user's name: what a browser asks for. It is for pages that
-// only show: a browser sends such a password along with requests that other
-// sites make it send.
+// only show, or that refuse what another site's page made the browser send: a
+// browser sends such a password along with that.
 func (g *Gate) Browser(r *http.Request) (*Key, error) {
 	if _, token, ok := r.BasicAuth(); ok {
 		return g.Keys.Check(r.Context(), token, time.Now())

@@ -23,7 +23,7 @@ type Scope string
 const (
 	Read    Scope = "read"    // campaigns, outcomes, exports; phone numbers masked
 	Submit  Scope = "submit"  // campaigns, lists, one-off sends
-	Control Scope = "control" // start, pause, resume, cancel, retry, resend
+	Control Scope = "control" // start, pause, resume, cancel, retry, resend, purge; rates, the suppression list
 	People  Scope = "people"  // phone numbers unmasked, wherever others see them masked
 )
 

@@ -28,7 +28,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Region is the country whose numbers may stand in lists in national form.
 	Region string
-	// AccountRate is the account's limit in messages per second, for dry runs.
+	// AccountRate is the account's limit in messages per second where no person
+	// has set it.
 	AccountRate float64
 
 	// MaxList is the most bytes of a list; 0: 4 GiB.
@@ -172,6 +173,9 @@ func (a *API) register() {
 	a.registerSends()
 	a.registerPeople()
 	a.registerStreams()
+	a.registerRates()
+	a.registerSuppression()
+	a.registerPurge()
 }
 
 // openapi is the document.

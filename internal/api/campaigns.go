@@ -13,6 +13,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -39,7 +40,7 @@ func (a *API) registerCampaigns() {
 	huma.Register(a.huma, a.operation("list-campaigns", http.MethodGet, "/campaigns", access.Read, "List campaigns",
 		"The newest first. Campaigns without a list aren't among them.", invalid), a.list)
 	huma.Register(a.huma, a.operation("get-campaign", http.MethodGet, "/campaigns/{id}", access.Read, "Look at a campaign",
-		"What it is, and what became of it so far.", notFound, invalid), a.get)
+		"What it is, what became of it so far, how fast it goes, and what was done to it.", notFound, invalid), a.get)
 	huma.Register(a.huma, a.operation("get-history", http.MethodGet, "/campaigns/{id}/history", access.Read, "Read a campaign's history",
 		"Who steered it, when and why, the earliest first: the latest 1,000 lines.", notFound, invalid), a.history)
 }
@@ -138,6 +139,16 @@ func (a *API) answer(ctx context.Context, info *campaign.Info, status int) (*cam
 	if c.File, err = fileOf(info.Spec); err != nil {
 		return nil, a.fail(ctx, err)
 	}
+	entries, err := a.ledger.History(ctx, info.ID)
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	c.History = historyLines(entries)
+	pace, err := report.ReadPace(ctx, a.ledger, info, b, a.o.AccountRate)
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	c.Pace = newPace(pace)
 	return &campaignOutput{status, c}, nil
 }
 
@@ -246,9 +257,14 @@ func (a *API) history(ctx context.Context, in *CampaignPath) (*historyOutput, er
 		return nil, a.fail(ctx, err)
 	}
 	out := new(historyOutput)
-	out.Body.History = make([]HistoryLine, len(entries))
-	for i, e := range entries {
-		out.Body.History[i] = HistoryLine{At: e.At, By: e.By, Verb: e.Verb, Why: e.Why, About: e.About}
-	}
+	out.Body.History = historyLines(entries)
 	return out, nil
+}
+
+func historyLines(entries []campaign.Entry) []HistoryLine {
+	lines := make([]HistoryLine, len(entries))
+	for i, e := range entries {
+		lines[i] = HistoryLine{At: e.At, By: e.By, Verb: e.Verb, Why: e.Why, About: e.About}
+	}
+	return lines
 }

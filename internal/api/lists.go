@@ -174,6 +174,7 @@ func listFormat(contentType string) (producer.Format, error) {
 type dryRunInput struct {
 	CampaignPath
 	ListQuery
+	StartAt time.Time `query:"start_at" example:"2026-11-23T09:00:00+01:00" doc:"for a campaign with hours: as if it started then"`
 }
 
 // DryRun is what handing over a list would do.
@@ -183,7 +184,8 @@ type DryRun struct {
 	Samples       []json.RawMessage `json:"samples" nullable:"false" maxItems:"3" doc:"the first requests as Telesign would get them, with masked numbers"`
 	SMSParts      Parts             `json:"sms_parts"`
 	Rate          float64           `json:"rate" doc:"messages per second to count with; 0: unknown"`
-	Seconds       float64           `json:"seconds" doc:"how long sending takes; 0: unknown"`
+	Seconds       float64           `json:"seconds" doc:"how long sending takes, within the hours; 0: unknown, -1: over a year"`
+	Hours         *DryHours         `json:"hours,omitempty" doc:"who can be sent to when; only for a campaign with hours"`
 	ColumnsUsed   []string          `json:"columns_used" nullable:"false"`
 	ColumnsUnused []string          `json:"columns_unused" nullable:"false" doc:"columns that no template uses"`
 }
@@ -203,7 +205,7 @@ func (a *API) dryRun(ctx context.Context, in *dryRunInput) (*dryRunOutput, error
 		return nil, a.fail(ctx, err)
 	}
 	d, err := producer.Check(ctx, file, list, producer.CheckOptions{
-		Region: a.o.Region, SetAsideBadRows: in.SetAsideBadRows, MaxFaults: mostFaults, AccountRate: a.o.AccountRate,
+		Region: a.o.Region, SetAsideBadRows: in.SetAsideBadRows, MaxFaults: mostFaults, AccountRate: a.o.AccountRate, Now: in.StartAt,
 	})
 	if err != nil {
 		drain(a.body(ctx))
@@ -211,7 +213,7 @@ func (a *API) dryRun(ctx context.Context, in *dryRunInput) (*dryRunOutput, error
 	}
 	return &dryRunOutput{DryRun{
 		List: newList(d.Summary), Rejected: d.Rejected || d.Summary.Recipients == 0, Samples: append([]json.RawMessage{}, d.Samples...),
-		SMSParts: Parts{d.SMS.Min, d.SMS.Max, d.SMS.Total}, Rate: d.Rate, Seconds: d.Duration.Seconds(),
+		SMSParts: Parts{d.SMS.Min, d.SMS.Max, d.SMS.Total}, Rate: d.Rate, Seconds: d.Duration.Seconds(), Hours: newDryHours(d.Hours),
 		ColumnsUsed: append([]string{}, d.ColumnsUsed...), ColumnsUnused: append([]string{}, d.ColumnsUnused...),
 	}}, nil
 }

@@ -43,11 +43,11 @@ type kind struct {
 
 // The kinds of problems: each is documented, and has its own type.
 var (
-	malformed    = &kind{"malformed", 400, "The request can't be read", "The body isn't JSON, or broke off. Nothing was changed.", 0}
+	malformed    = &kind{"malformed", 400, "The request can't be read", "The body isn't JSON, or broke off. Nothing was changed, unless the detail says so.", 0}
 	unauthorized = &kind{"unauthorized", 401, "A key is needed", "There is no key in the request, or one that was revoked or never was. Send `Authorization: Bearer ho_…`.", 0}
 	forbidden    = &kind{"forbidden", 403, "The key may not do this", "The key lacks the scope that the operation needs; or another site's page made a browser send the request.", 0}
-	notFound     = &kind{"not-found", 404, "There is no such thing", "There is no such campaign, recipient or page.", 0}
-	tooSlow      = &kind{"too-slow", 408, "The body took too long", "Nothing of the body came for a minute. Nothing was changed; the same request again begins anew.", 0}
+	notFound     = &kind{"not-found", 404, "There is no such thing", "There is no such campaign, recipient or page, or the number isn't on the suppression list.", 0}
+	tooSlow      = &kind{"too-slow", 408, "The body took too long", "Nothing of the body came for a minute. Nothing was changed, unless the detail says so; the same request again begins anew.", 0}
 	otherContent = &kind{"other-content", 409, "It exists with other content", "The campaign's id, or the Idempotency-Key, was used before for something else. Nothing was changed.", 0}
 	busy         = &kind{"busy", 409, "Another upload is under way", "Another upload of this campaign is under way, or has interfered with this one. Make the same request again.", 5}
 	wrongState   = &kind{"wrong-state", 409, "Its state doesn't allow it", "The campaign, or the recipient, is in a state in which this can't be done. Nothing was changed.", 0}
@@ -56,11 +56,12 @@ var (
 	tooLarge     = &kind{"too-large", 413, "The body is too large", "A JSON body may have 1 MiB, a list 4 GiB.", 0}
 	mediaType    = &kind{"media-type", 415, "The body's type isn't known", "Bodies are application/json; lists are text/csv or application/x-ndjson.", 0}
 	invalid      = &kind{"invalid", 422, "The request can't be taken as it is", "Each field, or line of a list, stands in the errors. Nothing was changed.", 0}
+	incomplete   = &kind{"incomplete", 422, "Some rows can't be taken", "The numbers of all other rows are on the suppression list. The bad rows' lines stand in the errors.", 0}
 	internal     = &kind{"internal", 500, "Something is wrong here", "A fault of handout's own; its log says which.", 0}
 	unavailable  = &kind{"unavailable", 503, "The ledger can't be reached", "Redis is away or starting. What was asked for may or may not have been done: make the same request again.", 5}
 
 	kinds = []*kind{malformed, unauthorized, forbidden, notFound, tooSlow, otherContent, busy, wrongState, stale, ambiguous,
-		tooLarge, mediaType, invalid, internal, unavailable}
+		tooLarge, mediaType, invalid, incomplete, internal, unavailable}
 )
 
 const problemType = "application/problem+json"

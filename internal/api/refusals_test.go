@@ -21,7 +21,7 @@ import (
 // call is an operation with a body that it takes.
 type call struct {
 	op           *openapi3.Operation
-	method, path string // with {id} and {recipient}
+	method, path string // with {id}, {recipient} and {phone}
 	media, body  string
 	header       []string
 }
@@ -31,7 +31,9 @@ func (h *house) calls(t *testing.T) []call {
 	t.Helper()
 	bodies := map[string]string{
 		"create-campaign": campaignBody("new"), "retry-campaign": `{"only":"failed","expected":1}`,
-		"create-send": `{"recipient":"a","phone":"+12015550100","message_type":"ARN","channels":[{"channel":"sms","template":"text","parameters":{"text":"Hello"}}]}`,
+		"set-campaign-rate": `{"rate":5}`, "set-account-rate": `{"rate":5}`, "purge-campaign": `{"id":"listless"}`,
+		"reschedule-campaign": `{"at":"2099-01-01T00:00:00Z"}`,
+		"create-send":         `{"recipient":"a","phone":"+12015550100","message_type":"ARN","channels":[{"channel":"sms","template":"text","parameters":{"text":"Hello"}}]}`,
 	}
 	var all []call
 	for path, item := range h.document.Paths.Map() {
@@ -58,7 +60,7 @@ func (h *house) calls(t *testing.T) []call {
 }
 
 func (c call) to(id string) string {
-	return strings.NewReplacer("{id}", id, "{recipient}", "nobody").Replace(c.path)
+	return strings.NewReplacer("{id}", id, "{recipient}", "nobody", "{phone}", "+12015550100").Replace(c.path)
 }
 
 // problemOf holds an answer to be a problem of a kind.

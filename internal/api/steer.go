@@ -32,6 +32,10 @@ func (a *API) registerSteering() {
 		"With `at` it is paused until then, and goes on by itself. Without, it runs at once; starting a running one changes nothing.",
 		malformed, notFound, wrongState, tooLarge, mediaType, invalid)
 	huma.Register(a.huma, start, a.start)
+	reschedule := a.operation("reschedule-campaign", http.MethodPost, "/campaigns/{id}/reschedule", access.Control,
+		"Pause a campaign until a time", "It goes on by itself then. The same time again changes nothing.",
+		malformed, notFound, wrongState, stale, tooLarge, mediaType, invalid)
+	huma.Register(a.huma, reschedule, a.reschedule)
 	retry := a.operation("retry-campaign", http.MethodPost, "/campaigns/{id}/retry", access.Control,
 		"Send again to all who are in one state",
 		"With the campaign's content as it stands. Who is in doubt or unconfirmed may get the file twice. `expected` "+
@@ -97,6 +101,27 @@ func (a *API) start(ctx context.Context, in *startInput) (*campaignOutput, error
 			return a.ledger.Reschedule(ctx, in.id(), *body.At, actor(ctx, body.Why), now)
 		}
 		return a.ledger.Resume(ctx, in.id(), actor(ctx, body.Why), now)
+	})
+}
+
+// Reschedule is when a campaign goes on.
+type Reschedule struct {
+	At  time.Time `json:"at" example:"2026-11-23T09:00:00+01:00"`
+	Why string    `json:"why,omitempty" maxLength:"500" doc:"for the campaign's history"`
+}
+
+type rescheduleInput struct {
+	CampaignPath
+	Body Reschedule
+}
+
+func (a *API) reschedule(ctx context.Context, in *rescheduleInput) (*campaignOutput, error) {
+	now := time.Now()
+	if !in.Body.At.After(now) {
+		return nil, problem(invalid, "", Fault{Field: "at", Message: "is past"})
+	}
+	return a.steer(ctx, in.id(), func() error {
+		return a.ledger.Reschedule(ctx, in.id(), in.Body.At, actor(ctx, in.Body.Why), now)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -23,6 +24,8 @@ type CampaignFile struct {
 	Canary         int           `json:"canary,omitempty" minimum:"1" maximum:"10000" doc:"how many are sent to first; the others wait for their outcomes"`
 	CanarySuccess  Share         `json:"canary_success,omitempty" doc:"share of the canary that must be delivered; 80%"`
 	Retention      Span          `json:"retention,omitempty" doc:"how long people's data is kept after the end; 90d"`
+	Hours          *HoursFile    `json:"hours,omitempty" doc:"when people may be sent to; left out: at any time"`
+	UnknownZone    string        `json:"unknown_zone,omitempty" example:"hold" doc:"what becomes of those whose own zone isn't known: hold, the default, or the IANA name of a zone whose hours hold for them"`
 }
 
 // ChannelFile is one step of the cascade.
@@ -87,7 +90,19 @@ type Campaign struct {
 	StartedAt   *time.Time    `json:"started_at,omitempty" doc:"when it first ran"`
 	FinishedAt  *time.Time    `json:"finished_at,omitempty" doc:"when it was done"`
 	StartAt     *time.Time    `json:"start_at,omitempty" doc:"paused until then"`
+	Pace        *Pace         `json:"pace,omitempty" doc:"how fast it goes; only for one campaign whose list has come"`
+	History     []HistoryLine `json:"history,omitempty" nullable:"false" maxItems:"1000" doc:"what was done to it, the earliest first: the latest 1,000 lines; only for one campaign"`
 	File        *CampaignFile `json:"file,omitempty" doc:"what is sent and how; only for one campaign, and not for the day's one-off sends"`
+}
+
+// Pace is how fast a campaign goes at this moment.
+type Pace struct {
+	Rate         float64    `json:"rate" minimum:"0" doc:"how many were sent to per second of late, whatever came of it"`
+	Limit        string     `json:"limit" example:"account" doc:"what keeps it from being more: account, campaign, throttled, hours, canary, held, paused, canceled, nothing left or no worker; new ones may come"`
+	LimitDetail  string     `json:"limit_detail" example:"the account's rate (10/s)" doc:"the same in words"`
+	ETA          *time.Time `json:"eta" doc:"when everyone will have been sent to if it goes on so; null when that can't be said"`
+	AccountRate  float64    `json:"account_rate" minimum:"0" doc:"as it was set, in messages per second; 0: none"`
+	CampaignRate float64    `json:"campaign_rate" minimum:"0" doc:"likewise"`
 }
 
 // Balance is how many recipients are in each state.
@@ -128,6 +143,13 @@ func newCampaign(info *campaign.Info, b *campaign.Balance) *Campaign {
 			Both: b.By[campaign.ByBoth], Other: b.By[campaign.ByOther], Read: b.Read,
 		},
 		CreatedAt: when(info.CreatedAt), StartedAt: when(info.StartedAt), FinishedAt: when(info.FinishedAt), StartAt: when(info.StartAt),
+	}
+}
+
+func newPace(p *report.Pace) *Pace {
+	return &Pace{
+		Rate: p.Rate, Limit: string(p.Limit), LimitDetail: p.LimitDetail, ETA: p.ETA,
+		AccountRate: p.AccountRate, CampaignRate: p.CampaignRate,
 	}
 }
 

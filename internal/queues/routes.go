@@ -1,0 +1,143 @@
+package queues
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+)
+
+// verdict is what becomes of a request.
+type verdict int
+
+const (
+	never  verdict = iota // it does harm, or nothing that anybody needs
+	look                  // it only reads
+	change                // it changes one thing, which the ledger mends
+)
+
+// route is one of asynqmon's, beneath where it is mounted.
+type route struct {
+	method, path string
+	verdict      verdict
+	why          string // of never
+}
+
+// Why something is refused, for whoever has pressed the button.
+const (
+	bulk = "it is about many tasks at once, during which Redis answers nobody else; " +
+		"handout pause and handout cancel stop a campaign"
+	archives = "an archived task keeps its ID taken, so that its recipients' note would never be written again; " +
+		"of many tasks it keeps Redis from answering anybody, and leaves most of them in no list"
+	losesQueue   = "it deletes a whole queue; handout pause and handout cancel stop a campaign"
+	cancels      = "a task under way may have sent already; handout pause stops what comes after it"
+	unused       = "handout has no such tasks"
+	noPrometheus = "these pages have no Prometheus to ask; see /metrics"
+)
+
+// routes are all of asynqmon's, in its own order: the first one that fits counts.
+// A test fails when asynqmon has others.
+var routes = []route{
+	{http.MethodGet, "/api/queues", look, ""},
+	{http.MethodGet, "/api/queues/{qname}", look, ""},
+	{http.MethodDelete, "/api/queues/{qname}", never, losesQueue},
+	{http.MethodPost, "/api/queues/{qname}:pause", change, ""},
+	{http.MethodPost, "/api/queues/{qname}:resume", change, ""},
+	{http.MethodGet, "/api/queue_stats", look, ""},
+	{http.MethodGet, "/api/queues/{qname}/active_tasks", look, ""},
+	{http.MethodPost, "/api/queues/{qname}/active_tasks/{task_id}:cancel", never, cancels},
+	{http.MethodPost, "/api/queues/{qname}/active_tasks:cancel_all", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/active_tasks:batch_cancel", never, bulk},
+	{http.MethodGet, "/api/queues/{qname}/pending_tasks", look, ""},
+	{http.MethodDelete, "/api/queues/{qname}/pending_tasks/{task_id}", change, ""},
+	{http.MethodDelete, "/api/queues/{qname}/pending_tasks:delete_all", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/pending_tasks:batch_delete", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/pending_tasks/{task_id}:archive", never, archives},
+	{http.MethodPost, "/api/queues/{qname}/pending_tasks:archive_all", never, archives},
+	{http.MethodPost, "/api/queues/{qname}/pending_tasks:batch_archive", never, archives},
+	{http.MethodGet, "/api/queues/{qname}/scheduled_tasks", look, ""},
+	{http.MethodDelete, "/api/queues/{qname}/scheduled_tasks/{task_id}", change, ""},
+	{http.MethodDelete, "/api/queues/{qname}/scheduled_tasks:delete_all", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/scheduled_tasks:batch_delete", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/scheduled_tasks/{task_id}:run", change, ""},
+	{http.MethodPost, "/api/queues/{qname}/scheduled_tasks:run_all", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/scheduled_tasks:batch_run", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/scheduled_tasks/{task_id}:archive", never, archives},
+	{http.MethodPost, "/api/queues/{qname}/scheduled_tasks:archive_all", never, archives},
+	{http.MethodPost, "/api/queues/{qname}/scheduled_tasks:batch_archive", never, archives},
+	{http.MethodGet, "/api/queues/{qname}/retry_tasks", look, ""},
+	{http.MethodDelete, "/api/queues/{qname}/retry_tasks/{task_id}", change, ""},
+	{http.MethodDelete, "/api/queues/{qname}/retry_tasks:delete_all", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/retry_tasks:batch_delete", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/retry_tasks/{task_id}:run", change, ""},
+	{http.MethodPost, "/api/queues/{qname}/retry_tasks:run_all", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/retry_tasks:batch_run", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/retry_tasks/{task_id}:archive", never, archives},
+	{http.MethodPost, "/api/queues/{qname}/retry_tasks:archive_all", never, archives},
+	{http.MethodPost, "/api/queues/{qname}/retry_tasks:batch_archive", never, archives},
+	{http.MethodGet, "/api/queues/{qname}/archived_tasks", look, ""},
+	{http.MethodDelete, "/api/queues/{qname}/archived_tasks/{task_id}", change, ""},
+	{http.MethodDelete, "/api/queues/{qname}/archived_tasks:delete_all", never, archives},
+	{http.MethodPost, "/api/queues/{qname}/archived_tasks:batch_delete", never, archives},
+	{http.MethodPost, "/api/queues/{qname}/archived_tasks/{task_id}:run", change, ""},
+	{http.MethodPost, "/api/queues/{qname}/archived_tasks:run_all", never, archives},
+	{http.MethodPost, "/api/queues/{qname}/archived_tasks:batch_run", never, archives},
+	{http.MethodGet, "/api/queues/{qname}/completed_tasks", look, ""},
+	{http.MethodDelete, "/api/queues/{qname}/completed_tasks/{task_id}", never, unused},
+	{http.MethodDelete, "/api/queues/{qname}/completed_tasks:delete_all", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/completed_tasks:batch_delete", never, bulk},
+	{http.MethodGet, "/api/queues/{qname}/groups/{gname}/aggregating_tasks", look, ""},
+	{http.MethodDelete, "/api/queues/{qname}/groups/{gname}/aggregating_tasks/{task_id}", never, unused},
+	{http.MethodDelete, "/api/queues/{qname}/groups/{gname}/aggregating_tasks:delete_all", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/groups/{gname}/aggregating_tasks:batch_delete", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/groups/{gname}/aggregating_tasks/{task_id}:run", never, unused},
+	{http.MethodPost, "/api/queues/{qname}/groups/{gname}/aggregating_tasks:run_all", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/groups/{gname}/aggregating_tasks:batch_run", never, bulk},
+	{http.MethodPost, "/api/queues/{qname}/groups/{gname}/aggregating_tasks/{task_id}:archive", never, archives},
+	{http.MethodPost, "/api/queues/{qname}/groups/{gname}/aggregating_tasks:archive_all", never, archives},
+	{http.MethodPost, "/api/queues/{qname}/groups/{gname}/aggregating_tasks:batch_archive", never, archives},
+	{http.MethodGet, "/api/queues/{qname}/tasks/{task_id}", look, ""},
+	{http.MethodGet, "/api/queues/{qname}/groups", look, ""},
+	{http.MethodGet, "/api/servers", look, ""},
+	{http.MethodGet, "/api/scheduler_entries", look, ""},
+	{http.MethodGet, "/api/scheduler_entries/{entry_id}/enqueue_events", look, ""},
+	{http.MethodGet, "/api/redis_info", look, ""},
+	{http.MethodGet, "/api/metrics", never, noPrometheus},
+
+	{http.MethodGet, "/", look, ""},
+	{http.MethodGet, "/settings", look, ""},
+	{http.MethodGet, "/servers", look, ""},
+	{http.MethodGet, "/schedulers", look, ""},
+	{http.MethodGet, "/redis", look, ""},
+	{http.MethodGet, "/queues/{qname}", look, ""},
+	{http.MethodGet, "/queues/{qname}/tasks/{task_id}", look, ""},
+}
+
+// pattern is a path as asynqmon's router reads it.
+func pattern(path string) *regexp.Regexp {
+	parts := regexp.MustCompile(`\{[a-z_]+\}`).Split(path, -1)
+	for i, p := range parts {
+		parts[i] = regexp.QuoteMeta(p)
+	}
+	return regexp.MustCompile("^" + strings.Join(parts, "[^/]+") + "$")
+}
+
+var patterns = func() []*regexp.Regexp {
+	all := make([]*regexp.Regexp, len(routes))
+	for i, r := range routes {
+		all[i] = pattern(r.path)
+	}
+	return all
+}()
+
+// find is the route that a request takes; false when there is none.
+func find(method, path string) (route, bool) {
+	for i, p := range patterns {
+		if routes[i].method == method && p.MatchString(path) {
+			return routes[i], true
+		}
+	}
+	return route{}, false
+}
+
+// isPage says whether a path is one of the pages, which are all the same file.
+func isPage(path string) bool { return !strings.HasPrefix(path, "/api/") }

@@ -1,0 +1,49 @@
+package report
+
+import (
+	"context"
+	"math"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// Rate is a rate with where it comes from, in messages per second. Its JSON form
+// is a contract.
+type Rate struct {
+	Campaign string            `json:"campaign,omitempty"` // absent: the account
+	Rate     float64           `json:"rate"`               // in force
+	Set      *campaign.RateSet `json:"set"`                // by a person; null: not set
+	Own      *float64          `json:"own"`                // of the file, or HANDOUT_RATE here; null: none
+	Account  float64           `json:"account"`            // in force for the account
+	Level    int               `json:"throttle_level"`     // by how many steps of a third the account's is lowered
+}
+
+// ReadRate reads the rate of a campaign, or without one of the account;
+// environment is the account's where no person has set it.
+func ReadRate(ctx context.Context, l *campaign.Ledger, id campaign.ID, environment float64) (*Rate, error) {
+	rates, err := l.Rates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pace, err := l.Pace(ctx)
+	if err != nil {
+		return nil, err
+	}
+	account := rates.Account(environment) * math.Pow(campaign.PaceCutFactor, float64(pace.Cut))
+	r := &Rate{Rate: account, Set: rates.SetForAccount(), Own: &environment, Account: account, Level: pace.Cut}
+	if id == "" {
+		return r, nil
+	}
+	info, err := l.Info(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r.Campaign, r.Set, r.Own = string(id), rates.SetFor(id), nil
+	if info.Spec.Rate > 0 {
+		r.Own = &info.Spec.Rate
+	}
+	if own := rates.Campaign(info); own > 0 {
+		r.Rate = min(own, account)
+	}
+	return r, nil
+}
