@@ -112,8 +112,6 @@ type peopleOutput struct {
 	}
 }
 
-var errEnough = errors.New("enough")
-
 func (a *API) people(ctx context.Context, in *peopleInput) (*peopleOutput, error) {
 	info, err := a.listed(ctx, in.id())
 	if err != nil {
@@ -121,30 +119,15 @@ func (a *API) people(ctx context.Context, in *peopleInput) (*peopleOutput, error
 	}
 	out := new(peopleOutput)
 	out.Body.Recipients = []Recipient{}
-	from := campaign.PlaceOf(in.Cursor)
-	wanted := func(r *campaign.Record) bool {
-		return (in.State == "" || r.State.String() == in.State) &&
-			(in.DeliveredBy == "" || r.DeliveredBy().String() == in.DeliveredBy) &&
-			(in.Reason == "" || strings.Contains(strings.ToLower(verdict.Reason(r)), strings.ToLower(in.Reason)))
-	}
-	err = a.ledger.EachPageFrom(ctx, info, from.Page, func(p *campaign.Page) error {
-		for i := range p.Recipients {
-			at := campaign.Place{Page: p.Number, Index: i}
-			if at.Position() < in.Cursor {
-				continue
-			}
-			if len(out.Body.Recipients) == in.Limit || p.Number >= from.Page+mostPages {
-				out.Body.NextCursor = at.Position()
-				return errEnough
-			}
-			if r := p.Record(i); wanted(&r) {
-				out.Body.Recipients = append(out.Body.Recipients, newRecipient(ctx, info.ID, campaign.Found{Place: at, Recipient: p.Recipients[i], Seen: p.Records[i]}))
-			}
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errEnough) {
+	filter := &report.Filter{State: in.State, DeliveredBy: in.DeliveredBy, Reason: in.Reason}
+	people, next, err := report.People(ctx, a.ledger, info, filter, campaign.PlaceOf(in.Cursor), in.Limit,
+		func(pages int) bool { return pages >= mostPages })
+	if err != nil {
 		return nil, a.fail(ctx, err)
+	}
+	out.Body.NextCursor = next
+	for _, f := range people {
+		out.Body.Recipients = append(out.Body.Recipients, newRecipient(ctx, info.ID, f))
 	}
 	return out, nil
 }
