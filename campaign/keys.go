@@ -127,6 +127,10 @@ const (
 	KeyAccessUsed = "handout:keys:used"
 )
 
+// KeySession: string with an expiry, whom a browser has logged in as, see
+// internal/access; digest is that of the cookie's value.
+func KeySession(digest string) string { return "handout:session:" + digest }
+
 // KeyCampaignPace is the campaign's own limiter.
 func KeyCampaignPace(c ID) string { return "handout:{" + string(c) + "}:pace" }
 

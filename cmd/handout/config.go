@@ -67,6 +67,9 @@ type Config struct {
 	WorkAddr     string `split_words:"true" default:"127.0.0.1:8070" desc:"where handout work serves metrics and health"`
 	SimulateAddr string `split_words:"true" default:"127.0.0.1:8060" desc:"where handout simulate is the vendor"`
 
+	// ConsolePlainHTTP is about a session's cookie, which is Secure otherwise.
+	ConsolePlainHTTP bool `split_words:"true" default:"false" desc:"other machines reach the console over plain HTTP, with no TLS in front: a browser's session isn't safe on the way"`
+
 	// ListenMetricsAddr is apart from ListenAddr, which the public calls.
 	ListenMetricsAddr string `split_words:"true" default:"127.0.0.1:8081" desc:"where handout listen serves metrics and health"`
 

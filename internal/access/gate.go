@@ -1,6 +1,7 @@
 package access
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -28,11 +29,17 @@ func (g *Gate) Bearer(r *http.Request) (*Key, error) {
 	return g.without(r)
 }
 
-// Browser is Bearer, and takes a key as the password of HTTP's Basic scheme
-// too, whatever the user's name: what a browser asks for. It is for pages that
-// only show: a browser sends such a password along with requests that other
-// sites make it send.
+// Browser is Bearer, and takes what a browser has too: the cookie of a session,
+// or a key as the password of HTTP's Basic scheme, whatever the user's name. A
+// browser sends such a password along with requests that other sites make it
+// send: what writes has to refuse those itself (http.CrossOriginProtection).
 func (g *Gate) Browser(r *http.Request) (*Key, error) {
+	if c, err := r.Cookie(SessionCookie); err == nil && r.Header.Get("Authorization") == "" {
+		key, err := g.Keys.Session(r.Context(), c.Value)
+		if !errors.Is(err, ErrRefused) {
+			return key, err
+		}
+	}
 	if _, token, ok := r.BasicAuth(); ok {
 		return g.Keys.Check(r.Context(), token, time.Now())
 	}
@@ -61,7 +68,11 @@ func fromHere(r *http.Request) bool {
 			return false
 		}
 	}
-	host := r.Host
+	return LoopbackHost(r.Host)
+}
+
+// LoopbackHost says whether a request's host is the machine itself by its name.
+func LoopbackHost(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}

@@ -1,0 +1,76 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// functions are what templates call.
+var functions = template.FuncMap{
+	"asset":   asset,
+	"count":   count,
+	"percent": percent,
+	"when":    when,
+	"ago":     func(t time.Time) string { return ago(time.Since(t)) },
+	"words":   words,
+}
+
+// count is a number with its thousands apart.
+func count(n int) string {
+	text := strconv.Itoa(n)
+	sign := ""
+	if n < 0 {
+		sign, text = "−", text[1:]
+	}
+	var b strings.Builder
+	for i, c := range text {
+		if i > 0 && (len(text)-i)%3 == 0 {
+			b.WriteRune('\u202f') // a narrow space that doesn't break
+		}
+		b.WriteRune(c)
+	}
+	return sign + b.String()
+}
+
+// percent is a part of a whole; a part that isn't all is never said to be, nor
+// one that is something nothing.
+func percent(part, whole int) string {
+	if whole == 0 {
+		return "–"
+	}
+	p := 100 * float64(part) / float64(whole)
+	switch {
+	case part > 0 && p < 0.1:
+		return "<0.1 %"
+	case part < whole && p > 99.9:
+		return ">99.9 %"
+	}
+	return strconv.FormatFloat(p, 'f', 1, 64) + " %"
+}
+
+// when is a time in UTC; empty for none.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05") + " UTC"
+}
+
+// ago is a length of time as people say it.
+func ago(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s ago", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+}
+
+// words is the name of a state for people.
+func words(state string) string { return strings.ReplaceAll(state, "_", " ") }
