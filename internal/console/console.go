@@ -46,6 +46,7 @@ type Console struct {
 	pages   map[string]*template.Template
 	mux     *http.ServeMux
 	handler http.Handler
+	kept    outcomeCache
 
 	ctx  context.Context //nolint:containedctx // ends what outlives a request
 	stop context.CancelFunc

@@ -16,6 +16,17 @@ var functions = template.FuncMap{
 	"when":    when,
 	"ago":     func(t time.Time) string { return ago(time.Since(t)) },
 	"words":   words,
+	"seconds": func(n int) string { return span(time.Duration(n) * time.Second) },
+	// about is the same view with other data, for a part of a page.
+	"about": func(v *view, data any) *view {
+		other := *v
+		other.Data = data
+		return &other
+	},
+	"limitOf": func(chart any) *deliveryChart {
+		d, _ := chart.(*deliveryChart)
+		return d
+	},
 }
 
 // count is a number with its thousands apart.

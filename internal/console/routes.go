@@ -32,4 +32,21 @@ func (c *Console) shellRoutes() {
 
 func (c *Console) campaignRoutes() {
 	c.page("GET /campaigns", access.Read, c.campaigns)
+	c.page("GET /campaigns/{id}", access.Read, c.campaign)
+	c.page("GET /campaigns/{id}/picture", access.Read, c.picture)
+	c.mux.HandleFunc("GET /campaigns/{id}/live", c.watch)
+
+	c.form("POST /campaigns/{id}/pause", access.Control, c.steer(c.ledger.Pause, "The campaign is paused."))
+	c.page("GET /campaigns/{id}/resume", access.Control, c.askResume)
+	c.form("POST /campaigns/{id}/resume", access.Control, c.steer(c.ledger.Resume, "The campaign goes on."))
+	c.page("GET /campaigns/{id}/cancel", access.Control, c.askCancel)
+	c.form("POST /campaigns/{id}/cancel", access.Control, c.steer(c.ledger.Cancel, "The campaign is canceled."))
+	c.page("GET /campaigns/{id}/reschedule", access.Control, c.askReschedule)
+	c.form("POST /campaigns/{id}/reschedule", access.Control, c.reschedule)
+	c.page("GET /campaigns/{id}/rate", access.Control, c.askRate)
+	c.form("POST /campaigns/{id}/rate", access.Control, c.setRate)
+	c.page("GET /campaigns/{id}/retry", access.Control, c.askRetry)
+	c.form("POST /campaigns/{id}/retry", access.Control, c.retry)
+	c.page("GET /campaigns/{id}/purge", access.Control, c.askPurge)
+	c.form("POST /campaigns/{id}/purge", access.Control, c.purge)
 }
