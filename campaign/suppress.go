@@ -94,16 +94,12 @@ func (l *Ledger) Unsuppress(ctx context.Context, phone string) (bool, error) {
 func (l *Ledger) EachSuppressed(ctx context.Context, f func(SuppressedNumber) error) error {
 	const atOnce = 1000
 	for cursor := uint64(0); ; {
-		fields, next, err := l.rdb.HScan(ctx, keySuppressed, cursor, "", atOnce).Result()
+		numbers, next, err := l.SuppressedFrom(ctx, cursor, atOnce)
 		if err != nil {
-			return discreet("read the suppression list", err)
+			return err
 		}
-		for i := 0; i+1 < len(fields); i += 2 {
-			s, err := decodeSuppression(fields[i+1])
-			if err != nil {
-				return fmt.Errorf("read the suppression list: %w", err)
-			}
-			if err := f(SuppressedNumber{"+" + fields[i], s}); err != nil {
+		for _, n := range numbers {
+			if err := f(n); err != nil {
 				return err
 			}
 		}
@@ -111,6 +107,33 @@ func (l *Ledger) EachSuppressed(ctx context.Context, f func(SuppressedNumber) er
 			return nil
 		}
 	}
+}
+
+// SuppressedFrom reads a part of the list, about so many numbers, from a cursor
+// on; 0 is the beginning, and as the next cursor the end. It sees what
+// [Ledger.EachSuppressed] sees.
+func (l *Ledger) SuppressedFrom(ctx context.Context, cursor uint64, about int) (numbers []SuppressedNumber, next uint64, err error) {
+	fields, next, err := l.rdb.HScan(ctx, keySuppressed, cursor, "", int64(about)).Result()
+	if err != nil {
+		return nil, 0, discreet("read the suppression list", err)
+	}
+	for i := 0; i+1 < len(fields); i += 2 {
+		s, err := decodeSuppression(fields[i+1])
+		if err != nil {
+			return nil, 0, fmt.Errorf("read the suppression list: %w", err)
+		}
+		numbers = append(numbers, SuppressedNumber{"+" + fields[i], s})
+	}
+	return numbers, next, nil
+}
+
+// CountSuppressed is how many numbers are on the list.
+func (l *Ledger) CountSuppressed(ctx context.Context) (int, error) {
+	n, err := l.rdb.HLen(ctx, keySuppressed).Result()
+	if err != nil {
+		return 0, discreet("count the suppression list", err)
+	}
+	return int(n), nil
 }
 
 // Suppressed says whether a number is on the list, and its entry. Concurrent

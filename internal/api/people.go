@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -144,7 +142,7 @@ func (a *API) find(ctx context.Context, in *RecipientPath) (*campaign.Info, camp
 	if err != nil {
 		return nil, none, err
 	}
-	if place, ok := parsePlace(in.Recipient); ok {
+	if place, ok := campaign.ParsePlace(in.Recipient); ok {
 		f, err := a.at(ctx, info, place)
 		if !errors.Is(err, campaign.ErrNotFound) {
 			return info, f, err
@@ -175,14 +173,6 @@ func (a *API) find(ctx context.Context, in *RecipientPath) (*campaign.Info, camp
 		faults[i] = Fault{Field: "recipient", Message: placeName(f.Place)}
 	}
 	return nil, none, problem(ambiguous, fmt.Sprintf("there are %d recipients of this name", len(found)), faults...)
-}
-
-func parsePlace(s string) (campaign.Place, bool) {
-	page, index, ok := strings.Cut(s, ".")
-	p, err := strconv.Atoi(page)
-	i, wrong := strconv.Atoi(index)
-	at := campaign.Place{Page: p, Index: i}
-	return at, ok && err == nil && wrong == nil && p >= 0 && i >= 0 && i < campaign.PageSize && placeName(at) == s
 }
 
 func (a *API) at(ctx context.Context, info *campaign.Info, p campaign.Place) (campaign.Found, error) {

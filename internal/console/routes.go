@@ -10,6 +10,10 @@ import (
 func (c *Console) routes() {
 	c.shellRoutes()
 	c.campaignRoutes()
+	c.peopleRoutes()
+	c.newCampaignRoutes()
+	c.suppressionRoutes()
+	c.keyRoutes()
 }
 
 func (c *Console) shellRoutes() {
