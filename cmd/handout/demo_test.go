@@ -41,7 +41,7 @@ func TestDemo_WithoutARedisServerKeepsOneInItsProcess(t *testing.T) {
 	if pages == nil {
 		t.Fatalf("it doesn't say where its pages are:\n%s", text)
 	}
-	if status, page := get(t, pages[1]); status != http.StatusOK || !strings.Contains(page, "<td>done</td><td>40</td>") {
+	if status, page := get(t, pages[1]); status != http.StatusOK || !strings.Contains(page, "state-done") || !strings.Contains(page, "Of 40 people: ") {
 		t.Errorf("its page: %d %s", status, page)
 	}
 	p.signal(syscall.SIGINT)

@@ -91,8 +91,12 @@ func TestConsole_RefusesWhoHasNoKey(t *testing.T) {
 	reader := strings.TrimSpace(done(t, e, "key", "create", "--name", "eve", "--scopes", "read"))
 	sender := strings.TrimSpace(done(t, e, "key", "create", "--name", "shop", "--scopes", "submit"))
 	p := serve(t, e, "console")
-	for _, path := range []string{"/", "/queues/", "/queues/api/queues", "/api/v1/campaigns"} {
+	for _, path := range []string{"/", "/campaigns", "/queues/", "/queues/api/queues", "/api/v1/campaigns"} {
+		page := path == "/" || path == "/campaigns"
 		for password, want := range map[string]int{"": 401, "ho_eve_wrong": 401, sender: 403, reader: 200} {
+			if page && password == "" {
+				continue // the login page, below
+			}
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+path, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -109,7 +113,7 @@ func TestConsole_RefusesWhoHasNoKey(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = resp.Body.Close()
-			if resp.StatusCode != want || (want != 200 && resp.Header.Get("Content-Type") != "application/problem+json") {
+			if resp.StatusCode != want || (want != 200 && !page && resp.Header.Get("Content-Type") != "application/problem+json") {
 				t.Errorf("%s with %.10q: %d as %s, want %d", path, password, resp.StatusCode, resp.Header.Get("Content-Type"), want)
 			}
 			if want == 401 && resp.Header.Get("WWW-Authenticate") == "" {
@@ -117,7 +121,12 @@ func TestConsole_RefusesWhoHasNoKey(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/healthz", "/readyz", "/api/v1/docs", "/api/v1/openapi.json"} {
+	for _, path := range []string{"/", "/campaigns"} {
+		if status, body := get(t, p.url+path); status != http.StatusOK || !strings.Contains(body, `<form id="login"`) {
+			t.Errorf("%s without a key: %d, not the login page: %s", path, status, body)
+		}
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/login", "/api/v1/docs", "/api/v1/openapi.json"} {
 		if status, _ := get(t, p.url+path); status != http.StatusOK {
 			t.Errorf("%s without a key: %d", path, status)
 		}

@@ -117,7 +117,7 @@ func TestServe_TheListenersMetricsStandApartFromWhatThePublicCalls(t *testing.T)
 	p.stop()
 }
 
-func TestServe_TheConsoleOnlyShows(t *testing.T) {
+func TestServe_TheConsolesQueuesOnlyShow(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	e := account(server.URL()).with("HANDOUT_CONSOLE_OPEN", "true")
@@ -127,11 +127,14 @@ func TestServe_TheConsoleOnlyShows(t *testing.T) {
 	}
 	done(t, e, "submit", campaignFile(t, "spring"), listFile(t, numbers(3, plainly)), "--hold")
 	status, page := get(t, p.url+"/")
-	if status != http.StatusOK || !strings.Contains(page, "<td>spring</td><td>paused") {
+	if status != http.StatusOK || !strings.Contains(page, `id="campaign-spring"`) || !strings.Contains(page, "state-paused") {
 		t.Errorf("/: %d %s", status, page)
 	}
-	if strings.Contains(page, "12015550100") || strings.Contains(page, "customer-1") {
-		t.Error("the page names people")
+	_, one := get(t, p.url+"/campaigns/spring")
+	for _, page := range []string{page, one} {
+		if strings.Contains(page, "12015550100") || strings.Contains(page, "customer-1") {
+			t.Error("the page names people")
+		}
 	}
 	for _, path := range []string{"/queues/", "/queues/api/queues"} {
 		if status, body := get(t, p.url+path); status != http.StatusOK {

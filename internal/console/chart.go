@@ -15,7 +15,7 @@ import (
 const (
 	chartWidth  = 760
 	chartHeight = 280
-	plotLeft    = 58
+	plotLeft    = 76
 	plotRight   = 640
 	plotTop     = 12
 	plotBottom  = 240
@@ -82,6 +82,13 @@ func spread(curves []curve) {
 	}
 	for i := 1; i < len(order); i++ {
 		order[i].NameY = min(order[i].NameY, order[i-1].NameY-apart)
+	}
+	for i := len(order) - 1; i >= 0; i-- { // and back into the picture
+		least := float64(plotTop)
+		if i+1 < len(order) {
+			least = order[i+1].NameY + apart
+		}
+		order[i].NameY = max(order[i].NameY, least)
 	}
 }
 
@@ -150,6 +157,9 @@ func drawTime(samples []campaign.Sample) *timeChart {
 		for _, l := range lines {
 			most = max(most, l.of(&thin[i].Balance))
 		}
+	}
+	if most == 0 {
+		return nil
 	}
 	chart := &timeChart{From: from, To: to}
 	ticks, top := niceTicks(most)

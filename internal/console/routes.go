@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/handout-dev/handout/internal/access"
@@ -24,10 +25,16 @@ func (c *Console) shellRoutes() {
 	c.mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/campaigns", http.StatusSeeOther)
 	})
-	// Every path that isn't there, and every method that a page hasn't.
+	// Every path that isn't there, and every method that one hasn't.
 	c.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		v, err := c.enter(w, r, access.Read)
-		if err == nil {
+		switch {
+		case errors.Is(err, access.ErrRefused) && r.Header.Get("Authorization") == "" && r.Method == http.MethodGet:
+			err = errNoPage // a login leads to nothing
+		case err != nil:
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			err = refuse(http.StatusMethodNotAllowed, "Nothing takes a %s at this address.", r.Method)
+		default:
 			err = errNoPage
 		}
 		c.fail(w, r, v, err)

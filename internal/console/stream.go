@@ -21,7 +21,8 @@ const (
 )
 
 // watch streams what changes on a campaign's page: the event now with the
-// numbers, actions with the buttons, and done as the last one.
+// numbers, actions with the buttons, balance with everybody by state, and done as
+// the last one.
 func (c *Console) watch(w http.ResponseWriter, r *http.Request) {
 	v, err := c.enter(w, r, access.Read)
 	if err == nil {
@@ -73,7 +74,7 @@ func (c *Console) tell(v *visit, out *stream) (done bool) {
 	for _, e := range []struct {
 		name string
 		data any
-	}{{"now", n}, {"actions", actionsOf(v, s)}} {
+	}{{"now", n}, {"actions", actionsOf(v, s)}, {"balance", n}} {
 		text, err := c.text(v, "campaign#"+e.name, e.data)
 		if err != nil {
 			c.o.Logger.Error("an event can't be made", "event", e.name, "error", err)
