@@ -32,6 +32,8 @@ type Options struct {
 	Every time.Duration
 	// UploadLife is how long uploaded files wait to be confirmed; 0: an hour.
 	UploadLife time.Duration
+	// MaxUpload is the longest uploaded list, in bytes; 0: 128 MB.
+	MaxUpload int64
 }
 
 const (
@@ -69,6 +71,9 @@ func New(o Options) (*Console, error) {
 	}
 	if o.UploadLife == 0 {
 		o.UploadLife = uploadLife
+	}
+	if o.MaxUpload == 0 {
+		o.MaxUpload = maxUpload
 	}
 	normalize, err := producer.PhoneNormalizer(o.Region)
 	if err != nil {

@@ -38,7 +38,7 @@ type doubtRow struct {
 
 type doubtPerson struct {
 	personRow
-	Waits   string
+	Waits   time.Time // until when a receipt is waited for; zero: none is any more
 	Attempt int
 	Claimed time.Time
 }
@@ -99,7 +99,7 @@ func (c *Console) doubtRow(v *visit, info *campaign.Info, n int, over func() boo
 	row.Unread = len(people) < min(n, doubtOnPage) && over()
 	for _, f := range people {
 		r := &f.Seen.Record
-		row.People = append(row.People, doubtPerson{v.personRow(info.ID, f), waits(r), r.Attempt, r.ClaimedAt})
+		row.People = append(row.People, doubtPerson{v.personRow(info.ID, f), r.DueAt, r.Attempt, r.ClaimedAt})
 	}
 	return row, nil
 }

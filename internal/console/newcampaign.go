@@ -37,6 +37,7 @@ type upload struct {
 
 	// Kept by uploads.
 	busy, submitted, gone bool
+	forgotten             func() // ends what watches over its time
 }
 
 // reviewPage is the dry run of an upload.
@@ -67,12 +68,12 @@ type badLine struct {
 }
 
 func (c *Console) newCampaign(*visit) (string, any, error) {
-	return "newcampaign", reviewPage{MaxMB: maxUpload >> 20}, nil
+	return "newcampaign", reviewPage{MaxMB: int(c.o.MaxUpload >> 20)}, nil
 }
 
 // takeUpload keeps the files, and checks them. Nothing is written to the ledger.
 func (c *Console) takeUpload(v *visit) (string, error) {
-	p, err := receive(v, maxUpload)
+	p, err := receive(v, c.o.MaxUpload)
 	if err != nil {
 		return "", err
 	}
@@ -226,7 +227,7 @@ func (c *Console) review(v *visit) (string, any, error) {
 		return "", nil, errNoUpload
 	}
 	page := up.checked
-	page.Token, page.Until, page.MaxMB = v.PathValue("token"), up.at.Add(c.o.UploadLife), maxUpload>>20
+	page.Token, page.Until = v.PathValue("token"), up.at.Add(c.o.UploadLife)
 	page.Submitted = c.uploads.isSubmitted(up)
 	if page.ID != "" {
 		info, err := c.ledger.Info(v.Context(), campaign.ID(page.ID))

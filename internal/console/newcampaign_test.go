@@ -144,7 +144,7 @@ func TestNewCampaign_BadRowsAreNamedAndLeftOutOnlyIfWanted(t *testing.T) {
 	b := h.login(t, "olga", access.Read, access.Submit)
 	at := b.review(someFile, "list.csv", rows(3)+"bad,12,https://x.example.com\n")
 	a := b.get(http.StatusOK, at)
-	b.see(a, `id="bad"`, `class="n">5<`, `id="aside"`)
+	b.see(a, `id="bad"`, `data-label="Line">5<`, `id="aside"`)
 	b.post(http.StatusUnprocessableEntity, at, "start", "now")
 	h.none(t)
 	b.post(http.StatusSeeOther, at, "start", "now", "aside", "1")
@@ -259,4 +259,27 @@ func TestNewCampaign_AHundredThousandPeople(t *testing.T) {
 	if info, err := h.ledger.Info(t.Context(), "spring"); err != nil || info.Total != 100_000 {
 		t.Errorf("%+v, %v", info, err)
 	}
+}
+
+func TestNewCampaign_AListThatIsTooLongIsToldSo(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(o *console.Options) { o.MaxUpload = 2 << 20 })
+	b := h.login(t, "olga", access.Read, access.Submit)
+	a := b.files(http.StatusRequestEntityTooLarge, "/campaigns/new", "campaign=c.yaml", someFile, "list=list.csv", strings.Repeat(rows(1000), 200))
+	b.see(a, "longer than 2 MB")
+	b.files(http.StatusSeeOther, "/campaigns/new", "campaign=c.yaml", someFile, "list=list.csv", rows(1000))
+	h.none(t)
+}
+
+func TestNewCampaign_ManyUploadsPushTheOldestOut(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	b := h.login(t, "olga", access.Read, access.Submit)
+	var at []string
+	for range 9 {
+		at = append(at, b.review(someFile, "list.csv", rows(3)))
+	}
+	b.get(http.StatusNotFound, at[0])
+	b.get(http.StatusOK, at[1])
+	b.get(http.StatusOK, at[8])
 }

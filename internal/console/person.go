@@ -269,6 +269,13 @@ func (c *Console) askResend(v *visit) (string, any, error) {
 	case !slices.Contains(resendable, r.State):
 		return "", nil, refuse(http.StatusConflict, "The person is %s: there is nothing to send again.", words(r.State.String()))
 	}
+	entry, listed, err := c.ledger.Suppressed(v.Context(), f.Recipient.Phone)
+	if err != nil && !listed {
+		return "", nil, err
+	}
+	if listed {
+		return "", nil, refuse(http.StatusConflict, "The number is on the suppression list, since %s: %s. Nothing would be sent.", when(entry.At), entry.Reason())
+	}
 	return "ask", question{
 		ID: string(info.ID), Title: "Send again to " + f.Place.String() + "?", To: personAddress(info.ID, f.Place) + "/resend",
 		Text: []string{

@@ -17,6 +17,7 @@ func (c *Console) suppressionRoutes() {
 	c.page("GET /suppression", access.Read, c.suppression)
 	c.page("POST /suppression/check", access.Read, c.checkSuppressed) // the number has no place in an address
 	c.form("POST /suppression/add", access.Control, c.addSuppressed)
+	c.page("POST /suppression/remove/ask", access.Control, c.askUnsuppress)
 	c.form("POST /suppression/remove", access.Control, c.removeSuppressed)
 	c.upload("POST /suppression/import", access.Control, maxBody, c.importSuppressed)
 	c.page("GET /suppression/import/{token}", access.Control, c.imported)
@@ -167,6 +168,29 @@ func (c *Console) addSuppressed(v *visit) (string, error) {
 		v.flash("The number was on the list already; its entry stays.")
 	}
 	return "/suppression", nil
+}
+
+// unsuppressPage asks before a number is taken off the list.
+type unsuppressPage struct{ Number, Phone, Entry string }
+
+func (c *Console) askUnsuppress(v *visit) (string, any, error) {
+	v.Body = http.MaxBytesReader(v.w, v.Body, maxForm)
+	if err := badForm(v.ParseForm()); err != nil {
+		return "", nil, err
+	}
+	phone, err := c.number(v)
+	if err != nil {
+		return "", nil, err
+	}
+	s, listed, err := c.ledger.Suppressed(v.Context(), phone)
+	switch {
+	case err != nil && !listed:
+		return "", nil, err
+	case !listed:
+		return "", nil, refuse(http.StatusConflict, "The number isn't on the list.")
+	}
+	// Whoever asks has the number: they have typed it, or may see it.
+	return "unsuppress", unsuppressPage{phone, v.phone(phone), "On the list since " + when(s.At) + ": " + s.Reason() + byWhom(s) + "."}, nil
 }
 
 func (c *Console) removeSuppressed(v *visit) (string, error) {

@@ -32,10 +32,15 @@ func TestSuppression_AddCheckRemove(t *testing.T) {
 	a = reader.get(http.StatusOK, "/suppression")
 	reader.see(a, "12015550107")
 	reader.miss(a, `id="add"`, `id="remove"`, `id="import"`, "<button class=\"danger small\"")
-	for _, deed := range []string{"add", "remove"} {
+	for _, deed := range []string{"add", "remove/ask", "remove"} {
 		reader.post(http.StatusForbidden, "/suppression/"+deed, "phone", "+12015550107")
 	}
 	reader.files(http.StatusForbidden, "/suppression/import", "list=n.csv", "phone\n+12015550101\n")
+	b.see(b.post(http.StatusOK, "/suppression/remove/ask", "phone", "201-555-0107"), `id="risk"`, "she wrote")
+	b.post(http.StatusConflict, "/suppression/remove/ask", "phone", "+12015550108")
+	if n, err := h.ledger.CountSuppressed(t.Context()); n != 1 || err != nil {
+		t.Errorf("the question alone left %d, %v", n, err)
+	}
 	b.post(http.StatusSeeOther, "/suppression/remove", "phone", "201-555-0107")
 	if n, err := h.ledger.CountSuppressed(t.Context()); n != 0 || err != nil {
 		t.Errorf("%d, %v", n, err)

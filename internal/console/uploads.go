@@ -32,7 +32,8 @@ const (
 	uploadSilence = time.Minute
 )
 
-// part of an upload, by its field's name, is short text, or the list.
+// parts are those of a form with files, by the fields' names: short texts, and a
+// list.
 type parts struct {
 	text  map[string]string
 	names map[string]string // of files
@@ -59,9 +60,10 @@ func (l *listFile) drop() {
 	}
 }
 
-// errTooLong means that the list is longer than maxUpload.
-var errTooLong = refuse(http.StatusRequestEntityTooLarge,
-	"The list is longer than %d MB, and nothing of it was kept. Use the command, handout submit, or the API: they take lists of any length.", maxUpload>>20)
+func tooLong(most int64) error {
+	return refuse(http.StatusRequestEntityTooLarge,
+		"The file is longer than %d MB, and nothing of it was kept. The command takes longer ones, and for lists so does the API.", most>>20)
+}
 
 // receive reads a form with files. The list goes to the disk as it comes.
 func receive(v *visit, most int64) (*parts, error) {
@@ -130,7 +132,7 @@ func (p *parts) take(part *multipart.Part, most int64, alive func()) error {
 	p.list.size, err = io.Copy(f, io.LimitReader(moving{part, alive}, most+1))
 	if err == nil && p.list.size > most {
 		_, _ = io.Copy(io.Discard, moving{part, alive}) // so that the browser shows the answer
-		err = errTooLong
+		err = tooLong(most)
 	}
 	return err
 }
@@ -172,7 +174,8 @@ func (u *uploads) put(ctx context.Context, up *upload, life time.Duration) (toke
 	}
 	u.kept[token] = up
 	timer := time.AfterFunc(life, func() { u.forget(token) })
-	context.AfterFunc(ctx, func() { timer.Stop(); u.forget(token) })
+	ended := context.AfterFunc(ctx, func() { u.forget(token) })
+	up.forgotten = func() { timer.Stop(); ended() }
 	return token
 }
 
@@ -186,6 +189,7 @@ func (u *uploads) forget(token string) {
 func (u *uploads) drop(token string) {
 	if up := u.kept[token]; up != nil {
 		delete(u.kept, token)
+		up.forgotten()
 		up.gone = true
 		if !up.busy {
 			up.list.drop()
