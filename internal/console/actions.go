@@ -178,7 +178,7 @@ func (c *Console) askReschedule(v *visit) (string, any, error) {
 	}
 	q := c.question(s, "Go on later", "reschedule")
 	q.Title = "Let " + string(s.info.ID) + " go on later"
-	q.Text = []string{"It is paused now, and goes on by itself at this time."}
+	q.Text = []string{"It is paused at once, and goes on by itself at this time."}
 	at := ""
 	if !s.info.StartAt.IsZero() {
 		at = s.info.StartAt.UTC().Format(fieldTime)

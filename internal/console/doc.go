@@ -35,7 +35,9 @@
 // (http.CrossOriginProtection, and the session's cookie is SameSite=Strict): a
 // form needs no token. A deed that can't be undone is asked first, on a page of
 // its own (GET …/confirm), which shows the number of people and posts it along,
-// so that a stale one is refused with 409.
+// so that a stale one is refused with 409: return "ask" with a question
+// (actions.go), and you need no template of your own. What reads a whole list
+// goes on with c.long(v), so that a browser that is closed leaves nothing half done.
 //
 // v.actor(why) is who does it, for the history. v.flash(text) is shown once, on
 // the next page: never put people's data into it, as it travels in a cookie.
@@ -67,8 +69,9 @@
 //	.facts        a dl in two columns
 //	.dim          less important words
 //	.visually-hidden   for screen readers alone
-//	.key-*        colours of outcomes, see the bar in templates/parts.html
+//	.key-*        colours of outcomes, see the bar and the legend in templates/parts.html
 //
-// Functions in templates: see functions.go (count, percent, when, ago, words).
+// Functions in templates: see functions.go (count, percent, when, ago, words,
+// span's seconds; about, which gives a part the view with other data).
 // Each element that a person acts on, and each that changes by itself, has an id.
 package console

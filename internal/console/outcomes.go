@@ -152,11 +152,19 @@ func readOutcomes(ctx context.Context, l *campaign.Ledger, info *campaign.Info, 
 		o.Outcomes = append(o.Outcomes, one)
 	}
 	slices.SortFunc(o.Outcomes, func(a, b outcome) int {
-		return cmp.Or(cmp.Compare(a.State, b.State), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
+		return cmp.Or(cmp.Compare(urgency(a.State), urgency(b.State)), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
 	})
 	o.Timing.sort()
 	return o, nil
 }
+
+// byUrgency are the states that reasons are shown of, in this order.
+var byUrgency = []campaign.State{
+	campaign.Failed, campaign.Refused, campaign.Unconfirmed, campaign.InDoubt, campaign.Retrying, campaign.Delivered, campaign.Suppressed, campaign.Canceled,
+}
+
+// urgency is a state's place in their order; -1 if its reasons aren't shown.
+func urgency(s campaign.State) int { return slices.Index(byUrgency, s) }
 
 // outcomesPart is what a page shows of them.
 type outcomesPart struct {
@@ -184,7 +192,7 @@ func outcomesOf(s standing, o *outcomes) *outcomesPart {
 	}
 	p := &outcomesPart{Sampled: o.Looked < o.Fed, Looked: o.Looked, Fed: o.Fed, At: o.at}
 	for _, one := range o.Outcomes {
-		if one.Reason == "" || one.State == campaign.Planned || one.State == campaign.Claimed || one.State == campaign.Accepted || len(p.Reasons) == mostReasons {
+		if one.Reason == "" || urgency(one.State) < 0 || len(p.Reasons) == mostReasons {
 			continue
 		}
 		state := one.State.String()
