@@ -50,7 +50,7 @@ var plan = map[string]room{
 	"internal/stoplist": {imports: []string{"producer", "campaign"}},
 	"internal/queues":   {imports: []string{"internal/access"}},
 	"internal/metrics":  {imports: []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
-	"internal/console":  {imports: []string{"producer", "campaign", "internal/access", "internal/report", "internal/verdict"}},
+	"internal/console":  {imports: []string{"producer", "campaign", "internal/access", "internal/report", "internal/stoplist", "internal/verdict"}},
 
 	"internal/folder":                {},
 	"internal/orderhistory":          {imports: []string{"campaign", "producer", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},

@@ -47,19 +47,35 @@ func (l *Ledger) Resend(ctx context.Context, c *Info, p Place, seen Seen, a Acto
 	if err := c.resendable(); err != nil {
 		return seen, err
 	}
-	next, err := Next(seen.Record, Event{Kind: EventResend, At: now})
-	if err != nil || next == seen.Record {
-		return l.resend(ctx, c, p, seen, now) // which tells whether this still stands
-	}
-	// The line first: nothing is done of which the history doesn't know.
-	if err := l.Note(ctx, c.ID, a, now, "resent", place(p)); err != nil {
-		return seen, err
-	}
-	return l.resend(ctx, c, p, seen, now)
+	return l.decide(ctx, c, p, seen, Event{Kind: EventResend, At: now}, a, "resent")
 }
 
-func (l *Ledger) resend(ctx context.Context, c *Info, p Place, seen Seen, now time.Time) (Seen, error) {
-	return l.Apply(ctx, c, p, seen, Event{Kind: EventResend, At: now})
+// AcceptAsSent takes a recipient who is in doubt for sent to, by a person's
+// decision, and says so in the campaign's history: unconfirmed, until a receipt
+// says more. One for whom that was decided before is left alone.
+//
+// Errors: *TransitionError, *PurgedError (nothing changed); with any other the
+// change may or may not have been made.
+func (l *Ledger) AcceptAsSent(ctx context.Context, c *Info, p Place, seen Seen, a Actor, now time.Time) (Seen, error) {
+	if err := c.Gone(); err != nil {
+		return seen, err
+	}
+	return l.decide(ctx, c, p, seen, Event{Kind: EventAcceptAsSent, At: now}, a, verbAcceptedAsSent)
+}
+
+const verbAcceptedAsSent = "accepted as sent"
+
+// decide lets a person's decision about one recipient happen.
+func (l *Ledger) decide(ctx context.Context, c *Info, p Place, seen Seen, e Event, a Actor, verb string) (Seen, error) {
+	next, err := Next(seen.Record, e.about(&seen.Record))
+	if err != nil || next == seen.Record {
+		return l.Apply(ctx, c, p, seen, e) // which tells whether this still stands
+	}
+	// The line first: nothing is done of which the history doesn't know.
+	if err := l.Note(ctx, c.ID, a, e.At, verb, place(p)); err != nil {
+		return seen, err
+	}
+	return l.Apply(ctx, c, p, seen, e)
 }
 
 func (i *Info) resendable() error {

@@ -144,7 +144,7 @@ func (l *Ledger) reactivate(ctx context.Context, c ID) error {
 // to a later attempt, or to another worker's claim, by the time that it is set.
 func (e Event) about(seen *Record) Event {
 	switch e.Kind {
-	case EventOverdue, EventResend:
+	case EventOverdue, EventResend, EventAcceptAsSent:
 		if e.Attempt == 0 {
 			e.Attempt = seen.Attempt
 		}

@@ -47,6 +47,18 @@ type Place struct {
 // Position is the recipient's number in the list, counted from 0.
 func (p Place) Position() int { return p.Page*PageSize + p.Index }
 
+// String is a place as people write it: the page, a point, and the index.
+func (p Place) String() string { return strconv.Itoa(p.Page) + "." + strconv.Itoa(p.Index) }
+
+// ParsePlace reads what [Place.String] writes, and nothing else.
+func ParsePlace(s string) (Place, bool) {
+	page, index, ok := strings.Cut(s, ".")
+	p, ok1 := parseNumber(page)
+	i, ok2 := parseNumber(index)
+	at := Place{Page: p, Index: i}
+	return at, ok && ok1 && ok2 && i < PageSize && at.String() == s
+}
+
 // PlaceOf is the place of the recipient with this number, counted from 0.
 func PlaceOf(position int) Place {
 	return Place{Page: position / PageSize, Index: position % PageSize}

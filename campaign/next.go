@@ -10,21 +10,23 @@ type EventKind uint8
 
 // The events.
 const (
-	EventClaim    EventKind = iota // a worker is about to POST the next attempt
-	EventAccept                    // Telesign answered 3001
-	EventDefer                     // certainly not sent: try again later
-	EventDoubt                     // the answer is unknown
-	EventRefuse                    // Telesign refused it, or it can't or won't be sent
-	EventReceipt                   // a callback, or the answer to a status query
-	EventOverdue                   // a claim is stale, or a receipt didn't come
-	EventSuppress                  // the number is on the suppression list
-	EventCancel                    // the campaign was canceled
-	EventResend                    // a person, or on_doubt: resend, wants another attempt
+	EventClaim        EventKind = iota // a worker is about to POST the next attempt
+	EventAccept                        // Telesign answered 3001
+	EventDefer                         // certainly not sent: try again later
+	EventDoubt                         // the answer is unknown
+	EventRefuse                        // Telesign refused it, or it can't or won't be sent
+	EventReceipt                       // a callback, or the answer to a status query
+	EventOverdue                       // a claim is stale, or a receipt didn't come
+	EventSuppress                      // the number is on the suppression list
+	EventCancel                        // the campaign was canceled
+	EventResend                        // a person, or on_doubt: resend, wants another attempt
+	EventAcceptAsSent                  // a person decides of who is in doubt: it was sent
 	eventCount
 )
 
 var eventNames = [eventCount]string{
 	"claim", "accept", "defer", "doubt", "refuse", "receipt", "overdue", "suppress", "cancel", "resend",
+	"accept as sent",
 }
 
 // String is the event's name.
@@ -40,7 +42,7 @@ type Event struct {
 	Kind EventKind
 	At   time.Time
 	// Attempt is the attempt that it is about; 0 for what is about the
-	// recipient: claim, overdue, suppress, cancel, resend.
+	// recipient: claim, overdue, suppress, cancel, resend, accept as sent.
 	Attempt   int
 	Reason    Reason
 	Code      int       // Telesign's status code, 0 for none
@@ -150,6 +152,8 @@ func transit(r Record, e Event) (Record, error) {
 		return drop(r, e, Canceled, ReasonCanceled), nil
 	case EventResend:
 		return resend(r, e)
+	case EventAcceptAsSent:
+		return acceptAsSent(r, e)
 	}
 	return r, &TransitionError{r.State, e.Kind, "unknown event"}
 }
@@ -265,6 +269,19 @@ func resend(r Record, e Event) (Record, error) {
 		r.Faults, r.PutOffAt = 0, time.Time{}
 		return r, nil
 	case Retrying:
+		return r, nil
+	}
+	return r, &TransitionError{State: r.State, Event: e.Kind}
+}
+
+// acceptAsSent closes a doubt by a person's word. Only a receipt knows better:
+// what the worker may still say of the request isn't asked for any more.
+func acceptAsSent(r Record, e Event) (Record, error) {
+	switch {
+	case r.State == InDoubt:
+		r.settle(Unconfirmed, ReasonTakenAsSent, e.At)
+		return r, nil
+	case r.State == Unconfirmed && r.Reason == ReasonTakenAsSent:
 		return r, nil
 	}
 	return r, &TransitionError{State: r.State, Event: e.Kind}

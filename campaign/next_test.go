@@ -93,6 +93,10 @@ func resend() campaign.Event {
 	return campaign.Event{Kind: campaign.EventResend, At: noon.Add(3 * time.Hour)}
 }
 
+func asSent() campaign.Event {
+	return campaign.Event{Kind: campaign.EventAcceptAsSent, At: noon.Add(3 * time.Hour)}
+}
+
 // become is the record after events on a planned recipient.
 func become(t testing.TB, events ...campaign.Event) campaign.Record {
 	t.Helper()
@@ -129,6 +133,7 @@ func situations(t testing.TB) map[string]campaign.Record {
 		"retrying, was failed":      at(accept(2), allFailed(2), resend()),
 		"retrying, was unconfirmed": at(accept(2), overdue(), resend()),
 		"unconfirmed, was in_doubt": at(doubt(2), resend(), cancel()),
+		"unconfirmed, as sent":      at(doubt(2), asSent()),
 	}
 }
 
@@ -151,6 +156,7 @@ var happenings = []happening{
 	{"suppress", campaign.EventSuppress, func(int) campaign.Event { return suppress() }},
 	{"cancel", campaign.EventCancel, func(int) campaign.Event { return cancel() }},
 	{"resend", campaign.EventResend, func(int) campaign.Event { return resend() }},
+	{"as sent", campaign.EventAcceptAsSent, func(int) campaign.Event { return asSent() }},
 
 	{"under way", campaign.EventReceipt, underWay},
 	{"whatsapp", campaign.EventReceipt, byWhatsApp},
@@ -177,22 +183,23 @@ var happenings = []happening{
 // not a bit changed; "!" is a TransitionError and nothing changed. A state that
 // stays but learns something stands by its name.
 const transitions = `
-                          | claim   | accept   | defer    | throttle | doubt    | refuse  | overdue     | suppress   | cancel   | resend
-planned                   | claimed | accepted | !        | !        | in_doubt | refused | .           | suppressed | canceled | !
-claimed                   | !       | accepted | retrying | retrying | in_doubt | refused | in_doubt    | .          | .        | !
-retrying                  | claimed | accepted | .        | .        | .        | refused | .           | suppressed | canceled | .
-accepted                  | !       | .        | .        | .        | .        | .       | unconfirmed | .          | .        | !
-in_doubt                  | !       | accepted | retrying | retrying | .        | refused | in_doubt    | .          | .        | retrying
-delivered                 | !       | .        | .        | .        | .        | .       | .           | .          | .        | !
-failed                    | !       | .        | .        | .        | .        | .       | .           | .          | .        | retrying
-refused                   | !       | refused  | .        | .        | .        | .       | .           | .          | .        | retrying
-suppressed                | !       | !        | !        | !        | !        | !       | .           | .          | .        | !
-canceled                  | !       | !        | !        | !        | !        | !       | .           | .          | .        | !
-unconfirmed               | !       | .        | .        | .        | .        | .       | .           | .          | .        | retrying
-retrying, was in_doubt    | claimed | accepted | .        | .        | .        | refused | .           | unconfirmed | unconfirmed | .
-retrying, was failed      | claimed | .        | .        | .        | .        | refused | .           | unconfirmed | unconfirmed | .
-retrying, was unconfirmed | claimed | .        | .        | .        | .        | refused | .           | unconfirmed | unconfirmed | .
-unconfirmed, was in_doubt | !       | unconfirmed | .     | .        | .        | .       | .           | .          | .        | retrying
+                          | claim   | accept   | defer    | throttle | doubt    | refuse  | overdue     | suppress    | cancel      | resend   | as sent
+planned                   | claimed | accepted | !        | !        | in_doubt | refused | .           | suppressed  | canceled    | !        | !
+claimed                   | !       | accepted | retrying | retrying | in_doubt | refused | in_doubt    | .           | .           | !        | !
+retrying                  | claimed | accepted | .        | .        | .        | refused | .           | suppressed  | canceled    | .        | !
+accepted                  | !       | .        | .        | .        | .        | .       | unconfirmed | .           | .           | !        | !
+in_doubt                  | !       | accepted | retrying | retrying | .        | refused | in_doubt    | .           | .           | retrying | unconfirmed
+delivered                 | !       | .        | .        | .        | .        | .       | .           | .           | .           | !        | !
+failed                    | !       | .        | .        | .        | .        | .       | .           | .           | .           | retrying | !
+refused                   | !       | refused  | .        | .        | .        | .       | .           | .           | .           | retrying | !
+suppressed                | !       | !        | !        | !        | !        | !       | .           | .           | .           | !        | !
+canceled                  | !       | !        | !        | !        | !        | !       | .           | .           | .           | !        | !
+unconfirmed               | !       | .        | .        | .        | .        | .       | .           | .           | .           | retrying | !
+retrying, was in_doubt    | claimed | accepted | .        | .        | .        | refused | .           | unconfirmed | unconfirmed | .        | !
+retrying, was failed      | claimed | .        | .        | .        | .        | refused | .           | unconfirmed | unconfirmed | .        | !
+retrying, was unconfirmed | claimed | .        | .        | .        | .        | refused | .           | unconfirmed | unconfirmed | .        | !
+unconfirmed, was in_doubt | !       | unconfirmed | .        | .        | .        | .       | .           | .           | .           | retrying | !
+unconfirmed, as sent      | !       | unconfirmed | .        | .        | .        | .       | .           | .           | .           | retrying | .
 
                           | under way   | whatsapp  | sms       | failed   | read      | unknown code | old failed | old delivered | new attempt | foreign   | bare foreign
 planned                   | accepted    | delivered | delivered | failed   | delivered | accepted     | !          | !             | accepted    | delivered | !
@@ -210,6 +217,7 @@ retrying, was in_doubt    | accepted    | delivered | delivered | failed   | del
 retrying, was failed      | .           | delivered | delivered | .        | delivered | .            | .          | delivered     | accepted    | !         | !
 retrying, was unconfirmed | retrying    | delivered | delivered | retrying | delivered | retrying     | .          | delivered     | accepted    | !         | !
 unconfirmed, was in_doubt | unconfirmed | delivered | delivered | failed   | delivered | unconfirmed  | .          | delivered     | accepted    | delivered | !
+unconfirmed, as sent      | unconfirmed | delivered | delivered | failed   | delivered | unconfirmed  | .          | delivered     | accepted    | delivered | !
 `
 
 // cells are the table above by situation and event.

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// ErrRetrying means that someone else is asking for another attempt at many in
-// this campaign.
+// ErrRetrying means that someone else is deciding about many in this campaign: on
+// another attempt, or that they were sent to.
 var ErrRetrying = errors.New("another retry is under way; wait for its end, and look who is left")
 
 const (
@@ -44,12 +44,31 @@ func (l *Ledger) ResendAll(ctx context.Context, c *Info, state State, a Actor, b
 	if err := c.resendable(); err != nil {
 		return 0, err
 	}
+	r := &retry{state: state, event: EventResend, began: began, progress: progress}
+	return r.run(ctx, l, c, a, "retry began", "resent")
+}
+
+// AcceptAllAsSent takes all for sent to who were in doubt when the action began,
+// by Redis's clock, and returns how many. It goes as [Ledger.ResendAll] does,
+// with its errors but for [ErrCanceled], and not together with one.
+func (l *Ledger) AcceptAllAsSent(ctx context.Context, c *Info, a Actor, began time.Time, progress func(n int)) (int, error) {
+	if err := c.Gone(); err != nil {
+		return 0, err
+	}
+	r := &retry{state: InDoubt, event: EventAcceptAsSent, began: began, progress: progress}
+	return r.run(ctx, l, c, a, "accept as sent began", verbAcceptedAsSent)
+}
+
+// run decides about all, with a line in the history at the beginning and at the
+// end.
+func (r *retry) run(ctx context.Context, l *Ledger, c *Info, a Actor, began, done string) (int, error) {
+	r.l, r.campaign, r.token = l, c, rand.Text()
+	state := r.state
 	now, err := l.Now(ctx)
 	if err != nil {
 		return 0, err
 	}
 	start := time.Now()
-	r := &retry{l: l, campaign: c, state: state, began: began, token: rand.Text(), progress: progress}
 	if err := r.lease(ctx); err != nil {
 		return 0, err
 	}
@@ -60,7 +79,7 @@ func (l *Ledger) ResendAll(ctx context.Context, c *Info, state State, a Actor, b
 	if err != nil || b.Of(state) == 0 {
 		return 0, err
 	}
-	if err := l.Note(ctx, c.ID, a, now, "retry began", fmt.Sprintf("%d %s", b.Of(state), state)); err != nil {
+	if err := l.Note(ctx, c.ID, a, now, began, fmt.Sprintf("%d %s", b.Of(state), state)); err != nil {
 		return 0, err
 	}
 	err = l.EachPage(ctx, c, func(p *Page) error { return r.page(ctx, p) })
@@ -68,14 +87,15 @@ func (l *Ledger) ResendAll(ctx context.Context, c *Info, state State, a Actor, b
 	if err != nil {
 		about += ", and stopped there"
 	}
-	return r.n, errors.Join(err, l.Note(after, c.ID, a, now.Add(time.Since(start)), "resent", about))
+	return r.n, errors.Join(err, l.Note(after, c.ID, a, now.Add(time.Since(start)), done, about))
 }
 
-// retry is one such action.
+// retry is one such action, or another decision about many.
 type retry struct {
 	l        *Ledger
 	campaign *Info
 	state    State
+	event    EventKind
 	began    time.Time
 	token    string
 	kept     time.Time // when the lease was taken last
@@ -128,10 +148,10 @@ func (r *retry) later(rec *Record) bool {
 	return since.After(r.began)
 }
 
-// ask asks for another attempt at one; false when that has come to nothing:
+// ask asks for another attempt at one, or what else is decided; false when that has come to nothing:
 // settled meanwhile, or asked for by someone else.
 func (r *retry) ask(ctx context.Context, p Place, seen Seen) (bool, error) {
-	e := Event{Kind: EventResend, At: r.began}
+	e := Event{Kind: r.event, At: r.began}
 	next, err := Next(seen.Record, e)
 	if err != nil {
 		return false, nil //nolint:nilerr // it can't be sent to again

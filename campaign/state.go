@@ -90,6 +90,7 @@ const (
 	ReasonSuppressed         // the number is on the suppression list
 	ReasonResent             // a person, or on_doubt: resend, asked for another attempt
 	ReasonLostClaim          // a receipt came for an attempt that the ledger doesn't know
+	ReasonTakenAsSent        // in doubt, and a person has decided that it was sent
 	reasonCount
 )
 
@@ -97,6 +98,7 @@ var reasonNames = [reasonCount]string{
 	"", "throttled", "unavailable", "not written", "account", "time-out", "connection reset",
 	"server error", "unreadable answer", "worker lost", "refused", "unsendable", "gave up",
 	"undelivered", "no receipt", "reference expired", "canceled", "suppressed", "resent", "claim lost",
+	"taken as sent",
 }
 
 // String is the reason in a few words; empty for none.

@@ -128,6 +128,15 @@ func (l *Ledger) SuppressedFrom(ctx context.Context, cursor uint64, about int) (
 	return numbers, next, nil
 }
 
+// CountSuppressed is how many numbers are on the list.
+func (l *Ledger) CountSuppressed(ctx context.Context) (int, error) {
+	n, err := l.rdb.HLen(ctx, keySuppressed).Result()
+	if err != nil {
+		return 0, discreet("count the suppression list", err)
+	}
+	return int(n), nil
+}
+
 // Suppressed says whether a number is on the list, and its entry. Concurrent
 // callers share one question to Redis. With an error nothing is known: it never
 // means that the number may be sent to.

@@ -39,6 +39,7 @@ const (
 func signalOf(e EventKind, from, to State) signal {
 	settled := to.Final() && !from.Final()
 	switch {
+	case e == EventAcceptAsSent: // a person's word, and nobody's outcome
 	case e == EventDoubt && to == InDoubt && from != InDoubt:
 		return signalDoubt
 	case e == EventAccept && to == Accepted && from != Accepted:

@@ -51,6 +51,8 @@ func TestSignalOf_WhatAChangeTells(t *testing.T) {
 		{EventCancel, Planned, Canceled, noSignal},
 		{EventSuppress, Retrying, Suppressed, noSignal},
 		{EventCancel, Retrying, Unconfirmed, signalGood},
+
+		{EventAcceptAsSent, InDoubt, Unconfirmed, noSignal}, // a person's word
 	} {
 		if got := signalOf(c.event, c.from, c.to); got != c.want {
 			t.Errorf("%s, %s to %s: %q, want %q", c.event, c.from, c.to, got, c.want)

@@ -42,30 +42,11 @@ func (a *app) resendCommand() *cobra.Command {
 }
 
 func (a *app) resend(ctx context.Context, l *campaign.Ledger, id campaign.ID, who string, by campaign.Actor, yes bool) error {
-	info, err := a.standing(ctx, l, id)
+	info, f, err := a.one(ctx, l, id, who)
 	if err != nil {
 		return err
 	}
-	found, err := l.Find(ctx, info, who)
-	switch {
-	case errors.Is(err, campaign.ErrNotFound):
-		return fmt.Errorf("there is no such recipient in campaign %s", id)
-	case err != nil:
-		return err
-	case len(found) > 1:
-		places := make([]string, len(found))
-		for i, f := range found {
-			places[i] = fmt.Sprintf("%d.%d (%s)", f.Place.Page, f.Place.Index, f.Seen.Record.State)
-		}
-		return fmt.Errorf("there are %d recipients of this name in campaign %s; name one by its place: %s", len(found), id, strings.Join(places, ", "))
-	}
-	f := found[0]
-	r := f.Seen.Record
-	about := r.State.String()
-	if why := verdict.Reason(&r); why != "" {
-		about += ": " + why
-	}
-	if err := a.confirm(fmt.Sprintf("Recipient %d.%d is %s. %s", f.Place.Page, f.Place.Index, about, risk(r.State)), yes); err != nil {
+	if err := a.confirm(fmt.Sprintf("Recipient %d.%d is %s. %s", f.Place.Page, f.Place.Index, standing(f), risk(f.Seen.Record.State)), yes); err != nil {
 		return err
 	}
 	_, err = l.Resend(ctx, info, f.Place, f.Seen, by, time.Now())
@@ -78,6 +59,38 @@ func (a *app) resend(ctx context.Context, l *campaign.Ledger, id campaign.ID, wh
 	}
 	fmt.Fprintf(a.stdout, "recipient %d.%d of campaign %s is to be sent to again\n", f.Place.Page, f.Place.Index, id)
 	return nil
+}
+
+// one finds the one recipient that a person means.
+func (a *app) one(ctx context.Context, l *campaign.Ledger, id campaign.ID, who string) (*campaign.Info, campaign.Found, error) {
+	none := campaign.Found{}
+	info, err := a.standing(ctx, l, id)
+	if err != nil {
+		return nil, none, err
+	}
+	found, err := l.Find(ctx, info, who)
+	switch {
+	case errors.Is(err, campaign.ErrNotFound):
+		return nil, none, fmt.Errorf("there is no such recipient in campaign %s", id)
+	case err != nil:
+		return nil, none, err
+	case len(found) > 1:
+		places := make([]string, len(found))
+		for i, f := range found {
+			places[i] = fmt.Sprintf("%d.%d (%s)", f.Place.Page, f.Place.Index, f.Seen.Record.State)
+		}
+		return nil, none, fmt.Errorf("there are %d recipients of this name in campaign %s; name one by its place: %s", len(found), id, strings.Join(places, ", "))
+	}
+	return info, found[0], nil
+}
+
+// standing is a recipient's state and why.
+func standing(f campaign.Found) string {
+	r := f.Seen.Record
+	if why := verdict.Reason(&r); why != "" {
+		return r.State.String() + ": " + why
+	}
+	return r.State.String()
 }
 
 // risk is what another attempt may do to somebody in this state.

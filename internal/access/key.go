@@ -64,6 +64,16 @@ type Key struct {
 // May says whether the key has a scope.
 func (k *Key) May(s Scope) bool { return slices.Contains(k.Scopes, s) }
 
+// MayAll says whether the key has all scopes. Such a key may make others.
+func (k *Key) MayAll() bool {
+	for _, s := range Scopes() {
+		if !k.May(s) {
+			return false
+		}
+	}
+	return true
+}
+
 // Errors that callers tell apart.
 var (
 	// ErrBadName means that a text can't be a key's name.

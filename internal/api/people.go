@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -112,8 +110,6 @@ type peopleOutput struct {
 	}
 }
 
-var errEnough = errors.New("enough")
-
 func (a *API) people(ctx context.Context, in *peopleInput) (*peopleOutput, error) {
 	info, err := a.listed(ctx, in.id())
 	if err != nil {
@@ -121,30 +117,15 @@ func (a *API) people(ctx context.Context, in *peopleInput) (*peopleOutput, error
 	}
 	out := new(peopleOutput)
 	out.Body.Recipients = []Recipient{}
-	from := campaign.PlaceOf(in.Cursor)
-	wanted := func(r *campaign.Record) bool {
-		return (in.State == "" || r.State.String() == in.State) &&
-			(in.DeliveredBy == "" || r.DeliveredBy().String() == in.DeliveredBy) &&
-			(in.Reason == "" || strings.Contains(strings.ToLower(verdict.Reason(r)), strings.ToLower(in.Reason)))
-	}
-	err = a.ledger.EachPageFrom(ctx, info, from.Page, func(p *campaign.Page) error {
-		for i := range p.Recipients {
-			at := campaign.Place{Page: p.Number, Index: i}
-			if at.Position() < in.Cursor {
-				continue
-			}
-			if len(out.Body.Recipients) == in.Limit || p.Number >= from.Page+mostPages {
-				out.Body.NextCursor = at.Position()
-				return errEnough
-			}
-			if r := p.Record(i); wanted(&r) {
-				out.Body.Recipients = append(out.Body.Recipients, newRecipient(ctx, info.ID, campaign.Found{Place: at, Recipient: p.Recipients[i], Seen: p.Records[i]}))
-			}
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errEnough) {
+	filter := &report.Filter{State: in.State, DeliveredBy: in.DeliveredBy, Reason: in.Reason}
+	people, next, err := report.People(ctx, a.ledger, info, filter, campaign.PlaceOf(in.Cursor), in.Limit,
+		func(pages int) bool { return pages >= mostPages })
+	if err != nil {
 		return nil, a.fail(ctx, err)
+	}
+	out.Body.NextCursor = next
+	for _, f := range people {
+		out.Body.Recipients = append(out.Body.Recipients, newRecipient(ctx, info.ID, f))
 	}
 	return out, nil
 }
@@ -161,7 +142,7 @@ func (a *API) find(ctx context.Context, in *RecipientPath) (*campaign.Info, camp
 	if err != nil {
 		return nil, none, err
 	}
-	if place, ok := parsePlace(in.Recipient); ok {
+	if place, ok := campaign.ParsePlace(in.Recipient); ok {
 		f, err := a.at(ctx, info, place)
 		if !errors.Is(err, campaign.ErrNotFound) {
 			return info, f, err
@@ -192,14 +173,6 @@ func (a *API) find(ctx context.Context, in *RecipientPath) (*campaign.Info, camp
 		faults[i] = Fault{Field: "recipient", Message: placeName(f.Place)}
 	}
 	return nil, none, problem(ambiguous, fmt.Sprintf("there are %d recipients of this name", len(found)), faults...)
-}
-
-func parsePlace(s string) (campaign.Place, bool) {
-	page, index, ok := strings.Cut(s, ".")
-	p, err := strconv.Atoi(page)
-	i, wrong := strconv.Atoi(index)
-	at := campaign.Place{Page: p, Index: i}
-	return at, ok && err == nil && wrong == nil && p >= 0 && i >= 0 && i < campaign.PageSize && placeName(at) == s
 }
 
 func (a *API) at(ctx context.Context, info *campaign.Info, p campaign.Place) (campaign.Found, error) {

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
+	"github.com/handout-dev/handout/producer"
 )
 
 // Options are what a console needs. Redis, Gate and Logger are required.
@@ -28,6 +30,10 @@ type Options struct {
 	PlainHTTP bool
 	// Every is how often what moves by itself is looked at; 0: 2 s.
 	Every time.Duration
+	// UploadLife is how long uploaded files wait to be confirmed; 0: an hour.
+	UploadLife time.Duration
+	// MaxUpload is the longest uploaded list, in bytes; 0: 128 MB.
+	MaxUpload int64
 }
 
 const (
@@ -47,6 +53,9 @@ type Console struct {
 	mux     *http.ServeMux
 	handler http.Handler
 	kept    outcomeCache
+	uploads uploads
+	// normalize brings a number into E.164 form; its error is in words.
+	normalize func(phone string) (string, error)
 
 	ctx  context.Context //nolint:containedctx // ends what outlives a request
 	stop context.CancelFunc
@@ -60,11 +69,21 @@ func New(o Options) (*Console, error) {
 	if o.Every == 0 {
 		o.Every = defaultEvery
 	}
+	if o.UploadLife == 0 {
+		o.UploadLife = uploadLife
+	}
+	if o.MaxUpload == 0 {
+		o.MaxUpload = maxUpload
+	}
+	normalize, err := producer.PhoneNormalizer(o.Region)
+	if err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
 	pages, err := parsePages()
 	if err != nil {
 		return nil, err
 	}
-	c := &Console{o: o, ledger: campaign.NewLedger(o.Redis), pages: pages, mux: http.NewServeMux()}
+	c := &Console{o: o, ledger: campaign.NewLedger(o.Redis), pages: pages, mux: http.NewServeMux(), normalize: normalize}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()
 	crossOrigin := http.NewCrossOriginProtection()

@@ -9,6 +9,11 @@ import (
 // nav is the navigation, in its order.
 var nav = []navEntry{
 	{"/campaigns", "Campaigns", access.Read},
+	{"/campaigns/new", "New", access.Submit},
+	{"/people", "People", access.Read},
+	{"/doubt", "In doubt", access.Read},
+	{"/suppression", "Suppressed", access.Read},
+	{"/keys", "Keys", everyScope},
 	{"/queues/", "Queues", access.Read},
 	{"/api/v1/docs", "API", access.Read},
 }
@@ -30,6 +35,9 @@ func navFor(v *visit) []navItem {
 	for _, e := range nav {
 		if v.may(e.scope) {
 			here := v.URL.Path == e.Path || strings.HasPrefix(v.URL.Path, e.Path+"/")
+			if e.Path == "/campaigns" && v.URL.Path == "/campaigns/new" {
+				here = false
+			}
 			items = append(items, navItem{e.Path, e.Text, here})
 		}
 	}

@@ -11,6 +11,10 @@ import (
 func (c *Console) routes() {
 	c.shellRoutes()
 	c.campaignRoutes()
+	c.peopleRoutes()
+	c.newCampaignRoutes()
+	c.suppressionRoutes()
+	c.keyRoutes()
 }
 
 func (c *Console) shellRoutes() {

@@ -1,0 +1,343 @@
+package console
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/access"
+	"github.com/handout-dev/handout/internal/verdict"
+)
+
+// personPage is one person of a campaign.
+type personPage struct {
+	Row        personRow
+	Means      string // what the state means
+	Words      string // what our reason means
+	Waits      string // whether an outcome may still come
+	Attempts   []attempt
+	PutOff     int
+	Legs       []legRow
+	Timeline   []moment
+	Columns    []fact // of the list; nothing without the scope people
+	Hidden     bool   // there are columns that aren't shown
+	Suppressed string
+	Resend     string // addresses; empty: it can't be done now
+	Accept     string
+	Hint       string // why a button is missing
+}
+
+// attempt is one request that was made, or is about to be.
+type attempt struct {
+	Number     int
+	ExternalID string
+	Reference  string
+	At         time.Time
+	Latest     bool
+}
+
+// legRow is what is known of a channel, or of the whole transaction.
+type legRow struct{ Channel, Code, Words, Means string }
+
+// moment is something that happened, or will.
+type moment struct {
+	At              time.Time
+	What, Who, Note string
+	Future          bool
+}
+
+// rankWords are ours for what Telesign says.
+var rankWords = map[campaign.Rank]string{
+	campaign.RankProgress: "on its way", campaign.RankGateway: "at the gateway",
+	campaign.RankProbable: "sent out; a confirmation isn't to be had", campaign.RankFailed: "it failed on this channel",
+	campaign.RankDelivered: "delivered", campaign.RankRead: "read",
+}
+
+// reasonWords are what our reasons mean.
+var reasonWords = map[campaign.Reason]string{
+	campaign.ReasonThrottled:   "Telesign said “too fast”. It isn't counted as a fault, and is tried again.",
+	campaign.ReasonUnavailable: "Telesign said that it didn't process the request.",
+	campaign.ReasonNotWritten:  "The connection failed before the request was written: certainly not sent.",
+	campaign.ReasonAccount:     "The fault is our account's, its key's or its configuration's: the campaign is held.",
+	campaign.ReasonTimeout:     "There was no answer in time. The request was written: it may have been sent.",
+	campaign.ReasonReset:       "The connection broke after the request was written: it may have been sent.",
+	campaign.ReasonServerError: "The answer doesn't say whether the request was processed.",
+	campaign.ReasonUnreadable:  "The answer can't be read.",
+	campaign.ReasonWorkerLost:  "The worker died, or stalled, after it had claimed: it may have sent.",
+	campaign.ReasonRefused:     "Telesign refused the request for this person.",
+	campaign.ReasonUnsendable:  "No request can be made of this person's columns.",
+	campaign.ReasonGaveUp:      "It was tried for as long as the campaign allows. Certainly not sent.",
+	campaign.ReasonUndelivered: "Every channel failed.",
+	campaign.ReasonNoReceipt:   "No final receipt came by the deadline.",
+	campaign.ReasonExpired:     "Telesign no longer knows the reference, and can't be asked.",
+	campaign.ReasonCanceled:    "The campaign was canceled first.",
+	campaign.ReasonSuppressed:  "The number is on the suppression list.",
+	campaign.ReasonResent:      "Another attempt was asked for.",
+	campaign.ReasonLostClaim:   "Telesign answered for an attempt that the ledger doesn't know: Redis had forgotten it.",
+
+	campaign.ReasonTakenAsSent: "It was in doubt, and a person has decided that it was sent.",
+}
+
+// resendable are the states in which another attempt may be asked for.
+var resendable = []campaign.State{campaign.InDoubt, campaign.Failed, campaign.Refused, campaign.Unconfirmed}
+
+// personAt is the person of the path.
+func (c *Console) personAt(v *visit) (info *campaign.Info, f campaign.Found, err error) {
+	s, err := c.look(v)
+	if err != nil {
+		return nil, f, err
+	}
+	at, ok := campaign.ParsePlace(v.PathValue("place"))
+	if !ok || s.info.Phase == campaign.Draft {
+		return nil, f, campaign.ErrNotFound
+	}
+	if err := s.info.Gone(); err != nil {
+		return nil, f, err
+	}
+	page, err := c.ledger.Recipients(v.Context(), s.info.ID, at.Page)
+	if err != nil {
+		return nil, f, err
+	}
+	if at.Index >= len(page) {
+		return nil, f, campaign.ErrNotFound
+	}
+	f = campaign.Found{Place: at, Recipient: page[at.Index]}
+	f.Seen, err = c.ledger.Look(v.Context(), s.info, at)
+	return s.info, f, err
+}
+
+func (c *Console) person(v *visit) (string, any, error) {
+	info, f, err := c.personAt(v)
+	if err != nil {
+		return "", nil, err
+	}
+	r := &f.Seen.Record
+	p := personPage{
+		Row: v.personRow(info.ID, f), Means: statesInWords[r.State], Words: reasonWords[r.Reason],
+		Waits: waits(r), Legs: legsOf(r), PutOff: r.Faults,
+	}
+	for n := 1; n <= r.Attempt; n++ {
+		a := attempt{Number: n, ExternalID: campaign.ExternalID(info.ID, f.Place, n), Latest: n == r.Attempt}
+		if a.Latest {
+			a.Reference, a.At = r.Reference, r.ClaimedAt
+		}
+		p.Attempts = append(p.Attempts, a)
+	}
+	history, err := c.ledger.History(v.Context(), info.ID)
+	if err != nil {
+		return "", nil, err
+	}
+	p.Timeline = timeline(info, f, history, time.Now())
+	if p.Hidden = !v.may(access.People) && len(info.Columns) > 0; !p.Hidden {
+		for i, name := range info.Columns {
+			if i < len(f.Recipient.Values) {
+				p.Columns = append(p.Columns, fact{name, f.Recipient.Values[i]})
+			}
+		}
+	}
+	entry, listed, err := c.ledger.Suppressed(v.Context(), f.Recipient.Phone)
+	if err != nil && !listed {
+		return "", nil, err
+	}
+	if listed {
+		p.Suppressed = "On the suppression list since " + when(entry.At) + ": " + entry.Reason() + ". Nothing is sent to this number."
+	}
+	p.deeds(v, info, r)
+	return "person", p, nil
+}
+
+// deeds are what the visitor may do about the person.
+func (p *personPage) deeds(v *visit, info *campaign.Info, r *campaign.Record) {
+	open := slices.Contains(resendable, r.State)
+	switch {
+	case !open:
+	case !v.may(access.Control):
+		p.Hint = "This key has not the scope control: it may look, and change nothing."
+	default:
+		if info.Canceled {
+			p.Hint = "The campaign was canceled: nobody in it is sent to again."
+		} else {
+			p.Resend = p.Row.Address + "/resend"
+		}
+		if r.State == campaign.InDoubt {
+			p.Accept = p.Row.Address + "/accept"
+		}
+	}
+}
+
+// waits says whether the machine still waits for something.
+func waits(r *campaign.Record) string {
+	switch {
+	case r.State == campaign.InDoubt && r.DueAt.IsZero():
+		return "Nothing is waited for any more. A receipt that still comes settles it; else it is for a person to decide."
+	case r.State == campaign.InDoubt:
+		return "A receipt may still come, and settles it. It is waited for until " + when(r.DueAt) + "."
+	case r.State == campaign.Accepted && !r.DueAt.IsZero():
+		return "The receipt is waited for; from " + when(r.DueAt) + " on Telesign is asked."
+	case r.State == campaign.Retrying && !r.DueAt.IsZero():
+		return "The next attempt is not before " + when(r.DueAt) + "."
+	case r.State == campaign.Failed, r.State == campaign.Unconfirmed, r.State == campaign.Refused:
+		return "A late receipt of a delivery would still be recorded."
+	}
+	return ""
+}
+
+func legsOf(r *campaign.Record) []legRow {
+	var rows []legRow
+	for _, l := range []struct {
+		channel string
+		leg     campaign.Leg
+	}{{"WhatsApp", r.WhatsApp}, {"SMS", r.SMS}, {r.OtherChannel, r.Other}, {"the whole", r.Status}} {
+		if l.leg.Rank == campaign.RankNone {
+			continue
+		}
+		row := legRow{Channel: l.channel, Words: verdict.Words(l.leg), Means: rankWords[l.leg.Rank]}
+		if l.leg.Code != 0 {
+			row.Code = strconv.Itoa(l.leg.Code)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// timeline is what is known to have happened to somebody, in its order. Of earlier
+// attempts the ledger keeps the number, and deliveries.
+func timeline(info *campaign.Info, f campaign.Found, history []campaign.Entry, now time.Time) []moment {
+	r := &f.Seen.Record
+	all := []moment{{At: info.CreatedAt, What: "put on the list"}}
+	if !r.ClaimedAt.IsZero() {
+		all = append(all, moment{At: r.ClaimedAt, What: "attempt " + strconv.Itoa(r.Attempt) + " began"})
+	}
+	if !r.PutOffAt.IsZero() {
+		all = append(all, moment{At: r.PutOffAt, What: "put off for the first time"})
+	}
+	if !r.SettledAt.IsZero() {
+		all = append(all, moment{At: r.SettledAt, What: words(r.State.String()), Note: verdict.Reason(r)})
+	}
+	if !r.DueAt.IsZero() {
+		what := "the outcome is asked for"
+		switch r.State {
+		case campaign.Retrying:
+			what = "the next attempt, not before"
+		case campaign.InDoubt:
+			what = "a receipt is waited for until then"
+		case campaign.Claimed:
+			what = "the claim's answer is due"
+		}
+		all = append(all, moment{At: r.DueAt, What: what})
+	}
+	for _, e := range history {
+		if e.About == "recipient "+f.Place.String() {
+			all = append(all, moment{At: e.At, What: e.Verb, Who: e.By, Note: e.Why})
+		}
+	}
+	for i := range all {
+		all[i].Future = all[i].At.After(now)
+	}
+	slices.SortStableFunc(all, func(a, b moment) int { return a.At.Compare(b.At) })
+	return all
+}
+
+// asked are the fields of a question about a person as they stood when it was
+// asked.
+func asked(r *campaign.Record) map[string]string {
+	return map[string]string{"state": r.State.String(), "attempt": strconv.Itoa(r.Attempt)}
+}
+
+// stale refuses the answer to a question that was about something else.
+func stale(v *visit, r *campaign.Record) error {
+	for name, value := range asked(r) {
+		if v.PostFormValue(name) != value {
+			return refuse(http.StatusConflict, "The person is %s by now, at attempt %d. Nothing was done: look again.", words(r.State.String()), r.Attempt)
+		}
+	}
+	return nil
+}
+
+func (c *Console) askResend(v *visit) (string, any, error) {
+	info, f, err := c.personAt(v)
+	if err != nil {
+		return "", nil, err
+	}
+	r := &f.Seen.Record
+	switch {
+	case info.Canceled:
+		return "", nil, campaign.ErrCanceled
+	case !slices.Contains(resendable, r.State):
+		return "", nil, refuse(http.StatusConflict, "The person is %s: there is nothing to send again.", words(r.State.String()))
+	}
+	entry, listed, err := c.ledger.Suppressed(v.Context(), f.Recipient.Phone)
+	if err != nil && !listed {
+		return "", nil, err
+	}
+	if listed {
+		return "", nil, refuse(http.StatusConflict, "The number is on the suppression list, since %s: %s. Nothing would be sent.", when(entry.At), entry.Reason())
+	}
+	return "ask", question{
+		ID: string(info.ID), Title: "Send again to " + f.Place.String() + "?", To: personAddress(info.ID, f.Place) + "/resend",
+		Text: []string{
+			v.name(f.Recipient.ID, f.Recipient.Phone) + ", " + v.phone(f.Recipient.Phone) + ", is " + stateAndWhy(r) + ".",
+			"The campaign's content is sent as it stands.",
+		},
+		Risk: risks[r.State], Fields: []field{why}, Hidden: asked(r), Do: "Send again", Danger: risks[r.State] != "",
+	}, nil
+}
+
+func stateAndWhy(r *campaign.Record) string {
+	return strings.TrimSuffix(words(r.State.String())+": "+verdict.Reason(r), ": ")
+}
+
+func (c *Console) resend(v *visit) (string, error) {
+	info, f, err := c.personAt(v)
+	if err != nil {
+		return "", err
+	}
+	if err := stale(v, &f.Seen.Record); err != nil {
+		return "", err
+	}
+	if _, err := c.ledger.Resend(v.Context(), info, f.Place, f.Seen, v.actor(reasonOf(v)), time.Now()); err != nil {
+		return "", err
+	}
+	v.flash("Recipient " + f.Place.String() + " is to be sent to again.")
+	return personAddress(info.ID, f.Place), nil
+}
+
+// acceptRisk is what taking somebody for sent to may come to.
+const acceptRisk = "Telesign may not have taken the message: who is taken for sent to and wasn't, gets nothing."
+
+func (c *Console) askAccept(v *visit) (string, any, error) {
+	info, f, err := c.personAt(v)
+	if err != nil {
+		return "", nil, err
+	}
+	r := &f.Seen.Record
+	if r.State != campaign.InDoubt {
+		return "", nil, refuse(http.StatusConflict, "The person is %s, and not in doubt.", words(r.State.String()))
+	}
+	return "ask", question{
+		ID: string(info.ID), Title: "Take " + f.Place.String() + " as sent?", To: personAddress(info.ID, f.Place) + "/accept",
+		Text: []string{
+			v.name(f.Recipient.ID, f.Recipient.Phone) + ", " + v.phone(f.Recipient.Phone) + ", is " + stateAndWhy(r) + ".",
+			waits(r), "Taken as sent they are unconfirmed; a receipt that still comes is recorded.",
+		},
+		Risk: acceptRisk, Fields: []field{why}, Hidden: asked(r), Do: "Take as sent",
+	}, nil
+}
+
+func (c *Console) accept(v *visit) (string, error) {
+	info, f, err := c.personAt(v)
+	if err != nil {
+		return "", err
+	}
+	if err := stale(v, &f.Seen.Record); err != nil {
+		return "", err
+	}
+	if _, err := c.ledger.AcceptAsSent(v.Context(), info, f.Place, f.Seen, v.actor(reasonOf(v)), time.Now()); err != nil {
+		return "", err
+	}
+	v.flash("Recipient " + f.Place.String() + " is taken as sent.")
+	return personAddress(info.ID, f.Place), nil
+}

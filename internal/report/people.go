@@ -1,0 +1,153 @@
+package report
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/verdict"
+)
+
+// Filter picks people of a campaign. The zero Filter takes everyone.
+type Filter struct {
+	State, DeliveredBy string // by their names in reports; empty: any
+	Reason             string // must stand in the reason; capital letters don't matter
+	Code               int    // Telesign's, of any channel or the transaction; 0: any
+	Who                *Who   // nil: anyone
+}
+
+// Takes says whether somebody is picked.
+func (f *Filter) Takes(to *campaign.Recipient, r *campaign.Record) bool {
+	return (f.State == "" || r.State.String() == f.State) &&
+		(f.DeliveredBy == "" || r.DeliveredBy().String() == f.DeliveredBy) &&
+		(f.Code == 0 || hasCode(r, f.Code)) &&
+		(f.Reason == "" || strings.Contains(strings.ToLower(verdict.Reason(r)), strings.ToLower(f.Reason))) &&
+		(f.Who == nil || f.Who.Is(to))
+}
+
+func hasCode(r *campaign.Record, code int) bool {
+	for _, l := range [...]campaign.Leg{r.Status, r.WhatsApp, r.SMS, r.Other} {
+		if l.Rank != campaign.RankNone && l.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// Who is somebody whom a person looks for.
+type Who struct {
+	Text  string // stands in the name; capital letters don't matter
+	Phone string // or is the number, in E.164 form; empty: no number is looked for
+	// Masked: who looks sees numbers masked, and may find them by nothing else: a
+	// part of a name that is a number doesn't count, or it could be guessed
+	// digit by digit. The whole of a name does.
+	Masked bool
+}
+
+// Is says whether a recipient is the one.
+func (w *Who) Is(r *campaign.Recipient) bool {
+	if w.Phone != "" && r.Phone == w.Phone && !w.Masked {
+		return true
+	}
+	if r.ID == w.Text {
+		return true
+	}
+	name := r.ID
+	if w.Masked {
+		name = MaskName(name, r.Phone)
+	}
+	return w.Text != "" && strings.Contains(strings.ToLower(name), strings.ToLower(w.Text))
+}
+
+var errEnough = errors.New("enough")
+
+// People reads those of a campaign whom a filter takes, in the order of the list
+// from a place on and at most so many, in memory for these. It ends early when
+// stop, which is asked after each page with how many have been looked at, says
+// so; a page has at most [campaign.PageSize] people. next is where to go on, 0
+// when nobody is left.
+func People(ctx context.Context, l *campaign.Ledger, info *campaign.Info, f *Filter, from campaign.Place, most int, stop func(pages int) bool) (people []campaign.Found, next int, err error) {
+	err = l.EachPageFrom(ctx, info, from.Page, func(p *campaign.Page) error {
+		if looked := p.Number - from.Page; looked > 0 && stop(looked) {
+			next = campaign.Place{Page: p.Number}.Position()
+			return errEnough
+		}
+		for i := range p.Recipients {
+			at := campaign.Place{Page: p.Number, Index: i}
+			if at.Position() < from.Position() {
+				continue
+			}
+			if r := p.Record(i); f.Takes(&p.Recipients[i], &r) {
+				if len(people) == most {
+					next = at.Position()
+					return errEnough
+				}
+				people = append(people, campaign.Found{Place: at, Recipient: p.Recipients[i], Seen: p.Records[i]})
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return people, next, err
+}
+
+// Match is somebody found in some campaign.
+type Match struct {
+	Campaign campaign.ID
+	campaign.Found
+}
+
+// Search is what a search through all campaigns came to.
+type Search struct {
+	Matches []Match
+	// Searched is how many campaigns were looked through to their ends, Purged
+	// how many are without their people, Partly one that was given up on its
+	// way, and Left how many were never looked at.
+	Searched, Purged, Left int
+	Partly                 campaign.ID
+}
+
+// mostSearched is how many campaigns a search knows of.
+const mostSearched = 100_000
+
+// SearchAll looks through all campaigns, the newest first, for at most so many
+// people, until over says that it has taken long enough.
+func SearchAll(ctx context.Context, l *campaign.Ledger, f *Filter, most int, over func() bool) (*Search, error) {
+	ids, err := l.Campaigns(ctx, mostSearched)
+	if err != nil {
+		return nil, err
+	}
+	s := new(Search)
+	for i, id := range ids {
+		if over() || len(s.Matches) >= most {
+			s.Left = len(ids) - i
+			return s, nil
+		}
+		info, err := l.Info(ctx, id)
+		if errors.Is(err, campaign.ErrNotFound) || (err == nil && info.Phase == campaign.Draft) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		people, next, err := People(ctx, l, info, f, campaign.Place{}, most-len(s.Matches), func(int) bool { return over() })
+		switch {
+		case errors.Is(err, campaign.ErrPurged):
+			s.Purged++
+			continue
+		case err != nil:
+			return nil, err
+		case next > 0:
+			s.Partly = id
+		default:
+			s.Searched++
+		}
+		for _, f := range people {
+			s.Matches = append(s.Matches, Match{id, f})
+		}
+	}
+	return s, nil
+}
