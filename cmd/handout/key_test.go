@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -130,6 +132,46 @@ func TestConsole_RefusesWhoHasNoKey(t *testing.T) {
 		if status, _ := get(t, p.url+path); status != http.StatusOK {
 			t.Errorf("%s without a key: %d", path, status)
 		}
+	}
+}
+
+// A browser that has logged in sees the queues, too, and another app's API not.
+func TestConsole_ASessionIsForThePages(t *testing.T) {
+	t.Parallel()
+	e := account(redistest.Start(t).URL())
+	key := strings.TrimSpace(done(t, e, "key", "create", "--name", "olga", "--scopes", "read"))
+	p := serve(t, e, "console")
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	ask := func(want int, path string) {
+		t.Helper()
+		resp, err := browser.Get(p.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, resp.StatusCode, want)
+		}
+	}
+	resp, err := browser.PostForm(p.url+"/login", url.Values{"key": {key}, "next": {"/campaigns"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || resp.Request.URL.Path != "/campaigns" {
+		t.Errorf("after the login: %d at %s", resp.StatusCode, resp.Request.URL)
+	}
+	ask(http.StatusOK, "/queues/api/queues")
+	ask(http.StatusUnauthorized, "/api/v1/campaigns")
+	done(t, e, "key", "revoke", "olga")
+	ask(http.StatusUnauthorized, "/queues/api/queues")
+	p.stop()
+	if strings.Contains(p.out.String(), key[len("ho_olga_"):]) {
+		t.Error("the console's output has the key")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/access"
 )
 
 func delivered(took time.Duration, whatsApp, sms bool) *campaign.Record {
@@ -181,5 +182,17 @@ func TestPercent_NeverSaysAllOfAPart(t *testing.T) {
 		if got := percent(c.part, c.whole); got != c.want {
 			t.Errorf("%d of %d is %q", c.part, c.whole, got)
 		}
+	}
+}
+
+func TestVisit_MasksPeople(t *testing.T) {
+	t.Parallel()
+	number := "+12015550123"
+	reader, seer := &visit{key: &access.Key{Scopes: []access.Scope{access.Read, access.Control}}}, &visit{key: &access.Key{Scopes: []access.Scope{access.People}}}
+	if reader.phone(number) != "+*********23" || reader.name("tel-"+number, number) != "tel-+*********23" || reader.name("customer-1", number) != "customer-1" {
+		t.Errorf("%s, %s", reader.phone(number), reader.name("tel-"+number, number))
+	}
+	if seer.phone(number) != number || seer.name(number, number) != number {
+		t.Errorf("%s, %s", seer.phone(number), seer.name(number, number))
 	}
 }

@@ -292,13 +292,3 @@ func (h *house) settle(t testing.TB, info *campaign.Info, index int, events ...c
 		}
 	}
 }
-
-// await polls until what is hoped for is so.
-func await(t testing.TB, what string, so func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !so(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", patience, what)
-		}
-	}
-}

@@ -45,7 +45,7 @@ func TestLogin_LeadsNowhereElse(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)
 	key := h.key(t, "olga", access.Read)
-	for _, next := range []string{"https://example.com/", "//example.com/", `/\example.com`, "example.com", "javascript:alert(1)", "/\n/example.com", ""} {
+	for _, next := range []string{"https://example.com/", "//example.com/", "///example.com/", `/\example.com`, "example.com", "javascript:alert(1)", "/\n/example.com", ""} {
 		if a := h.browser(t).post(http.StatusSeeOther, "/login", "key", key, "next", next); a.header.Get("Location") != "/campaigns" {
 			t.Errorf("%q leads to %q", next, a.header.Get("Location"))
 		}
