@@ -283,3 +283,14 @@ func TestNewCampaign_ManyUploadsPushTheOldestOut(t *testing.T) {
 	b.get(http.StatusOK, at[1])
 	b.get(http.StatusOK, at[8])
 }
+
+// await polls until what is hoped for is so.
+func await(t testing.TB, what string, so func() bool) {
+	t.Helper()
+	const most = 90 * time.Second
+	for deadline := time.Now().Add(most); !so(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %s: %s", most, what)
+		}
+	}
+}
