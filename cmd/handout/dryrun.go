@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/handout-dev/handout/internal/api"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -58,7 +59,7 @@ func dryRunJSON(d *producer.DryRun) map[string]any {
 		"columns_used": append([]string{}, d.ColumnsUsed...), "columns_unused": append([]string{}, d.ColumnsUnused...),
 	}
 	if d.Hours != nil {
-		object["hours"] = hoursJSON(d.Hours)
+		object["hours"] = api.NewDryHours(d.Hours)
 	}
 	return object
 }

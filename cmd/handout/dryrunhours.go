@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/producer"
@@ -71,25 +70,4 @@ func opens(z producer.ZonePlan) string {
 		return ", never sent to"
 	}
 	return ", open from " + z.Opens.Format("Mon 15:04")
-}
-
-// hoursJSON is the same as an object.
-func hoursJSON(p *producer.HoursPlan) map[string]any {
-	zones := []map[string]any{}
-	for _, z := range p.Zones {
-		zone := map[string]any{"zones": append([]string{}, z.Zones...), "recipients": z.Recipients, "open": z.Open}
-		if !z.Opens.IsZero() {
-			zone["opens"] = z.Opens.Format(time.RFC3339)
-		}
-		zones = append(zones, zone)
-	}
-	waits := []map[string]any{}
-	for _, o := range p.Opens {
-		waits = append(waits, map[string]any{
-			"at": o.At.UTC().Format(time.RFC3339), "local": o.At.Format(time.RFC3339), "recipients": o.Recipients,
-		})
-	}
-	return map[string]any{
-		"zones": zones, "now": p.Now, "later": waits, "unknown": p.Unknown, "apart": p.Apart, "never": p.Waiting,
-	}
 }

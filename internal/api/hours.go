@@ -39,8 +39,9 @@ type DryLate struct {
 	Recipients int       `json:"recipients"`
 }
 
-// newDryHours is as the command line says it, with the same keys.
-func newDryHours(p *producer.HoursPlan) *DryHours {
+// NewDryHours is a plan of hours as the API and the command line say it in JSON;
+// nil for none.
+func NewDryHours(p *producer.HoursPlan) *DryHours {
 	if p == nil {
 		return nil
 	}

@@ -213,7 +213,7 @@ func (a *API) dryRun(ctx context.Context, in *dryRunInput) (*dryRunOutput, error
 	}
 	return &dryRunOutput{DryRun{
 		List: newList(d.Summary), Rejected: d.Rejected || d.Summary.Recipients == 0, Samples: append([]json.RawMessage{}, d.Samples...),
-		SMSParts: Parts{d.SMS.Min, d.SMS.Max, d.SMS.Total}, Rate: d.Rate, Seconds: d.Duration.Seconds(), Hours: newDryHours(d.Hours),
+		SMSParts: Parts{d.SMS.Min, d.SMS.Max, d.SMS.Total}, Rate: d.Rate, Seconds: d.Duration.Seconds(), Hours: NewDryHours(d.Hours),
 		ColumnsUsed: append([]string{}, d.ColumnsUsed...), ColumnsUnused: append([]string{}, d.ColumnsUnused...),
 	}}, nil
 }

@@ -287,7 +287,7 @@ func TestPages_NothingButTheirOwn(t *testing.T) {
 	h := open(t, false)
 	for _, path := range []string{
 		"", "/nothing", "/api", "/api/", "/api/nothing", "/asset-manifest.json", "/index.html", "/manifest.json", "/static/js/", "/q/metrics",
-		"/static/js/main.5adda2da.chunk.js.map", "//api/queues", "/api/queues/../queues", "/%2e%2e/etc/passwd", "/api//queues",
+		"/static/js/main.5adda2da.chunk.js.map", "//api/queues", "/api/queues/../queues", "/api/queues/..", "/queues/..", "/%2e%2e/etc/passwd", "/api//queues",
 	} {
 		if status, _, text := h.ask("eve", "GET", "/queues"+path, ""); status != 404 {
 			t.Errorf("%s: %d %.200s", path, status, text)
