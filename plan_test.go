@@ -47,6 +47,7 @@ var plan = map[string]room{
 	"internal/redisx":  {},
 	"internal/access":  {imports: []string{"campaign"}},
 	"internal/api":     {imports: []string{"producer", "campaign", "internal/access", "internal/report", "internal/verdict"}},
+	"internal/webhook": {imports: []string{"campaign", "tasks", "internal/report", "internal/verdict"}},
 	"internal/metrics": {imports: []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
 
 	"internal/redistest": {helps: true},
