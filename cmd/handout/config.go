@@ -75,6 +75,8 @@ type Config struct {
 	SimulateSpeed       float64 `split_words:"true" default:"10" desc:"how many times faster than real time the simulator's deliveries and fallbacks are"`
 	SimulatePolling     bool    `split_words:"true" default:"true" desc:"whether the simulator answers questions for outcomes"`
 
+	WebhookAllowPrivate bool `split_words:"true" default:"false" desc:"let webhooks lead to private addresses, and to http URLs"`
+
 	LogFormat string     `split_words:"true" default:"text" desc:"text or json, on standard error"`
 	LogLevel  slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
 }
