@@ -51,6 +51,7 @@ var plan = map[string]room{
 	"internal/queues":   {imports: []string{"internal/access"}},
 	"internal/metrics":  {imports: []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
 	"internal/console":  {imports: []string{"producer", "campaign", "internal/access", "internal/report", "internal/stoplist", "internal/verdict"}},
+	"internal/webhook":  {imports: []string{"campaign", "tasks", "internal/report", "internal/verdict"}},
 
 	"internal/folder":                {},
 	"internal/orderhistory":          {imports: []string{"campaign", "producer", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},

@@ -30,6 +30,7 @@ type change struct {
 	old, new string
 	letters  string // see lua/apply.lua
 	gated    bool
+	told     bool   // an outcome, or a change of one
 	ref      string // new reference to be indexed
 	attempt  int
 	call     time.Time // settle must look at the page by then; zero: it will anyway
@@ -86,7 +87,7 @@ func (l *Ledger) Apply(ctx context.Context, c *Info, p Place, seen Seen, e Event
 			continue
 		}
 		ch := &change{
-			campaign: c, place: p, old: seen.raw, new: raw, gated: e.Kind == EventClaim,
+			campaign: c, place: p, old: seen.raw, new: raw, gated: e.Kind == EventClaim, told: next.State.Final(),
 			letters: seen.Record.counters() + ">" + next.counters(),
 			signal:  signalOf(e.Kind, seen.Record.State, next.State), at: e.At,
 		}
@@ -218,7 +219,7 @@ func (l *Ledger) flush(ctx context.Context) {
 // own; the others are told.
 func (l *Ledger) send(ctx context.Context, batch []*change) {
 	c := batch[0].campaign
-	keys := []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID), keyWatch(c.ID), keyHistory(c.ID)}
+	keys := []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID), keyWatch(c.ID), keyHistory(c.ID), keyOutbox(c.ID)}
 	at := make(map[string]int, len(batch))
 	index := func(key string) string {
 		i, ok := at[key]
@@ -240,8 +241,11 @@ func (l *Ledger) send(ctx context.Context, batch []*change) {
 	args[0], args[1], args[2], args[3], args[4] = counterList, watch.limits, watch.failures, watch.doubts, watch.line
 	for _, ch := range batch {
 		gate, ref, call := "", "", ""
-		if ch.gated {
+		switch {
+		case ch.gated:
 			gate = "r"
+		case ch.told:
+			gate = strconv.Itoa(ch.place.Position())
 		}
 		if !ch.call.IsZero() {
 			call = strconv.Itoa(ch.place.Page) + "," + strconv.FormatInt(ch.call.UnixMilli(), 10)

@@ -62,6 +62,12 @@ func keyHistory(c ID) string { return "handout:{" + string(c) + "}:history" }
 // come yet.
 func keyProposed(c ID) string { return "handout:{" + string(c) + "}:proposed" }
 
+// keyOutbox: list, what is to be told of the campaign, see lua/outbox.lua.
+func keyOutbox(c ID) string { return "handout:{" + string(c) + "}:outbox" }
+
+// keyTold: hash, how much of that each endpoint was told, see lua/outbox.lua.
+func keyTold(c ID) string { return "handout:{" + string(c) + "}:told" }
+
 // keyWatch: hash, what the latest changes tell of the whole campaign, see
 // lua/apply.lua.
 func keyWatch(c ID) string { return "handout:{" + string(c) + "}:watch" }
@@ -130,6 +136,21 @@ const (
 // KeySession: string with an expiry, whom a browser has logged in as, see
 // internal/access; digest is that of the cookie's value.
 func KeySession(digest string) string { return "handout:session:" + digest }
+
+// Keys of those who are told what became of campaigns.
+const (
+	// keyEndpoints: hash, endpoints in JSON, see lua/endpoint.lua.
+	keyEndpoints = "handout:webhooks"
+	// keyEndpointsLease: string with an expiry, which worker looks who is to be told.
+	keyEndpointsLease = "handout:webhooks:lease"
+	// KeyWebhookFailing: hash, an endpoint that takes nothing any more to the Unix
+	// millisecond since when, see internal/webhook.
+	KeyWebhookFailing = "handout:webhooks:failing"
+)
+
+// KeyWebhookLog: list, an endpoint's latest deliveries, a JSON object each, the
+// latest first, see internal/webhook.
+func KeyWebhookLog(endpoint string) string { return "handout:webhooks:log:" + endpoint }
 
 // KeyCampaignPace is the campaign's own limiter.
 func KeyCampaignPace(c ID) string { return "handout:{" + string(c) + "}:pace" }

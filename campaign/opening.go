@@ -143,6 +143,10 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin Beginning) 
 	if err != nil {
 		return nil, err
 	}
+	told, err := o.l.toldFields(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	// Before it stands: a crash in between leaves a name too many among the
 	// active campaigns, and never one too few.
 	_, err = o.l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -156,8 +160,8 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin Beginning) 
 	now := time.Now()
 	args := []any{o.token, content.Total, begin.By.entry(now, "submitted", strconv.Itoa(content.Total)+" recipients").encode(),
 		fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldCursor, 0}
-	args = append(append(args, begin.fields(now)...), zones...)
-	n, err := commitScript.Run(ctx, o.l.rdb, []string{keyMeta(c), keyCounts(c), keyHistory(c)}, args...).Int()
+	args = append(append(append(args, begin.fields(now)...), zones...), told...)
+	n, err := commitScript.Run(ctx, o.l.rdb, []string{keyMeta(c), keyCounts(c), keyHistory(c), keyOutbox(c)}, args...).Int()
 	if err != nil {
 		return nil, fmt.Errorf("commit campaign %s: %w", c, err)
 	}

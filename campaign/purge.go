@@ -137,7 +137,7 @@ func (l *Ledger) empty(ctx context.Context, id ID, now time.Time, progress func(
 		if err := l.emptyPages(ctx, c, progress); err != nil {
 			return err
 		}
-		if err := l.rdb.Unlink(ctx, keyDue(id), keyKeys(id), KeyCampaignPace(id), keyWatch(id), keySamples(id), keyZones(id), keyFed(id),
+		if err := l.rdb.Unlink(ctx, keyDue(id), keyKeys(id), KeyCampaignPace(id), keyWatch(id), keySamples(id), keyZones(id), keyFed(id), keyTold(id), keyOutbox(id),
 			keyLease(id, "feed"), keyLease(id, "settle"), keyLease(id, leaseRetry)).Err(); err != nil {
 			return err
 		}

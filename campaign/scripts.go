@@ -49,3 +49,23 @@ var (
 	leaseScript   = redis.NewScript(leaseSource)
 	sampleScript  = redis.NewScript(sampleSource)
 )
+
+// Those of what is to be told.
+var (
+	//go:embed lua/arm.lua
+	armSource string
+	//go:embed lua/outbox.lua
+	outboxSource string
+	//go:embed lua/batch.lua
+	batchSource string
+	//go:embed lua/told.lua
+	toldSource string
+	//go:embed lua/endpoint.lua
+	endpointSource string
+
+	armScript      = redis.NewScript(armSource)
+	outboxScript   = redis.NewScript(outboxSource)
+	batchScript    = redis.NewScript(batchSource)
+	toldScript     = redis.NewScript(toldSource)
+	endpointScript = redis.NewScript(endpointSource)
+)

@@ -122,11 +122,19 @@ func (l *Ledger) append(ctx context.Context, id ID, a *addition, now time.Time) 
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)
 	}
+	fields := []any{fieldSpec, spec, fieldColumns, `["` + MessageColumn + `"]`, fieldDigest, "standing",
+		fieldCreated, now.UnixMilli(), fieldStarted, now.UnixMilli()}
+	if total == 0 { // most likely the day's first
+		told, err := l.toldFields(ctx, id)
+		if err != nil {
+			return Place{}, false, err
+		}
+		fields = append(fields, told...)
+	}
 	for {
 		keys := []string{keyMeta(id), keyCounts(id), keyKeys(id), keyPage(id, PlaceOf(total).Page)}
-		answer, err := appendScript.Run(ctx, l.rdb, keys, a.key, a.content, total, a.stored, []byte{pageV2}, PageSize,
-			fieldSpec, spec, fieldColumns, `["`+MessageColumn+`"]`, fieldDigest, "standing",
-			fieldCreated, now.UnixMilli(), fieldStarted, now.UnixMilli()).Slice()
+		args := append([]any{a.key, a.content, total, a.stored, []byte{pageV2}, PageSize}, fields...)
+		answer, err := appendScript.Run(ctx, l.rdb, keys, args...).Slice()
 		if err != nil || len(answer) != 2 {
 			return Place{}, false, fmt.Errorf("append to campaign %s: %w", id, errors.Join(err, ctx.Err()))
 		}

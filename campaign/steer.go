@@ -30,7 +30,7 @@ func (l *Ledger) steer(ctx context.Context, c ID, s steering) (was Phase, change
 		line = s.entry.encode()
 	}
 	args := append([]any{strings.Join(from, " "), s.field, s.value, line}, s.set...)
-	answer, err := steerScript.Run(ctx, l.rdb, []string{keyMeta(c), keyHistory(c)}, args...).Slice()
+	answer, err := steerScript.Run(ctx, l.rdb, []string{keyMeta(c), keyHistory(c), keyOutbox(c)}, args...).Slice()
 	if err != nil || len(answer) != 2 {
 		return "", false, fmt.Errorf("change campaign %s: %w", c, errors.Join(err, ctx.Err()))
 	}

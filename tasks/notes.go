@@ -17,6 +17,8 @@ const (
 	TypeSend   = "sendfile:send"   // send to one recipient
 	TypeFeed   = "campaign:feed"   // keep the campaign's window in the queue full
 	TypeSettle = "campaign:settle" // look for what is overdue
+	// TypeDeliver tells an endpoint what became of a campaign.
+	TypeDeliver = "webhook:deliver"
 )
 
 // The queues.
@@ -24,6 +26,8 @@ const (
 	QueueSystem = "system" // feed and settle
 	QueueUrgent = "urgent" // sends of the urgent lane
 	QueueBulk   = "bulk"   // sends of the bulk lane
+	// QueueWebhooks has the deliveries, which wait for other people's servers.
+	QueueWebhooks = "webhooks"
 )
 
 // QueueOf is the queue of a lane's sends.
@@ -60,6 +64,7 @@ type payload struct {
 	Page     *int   `json:"page,omitempty"`
 	Index    *int   `json:"index,omitempty"`
 	Count    *int   `json:"count,omitempty"`
+	Endpoint string `json:"endpoint,omitempty"`
 }
 
 // sendTimeout is far over any wait for the limiter, the request and the record

@@ -34,6 +34,7 @@ func TestPayloads_AreTheGoldenBytes(t *testing.T) {
 		{"send-several.v1.json", tasks.NewSends("order-history-2026-11", campaign.Place{Page: 12, Index: 75}, 25, campaign.LaneBulk)},
 		{"feed.v1.json", tasks.NewFeed("order-history-2026-11", 1795348800)},
 		{"settle.v1.json", tasks.NewSettle("order-history-2026-11", 1795348800)},
+		{"deliver.v1.json", tasks.NewDeliver("order-history-2026-11", "k3v7q2m5x8za", 1795348800)},
 	} {
 		path := filepath.Join("testdata", c.file)
 		if *update {
@@ -64,6 +65,9 @@ func TestPayloads_OfEveryVersionAreRead(t *testing.T) {
 			t.Errorf("%s: error %v (-want +got):\n%s", file, err, diff)
 		}
 	}
+	if got, err := tasks.ParseDeliver(read(t, "deliver.v1.json")); got != (tasks.Deliver{Campaign: "order-history-2026-11", Endpoint: "k3v7q2m5x8za"}) || err != nil {
+		t.Errorf("deliver.v1.json: %v, error %v", got, err)
+	}
 	for _, file := range []string{"feed.v1.json", "settle.v1.json"} {
 		got, err := tasks.ParseForCampaign(read(t, file))
 		if got.Campaign != "order-history-2026-11" || err != nil {
@@ -74,7 +78,7 @@ func TestPayloads_OfEveryVersionAreRead(t *testing.T) {
 
 func TestPayloads_HoldNothingOfAPerson(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{"send.v1.json", "feed.v1.json", "settle.v1.json"} {
+	for _, file := range []string{"send.v1.json", "feed.v1.json", "settle.v1.json", "deliver.v1.json"} {
 		if b := string(read(t, file)); strings.ContainsAny(b, "+@/") || strings.Contains(b, "phone") {
 			t.Errorf("%s: %s", file, b)
 		}
@@ -146,6 +150,19 @@ func TestParseForCampaign_RefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
+func TestParseDeliver_RefusesWhatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	for name, payload := range map[string]string{
+		"nothing": ``, "a later version": `{"v":2,"campaign":"a","endpoint":"k"}`, "no campaign": `{"v":1,"endpoint":"k"}`,
+		"no endpoint": `{"v":1,"campaign":"a"}`, "a bad endpoint": `{"v":1,"campaign":"a","endpoint":"k:now"}`,
+		"the generation": `{"v":1,"campaign":"a","endpoint":"*"}`, "the note of a feed": `{"v":1,"campaign":"a"}`,
+	} {
+		if got, err := tasks.ParseDeliver([]byte(payload)); !errors.Is(err, tasks.ErrUnreadable) || got != (tasks.Deliver{}) {
+			t.Errorf("%s: %v, error %v", name, got, err)
+		}
+	}
+}
+
 func TestQueueOf_KnowsTheLanes(t *testing.T) {
 	t.Parallel()
 	for lane, want := range map[campaign.Lane]string{
@@ -178,6 +195,7 @@ func TestNotes_StandInTheQueueWithTheirOptions(t *testing.T) {
 		{tasks.NewSend("a", place, 2, campaign.LaneUrgent), note{"a.4.17.2", "urgent", "sendfile:send", "pending", 1000, 30 * time.Minute}},
 		{tasks.NewFeed("a", 5), note{"feed.a.5", "system", "campaign:feed", "pending", 0, 0}},
 		{tasks.NewSettle("a", 5), note{"settle.a.5", "system", "campaign:settle", "pending", 0, 0}},
+		{tasks.NewDeliver("a", "k3v7", 5), note{"deliver.a.k3v7.5", "webhooks", "webhook:deliver", "pending", 10, 5 * time.Minute}},
 	} {
 		before := time.Now()
 		if err := queue.Enqueue(t.Context(), c.task); err != nil {

@@ -7,7 +7,10 @@
 -- KEYS[4] -> handout:{c}:watch, hash: doubts, how many there were in a row, and
 --            last, the latest outcomes, a letter each, the oldest first
 -- KEYS[5] -> handout:{c}:history
--- KEYS[6...] -> hashes of records and of references
+-- KEYS[6] -> handout:{c}:outbox, list, see lua/outbox.lua; written only while the
+--            field outbox of meta has letters: r, somebody is told of recipients,
+--            c, of the campaign
+-- KEYS[7...] -> hashes of records and of references
 -- ARGV[1] -> names of the counters, separated by blanks; letter a is the first
 -- ARGV[2] -> "" when no change tells the watch anything; else three numbers: the
 --            doubts in a row that hold the campaign, how many outcomes are kept,
@@ -21,7 +24,8 @@
 --   +3 the record as it must stand now ("" for none)
 --   +4 the record as it shall be
 --   +5 letters of the counters to lower, ">", letters of the counters to raise
---   +6 "" | "r": only while the campaign's state is running
+--   +6 "" | "r": only while the campaign's state is running | the recipient's
+--      position, whose outcome this is, or a change of it
 --   +7 "" | index in KEYS of the hash of references "," value ":" field
 --   +8 "" | page "," Unix milliseconds: settle must look at the page by then, and
 --      a campaign that was done is settling again
@@ -35,7 +39,7 @@
 -- there, and nothing written any more.
 local answers = {}
 local delta = {}
-local meta = redis.call('HMGET', KEYS[1], 'state', 'purged')
+local meta = redis.call('HMGET', KEYS[1], 'state', 'purged', 'outbox')
 if meta[2] then
   for i = 1, (#ARGV - 5) / 9 do
     answers[i] = tonumber(meta[2])
@@ -44,6 +48,7 @@ if meta[2] then
 end
 local running = meta[1] == 'running'
 local told = ''
+local outbox, happened = {}, {}
 local n = 0
 for i = 6, #ARGV, 9 do
   n = n + 1
@@ -85,7 +90,12 @@ for i = 6, #ARGV, 9 do
       end
       if meta[1] == 'done' then
         redis.call('HSET', KEYS[1], 'state', 'settling', 'finished', '')
+        meta[1] = 'settling'
+        happened[#happened + 1] = {state = 'settling', reason = '', line = ''}
       end
+    end
+    if ARGV[i + 5] ~= '' and ARGV[i + 5] ~= 'r' then
+      outbox[#outbox + 1] = ARGV[i + 5]
     end
     told = told .. ARGV[i + 8]
     answers[n] = 1
@@ -133,8 +143,22 @@ if told ~= '' then
   end
   if reason and redis.call('HGET', KEYS[1], 'state') == 'running' then
     redis.call('HSET', KEYS[1], 'state', 'held', 'reason', reason)
-    redis.call('RPUSH', KEYS[5], (string.gsub(ARGV[5], '@', function() return reason end)))
+    local line = string.gsub(ARGV[5], '@', function() return reason end)
+    redis.call('RPUSH', KEYS[5], line)
     redis.call('LTRIM', KEYS[5], -1000, -1)
+    happened[#happened + 1] = {state = 'held', reason = reason, line = line}
+  end
+end
+if meta[3] then
+  if #outbox > 0 and string.find(meta[3], 'r', 1, true) then
+    redis.call('RPUSH', KEYS[6], unpack(outbox))
+  end
+  if #happened > 0 and string.find(meta[3], 'c', 1, true) then
+    local time = redis.call('TIME')
+    for _, h in ipairs(happened) do
+      h.at = time[1]
+      redis.call('RPUSH', KEYS[6], cjson.encode(h))
+    end
   end
 end
 return answers

@@ -3,6 +3,7 @@
 -- KEYS[1] -> handout:{c}:meta
 -- KEYS[2] -> handout:{c}:counts
 -- KEYS[3] -> handout:{c}:history
+-- KEYS[4] -> handout:{c}:outbox, see lua/outbox.lua
 -- ARGV[1] -> token of the submit
 -- ARGV[2] -> number of recipients
 -- ARGV[3] -> the line for the history
@@ -17,4 +18,9 @@ redis.call('HSET', KEYS[1], unpack(ARGV, 4))
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[2], 'planned', ARGV[2])
 redis.call('RPUSH', KEYS[3], ARGV[3])
+local now = redis.call('HMGET', KEYS[1], 'state', 'reason', 'outbox')
+if string.find(now[3] or '', 'c', 1, true) then
+  redis.call('RPUSH', KEYS[4], cjson.encode({
+    at = redis.call('TIME')[1], state = now[1], reason = now[2] or '', line = ARGV[3]}))
+end
 return 1

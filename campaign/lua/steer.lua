@@ -3,6 +3,7 @@
 --
 -- KEYS[1] -> handout:{c}:meta
 -- KEYS[2] -> handout:{c}:history
+-- KEYS[3] -> handout:{c}:outbox, see lua/outbox.lua
 -- ARGV[1] -> states that it may be in, separated by blanks
 -- ARGV[2] -> "" | a field of meta that must have the value of ARGV[3], too
 -- ARGV[3] -> that value; "" for a field that isn't there
@@ -24,6 +25,11 @@ for s in string.gmatch(ARGV[1], '%S+') do
     if ARGV[4] ~= '' then
       redis.call('RPUSH', KEYS[2], ARGV[4])
       redis.call('LTRIM', KEYS[2], -1000, -1)
+    end
+    local now = redis.call('HMGET', KEYS[1], 'state', 'reason', 'outbox')
+    if now[1] ~= state and string.find(now[3] or '', 'c', 1, true) then
+      redis.call('RPUSH', KEYS[3], cjson.encode({
+        at = redis.call('TIME')[1], state = now[1], reason = now[2] or '', line = ARGV[4]}))
     end
     return {state, 1}
   end

@@ -81,6 +81,8 @@ type Config struct {
 	SimulateFetch       bool    `split_words:"true" default:"false" desc:"whether the simulator fetches the file of each WhatsApp message, and fails what can't be fetched"`
 	SimulatePolling     bool    `split_words:"true" default:"true" desc:"whether the simulator answers questions for outcomes"`
 
+	WebhookAllowPrivate bool `split_words:"true" default:"false" desc:"let webhooks lead to private addresses, and to http URLs"`
+
 	LogFormat string     `split_words:"true" default:"text" desc:"text or json, on standard error"`
 	LogLevel  slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
 }

@@ -88,7 +88,7 @@ func (a *app) command(args []string) *cobra.Command {
 		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.rescheduleCommand(), a.retryCommand(), a.resendCommand(), a.acceptAsSentCommand(),
 		a.rateCommand(), a.suppressCommand(), a.purgeCommand(),
 		a.workCommand(), a.listenCommand(), a.consoleCommand(), a.simulateCommand(),
-		a.keyCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
+		a.keyCommand(), a.webhookCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
 	)
 	setUsage(root, args)
 	return root

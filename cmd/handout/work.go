@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/internal/metrics"
+	"github.com/handout-dev/handout/internal/webhook"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
 )
@@ -42,6 +43,10 @@ func (a *app) workCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			hooks, err := webhook.NewServer(webhook.Options{Redis: rdb, Private: c.WebhookAllowPrivate, Logger: a.logger(c), Metrics: registry})
+			if err != nil {
+				return err
+			}
 			mux := http.NewServeMux()
 			health(mux, rdb)
 			mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
@@ -52,10 +57,18 @@ func (a *app) workCommand() *cobra.Command {
 			if err := w.Start(ctx); err != nil {
 				return err
 			}
+			if err := hooks.Start(); err != nil {
+				w.Stop()
+				return err
+			}
 			s.announce(a.stdout)
 			err = s.wait(ctx)
-			// The sends first, while the health page still answers.
+			// The sends first, while the health page still answers; what is to be told
+			// needn't wait for them.
+			told := make(chan struct{})
+			go func() { hooks.Stop(); close(told) }()
 			w.Stop()
+			<-told
 			return joinStop(err, s)
 		},
 	}

@@ -124,6 +124,9 @@ var stories = []story{
 	{"HandoutThrottled", "handout_throttle_level 2x120", 1},
 	{"HandoutThrottled", "handout_throttle_level 0x120", 0},
 
+	{"HandoutWebhookFailing", "handout_webhook_failing{job=\"work\"} 1x120\nhandout_webhook_failing{job=\"console\"} 1x120", 1},
+	{"HandoutWebhookFailing", "handout_webhook_failing 0x120", 0},
+
 	{"HandoutQueueOld", `handout_queue_oldest_seconds{queue="bulk"} 601x120
 		handout_queue_oldest_seconds{queue="system"} 1x120`, 1},
 	{"HandoutQueueBroken", `handout_queue_readable{queue="bulk",job="work"} 0x120

@@ -38,12 +38,14 @@ var (
 	descOldest     = desc("queue_oldest_seconds", "For how long the oldest pending note has been in its queue.", "queue")
 	descReadable   = desc("queue_readable", "1 if the queue could be read; 0 if parts of its notes were deleted.", "queue")
 	descMemory     = desc("redis_memory_used_bytes", "Memory that Redis uses; of a cluster, its fullest node.")
+	descOutbox     = desc("webhook_outbox", "Outcomes and changes that not all webhooks have been told.")
+	descFailing    = desc("webhook_failing", "Webhooks that have taken nothing for three days.")
 	descMemoryMost = desc("redis_memory_max_bytes", "Memory that Redis has: its maxmemory, or without one its machine's.")
 )
 
 var descriptions = []*prometheus.Desc{
 	descUp, descCampaigns, descHeld, descInDoubt, descRecipients, descLimit, descLeftOut,
-	descNotes, descOldest, descReadable, descMemory, descMemoryMost,
+	descNotes, descOldest, descReadable, descMemory, descMemoryMost, descOutbox, descFailing,
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -53,7 +55,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // read reads everything, or nothing.
 func (l *Ledger) read(ctx context.Context) ([]prometheus.Metric, error) {
 	var all []prometheus.Metric
-	for _, part := range []func(context.Context) ([]prometheus.Metric, error){l.campaigns, l.notes, l.memory} {
+	for _, part := range []func(context.Context) ([]prometheus.Metric, error){l.campaigns, l.notes, l.memory, l.webhooks} {
 		metrics, err := part(ctx)
 		if err != nil {
 			return nil, err
@@ -141,7 +143,7 @@ func (l *Ledger) notes(context.Context) ([]prometheus.Metric, error) {
 		return nil, fmt.Errorf("list queues: %w", err)
 	}
 	var metrics []prometheus.Metric
-	for _, queue := range []string{tasks.QueueSystem, tasks.QueueUrgent, tasks.QueueBulk} {
+	for _, queue := range []string{tasks.QueueSystem, tasks.QueueUrgent, tasks.QueueBulk, tasks.QueueWebhooks} {
 		states, oldest := map[string]int{"pending": 0, "active": 0, "scheduled": 0, "retry": 0, "archived": 0}, 0.0
 		if slices.Contains(known, queue) {
 			info, err := l.queues.GetQueueInfo(queue)

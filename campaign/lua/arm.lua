@@ -1,0 +1,49 @@
+-- Has a campaign note what is to be told of it, for the endpoints of now; with
+-- none, it stops noting and forgets what it has noted.
+--
+-- KEYS[1] -> handout:{c}:meta
+-- KEYS[2] -> handout:{c}:told, hash, see lua/outbox.lua
+-- KEYS[3] -> handout:{c}:outbox
+-- ARGV[1] -> generation of the endpoints
+-- ARGV[2] -> the field outbox of meta: the generation, and a letter for each sort
+--            of events that somebody wants
+-- then for each endpoint that is told of the campaign two:
+--   +1 its ID
+--   +2 the generation in which it was added
+--
+-- Returns 1, or 0 when there is no such campaign, when it was purged, or when it
+-- knows these endpoints, or later ones, already.
+local meta = redis.call('HMGET', KEYS[1], 'state', 'purged', 'outbox')
+if not meta[1] or meta[2] then
+  return 0
+end
+local was = tonumber(string.match(meta[3] or '0', '^%d+'))
+if was >= tonumber(ARGV[1]) then
+  return 0
+end
+redis.call('HSET', KEYS[1], 'outbox', ARGV[2])
+if #ARGV == 2 then
+  redis.call('UNLINK', KEYS[2], KEYS[3])
+  return 1
+end
+local base = tonumber(redis.call('HGET', KEYS[2], 'base') or '0')
+local stop = base + redis.call('LLEN', KEYS[3])
+local least, known = stop, {base = true}
+for i = 3, #ARGV, 2 do
+  local id = ARGV[i]
+  known[id], known[id .. ':now'] = true, true
+  if tonumber(ARGV[i + 1]) > was then
+    redis.call('HSETNX', KEYS[2], id, stop) -- what was before it isn't for it
+  end
+  least = math.min(least, tonumber(redis.call('HGET', KEYS[2], id) or base))
+end
+for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
+  if not known[field] then
+    redis.call('HDEL', KEYS[2], field) -- of an endpoint that was removed
+  end
+end
+if least > base then
+  redis.call('LTRIM', KEYS[3], least - base, -1)
+  redis.call('HSET', KEYS[2], 'base', least)
+end
+return 1

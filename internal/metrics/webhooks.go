@@ -1,0 +1,30 @@
+package metrics
+
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// webhooks looks how much there is to tell, of the newest campaigns and all active
+// ones.
+func (l *Ledger) webhooks(ctx context.Context) ([]prometheus.Metric, error) {
+	endpoints, err := l.ledger.Endpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	waiting, failing := 0, 0
+	if len(endpoints.All) > 0 {
+		glances, err := l.glances(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if waiting, err = l.ledger.OutboxLength(ctx, glances); err != nil {
+			return nil, err
+		}
+		if failing, err = l.ledger.EndpointsFailing(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return []prometheus.Metric{gauge(descOutbox, float64(waiting)), gauge(descFailing, float64(failing))}, nil
+}

@@ -1,0 +1,143 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+const (
+	// postTime bounds a delivery from the look-up of the name to the answer's end.
+	postTime = 10 * time.Second
+	// mostAnswer is how much of an answer is read, so that its connection can
+	// serve again; what it says doesn't matter.
+	mostAnswer = 64 << 10
+)
+
+// Client makes deliveries. It is safe for concurrent use.
+type Client struct {
+	http    *http.Client
+	private bool
+}
+
+// NewClient is a client that speaks to private addresses only if it may.
+func NewClient(private bool) *Client {
+	dialer := &net.Dialer{Timeout: postTime}
+	if !private {
+		dialer.Control = refusePrivate
+	}
+	return &Client{private: private, http: &http.Client{
+		Timeout: postTime,
+		Transport: &http.Transport{
+			Proxy:       nil, // which would be the one to resolve the name
+			DialContext: dialer.DialContext, ForceAttemptHTTP2: true,
+			MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute,
+			MaxResponseHeaderBytes: mostAnswer, DisableCompression: true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Close ends idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// answer is what came of a delivery.
+type answer struct {
+	status int // HTTP; 0: none
+	err    error
+	took   time.Duration
+}
+
+// The results of a delivery, as metrics count them.
+const (
+	resultTaken       = "taken"
+	resultRefused     = "refused"     // an HTTP status that isn't 2xx
+	resultUnreachable = "unreachable" // no answer
+	resultGone        = "gone"        // 410: it wants to be told nothing any more
+)
+
+var results = []string{resultTaken, resultRefused, resultUnreachable, resultGone}
+
+func (a answer) result() string {
+	switch {
+	case a.status == http.StatusGone:
+		return resultGone
+	case a.status >= 200 && a.status < 300:
+		return resultTaken
+	case a.status != 0:
+		return resultRefused
+	}
+	return resultUnreachable
+}
+
+// fault says in words why it wasn't taken, without the endpoint's URL.
+func (a answer) fault() string {
+	switch {
+	case a.err != nil:
+		return a.err.Error()
+	case a.result() != resultTaken:
+		return "HTTP " + strconv.Itoa(a.status)
+	}
+	return ""
+}
+
+// post makes one delivery. Once the request is written, whether it was taken is
+// only known by the answer.
+func (c *Client) post(ctx context.Context, to *campaign.Endpoint, message string, body []byte) answer {
+	started := time.Now()
+	status, err := c.do(ctx, to, message, body, started)
+	return answer{status, err, time.Since(started)}
+}
+
+func (c *Client) do(ctx context.Context, to *campaign.Endpoint, message string, body []byte, now time.Time) (int, error) {
+	if err := CheckURL(to.URL, c.private); err != nil { // added where more is allowed
+		return 0, err
+	}
+	signer, err := standardwebhooks.NewWebhook(string(to.Secret))
+	if err != nil {
+		return 0, errors.New("its secret can't be read") // the cause might show it
+	}
+	signature, err := signer.Sign(message, now, body)
+	if err != nil {
+		return 0, errors.New("it can't be signed")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, bytes.NewReader(body))
+	if err != nil {
+		return 0, ErrBadURL
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "handout")
+	req.Header.Set(standardwebhooks.HeaderWebhookID, message)
+	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
+	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return 0, withoutURL(err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.CopyN(io.Discard, resp.Body, mostAnswer) // the status has been said
+	return resp.StatusCode, nil
+}
+
+// withoutURL is an error of net/http without the URL, which may hold a secret.
+func withoutURL(err error) error {
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return fmt.Errorf("no answer within %s", postTime)
+	}
+	if u := new(url.Error); errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}

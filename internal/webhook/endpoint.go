@@ -1,0 +1,82 @@
+package webhook
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// secretBytes is within the 24 to 64 that Standard Webhooks asks for.
+const secretBytes = 32
+
+// idLength is that of an endpoint's ID.
+const idLength = 12
+
+// New is an endpoint with an ID and a secret of its own.
+func New(address string, events []string, prefix string, phones bool, now time.Time) campaign.Endpoint {
+	secret := make([]byte, secretBytes)
+	rand.Read(secret)
+	return campaign.Endpoint{
+		ID: strings.ToLower(rand.Text()[:idLength]), URL: address, Events: events, Prefix: prefix, Phones: phones,
+		Secret:    campaign.EndpointSecret("whsec_" + base64.StdEncoding.EncodeToString(secret)),
+		CreatedAt: now.UTC().Truncate(time.Second),
+	}
+}
+
+// Errors of an address.
+var (
+	ErrBadURL   = errors.New("it must be a URL as in https://example.com/hooks, without a name and password")
+	ErrInsecure = errors.New("it must be an https URL")
+)
+
+// CheckURL says whether an address may be told anything; plain http only where
+// private addresses are allowed.
+func CheckURL(address string, private bool) error {
+	u, err := url.Parse(address) // whose error would repeat the address
+	switch {
+	case err != nil || u.Hostname() == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http"):
+		return ErrBadURL
+	case u.Scheme != "https" && !private:
+		return ErrInsecure
+	}
+	return nil
+}
+
+// Place is where an address leads, without what it says after a question mark,
+// which may be a secret.
+func Place(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	if u.RawQuery != "" {
+		u.RawQuery = "..."
+	}
+	u.User, u.Fragment = nil, ""
+	return u.String()
+}
+
+// ParseEvents reads sorts of events with commas between them.
+func ParseEvents(s string) ([]string, error) {
+	var sorts []string
+	for name := range strings.SplitSeq(s, ",") {
+		switch name = strings.TrimSpace(name); name {
+		case "campaigns":
+			name = campaign.TellCampaigns
+		case campaign.TellCampaigns, campaign.TellRecipients:
+		default:
+			return nil, fmt.Errorf("there are no events %q: there are %s and %s", name, campaign.TellCampaigns, campaign.TellRecipients)
+		}
+		if !slices.Contains(sorts, name) {
+			sorts = append(sorts, name)
+		}
+	}
+	return sorts, nil
+}

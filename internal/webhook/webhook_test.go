@@ -1,0 +1,376 @@
+package webhook_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/internal/webhook"
+	"github.com/handout-dev/handout/tasks"
+)
+
+func same(t testing.TB, what string, want, have any) {
+	t.Helper()
+	if d := cmp.Diff(want, have); d != "" {
+		t.Errorf("%s (-want +got):\n%s", what, d)
+	}
+}
+
+func TestServer_TellsWhatHappenedInOrder(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	plain, open, few := r.receiver(nil), r.receiver(nil), r.receiver(nil)
+	plain.of(r.add(plain.url))
+	open.of(r.add(open.url, func(e *campaign.Endpoint) { e.Phones, e.Events = true, []string{campaign.TellRecipients} }))
+	few.of(r.add(few.url, func(e *campaign.Endpoint) { e.Prefix, e.Events = "sp", []string{campaign.TellCampaigns} }))
+	c := r.stand("c", 250)
+	r.fail(c, 203)
+	r.fail(c, 7)
+	if err := r.ledger.Pause(t.Context(), "c", campaign.Actor{Name: "ann", Why: "lunch"}, noon); err != nil {
+		t.Fatal(err)
+	}
+	r.apply(c, 7, receipt(campaign.RankDelivered, 3000)) // late: what was told is told anew
+	r.start(true)
+	r.emptied("c")
+	all := plain.deliveries()
+	same(t, "deliveries", []string{"running", "r203:failed r7:delivered", "paused", "r7:delivered"}, words(all))
+	same(t, "a recipient", map[string]any{
+		"recipient": "r7", "state": "delivered", "delivered_by": "sms", "read": false, "reason": "", "codes": map[string]any{"sms": 3000.0},
+		"reference_id": reference(7), "external_id": "c.0.7.1", "attempts": 1.0, "settled_at": "2026-11-22T12:01:00Z",
+	}, all[1].Data.Recipients[1])
+	if d := all[2].Data; d.Campaign != "c" || d.State != "paused" || d.By != "ann" || d.Reason != "paused by ann: lunch" ||
+		d.Balance["planned"] != 248 || d.Balance["failed"] != 1 || len(d.Balance) != len(campaign.States()) {
+		t.Errorf("%+v", d)
+	}
+	if strings.Contains(all[1].body, "4179") {
+		t.Errorf("nobody allowed it phone numbers: %s", all[1].body)
+	}
+	same(t, "of people alone", []string{"r203:failed r7:delivered", "r7:delivered"}, words(open.deliveries()))
+	same(t, "a phone number", phone(203), open.deliveries()[0].Data.Recipients[0]["phone"].(string))
+	same(t, "of another campaign", []string(nil), words(few.deliveries()))
+
+	r.apply(c, 203, receipt(campaign.RankDelivered, 3000)) // while it runs
+	same(t, "later", "r203:delivered", words(plain.told(5))[4])
+}
+
+func TestServer_TellsManyAtATime(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	app := r.receiver(nil)
+	e := r.add(app.url, func(e *campaign.Endpoint) { e.Events = []string{campaign.TellRecipients} })
+	app.of(e)
+	c := r.stand("c", 450)
+	for i := range 450 {
+		r.fail(c, i)
+	}
+	r.start(true)
+	r.emptied("c")
+	sizes, seen := []int{}, map[any]int{}
+	for _, g := range app.deliveries() {
+		sizes = append(sizes, len(g.Data.Recipients))
+		for _, p := range g.Data.Recipients {
+			seen[p["recipient"]]++
+		}
+	}
+	same(t, "sizes", []int{200, 200, 50}, sizes)
+	if len(seen) != 450 {
+		t.Errorf("%d people were told of", len(seen))
+	}
+	log := r.deliveryLog(e)
+	if len(log) != 3 || log[0].Count != 50 || log[0].Status != 200 || log[0].Attempt != 1 || log[2].Message != app.deliveries()[0].ID {
+		t.Errorf("%+v", log)
+	}
+}
+
+// What may have been taken is told again as it was: whoever came meanwhile is
+// told of in another message, since a receiver drops what it knows by its ID.
+func TestServer_TellsTheSameMessageAgainUntilItIsTaken(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	var down atomic.Bool
+	down.Store(true)
+	app := r.receiver(func(int, got) int {
+		if down.Load() {
+			return http.StatusBadGateway
+		}
+		return http.StatusNoContent
+	})
+	e := r.add(app.url, func(e *campaign.Endpoint) { e.Events = []string{campaign.TellRecipients} })
+	app.of(e)
+	c := r.stand("c", 10)
+	r.fail(c, 1)
+	r.fail(c, 2)
+	r.start(true)
+	app.told(1)
+	r.fail(c, 3)
+	app.told(2) // after 5 s
+	down.Store(false)
+	r.emptied("c")
+	all := app.deliveries()
+	n := len(all)
+	same(t, "deliveries", []string{"r1:failed r2:failed", "r1:failed r2:failed", "r1:failed r2:failed", "r3:failed"}, words(all))
+	if all[0].ID == "" || all[0].ID != all[1].ID || all[0].ID != all[n-2].ID || all[0].ID == all[n-1].ID {
+		t.Errorf("%+v", all)
+	}
+	log := r.deliveryLog(e)
+	if log[0].Attempt != 1 || log[1].Attempt != 3 || log[2].Error != "HTTP 502" || log[2].Status != 502 || log[3].Attempt != 1 {
+		t.Errorf("%+v", log)
+	}
+	if first, second := log[3].At, log[2].At; second.Sub(first) < 4*time.Second {
+		t.Errorf("tried again after %v", second.Sub(first))
+	}
+	archived(t, r)
+}
+
+// archived fails the test if a note was left behind.
+func archived(t testing.TB, r *rig) {
+	t.Helper()
+	info, err := asynq.NewInspectorFromRedisClient(r.rdb).GetQueueInfo(tasks.QueueWebhooks)
+	if err != nil || info.Archived != 0 || info.Retry != 0 {
+		t.Errorf("%+v, %v", info, err)
+	}
+}
+
+// Redis dies after the receiver has taken the message and before that is noted.
+func TestServer_TellsItAgainWhenNobodyCouldNoteIt(t *testing.T) {
+	t.Parallel()
+	r := setup(t, redistest.AppendOnly("always"))
+	reached, killed := make(chan struct{}), make(chan struct{})
+	app := r.receiver(func(n int, _ got) int {
+		if n == 1 {
+			close(reached)
+			<-killed
+		}
+		return http.StatusOK
+	})
+	app.of(r.add(app.url, func(e *campaign.Endpoint) { e.Events = []string{campaign.TellRecipients} }))
+	c := r.stand("c", 10)
+	r.fail(c, 1)
+	r.start(true)
+	<-reached
+	r.server.Kill()
+	close(killed)
+	await(t, "the server notices", func() bool { return strings.Contains(r.log.String(), "tell a webhook") })
+	r.server.Restart()
+	all := app.told(2)
+	if all[0].ID != all[1].ID || words(all)[1] != "r1:failed" {
+		t.Errorf("%+v", all)
+	}
+	r.emptied("c")
+}
+
+func TestServer_ASlowEndpointIsInNobodysWay(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	release := make(chan struct{})
+	slow := r.receiver(func(int, got) int { <-release; return http.StatusOK })
+	quick := r.receiver(nil)
+	slow.of(r.add(slow.url))
+	quick.of(r.add(quick.url))
+	r.start(true)
+	t.Cleanup(func() { close(release) }) // before the server and the receivers end
+	for i := range 12 {                  // more campaigns than deliveries can be under way
+		c := r.stand(campaign.ID(fmt.Sprint("c", i)), 1)
+		r.fail(c, 0)
+	}
+	quick.told(24)
+	if n := len(slow.deliveries()); n > 2 {
+		t.Errorf("the slow one has %d deliveries at once", n)
+	}
+}
+
+func TestServer_LeavesAloneWhoIsGone(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	app := r.receiver(func(int, got) int { return http.StatusGone })
+	e := r.add(app.url)
+	app.of(e)
+	r.stand("c", 10)
+	r.start(true)
+	app.told(1)
+	await(t, "it is noted", func() bool {
+		all, err := r.ledger.Endpoints(t.Context())
+		return err == nil && !all.Find(e.ID).GoneAt.IsZero()
+	})
+	c := r.stand("d", 10)
+	r.fail(c, 1)
+	r.emptied("c")
+	r.emptied("d")
+	if n := len(app.deliveries()); n != 1 {
+		t.Errorf("%d deliveries", n)
+	}
+}
+
+func TestServer_CallsAnEndpointFailingAfterThreeDays(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	var down atomic.Bool
+	down.Store(true)
+	app := r.receiver(func(int, got) int {
+		if down.Load() {
+			return http.StatusInternalServerError
+		}
+		return http.StatusOK
+	})
+	e := r.add(app.url)
+	app.of(e)
+	r.stand("c", 10)
+	since := time.Now().Add(-73 * time.Hour).UTC().Truncate(time.Millisecond)
+	old := fmt.Sprintf(`{"message":"msg_old","count":1,"failed":80,"since":%q}`, since.Format(time.RFC3339Nano))
+	if err := r.rdb.HSet(t.Context(), "handout:{c}:told", e.ID+":now", old).Err(); err != nil {
+		t.Fatal(err)
+	}
+	stop := r.start(true)
+	app.told(1)
+	failing := map[string]time.Time{}
+	await(t, "it is noted", func() bool {
+		failing, _ = webhook.Failing(t.Context(), r.rdb)
+		return len(failing) > 0
+	})
+	same(t, "failing", map[string]time.Time{e.ID: since}, failing)
+	stop()
+	if !strings.Contains(r.log.String(), "webhook is failing") || app.deliveries()[0].ID != "msg_old" {
+		t.Errorf("%s", r.log)
+	}
+	// It goes on being tried, in an hour.
+	var fields string
+	if fields = r.rdb.HGet(t.Context(), "handout:{c}:told", e.ID+":now").Val(); !strings.Contains(fields, `"failed":81`) || !strings.Contains(fields, `"next"`) {
+		t.Errorf("%s", fields)
+	}
+	if err := r.rdb.HSet(t.Context(), "handout:{c}:told", e.ID+":now", old).Err(); err != nil {
+		t.Fatal(err)
+	}
+	down.Store(false)
+	r.start(true)
+	r.emptied("c")
+	if failing, err := webhook.Failing(t.Context(), r.rdb); err != nil || len(failing) != 0 {
+		t.Error(failing, err)
+	}
+}
+
+func TestServer_SpeaksToNoPrivateAddress(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	var called atomic.Int64
+	inside := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called.Add(1) }))
+	defer inside.Close()
+	byName := strings.Replace(inside.URL, "127.0.0.1", "localhost", 1)
+	plain := r.receiver(nil)
+	var all []campaign.Endpoint
+	for _, url := range []string{inside.URL, byName, plain.url} {
+		all = append(all, r.add(url))
+	}
+	r.stand("c", 1)
+	r.start(false)
+	for i, e := range all {
+		await(t, "it is refused", func() bool { return len(r.deliveryLog(e)) > 0 })
+		want := webhook.ErrPrivate
+		if i == 2 {
+			want = webhook.ErrInsecure
+		}
+		if d := r.deliveryLog(e)[0]; !strings.Contains(d.Error, want.Error()) || d.Status != 0 {
+			t.Errorf("%+v", d)
+		}
+	}
+	if called.Load() != 0 || len(plain.deliveries()) != 0 {
+		t.Error("it was called")
+	}
+}
+
+func TestServer_FollowsNoRedirect(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	target := r.receiver(nil)
+	var asked atomic.Int64
+	detour := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		asked.Add(1)
+		http.Redirect(w, req, target.url, http.StatusTemporaryRedirect)
+	}))
+	t.Cleanup(detour.Close)
+	e := r.add(detour.URL)
+	r.stand("c", 1)
+	r.start(true)
+	await(t, "it is refused", func() bool { return len(r.deliveryLog(e)) > 0 })
+	if d := r.deliveryLog(e)[0]; d.Status != http.StatusTemporaryRedirect || d.Error != "HTTP 307" || len(target.deliveries()) != 0 || asked.Load() == 0 {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestServer_OfAOneOffSendTellsTheOutcomeAlone(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	app := r.receiver(nil)
+	app.of(r.add(app.url))
+	message := &campaign.Spec{ID: "m", Channels: []campaign.Channel{{Channel: "sms", Template: "text", Parameters: map[string]string{"text": "Yours."}}}}
+	id, _, _, err := r.ledger.Append(t.Context(), "k", campaign.Recipient{ID: phone(1), Phone: phone(1)}, message, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := r.ledger.Info(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.fail(c, 0)
+	r.finish(c)
+	if err := r.ledger.Reopen(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	r.start(true)
+	r.emptied(id)
+	// Whose name is a phone number isn't named.
+	same(t, "deliveries", []string{"+*********01:failed"}, words(app.deliveries()))
+}
+
+// Whoever is sent to again hasn't its outcome yet.
+func TestServer_TellsOnlyOutcomes(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	app := r.receiver(nil)
+	app.of(r.add(app.url, func(e *campaign.Endpoint) { e.Events = []string{campaign.TellRecipients} }))
+	c := r.stand("c", 3)
+	r.fail(c, 0)
+	r.fail(c, 1)
+	r.apply(c, 0, campaign.Event{Kind: campaign.EventResend, At: noon})
+	r.start(true)
+	r.emptied("c")
+	same(t, "deliveries", []string{"r1:failed"}, words(app.deliveries()))
+}
+
+func TestTest_SaysWhatCameOfIt(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	app := r.receiver(nil)
+	e := r.add(app.url)
+	app.of(e)
+	client := webhook.NewClient(true)
+	defer client.Close()
+	d, err := webhook.Test(t.Context(), r.rdb, client, &e, time.Now())
+	if err != nil || d.Error != "" || d.Status != 200 || app.deliveries()[0].Type != "webhook.test" {
+		t.Errorf("%+v, %v", d, err)
+	}
+	e.Secret = "whsec_!s3cr3t"
+	if d, err = webhook.Test(t.Context(), r.rdb, client, &e, time.Now()); err != nil || d.Error != "its secret can't be read" {
+		t.Errorf("%+v, %v", d, err)
+	}
+	for range 120 {
+		if _, err := webhook.Test(t.Context(), r.rdb, client, &e, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if log := r.deliveryLog(e); len(log) != 100 {
+		t.Errorf("the log has %d lines", len(log))
+	}
+	if _, err := webhook.ParseEvents("campaign,everything"); err == nil || errors.Is(err, webhook.ErrBadURL) {
+		t.Error(err)
+	}
+}
