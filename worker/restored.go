@@ -40,7 +40,7 @@ type memory struct {
 }
 
 // errForgotten keeps a request from being made.
-var errForgotten = errors.New("Redis was restored from an older state")
+var errForgotten = errors.New("an older state of Redis was restored")
 
 // watch counts connections. A cluster's aren't counted: there the sweep notices.
 func (m *memory) watch(rdb redis.UniversalClient) {
