@@ -127,6 +127,19 @@ const (
 	KeyAccessUsed = "handout:keys:used"
 )
 
+// Keys of schedules. The ledger doesn't use them either, see internal/schedule.
+// Those of one schedule share a hash tag.
+
+// KeySchedule: hash, how far a schedule's ticks have been judged, and how many
+// recipients its last run had.
+func KeySchedule(name string) string { return "handout:{schedule:" + name + "}" }
+
+// KeyScheduleTicks: hash, a period to what became of its tick, in JSON.
+func KeyScheduleTicks(name string) string { return KeySchedule(name) + ":ticks" }
+
+// KeyScheduleLease: string with an expiry, which scheduler is at a tick.
+func KeyScheduleLease(name, period string) string { return KeySchedule(name) + ":lease:" + period }
+
 // KeyCampaignPace is the campaign's own limiter.
 func KeyCampaignPace(c ID) string { return "handout:{" + string(c) + "}:pace" }
 

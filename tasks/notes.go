@@ -17,13 +17,15 @@ const (
 	TypeSend   = "sendfile:send"   // send to one recipient
 	TypeFeed   = "campaign:feed"   // keep the campaign's window in the queue full
 	TypeSettle = "campaign:settle" // look for what is overdue
+	TypeTick   = "schedule:tick"   // do what a schedule has for one of its ticks
 )
 
 // The queues.
 const (
-	QueueSystem = "system" // feed and settle
-	QueueUrgent = "urgent" // sends of the urgent lane
-	QueueBulk   = "bulk"   // sends of the bulk lane
+	QueueSystem   = "system"   // feed and settle
+	QueueUrgent   = "urgent"   // sends of the urgent lane
+	QueueBulk     = "bulk"     // sends of the bulk lane
+	QueueSchedule = "schedule" // ticks
 )
 
 // QueueOf is the queue of a lane's sends.
