@@ -47,6 +47,8 @@ var plan = map[string]room{
 	"internal/redisx":  {},
 	"internal/access":  {imports: []string{"campaign"}},
 	"internal/api":     {imports: []string{"producer", "campaign", "internal/access", "internal/report", "internal/verdict"}},
+	"internal/outbound": {},
+	"internal/schedule": {imports: []string{"producer", "tasks", "campaign", "internal/outbound"}},
 	"internal/metrics": {imports: []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
 
 	"internal/redistest": {helps: true},
