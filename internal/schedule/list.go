@@ -100,9 +100,17 @@ func (r *reader) list() (producer.List, error) {
 	return producer.ListReader(r.name, r.format, r), nil
 }
 
-func (r *reader) begin() (err error) {
-	if r.in == nil {
-		r.in, err = r.open()
+func (r *reader) begin() error {
+	if r.in != nil {
+		return nil
+	}
+	in, err := r.open()
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err // the name stands before it already
+	}
+	if err == nil {
+		r.in = in
 	}
 	return err
 }
@@ -115,9 +123,6 @@ func (r *reader) Read(b []byte) (int, error) {
 	n, err := r.in.Read(b)
 	if r.bytes += int64(n); r.bytes > r.most {
 		return 0, fmt.Errorf("longer than %d MB", r.most>>20)
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = outbound.Reason(err)
 	}
 	return n, err
 }
@@ -157,9 +162,9 @@ func (l *Lists) fetch(ctx context.Context, text string, r *reader) (io.ReadClose
 	resp, err := client.Do(req)
 	if err != nil {
 		client.CloseIdleConnections()
-		return nil, outbound.Reason(err)
+		return nil, reason(ctx, err)
 	}
-	body := &fetched{resp.Body, client}
+	body := &fetched{resp.Body, client, ctx}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // without one it is empty
 	switch {
 	case resp.StatusCode != http.StatusOK:
@@ -184,6 +189,23 @@ func (l *Lists) fetch(ctx context.Context, text string, r *reader) (io.ReadClose
 type fetched struct {
 	io.ReadCloser
 	client *http.Client
+	ctx    context.Context
+}
+
+func (f *fetched) Read(b []byte) (int, error) {
+	n, err := f.ReadCloser.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = reason(f.ctx, err)
+	}
+	return n, err
+}
+
+// reason is what went wrong: ctx's own when that is done.
+func reason(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return outbound.Reason(err)
 }
 
 func (f *fetched) Close() error {
@@ -216,7 +238,7 @@ func (l *Lists) object(ctx context.Context, name string) (io.ReadCloser, error) 
 		if code := minio.ToErrorResponse(err).Code; code != "" {
 			return nil, fmt.Errorf("s3 answers %s", code)
 		}
-		return nil, outbound.Reason(err)
+		return nil, reason(ctx, err)
 	}
-	return &fetched{body, &http.Client{Transport: transport}}, nil
+	return &fetched{body, &http.Client{Transport: transport}, ctx}, nil
 }
