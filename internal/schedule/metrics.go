@@ -8,7 +8,7 @@ import (
 
 type metrics struct {
 	ticks, refused *prometheus.CounterVec
-	last, nextTick *prometheus.GaugeVec
+	nextTick       *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer, schedules []*Schedule) *metrics {
@@ -19,14 +19,11 @@ func newMetrics(r prometheus.Registerer, schedules []*Schedule) *metrics {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "handout_schedule_refused_total", Help: "Ticks for which nothing was sent, by the reason: empty, drift, source, rows, campaign, export.",
 		}, []string{"schedule", "reason"}),
-		last: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "handout_schedule_last_done_timestamp_seconds", Help: "When a campaign of the schedule was last found done by this scheduler.",
-		}, []string{"schedule"}),
 		nextTick: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "handout_schedule_next_timestamp_seconds", Help: "When the schedule's next tick is due.",
 		}, []string{"schedule"}),
 	}
-	r.MustRegister(m.ticks, m.refused, m.last, m.nextTick)
+	r.MustRegister(m.ticks, m.refused, m.nextTick)
 	for _, s := range schedules { // so that the first one is seen as an increase
 		for _, state := range []State{Done, Refused, Missed, Skipped} {
 			m.ticks.WithLabelValues(s.Name, string(state))
@@ -36,10 +33,6 @@ func newMetrics(r prometheus.Registerer, schedules []*Schedule) *metrics {
 		}
 	}
 	return m
-}
-
-func (m *metrics) done(s *Schedule, t *Tick) {
-	m.last.WithLabelValues(s.Name).Set(float64(t.At.Unix()))
 }
 
 func (m *metrics) next(s *Schedule, now time.Time) {

@@ -324,7 +324,6 @@ func (r *Runner) put(ctx context.Context, s *Schedule, t *Tick) error {
 		r.log.Info("tick's campaign stands", append(about, "campaign", t.Campaign, "recipients", t.Total, "note", t.Note)...)
 	case Done:
 		r.log.Info("tick done", append(about, "campaign", t.Campaign)...)
-		r.metrics.done(s, t)
 	}
 	if t.State.Final() {
 		r.metrics.ticks.WithLabelValues(s.Name, string(t.State)).Inc()
