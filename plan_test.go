@@ -38,7 +38,7 @@ var plan = map[string]room{
 	"tasks":    {speaks: true, imports: []string{"campaign"}},
 
 	"producer":  {imports: []string{"tasks", "campaign", "telesign", "internal/message"}},
-	"worker":    {imports: []string{"tasks", "campaign", "telesign", "internal/message", "internal/verdict"}},
+	"worker":    {imports: []string{"tasks", "campaign", "telesign", "internal/message", "internal/verdict", "internal/outbound"}},
 	"callbacks": {imports: []string{"campaign", "telesign", "internal/verdict"}},
 
 	"internal/message": {imports: []string{"campaign", "telesign"}},

@@ -114,6 +114,8 @@ const keyEarlyDue = "handout:early"
 const (
 	// KeyPollPace: hash, the limiter of status queries; fields in pace.go.
 	KeyPollPace = "handout:pace:poll"
+	// KeyFilesPace: hash, the limiter of looks at files.
+	KeyFilesPace = "handout:pace:files"
 	// KeyPace: hash, the account's limiter.
 	KeyPace = "handout:pace"
 )

@@ -58,6 +58,9 @@ type Config struct {
 	Poll            bool          `default:"true" desc:"ask Telesign for outcomes whose receipt hasn't come"`
 	PollRate        float64       `split_words:"true" default:"5" desc:"such questions per second"`
 
+	CheckFilesRate    float64 `split_words:"true" default:"5" desc:"files of campaigns with check_files that are looked at per second, by all workers together"`
+	CheckFilesPrivate bool    `split_words:"true" default:"false" desc:"such files may be at private addresses"`
+
 	RequireSignature bool   `split_words:"true" default:"true" desc:"refuse receipts without a signature"`
 	Region           string `desc:"country whose phone numbers may stand in a list in national form, as in US; empty: international form only"`
 
@@ -148,6 +151,7 @@ func wanted(t reflect.Type) string {
 func (c *Config) validate(check func(ok bool, name, format string, args ...any)) {
 	check(c.Rate > 0 && c.Rate <= 100_000, "HANDOUT_RATE", "must be over 0 and at most 100000, in messages per second")
 	check(c.PollRate > 0 && c.PollRate <= 100_000, "HANDOUT_POLL_RATE", "must be over 0 and at most 100000, in questions per second")
+	check(c.CheckFilesRate > 0 && c.CheckFilesRate <= 100_000, "HANDOUT_CHECK_FILES_RATE", "must be over 0 and at most 100000, in files per second")
 	check(c.Concurrency > 0 && c.Concurrency <= 10_000, "HANDOUT_CONCURRENCY", "must be 1 to 10000")
 	check(c.Window > 0 && c.Window <= campaign.MaxWindow, "HANDOUT_WINDOW", "must be 1 to %d", campaign.MaxWindow)
 	check(c.SendTimeout >= 100*time.Millisecond && c.SendTimeout <= 5*time.Minute, "HANDOUT_SEND_TIMEOUT", "must be 100ms to 5m")

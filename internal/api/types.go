@@ -22,6 +22,7 @@ type CampaignFile struct {
 	MaxFailureRate Share         `json:"max_failure_rate,omitempty" doc:"share of the latest outcomes that may be failures before the campaign is held; 30%"`
 	Canary         int           `json:"canary,omitempty" minimum:"1" maximum:"10000" doc:"how many are sent to first; the others wait for their outcomes"`
 	CanarySuccess  Share         `json:"canary_success,omitempty" doc:"share of the canary that must be delivered; 80%"`
+	CheckFiles     string        `json:"check_files,omitempty" enum:"none,sample,all" doc:"whose files are looked at before the first send; none"`
 	Retention      Span          `json:"retention,omitempty" doc:"how long people's data is kept after the end; 90d"`
 }
 
