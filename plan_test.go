@@ -38,7 +38,7 @@ var plan = map[string]room{
 	"tasks":    {speaks: true, imports: []string{"campaign"}},
 
 	"producer":  {imports: []string{"tasks", "campaign", "telesign", "internal/message"}},
-	"worker":    {imports: []string{"tasks", "campaign", "telesign", "internal/message", "internal/verdict"}},
+	"worker":    {imports: []string{"tasks", "campaign", "telesign", "internal/message", "internal/verdict", "internal/outbound"}},
 	"callbacks": {imports: []string{"campaign", "telesign", "internal/verdict"}},
 
 	"internal/message":  {imports: []string{"campaign", "telesign"}},
@@ -52,6 +52,8 @@ var plan = map[string]room{
 	"internal/metrics":  {imports: []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
 	"internal/console":  {imports: []string{"producer", "campaign", "internal/access", "internal/report", "internal/stoplist", "internal/verdict"}},
 	"internal/webhook":  {imports: []string{"campaign", "tasks", "internal/report", "internal/verdict"}},
+	"internal/outbound": {},
+	"internal/schedule": {imports: []string{"producer", "tasks", "campaign", "internal/outbound"}},
 
 	"internal/folder":                {},
 	"internal/orderhistory":          {imports: []string{"campaign", "producer", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},

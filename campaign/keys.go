@@ -120,6 +120,8 @@ const keyEarlyDue = "handout:early"
 const (
 	// KeyPollPace: hash, the limiter of status queries; fields in pace.go.
 	KeyPollPace = "handout:pace:poll"
+	// KeyFilesPace: hash, the limiter of looks at files.
+	KeyFilesPace = "handout:pace:files"
 	// KeyPace: hash, the account's limiter.
 	KeyPace = "handout:pace"
 )
@@ -151,6 +153,19 @@ const (
 // KeyWebhookLog: list, an endpoint's latest deliveries, a JSON object each, the
 // latest first, see internal/webhook.
 func KeyWebhookLog(endpoint string) string { return "handout:webhooks:log:" + endpoint }
+
+// Keys of schedules. The ledger doesn't use them either, see internal/schedule.
+// Those of one schedule share a hash tag.
+
+// KeySchedule: hash, how far a schedule's ticks have been judged, and how many
+// recipients its last run had.
+func KeySchedule(name string) string { return "handout:{schedule:" + name + "}" }
+
+// KeyScheduleTicks: hash, a period to what became of its tick, in JSON.
+func KeyScheduleTicks(name string) string { return KeySchedule(name) + ":ticks" }
+
+// KeyScheduleLease: string with an expiry, which scheduler is at a tick.
+func KeyScheduleLease(name, period string) string { return KeySchedule(name) + ":lease:" + period }
 
 // KeyCampaignPace is the campaign's own limiter.
 func KeyCampaignPace(c ID) string { return "handout:{" + string(c) + "}:pace" }

@@ -18,6 +18,7 @@ type Live struct {
 	// AccountCut is what is left of the account's rate, over 0 to 1, after
 	// Telesign has said "too fast".
 	AccountCut float64
+	Files      string // what the check of files has come to: [FilesPassed], or else
 	// BlockedUntil is when Telesign may be asked again; zero: now.
 	BlockedUntil time.Time
 }
@@ -33,7 +34,7 @@ func (l *Ledger) Live(ctx context.Context, c ID) (*Live, error) {
 	var samples *redis.StringSliceCmd
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		now = p.Time(ctx)
-		canary = p.HMGet(ctx, keyMeta(c), "canary")
+		canary = p.HMGet(ctx, keyMeta(c), fieldCanary, fieldCheck)
 		pace = p.HMGet(ctx, KeyPace, "blocked", "cut", "cut_at")
 		samples = p.ZRevRange(ctx, keySamples(c), 0, int64(liveTime/SampleTime))
 		return nil
@@ -43,6 +44,7 @@ func (l *Ledger) Live(ctx context.Context, c ID) (*Live, error) {
 	}
 	v := &Live{Now: now.Val().UTC(), AccountCut: 1}
 	v.Canary, _ = canary.Val()[0].(string)
+	v.Files, _ = canary.Val()[1].(string)
 	if err := v.limiter(pace.Val()); err != nil {
 		return nil, err
 	}

@@ -67,6 +67,8 @@ type Spec struct {
 	// Retention is for how many seconds after it is done a campaign keeps its
 	// people's data; 0 stands for [Spec.Keep]'s default.
 	Retention int `json:"retention,omitempty"`
+	// CheckFiles is whose files are looked at before the first send; empty: nobody's.
+	CheckFiles FileCheck `json:"check_files,omitempty"`
 	// Hours are when people may be sent to; nil: at any time.
 	Hours *Hours `json:"hours,omitempty"`
 	// UnknownZone is the zone, by its IANA name, whose hours hold for recipients

@@ -125,6 +125,11 @@ func (l *Ledger) resume(ctx context.Context, c ID, s steering, now time.Time) er
 	if err != nil {
 		return err
 	}
+	files, err := l.overruledFiles(ctx, c)
+	if err != nil {
+		return err
+	}
+	overruled = append(overruled, files...)
 	s.from = []Phase{Paused, Held}
 	s.set = append([]any{fieldState, string(Running), fieldReason, "", fieldStartAt, ""}, overruled...)
 	was, _, err := l.steer(ctx, c, s)

@@ -53,6 +53,9 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	if s.OnDoubt != campaign.DoubtHold && s.OnDoubt != campaign.DoubtResend {
 		c.fault("on_doubt", "must be hold or resend")
 	}
+	if f := s.CheckFiles; f != campaign.CheckNone && f != campaign.CheckSample && f != campaign.CheckAll {
+		c.fault("check_files", "must be none, sample or all")
+	}
 	c.limits(s)
 	c.hours(s)
 	if len(s.Channels) == 0 {

@@ -42,7 +42,7 @@ func (p places) find(path string) place {
 
 // ParseCampaign reads a campaign file: YAML with the keys id, message_type,
 // channels, rate, lane, on_doubt, give_up_after, max_failure_rate, canary,
-// canary_success, retention, hours and unknown_zone. It is strict, and every fault in it is
+// canary_success, retention, check_files, hours and unknown_zone. It is strict, and every fault in it is
 // reported with its line and column, as [*Faults]; name stands in them.
 func ParseCampaign(name string, src []byte) (*File, error) {
 	p := &fileParser{file: name, at: places{"": {1, 1}}, spec: &campaign.Spec{}}
@@ -146,6 +146,7 @@ func (p *fileParser) campaign(n *yaml.Node) {
 		"max_failure_rate": func(n *yaml.Node, path string) { s.MaxFailureRate = p.share(n, path) },
 		"canary":           func(n *yaml.Node, path string) { s.Canary = p.count(n, path, campaign.MostCanary) },
 		"canary_success":   func(n *yaml.Node, path string) { s.CanarySuccess = p.share(n, path) },
+		"check_files":      func(n *yaml.Node, path string) { s.CheckFiles = fileCheck(p.named(n, path)) },
 		"hours":            p.hours,
 		"unknown_zone":     func(n *yaml.Node, path string) { s.UnknownZone = p.named(n, path) },
 	})

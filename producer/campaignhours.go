@@ -60,3 +60,11 @@ func (c *specChecker) hours(s *campaign.Spec) {
 		c.fault(path, wrong[path])
 	}
 }
+
+// fileCheck is a check of files as it is written: none and nothing are the same.
+func fileCheck(name string) campaign.FileCheck {
+	if name == "none" {
+		return campaign.CheckNone
+	}
+	return campaign.FileCheck(name)
+}

@@ -54,3 +54,13 @@ func (e *ReadError) Error() string {
 
 // Unwrap is the cause.
 func (e *ReadError) Unwrap() error { return e.Err }
+
+// GateError means that the caller's own gate refused the list; see
+// [SubmitOptions]. Nothing was kept.
+type GateError struct{ Err error }
+
+// Error is the gate's own.
+func (e *GateError) Error() string { return e.Err.Error() }
+
+// Unwrap is what the gate said.
+func (e *GateError) Unwrap() error { return e.Err }

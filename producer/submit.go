@@ -37,6 +37,11 @@ type SubmitOptions struct {
 	MaxFaults int
 	// Begin is how the campaign begins: at once by default.
 	Begin campaign.Beginning
+	// Gate, if not nil, is asked once the whole list has been read and found
+	// good, before the campaign stands: an error of it ends the submit as a
+	// [*GateError], and nothing is kept. It isn't asked for a campaign that
+	// stands already. It may be asked more than once.
+	Gate func(Summary) error
 	// Progress is told how far the list has been read, at most ten times per
 	// second and once at the end, from the goroutine that called Submit.
 	Progress func(rows int, bytes int64)
@@ -73,7 +78,7 @@ const waitBusy = time.Second
 // without an error nothing of it is sent. It may be called again at any time,
 // also after a crash, and does the same thing once.
 //
-// Errors: [*Faults] (nothing was kept), [*OtherContentError], [ErrEmptyList],
+// Errors: [*Faults] (nothing was kept), [*GateError], [*OtherContentError], [ErrEmptyList],
 // [*ReadError], [ErrNotRereadable], [ErrUnknownFormat], [ErrUnknownRegion],
 // ctx's own, and those of Redis. After ctx is done, and after an error of
 // Redis, a draft may stay behind; the next Submit of the same ID replaces it.
@@ -107,7 +112,7 @@ func (c *Client) try(ctx context.Context, f *File, l List, o SubmitOptions) (*Re
 	if err != nil {
 		return nil, err
 	}
-	info, err := fill(ctx, run, opening, o.Begin)
+	info, err := fill(ctx, run, opening, o)
 	if err != nil {
 		return nil, errors.Join(err, abandon(ctx, opening, err))
 	}
@@ -134,12 +139,17 @@ func (c *Client) open(ctx context.Context, s *campaign.Spec, columns []string, o
 	}
 }
 
-func fill(ctx context.Context, run *run, opening *campaign.Opening, begin campaign.Beginning) (*campaign.Info, error) {
+func fill(ctx context.Context, run *run, opening *campaign.Opening, o SubmitOptions) (*campaign.Info, error) {
 	content, err := run.write(ctx, opening.AddPages)
 	if err != nil {
 		return nil, err
 	}
-	return opening.Commit(ctx, content, begin)
+	if o.Gate != nil {
+		if err := o.Gate(run.summary); err != nil {
+			return nil, &GateError{err}
+		}
+	}
+	return opening.Commit(ctx, content, o.Begin)
 }
 
 // abandon deletes the draft after an error that says that this content will
@@ -148,7 +158,8 @@ func fill(ctx context.Context, run *run, opening *campaign.Opening, begin campai
 func abandon(ctx context.Context, opening *campaign.Opening, because error) error {
 	var faults *Faults
 	var read *ReadError
-	if errors.As(because, &faults) || errors.As(because, &read) || errors.Is(because, ErrEmptyList) {
+	var gate *GateError
+	if errors.As(because, &faults) || errors.As(because, &gate) || errors.As(because, &read) || errors.Is(because, ErrEmptyList) {
 		return opening.Abandon(ctx)
 	}
 	if ctx.Err() != nil { // interrupted: the next one needn't wait

@@ -19,6 +19,7 @@ const (
 	TypeSettle = "campaign:settle" // look for what is overdue
 	// TypeDeliver tells an endpoint what became of a campaign.
 	TypeDeliver = "webhook:deliver"
+	TypeTick    = "schedule:tick" // do what a schedule has for one of its ticks
 )
 
 // The queues.
@@ -28,6 +29,7 @@ const (
 	QueueBulk   = "bulk"   // sends of the bulk lane
 	// QueueWebhooks has the deliveries, which wait for other people's servers.
 	QueueWebhooks = "webhooks"
+	QueueSchedule = "schedule" // ticks
 )
 
 // QueueOf is the queue of a lane's sends.

@@ -118,6 +118,9 @@ func (w *Worker) fill(ctx context.Context, s *subject) (more bool, err error) {
 	default:
 		return false, nil
 	}
+	if pass, more, err := w.filesPass(ctx, s); err != nil || !pass {
+		return more, err
+	}
 	balance, err := w.ledger.Balance(ctx, s.ID)
 	if err != nil {
 		return false, err

@@ -160,6 +160,9 @@ func (w *Worker) fillZones(ctx context.Context, s *subject) (more bool, err erro
 	default:
 		return false, nil
 	}
+	if pass, more, err := w.filesPass(ctx, s); err != nil || !pass {
+		return more, err
+	}
 	var open []int
 	now := w.clock.Now()
 	for zone := range s.Zones {

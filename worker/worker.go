@@ -45,6 +45,10 @@ type Options struct {
 	CallbackURL string
 	Logger      *slog.Logger
 	Metrics     prometheus.Registerer
+	// FilesRate is how many files are looked at per second, of campaigns with
+	// check_files; FilesPrivate allows private addresses there.
+	FilesRate    float64
+	FilesPrivate bool
 }
 
 // Worker sends. Make one with New, then Start it and Stop it, once each.
@@ -63,6 +67,9 @@ type Worker struct {
 	memory   memory
 	metrics  *metrics
 	log      *slog.Logger
+
+	filesPace *Pacer
+	files     *files
 
 	name          string // of this process, for its leases
 	leases        atomic.Int64
@@ -101,6 +108,7 @@ func New(o Options) (*Worker, error) {
 		receiptMargin: o.ReceiptMargin, receiptIn: o.ReceiptDeadline, callbackURL: o.CallbackURL,
 	}
 	w.pace.count, w.pollPace.count = w.metrics.slots("account"), w.metrics.slots("poll")
+	w.filesPace, w.files = NewPacer(o.Redis, campaign.KeyFilesPace, o.FilesRate), newFiles(o.FilesPrivate)
 	w.rates = newRates(o.Redis, w.pace, o.Rate, w.metrics.slots("campaign"))
 	w.look = make(chan struct{}, 1)
 	w.stopping, w.stop = context.WithCancel(context.Background())
@@ -209,6 +217,7 @@ func (w *Worker) Stop() {
 		stopped.Go(s.Shutdown)
 	}
 	stopped.Wait()
+	w.files.client.CloseIdleConnections()
 }
 
 // quietLogger gives asynq's lines to slog.

@@ -58,6 +58,9 @@ type Config struct {
 	Poll            bool          `default:"true" desc:"ask Telesign for outcomes whose receipt hasn't come"`
 	PollRate        float64       `split_words:"true" default:"5" desc:"such questions per second"`
 
+	CheckFilesRate    float64 `split_words:"true" default:"5" desc:"files of campaigns with check_files that are looked at per second, by all workers together"`
+	CheckFilesPrivate bool    `split_words:"true" default:"false" desc:"such files may be at private addresses"`
+
 	RequireSignature bool   `split_words:"true" default:"true" desc:"refuse receipts without a signature"`
 	Region           string `desc:"country whose phone numbers may stand in a list in national form, as in US; empty: international form only"`
 
@@ -82,6 +85,15 @@ type Config struct {
 	SimulatePolling     bool    `split_words:"true" default:"true" desc:"whether the simulator answers questions for outcomes"`
 
 	WebhookAllowPrivate bool `split_words:"true" default:"false" desc:"let webhooks lead to private addresses, and to http URLs"`
+
+	Schedules            string `default:"schedules.yaml" desc:"the file of what handout schedule runs"`
+	ScheduleAddr         string `split_words:"true" default:"127.0.0.1:8071" desc:"where handout schedule serves metrics and health"`
+	ScheduleAllowPrivate bool   `split_words:"true" default:"false" desc:"schedules may fetch lists from private addresses, and by http"`
+	ScheduleMaxList      int    `split_words:"true" default:"1024" desc:"size of a schedule's list in MB, at most"`
+	ScheduleS3Endpoint   string `envconfig:"HANDOUT_SCHEDULE_S3_ENDPOINT" default:"https://s3.amazonaws.com" desc:"where lists named s3://bucket/key are"`
+	ScheduleS3Region     string `envconfig:"HANDOUT_SCHEDULE_S3_REGION" desc:"the bucket's region; empty: it is asked for"`
+	ScheduleS3AccessKey  string `envconfig:"HANDOUT_SCHEDULE_S3_ACCESS_KEY" desc:"access key; empty: the bucket is open to all"`
+	ScheduleS3SecretKey  Secret `envconfig:"HANDOUT_SCHEDULE_S3_SECRET_KEY" desc:"its secret"`
 
 	LogFormat string     `split_words:"true" default:"text" desc:"text or json, on standard error"`
 	LogLevel  slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
@@ -147,6 +159,7 @@ func wanted(t reflect.Type) string {
 func (c *Config) validate(check func(ok bool, name, format string, args ...any)) {
 	check(c.Rate > 0 && c.Rate <= 100_000, "HANDOUT_RATE", "must be over 0 and at most 100000, in messages per second")
 	check(c.PollRate > 0 && c.PollRate <= 100_000, "HANDOUT_POLL_RATE", "must be over 0 and at most 100000, in questions per second")
+	check(c.CheckFilesRate > 0 && c.CheckFilesRate <= 100_000, "HANDOUT_CHECK_FILES_RATE", "must be over 0 and at most 100000, in files per second")
 	check(c.Concurrency > 0 && c.Concurrency <= 10_000, "HANDOUT_CONCURRENCY", "must be 1 to 10000")
 	check(c.Window > 0 && c.Window <= campaign.MaxWindow, "HANDOUT_WINDOW", "must be 1 to %d", campaign.MaxWindow)
 	check(c.SendTimeout >= 100*time.Millisecond && c.SendTimeout <= 5*time.Minute, "HANDOUT_SEND_TIMEOUT", "must be 100ms to 5m")
@@ -154,19 +167,21 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check(c.ReceiptDeadline >= 0 && c.ReceiptDeadline <= 11*time.Hour, "HANDOUT_RECEIPT_DEADLINE", "must be 0s to 11h")
 	check(c.SimulateSpeed > 0 && c.SimulateSpeed <= 1_000_000, "HANDOUT_SIMULATE_SPEED", "must be over 0 and at most 1000000")
 	check(c.SimulateRate >= 0, "HANDOUT_SIMULATE_RATE", "must not be negative")
+	check(c.ScheduleMaxList > 0 && c.ScheduleMaxList <= 1<<20, "HANDOUT_SCHEDULE_MAX_LIST", "must be 1 to %d, in MB", 1<<20)
 	check(c.LogFormat == "text" || c.LogFormat == "json", "HANDOUT_LOG_FORMAT", "must be text or json")
 	auth := telesign.AuthMethod(c.TelesignAuth)
 	check(auth == telesign.AuthBasic || auth == telesign.AuthDigest, "HANDOUT_TELESIGN_AUTH", "must be basic or digest")
 	check(c.Region == "" || phonenumbers.GetSupportedRegions()[c.Region], "HANDOUT_REGION", "must be a country's two letters, as in US")
 	for name, addr := range map[string]string{
 		"HANDOUT_LISTEN_ADDR": c.ListenAddr, "HANDOUT_LISTEN_METRICS_ADDR": c.ListenMetricsAddr, "HANDOUT_CONSOLE_ADDR": c.ConsoleAddr,
-		"HANDOUT_WORK_ADDR": c.WorkAddr, "HANDOUT_SIMULATE_ADDR": c.SimulateAddr,
+		"HANDOUT_WORK_ADDR": c.WorkAddr, "HANDOUT_SIMULATE_ADDR": c.SimulateAddr, "HANDOUT_SCHEDULE_ADDR": c.ScheduleAddr,
 	} {
 		_, port, err := net.SplitHostPort(addr)
 		check(err == nil && port != "", name, "must be an address as in 127.0.0.1:8080")
 	}
 	for name, text := range map[string]string{
 		"TELESIGN_URL": c.TelesignURL, "HANDOUT_CALLBACK_URL": c.CallbackURL, "HANDOUT_SIMULATE_CALLBACK_URL": c.SimulateCallbackURL,
+		"HANDOUT_SCHEDULE_S3_ENDPOINT": c.ScheduleS3Endpoint,
 	} {
 		u, err := url.Parse(text)
 		ok := text == "" || (err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "")

@@ -70,7 +70,7 @@ func bare() env {
 func account(redisURL string) env {
 	return bare().with("REDIS_URL", redisURL, "TELESIGN_CUSTOMER_ID", customerID, "TELESIGN_API_KEY", apiKey,
 		"HANDOUT_LISTEN_ADDR", "127.0.0.1:0", "HANDOUT_LISTEN_METRICS_ADDR", "127.0.0.1:0", "HANDOUT_CONSOLE_ADDR", "127.0.0.1:0",
-		"HANDOUT_WORK_ADDR", "127.0.0.1:0", "HANDOUT_SIMULATE_ADDR", "127.0.0.1:0")
+		"HANDOUT_WORK_ADDR", "127.0.0.1:0", "HANDOUT_SIMULATE_ADDR", "127.0.0.1:0", "HANDOUT_SCHEDULE_ADDR", "127.0.0.1:0")
 }
 
 func command(ctx context.Context, e env, args ...string) *exec.Cmd {

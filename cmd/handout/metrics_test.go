@@ -35,13 +35,14 @@ func TestMetrics_AreThoseOfTheDocsAndTheAlerts(t *testing.T) {
 	t.Parallel()
 	h := open(t, quick(redistest.Start(t).URL()))
 	console := serve(t, h.env, "console")
+	schedule := serve(t, h.env.with("HANDOUT_SCHEDULES", "../../docs/example/schedules.yaml"), "schedule")
 	phones := numbers(10, func(_, digits int) bool { return digits < 35 || digits == 95 })
 	done(t, h.env, "submit", campaignFile(t, "spring"), listFile(t, phones))
 	untilDone(t, h.env, "spring")
 	var types map[string]string
 	var modes map[string][]string
 	await(t, "everything has been counted once", func() bool {
-		types, modes = exposed(t, h.work, h.listen, console)
+		types, modes = exposed(t, h.work, h.listen, console, schedule)
 		return types["handout_last_send_timestamp_seconds"] != "" && types["handout_last_receipt_timestamp_seconds"] != ""
 	})
 	t.Run("docs", func(t *testing.T) { checkMetricsPage(t, types, modes) })

@@ -87,7 +87,7 @@ func (a *app) command(args []string) *cobra.Command {
 		a.demoCommand(), a.submitCommand(), a.reportCommand(), a.exportCommand(), a.verifyCommand(),
 		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.rescheduleCommand(), a.retryCommand(), a.resendCommand(), a.acceptAsSentCommand(),
 		a.rateCommand(), a.suppressCommand(), a.purgeCommand(),
-		a.workCommand(), a.listenCommand(), a.consoleCommand(), a.simulateCommand(),
+		a.workCommand(), a.listenCommand(), a.consoleCommand(), a.scheduleCommand(), a.simulateCommand(),
 		a.keyCommand(), a.webhookCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
 	)
 	setUsage(root, args)

@@ -79,6 +79,7 @@ func newWorker(c *Config, rdb redis.UniversalClient, client *telesign.Client, lo
 		Redis: rdb, Telesign: client, Rate: c.Rate, PollRate: c.PollRate, Poll: c.Poll,
 		Concurrency: c.Concurrency, Window: c.Window, SendTimeout: c.SendTimeout,
 		ReceiptMargin: c.ReceiptMargin, ReceiptDeadline: c.ReceiptDeadline,
+		FilesRate: c.CheckFilesRate, FilesPrivate: c.CheckFilesPrivate,
 		CallbackURL: c.CallbackURL, Logger: log, Metrics: r,
 	})
 }

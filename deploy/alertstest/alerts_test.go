@@ -129,6 +129,14 @@ var stories = []story{
 
 	{"HandoutQueueOld", `handout_queue_oldest_seconds{queue="bulk"} 601x120
 		handout_queue_oldest_seconds{queue="system"} 1x120`, 1},
+	{"HandoutScheduleRefused", `handout_schedule_refused_total{schedule="a",reason="drift",job="1"} 0+0x60 1+0x60
+		handout_schedule_refused_total{schedule="a",reason="drift",job="2"} 0x120`, 1},
+	{"HandoutScheduleRefused", `handout_schedule_refused_total{schedule="a",reason="drift"} 3x120`, 0},
+	{"HandoutScheduleMissed", `handout_schedule_ticks_total{schedule="a",state="missed"} 0+0x60 2+0x60`, 1},
+	{"HandoutScheduleMissed", `handout_schedule_ticks_total{schedule="a",state="done"} 0+1x120`, 0},
+	{"HandoutNoScheduler", `handout_schedule_next_timestamp_seconds{schedule="a"} 1795348800x80`, 1},
+	{"HandoutNoScheduler", `handout_schedule_next_timestamp_seconds{schedule="a"} 1795348800x120`, 0},
+	{"HandoutNoScheduler", running, 0},
 	{"HandoutQueueBroken", `handout_queue_readable{queue="bulk",job="work"} 0x120
 		handout_queue_readable{queue="bulk",job="console"} 0x120
 		handout_queue_readable{queue="urgent"} 1x120`, 1},

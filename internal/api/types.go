@@ -23,6 +23,7 @@ type CampaignFile struct {
 	MaxFailureRate Share         `json:"max_failure_rate,omitempty" doc:"share of the latest outcomes that may be failures before the campaign is held; 30%"`
 	Canary         int           `json:"canary,omitempty" minimum:"1" maximum:"10000" doc:"how many are sent to first; the others wait for their outcomes"`
 	CanarySuccess  Share         `json:"canary_success,omitempty" doc:"share of the canary that must be delivered; 80%"`
+	CheckFiles     string        `json:"check_files,omitempty" enum:"none,sample,all" doc:"whose files are looked at before the first send; none"`
 	Retention      Span          `json:"retention,omitempty" doc:"how long people's data is kept after the end; 90d"`
 	Hours          *HoursFile    `json:"hours,omitempty" doc:"when people may be sent to; left out: at any time"`
 	UnknownZone    string        `json:"unknown_zone,omitempty" example:"hold" doc:"what becomes of those whose own zone isn't known: hold, the default, or the IANA name of a zone whose hours hold for them"`

@@ -16,6 +16,7 @@ const (
 	LimitCampaign  Limit = "campaign"     // the campaign's own rate
 	LimitThrottled Limit = "throttled"    // Telesign has said "too fast"
 	LimitHours     Limit = "hours"        // nobody is sent to at this hour
+	LimitFiles     Limit = "files"        // its files are looked at first
 	LimitCanary    Limit = "canary"       // the outcomes of the first ones are awaited
 	LimitHeld      Limit = "held"         // by handout itself
 	LimitPaused    Limit = "paused"       // by a person, or not begun yet
@@ -47,6 +48,7 @@ type Situation struct {
 	// outcomes let the others be sent to.
 	Canary       int
 	CanaryPassed bool
+	ChecksFiles  bool // they are looked at, and nobody is sent to yet
 	// Unattended is for how long no worker has looked at the campaign.
 	Unattended time.Duration
 }
@@ -74,6 +76,8 @@ func (s *Situation) Limit() (Limit, string) {
 		return LimitNothing, s.toCome()
 	case s.Unattended > unattendedTime:
 		return LimitWorker, "no worker has looked at it for " + about(s.Unattended)
+	case s.ChecksFiles:
+		return LimitFiles, "its files are looked at before the first is sent"
 	case s.OutsideHours:
 		if s.HoursFrom.IsZero() {
 			return LimitHours, "the zones of those who are left are unknown, or never open"

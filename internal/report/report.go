@@ -91,6 +91,7 @@ func ReadPace(ctx context.Context, l *campaign.Ledger, info *campaign.Info, b *c
 	}
 	s.AccountCut, s.BlockedUntil = live.AccountCut, live.BlockedUntil
 	s.CanaryPassed = live.Canary == "passed"
+	s.ChecksFiles = info.Spec.CheckFiles != campaign.CheckNone && live.Files != campaign.FilesPassed
 	seen := info.StartedAt
 	if n := len(live.Samples); n > 0 {
 		seen = latest(seen, live.Samples[n-1].At)

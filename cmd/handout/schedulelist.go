@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/schedule"
+)
+
+// scheduleShown is a schedule with what became of its ticks.
+type scheduleShown struct {
+	Schedule string           `json:"schedule"`
+	Cron     string           `json:"cron"`
+	Zone     string           `json:"zone"`
+	Next     *time.Time       `json:"next"` // null: never
+	Ticks    []*schedule.Tick `json:"ticks"`
+}
+
+func (a *app) scheduleListCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list [NAME]",
+		Short: "Show what became of the last ticks, of a schedule or of all",
+		Args:  atMostOne,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.load()
+			if err != nil {
+				return err
+			}
+			all, err := c.schedules()
+			if err != nil {
+				return err
+			}
+			most := 5
+			if len(args) == 1 {
+				one, err := scheduleNamed(all, args[0])
+				if err != nil {
+					return err
+				}
+				all, most = []*schedule.Schedule{one}, 100
+			}
+			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, l *campaign.Ledger) error {
+				return a.listSchedules(cmd.Context(), rdb, l, all, most, asJSON)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array, with all ticks that are kept")
+	return cmd
+}
+
+func (a *app) listSchedules(ctx context.Context, rdb redis.UniversalClient, l *campaign.Ledger, all []*schedule.Schedule, most int, asJSON bool) error {
+	now, err := l.Now(ctx)
+	if err != nil {
+		return err
+	}
+	shown := make([]scheduleShown, len(all))
+	for i, s := range all {
+		ticks, err := schedule.NewStore(rdb).Ticks(ctx, s.Name)
+		if err != nil {
+			return err
+		}
+		shown[i] = scheduleShown{Schedule: s.Name, Cron: s.Cron, Zone: s.Clock.Zone().String(), Ticks: ticks}
+		if next := s.Clock.Next(now); !next.IsZero() {
+			shown[i].Next = &next
+		}
+	}
+	if asJSON {
+		return json.NewEncoder(a.stdout).Encode(shown)
+	}
+	for _, s := range shown {
+		next := "never again"
+		if s.Next != nil {
+			next = "next " + s.Next.Format(time.RFC3339)
+		}
+		fmt.Fprintf(a.stdout, "%s: %s %s, %s\n", s.Schedule, s.Cron, s.Zone, next)
+		t := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
+		for _, tick := range s.Ticks[max(0, len(s.Ticks)-most):] {
+			fmt.Fprintf(t, "  %s\t%s\t%s\n", tick.Period, tick.State, printable(tickWords(tick)))
+		}
+		if len(s.Ticks) == 0 {
+			fmt.Fprintln(t, "  no ticks yet")
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tickWords is what there is to say of a tick.
+func tickWords(t *schedule.Tick) string {
+	var words []string
+	if t.Campaign != "" {
+		words = append(words, fmt.Sprintf("campaign %s, %s", t.Campaign, plural(t.Total, "recipient")))
+	}
+	if t.Canceled {
+		words = append(words, "canceled")
+	}
+	for _, state := range campaign.States() {
+		if n := t.Outcome[state.String()]; n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	if t.Reason != "" {
+		words = append(words, t.Reason)
+	}
+	if t.Note != "" {
+		words = append(words, t.Note)
+	}
+	if t.By != "" {
+		words = append(words, "by "+t.By)
+	}
+	return strings.Join(words, "; ")
+}
+
+func (a *app) scheduleNextCommand() *cobra.Command {
+	var count int
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "next [NAME]",
+		Short: "Show when the next ticks are; needs no Redis",
+		Args:  atMostOne,
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, err := a.load()
+			if err != nil {
+				return err
+			}
+			all, err := c.schedules()
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				one, err := scheduleNamed(all, args[0])
+				if err != nil {
+					return err
+				}
+				all = []*schedule.Schedule{one}
+			}
+			if count < 1 || count > 1000 {
+				return usagef("schedule next: --count must be 1 to 1000")
+			}
+			return a.nextTicks(all, time.Now(), count, asJSON)
+		},
+	}
+	cmd.Flags().IntVar(&count, "count", 5, "how many of each schedule")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
+	return cmd
+}
+
+// nextTick is a tick to come.
+type nextTick struct {
+	Schedule string          `json:"schedule"`
+	Period   schedule.Period `json:"period"`
+	Local    time.Time       `json:"local"`    // in the schedule's zone
+	Campaign campaign.ID     `json:"campaign"` // of an export: not known before
+}
+
+func (a *app) nextTicks(all []*schedule.Schedule, now time.Time, count int, asJSON bool) error {
+	rows := []nextTick{}
+	for _, s := range all {
+		at := now
+		for range count {
+			if at = s.Clock.Next(at); at.IsZero() {
+				break
+			}
+			row := nextTick{Schedule: s.Name, Period: schedule.PeriodOf(at), Local: at.In(s.Clock.Zone())}
+			if len(s.Export) == 0 {
+				row.Campaign = s.ID(row.Period)
+			}
+			rows = append(rows, row)
+		}
+	}
+	if asJSON {
+		return json.NewEncoder(a.stdout).Encode(rows)
+	}
+	t := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "SCHEDULE\tPERIOD\tLOCAL\tCAMPAIGN")
+	for _, r := range rows {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", r.Schedule, r.Period, r.Local.Format("Mon 2006-01-02 15:04:05 -0700"), r.Campaign)
+	}
+	return t.Flush()
+}
+
+// printable is a text without what would steer a terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text)
+}
+
+// atMostOne takes no argument or one.
+func atMostOne(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usagef("%s: %q is one argument too many; usage: %s", name(cmd), args[1], cmd.UseLine())
+	}
+	return nil
+}

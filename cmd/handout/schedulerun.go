@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/schedule"
+)
+
+type scheduleRunFlags struct {
+	period                string
+	drift, beside, dryRun bool
+	asJSON                bool
+	by                    *campaign.Actor
+}
+
+func (a *app) scheduleRunCommand() *cobra.Command {
+	var f scheduleRunFlags
+	cmd := &cobra.Command{
+		Use:   "run NAME",
+		Short: "Do a tick now: the latest one, or that of a period",
+		Long: "Do a tick now: the latest one that was due, or that of --period. One that was done\n" +
+			"already isn't done again: its campaign has the period in its ID. One that was\n" +
+			"refused, missed or skipped is.",
+		RunE: func(cmd *cobra.Command, args []string) error { return a.scheduleRun(cmd.Context(), args[0], &f) },
+	}
+	cmd.Flags().StringVar(&f.period, "period", "", "the tick's time, as in 2026-11-23T02:00Z")
+	cmd.Flags().BoolVar(&f.drift, "accept-drift", false, "let a list pass whose size is off from the last one's")
+	cmd.Flags().BoolVar(&f.beside, "beside", false, "don't mind that a tick before it isn't done")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "read and check the list, and stop there")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object: the tick")
+	f.by = actorFlags(cmd)
+	return cmd
+}
+
+func (a *app) scheduleRun(ctx context.Context, name string, f *scheduleRunFlags) error {
+	c, err := a.load()
+	if err != nil {
+		return err
+	}
+	all, err := c.schedules()
+	if err != nil {
+		return err
+	}
+	s, err := scheduleNamed(all, name)
+	if err != nil {
+		return err
+	}
+	return a.withLedger(ctx, func(rdb redis.UniversalClient, l *campaign.Ledger) error {
+		now, err := l.Now(ctx)
+		if err != nil {
+			return err
+		}
+		p, err := f.parsePeriod(s, now)
+		if err != nil {
+			return err
+		}
+		r, err := a.newRunner(c, rdb, all, prometheus.NewRegistry())
+		if err != nil {
+			return err
+		}
+		if f.dryRun {
+			return a.scheduleDryRun(ctx, r, s, p, f)
+		}
+		t, err := r.ByHand(ctx, s, p, schedule.Hand{By: f.by.Name, Why: f.by.Why, AcceptDrift: f.drift, Beside: f.beside})
+		var overlap *schedule.OverlapError
+		if errors.As(err, &overlap) {
+			return fmt.Errorf("%w: wait for it, or say --beside", err)
+		}
+		if err != nil {
+			return err
+		}
+		return a.tickDone(s, t, f.asJSON)
+	})
+}
+
+func (f *scheduleRunFlags) parsePeriod(s *schedule.Schedule, now time.Time) (schedule.Period, error) {
+	if f.period == "" {
+		last := s.Clock.Last(now)
+		if last.IsZero() {
+			return "", usagef("schedule %s has had no tick yet: say --period", s.Name)
+		}
+		return schedule.PeriodOf(last), nil
+	}
+	p, err := schedule.ParsePeriod(s.Name, f.period)
+	if err != nil {
+		return "", usagef("--period: %w", err)
+	}
+	if p.Time().After(now) {
+		return "", usagef("--period: %s is yet to come", p)
+	}
+	return p, nil
+}
+
+// tickDone says what became of a tick that was done by hand.
+func (a *app) tickDone(s *schedule.Schedule, t *schedule.Tick, asJSON bool) error {
+	if asJSON {
+		if err := json.NewEncoder(a.stdout).Encode(t); err != nil {
+			return err
+		}
+	}
+	switch t.State {
+	case schedule.Refused:
+		return fmt.Errorf("%s is refused, nothing was sent: %s", s.Key(t.Period), t.Reason)
+	case schedule.Waiting:
+		return fmt.Errorf("%s isn't done: %s", s.Key(t.Period), t.Reason)
+	}
+	if !asJSON {
+		fmt.Fprintf(a.stdout, "%s is %s; %s\nWatch it with: handout report %s --follow\n", s.Key(t.Period), t.State, tickWords(t), t.Campaign)
+	}
+	return nil
+}
+
+func (a *app) scheduleDryRun(ctx context.Context, r *schedule.Runner, s *schedule.Schedule, p schedule.Period, f *scheduleRunFlags) error {
+	d, err := r.DryRun(ctx, s, p, f.drift)
+	if err != nil {
+		return fmt.Errorf("%s would be refused: %w", s.Key(p), err)
+	}
+	a.badRows(d.Summary)
+	a.duplicates(d.Summary)
+	if f.asJSON {
+		return json.NewEncoder(a.stdout).Encode(map[string]any{"period": p, "campaign": s.ID(p), "recipients": d.Summary.Recipients})
+	}
+	fmt.Fprintf(a.stdout, "%s would open campaign %s, with %s\n", s.Key(p), s.ID(p), plural(d.Summary.Recipients, "recipient"))
+	for _, sample := range d.Samples {
+		fmt.Fprintln(a.stdout, string(sample))
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package schedule
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// Clock says when a schedule ticks: a cron expression, by the clocks of a zone.
+//
+// Where clocks are put forward, a tick in the missing hour is due when that hour
+// would have begun, and only one of several. Where they are put back, a tick in
+// the doubled hour is due in the first of the two, and only once; an expression
+// for every hour goes on through both.
+type Clock struct {
+	fields *cron.SpecSchedule
+	zone   *time.Location
+	hourly bool
+}
+
+// parser takes the five fields of cron, a field of seconds before them for
+// rehearsals, and @daily and its like.
+var parser = cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
+
+var errEvery = errors.New("@every has no times of its own, and each scheduler would count from its own start: write it as in */15 * * * *")
+
+// allHours are the bits of a field of hours that names every one.
+const allHours = 1<<24 - 1
+
+// ParseClock reads a cron expression; zone is a name as in Europe/Paris, empty
+// for UTC.
+func ParseClock(expression, zone string) (*Clock, error) {
+	if strings.HasPrefix(expression, "TZ=") || strings.HasPrefix(expression, "CRON_TZ=") {
+		return nil, errors.New("the zone stands under zone, not in the expression")
+	}
+	if zone == "Local" {
+		return nil, errors.New("zone Local is another one on each machine: name it, as in Europe/Paris")
+	}
+	at, err := time.LoadLocation(zone)
+	if err != nil {
+		return nil, fmt.Errorf("zone %q isn't known: name it as in Europe/Paris", zone)
+	}
+	parsed, err := parser.Parse(expression)
+	if err != nil {
+		return nil, fmt.Errorf("cron %q: %w", expression, err)
+	}
+	fields, ok := parsed.(*cron.SpecSchedule)
+	if !ok {
+		return nil, errEvery
+	}
+	c := &Clock{fields: fields, zone: at, hourly: fields.Hour&allHours == allHours}
+	if c.hourly {
+		fields.Location = at
+	} else {
+		fields.Location = time.UTC // of wall clocks, see Next
+	}
+	if c.Next(time.Now()).IsZero() {
+		return nil, fmt.Errorf("cron %q never comes", expression)
+	}
+	return c, nil
+}
+
+// Zone is the one whose clocks count.
+func (c *Clock) Zone() *time.Location { return c.zone }
+
+// widestChange is over the widest change of any zone's clocks, a whole day.
+const widestChange = 26 * time.Hour
+
+// Next is the first tick after t, in UTC; zero if there is none within years.
+func (c *Clock) Next(t time.Time) time.Time {
+	if c.hourly {
+		next := c.fields.Next(t)
+		if next.IsZero() {
+			return next
+		}
+		return next.UTC()
+	}
+	// The expression is held against what the wall clock shows, as if that were
+	// UTC; beginning early, since clocks may have been put back.
+	for wall := c.wall(t).Add(-widestChange); ; {
+		wall = c.fields.Next(wall)
+		if wall.IsZero() {
+			return wall
+		}
+		if at := c.instant(wall); at.After(t) {
+			return at
+		}
+	}
+}
+
+// wall is what the clocks show at t, as if it were UTC.
+func (c *Clock) wall(t time.Time) time.Time {
+	_, offset := t.In(c.zone).Zone()
+	return t.UTC().Add(time.Duration(offset) * time.Second)
+}
+
+// instant is when the clocks show wall for the first time, or pass it.
+func (c *Clock) instant(wall time.Time) time.Time {
+	_, before := wall.Add(-widestChange).In(c.zone).Zone()
+	_, after := wall.Add(widestChange).In(c.zone).Zone()
+	early, late := wall.Add(-time.Duration(max(before, after))*time.Second), wall.Add(-time.Duration(min(before, after))*time.Second)
+	for _, at := range []time.Time{early, late} {
+		if c.wall(at).Equal(wall) {
+			return at
+		}
+	}
+	// The clocks never show it: it falls into the change that is under way.
+	start, _ := late.In(c.zone).ZoneBounds()
+	return start.UTC()
+}
+
+// Between are the ticks after from, up to and with to.
+func (c *Clock) Between(from, to time.Time) []time.Time {
+	var ticks []time.Time
+	for t := c.Next(from); !t.IsZero() && !t.After(to); t = c.Next(t) {
+		ticks = append(ticks, t)
+	}
+	return ticks
+}
+
+// Last is the latest tick up to and with t; zero if there is none within years.
+func (c *Clock) Last(t time.Time) time.Time {
+	for back := time.Hour; back < 10*366*24*time.Hour; back *= 4 {
+		if ticks := c.Between(t.Add(-back), t); len(ticks) > 0 {
+			return ticks[len(ticks)-1]
+		}
+	}
+	return time.Time{}
+}
+
+// Period is a tick's time in UTC, as it stands in keys and reports:
+// 2026-11-23T02:00Z, with seconds where there are any. Periods sort by time.
+type Period string
+
+// PeriodOf is the period of a tick.
+func PeriodOf(t time.Time) Period {
+	t = t.UTC()
+	if t.Second() != 0 {
+		return Period(t.Format("2006-01-02T15:04:05Z"))
+	}
+	return Period(t.Format("2006-01-02T15:04Z"))
+}
+
+var errPeriod = errors.New("a period is a time, as in 2026-11-23T02:00Z or 2026-11-23T03:00:00+01:00")
+
+// ParsePeriod reads a time in any zone; schedule's name may stand before it, as
+// in nightly:2026-11-23T02:00Z.
+func ParsePeriod(schedule, text string) (Period, error) {
+	text = strings.TrimPrefix(text, schedule+":")
+	for _, layout := range []string{"2006-01-02T15:04Z07:00", time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil && t.Nanosecond() == 0 && t.Year() > 0 {
+			return PeriodOf(t), nil
+		}
+	}
+	return "", errPeriod
+}
+
+// Time is when the period's tick was due.
+func (p Period) Time() time.Time {
+	for _, layout := range []string{"2006-01-02T15:04Z", "2006-01-02T15:04:05Z"} {
+		if t, err := time.Parse(layout, string(p)); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// id is the period as a part of a campaign's ID: 20261123t0200z. No two periods
+// have the same.
+func (p Period) id() string {
+	return strings.ToLower(strings.NewReplacer("-", "", ":", "").Replace(string(p)))
+}

@@ -1,0 +1,9 @@
+//go:build !unix
+
+package schedule
+
+import "os/exec"
+
+func ownGroup(*exec.Cmd) {}
+
+func signalGroup(cmd *exec.Cmd, _ bool) error { return cmd.Process.Kill() }

@@ -1,0 +1,244 @@
+package schedule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/handout-dev/handout/internal/outbound"
+	"github.com/handout-dev/handout/producer"
+)
+
+// Lists is how lists are fetched.
+type Lists struct {
+	// Private allows private and loopback addresses, and http beside https.
+	Private bool
+	// MaxBytes is the size of a list at most.
+	MaxBytes int64
+	S3       S3
+	// Environment is that of programs, beside HANDOUT_PERIOD.
+	Environment []string
+	// Errors is where programs write what they have to say.
+	Errors *os.File
+}
+
+// S3 is where lists named s3://bucket/key are.
+type S3 struct {
+	Endpoint, Region     string // the endpoint is a URL
+	AccessKey, SecretKey string // empty: for buckets that anyone may read
+}
+
+func (l *Lists) outbound() outbound.Options {
+	return outbound.Options{Private: l.Private, HTTP: l.Private, Redirects: 3, Header: headerTime}
+}
+
+// open gives the reader of a tick's list. ctx bounds all of the reading.
+func (l *Lists) open(ctx context.Context, s *Schedule, p Period) *reader {
+	r := &reader{most: l.MaxBytes, format: s.Format}
+	switch text := s.fill(s.List, p); {
+	case len(s.Command) > 0:
+		args := s.fillAll(s.Command, p)
+		r.name = path.Base(args[0])
+		r.open = func() (io.ReadCloser, error) { return l.run(ctx, args, p) }
+	case strings.HasPrefix(text, "s3://"):
+		r.name = text
+		r.open = func() (io.ReadCloser, error) { return l.object(ctx, strings.TrimPrefix(text, "s3://")) }
+	case strings.Contains(text, "://"):
+		r.name = stripped(text)
+		r.open = func() (io.ReadCloser, error) { return l.fetch(ctx, text, r) }
+	default:
+		r.name = text
+		r.open = func() (io.ReadCloser, error) { return os.Open(text) }
+	}
+	if format, err := producer.FormatOf(r.name); r.format == "" && err == nil {
+		r.format = format
+	}
+	return r
+}
+
+// stripped is a URL without what may be secret in it.
+func stripped(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "the list's URL"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// reader reads a list that is opened when it is first read, and again when it is
+// put back to its start.
+type reader struct {
+	name   string
+	format producer.Format
+	open   func() (io.ReadCloser, error)
+	most   int64
+
+	in    io.ReadCloser
+	bytes int64
+}
+
+// list is the producer's. A format that only the answer tells is read first.
+func (r *reader) list() (producer.List, error) {
+	if r.format == "" {
+		if err := r.begin(); err != nil {
+			return producer.List{}, &producer.ReadError{List: r.name, Err: err}
+		}
+	}
+	if r.format == "" {
+		return producer.List{}, producer.ErrUnknownFormat
+	}
+	return producer.ListReader(r.name, r.format, r), nil
+}
+
+func (r *reader) begin() error {
+	if r.in != nil {
+		return nil
+	}
+	in, err := r.open()
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err // the name stands before it already
+	}
+	if err == nil {
+		r.in = in
+	}
+	return err
+}
+
+// Read reads on.
+func (r *reader) Read(b []byte) (int, error) {
+	if err := r.begin(); err != nil {
+		return 0, err
+	}
+	n, err := r.in.Read(b)
+	if r.bytes += int64(n); r.bytes > r.most {
+		return 0, fmt.Errorf("longer than %d MB", r.most>>20)
+	}
+	return n, err
+}
+
+// Seek goes back to the start, and nowhere else.
+func (r *reader) Seek(offset int64, whence int) (int64, error) {
+	if offset != 0 || whence != io.SeekStart {
+		return 0, errors.ErrUnsupported
+	}
+	r.close()
+	r.bytes = 0
+	return 0, nil
+}
+
+func (r *reader) close() {
+	if r.in != nil {
+		_ = r.in.Close() // what was read is read
+		r.in = nil
+	}
+}
+
+// fetch gets a list over HTTP.
+func (l *Lists) fetch(ctx context.Context, text string, r *reader) (io.ReadCloser, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, errors.New("not a URL")
+	}
+	if err := outbound.Allowed(u, l.outbound()); err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, text, nil)
+	if err != nil {
+		return nil, errors.New("not a URL")
+	}
+	req.Header.Set("User-Agent", "handout")
+	client := outbound.New(l.outbound())
+	resp, err := client.Do(req)
+	if err != nil {
+		client.CloseIdleConnections()
+		return nil, reason(ctx, err)
+	}
+	body := &fetched{resp.Body, client, ctx}
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // without one it is empty
+	switch {
+	case resp.StatusCode != http.StatusOK:
+		err = fmt.Errorf("the server answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	case kind == "text/html":
+		err = errors.New("the server answers with a page, as of a login, and not with a list")
+	case resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && resp.ProtoMajor == 1:
+		err = errors.New("the server doesn't say where the list ends, so that half of it would look whole")
+	case r.format == "" && kind == "text/csv":
+		r.format = producer.CSV
+	case r.format == "" && (kind == "application/x-ndjson" || kind == "application/jsonl"):
+		r.format = producer.NDJSON
+	}
+	if err != nil {
+		_ = body.Close()
+		return nil, err
+	}
+	return body, nil
+}
+
+// fetched is an answer whose connections end with it.
+type fetched struct {
+	io.ReadCloser
+	client *http.Client
+	ctx    context.Context
+}
+
+func (f *fetched) Read(b []byte) (int, error) {
+	n, err := f.ReadCloser.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = reason(f.ctx, err)
+	}
+	return n, err
+}
+
+// reason is what went wrong: ctx's own when that is done.
+func reason(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return outbound.Reason(err)
+}
+
+func (f *fetched) Close() error {
+	err := f.ReadCloser.Close()
+	f.client.CloseIdleConnections()
+	return err
+}
+
+// object gets a list from S3; name is bucket/key.
+func (l *Lists) object(ctx context.Context, name string) (io.ReadCloser, error) {
+	bucket, key, _ := strings.Cut(name, "/")
+	endpoint, err := url.Parse(l.S3.Endpoint)
+	if err != nil || endpoint.Host == "" {
+		return nil, errors.New("the endpoint of S3 isn't a URL")
+	}
+	if err := outbound.Allowed(endpoint, l.outbound()); err != nil {
+		return nil, err
+	}
+	transport := outbound.Transport(l.outbound())
+	core, err := minio.NewCore(endpoint.Host, &minio.Options{
+		Creds:  credentials.NewStaticV4(l.S3.AccessKey, l.S3.SecretKey, ""),
+		Secure: endpoint.Scheme == "https", Region: l.S3.Region, Transport: transport, MaxRetries: 3,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("s3: %w", err)
+	}
+	body, _, _, err := core.GetObject(ctx, bucket, key, minio.GetObjectOptions{})
+	if err != nil {
+		transport.CloseIdleConnections()
+		if code := minio.ToErrorResponse(err).Code; code != "" {
+			return nil, fmt.Errorf("s3 answers %s", code)
+		}
+		return nil, reason(ctx, err)
+	}
+	return &fetched{body, &http.Client{Transport: transport}, ctx}, nil
+}

@@ -1,0 +1,179 @@
+package schedule
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/producer"
+)
+
+// whole reads a list as a tick would.
+func whole(t *testing.T, l *Lists, s *Schedule) (string, producer.Format, error) {
+	t.Helper()
+	r := l.open(t.Context(), s, monday)
+	t.Cleanup(r.close)
+	if _, err := r.list(); err != nil {
+		return "", r.format, err
+	}
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return "", r.format, err
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := io.ReadAll(r); err != nil || string(again) != string(b) {
+		t.Errorf("read again: %q, %v", again, err)
+	}
+	return string(b), r.format, nil
+}
+
+func schedule(t *testing.T, list string) *Schedule {
+	t.Helper()
+	clock, err := ParseClock("0 2 * * *", "Europe/Paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Schedule{Name: "nightly", Clock: clock, List: list}
+}
+
+func TestLists_AreFetchedOverHTTP(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/on":
+			http.Redirect(w, r, "/list", http.StatusFound)
+			return
+		case "/list":
+			w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+		case "/lines":
+			w.Header().Set("Content-Type", "application/x-ndjson")
+		}
+		fmt.Fprint(w, "a list ", r.URL.Query().Get("day"))
+	}))
+	t.Cleanup(server.Close)
+	open := &Lists{Private: true, MaxBytes: 100}
+	for path, want := range map[string]producer.Format{
+		"/2026/list.csv": producer.CSV, "/list": producer.CSV, "/lines": producer.NDJSON, "/on": producer.CSV, "/x.ndjson": producer.NDJSON, "/unknown": "",
+	} {
+		got, format, err := whole(t, open, schedule(t, server.URL+path))
+		if format != want || err == nil && got != "a list " || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %s, %v", path, got, format, err)
+		}
+	}
+	if got, _, err := whole(t, open, schedule(t, server.URL+"/list.csv?day=[[day]]")); got != "a list 2026-11-23" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, _, err := whole(t, &Lists{MaxBytes: 100}, schedule(t, server.URL+"/list.csv")); err == nil || !strings.Contains(err.Error(), "not an https URL") {
+		t.Error(err)
+	}
+	secure := httptest.NewTLSServer(server.Config.Handler)
+	t.Cleanup(secure.Close)
+	if _, _, err := whole(t, &Lists{MaxBytes: 100}, schedule(t, secure.URL+"/list.csv?secret=1")); err == nil || err.Error() != "a private address" {
+		t.Error(err)
+	}
+}
+
+func TestLists_AreFetchedFromS3(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		signed := strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=key/")
+		if r.URL.Path != "/bucket/day/2026-11-23.csv" || !signed {
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, `<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>no</Message></Error>`)
+			return
+		}
+		w.Header().Set("ETag", `"0123456789abcdef0123456789abcdef"`)
+		w.Header().Set("Last-Modified", time.Now().UTC().Format(http.TimeFormat))
+		fmt.Fprint(w, "a list")
+	}))
+	t.Cleanup(server.Close)
+	l := &Lists{Private: true, MaxBytes: 100, S3: S3{Endpoint: server.URL, Region: "eu-west-1", AccessKey: "key", SecretKey: "secret"}}
+	if got, format, err := whole(t, l, schedule(t, "s3://bucket/day/[[day]].csv")); got != "a list" || format != producer.CSV {
+		t.Errorf("%q, %s, %v", got, format, err)
+	}
+	if _, _, err := whole(t, l, schedule(t, "s3://bucket/other.csv")); err == nil || err.Error() != "s3 answers AccessDenied" {
+		t.Error(err)
+	}
+	shut := *l
+	shut.Private = false
+	if _, _, err := whole(t, &shut, schedule(t, "s3://bucket/other.csv")); err == nil || !strings.Contains(err.Error(), "not an https URL") {
+		t.Error(err)
+	}
+}
+
+func TestProgram_IsKilledWithAllThatItHasStarted(t *testing.T) {
+	t.Parallel()
+	m := newRoom(t)
+	r, s := m.runner(never + "timeout: 1s\n" + `command: [sh, -c, "trap '' TERM; (trap '' TERM; sleep 600; touch $FOLDER/alive) & echo $! > $FOLDER/child; sleep 600"]`)
+	began := time.Now()
+	tick := m.byHand(r, s, monday, Hand{})
+	if d := time.Since(began); tick.Reason != "not done within 1s" || d > 30*time.Second {
+		t.Errorf("after %s: %+v", d, tick)
+	}
+	child := strings.TrimSpace(m.read("child"))
+	m.await("the child of the program is gone", func() bool {
+		state, err := os.ReadFile("/proc/" + child + "/stat")
+		return err != nil || strings.Contains(string(state), ") Z ")
+	})
+}
+
+func TestProgram_GetsThePeriodAndItsArguments(t *testing.T) {
+	t.Parallel()
+	m := newRoom(t)
+	r, s := m.runner(never + "zone: Asia/Tokyo\n" + `command: [sh, -c, "echo $HANDOUT_PERIOD $HOME $* > $FOLDER/got; false", "", "[[id]]", "[[day]]", "[[time]]", "[[period]]", "$(ls)"]`)
+	m.byHand(r, s, "2026-11-22T17:00Z", Hand{})
+	if got := m.read("got"); got != "2026-11-22T17:00Z nightly-20261122t1700z 2026-11-23 2026-11-23T02:00 2026-11-22T17:00Z $(ls)\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestExport_OpensTheCampaignItself(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ script, kind, reason string }{
+		"a line":        {`echo exporting; echo shop-2026-11-23`, "", ""},
+		"json":          {`echo '{"files": 3, "campaign": "shop-2026-11-23"}'`, "", ""},
+		"json, pretty":  {`printf '{\n  "campaign": "shop-2026-11-23"\n}\n'`, "", ""},
+		"failed":        {`echo shop-2026-11-23; exit 1`, RefusedExport, "exit status 1"},
+		"names none":    {`echo "nothing to do"`, RefusedExport, "named no campaign"},
+		"json of none":  {`echo '{"campaign": ""}'`, RefusedExport, "named no campaign"},
+		"names another": {`echo shop-2026-11-24`, RefusedExport, "isn't there: shop-2026-11-24"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newRoom(t)
+			m.write("export.sh", "#!/bin/sh\n"+c.script+"\n")
+			spec := campaign.Spec{ID: "shop-2026-11-23", MessageType: "MKT", Channels: []campaign.Channel{{Channel: "sms", Template: "text", Parameters: map[string]string{"text": "hello"}}}}
+			file, err := producer.NewFile(spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := producer.New(m.rdb).Submit(t.Context(), file, producer.ListReader("x.csv", producer.CSV, strings.NewReader(people(7))), producer.SubmitOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			r, s := m.runner(never + `export: [sh, -c, "$FOLDER/export.sh"]`)
+			tick := m.byHand(r, s, monday, Hand{})
+			if c.kind != "" {
+				if tick.State != Refused || tick.Kind != c.kind || !strings.Contains(tick.Reason, c.reason) {
+					t.Errorf("%+v", tick)
+				}
+				return
+			}
+			if tick.State != Running || tick.Campaign != "shop-2026-11-23" || tick.Total != 7 {
+				t.Errorf("%+v", tick)
+			}
+			m.end(tick.Campaign)
+			r.Look(t.Context())
+			if tick := m.tick(monday); tick.State != Done || tick.Outcome["planned"] != 7 {
+				t.Errorf("%+v", tick)
+			}
+		})
+	}
+}

@@ -1,0 +1,284 @@
+package schedule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/producer"
+)
+
+const (
+	// leaseTime is how long a killed scheduler's tick is left alone, leaseKeep
+	// how often one that lives says so.
+	leaseTime = 15 * time.Second
+	leaseKeep = 4 * time.Second
+	// mostAttempts is how often a tick is begun whose scheduler dies, or can't
+	// reach Redis.
+	mostAttempts = 10
+	// recordTime bounds how long recording takes when the process is to stop.
+	recordTime = 4 * time.Second
+)
+
+// Hand is a run that a person asks for.
+type Hand struct {
+	By          string
+	Why         string
+	AcceptDrift bool // let a list pass whose size is off
+	Beside      bool // don't mind that a predecessor runs
+}
+
+// ErrBusy means that another scheduler is at the tick.
+var ErrBusy = errors.New("another scheduler is at this tick")
+
+// OverlapError means that a tick's predecessor isn't done.
+type OverlapError struct{ Before string }
+
+// Error names the predecessor.
+func (e *OverlapError) Error() string { return e.Before + " isn't done" }
+
+var errLeaseLost = errors.New("another scheduler has taken the tick over")
+
+// perform does a waiting tick: with hand, one in any state that isn't sent.
+func (r *Runner) perform(ctx context.Context, s *Schedule, p Period, hand *Hand) (*Tick, error) {
+	token := fmt.Sprintf("%s-%d", r.name, r.leases.Add(1))
+	mine, err := r.store.Lease(ctx, s.Name, p, token, leaseTime)
+	if err != nil {
+		return nil, err
+	}
+	if !mine {
+		return nil, ErrBusy
+	}
+	defer func() {
+		// Should this fail, the lease runs out by itself.
+		_, _ = r.store.Lease(context.WithoutCancel(ctx), s.Name, p, token, 0)
+	}()
+	ctx, stop := r.keep(ctx, s, p, token)
+	defer stop()
+	t, err := r.claim(ctx, s, p, token, hand)
+	if err != nil || t.State != Running || t.Campaign != "" {
+		return t, err
+	}
+	r.log.Info("tick runs", "schedule", s.Name, "period", p, "attempt", t.Attempt)
+	r.finish(ctx, s, t, r.open(ctx, s, t, hand))
+	// What is to be recorded is, also when the process is to stop.
+	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer cancel()
+	if errors.Is(context.Cause(ctx), errLeaseLost) {
+		return t, errLeaseLost
+	}
+	return t, r.put(record, s, t)
+}
+
+// keep renews a lease until stop is called; when it is lost, ctx is done.
+func (r *Runner) keep(ctx context.Context, s *Schedule, p Period, token string) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var renewing sync.WaitGroup
+	renewing.Go(func() {
+		for until := time.Now().Add(leaseTime); ; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(leaseKeep):
+			}
+			mine, err := r.store.Lease(ctx, s.Name, p, token, leaseTime)
+			switch {
+			case err == nil && mine:
+				until = time.Now().Add(leaseTime)
+			case err == nil || time.Now().After(until):
+				cancel(errLeaseLost)
+			}
+		}
+	})
+	return ctx, func() { cancel(nil); renewing.Wait() }
+}
+
+// claim makes a tick this process's own: Running, with the lease's token. Other
+// states mean that there is nothing to do.
+func (r *Runner) claim(ctx context.Context, s *Schedule, p Period, token string, hand *Hand) (*Tick, error) {
+	ticks, err := r.store.Ticks(ctx, s.Name)
+	if err != nil {
+		return nil, err
+	}
+	states := map[Period]State{}
+	var t *Tick
+	for _, other := range ticks {
+		if states[other.Period] = other.State; other.Period == p {
+			t = other
+		}
+	}
+	switch {
+	case t == nil && hand == nil:
+		return &Tick{Period: p, State: Missed}, nil // it has been trimmed since
+	case t == nil:
+		t = &Tick{Period: p, Attempt: 1}
+	case t.State == Waiting:
+	case hand == nil || t.State == Done || t.State == Running && t.Campaign != "":
+		return t, nil
+	default: // refused, missed, skipped, or running in a process that has died
+		t.Attempt++
+	}
+	if hand == nil || !hand.Beside {
+		move, before := decide(p, states, s.Overlap)
+		if move != Go && hand != nil {
+			return nil, &OverlapError{s.Key(before)}
+		}
+		if move == Skip {
+			t.State, t.Reason, t.At = Skipped, s.Key(before)+" isn't done", time.Now().UTC()
+		}
+		if move != Go {
+			return t, r.put(ctx, s, t)
+		}
+	}
+	*t = Tick{Period: p, State: Running, Attempt: t.Attempt, Owner: token, At: time.Now().UTC(), By: t.By, Note: t.Note, raw: t.raw}
+	if hand != nil {
+		t.By = hand.By
+	}
+	return t, r.store.Put(ctx, s.Name, t, 0)
+}
+
+// opened is what came of opening a tick's campaign.
+type opened struct {
+	info *campaign.Info
+	note string
+	err  error
+}
+
+// open opens the campaign of a tick.
+func (r *Runner) open(ctx context.Context, s *Schedule, t *Tick, hand *Hand) opened {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	if len(s.Export) > 0 {
+		id, err := r.lists.export(ctx, s, t.Period)
+		if err != nil {
+			return opened{err: err}
+		}
+		info, err := r.ledger.Info(ctx, id)
+		if errors.Is(err, campaign.ErrNotFound) {
+			err = &Refusal{RefusedExport, "the export names a campaign that isn't there: " + string(id)}
+		}
+		return opened{info: info, err: err}
+	}
+	file, err := s.campaign(t.Period)
+	if err != nil {
+		return opened{err: &Refusal{RefusedCampaign, firstFault(err)}}
+	}
+	last, err := r.store.Size(ctx, s.Name)
+	if err != nil {
+		return opened{err: err}
+	}
+	most := s.MaxDrift
+	actor := campaign.Actor{Name: "schedule " + s.Name, Why: "period " + string(t.Period)}
+	if hand != nil {
+		actor = campaign.Actor{Name: hand.By, Why: hand.Why}
+		if hand.AcceptDrift {
+			last = 0
+		}
+	}
+	in := r.lists.open(ctx, s, t.Period)
+	defer in.close()
+	list, err := in.list()
+	if err != nil {
+		return r.standing(ctx, s, t, refuse(err, in.bytes))
+	}
+	result, err := r.producer.Submit(ctx, file, list, producer.SubmitOptions{
+		Region: s.Region, SetAsideBadRows: s.SetAside, Begin: campaign.Beginning{By: actor, Hold: s.Hold},
+		Gate: func(sum producer.Summary) error { return judgeSize(sum.Recipients, last, most) },
+	})
+	if err != nil {
+		return r.standing(ctx, s, t, refuse(err, in.bytes))
+	}
+	o := opened{info: result.Info}
+	if bad := result.Summary.BadRows; bad > 0 {
+		o.note = fmt.Sprintf("%d bad rows were set aside", bad)
+	}
+	return o
+}
+
+// standing holds a failure against what stands: a rerun whose list is another
+// one, or fails, doesn't undo the campaign that the first run has opened.
+func (r *Runner) standing(ctx context.Context, s *Schedule, t *Tick, err error) opened {
+	var refusal *Refusal
+	if !errors.As(err, &refusal) {
+		return opened{err: err}
+	}
+	info, found := r.ledger.Info(context.WithoutCancel(ctx), s.ID(t.Period))
+	if found != nil || info.Phase == campaign.Draft {
+		if found != nil && !errors.Is(found, campaign.ErrNotFound) {
+			err = found
+		}
+		return opened{err: err}
+	}
+	return opened{info: info, note: "the campaign stood already, and stays as it is; read again: " + refusal.Reason}
+}
+
+// refuse makes a refusal of an error that says that this list can't be sent.
+// Others pass: they say nothing about the list.
+func refuse(err error, bytes int64) error {
+	var faults *producer.Faults
+	var read *producer.ReadError
+	var gate *producer.GateError
+	var other *producer.OtherContentError
+	switch {
+	case errors.As(err, &gate):
+		return gate.Err
+	case errors.As(err, &other):
+		return &Refusal{RefusedRows, "the list, or the campaign file, has other content"}
+	case errors.Is(err, producer.ErrEmptyList), errors.As(err, &faults) && bytes == 0:
+		return &Refusal{RefusedEmpty, "the list has nobody to send to"}
+	case errors.As(err, &faults):
+		return &Refusal{RefusedRows, firstFault(err)}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &read):
+		return &Refusal{RefusedSource, read.Error()}
+	case errors.Is(err, producer.ErrUnknownFormat):
+		return &Refusal{RefusedSource, "it isn't known how the list is written: say format: csv or ndjson"}
+	case errors.Is(err, producer.ErrUnknownRegion):
+		return &Refusal{RefusedCampaign, err.Error()}
+	}
+	return err
+}
+
+func firstFault(err error) string {
+	var faults *producer.Faults
+	if !errors.As(err, &faults) || len(faults.List) == 0 {
+		return err.Error()
+	}
+	if faults.Total == 1 {
+		return faults.List[0].String()
+	}
+	return fmt.Sprintf("%d faults, the first: %s", faults.Total, faults.List[0].String())
+}
+
+// finish writes into a tick what came of opening its campaign.
+func (r *Runner) finish(ctx context.Context, s *Schedule, t *Tick, o opened) {
+	t.At, t.Owner = time.Now().UTC(), ""
+	var refusal *Refusal
+	switch {
+	case o.err == nil:
+		t.Campaign, t.Total = o.info.ID, o.info.Total
+		if t.Note != "" && o.note != "" {
+			t.Note += "; "
+		}
+		t.Note += o.note
+	case ctx.Err() != nil: // before a deadline's error: the process is to stop
+		t.State, t.Reason = Waiting, "interrupted, and begun again soon"
+	case errors.Is(o.err, context.DeadlineExceeded):
+		kind := RefusedSource
+		if len(s.Export) > 0 {
+			kind = RefusedExport
+		}
+		t.State, t.Kind, t.Reason = Refused, kind, "not done within "+brief(s.Timeout)
+	case errors.As(o.err, &refusal):
+		t.State, t.Kind, t.Reason = Refused, refusal.Kind, refusal.Reason
+	case t.Attempt >= mostAttempts:
+		t.State, t.Kind, t.Reason = Refused, RefusedSource, fmt.Sprintf("tried %d times: %v", t.Attempt, o.err)
+	default:
+		t.Attempt++
+		t.State, t.Reason = Waiting, "is tried again: "+o.err.Error()
+	}
+}

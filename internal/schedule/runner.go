@@ -1,0 +1,341 @@
+package schedule
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/producer"
+	"github.com/handout-dev/handout/tasks"
+)
+
+// Options are what a runner needs; all are required.
+type Options struct {
+	Redis     redis.UniversalClient
+	Schedules []*Schedule
+	Lists     Lists
+	Logger    *slog.Logger
+	Metrics   prometheus.Registerer
+}
+
+// Runner does the ticks of schedules. Any number may run at once.
+type Runner struct {
+	schedules []*Schedule
+	byName    map[string]*Schedule
+	lists     Lists
+	store     *Store
+	ledger    *campaign.Ledger
+	producer  *producer.Client
+	queue     *tasks.Queue
+	server    *asynq.Server
+	metrics   *metrics
+	log       *slog.Logger
+
+	name     string // of this process, for its leases
+	leases   atomic.Int64
+	stopping context.Context
+	stop     context.CancelFunc
+	looking  sync.WaitGroup
+}
+
+const (
+	// lookEvery is how often the clock is looked at.
+	lookEvery = time.Second
+	// concurrency is how many ticks one process does side by side.
+	concurrency = 16
+)
+
+// New is a runner that isn't running yet.
+func New(o Options) (*Runner, error) {
+	if o.Redis == nil || len(o.Schedules) == 0 || o.Logger == nil || o.Metrics == nil || o.Lists.MaxBytes <= 0 {
+		return nil, errors.New("schedule: Redis, Schedules, Lists.MaxBytes, Logger and Metrics are required")
+	}
+	r := &Runner{
+		schedules: o.Schedules, byName: map[string]*Schedule{}, lists: o.Lists, store: NewStore(o.Redis),
+		ledger: campaign.NewLedger(o.Redis), producer: producer.New(o.Redis), queue: tasks.NewQueue(o.Redis),
+		metrics: newMetrics(o.Metrics, o.Schedules), log: o.Logger, name: rand.Text(),
+	}
+	for _, s := range o.Schedules {
+		r.byName[s.Name] = s
+	}
+	r.stopping, r.stop = context.WithCancel(context.Background())
+	r.server = asynq.NewServerFromRedisClient(o.Redis, asynq.Config{
+		Concurrency: concurrency, Queues: map[string]int{tasks.QueueSchedule: 1},
+		TaskCheckInterval: 200 * time.Millisecond, ShutdownTimeout: 3*farewell + recordTime,
+		Logger: quietLogger{o.Logger}, LogLevel: asynq.WarnLevel,
+	})
+	return r, nil
+}
+
+// Start begins to do ticks and returns.
+func (r *Runner) Start(ctx context.Context) error {
+	if _, err := r.ledger.Now(ctx); err != nil {
+		return err
+	}
+	mux := asynq.NewServeMux()
+	mux.HandleFunc(tasks.TypeTick, r.handle)
+	if err := r.server.Start(mux); err != nil {
+		return fmt.Errorf("start the queue's server: %w", err)
+	}
+	r.looking.Go(func() {
+		for every := time.NewTicker(lookEvery); ; {
+			r.Look(r.stopping)
+			select {
+			case <-r.stopping.Done():
+				every.Stop()
+				return
+			case <-every.C:
+			}
+		}
+	})
+	return nil
+}
+
+// Stop interrupts what is read: another scheduler, or the next start, begins it
+// again. It returns when all is recorded.
+func (r *Runner) Stop() {
+	r.stop()
+	r.looking.Wait()
+	r.server.Shutdown()
+}
+
+// handle does a tick. It never fails: what isn't done is seen at the next look.
+func (r *Runner) handle(ctx context.Context, note *asynq.Task) error {
+	n, err := tasks.ParseTick(note.Payload())
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+	}
+	s := r.byName[n.Schedule]
+	if s == nil {
+		return nil // of another file; whoever has it writes the note again
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(r.stopping, cancel)()
+	_, err = r.perform(ctx, s, Period(n.Period), nil)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrBusy) && !errors.Is(err, errChanged) && !errors.Is(err, errLeaseLost) {
+		r.log.Error("tick fails, and is tried again", "schedule", s.Name, "period", n.Period, "error", err)
+	}
+	return nil
+}
+
+// Look looks at the clock and at all ticks, once.
+func (r *Runner) Look(ctx context.Context) {
+	now, err := r.ledger.Now(ctx)
+	for _, s := range r.schedules {
+		if err == nil {
+			err = r.judge(ctx, s, now)
+		}
+		if err == nil {
+			err = r.tend(ctx, s, now)
+		}
+		if err != nil && ctx.Err() == nil {
+			r.log.Error("schedule can't be looked at", "schedule", s.Name, "error", err)
+		}
+		err = nil
+	}
+}
+
+// judge writes down the ticks that have come up. The place up to which it did
+// moves last: what a crash leaves undone is done by the next look.
+func (r *Runner) judge(ctx context.Context, s *Schedule, now time.Time) error {
+	seen, err := r.store.Seen(ctx, s.Name)
+	if err != nil {
+		return err
+	}
+	if seen.IsZero() {
+		return r.store.See(ctx, s.Name, now) // it is new: nothing before now counts
+	}
+	due := s.Clock.Between(seen, now)
+	if len(due) == 0 {
+		return nil
+	}
+	if over := len(due) - mostTicks; over > 0 {
+		r.log.Warn("ticks missed, too many to keep", "schedule", s.Name, "ticks", over)
+		r.metrics.ticks.WithLabelValues(s.Name, string(Missed)).Add(float64(over))
+		due = due[over:]
+	}
+	ticks, err := r.store.Ticks(ctx, s.Name)
+	if err != nil {
+		return err
+	}
+	waiting := 0
+	for _, t := range ticks {
+		if t.State == Waiting {
+			waiting++
+		}
+	}
+	for _, at := range due {
+		t := &Tick{Period: PeriodOf(at), Attempt: 1, At: now.UTC()}
+		if t.State, t.Reason = birth(at, now, s.CatchUp, waiting); t.State == Waiting {
+			t.Note, t.Reason = t.Reason, "" // it is still true later
+		}
+		if err := r.put(ctx, s, t); err != nil && !errors.Is(err, errChanged) {
+			return err
+		}
+		if t.State == Waiting {
+			waiting++
+		}
+	}
+	return r.store.See(ctx, s.Name, due[len(due)-1])
+}
+
+// tend does what is to be done for the ticks that aren't over.
+func (r *Runner) tend(ctx context.Context, s *Schedule, now time.Time) error {
+	ticks, err := r.store.Ticks(ctx, s.Name)
+	if err != nil {
+		return err
+	}
+	states := map[Period]State{}
+	for _, t := range ticks {
+		states[t.Period] = t.State
+	}
+	for _, t := range ticks {
+		switch {
+		case t.State == Waiting:
+			err = r.wake(ctx, s, t, states, now)
+		case t.State == Running && t.Campaign != "":
+			err = r.settle(ctx, s, t)
+		case t.State == Running:
+			err = r.takeOver(ctx, s, t)
+		}
+		if err != nil && !errors.Is(err, errChanged) {
+			return err
+		}
+		states[t.Period] = t.State
+	}
+	r.metrics.next(s, now)
+	return nil
+}
+
+// wake writes a waiting tick's note, unless it waits for another tick. It is
+// written at each look, as it may have got lost; one that is there stays.
+func (r *Runner) wake(ctx context.Context, s *Schedule, t *Tick, states map[Period]State, now time.Time) error {
+	if move, before := decide(t.Period, states, s.Overlap); move == Wait {
+		reason := "waits for " + s.Key(before)
+		if t.Reason == reason {
+			return nil
+		}
+		t.Reason = reason
+		return r.store.Put(ctx, s.Name, t, 0)
+	}
+	if now.Sub(t.At) < backoff(t.Attempt) {
+		return nil
+	}
+	if now.Sub(t.At) > late { // somebody may have archived it
+		if _, err := r.queue.Free(ctx, tasks.QueueSchedule, []string{tasks.TickID(s.Name, string(t.Period), t.Attempt)}, time.Now()); err != nil {
+			return err
+		}
+	}
+	note, err := tasks.NewTick(s.Name, string(t.Period), t.Attempt)
+	if err != nil {
+		return err
+	}
+	return r.queue.Enqueue(ctx, note)
+}
+
+// backoff is how long a tick waits before this attempt.
+func backoff(attempt int) time.Duration {
+	if attempt <= 2 {
+		return 0
+	}
+	return time.Second << min(attempt, 8)
+}
+
+// takeOver begins a tick again whose scheduler has died.
+func (r *Runner) takeOver(ctx context.Context, s *Schedule, t *Tick) error {
+	leased, err := r.store.Leased(ctx, s.Name, t.Period)
+	if err != nil || leased {
+		return err
+	}
+	// Read before the lease was looked for: who has ended since has changed it.
+	t.Owner, t.At = "", time.Now().UTC()
+	if t.Attempt >= mostAttempts {
+		t.State, t.Kind, t.Reason = Refused, RefusedSource, fmt.Sprintf("begun %d times, and each time its scheduler died", t.Attempt)
+		return r.put(ctx, s, t)
+	}
+	t.Attempt++
+	t.State, t.Reason = Waiting, "its scheduler died"
+	if err := r.put(ctx, s, t); err != nil {
+		return err
+	}
+	r.log.Warn("tick is taken over", "schedule", s.Name, "period", t.Period, "attempt", t.Attempt)
+	return nil
+}
+
+// settle ends a tick whose campaign is done.
+func (r *Runner) settle(ctx context.Context, s *Schedule, t *Tick) error {
+	info, err := r.ledger.Info(ctx, t.Campaign)
+	if errors.Is(err, campaign.ErrNotFound) {
+		t.State, t.Note, t.At = Done, "the campaign is gone", time.Now().UTC()
+		return r.put(ctx, s, t)
+	}
+	if err != nil || info.Phase != campaign.Done {
+		return err
+	}
+	balance, err := r.ledger.Balance(ctx, t.Campaign)
+	if err != nil {
+		return err
+	}
+	t.State, t.Canceled, t.At, t.Outcome = Done, info.Canceled, info.FinishedAt.UTC(), map[string]int{}
+	for _, state := range campaign.States() {
+		if n := balance.Of(state); n > 0 {
+			t.Outcome[state.String()] = n
+		}
+	}
+	var old []string
+	for attempt := 1; attempt < t.Attempt; attempt++ {
+		old = append(old, tasks.TickID(s.Name, string(t.Period), attempt))
+	}
+	// Notes of schedulers that died: the queue has put them into its archive.
+	if _, err := r.queue.Free(ctx, tasks.QueueSchedule, old, time.Now()); err != nil {
+		return err
+	}
+	return r.put(ctx, s, t)
+}
+
+// put writes a tick, and tells of it when this process was the one to write it.
+func (r *Runner) put(ctx context.Context, s *Schedule, t *Tick) error {
+	sent := 0
+	if t.State == Running && t.Campaign != "" && len(s.Export) == 0 {
+		sent = t.Total
+	}
+	if err := r.store.Put(ctx, s.Name, t, sent); err != nil {
+		return err
+	}
+	about := []any{"schedule", s.Name, "period", t.Period}
+	switch t.State {
+	case Missed, Skipped:
+		r.log.Warn("tick "+string(t.State), append(about, "reason", t.Reason)...)
+	case Refused:
+		r.log.Error("tick refused, nothing was sent", append(about, "kind", t.Kind, "reason", t.Reason)...)
+		r.metrics.refused.WithLabelValues(s.Name, t.Kind).Inc()
+	case Running:
+		r.log.Info("tick's campaign stands", append(about, "campaign", t.Campaign, "recipients", t.Total, "note", t.Note)...)
+	case Done:
+		r.log.Info("tick done", append(about, "campaign", t.Campaign)...)
+	}
+	if t.State.Final() {
+		r.metrics.ticks.WithLabelValues(s.Name, string(t.State)).Inc()
+	}
+	return nil
+}
+
+// quietLogger gives asynq's lines to slog.
+type quietLogger struct{ log *slog.Logger }
+
+func (l quietLogger) Debug(args ...any) { l.log.Debug(fmt.Sprint(args...)) }
+func (l quietLogger) Info(args ...any)  { l.log.Info(fmt.Sprint(args...)) }
+func (l quietLogger) Warn(args ...any)  { l.log.Warn(fmt.Sprint(args...)) }
+func (l quietLogger) Error(args ...any) { l.log.Error(fmt.Sprint(args...)) }
+func (l quietLogger) Fatal(args ...any) { l.log.Error(fmt.Sprint(args...)) }

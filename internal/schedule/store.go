@@ -1,0 +1,172 @@
+package schedule
+
+import (
+	"cmp"
+	"context"
+	_ "embed" // the scripts
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// mostTicks is how many ticks of a schedule are kept.
+const mostTicks = 100
+
+// Tick is what became of a tick.
+type Tick struct {
+	Period   Period      `json:"period"`
+	State    State       `json:"state"`
+	Reason   string      `json:"reason,omitempty"`   // why it waits, was refused, missed or skipped
+	Kind     string      `json:"kind,omitempty"`     // of a refusal
+	Note     string      `json:"note,omitempty"`     // what else a person should know
+	Campaign campaign.ID `json:"campaign,omitempty"` // once it stands
+	Total    int         `json:"total,omitempty"`    // recipients of it
+	// Outcome is the campaign's people by their state, once it is done.
+	Outcome map[string]int `json:"outcome,omitempty"`
+	// Canceled means that the campaign was, before everybody was sent to.
+	Canceled bool      `json:"canceled,omitempty"`
+	By       string    `json:"by,omitempty"` // who asked for it by hand
+	Attempt  int       `json:"attempt"`      // from 1
+	Owner    string    `json:"owner,omitempty"`
+	At       time.Time `json:"at"` // of this state
+
+	raw string // as it stands in Redis; empty: it doesn't
+}
+
+// Store keeps ticks in Redis.
+type Store struct{ rdb redis.UniversalClient }
+
+// NewStore is a store in rdb, which stays the caller's to close.
+func NewStore(rdb redis.UniversalClient) *Store { return &Store{rdb: rdb} }
+
+var (
+	//go:embed lua/tick.lua
+	tickSource string
+	//go:embed lua/seen.lua
+	seenSource string
+	//go:embed lua/lease.lua
+	leaseSource string
+
+	tickScript  = redis.NewScript(tickSource)
+	seenScript  = redis.NewScript(seenSource)
+	leaseScript = redis.NewScript(leaseSource)
+)
+
+// errChanged means that someone else has changed a tick.
+var errChanged = errors.New("someone else has changed the tick")
+
+// Seen is up to when a schedule's ticks have been judged; zero: it is new.
+func (s *Store) Seen(ctx context.Context, name string) (time.Time, error) {
+	n, err := s.number(ctx, name, "seen")
+	if err != nil || n == 0 {
+		return time.Time{}, err
+	}
+	return time.Unix(n, 0).UTC(), nil
+}
+
+// See says that everything up to t has been judged.
+func (s *Store) See(ctx context.Context, name string, t time.Time) error {
+	if err := seenScript.Run(ctx, s.rdb, []string{campaign.KeySchedule(name)}, t.Unix()).Err(); err != nil {
+		return fmt.Errorf("schedule %s: %w", name, err)
+	}
+	return nil
+}
+
+// Size is that of the last list that was sent; 0: none was.
+func (s *Store) Size(ctx context.Context, name string) (int, error) {
+	n, err := s.number(ctx, name, "size")
+	return int(n), err
+}
+
+func (s *Store) number(ctx context.Context, name, field string) (int64, error) {
+	n, err := s.rdb.HGet(ctx, campaign.KeySchedule(name), field).Int64()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return 0, fmt.Errorf("schedule %s: %w", name, err)
+	}
+	return n, nil
+}
+
+// Ticks are the last ones of a schedule, the oldest first.
+func (s *Store) Ticks(ctx context.Context, name string) ([]*Tick, error) {
+	all, err := s.rdb.HGetAll(ctx, campaign.KeyScheduleTicks(name)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("ticks of schedule %s: %w", name, err)
+	}
+	ticks := make([]*Tick, 0, len(all))
+	for period, raw := range all {
+		t, err := decodeTick(raw)
+		if err != nil {
+			return nil, fmt.Errorf("tick %s of schedule %s: %w", period, name, err)
+		}
+		ticks = append(ticks, t)
+	}
+	slices.SortFunc(ticks, func(a, b *Tick) int { return cmp.Compare(a.Period, b.Period) })
+	return ticks, nil
+}
+
+// Tick is one; nil when nothing stands of it.
+func (s *Store) Tick(ctx context.Context, name string, p Period) (*Tick, error) {
+	raw, err := s.rdb.HGet(ctx, campaign.KeyScheduleTicks(name), string(p)).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tick %s of schedule %s: %w", p, name, err)
+	}
+	return decodeTick(raw)
+}
+
+func decodeTick(raw string) (*Tick, error) {
+	t := &Tick{raw: raw}
+	return t, json.Unmarshal([]byte(raw), t)
+}
+
+// Put writes a tick if what stands is what it was read as: errChanged. sent is
+// the size of a list that was sent; 0: none was.
+func (s *Store) Put(ctx context.Context, name string, t *Tick, sent int) error {
+	b, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	size := ""
+	if sent > 0 {
+		size = strconv.Itoa(sent)
+	}
+	// A time-out on the way may hide that it was written: written twice is written.
+	n, err := tickScript.Run(ctx, s.rdb, []string{campaign.KeyScheduleTicks(name), campaign.KeySchedule(name)},
+		string(t.Period), t.raw, string(b), mostTicks, size).Int()
+	if err != nil {
+		return fmt.Errorf("tick %s of schedule %s: %w", t.Period, name, err)
+	}
+	if n == 0 {
+		return errChanged
+	}
+	t.raw = string(b)
+	return nil
+}
+
+// Lease takes or keeps a tick for as long as d; false when another has it. 0
+// gives it back.
+func (s *Store) Lease(ctx context.Context, name string, p Period, token string, d time.Duration) (bool, error) {
+	n, err := leaseScript.Run(ctx, s.rdb, []string{campaign.KeyScheduleLease(name, string(p))}, token, d.Milliseconds()).Int()
+	if err != nil {
+		return false, fmt.Errorf("lease of tick %s of schedule %s: %w", p, name, err)
+	}
+	return n == 1, nil
+}
+
+// Leased says whether anybody has a tick.
+func (s *Store) Leased(ctx context.Context, name string, p Period) (bool, error) {
+	n, err := s.rdb.Exists(ctx, campaign.KeyScheduleLease(name, string(p))).Result()
+	if err != nil {
+		return false, fmt.Errorf("lease of tick %s of schedule %s: %w", p, name, err)
+	}
+	return n == 1, nil
+}

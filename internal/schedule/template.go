@@ -1,0 +1,66 @@
+package schedule
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/producer"
+)
+
+// The places of a tick are written [[id]], [[period]], [[day]] and [[time]]: in
+// the campaign file, in the list's name, and in arguments of a program. Channel
+// parameters have {{.column}} for the recipients' own.
+var places = regexp.MustCompile(`\[\[([a-z_]+)\]\]`)
+
+var known = map[string]bool{"id": true, "period": true, "day": true, "time": true}
+
+func checkPlaces(text string) error {
+	for _, found := range places.FindAllStringSubmatch(text, -1) {
+		if !known[found[1]] {
+			return fmt.Errorf("%s isn't known: there are [[id]], [[period]], [[day]] and [[time]]", found[0])
+		}
+	}
+	return nil
+}
+
+// ID is that of a tick's campaign: nightly-20261123t0200z.
+func (s *Schedule) ID(p Period) campaign.ID { return campaign.ID(s.Name + "-" + p.id()) }
+
+// Key names a tick: nightly:2026-11-23T02:00Z.
+func (s *Schedule) Key(p Period) string { return s.Name + ":" + string(p) }
+
+// fill puts a tick's own texts in their places. They hold nothing that would
+// mean something to YAML, a URL or a path.
+func (s *Schedule) fill(text string, p Period) string {
+	at := p.Time().In(s.Clock.Zone())
+	return strings.NewReplacer(
+		"[[id]]", string(s.ID(p)), "[[period]]", string(p),
+		"[[day]]", at.Format("2006-01-02"), "[[time]]", at.Format("2006-01-02T15:04"),
+	).Replace(text)
+}
+
+func (s *Schedule) fillAll(texts []string, p Period) []string {
+	filled := make([]string, len(texts))
+	for i, text := range texts {
+		filled[i] = s.fill(text, p)
+	}
+	return filled
+}
+
+// campaign is the campaign file of a tick. Errors: *producer.Faults, and what is
+// wrong with its places.
+func (s *Schedule) campaign(p Period) (*producer.File, error) {
+	if err := checkPlaces(string(s.template)); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.file, err)
+	}
+	file, err := producer.ParseCampaign(s.file, []byte(s.fill(string(s.template), p)))
+	if err != nil {
+		return nil, err
+	}
+	if file.Spec.ID != s.ID(p) {
+		return nil, fmt.Errorf(`%s: id: must be "[[id]]", which is another one for each tick`, s.file)
+	}
+	return file, nil
+}

@@ -1,0 +1,154 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/message"
+	"github.com/handout-dev/handout/telesign"
+)
+
+const (
+	// fileSample is of how many people a sample of files is.
+	fileSample = 20
+	// filesAtOnce are looked at side by side, between two renewals of the lease.
+	filesAtOnce = 5
+	// mostBadFiles is when a check of all files ends early.
+	mostBadFiles = 20
+	// linkMargin is how much longer a link must hold than the last fallback.
+	linkMargin = time.Hour
+)
+
+// fileParameters are those that name a file by its URL.
+var fileParameters = []string{"url", "header_url", "media_url", "document_url"}
+
+// filesPass says whether a campaign may be fed as far as its files go. If not,
+// it looks at the next few of them; more says to come back soon.
+func (w *Worker) filesPass(ctx context.Context, s *subject) (pass, more bool, err error) {
+	if s.Spec.CheckFiles == campaign.CheckNone || s.Spec.Standing {
+		return true, false, nil
+	}
+	stood, p, err := w.ledger.CheckedFiles(ctx, s.ID)
+	if err != nil || stood == campaign.FilesPassed {
+		return err == nil, false, err
+	}
+	// One that failed and runs was resumed at that very moment: it begins anew.
+	places := filePlaces(s.Info)
+	if err := w.lookAtFiles(ctx, s, places, &p); err != nil {
+		return false, false, err
+	}
+	now := w.clock.Now()
+	switch {
+	case p.Bad > 0 && (p.Next >= places.count || p.Bad >= mostBadFiles):
+		words := fmt.Sprintf("%d of %d can't be sent: %s", p.Bad, p.Next, p.First)
+		w.log.Error("campaign held", "campaign", s.ID, "files", words)
+		return false, false, w.ledger.FailFiles(ctx, s.ID, stood, words, now)
+	case p.Next >= places.count:
+		words := fmt.Sprintf("of %d people", p.Next)
+		if p.Unsure > 0 {
+			words += fmt.Sprintf("; of %d the name, or the type, doesn't fit the file", p.Unsure)
+		}
+		return false, true, w.ledger.PassFiles(ctx, s.ID, stood, words, now)
+	}
+	return false, true, w.ledger.KeepFiles(ctx, s.ID, stood, p)
+}
+
+// places are the people whose files are looked at, by number.
+type places struct {
+	count int
+	at    func(i int) (page, index int)
+}
+
+func filePlaces(c *campaign.Info) places {
+	if c.Spec.CheckFiles == campaign.CheckSample && c.Total > fileSample {
+		return places{fileSample, func(i int) (int, int) {
+			page := i * c.Pages / fileSample
+			return page, i * c.Size(page) / fileSample
+		}}
+	}
+	if !c.Zoned() {
+		return places{c.Total, func(i int) (int, int) { return i / campaign.PageSize, i % campaign.PageSize }}
+	}
+	// Pages by zone needn't be full; all of them are gone through.
+	return places{c.Pages * campaign.PageSize, func(i int) (int, int) { return i / campaign.PageSize, i % campaign.PageSize }}
+}
+
+// lookAtFiles looks at the next few.
+func (w *Worker) lookAtFiles(ctx context.Context, s *subject, all places, p *campaign.FilesProgress) error {
+	n := min(filesAtOnce, all.count-p.Next)
+	found := make([]fileVerdict, n)
+	errs := make([]error, n)
+	var looking sync.WaitGroup
+	for i := range n {
+		page, index := all.at(p.Next + i)
+		if index >= s.Size(page) {
+			continue
+		}
+		looking.Go(func() { found[i], errs[i] = w.lookAtFile(ctx, s, campaign.Place{Page: page, Index: index}) })
+	}
+	looking.Wait()
+	for i := range n {
+		if errs[i] != nil {
+			return errs[i]
+		}
+		if found[i].unsure {
+			p.Unsure++
+		}
+		if found[i].fault == "" {
+			continue
+		}
+		if p.Bad++; p.First == "" {
+			page, index := all.at(p.Next + i)
+			p.First = fmt.Sprintf("%s (%d.%d)", found[i].fault, page, index)
+		}
+	}
+	p.Next += n
+	return nil
+}
+
+// lookAtFile judges the files of one person. An error says nothing about them.
+func (w *Worker) lookAtFile(ctx context.Context, s *subject, p campaign.Place) (fileVerdict, error) {
+	people, err := w.ledger.Recipients(ctx, s.ID, p.Page)
+	if err != nil {
+		return fileVerdict{}, err
+	}
+	m, err := message.Compose(s.cascade, &people[p.Index], campaign.ExternalID(s.ID, p, 1), "")
+	if err != nil {
+		return fileVerdict{fault: "the message can't be made"}, nil
+	}
+	parameters := m.Content[telesign.ChannelWhatsApp].Parameters
+	v := fileVerdict{}
+	for name, value := range parameters {
+		u, err := url.Parse(value)
+		if !slices.Contains(fileParameters, name) || err != nil || (u.Scheme != "http" && u.Scheme != "https") {
+			continue
+		}
+		if err := w.filesPace.Wait(ctx); err != nil {
+			return v, err
+		}
+		one := w.files.look(ctx, u, parameters["file_name"], w.neededUntil(s))
+		if ctx.Err() != nil {
+			return v, ctx.Err() // a shutdown says nothing about the file
+		}
+		if v.unsure = v.unsure || one.unsure; v.fault == "" {
+			v.fault = one.fault
+		}
+	}
+	return v, nil
+}
+
+// neededUntil is how long a link must hold: until the last one is sent to at the
+// rate of now, and Telesign has tried the last channel, and a little longer.
+// Hours aren't counted.
+func (w *Worker) neededUntil(s *subject) time.Time {
+	lasts := s.Spec.FallbackTotal() + linkMargin
+	if rate := w.shareOf(s); rate > 0 {
+		lasts += time.Duration(float64(s.Total) / rate * float64(time.Second))
+	}
+	return w.clock.Now().Add(lasts)
+}

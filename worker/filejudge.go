@@ -1,0 +1,155 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/handout-dev/handout/internal/outbound"
+)
+
+const (
+	// fileTime bounds one look at a file.
+	fileTime = 10 * time.Second
+	// mostFileSize is of a document. Source: WhatsApp Business Platform, "Media",
+	// documents: 100 MB.
+	mostFileSize = 100 << 20
+)
+
+// fileTypes are those that WhatsApp takes as a document, with the endings of
+// their names. Source: WhatsApp Business Platform, "Media", supported types.
+var fileTypes = map[string][]string{
+	"text/plain":                    {".txt", ".csv"},
+	"application/pdf":               {".pdf"},
+	"application/msword":            {".doc"},
+	"application/vnd.ms-excel":      {".xls"},
+	"application/vnd.ms-powerpoint": {".ppt"},
+	"application/vnd.openxmlformats-officedocument.wordprocessingml.document":   {".docx"},
+	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet":         {".xlsx"},
+	"application/vnd.openxmlformats-officedocument.presentationml.presentation": {".pptx"},
+	"image/jpeg": {".jpg", ".jpeg"},
+	"image/png":  {".png"},
+	"video/mp4":  {".mp4"},
+}
+
+// unsaid are the types that a store gives to what it wasn't told the type of.
+var unsaid = []string{"", "application/octet-stream", "binary/octet-stream"}
+
+// fileVerdict is what is wrong with a file; an empty fault: nothing. unsure: its
+// name or type is odd, and Telesign may take it all the same.
+type fileVerdict struct {
+	fault  string
+	unsure bool
+}
+
+// files looks at files.
+type files struct {
+	client  *http.Client
+	options outbound.Options
+}
+
+func newFiles(private bool) *files {
+	o := outbound.Options{Private: private, HTTP: true, Redirects: 3, Header: fileTime}
+	return &files{client: outbound.New(o), options: o}
+}
+
+// look judges one file: by HEAD, or by its first byte where HEAD isn't allowed
+// or, as for a presigned link, signed. No fault quotes the URL.
+func (f *files) look(ctx context.Context, u *url.URL, name string, until time.Time) fileVerdict {
+	if end, ok := linkEnd(u); ok && end.Before(until) {
+		return fileVerdict{fault: "the link ends before the campaign may"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, fileTime)
+	defer cancel()
+	resp, err := f.ask(ctx, http.MethodHead, u)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		resp, err = f.ask(ctx, http.MethodGet, u)
+	}
+	switch {
+	case errors.Is(err, outbound.ErrPrivate):
+		return fileVerdict{fault: "a private address"}
+	case errors.Is(err, outbound.ErrRedirects):
+		return fileVerdict{fault: "too many redirects"}
+	case err != nil && ctx.Err() != nil:
+		return fileVerdict{fault: "no answer in time"}
+	case err != nil:
+		return fileVerdict{fault: "the server can't be reached"}
+	}
+	return judgeFile(resp, name)
+}
+
+// ask makes a request and reads no body.
+func (f *files) ask(ctx context.Context, method string, u *url.URL) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if method == http.MethodGet {
+		req.Header.Set("Range", "bytes=0-0")
+	}
+	req.Header.Set("User-Agent", "handout")
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	_ = resp.Body.Close() // unread: at worst it costs the connection
+	return resp, nil
+}
+
+// judgeFile judges an answer by its header.
+func judgeFile(resp *http.Response, name string) (v fileVerdict) {
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent {
+		return fileVerdict{fault: fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))}
+	}
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // what can't be read is unsaid
+	endings, known := fileTypes[kind]
+	switch {
+	case kind == "text/html":
+		return fileVerdict{fault: "a page, as of a login, and not a file"}
+	case slices.Contains(unsaid, kind):
+		v.unsure = true
+	case !known:
+		return fileVerdict{fault: "WhatsApp takes no " + kind}
+	}
+	if fileSize(resp) > mostFileSize {
+		return fileVerdict{fault: "over 100 MB"}
+	}
+	if ending := strings.ToLower(path.Ext(name)); known && ending != "" && !slices.Contains(endings, ending) {
+		v.unsure = true
+	}
+	return v
+}
+
+// fileSize is the whole file's, also from an answer to a range; -1: not said.
+func fileSize(resp *http.Response) int64 {
+	if resp.StatusCode == http.StatusPartialContent {
+		_, whole, _ := strings.Cut(resp.Header.Get("Content-Range"), "/")
+		if n, err := strconv.ParseInt(whole, 10, 64); err == nil {
+			return n
+		}
+		return -1
+	}
+	return resp.ContentLength
+}
+
+// linkEnd is when a presigned link ends.
+func linkEnd(u *url.URL) (time.Time, bool) {
+	q := u.Query()
+	if begin, err := time.Parse("20060102T150405Z", q.Get("X-Amz-Date")); err == nil {
+		if seconds, err := strconv.Atoi(q.Get("X-Amz-Expires")); err == nil {
+			return begin.Add(time.Duration(seconds) * time.Second), true
+		}
+	}
+	if at, err := strconv.ParseInt(q.Get("Expires"), 10, 64); err == nil {
+		return time.Unix(at, 0), true
+	}
+	return time.Time{}, false
+}
