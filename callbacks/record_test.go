@@ -364,7 +364,8 @@ func TestEarly_IsRecordedOnceTheReferenceIsKnown(t *testing.T) {
 	r := setup(t)
 	r.replay()
 	c := r.stand("c", 2)
-	r.apply(c, 0, claimed())
+	claim := claimed()
+	r.apply(c, 0, claim)
 	for _, body := range []string{
 		receipt("", 1, 3001, "whatsapp 3001"), receipt("", 1, 3000, "whatsapp 3056", "sms 3000"), receipt("", 1, 3000, "whatsapp 3056", "sms 3000"),
 	} {
@@ -375,7 +376,7 @@ func TestEarly_IsRecordedOnceTheReferenceIsKnown(t *testing.T) {
 	if rec := r.record(c, 0); rec.State != campaign.Claimed {
 		t.Errorf("before the answer: %s", rec.State)
 	}
-	r.apply(c, 0, claimed(), accepted(1))
+	r.apply(c, 0, claim, accepted(1)) // the same claim again changes nothing
 	r.until("they are recorded", func() bool { return r.record(c, 0).State == campaign.Delivered })
 	if rec := r.record(c, 0); rec.DeliveredBy() != campaign.BySMS {
 		t.Errorf("delivered by %q", rec.DeliveredBy())
