@@ -44,7 +44,7 @@ var ErrCanceled = errors.New("the campaign was canceled")
 // the campaign's on_doubt, to decide. One who is to be sent to again already is
 // left alone.
 func (l *Ledger) Resend(ctx context.Context, c *Info, p Place, seen Seen, a Actor, now time.Time) (Seen, error) {
-	if err := c.resendable(); err != nil {
+	if err := c.Resendable(); err != nil {
 		return seen, err
 	}
 	return l.decide(ctx, c, p, seen, Event{Kind: EventResend, At: now}, a, "resent")
@@ -78,7 +78,9 @@ func (l *Ledger) decide(ctx context.Context, c *Info, p Place, seen Seen, e Even
 	return l.Apply(ctx, c, p, seen, e)
 }
 
-func (i *Info) resendable() error {
+// Resendable says why nobody in the campaign can be sent to again: [ErrCanceled],
+// *PurgedError; nil: it isn't so.
+func (i *Info) Resendable() error {
 	if i.Canceled {
 		return fmt.Errorf("campaign %s: %w", i.ID, ErrCanceled)
 	}

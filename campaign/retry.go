@@ -41,7 +41,7 @@ func (l *Ledger) Now(ctx context.Context) (time.Time, error) {
 // Errors: [ErrRetrying], [ErrCanceled], *PurgedError (nothing changed); with any
 // other some may have been asked for.
 func (l *Ledger) ResendAll(ctx context.Context, c *Info, state State, a Actor, began time.Time, progress func(n int)) (int, error) {
-	if err := c.resendable(); err != nil {
+	if err := c.Resendable(); err != nil {
 		return 0, err
 	}
 	r := &retry{state: state, event: EventResend, began: began, progress: progress}

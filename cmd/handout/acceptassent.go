@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/verdict"
 )
 
 func (a *app) acceptAsSentCommand() *cobra.Command {
@@ -52,9 +53,6 @@ func (a *app) acceptAsSentCommand() *cobra.Command {
 	return cmd
 }
 
-// acceptRisk is what taking somebody for sent to may come to.
-const acceptRisk = "Telesign may not have taken the message: who is taken for sent to and wasn't, gets nothing."
-
 func (a *app) acceptAsSent(ctx context.Context, l *campaign.Ledger, id campaign.ID, who string, by campaign.Actor, yes bool) error {
 	info, f, err := a.one(ctx, l, id, who)
 	if err != nil {
@@ -62,7 +60,7 @@ func (a *app) acceptAsSent(ctx context.Context, l *campaign.Ledger, id campaign.
 	}
 	at := fmt.Sprintf("%d.%d", f.Place.Page, f.Place.Index)
 	if f.Seen.Record.State == campaign.InDoubt { // else there is nothing to ask
-		if err := a.ask(fmt.Sprintf("Recipient %s is %s. %s", at, standing(f), acceptRisk), "Take as sent?", yes); err != nil {
+		if err := a.ask(fmt.Sprintf("Recipient %s is %s. %s", at, standing(f), verdict.AcceptRisk), "Take as sent?", yes); err != nil {
 			return err
 		}
 	}
@@ -100,7 +98,7 @@ func (a *app) acceptAllAsSent(ctx context.Context, l *campaign.Ledger, id campai
 		fmt.Fprintf(a.stdout, "campaign %s: nobody is in doubt\n", id)
 		return nil
 	}
-	about := fmt.Sprintf("In campaign %s, %s %s in doubt. %s", id, plural(all, "recipient"), are(all), acceptRisk)
+	about := fmt.Sprintf("In campaign %s, %s %s in doubt. %s", id, plural(all, "recipient"), are(all), verdict.AcceptRisk)
 	if err := a.ask(about, "Take as sent?", yes); err != nil {
 		return err
 	}

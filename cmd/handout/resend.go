@@ -46,7 +46,7 @@ func (a *app) resend(ctx context.Context, l *campaign.Ledger, id campaign.ID, wh
 	if err != nil {
 		return err
 	}
-	if err := a.confirm(fmt.Sprintf("Recipient %d.%d is %s. %s", f.Place.Page, f.Place.Index, standing(f), risk(f.Seen.Record.State)), yes); err != nil {
+	if err := a.confirm(fmt.Sprintf("Recipient %d.%d is %s. %s", f.Place.Page, f.Place.Index, standing(f), verdict.ResendRisk(f.Seen.Record.State)), yes); err != nil {
 		return err
 	}
 	_, err = l.Resend(ctx, info, f.Place, f.Seen, by, time.Now())
@@ -91,19 +91,6 @@ func standing(f campaign.Found) string {
 		return r.State.String() + ": " + why
 	}
 	return r.State.String()
-}
-
-// risk is what another attempt may do to somebody in this state.
-func risk(s campaign.State) string {
-	switch s {
-	case campaign.InDoubt:
-		return "Telesign may have taken the message: sent again, it may arrive twice."
-	case campaign.Unconfirmed:
-		return "Telesign took the message, and nobody knows whether it arrived: sent again, it may arrive twice."
-	case campaign.Failed:
-		return "A late delivery isn't excluded: sent again, it may arrive twice."
-	}
-	return ""
 }
 
 // confirm asks for a yes on the terminal to sending again.

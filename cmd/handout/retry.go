@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/verdict"
 )
 
 func (a *app) retryCommand() *cobra.Command {
@@ -65,7 +66,7 @@ func (a *app) retry(ctx context.Context, l *campaign.Ledger, id campaign.ID, sta
 		return nil
 	}
 	about := fmt.Sprintf("In campaign %s, %s %s.", id, plural(b.Of(state), "recipient"), are(b.Of(state))+" "+state.String())
-	if err := a.confirm(about+" "+risk(state), yes); err != nil {
+	if err := a.confirm(about+" "+verdict.ResendRisk(state), yes); err != nil {
 		return err
 	}
 	line := newLiveLine(a.stderr)

@@ -172,6 +172,7 @@ func (a *API) register() {
 	a.registerLists()
 	a.registerSends()
 	a.registerPeople()
+	a.registerDoubt()
 	a.registerStreams()
 	a.registerRates()
 	a.registerSuppression()

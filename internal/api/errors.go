@@ -46,6 +46,8 @@ func (a *API) problem(ctx context.Context, err error) *problemError {
 		return problem(otherContent, err.Error())
 	case errors.Is(err, producer.ErrNotRereadable):
 		return problem(busy, "another upload has interfered; make the same request again")
+	case errors.Is(err, campaign.ErrRetrying):
+		return problem(busy, err.Error())
 	case errors.As(err, &phase), errors.As(err, &purged), errors.As(err, &refused), errors.Is(err, campaign.ErrCanceled),
 		errors.Is(err, campaign.ErrKeysNeeded):
 		return problem(wrongState, err.Error())

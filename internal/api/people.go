@@ -23,7 +23,8 @@ func (a *API) registerPeople() {
 		"Look at one recipient", "What became of them, by which channel and why, and when. By name it takes a look at the "+
 			"whole list; by place it is immediate.", notFound, wrongState, ambiguous, invalid), a.person)
 	huma.Register(a.huma, a.operation("resend", http.MethodPost, "/campaigns/{id}/recipients/{recipient}/resend", access.Control,
-		"Send to one recipient again", "Who is in doubt, failed, refused or unconfirmed. Who is in doubt or unconfirmed may get the file twice by it.",
+		"Send to one recipient again", "Who is in doubt, failed, refused or unconfirmed, with the campaign's content as it stands. In doubt: "+verdict.ResendRisk(campaign.InDoubt)+
+			" Unconfirmed: "+verdict.ResendRisk(campaign.Unconfirmed)+" Failed: "+verdict.ResendRisk(campaign.Failed),
 		malformed, notFound, wrongState, ambiguous, tooLarge, mediaType, invalid), a.resend)
 }
 
@@ -203,19 +204,5 @@ type resendInput struct {
 }
 
 func (a *API) resend(ctx context.Context, in *resendInput) (*personOutput, error) {
-	info, f, err := a.find(ctx, &in.RecipientPath)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	now := time.Now()
-	why := ""
-	if in.Body != nil {
-		why = in.Body.Why
-	}
-	seen, err := a.ledger.Resend(ctx, info, f.Place, f.Seen, actor(ctx, why), now)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	f.Seen = seen
-	return &personOutput{newRecipient(ctx, info.ID, f)}, nil
+	return a.decide(ctx, &in.RecipientPath, in.Body, a.ledger.Resend)
 }

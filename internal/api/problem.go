@@ -49,7 +49,7 @@ var (
 	notFound     = &kind{"not-found", 404, "There is no such thing", "There is no such campaign, recipient or page, or the number isn't on the suppression list.", 0}
 	tooSlow      = &kind{"too-slow", 408, "The body took too long", "Nothing of the body came for a minute. Nothing was changed, unless the detail says so; the same request again begins anew.", 0}
 	otherContent = &kind{"other-content", 409, "It exists with other content", "The campaign's id, or the Idempotency-Key, was used before for something else. Nothing was changed.", 0}
-	busy         = &kind{"busy", 409, "Another upload is under way", "Another upload of this campaign is under way, or has interfered with this one. Make the same request again.", 5}
+	busy         = &kind{"busy", 409, "Another request is in the way", "Another upload of this campaign is under way, or has interfered with this one; or another decision about many of its recipients is being carried out. Make the same request again.", 5}
 	wrongState   = &kind{"wrong-state", 409, "Its state doesn't allow it", "The campaign, or the recipient, is in a state in which this can't be done. Nothing was changed.", 0}
 	stale        = &kind{"stale", 409, "It isn't as you believe", "The number expected isn't the one that is so by now. Nothing was changed: look again.", 0}
 	ambiguous    = &kind{"ambiguous", 409, "Several recipients have this name", "Name one of them by its place in the list, as in 12.7; the places stand in the errors.", 0}

@@ -31,7 +31,8 @@ func (h *house) calls(t *testing.T) []call {
 	t.Helper()
 	bodies := map[string]string{
 		"create-campaign": campaignBody("new"), "retry-campaign": `{"only":"failed","expected":1}`,
-		"set-campaign-rate": `{"rate":5}`, "set-account-rate": `{"rate":5}`, "purge-campaign": `{"id":"listless"}`,
+		"accept-all-as-sent": `{"expected":1}`,
+		"set-campaign-rate":  `{"rate":5}`, "set-account-rate": `{"rate":5}`, "purge-campaign": `{"id":"listless"}`,
 		"reschedule-campaign": `{"at":"2099-01-01T00:00:00Z"}`,
 		"create-send":         `{"recipient":"a","phone":"+12015550100","message_type":"ARN","channels":[{"channel":"sms","template":"text","parameters":{"text":"Hello"}}]}`,
 	}

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -38,10 +37,8 @@ func (a *API) registerSteering() {
 	huma.Register(a.huma, reschedule, a.reschedule)
 	retry := a.operation("retry-campaign", http.MethodPost, "/campaigns/{id}/retry", access.Control,
 		"Send again to all who are in one state",
-		"With the campaign's content as it stands. Who is in doubt or unconfirmed may get the file twice. `expected` "+
-			"is how many there are by your knowledge: if there are others by now, nothing is done. An interrupted one "+
-			"is made again with the number that is left.",
-		malformed, notFound, wrongState, stale, tooLarge, mediaType, invalid)
+		"With the campaign's content as it stands. Who is in doubt or unconfirmed may get the file twice. "+expectedAbout,
+		malformed, notFound, wrongState, stale, busy, tooLarge, mediaType, invalid)
 	huma.Register(a.huma, retry, a.retry)
 }
 
@@ -144,27 +141,14 @@ type retryOutput struct {
 }
 
 func (a *API) retry(ctx context.Context, in *retryInput) (*retryOutput, error) {
-	info, err := a.listed(ctx, in.id())
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	if info.Canceled {
-		return nil, a.fail(ctx, fmt.Errorf("campaign %s: %w", info.ID, campaign.ErrCanceled))
-	}
-	b, err := a.ledger.Balance(ctx, info.ID)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
 	state, _ := campaign.ParseState(in.Body.Only)
-	if n := b.Of(state); n != in.Body.Expected {
-		return nil, problem(stale, fmt.Sprintf("%d are %s", n, state), Fault{Field: "expected", Message: "it isn't the number that is so by now"})
-	}
-	extend(ctx, longTime)
-	n, err := a.ledger.ResendAll(ctx, info, state, actor(ctx, in.Body.Why), time.Now(), func(int) { extend(ctx, longTime) })
+	out := new(retryOutput)
+	var err error
+	out.Body.Retried, err = a.decideAll(ctx, in.id(), state, in.Body.Expected, (*campaign.Info).Resendable, func(info *campaign.Info, began time.Time, progress func(int)) (int, error) {
+		return a.ledger.ResendAll(ctx, info, state, actor(ctx, in.Body.Why), began, progress)
+	})
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	out := new(retryOutput)
-	out.Body.Retried = n
 	return out, nil
 }

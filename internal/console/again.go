@@ -9,14 +9,8 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/verdict"
 )
-
-// risks says what sending again may do.
-var risks = map[campaign.State]string{
-	campaign.InDoubt:     "Telesign may have taken the message: sent again, it may arrive twice.",
-	campaign.Unconfirmed: "Telesign took the message, and nobody knows whether it arrived: sent again, it may arrive twice.",
-	campaign.Failed:      "A late delivery isn't excluded: sent again, it may arrive twice.",
-}
 
 // longTime is how long a form may take for which a whole list is read.
 const longTime = 10 * time.Minute
@@ -59,7 +53,7 @@ func (c *Console) askRetry(v *visit) (string, any, error) {
 	q := c.question(s, "Send again to "+count(n)+" people", "retry")
 	q.Title = "Send again to who is " + words(state.String()) + " in " + string(s.info.ID) + "?"
 	q.Text = []string{count(n) + " people are " + words(state.String()) + ". They are sent the campaign's content as it stands."}
-	q.Risk, q.Fields, q.Danger = risks[state], []field{why}, true
+	q.Risk, q.Fields, q.Danger = verdict.ResendRisk(state), []field{why}, true
 	q.Hidden = map[string]string{"only": state.String(), "expected": strconv.Itoa(n), "began": strconv.FormatInt(began.UnixMicro(), 10)}
 	return "ask", q, nil
 }
@@ -69,42 +63,54 @@ func (c *Console) retry(v *visit) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	expected, err := strconv.Atoi(v.PostFormValue("expected"))
-	micros, wrong := strconv.ParseInt(v.PostFormValue("began"), 10, 64)
-	if err != nil || wrong != nil {
-		return "", refuse(http.StatusBadRequest, "The form is incomplete.")
-	}
-	s, err := c.look(v)
+	n, id, err := c.decideAll(v, state, (*campaign.Info).Resendable, func(ctx context.Context, info *campaign.Info, a campaign.Actor, began time.Time, progress func(int)) (int, error) {
+		return c.ledger.ResendAll(ctx, info, state, a, began, progress)
+	})
 	if err != nil {
-		return "", err
-	}
-	now, err := c.ledger.Now(v.Context())
-	if err != nil {
-		return "", err
-	}
-	began := time.UnixMicro(micros)
-	n := s.balance.Of(state)
-	switch {
-	case s.info.Canceled:
-		return "", campaign.ErrCanceled
-	case n != expected:
-		return "", refuse(http.StatusConflict, "You said yes to %s people, and %s are %s by now. Nothing was done: look again.", count(expected), count(n), words(state.String()))
-	case began.After(now) || now.Sub(began) > questionLife:
-		return "", refuse(http.StatusConflict, "The question is over an hour old. Nothing was done: look again.")
-	}
-	ctx, done := c.long(v)
-	defer done()
-	n, err = c.ledger.ResendAll(ctx, s.info, state, v.actor(reasonOf(v)), began, func(int) {})
-	switch {
-	case err != nil && n > 0 && !errors.Is(err, campaign.ErrRetrying):
-		c.o.Logger.Error("a retry broke off", "campaign", s.info.ID, "error", err)
-		return "", refuse(http.StatusServiceUnavailable, "It broke off after %s people. Look again: the others are still there.", count(n))
-	case err != nil:
 		return "", err
 	}
 	v.flash(count(n) + " people are sent to again.")
-	return "/campaigns/" + string(s.info.ID), nil
+	return "/campaigns/" + string(id), nil
 }
+
+// decideAll answers a question about all people in a state: the decision is made
+// if as many are in it as were named, and returns about how many.
+func (c *Console) decideAll(v *visit, state campaign.State, may func(*campaign.Info) error, decide decision) (int, campaign.ID, error) {
+	expected, err := strconv.Atoi(v.PostFormValue("expected"))
+	micros, wrong := strconv.ParseInt(v.PostFormValue("began"), 10, 64)
+	if err != nil || wrong != nil {
+		return 0, "", refuse(http.StatusBadRequest, "The form is incomplete.")
+	}
+	s, err := c.look(v)
+	if err != nil {
+		return 0, "", err
+	}
+	if err := may(s.info); err != nil {
+		return 0, "", err
+	}
+	now, err := c.ledger.Now(v.Context())
+	if err != nil {
+		return 0, "", err
+	}
+	began := time.UnixMicro(micros)
+	switch n := s.balance.Of(state); {
+	case n != expected:
+		return 0, "", refuse(http.StatusConflict, "You said yes to %s people, and %s are %s by now. Nothing was done: look again.", count(expected), count(n), words(state.String()))
+	case began.After(now) || now.Sub(began) > questionLife:
+		return 0, "", refuse(http.StatusConflict, "The question is over an hour old. Nothing was done: look again.")
+	}
+	ctx, done := c.long(v)
+	defer done()
+	n, err := decide(ctx, s.info, v.actor(reasonOf(v)), began, nil)
+	if err != nil && n > 0 && !errors.Is(err, campaign.ErrRetrying) {
+		c.o.Logger.Error("a decision about many broke off", "campaign", s.info.ID, "state", state.String(), "error", err)
+		return n, "", refuse(http.StatusServiceUnavailable, "It broke off after %s people. Look again: the others are still there.", count(n))
+	}
+	return n, s.info.ID, err
+}
+
+// decision is one of the ledger's about many.
+type decision func(context.Context, *campaign.Info, campaign.Actor, time.Time, func(int)) (int, error)
 
 // long is the context of something that goes on when the browser has gone, so
 // that it isn't left half done; it ends with the console.

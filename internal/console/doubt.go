@@ -9,6 +9,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/verdict"
 )
 
 const (
@@ -126,40 +127,14 @@ func (c *Console) askAcceptAll(v *visit) (string, any, error) {
 		Text: []string{
 			"People in doubt: " + count(n) + ". Taken as sent they are unconfirmed; receipts that still come are recorded.",
 		},
-		Risk: acceptRisk, Fields: []field{why}, Do: "Take " + count(n) + " as sent", Danger: true,
+		Risk: verdict.AcceptRisk, Fields: []field{why}, Do: "Take " + count(n) + " as sent", Danger: true,
 		Hidden: map[string]string{"expected": strconv.Itoa(n), "began": strconv.FormatInt(began.UnixMicro(), 10)},
 	}, nil
 }
 
 func (c *Console) acceptAll(v *visit) (string, error) {
-	expected, err := strconv.Atoi(v.PostFormValue("expected"))
-	micros, wrong := strconv.ParseInt(v.PostFormValue("began"), 10, 64)
-	if err != nil || wrong != nil {
-		return "", refuse(http.StatusBadRequest, "The form is incomplete.")
-	}
-	s, err := c.look(v)
+	n, _, err := c.decideAll(v, campaign.InDoubt, (*campaign.Info).Gone, c.ledger.AcceptAllAsSent)
 	if err != nil {
-		return "", err
-	}
-	now, err := c.ledger.Now(v.Context())
-	if err != nil {
-		return "", err
-	}
-	began := time.UnixMicro(micros)
-	switch n := s.balance.Of(campaign.InDoubt); {
-	case n != expected:
-		return "", refuse(http.StatusConflict, "You said yes to %s in doubt, and they are %s by now. Nothing was done: look again.", count(expected), count(n))
-	case began.After(now) || now.Sub(began) > questionLife:
-		return "", refuse(http.StatusConflict, "The question is over an hour old. Nothing was done: look again.")
-	}
-	ctx, done := c.long(v)
-	defer done()
-	n, err := c.ledger.AcceptAllAsSent(ctx, s.info, v.actor(reasonOf(v)), began, nil)
-	switch {
-	case err != nil && n > 0:
-		c.o.Logger.Error("accepting as sent broke off", "campaign", s.info.ID, "error", err)
-		return "", refuse(http.StatusServiceUnavailable, "It broke off after %s people. Look again: the others are still in doubt.", count(n))
-	case err != nil:
 		return "", err
 	}
 	v.flash(count(n) + " in doubt are taken as sent.")

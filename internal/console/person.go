@@ -282,7 +282,7 @@ func (c *Console) askResend(v *visit) (string, any, error) {
 			v.name(f.Recipient.ID, f.Recipient.Phone) + ", " + v.phone(f.Recipient.Phone) + ", is " + stateAndWhy(r) + ".",
 			"The campaign's content is sent as it stands.",
 		},
-		Risk: risks[r.State], Fields: []field{why}, Hidden: asked(r), Do: "Send again", Danger: risks[r.State] != "",
+		Risk: verdict.ResendRisk(r.State), Fields: []field{why}, Hidden: asked(r), Do: "Send again", Danger: verdict.ResendRisk(r.State) != "",
 	}, nil
 }
 
@@ -305,9 +305,6 @@ func (c *Console) resend(v *visit) (string, error) {
 	return personAddress(info.ID, f.Place), nil
 }
 
-// acceptRisk is what taking somebody for sent to may come to.
-const acceptRisk = "Telesign may not have taken the message: who is taken for sent to and wasn't, gets nothing."
-
 func (c *Console) askAccept(v *visit) (string, any, error) {
 	info, f, err := c.personAt(v)
 	if err != nil {
@@ -323,7 +320,7 @@ func (c *Console) askAccept(v *visit) (string, any, error) {
 			v.name(f.Recipient.ID, f.Recipient.Phone) + ", " + v.phone(f.Recipient.Phone) + ", is " + stateAndWhy(r) + ".",
 			waits(r), "Taken as sent they are unconfirmed; a receipt that still comes is recorded.",
 		},
-		Risk: acceptRisk, Fields: []field{why}, Hidden: asked(r), Do: "Take as sent",
+		Risk: verdict.AcceptRisk, Fields: []field{why}, Hidden: asked(r), Do: "Take as sent",
 	}, nil
 }
 
