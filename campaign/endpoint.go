@@ -146,6 +146,9 @@ func (l *Ledger) RemoveEndpoint(ctx context.Context, id string) error {
 	if err := l.rdb.HDel(ctx, KeyWebhookFailing, id).Err(); err != nil {
 		return fmt.Errorf("remove webhook %s: %w", id, err)
 	}
+	if err := l.rdb.HDel(ctx, keyWebhookDropped, id).Err(); err != nil {
+		return fmt.Errorf("remove webhook %s: %w", id, err)
+	}
 	if err := l.rdb.Unlink(ctx, KeyWebhookLog(id)).Err(); err != nil {
 		return fmt.Errorf("remove webhook %s: %w", id, err)
 	}

@@ -148,6 +148,8 @@ const (
 	// KeyWebhookFailing: hash, an endpoint that takes nothing any more to the Unix
 	// millisecond since when, see internal/webhook.
 	KeyWebhookFailing = "handout:webhooks:failing"
+	// keyWebhookDropped: hash, an endpoint to how much it was never told.
+	keyWebhookDropped = "handout:webhooks:dropped"
 )
 
 // KeyWebhookLog: list, an endpoint's latest deliveries, a JSON object each, the

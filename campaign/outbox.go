@@ -28,13 +28,18 @@ type Outbox struct {
 	told   map[string]string
 }
 
-// Waits says whether an endpoint is to be told something by now.
-func (o *Outbox) Waits(endpoint string, now time.Time) bool {
+// Untold is how many entries an endpoint hasn't been told.
+func (o *Outbox) Untold(endpoint string) int {
 	told := o.base
 	if n, ok := parseNumber(o.told[endpoint]); ok {
 		told = max(n, o.base)
 	}
-	if told >= o.base+o.Length {
+	return max(o.base+o.Length-told, 0)
+}
+
+// Waits says whether an endpoint is to be told something by now.
+func (o *Outbox) Waits(endpoint string, now time.Time) bool {
+	if o.Untold(endpoint) == 0 {
 		return false
 	}
 	var b Batch
@@ -44,8 +49,11 @@ func (o *Outbox) Waits(endpoint string, now time.Time) bool {
 	return true
 }
 
-// fieldBatch follows an endpoint's ID.
-const fieldBatch = ":now"
+// These follow an endpoint's ID: see lua/outbox.lua.
+const (
+	fieldBatch = ":now"
+	fieldAll   = ":all"
+)
 
 // Outboxes looks how much there is to tell of campaigns, in few round trips; those
 // of which there is nothing are left out.
@@ -110,6 +118,8 @@ type Batch struct {
 	Failed  int       `json:"failed,omitempty"`
 	Since   time.Time `json:"since,omitzero"` // when it failed first
 	Next    time.Time `json:"next,omitzero"`  // not before
+	// Dropped is what it is told instead of entries: that it isn't told so many.
+	Dropped *Dropped `json:"dropped,omitempty"`
 
 	raw string
 }
@@ -143,7 +153,11 @@ const MostUntold = 200
 
 // Untold reads what an endpoint is to be told next of a campaign.
 func (l *Ledger) Untold(ctx context.Context, c ID, endpoint string) (*Untold, error) {
-	answer, err := outboxScript.Run(ctx, l.rdb, []string{keyTold(c), keyOutbox(c)}, endpoint, MostUntold).Slice()
+	return l.untold(ctx, c, endpoint, MostUntold)
+}
+
+func (l *Ledger) untold(ctx context.Context, c ID, endpoint string, most int) (*Untold, error) {
+	answer, err := outboxScript.Run(ctx, l.rdb, []string{keyTold(c), keyOutbox(c)}, endpoint, most).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox of campaign %s: %w", c, err)
 	}
@@ -222,11 +236,16 @@ func (l *Ledger) SetBatch(ctx context.Context, c ID, endpoint string, u *Untold,
 // SetTold notes that an endpoint has taken so many entries of what it was to be
 // told; who is whoever is told of the campaign. False as in SetBatch.
 func (l *Ledger) SetTold(ctx context.Context, c ID, endpoint string, u *Untold, count int, who []Endpoint) (bool, error) {
+	return l.pass(ctx, c, endpoint, u, count, "", who)
+}
+
+// pass moves an endpoint's cursor by so many entries; after is its batch then.
+func (l *Ledger) pass(ctx context.Context, c ID, endpoint string, u *Untold, count int, after string, who []Endpoint) (bool, error) {
 	before := ""
 	if u.Batch != nil {
 		before = u.Batch.raw
 	}
-	args := []any{endpoint, u.cursor, u.cursor + count, before}
+	args := []any{endpoint, u.cursor, u.cursor + count, before, after}
 	for _, e := range who {
 		args = append(args, e.ID)
 	}

@@ -31,7 +31,7 @@ local stop = base + redis.call('LLEN', KEYS[3])
 local least, known = stop, {base = true}
 for i = 3, #ARGV, 2 do
   local id = ARGV[i]
-  known[id], known[id .. ':now'] = true, true
+  known[id], known[id .. ':now'], known[id .. ':all'] = true, true, true
   if tonumber(ARGV[i + 1]) > was then
     redis.call('HSETNX', KEYS[2], id, stop) -- what was before it isn't for it
   end

@@ -2,8 +2,9 @@
 --
 -- KEYS[1] -> handout:{c}:told, hash: base, how many entries were trimmed off the
 --            outbox; for each endpoint <id>, how many it was told of all that ever
---            stood there, and <id>:now, the batch that it is told now. One without
---            <id> has been told nothing since base
+--            stood there, <id>:now, the batch that it is told now, and <id>:all,
+--            the Unix second when it had been told all that stood there. One
+--            without <id> has been told nothing since base
 -- KEYS[2] -> handout:{c}:outbox, list: the positions of recipients, and JSON
 --            objects for what happened to the whole campaign
 -- ARGV[1] -> the endpoint's ID

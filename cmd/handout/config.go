@@ -85,6 +85,7 @@ type Config struct {
 	SimulatePolling     bool    `split_words:"true" default:"true" desc:"whether the simulator answers questions for outcomes"`
 
 	WebhookAllowPrivate bool `split_words:"true" default:"false" desc:"let webhooks lead to private addresses, and to http URLs"`
+	WebhookBacklog      int  `split_words:"true" default:"10000000" desc:"outcomes and changes that may wait for one webhook, about 6 bytes each; beyond it the oldest are dropped, and the webhook is told so"`
 
 	Schedules            string `default:"schedules.yaml" desc:"the file of what handout schedule runs"`
 	ScheduleAddr         string `split_words:"true" default:"127.0.0.1:8071" desc:"where handout schedule serves metrics and health"`
@@ -166,6 +167,7 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check(c.ReceiptMargin >= 0 && c.ReceiptMargin <= 11*time.Hour, "HANDOUT_RECEIPT_MARGIN", "must be 0s to 11h")
 	check(c.ReceiptDeadline >= 0 && c.ReceiptDeadline <= 11*time.Hour, "HANDOUT_RECEIPT_DEADLINE", "must be 0s to 11h")
 	check(c.SimulateSpeed > 0 && c.SimulateSpeed <= 1_000_000, "HANDOUT_SIMULATE_SPEED", "must be over 0 and at most 1000000")
+	check(c.WebhookBacklog > 0, "HANDOUT_WEBHOOK_BACKLOG", "must be 1 or more")
 	check(c.SimulateRate >= 0, "HANDOUT_SIMULATE_RATE", "must not be negative")
 	check(c.ScheduleMaxList > 0 && c.ScheduleMaxList <= 1<<20, "HANDOUT_SCHEDULE_MAX_LIST", "must be 1 to %d, in MB", 1<<20)
 	check(c.LogFormat == "text" || c.LogFormat == "json", "HANDOUT_LOG_FORMAT", "must be text or json")

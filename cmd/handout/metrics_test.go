@@ -36,6 +36,7 @@ func TestMetrics_AreThoseOfTheDocsAndTheAlerts(t *testing.T) {
 	h := open(t, quick(redistest.Start(t).URL()))
 	console := serve(t, h.env, "console")
 	schedule := serve(t, h.env.with("HANDOUT_SCHEDULES", "../../docs/example/schedules.yaml"), "schedule")
+	done(t, h.env, "webhook", "add", "https://hooks.example.com/", "--campaigns", "no-such-campaign")
 	phones := numbers(10, func(_, digits int) bool { return digits < 35 || digits == 95 })
 	done(t, h.env, "submit", campaignFile(t, "spring"), listFile(t, phones))
 	untilDone(t, h.env, "spring")

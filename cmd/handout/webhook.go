@@ -79,7 +79,8 @@ type webhookRow struct {
 	Campaigns string   `json:"campaigns"` // a prefix; empty: all
 	Phones    bool     `json:"phones"`
 	Created   string   `json:"created"`
-	State     string   `json:"state"` // ok, failing since, gone since
+	State     string   `json:"state"`   // ok, failing since, gone since
+	Dropped   int      `json:"dropped"` // outcomes and changes that it was never told
 }
 
 func (a *app) webhookListCommand() *cobra.Command {
@@ -99,6 +100,9 @@ func (a *app) webhookListCommand() *cobra.Command {
 				t := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
 				fmt.Fprintln(t, "ID\tURL\tEVENTS\tCAMPAIGNS\tPHONES\tSTATE")
 				for _, r := range rows {
+					if r.Dropped > 0 {
+						r.State += fmt.Sprintf("; %d dropped", r.Dropped)
+					}
 					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%t\t%s\n", r.ID, r.URL, strings.Join(r.Events, ","), r.Campaigns+"*", r.Phones, r.State)
 				}
 				return t.Flush()
@@ -118,6 +122,10 @@ func webhookRows(ctx context.Context, rdb redis.UniversalClient, l *campaign.Led
 	if err != nil {
 		return nil, err
 	}
+	dropped, err := l.EndpointsDropped(ctx)
+	if err != nil {
+		return nil, err
+	}
 	rows := make([]webhookRow, 0, len(endpoints.All))
 	for _, e := range endpoints.All {
 		state := "ok"
@@ -128,7 +136,8 @@ func webhookRows(ctx context.Context, rdb redis.UniversalClient, l *campaign.Led
 			state = "gone since " + e.GoneAt.Format(time.RFC3339)
 		}
 		rows = append(rows, webhookRow{
-			ID: e.ID, URL: webhook.Place(e.URL), Events: e.Events, Campaigns: e.Prefix, Phones: e.Phones,
+			Dropped: dropped[e.ID],
+			ID:      e.ID, URL: webhook.Place(e.URL), Events: e.Events, Campaigns: e.Prefix, Phones: e.Phones,
 			Created: e.CreatedAt.Format(time.RFC3339), State: state,
 		})
 	}

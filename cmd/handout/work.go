@@ -43,7 +43,9 @@ func (a *app) workCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			hooks, err := webhook.NewServer(webhook.Options{Redis: rdb, Private: c.WebhookAllowPrivate, Logger: a.logger(c), Metrics: registry})
+			hooks, err := webhook.NewServer(webhook.Options{
+				Redis: rdb, Private: c.WebhookAllowPrivate, Backlog: c.WebhookBacklog, Logger: a.logger(c), Metrics: registry,
+			})
 			if err != nil {
 				return err
 			}

@@ -126,6 +126,10 @@ var stories = []story{
 
 	{"HandoutWebhookFailing", "handout_webhook_failing{job=\"work\"} 1x120\nhandout_webhook_failing{job=\"console\"} 1x120", 1},
 	{"HandoutWebhookFailing", "handout_webhook_failing 0x120", 0},
+	{"HandoutWebhookDropped", `handout_webhook_dropped_total{webhook="a",job="work"} 0x60 1000+0x60
+		handout_webhook_dropped_total{webhook="a",job="console"} 0x60 1000+0x60
+		handout_webhook_dropped_total{webhook="b",job="work"} 0x120`, 1},
+	{"HandoutWebhookDropped", `handout_webhook_dropped_total{webhook="a"} 1000x120`, 0},
 
 	{"HandoutQueueOld", `handout_queue_oldest_seconds{queue="bulk"} 601x120
 		handout_queue_oldest_seconds{queue="system"} 1x120`, 1},

@@ -148,6 +148,25 @@ func TestLedger_SaysWhatStandsInRedis(t *testing.T) {
 	}
 }
 
+func TestLedger_SaysWhatWebhooksWereNeverTold(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	e := campaign.Endpoint{ID: "e", URL: "https://example.com", Events: []string{campaign.TellCampaigns}, Secret: "whsec_c2VjcmV0"}
+	if err := b.ledger.AddEndpoint(ctx, e); err != nil {
+		t.Fatal(err)
+	}
+	spring := b.stand(t, "spring", 3)
+	for _, steer := range []func(context.Context, campaign.ID, campaign.Actor, time.Time) error{b.ledger.Pause, b.ledger.Resume} {
+		if err := steer(ctx, "spring", campaign.Actor{Name: "ann"}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := b.ledger.Drop(ctx, spring, &e, 2, "m", []campaign.Endpoint{e}); err != nil || n != 2 {
+		t.Fatal(n, err)
+	}
+	check(t, scrape(t, b.registry), map[string]float64{"handout_webhook_outbox{}": 1, "handout_webhook_dropped_total{webhook=e}": 2, "handout_webhook_failing{}": 0})
+}
+
 func TestLedger_WithoutMaxmemoryTheMachinesIsTheMost(t *testing.T) {
 	t.Parallel()
 	got := scrape(t, setup(t, redistest.Set("maxmemory", "0")).registry)

@@ -40,12 +40,13 @@ var (
 	descMemory     = desc("redis_memory_used_bytes", "Memory that Redis uses; of a cluster, its fullest node.")
 	descOutbox     = desc("webhook_outbox", "Outcomes and changes that not all webhooks have been told.")
 	descFailing    = desc("webhook_failing", "Webhooks that have taken nothing for three days.")
+	descDropped    = desc("webhook_dropped_total", "Outcomes and changes that a webhook was never told, since too much waited for it.", "webhook")
 	descMemoryMost = desc("redis_memory_max_bytes", "Memory that Redis has: its maxmemory, or without one its machine's.")
 )
 
 var descriptions = []*prometheus.Desc{
 	descUp, descCampaigns, descHeld, descInDoubt, descRecipients, descLimit, descLeftOut,
-	descNotes, descOldest, descReadable, descMemory, descMemoryMost, descOutbox, descFailing,
+	descNotes, descOldest, descReadable, descMemory, descMemoryMost, descOutbox, descFailing, descDropped,
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {

@@ -14,6 +14,7 @@ func (l *Ledger) webhooks(ctx context.Context) ([]prometheus.Metric, error) {
 		return nil, err
 	}
 	waiting, failing := 0, 0
+	var drops []prometheus.Metric
 	if len(endpoints.All) > 0 {
 		glances, err := l.glances(ctx)
 		if err != nil {
@@ -25,6 +26,13 @@ func (l *Ledger) webhooks(ctx context.Context) ([]prometheus.Metric, error) {
 		if failing, err = l.ledger.EndpointsFailing(ctx); err != nil {
 			return nil, err
 		}
+		dropped, err := l.ledger.EndpointsDropped(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range endpoints.All { // an increase is seen from 0 on
+			drops = append(drops, prometheus.MustNewConstMetric(descDropped, prometheus.CounterValue, float64(dropped[e.ID]), e.ID))
+		}
 	}
-	return []prometheus.Metric{gauge(descOutbox, float64(waiting)), gauge(descFailing, float64(failing))}, nil
+	return append(drops, gauge(descOutbox, float64(waiting)), gauge(descFailing, float64(failing))), nil
 }

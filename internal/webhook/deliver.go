@@ -105,10 +105,15 @@ func (s *Server) tellPart(ctx context.Context, note tasks.Deliver) (more bool, _
 	if err != nil {
 		return false, err
 	}
-	if b := untold.Batch; b != nil {
-		untold.Entries = untold.Entries[:min(b.Count, len(untold.Entries))]
+	var p part
+	switch b := untold.Batch; {
+	case b != nil && b.Dropped != nil:
+		p = part{dropped: b.Dropped}
+	case b != nil:
+		p = nextPart(info, to, untold.Entries[:min(b.Count, len(untold.Entries))])
+	default:
+		p = nextPart(info, to, untold.Entries)
 	}
-	p := nextPart(info, to, untold.Entries)
 	e, count, err := s.compose(ctx, info, to, p)
 	if errors.Is(err, campaign.ErrPurged) {
 		return false, nil
@@ -135,6 +140,12 @@ func (s *Server) tellPart(ctx context.Context, note tasks.Deliver) (more bool, _
 // compose is what is told of a part; nil: nothing.
 func (s *Server) compose(ctx context.Context, info *campaign.Info, to *campaign.Endpoint, p part) (*event, int, error) {
 	switch {
+	case p.dropped != nil:
+		e, tell := droppedEvent(info.ID, to, p.dropped)
+		if !tell {
+			return nil, 0, nil
+		}
+		return &e, p.dropped.Recipients, nil
 	case !p.tell:
 		return nil, 0, nil
 	case p.change != nil:

@@ -14,6 +14,7 @@ const (
 	typeSettled  = "recipients.settled"
 	typeCampaign = "campaign."
 	typeTest     = "webhook.test"
+	typeDropped  = "webhook.dropped"
 )
 
 // event is the body of a delivery. Its names are a contract.
@@ -109,6 +110,27 @@ func campaignEvent(c *campaign.Info, h *campaign.Happening, b *campaign.Balance)
 	return event{typeCampaign + string(h.State), h.At, data}
 }
 
+type dropped struct {
+	Campaign   campaign.ID `json:"campaign"`
+	Recipients int         `json:"recipients"`
+	Changes    int         `json:"changes"`
+	From       time.Time   `json:"from"`
+	To         time.Time   `json:"to"`
+}
+
+// droppedEvent tells that an endpoint isn't told so many of what it asked for;
+// false: of none of that.
+func droppedEvent(c campaign.ID, to *campaign.Endpoint, d *campaign.Dropped) (event, bool) {
+	data := dropped{Campaign: c, From: d.From, To: d.To}
+	if to.Told(c, campaign.TellRecipients) {
+		data.Recipients = d.Recipients
+	}
+	if to.Told(c, campaign.TellCampaigns) {
+		data.Changes = d.Changes
+	}
+	return event{typeDropped, d.To, data}, data.Recipients+data.Changes > 0
+}
+
 // told says whether an endpoint is told a change of a campaign's state. A standing
 // campaign has nobody left to send to after each single send: that is no news.
 func told(c *campaign.Info, h *campaign.Happening) bool {
@@ -127,6 +149,8 @@ type part struct {
 	tell   bool
 	places []campaign.Place    // without those that come twice
 	change *campaign.Happening // nil: recipients
+	// dropped, if not nil, is told before any entry.
+	dropped *campaign.Dropped
 }
 
 // nextPart cuts it off entries, of which there is at least one: recipients up to

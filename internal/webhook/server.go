@@ -25,6 +25,9 @@ const concurrency = campaign.MostEndpoints
 type Options struct {
 	Redis   redis.UniversalClient
 	Private bool // may speak to private addresses, and without TLS
+	// Backlog is how many outcomes and changes may wait for one endpoint, about,
+	// over all campaigns.
+	Backlog int
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer
 }
@@ -36,6 +39,7 @@ type Server struct {
 	ledger     *campaign.Ledger
 	queue      *tasks.Queue
 	client     *Client
+	backlog    int
 	log        *slog.Logger
 	deliveries *prometheus.CounterVec
 
@@ -53,12 +57,12 @@ type Server struct {
 
 // NewServer is a server that isn't running yet.
 func NewServer(o Options) (*Server, error) {
-	if o.Redis == nil || o.Logger == nil || o.Metrics == nil {
-		return nil, errors.New("webhook: Redis, Logger and Metrics are required")
+	if o.Redis == nil || o.Backlog <= 0 || o.Logger == nil || o.Metrics == nil {
+		return nil, errors.New("webhook: Redis, Backlog, Logger and Metrics are required")
 	}
 	s := &Server{
 		rdb: o.Redis, ledger: campaign.NewLedger(o.Redis), queue: tasks.NewQueue(o.Redis), client: NewClient(o.Private),
-		log: o.Logger, token: rand.Text(), busy: make(map[string]bool),
+		backlog: o.Backlog, log: o.Logger, token: rand.Text(), busy: make(map[string]bool),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "handout_webhook_deliveries_total", Help: "Deliveries to webhooks by what came of them.",
 		}, []string{"result"}),

@@ -77,8 +77,13 @@ func (l *lines) String() string {
 // start runs a server until the test ends, or until the function is called.
 func (r *rig) start(private bool) (stop func()) {
 	r.t.Helper()
+	return r.startWith(private, 1_000_000)
+}
+
+func (r *rig) startWith(private bool, backlog int) (stop func()) {
+	r.t.Helper()
 	s, err := webhook.NewServer(webhook.Options{
-		Redis: r.rdb, Private: private, Metrics: prometheus.NewRegistry(),
+		Redis: r.rdb, Private: private, Backlog: backlog, Metrics: prometheus.NewRegistry(),
 		Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
@@ -113,9 +118,23 @@ type got struct {
 	Data     struct {
 		Campaign, State, Reason, By string
 		Balance                     map[string]int
-		Recipients                  []map[string]any
+		Recipients                  people
+		Changes                     int
+		From, To                    time.Time
 	}
 	body string
+}
+
+// people are recipients, or how many there are.
+type people []map[string]any
+
+func (p *people) UnmarshalJSON(b []byte) error {
+	var n int
+	if err := json.Unmarshal(b, &n); err == nil {
+		*p = make(people, n)
+		return nil
+	}
+	return json.Unmarshal(b, (*[]map[string]any)(p))
 }
 
 // receiver is another app: it takes what is told, unless answer says otherwise.
@@ -186,6 +205,10 @@ func words(all []got) []string {
 	for _, g := range all {
 		if state, ok := strings.CutPrefix(g.Type, "campaign."); ok {
 			words = append(words, state)
+			continue
+		}
+		if g.Type == "webhook.dropped" {
+			words = append(words, fmt.Sprintf("dropped %d+%d", len(g.Data.Recipients), g.Data.Changes))
 			continue
 		}
 		var people []string

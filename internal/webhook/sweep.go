@@ -67,7 +67,7 @@ func (s *Server) look(ctx context.Context) error {
 		return nil
 	}
 	now := time.Now()
-	ids, err := s.worthALook(ctx, now)
+	ids, wide, err := s.worthALook(ctx, now)
 	if err != nil {
 		return err
 	}
@@ -76,6 +76,9 @@ func (s *Server) look(ctx context.Context) error {
 		return err
 	}
 	var errs []error
+	if wide {
+		errs = append(errs, s.shed(ctx, endpoints, boxes))
+	}
 	for i := range boxes {
 		s.sight.seen[boxes[i].ID] = now
 		for _, e := range endpoints.Of(boxes[i].ID) {
@@ -87,12 +90,12 @@ func (s *Server) look(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// worthALook are the campaigns in which something may have happened: now and then
-// all of them.
-func (s *Server) worthALook(ctx context.Context, now time.Time) ([]campaign.ID, error) {
+// worthALook are the campaigns in which something may have happened, the newest
+// first: now and then, as it says, all of them.
+func (s *Server) worthALook(ctx context.Context, now time.Time) (_ []campaign.ID, wide bool, _ error) {
 	active, err := s.ledger.Active(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if s.sight.seen == nil {
 		s.sight.seen = make(map[campaign.ID]time.Time)
@@ -105,7 +108,7 @@ func (s *Server) worthALook(ctx context.Context, now time.Time) ([]campaign.ID, 
 		if err == nil {
 			s.sight.wideAt = now
 		}
-		return ids, err
+		return ids, true, err
 	}
 	ids := make([]campaign.ID, 0, len(s.sight.seen))
 	for id, at := range s.sight.seen {
@@ -115,5 +118,5 @@ func (s *Server) worthALook(ctx context.Context, now time.Time) ([]campaign.ID, 
 		}
 		ids = append(ids, id)
 	}
-	return ids, nil
+	return ids, false, nil
 }

@@ -374,3 +374,99 @@ func TestTest_SaysWhatCameOfIt(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// An endpoint is down for so long that more waits than may: the oldest of the
+// oldest campaign goes, and it is told so first when it is back.
+func TestServer_DropsTheOldestBeyondTheBacklogAndTellsSo(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	var down atomic.Bool
+	down.Store(true)
+	app := r.receiver(func(int, got) int {
+		if down.Load() {
+			return http.StatusServiceUnavailable
+		}
+		return http.StatusOK
+	})
+	e := r.add(app.url)
+	app.of(e)
+	well := r.receiver(nil)
+	well.of(r.add(well.url, func(e *campaign.Endpoint) { e.Prefix = "other" }))
+	old := r.stand("old", 100)
+	stop := r.startWith(true, 100)
+	app.told(1) // in vain
+	stop()
+	for i := range 60 {
+		r.fail(old, i)
+	}
+	young := r.stand("young", 100)
+	for i := range 60 {
+		r.fail(young, i)
+	}
+	r.stand("other", 1)
+	// 122 and 1 wait, and 100 may: 33 go, that there be 90.
+	stop = r.startWith(true, 100)
+	await(t, "the log says so", func() bool {
+		log := r.deliveryLog(e)
+		return len(log) > 0 && log[0].Type == "webhook.dropped" || len(log) > 1 && log[1].Type == "webhook.dropped"
+	})
+	await(t, "the other is told", func() bool { return len(well.deliveries()) == 1 })
+	stop()
+	var line webhook.Delivery
+	for _, d := range r.deliveryLog(e) {
+		if d.Type == "webhook.dropped" && d.Message == "" {
+			line = d
+		}
+	}
+	if line.Campaign != "old" || line.Count != 33 || line.Error != "dropped: over 100 waited" || !strings.Contains(r.log.String(), "level=ERROR") {
+		t.Errorf("%+v\n%s", line, r.log)
+	}
+	dropped, err := r.ledger.EndpointsDropped(t.Context())
+	if err != nil || len(dropped) != 1 || dropped[e.ID] != 33 {
+		t.Error(dropped, err)
+	}
+
+	down.Store(false)
+	before := len(app.deliveries())
+	// What was tried in vain waits for some seconds.
+	r.startWith(true, 100)
+	r.emptied("old")
+	r.emptied("young")
+	var told []string
+	people := 0
+	for _, g := range app.deliveries()[before:] {
+		if g.Data.Campaign != "old" {
+			continue
+		}
+		if g.Type == "webhook.dropped" {
+			told = append(told, words([]got{g})...)
+			if d := g.Data; d.From.After(old.CreatedAt) || d.To.Before(line.At.Add(-time.Second)) || d.To.After(line.At.Add(2*time.Minute)) {
+				t.Errorf("from %v to %v, and it was dropped at %v", d.From, d.To, line.At)
+			}
+			continue
+		}
+		told = append(told, "r")
+		people += len(g.Data.Recipients)
+	}
+	same(t, "told", []string{"dropped 32+1", "r"}, told)
+	if people != 28 {
+		t.Errorf("%d people of 60 were told of, and 32 dropped", people)
+	}
+}
+
+// Who isn't told of recipients isn't told either that some of them were dropped.
+func TestServer_TellsOfWhatWasAskedForAlone(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	app, all := r.receiver(nil), r.receiver(nil)
+	app.of(r.add(app.url, func(e *campaign.Endpoint) { e.Events = []string{campaign.TellCampaigns} }))
+	all.of(r.add(all.url, func(e *campaign.Endpoint) { e.Events = []string{campaign.TellRecipients} }))
+	c := r.stand("c", 100)
+	for i := range 50 {
+		r.fail(c, i)
+	}
+	r.startWith(true, 20)
+	r.emptied("c")
+	same(t, "of the campaign", []string{"dropped 0+1"}, words(app.deliveries()))
+	same(t, "of people", "dropped 32+0", words(all.deliveries())[0])
+}
