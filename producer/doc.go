@@ -2,10 +2,15 @@
 // checks every row, and makes a campaign of it in the ledger. It is what other
 // Go programs import to hand something out.
 //
+// The shortest use, on the Redis that the workers have:
+//
 //	file, err := producer.ParseCampaign("campaign.yaml", src)
 //	...
 //	client := producer.New(rdb)
 //	result, err := client.Submit(ctx, file, producer.ListFile("list.csv"), producer.SubmitOptions{})
+//
+// [Client.Send] sends to one person. What became of everyone is asked of the
+// ledger: see [github.com/handout-dev/handout/campaign.Ledger].
 //
 // A list is CSV with a header, NDJSON, or a Go iterator. It is read once, as a
 // stream, in memory that doesn't grow with it but for 10 to 16 bytes for each

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -52,28 +54,74 @@ bob,+1 201-555-01,https://files.example.com/bob.xlsx
 // Submit may be called again at any time, also after a crash: a campaign is
 // opened once.
 func ExampleClient_Submit() {
-	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+	options, err := redis.ParseURL(os.Getenv("REDIS_URL"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rdb := redis.NewClient(options)
 	defer func() { _ = rdb.Close() }()
+
 	file, err := producer.ParseCampaign("campaign.yaml", []byte(exampleCampaign))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	result, err := producer.New(rdb).Submit(context.Background(), file, producer.ListFile("list.csv"), producer.SubmitOptions{})
-	var faults *producer.Faults
-	var other *producer.OtherContentError
-	switch {
-	case errors.As(err, &faults):
-		fmt.Println("nothing was sent:", faults.Total, "faults")
-	case errors.As(err, &other):
-		fmt.Println("the id is taken by a campaign of", other.Info.Total)
-	case err != nil:
-		fmt.Println(err)
-	case result.Already:
-		fmt.Println("submitted before")
-	default:
-		fmt.Println("on its way to", result.Info.Total)
+	list := `recipient,phone,url
+ann,+1 201-555-0123,https://files.example.com/ann.xlsx
+bob,+1 201-555-0124,https://files.example.com/bob.xlsx
+`
+	client := producer.New(rdb)
+	for range 2 {
+		result, err := client.Submit(context.Background(), file,
+			producer.ListReader("list.csv", producer.CSV, strings.NewReader(list)), producer.SubmitOptions{})
+		var faults *producer.Faults
+		var other *producer.OtherContentError
+		switch {
+		case errors.As(err, &faults):
+			fmt.Println("nothing was sent:", faults.Total, "faults")
+		case errors.As(err, &other):
+			fmt.Println("the id is taken by a campaign of", other.Info.Total)
+		case err != nil:
+			fmt.Println(err) // Redis: call it again
+		case result.Already:
+			fmt.Println("submitted before")
+		default:
+			fmt.Println("on its way to", result.Info.Total)
+		}
 	}
+	// Output:
+	// on its way to 2
+	// submitted before
+}
+
+// One person, on the urgent lane, once for each key.
+func ExampleClient_Send() {
+	options, err := redis.ParseURL(os.Getenv("REDIS_URL"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rdb := redis.NewClient(options)
+	defer func() { _ = rdb.Close() }()
+
+	client := producer.New(rdb)
+	for range 2 {
+		sent, err := client.Send(context.Background(), producer.OneOff{
+			Key: "order-4711-shipped", Recipient: "ann", Phone: "+1 201-555-0123", MessageType: "ARN",
+			Channels: []campaign.Channel{{
+				Channel: "sms", Template: "text", Parameters: map[string]string{"text": "Your order has been shipped."},
+			}},
+		})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println("sent before:", sent.Already)
+	}
+	// Output:
+	// sent before: false
+	// sent before: true
 }
 
 // Every fault of a campaign file is reported at once, with its place.
