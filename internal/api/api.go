@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -62,6 +64,7 @@ type API struct {
 	huma    huma.API
 	handler http.Handler
 	feeds   feeds
+	order   []string // operations, as they were registered
 
 	ctx  context.Context //nolint:containedctx // ends what outlives a request
 	stop context.CancelFunc
@@ -143,16 +146,36 @@ const description = "Campaigns, lists, one-off sends, and what became of everyon
 // operation describes one; the problems are those that it may answer with,
 // beside a missing key, a missing scope and a Redis that is away.
 func (a *API) operation(id, method, path string, scope access.Scope, summary, about string, problems ...*kind) huma.Operation {
+	a.order = append(a.order, id)
 	op := huma.Operation{
+		Tags:        []string{group(method, path)},
 		OperationID: id, Method: method, Path: path, Summary: summary, Description: about,
 		MaxBodyBytes: maxBody, BodyReadTimeout: a.o.AnswerTime,
 		Security:  []map[string][]string{{securityScheme: {string(scope)}}},
 		Responses: map[string]*huma.Response{},
 	}
-	for _, k := range append([]*kind{unauthorized, forbidden, unavailable}, problems...) {
+	for _, k := range append(slices.Clone(always), problems...) {
 		k.document(&op, a.schema(reflect.TypeFor[Problem]()))
 	}
 	return op
+}
+
+// always are the problems that each operation may answer with.
+var always = []*kind{unauthorized, forbidden, unavailable}
+
+// group is what an operation is about.
+func group(method, path string) string {
+	const outcomes = "What became of people"
+	for _, g := range []struct{ part, name string }{
+		{"/suppression", "Who is never sent to"}, {"/sends", "One person at a time"}, {"/rate", "How fast"},
+		{"GET /campaigns/{id}/recipients", outcomes}, {"/{recipient}", outcomes}, {"/export", outcomes}, {"/accept-as-sent", outcomes}, {"/retry", outcomes},
+		{"/recipients", "Lists"}, {"/dry-run", "Lists"},
+	} {
+		if strings.Contains(method+" "+path, g.part) {
+			return g.name
+		}
+	}
+	return "Campaigns"
 }
 
 func (a *API) schema(t reflect.Type) *huma.Schema {

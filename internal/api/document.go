@@ -24,7 +24,7 @@ func (a *API) document(mux *http.ServeMux) error {
 	if err != nil {
 		return err
 	}
-	page, err := docsPage(a.huma.OpenAPI())
+	page, err := docsPage(a.huma.OpenAPI(), a.order)
 	if err != nil {
 		return err
 	}
@@ -39,6 +39,12 @@ func (a *API) document(mux *http.ServeMux) error {
 	mux.HandleFunc("GET "+Prefix+"/openapi.json", serve("application/json", document))
 	mux.HandleFunc("GET "+Prefix+"/docs", serve("text/html; charset=utf-8", page))
 	return nil
+}
+
+// docsGroup are operations under one heading.
+type docsGroup struct {
+	Name       string
+	Operations []docsOperation
 }
 
 // docsOperation is an operation as the page shows it.
@@ -72,30 +78,29 @@ type docsKind struct {
 }
 
 // docsPage is the document for people: no script, and nothing from other hosts.
-func docsPage(o *huma.OpenAPI) ([]byte, error) {
-	data := struct {
-		Info       *huma.Info
-		Prefix     string
-		Operations []docsOperation
-		Schemas    []docsSchema
-		Kinds      []docsKind
-	}{Info: o.Info, Prefix: Prefix}
-	for _, path := range slices.Sorted(maps.Keys(o.Paths)) {
-		item := o.Paths[path]
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete} {
-			if op != nil {
-				data.Operations = append(data.Operations, docsOf(op))
-			}
-		}
-	}
+// The operations come in the order in which they were registered.
+func docsPage(o *huma.OpenAPI, order []string) ([]byte, error) {
 	schemas := o.Components.Schemas.Map()
+	data := struct {
+		Info          *huma.Info
+		Prefix        string
+		Groups        []docsGroup
+		Schemas       []docsSchema
+		Always, Kinds []docsKind
+	}{Info: o.Info, Prefix: Prefix, Groups: docsGroups(o, order)}
+	for _, k := range always {
+		data.Always = append(data.Always, docsKind{k.name, k.title, k.about, k.status})
+	}
 	for _, name := range slices.Sorted(maps.Keys(schemas)) {
 		data.Schemas = append(data.Schemas, docsFields(name, schemas[name]))
 	}
 	for _, k := range kinds {
 		data.Kinds = append(data.Kinds, docsKind{k.name, k.title, k.about, k.status})
 	}
-	page, err := template.New("docs").Parse(docsText)
+	page, err := template.New("docs").Funcs(template.FuncMap{
+		"words": docsWords,
+		"typed": func(name string) template.HTML { return docsType(name, schemas) },
+	}).Parse(docsText)
 	if err != nil {
 		return nil, err
 	}
@@ -104,12 +109,60 @@ func docsPage(o *huma.OpenAPI) ([]byte, error) {
 	return b.Bytes(), err
 }
 
+func docsGroups(o *huma.OpenAPI, order []string) []docsGroup {
+	byID := make(map[string]*huma.Operation)
+	for _, item := range o.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete} {
+			if op != nil {
+				byID[op.OperationID] = op
+			}
+		}
+	}
+	var groups []docsGroup
+	for _, id := range order {
+		op := byID[id]
+		at := slices.IndexFunc(groups, func(g docsGroup) bool { return g.Name == op.Tags[0] })
+		if at < 0 {
+			at, groups = len(groups), append(groups, docsGroup{Name: op.Tags[0]})
+		}
+		groups[at].Operations = append(groups[at].Operations, docsOf(op))
+	}
+	return groups
+}
+
+// docsWords is a text with `code` in it.
+func docsWords(text string) template.HTML {
+	var b strings.Builder
+	for i, part := range strings.Split(text, "`") {
+		if part = template.HTMLEscapeString(part); i%2 == 1 {
+			part = "<code>" + part + "</code>"
+		}
+		b.WriteString(part)
+	}
+	return template.HTML(b.String()) //nolint:gosec // escaped above
+}
+
+// docsType is a type's name, which leads to the object if it is one's.
+func docsType(name string, schemas map[string]*huma.Schema) template.HTML {
+	words := strings.Split(name, " ")
+	for i, word := range words {
+		words[i] = template.HTMLEscapeString(word)
+		if s := schemas[word]; s != nil && len(s.Properties) > 0 {
+			words[i] = `<a href="#schema-` + words[i] + `">` + words[i] + "</a>"
+		}
+	}
+	return template.HTML(strings.Join(words, " ")) //nolint:gosec // escaped above
+}
+
 func docsOf(op *huma.Operation) docsOperation {
 	d := docsOperation{Operation: op, Scopes: strings.Join(op.Security[0][securityScheme], ", ")}
 	if op.RequestBody != nil {
 		d.Bodies = docsBodies(op.RequestBody.Content)
 	}
 	for _, status := range slices.Sorted(maps.Keys(op.Responses)) {
+		if slices.ContainsFunc(always, func(k *kind) bool { return strconv.Itoa(k.status) == status }) {
+			continue
+		}
 		r := op.Responses[status]
 		d.Answers = append(d.Answers, docsAnswer{status, r.Description, docsBodies(r.Content)})
 	}
@@ -170,8 +223,8 @@ func limits(s *huma.Schema) string {
 	for _, bound := range []struct {
 		words string
 		n     *float64
-	}{{"from ", s.Minimum}, {"to ", s.Maximum}} {
-		if bound.n != nil {
+	}{{"at least ", s.Minimum}, {"at most ", s.Maximum}} {
+		if bound.n != nil && (*bound.n != 0 || bound.n == s.Maximum) { // that a number isn't negative goes without saying
 			parts = append(parts, bound.words+strconv.FormatFloat(*bound.n, 'g', -1, 64))
 		}
 	}
