@@ -33,6 +33,14 @@ func TestAcceptAsSent_OneInDoubtOnce(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
+	c.do(t, 200, "GET", "/campaigns/spring/recipients/customer-1", "", "").into(t, &r)
+	var told []string
+	for _, m := range r.Timeline {
+		told = append(told, strings.TrimSpace(m.What+" "+m.By+" "+m.Why))
+	}
+	if got := strings.Join(told, ", "); !strings.HasPrefix(got, "claimed, ") || strings.Count(got, "accepted as sent billing it arrived") != 1 {
+		t.Errorf("the timeline: %s", got)
+	}
 	for _, name := range []string{"customer-0", "customer-2"} {
 		problemOf(t, c.do(t, 409, "POST", "/campaigns/spring/recipients/"+name+"/accept-as-sent", "", ""), "wrong-state")
 	}

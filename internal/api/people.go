@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -45,7 +46,7 @@ type Recipient struct {
 	ClaimedAt   *time.Time `json:"claimed_at,omitempty" doc:"when the latest attempt was made"`
 	SettledAt   *time.Time `json:"settled_at,omitempty" doc:"when the outcome was first known"`
 	DueAt       *time.Time `json:"due_at,omitempty" doc:"when it is tried again, or asked for"`
-	Timeline    []Moment   `json:"timeline" nullable:"false" doc:"the times above in their order"`
+	Timeline    []Moment   `json:"timeline" nullable:"false" doc:"the times above in their order; of one recipient alone, with what people decided about them, as far as the campaign's latest 1,000 lines of history go back"`
 }
 
 // Leg is what is known of one channel.
@@ -58,7 +59,9 @@ type Leg struct {
 // Moment is when something happened.
 type Moment struct {
 	At   time.Time `json:"at"`
-	What string    `json:"what" enum:"claimed,settled,due"`
+	What string    `json:"what" enum:"claimed,settled,due,resent,accepted as sent"`
+	By   string    `json:"by,omitempty" example:"billing" doc:"who decided it"`
+	Why  string    `json:"why,omitempty"`
 }
 
 func newRecipient(ctx context.Context, id campaign.ID, f campaign.Found) Recipient {
@@ -84,7 +87,7 @@ func newRecipient(ctx context.Context, id campaign.ID, f campaign.Found) Recipie
 			out.Channels = append(out.Channels, Leg{l.channel, l.leg.Code, verdict.Words(l.leg)})
 		}
 	}
-	for _, m := range []Moment{{r.ClaimedAt, "claimed"}, {r.SettledAt, "settled"}, {r.DueAt, "due"}} {
+	for _, m := range []Moment{{At: r.ClaimedAt, What: "claimed"}, {At: r.SettledAt, What: "settled"}, {At: r.DueAt, What: "due"}} {
 		if !m.At.IsZero() {
 			out.Timeline = append(out.Timeline, m)
 		}
@@ -195,7 +198,18 @@ func (a *API) person(ctx context.Context, in *RecipientPath) (*personOutput, err
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return &personOutput{newRecipient(ctx, info.ID, f)}, nil
+	out := &personOutput{newRecipient(ctx, info.ID, f)}
+	history, err := a.ledger.History(ctx, info.ID)
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	for _, e := range history {
+		if e.About == "recipient "+out.Body.Place {
+			out.Body.Timeline = append(out.Body.Timeline, Moment{At: e.At, What: e.Verb, By: e.By, Why: e.Why})
+		}
+	}
+	slices.SortStableFunc(out.Body.Timeline, func(x, y Moment) int { return x.At.Compare(y.At) })
+	return out, nil
 }
 
 type resendInput struct {
