@@ -70,6 +70,30 @@ func TestFeed_NeverMoreThanTheWindow(t *testing.T) {
 	}
 }
 
+// A window of one: of a setting, or of a slow account, as where many campaigns
+// share its rate.
+func TestFeed_TheSmallestWindowIsFedToTheEnd(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		window, people int
+		rate           float64
+	}{
+		"by setting":        {1, 5, 100},
+		"of a slow account": {100, 3, 0.6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := &vendor{}
+			r := setup(t, v)
+			stands := r.stand("c", phones(c.people), false)
+			r.start(func(o *worker.Options) { o.Window, o.Rate = c.window, c.rate })
+			r.until("everyone is sent to", func() bool { return r.balance(stands).Of(campaign.Accepted) == c.people })
+			r.closes(stands)
+			v.once(t, c.people)
+		})
+	}
+}
+
 // A lease saves double work; the truth doesn't depend on it.
 func TestFeed_TwoAtOnceDoNoHarm(t *testing.T) {
 	t.Parallel()
