@@ -110,11 +110,15 @@ func (w *Worker) untilStop(ctx context.Context) (context.Context, context.Cancel
 	return ctx, func() { unhook(); cancel() }
 }
 
-// sendTo sends to one recipient: pace, claim, send, record.
+// sendTo sends to one recipient: pace, claim, send, record. Who isn't to be sent
+// to is found before the pace too: nobody's turn is spent on them.
 func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, urgent bool) error {
 	for {
 		if w.closed(ctx, id, to.Page) {
 			return nil // settle writes a note when their window opens
+		}
+		if listed, err := w.listed(ctx, id, to); listed || err != nil {
+			return err
 		}
 		slot, err := w.slot(ctx, id, urgent)
 		if errors.Is(err, errCrowded) { // settle writes another note

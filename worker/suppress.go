@@ -11,6 +11,26 @@ import (
 	"github.com/handout-dev/handout/telesign"
 )
 
+// listed looks whether a recipient is on the suppression list before a slot is
+// waited for; the claim asks again. Who can't be found is the claim's to judge.
+func (w *Worker) listed(ctx context.Context, id campaign.ID, to campaign.Place) (bool, error) {
+	s, err := w.cache.subject(ctx, id)
+	if errors.Is(err, campaign.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	r, err := w.cache.recipient(ctx, id, to)
+	if errors.Is(err, campaign.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return w.suppressed(&claim{ctx: context.WithoutCancel(ctx), subject: s, place: to}, r.Phone)
+}
+
 // suppressed looks whether a number is on the suppression list, the last thing
 // before the claim, and records it. A list that can't be read is an error: it
 // never means "go ahead".
