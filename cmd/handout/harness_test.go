@@ -187,7 +187,7 @@ func serve(t testing.TB, e env, args ...string) *process {
 	_, rest, _ := strings.Cut(p.out.String(), listening)
 	p.url, _, _ = strings.Cut(rest, "\n")
 	_, rest, _ = strings.Cut(p.out.String(), "metrics on ")
-	p.inside, _, _ = strings.Cut(rest, "\n")
+	p.inside, _, _ = strings.Cut(rest, "\"\n") // in the log
 	return p
 }
 

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -65,6 +63,11 @@ func (a *app) serveListener(ctx context.Context, c *Config, rdb redis.UniversalC
 	mux.Handle(callbacks.Path, l)
 	inside.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
 	apart, err := listenOn(ctx, "HANDOUT_LISTEN_METRICS_ADDR", c.ListenMetricsAddr, inside)
+	if errors.Is(err, syscall.EADDRINUSE) && c.ListenMetricsAddr == defaultOf("HANDOUT_LISTEN_METRICS_ADDR") {
+		// Nobody has asked for that address: receipts matter more.
+		a.logger(c).Warn("the address of the metrics is taken by another; taking any", "error", err)
+		apart, err = listenOn(ctx, "HANDOUT_LISTEN_METRICS_ADDR", "127.0.0.1:0", inside)
+	}
 	if err != nil {
 		return err
 	}
@@ -72,11 +75,8 @@ func (a *app) serveListener(ctx context.Context, c *Config, rdb redis.UniversalC
 	if err != nil {
 		return errors.Join(err, apart.stop())
 	}
-	// One write: whoever has read the first line has the second one too.
-	var ready strings.Builder
-	s.announce(&ready)
-	fmt.Fprintf(&ready, "metrics on %s\n", apart.url())
-	_, _ = io.WriteString(a.stdout, ready.String())
+	a.logger(c).Info("metrics on " + apart.url())
+	s.announce(a.stdout)
 	return errors.Join(joinStop(s.wait(ctx), s), apart.stop())
 }
 
