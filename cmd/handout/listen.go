@@ -9,12 +9,10 @@ import (
 	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/callbacks"
-	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -31,13 +29,11 @@ func (a *app) listenCommand() *cobra.Command {
 			if err := c.credentials(); err != nil {
 				return err
 			}
-			rdb, err := a.open(ctx)
+			rdb, registry, err := a.openMetered(ctx)
 			if err != nil {
 				return err
 			}
 			defer rdb.Close()
-			registry := newRegistry()
-			rdb.AddHook(metrics.NewRedisErrors(registry))
 			l, err := newListener(c, rdb, a.logger(c), registry)
 			if err != nil {
 				return err
@@ -57,16 +53,14 @@ func (a *app) listenCommand() *cobra.Command {
 // serveListener serves receipts on one address, and on another what the public
 // that calls the first needn't see, until ctx is done.
 func (a *app) serveListener(ctx context.Context, c *Config, rdb redis.UniversalClient, l http.Handler, r prometheus.Gatherer) error {
-	mux, inside := http.NewServeMux(), http.NewServeMux()
+	mux := http.NewServeMux()
 	health(mux, rdb)
-	health(inside, rdb)
 	mux.Handle(callbacks.Path, l)
-	inside.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
-	apart, err := listenOn(ctx, "HANDOUT_LISTEN_METRICS_ADDR", c.ListenMetricsAddr, inside)
+	apart, err := listenOn(ctx, "HANDOUT_LISTEN_METRICS_ADDR", c.ListenMetricsAddr, inside(rdb, r))
 	if errors.Is(err, syscall.EADDRINUSE) && c.ListenMetricsAddr == defaultOf("HANDOUT_LISTEN_METRICS_ADDR") {
 		// Nobody has asked for that address: receipts matter more.
 		a.logger(c).Warn("the address of the metrics is taken by another; taking any", "error", err)
-		apart, err = listenOn(ctx, "HANDOUT_LISTEN_METRICS_ADDR", "127.0.0.1:0", inside)
+		apart, err = listenOn(ctx, "HANDOUT_LISTEN_METRICS_ADDR", "127.0.0.1:0", inside(rdb, r))
 	}
 	if err != nil {
 		return err
