@@ -86,7 +86,7 @@ func TestPace_OutsideItsHoursACampaignSaysWhenItGoesOn(t *testing.T) {
 	// Who has no zone is named, alone and beside others.
 	const nobody = "wait for a zone, since theirs is unknown: nothing will be sent to them; cancel the campaign"
 	lost := stand("lost", "recipient", 100).Pace
-	if line := lost.Line(); lost.Limit != report.LimitZone || lost.ETA != nil || !strings.HasPrefix(line, "nothing is sent: 100 "+nobody) {
+	if line := lost.Line(); lost.Limit != report.LimitZone || lost.ETA != nil || !strings.HasPrefix(line, "100 "+nobody) {
 		t.Errorf("%+v: %s", lost, line)
 	}
 	some := stand("some", "recipient", 7).Pace

@@ -140,6 +140,8 @@ func (p *Pace) stands() string {
 			return "everyone has been sent to"
 		}
 		return "everyone has been sent to; " + p.LimitDetail
+	case LimitZone:
+		return p.LimitDetail
 	case LimitHeld, LimitPaused, LimitCanceled:
 		return "nothing is sent: " + string(p.Limit)
 	}
