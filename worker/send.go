@@ -26,9 +26,16 @@ func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
 	urgent := queue == tasks.QueueUrgent
 	ctx, cancel := w.untilStop(ctx)
 	defer cancel()
+	listed, err := w.dropListed(ctx, note)
+	if err != nil {
+		return w.outcome([]error{err})
+	}
 	errs := make([]error, note.Count)
 	var sends sync.WaitGroup
 	for i := range note.Count {
+		if listed[i] {
+			continue
+		}
 		land, err := w.flights.take(ctx, urgent)
 		if err != nil {
 			errs[i] = err
@@ -110,15 +117,11 @@ func (w *Worker) untilStop(ctx context.Context) (context.Context, context.Cancel
 	return ctx, func() { unhook(); cancel() }
 }
 
-// sendTo sends to one recipient: pace, claim, send, record. Who isn't to be sent
-// to is found before the pace too: nobody's turn is spent on them.
+// sendTo sends to one recipient: pace, claim, send, record.
 func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, urgent bool) error {
 	for {
 		if w.closed(ctx, id, to.Page) {
 			return nil // settle writes a note when their window opens
-		}
-		if listed, err := w.listed(ctx, id, to); listed || err != nil {
-			return err
 		}
 		slot, err := w.slot(ctx, id, urgent)
 		if errors.Is(err, errCrowded) { // settle writes another note

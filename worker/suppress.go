@@ -8,27 +8,47 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 )
 
-// listed looks whether a recipient is on the suppression list before a slot is
-// waited for; the claim asks again. Who can't be found is the claim's to judge.
-func (w *Worker) listed(ctx context.Context, id campaign.ID, to campaign.Place) (bool, error) {
-	s, err := w.cache.subject(ctx, id)
+// dropListed settles those of a note who are on the suppression list, before
+// anybody waits for a slot: nobody's turn is spent on them. The claim asks again,
+// and judges who can't be found here.
+func (w *Worker) dropListed(ctx context.Context, note tasks.Send) (listed []bool, err error) {
+	none := make([]bool, note.Count)
+	s, err := w.cache.subject(ctx, note.Campaign)
 	if errors.Is(err, campaign.ErrNotFound) {
-		return false, nil
+		return none, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	r, err := w.cache.recipient(ctx, id, to)
-	if errors.Is(err, campaign.ErrNotFound) {
-		return false, nil
+	page, err := w.cache.page(ctx, note.Campaign, note.Page)
+	if errors.Is(err, campaign.ErrNotFound) || err == nil && note.Index+note.Count > len(page) {
+		return none, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	return w.suppressed(&claim{ctx: context.WithoutCancel(ctx), subject: s, place: to}, r.Phone)
+	phones := make([]string, note.Count)
+	for i := range phones {
+		phones[i] = page[note.Index+i].Phone
+	}
+	if listed, err = w.ledger.AreSuppressed(ctx, phones); err != nil {
+		w.metrics.ledgerErrors.Inc()
+		return nil, err
+	}
+	for i := range listed {
+		if !listed[i] {
+			continue
+		}
+		c := &claim{ctx: context.WithoutCancel(ctx), subject: s, place: campaign.Place{Page: note.Page, Index: note.Index + i}}
+		if err := w.record(c, campaign.Event{Kind: campaign.EventSuppress, At: w.clock.Now()}); err != nil {
+			return nil, err
+		}
+	}
+	return listed, nil
 }
 
 // suppressed looks whether a number is on the suppression list, the last thing
