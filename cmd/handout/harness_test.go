@@ -24,7 +24,7 @@ const (
 )
 
 // patience is how long a test waits for what should happen within seconds.
-const patience = 90 * time.Second
+const patience = 3 * time.Minute
 
 var binary string
 
