@@ -345,6 +345,8 @@ func TestReceipt_AFaultOfOursHoldsEveryCampaign(t *testing.T) {
 		{"theirs", receipt("theirs.0.0.1", 1, 3003, "whatsapp 3055", "sms 3031"), false},
 		{"arrived", receipt("arrived.0.0.1", 1, 3000, "whatsapp 3000"), false},
 		{"wallet", receipt("wallet.0.0.1", 1, 3073), true},
+		{"channels", receipt("channels.0.0.1", 1, 3006), true},
+		{"key", receipt("key.0.0.1", 1, 3413), true},
 		{"leg", receipt("leg.0.0.1", 1, 3003, "whatsapp 3207", "sms 3031"), true},
 	} {
 		r.sent(r.stand(c.id, 3), 0, 1)

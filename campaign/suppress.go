@@ -164,6 +164,30 @@ func (l *Ledger) Suppressed(ctx context.Context, phone string) (Suppression, boo
 	return s, true, nil
 }
 
+// AreSuppressed says of each of some numbers whether it is on the list, with one
+// command. With an error nothing is known of any.
+func (l *Ledger) AreSuppressed(ctx context.Context, phones []string) ([]bool, error) {
+	fields := make([]string, len(phones))
+	for i, phone := range phones {
+		var err error
+		if fields[i], err = suppressField(phone); err != nil {
+			return nil, fmt.Errorf("look into the suppression list: %w", err)
+		}
+	}
+	answers, err := l.rdb.HMGet(ctx, keySuppressed, fields...).Result()
+	if err == nil && len(answers) != len(phones) {
+		err = errors.New("wrong number of answers")
+	}
+	if err != nil {
+		return nil, discreet("look into the suppression list", err)
+	}
+	listed := make([]bool, len(phones))
+	for i := range answers {
+		listed[i] = answers[i] != nil
+	}
+	return listed, nil
+}
+
 // questions are those that wait: the first caller asks for all of them, and
 // passes the turn on when its own is answered.
 type questions struct {

@@ -70,6 +70,31 @@ func TestSuppress_TheFirstEntryStays(t *testing.T) {
 	}
 }
 
+func TestAreSuppressed_SaysItOfEachWithOneCommand(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, i := range []int{1, 3} {
+		if _, err := b.ledger.Suppress(t.Context(), number(i), campaign.Suppression{At: noon, Why: campaign.WhyStop}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.server.ResetCommandStats()
+	got, err := b.ledger.AreSuppressed(t.Context(), []string{number(0), number(1), number(2), number(3), number(1)})
+	if d := cmp.Diff([]bool{false, true, false, true, true}, got); err != nil || d != "" {
+		t.Errorf("%v\n%s", err, d)
+	}
+	if n := b.server.CommandStats()["hmget"]; n != 1 {
+		t.Errorf("%d commands", n)
+	}
+	if _, err := b.ledger.AreSuppressed(t.Context(), []string{number(1), "no number"}); err == nil || strings.Contains(err.Error(), "no number") {
+		t.Errorf("of what is no number: %v", err)
+	}
+	b.server.Kill()
+	if got, err := b.ledger.AreSuppressed(t.Context(), []string{number(1)}); err == nil || strings.Contains(err.Error(), strings.TrimPrefix(number(1), "+")) {
+		t.Errorf("without Redis: %v, %v", got, err)
+	}
+}
+
 func TestSuppress_KeepsAllThatIsSaid(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -21,7 +21,7 @@ func (r *rig) of(s campaign.State) int {
 
 func TestListener_DownForAllReceiptsIsMadeUpForByPolling(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, setup{recipients: size(400, 5000), rate: 500, deaf: true})
+	r := newRig(t, setup{recipients: size(400, 5000), rate: 500, deaf: true, vars: unhurried})
 	r.kill(r.listen())
 	r.submit()
 	r.work()
@@ -40,7 +40,7 @@ func TestListener_LateReceiptsSettleTheUnconfirmed(t *testing.T) {
 	delivered := []int{0, 7, 13, 20, 34}
 	r := newRig(t, setup{
 		recipients: size(400, 5000), rate: 500, deaf: true, endings: delivered, noPolling: true,
-		vars: map[string]string{"HANDOUT_POLL": "false"},
+		vars: map[string]string{"HANDOUT_POLL": "false", "HANDOUT_SEND_TIMEOUT": "1m"},
 	})
 	r.kill(r.listen())
 	r.submit()

@@ -6,12 +6,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/handout-dev/handout/internal/redistest"
 )
 
 // process is one life of one mode of the program.
@@ -19,7 +20,7 @@ type process struct {
 	url    string
 	cmd    *exec.Cmd
 	exited chan struct{} // closed once it has been waited for
-	guard  *guard
+	guard  *redistest.Guard
 	once   sync.Once
 }
 
@@ -45,7 +46,7 @@ func spawn(t *testing.T, bin, mode string, env []string, log func(string)) *proc
 	}
 	p := &process{cmd: cmd, exited: make(chan struct{})}
 	t.Cleanup(p.kill)
-	if p.guard, err = newGuard(cmd.Process.Pid); err != nil {
+	if p.guard, err = redistest.NewGuard(cmd.Process.Pid); err != nil {
 		t.Fatal(err)
 	}
 	first := make(chan string, 1)
@@ -105,35 +106,7 @@ func (p *process) stop() error {
 	return nil
 }
 
-func (p *process) dismiss() { p.once.Do(func() { p.guard.dismiss() }) }
-
-// guard ends the process when the test binary dies without its cleanups, as
-// after a test time-out: the shell's input closes with us.
-type guard struct {
-	cmd   *exec.Cmd
-	input io.Closer
-}
-
-func newGuard(pid int) (*guard, error) {
-	cmd := exec.Command("/bin/sh", "-c", `read -r _; kill -9 "$1"`, "sh", strconv.Itoa(pid))
-	input, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	return &guard{cmd: cmd, input: input}, nil
-}
-
-func (g *guard) dismiss() {
-	if g == nil {
-		return
-	}
-	_ = g.cmd.Process.Kill()
-	_ = g.cmd.Wait()
-	_ = g.input.Close()
-}
+func (p *process) dismiss() { p.once.Do(func() { p.guard.Dismiss() }) }
 
 // environment is this process's without anything of handout's, and vars.
 func environment(vars map[string]string) []string {

@@ -49,7 +49,7 @@ func noteKey(id string) string { return "asynq:{" + tasks.QueueBulk + "}:t:" + i
 
 func TestQueue_FlushedAgainAndAgainIsWrittenAgain(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, setup{recipients: size(400, 5000), rate: size(100, 250)})
+	r := newRig(t, setup{recipients: size(400, 5000), rate: size(100, 250), vars: unhurried})
 	r.listen()
 	r.submit()
 	r.work()
@@ -69,7 +69,7 @@ func TestQueue_FlushedAgainAndAgainIsWrittenAgain(t *testing.T) {
 // keeps its ID for 90 days, a hash without its note for ever.
 func TestQueue_NotesTakenAwayAreWrittenAgain(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, setup{recipients: size(400, 5000), rate: size(100, 250)})
+	r := newRig(t, setup{recipients: size(400, 5000), rate: size(100, 250), vars: unhurried})
 	inspector := asynq.NewInspectorFromRedisClient(r.rdb)
 	r.listen()
 	r.submit()
@@ -153,7 +153,7 @@ func (r *rig) awaitDrained() {
 
 func TestQueue_NotesThatRunAgainSendNothing(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, setup{recipients: size(400, 5000), rate: size(150, 250)})
+	r := newRig(t, setup{recipients: size(400, 5000), rate: size(150, 250), vars: unhurried})
 	// One acknowledgment in three fails: asynq 0.26 runs such a note again,
 	// minutes after it was done.
 	var healed atomic.Bool
@@ -205,7 +205,7 @@ func everyThird(healed *atomic.Bool) func(command) verdict {
 
 func TestQueue_TwoFeedsTwoSettlesAndTwoSubmitsDoNoHarm(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, setup{recipients: size(400, 5000), rate: size(150, 250)})
+	r := newRig(t, setup{recipients: size(400, 5000), rate: size(150, 250), vars: unhurried})
 	r.listen()
 	var submits sync.WaitGroup
 	for range 2 {

@@ -95,6 +95,10 @@ func calm() []int {
 	return all
 }
 
+// unhurried is for scenarios in which no worker dies and Telesign answers: who is
+// in doubt there is so by a fault of ours, and never since the machine was busy.
+var unhurried = map[string]string{"HANDOUT_SEND_TIMEOUT": "1m"}
+
 // every are all stories alike.
 func every() []int {
 	all := make([]int, 100)

@@ -133,7 +133,7 @@ func (w *Worker) fill(ctx context.Context, s *subject) (more bool, err error) {
 	}
 	window := w.windowOf(s)
 	room := min(window-queued, end-cursor)
-	if room > 0 && (queued < window*3/4 || cursor+room == end) {
+	if room > 0 && (queued < max(1, window*3/4) || cursor+room == end) {
 		if err := w.enqueueFrom(ctx, s, cursor, room); err != nil {
 			return false, err
 		}

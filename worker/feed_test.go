@@ -70,6 +70,30 @@ func TestFeed_NeverMoreThanTheWindow(t *testing.T) {
 	}
 }
 
+// A window of one: of a setting, or of a slow account, as where many campaigns
+// share its rate.
+func TestFeed_TheSmallestWindowIsFedToTheEnd(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		window, people int
+		rate           float64
+	}{
+		"by setting":        {1, 5, 100},
+		"of a slow account": {100, 3, 0.6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := &vendor{}
+			r := setup(t, v)
+			stands := r.stand("c", phones(c.people), false)
+			r.start(func(o *worker.Options) { o.Window, o.Rate = c.window, c.rate })
+			r.until("everyone is sent to", func() bool { return r.balance(stands).Of(campaign.Accepted) == c.people })
+			r.closes(stands)
+			v.once(t, c.people)
+		})
+	}
+}
+
 // A lease saves double work; the truth doesn't depend on it.
 func TestFeed_TwoAtOnceDoNoHarm(t *testing.T) {
 	t.Parallel()
@@ -178,25 +202,33 @@ func TestFeed_APauseStopsAtOnceAndAResumeFinishes(t *testing.T) {
 	r := setup(t, v)
 	c := r.stand("c", phones(n), false)
 	r.start(func(o *worker.Options) { o.Rate = 100 })
+	r.pauseTwice(v, c, time.Now)
+	r.until("everyone is sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == n })
+	v.once(t, n)
+	r.closes(c)
+}
+
+// pauseTwice pauses a campaign in the middle and lets it run on, twice; nobody is
+// sent to in between.
+func (r *rig) pauseTwice(v *vendor, c *campaign.Info, now func() time.Time) {
+	r.t.Helper()
 	for range 2 {
 		before := len(v.all())
 		r.until("it is under way", func() bool { return len(v.all()) > before+10 })
-		if err := r.ledger.Pause(t.Context(), "c", campaign.Actor{Name: "ann", Why: "lunch"}, time.Now()); err != nil {
-			t.Fatal(err)
+		if err := r.ledger.Pause(r.t.Context(), c.ID, campaign.Actor{Name: "ann", Why: "lunch"}, now()); err != nil {
+			r.t.Fatal(err)
 		}
 		r.until("nobody is claimed", func() bool { return r.balance(c).Of(campaign.Claimed) == 0 })
 		at := r.balance(c).Of(campaign.Planned)
 		r.untilQuiet()
+		r.looked(c)
 		if now := r.balance(c).Of(campaign.Planned); now != at || now == 0 {
-			t.Errorf("%d were planned at the pause, %d are now", at, now)
+			r.t.Errorf("%d were planned at the pause, %d are now", at, now)
 		}
-		if err := r.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, time.Now()); err != nil {
-			t.Fatal(err)
+		if err := r.ledger.Resume(r.t.Context(), c.ID, campaign.Actor{Name: "ann"}, now()); err != nil {
+			r.t.Fatal(err)
 		}
 	}
-	r.until("everyone is sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == n })
-	v.once(t, n)
-	r.closes(c)
 }
 
 // A campaign that was purged leaves the active ones, and its notes come to nothing.

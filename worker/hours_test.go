@@ -501,23 +501,7 @@ func TestHours_APauseStopsAtOnceAndAResumeFinishes(t *testing.T) {
 	clock := r.skew("14:00:00")
 	c := r.standByZone("c", nil, inZone{berlin, 200}, inZone{york, n - 200})
 	r.start(func(o *worker.Options) { o.Rate = 100 })
-	for range 2 {
-		before := len(v.all())
-		r.until("it is under way", func() bool { return len(v.all()) > before+10 })
-		if err := r.ledger.Pause(t.Context(), "c", campaign.Actor{Name: "ann", Why: "lunch"}, clock.now()); err != nil {
-			t.Fatal(err)
-		}
-		r.until("nobody is claimed", func() bool { return r.balance(c).Of(campaign.Claimed) == 0 })
-		at := r.balance(c).Of(campaign.Planned)
-		r.untilQuiet()
-		r.looked(c)
-		if now := r.balance(c).Of(campaign.Planned); now != at || now == 0 {
-			t.Errorf("%d were planned at the pause, %d are now", at, now)
-		}
-		if err := r.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, clock.now()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	r.pauseTwice(v, c, clock.now)
 	r.until("everyone is sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == n })
 	v.once(t, n)
 	r.closes(c)

@@ -26,9 +26,16 @@ func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
 	urgent := queue == tasks.QueueUrgent
 	ctx, cancel := w.untilStop(ctx)
 	defer cancel()
+	listed, err := w.dropListed(ctx, note)
+	if err != nil {
+		return w.outcome([]error{err})
+	}
 	errs := make([]error, note.Count)
 	var sends sync.WaitGroup
 	for i := range note.Count {
+		if listed[i] {
+			continue
+		}
 		land, err := w.flights.take(ctx, urgent)
 		if err != nil {
 			errs[i] = err

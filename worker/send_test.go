@@ -224,6 +224,8 @@ func TestSend_ThrottlingCountsAsNothing(t *testing.T) {
 					answer(w, 429, 3204)
 				case n == 2:
 					w.WriteHeader(429)
+				case n == 3:
+					answer(w, 429, 3205)
 				default:
 					accept(w, n)
 				}
@@ -236,14 +238,17 @@ func TestSend_ThrottlingCountsAsNothing(t *testing.T) {
 				t.Errorf("attempt %d, %d faults, want 1 and none", rec.Attempt, rec.Faults)
 			}
 			all := v.all()
-			if len(all) != 3 {
-				t.Fatalf("%d POSTs, want 3", len(all))
+			if len(all) != 4 {
+				t.Fatalf("%d POSTs, want 4", len(all))
 			}
 			if gap := all[1].At.Sub(all[0].At); gap < 950*time.Millisecond {
 				t.Errorf("Telesign asked for a second and got %v", gap)
 			}
 			if gap := all[2].At.Sub(all[1].At); gap < 950*time.Millisecond {
 				t.Errorf("the second push was for %v", gap)
+			}
+			if gap := all[3].At.Sub(all[2].At); gap < 1950*time.Millisecond {
+				t.Errorf("the third push was for %v", gap)
 			}
 		})
 	}

@@ -8,8 +8,48 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 )
+
+// dropListed settles those of a note who are on the suppression list, before
+// anybody waits for a slot: nobody's turn is spent on them. The claim asks again,
+// and judges who can't be found here.
+func (w *Worker) dropListed(ctx context.Context, note tasks.Send) (listed []bool, err error) {
+	none := make([]bool, note.Count)
+	s, err := w.cache.subject(ctx, note.Campaign)
+	if errors.Is(err, campaign.ErrNotFound) {
+		return none, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	page, err := w.cache.page(ctx, note.Campaign, note.Page)
+	if errors.Is(err, campaign.ErrNotFound) || err == nil && note.Index+note.Count > len(page) {
+		return none, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	phones := make([]string, note.Count)
+	for i := range phones {
+		phones[i] = page[note.Index+i].Phone
+	}
+	if listed, err = w.ledger.AreSuppressed(ctx, phones); err != nil {
+		w.metrics.ledgerErrors.Inc()
+		return nil, err
+	}
+	for i := range listed {
+		if !listed[i] {
+			continue
+		}
+		c := &claim{ctx: context.WithoutCancel(ctx), subject: s, place: campaign.Place{Page: note.Page, Index: note.Index + i}}
+		if err := w.record(c, campaign.Event{Kind: campaign.EventSuppress, At: w.clock.Now()}); err != nil {
+			return nil, err
+		}
+	}
+	return listed, nil
+}
 
 // suppressed looks whether a number is on the suppression list, the last thing
 // before the claim, and records it. A list that can't be read is an error: it

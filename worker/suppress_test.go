@@ -84,6 +84,48 @@ func TestSuppressed_OnTheListBetweenSubmitAndSendIsNotSent(t *testing.T) {
 	}
 }
 
+// The account's rate is for those who are sent to.
+func TestSuppressed_TakesNobodysSlot(t *testing.T) {
+	t.Parallel()
+	const n, left = 300, 20
+	v := &vendor{}
+	r := setup(t, v)
+	numbers := phones(n)
+	c := r.stand("c", numbers, false)
+	r.suppress(numbers[:n-left]...)
+	registry := prometheus.NewRegistry()
+	r.start(func(o *worker.Options) { o.Rate, o.Metrics = 20, registry })
+	r.until("all are settled or sent", func() bool {
+		b := r.balance(c)
+		return b.Of(campaign.Suppressed) == n-left && b.Of(campaign.Accepted) == left
+	})
+	if used := counter(t, registry, "handout_slots_used_total", "account"); used != left {
+		t.Errorf("%v slots were taken for %d messages", used, left)
+	}
+	v.once(t, left)
+	r.closes(c)
+}
+
+// counter is a counter with this label.
+func counter(t *testing.T, from prometheus.Gatherer, name, label string) float64 {
+	t.Helper()
+	families, err := from.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if f.GetName() == name && l.GetValue() == label {
+					return m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	t.Fatalf("there is no %s %s", name, label)
+	return 0
+}
+
 // What comes on the list in the middle of a campaign holds from the next claim.
 func TestSuppressed_AddedInTheMiddleHoldsFromTheNextClaim(t *testing.T) {
 	t.Parallel()
@@ -111,6 +153,26 @@ func TestSuppressed_AddedInTheMiddleHoldsFromTheNextClaim(t *testing.T) {
 	})
 	r.untilQuiet()
 	v.once(t, inFlight)
+	r.closes(c)
+}
+
+// Who waits for a slot has been looked for already, and is again at the claim.
+func TestSuppressed_AddedDuringTheWaitForASlotHolds(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	numbers := phones(2)
+	c := r.stand("c", numbers, false)
+	a := &asker{}
+	r.rdb.AddHook(a)
+	r.start(func(o *worker.Options) { o.Rate = 0.5 }) // one at once, the next in two seconds
+	r.until("one is sent to, and the other waits", func() bool { return len(v.all()) == 1 && a.numbers.Load() == 3 })
+	r.suppress(numbers...)
+	r.until("all are settled or sent", func() bool {
+		b := r.balance(c)
+		return b.Of(campaign.Suppressed) == 1 && b.Of(campaign.Accepted) == 1
+	})
+	v.once(t, 1)
 	r.closes(c)
 }
 
@@ -188,7 +250,8 @@ func (a *asker) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func TestSuppressed_CostsOneCommandAtMost(t *testing.T) {
+// Who isn't on the list is looked for there before the slot, and at the claim.
+func TestSuppressed_CostsTwoCommandsAtMost(t *testing.T) {
 	t.Parallel()
 	v := &vendor{}
 	r := setup(t, v)
@@ -198,8 +261,8 @@ func TestSuppressed_CostsOneCommandAtMost(t *testing.T) {
 	r.rdb.AddHook(a)
 	r.start()
 	r.until("all are sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == n })
-	if numbers, commands := a.numbers.Load(), a.commands.Load(); numbers != n || commands < 1 || commands > n {
-		t.Errorf("%d commands for %d numbers, want %d numbers", commands, numbers, n)
+	if numbers, commands := a.numbers.Load(), a.commands.Load(); numbers != 2*n || commands < 1 || commands > 2*n {
+		t.Errorf("%d commands for %d numbers, want %d numbers", commands, numbers, 2*n)
 	}
 }
 

@@ -48,7 +48,7 @@ func (a *app) acceptAsSentCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "everyone in doubt in the campaign")
-	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask")
+	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask; without a terminal nobody is asked")
 	by = actorFlags(cmd)
 	return cmd
 }

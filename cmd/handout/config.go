@@ -246,6 +246,16 @@ func (c *Config) variables() []variable {
 	return rows
 }
 
+// defaultOf is a variable's value when it isn't set.
+func defaultOf(name string) string {
+	for _, v := range new(Config).variables() {
+		if v.Name == name {
+			return v.Default
+		}
+	}
+	return ""
+}
+
 func variableName(f reflect.StructField) string {
 	if name := f.Tag.Get("envconfig"); name != "" {
 		return name

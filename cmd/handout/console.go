@@ -27,13 +27,11 @@ func (a *app) consoleCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rdb, err := a.open(cmd.Context())
+			rdb, registry, err := a.openMetered(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer rdb.Close()
-			registry := newRegistry()
-			rdb.AddHook(metrics.NewRedisErrors(registry))
 			registry.MustRegister(metrics.NewLedger(metrics.Options{Redis: rdb, Rate: c.Rate, Logger: a.logger(c)}))
 			handler, stop, err := newConsole(c, rdb, a.logger(c), registry)
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -240,38 +241,52 @@ func (a *app) demoSubmit(ctx context.Context, rdb redis.UniversalClient, recipie
 
 // demoRows are people with numbers that are kept free for fiction: 555-0100 to
 // 555-0199 of each North American area code. The last two digits choose what
-// the simulator does, so that all its stories are told; the two that have
-// everybody slow down are told only at the beginning.
+// the simulator does, so that all its stories are told to a hundred people and
+// more. The two that have everybody slow down are told to the last two of them,
+// while the others wait for their receipts.
 func demoRows(n int) iter.Seq2[producer.Row, error] {
-	areas := demoAreas()
 	return func(yield func(producer.Row, error) bool) {
-		for i, number := 0, 0; i < n; number++ {
-			ending, hundred := number%100, number/100
-			if slowing := ending == 90 || ending == 91; slowing && hundred > 0 {
+		slowing := demoSlowing
+		if n < 100 {
+			slowing = nil
+		}
+		for i, number := 0, 0; i < n-len(slowing); number++ {
+			if slices.Contains(demoSlowing, number%100) {
 				continue
 			}
-			exchange := 555
-			if wrap := hundred / len(areas); wrap > 0 {
-				exchange = 200 + wrap // more people than fiction has numbers
+			if i++; !yield(demoRow(i, number), nil) {
+				return
 			}
-			i++
-			row := producer.Row{
-				Recipient: fmt.Sprintf("customer-%d", i),
-				Phone:     fmt.Sprintf("+1%s%03d01%02d", areas[hundred%len(areas)], exchange, ending),
-				Values:    []string{fmt.Sprintf("https://files.example.com/orders/customer-%d.xlsx", i)},
-			}
-			if !yield(row, nil) {
+		}
+		for i, number := range slowing {
+			if !yield(demoRow(n-len(slowing)+i+1, number), nil) {
 				return
 			}
 		}
 	}
 }
 
-func demoAreas() []string {
-	return []string{
-		"201", "202", "203", "205", "206", "207", "208", "209", "210", "212", "213", "214", "215", "216", "217", "218",
-		"219", "224", "225", "228", "229", "231", "234", "239", "240", "248", "251", "252", "253", "254", "256", "260",
-		"262", "267", "269", "270", "276", "281", "301", "302", "303", "304", "305", "307", "308", "309", "310", "312",
-		"313", "314", "315", "316", "317", "318", "319", "320", "321", "323", "325", "330", "331", "334", "336", "337",
+// demoSlowing are the endings that Telesign answers with "too fast" at first.
+var demoSlowing = []int{90, 91}
+
+// demoRow is the i-th person, with the number-th of the numbers.
+func demoRow(i, number int) producer.Row {
+	ending, hundred := number%100, number/100
+	exchange := 555
+	if wrap := hundred / len(demoAreas); wrap > 0 {
+		exchange = 200 + wrap // more people than fiction has numbers
 	}
+	return producer.Row{
+		Recipient: fmt.Sprintf("customer-%d", i),
+		Phone:     fmt.Sprintf("+1%s%03d01%02d", demoAreas[hundred%len(demoAreas)], exchange, ending),
+		Values:    []string{fmt.Sprintf("https://files.example.com/orders/customer-%d.xlsx", i)},
+	}
+}
+
+// demoAreas are area codes of North America.
+var demoAreas = []string{
+	"201", "202", "203", "205", "206", "207", "208", "209", "210", "212", "213", "214", "215", "216", "217", "218",
+	"219", "224", "225", "228", "229", "231", "234", "239", "240", "248", "251", "252", "253", "254", "256", "260",
+	"262", "267", "269", "270", "276", "281", "301", "302", "303", "304", "305", "307", "308", "309", "310", "312",
+	"313", "314", "315", "316", "317", "318", "319", "320", "321", "323", "325", "330", "331", "334", "336", "337",
 }

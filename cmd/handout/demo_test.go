@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/hibiken/asynq"
+
 	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/report"
 )
@@ -55,6 +57,11 @@ func TestDemo_TakesNoRedisThatOthersUse(t *testing.T) {
 	server := redistest.Start(t)
 	e := account(server.URL())
 	work := serve(t, e, "work")
+	workers := asynq.NewInspectorFromRedisClient(server.Client())
+	await(t, "the worker is known to the queue", func() bool { // it says so beside being ready
+		servers, err := workers.Servers()
+		return err == nil && len(servers) > 0
+	})
 	demo := refusal{args: []string{"demo", "--exit"}, code: 1}
 	demo.stderr = `demo: a worker runs on the Redis of REDIS_URL, and would send for real; .*`
 	demo.check(t, e)

@@ -24,7 +24,7 @@ const (
 )
 
 // patience is how long a test waits for what should happen within seconds.
-const patience = 90 * time.Second
+const patience = 3 * time.Minute
 
 var binary string
 
@@ -187,7 +187,7 @@ func serve(t testing.TB, e env, args ...string) *process {
 	_, rest, _ := strings.Cut(p.out.String(), listening)
 	p.url, _, _ = strings.Cut(rest, "\n")
 	_, rest, _ = strings.Cut(p.out.String(), "metrics on ")
-	p.inside, _, _ = strings.Cut(rest, "\n")
+	p.inside, _, _ = strings.Cut(rest, "\"\n") // in the log
 	return p
 }
 

@@ -3,20 +3,16 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/callbacks"
-	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -33,13 +29,11 @@ func (a *app) listenCommand() *cobra.Command {
 			if err := c.credentials(); err != nil {
 				return err
 			}
-			rdb, err := a.open(ctx)
+			rdb, registry, err := a.openMetered(ctx)
 			if err != nil {
 				return err
 			}
 			defer rdb.Close()
-			registry := newRegistry()
-			rdb.AddHook(metrics.NewRedisErrors(registry))
 			l, err := newListener(c, rdb, a.logger(c), registry)
 			if err != nil {
 				return err
@@ -59,12 +53,15 @@ func (a *app) listenCommand() *cobra.Command {
 // serveListener serves receipts on one address, and on another what the public
 // that calls the first needn't see, until ctx is done.
 func (a *app) serveListener(ctx context.Context, c *Config, rdb redis.UniversalClient, l http.Handler, r prometheus.Gatherer) error {
-	mux, inside := http.NewServeMux(), http.NewServeMux()
+	mux := http.NewServeMux()
 	health(mux, rdb)
-	health(inside, rdb)
 	mux.Handle(callbacks.Path, l)
-	inside.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
-	apart, err := listenOn(ctx, "HANDOUT_LISTEN_METRICS_ADDR", c.ListenMetricsAddr, inside)
+	apart, err := listenOn(ctx, "HANDOUT_LISTEN_METRICS_ADDR", c.ListenMetricsAddr, inside(rdb, r))
+	if errors.Is(err, syscall.EADDRINUSE) && c.ListenMetricsAddr == defaultOf("HANDOUT_LISTEN_METRICS_ADDR") {
+		// Nobody has asked for that address: receipts matter more.
+		a.logger(c).Warn("the address of the metrics is taken by another; taking any", "error", err)
+		apart, err = listenOn(ctx, "HANDOUT_LISTEN_METRICS_ADDR", "127.0.0.1:0", inside(rdb, r))
+	}
 	if err != nil {
 		return err
 	}
@@ -72,11 +69,8 @@ func (a *app) serveListener(ctx context.Context, c *Config, rdb redis.UniversalC
 	if err != nil {
 		return errors.Join(err, apart.stop())
 	}
-	// One write: whoever has read the first line has the second one too.
-	var ready strings.Builder
-	s.announce(&ready)
-	fmt.Fprintf(&ready, "metrics on %s\n", apart.url())
-	_, _ = io.WriteString(a.stdout, ready.String())
+	a.logger(c).Info("metrics on " + apart.url())
+	s.announce(a.stdout)
 	return errors.Join(joinStop(s.wait(ctx), s), apart.stop())
 }
 

@@ -32,7 +32,7 @@ func (a *app) purgeCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask")
+	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask; without a terminal nobody is asked")
 	by = actorFlags(cmd)
 	return cmd
 }

@@ -36,7 +36,7 @@ func (a *app) resendCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask")
+	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask; without a terminal nobody is asked")
 	by = actorFlags(cmd)
 	return cmd
 }
@@ -46,8 +46,10 @@ func (a *app) resend(ctx context.Context, l *campaign.Ledger, id campaign.ID, wh
 	if err != nil {
 		return err
 	}
-	if err := a.confirm(fmt.Sprintf("Recipient %d.%d is %s. %s", f.Place.Page, f.Place.Index, standing(f), verdict.ResendRisk(f.Seen.Record.State)), yes); err != nil {
-		return err
+	if risk := verdict.ResendRisk(f.Seen.Record.State); risk != "" { // else there is nothing to ask
+		if err := a.confirm(fmt.Sprintf("Recipient %d.%d is %s. %s", f.Place.Page, f.Place.Index, standing(f), risk), yes); err != nil {
+			return err
+		}
 	}
 	_, err = l.Resend(ctx, info, f.Place, f.Seen, by, time.Now())
 	var refused *campaign.TransitionError
@@ -96,15 +98,17 @@ func standing(f campaign.Found) string {
 // confirm asks for a yes on the terminal to sending again.
 func (a *app) confirm(about string, yes bool) error { return a.ask(about, "Send again?", yes) }
 
-// ask asks for a yes on the terminal.
+// ask says what is about to be done, and asks for a yes on the terminal. In a
+// script there is nobody to ask: who has written the command there means it.
 func (a *app) ask(about, question string, yes bool) error {
 	if yes {
 		return nil
 	}
+	fmt.Fprintln(a.stderr, strings.TrimSpace(about))
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return usagef("%s There is no terminal to ask on: --yes says yes", strings.TrimSpace(about))
+		return nil
 	}
-	fmt.Fprintf(a.stderr, "%s\n%s [y/N] ", strings.TrimSpace(about), question)
+	fmt.Fprintf(a.stderr, "%s [y/N] ", question)
 	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
 		return errors.New("nothing was changed")

@@ -20,7 +20,7 @@ func (a *app) retryCommand() *cobra.Command {
 		Use:   "retry ID",
 		Short: "Send again to all who are in one state: failed, unconfirmed or in_doubt",
 		Long: "Send again to all who are in one state, with the campaign's content as it stands.\n" +
-			"It says first how many they are, and asks.",
+			"It says first how many they are, and asks on a terminal.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := parseID(args[0])
 			if err != nil {
@@ -36,7 +36,7 @@ func (a *app) retryCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&only, "only", "", "failed, unconfirmed or in_doubt")
-	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask")
+	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask; without a terminal nobody is asked")
 	by = actorFlags(cmd)
 	return cmd
 }

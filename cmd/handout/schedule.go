@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"net/http"
 	"os"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
-	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/schedule"
 )
 
@@ -37,21 +34,16 @@ func (a *app) schedule(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rdb, err := a.open(ctx)
+	rdb, registry, err := a.openMetered(ctx)
 	if err != nil {
 		return err
 	}
 	defer rdb.Close()
-	registry := newRegistry()
-	rdb.AddHook(metrics.NewRedisErrors(registry))
 	r, err := a.newRunner(c, rdb, all, registry)
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	health(mux, rdb)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	s, err := listenOn(ctx, "HANDOUT_SCHEDULE_ADDR", c.ScheduleAddr, mux)
+	s, err := listenOn(ctx, "HANDOUT_SCHEDULE_ADDR", c.ScheduleAddr, inside(rdb, registry))
 	if err != nil {
 		return err
 	}

@@ -117,6 +117,23 @@ func TestServe_TheListenersMetricsStandApartFromWhatThePublicCalls(t *testing.T)
 	p.stop()
 }
 
+// Two on one machine need no setting that nobody calls them by.
+func TestServe_TwoListenersFindPlaceForTheirMetrics(t *testing.T) {
+	t.Parallel()
+	e := account(redistest.Start(t).URL())
+	delete(e, "HANDOUT_LISTEN_METRICS_ADDR")
+	one, two := serve(t, e, "listen"), serve(t, e, "listen")
+	if one.inside == two.inside {
+		t.Errorf("both serve metrics on %s", one.inside)
+	}
+	for _, p := range []*process{one, two} {
+		if status, _ := get(t, p.inside+"/metrics"); status != http.StatusOK {
+			t.Errorf("%s: %d", p.inside, status)
+		}
+		p.stop()
+	}
+}
+
 func TestServe_TheConsolesQueuesOnlyShow(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

@@ -3,6 +3,7 @@ package main_test
 import (
 	"encoding/json"
 	"fmt"
+	"os/user"
 	"strings"
 	"syscall"
 	"testing"
@@ -69,6 +70,17 @@ func TestSteer_PauseResumeAndCancelARunningCampaign(t *testing.T) {
 	sent := h.accepted(t)
 	if r.Balance["canceled"] != total-len(sent) || r.Balance["delivered"] != len(sent) || len(sent) == total {
 		t.Errorf("%d of %d were sent to, and the report says %+v", len(sent), total, r)
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := map[string]string{} // the resume doesn't say by whom
+	for _, e := range r.History {
+		who[e.Verb] = e.By
+	}
+	if diff := cmp.Diff(map[string]string{"submitted": me.Username, "paused": "ann", "resumed": me.Username, "canceled": "ann", "done": "handout"}, who); diff != "" {
+		t.Errorf("who did it (-want +got):\n%s", diff)
 	}
 	if out := done(t, h.env, "verify", id); !strings.Contains(out, "the balance closes") {
 		t.Error(out)

@@ -31,13 +31,11 @@ func (a *app) workCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rdb, err := a.open(ctx)
+			rdb, registry, err := a.openMetered(ctx)
 			if err != nil {
 				return err
 			}
 			defer rdb.Close()
-			registry := newRegistry()
-			rdb.AddHook(metrics.NewRedisErrors(registry))
 			registry.MustRegister(metrics.NewLedger(metrics.Options{Redis: rdb, Rate: c.Rate, Logger: a.logger(c)}))
 			w, err := newWorker(c, rdb, client, a.logger(c), registry)
 			if err != nil {
@@ -49,10 +47,7 @@ func (a *app) workCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			mux := http.NewServeMux()
-			health(mux, rdb)
-			mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-			s, err := listenOn(ctx, "HANDOUT_WORK_ADDR", c.WorkAddr, mux)
+			s, err := listenOn(ctx, "HANDOUT_WORK_ADDR", c.WorkAddr, inside(rdb, registry))
 			if err != nil {
 				return err
 			}
@@ -84,6 +79,25 @@ func newWorker(c *Config, rdb redis.UniversalClient, client *telesign.Client, lo
 		FilesRate: c.CheckFilesRate, FilesPrivate: c.CheckFilesPrivate,
 		CallbackURL: c.CallbackURL, Logger: log, Metrics: r,
 	})
+}
+
+// openMetered is open for a server: with a registry that counts Redis's errors.
+func (a *app) openMetered(ctx context.Context) (redis.UniversalClient, *prometheus.Registry, error) {
+	rdb, err := a.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	registry := newRegistry()
+	rdb.AddHook(metrics.NewRedisErrors(registry))
+	return rdb, registry, nil
+}
+
+// inside serves health and metrics, for whoever runs handout.
+func inside(rdb redis.UniversalClient, from prometheus.Gatherer) *http.ServeMux {
+	mux := http.NewServeMux()
+	health(mux, rdb)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(from, promhttp.HandlerOpts{}))
+	return mux
 }
 
 func newRegistry() *prometheus.Registry {

@@ -85,6 +85,10 @@ var stories = []story{
 		handout_campaign_limit{campaign="a",limit="held",job="console"} 1x120
 		handout_campaign_limit{campaign="b",limit="held",job="work"} 1x120`, 2},
 
+	{"HandoutWaitsForAZone", `handout_campaign_limit{campaign="a",limit="zone",job="work"} 1x120
+		handout_campaign_limit{campaign="a",limit="zone",job="console"} 1x120`, 1},
+	{"HandoutWaitsForAZone", running, 0},
+
 	{"HandoutManyUnconfirmed", `handout_recipients{campaign="a",state="unconfirmed"} 6x120
 		handout_recipients{campaign="a",state="delivered"} 94x120`, 1},
 	{"HandoutManyUnconfirmed", `handout_recipients{campaign="a",state="unconfirmed",job="work"} 4x120

@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -96,7 +95,7 @@ type Server struct {
 type process struct {
 	cmd    *exec.Cmd
 	exited chan struct{} // closed once the process has been waited for
-	guard  *guard
+	guard  *Guard
 }
 
 // Start runs a redis-server until the test ends. Without options it keeps
@@ -248,7 +247,7 @@ func (s *Server) start() {
 		close(p.exited)
 	}()
 	s.run = p
-	p.guard, err = newGuard(cmd.Process.Pid)
+	p.guard, err = NewGuard(cmd.Process.Pid)
 	if err != nil {
 		s.t.Fatalf("redistest: guard the server: %v", err)
 	}
@@ -265,7 +264,7 @@ func (s *Server) stop() {
 	}
 	s.run = nil
 	// The guard goes first: afterwards the process ID may belong to another.
-	p.guard.dismiss()
+	p.guard.Dismiss()
 	_ = p.cmd.Process.Kill() // an error means that it has already ended
 	<-p.exited
 }
@@ -334,32 +333,4 @@ func tempDir(t testing.TB) string {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
-}
-
-// guard ends the server when this process dies without running its cleanups,
-// as after a test time-out: the shell's input closes with us.
-type guard struct {
-	cmd   *exec.Cmd
-	input io.Closer
-}
-
-func newGuard(pid int) (*guard, error) {
-	cmd := exec.Command("/bin/sh", "-c", `read -r _; kill -9 "$1"`, "sh", strconv.Itoa(pid))
-	input, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	return &guard{cmd: cmd, input: input}, nil
-}
-
-func (g *guard) dismiss() {
-	if g == nil {
-		return
-	}
-	_ = g.cmd.Process.Kill()
-	_ = g.cmd.Wait()
-	_ = g.input.Close()
 }

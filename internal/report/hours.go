@@ -44,6 +44,9 @@ func (s *Situation) hours(info *campaign.Info, left []campaign.ZoneLeft, now tim
 			continue
 		}
 		from, ever := info.Spec.NextOpen(zones, now, hoursMargin)
+		if !ever {
+			s.NoZone += z.Recipients
+		}
 		if ever && (s.HoursFrom.IsZero() || from.Before(s.HoursFrom)) {
 			s.HoursFrom = from
 		}

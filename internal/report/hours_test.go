@@ -29,7 +29,7 @@ func TestPace_OutsideItsHoursACampaignSaysWhenItGoesOn(t *testing.T) {
 	rdb := redistest.Start(t).Client()
 	ledger := campaign.NewLedger(rdb)
 	now := time.Now()
-	stand := func(id, hours string) *report.Report {
+	stand := func(id, hours string, unknown int) *report.Report {
 		t.Helper()
 		file, err := producer.ParseCampaign("c.yaml", []byte("id: "+id+"\nmessage_type: MKT\nchannels: [{channel: sms, template: x}]\n"+
 			"hours: {from: \"09:00\", to: \"17:00\", zone: "+hours+"}\n"))
@@ -38,7 +38,11 @@ func TestPace_OutsideItsHoursACampaignSaysWhenItGoesOn(t *testing.T) {
 		}
 		rows := func(yield func(producer.Row, error) bool) {
 			for i := range 100 {
-				if !yield(producer.Row{Recipient: fmt.Sprint(i), Phone: fmt.Sprintf("+4179%07d", i)}, nil) {
+				phone := fmt.Sprintf("+4179%07d", i)
+				if i < unknown {
+					phone = fmt.Sprintf("+8816123400%02d", i) // by satellite, from anywhere
+				}
+				if !yield(producer.Row{Recipient: fmt.Sprint(i), Phone: phone}, nil) {
 					return
 				}
 			}
@@ -53,7 +57,7 @@ func TestPace_OutsideItsHoursACampaignSaysWhenItGoesOn(t *testing.T) {
 		return r
 	}
 
-	night := stand("night", around(now, 3)).Pace
+	night := stand("night", around(now, 3), 0).Pace
 	if night.Limit != report.LimitHours || night.ETA == nil {
 		t.Fatalf("%+v", night)
 	}
@@ -64,7 +68,7 @@ func TestPace_OutsideItsHoursACampaignSaysWhenItGoesOn(t *testing.T) {
 	if line := night.Line(); !strings.HasPrefix(line, "nothing is sent: outside its hours until ") || !strings.Contains(line, " left (until ") {
 		t.Error(line)
 	}
-	if day := stand("day", around(now, 12)).Pace; day.Limit != report.LimitAccount || day.ETA == nil || day.ETA.Sub(now) > time.Minute {
+	if day := stand("day", around(now, 12), 0).Pace; day.Limit != report.LimitAccount || day.ETA == nil || day.ETA.Sub(now) > time.Minute {
 		t.Errorf("%+v", day)
 	}
 	// Swiss numbers: one zone for all, in pages of their own.
@@ -76,7 +80,17 @@ func TestPace_OutsideItsHoursACampaignSaysWhenItGoesOn(t *testing.T) {
 	if hour := now.In(zurich).Hour(); hour >= 9 && hour < 17 {
 		want = report.LimitAccount
 	}
-	if own := stand("own", "recipient").Pace; own.Limit != want || own.ETA == nil {
+	if own := stand("own", "recipient", 0).Pace; own.Limit != want || own.ETA == nil {
 		t.Errorf("%+v, want %s", own, want)
+	}
+	// Who has no zone is named, alone and beside others.
+	const nobody = "wait for a zone, since theirs is unknown: nothing will be sent to them; cancel the campaign"
+	lost := stand("lost", "recipient", 100).Pace
+	if line := lost.Line(); lost.Limit != report.LimitZone || lost.ETA != nil || !strings.HasPrefix(line, "100 "+nobody) {
+		t.Errorf("%+v: %s", lost, line)
+	}
+	some := stand("some", "recipient", 7).Pace
+	if line := some.Line(); some.Limit != want || some.ETA != nil || !strings.Contains(line, "; 7 "+nobody) {
+		t.Errorf("%+v: %s", some, line)
 	}
 }

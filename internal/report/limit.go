@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -16,6 +17,7 @@ const (
 	LimitCampaign  Limit = "campaign"     // the campaign's own rate
 	LimitThrottled Limit = "throttled"    // Telesign has said "too fast"
 	LimitHours     Limit = "hours"        // nobody is sent to at this hour
+	LimitZone      Limit = "zone"         // whoever is left has no zone, or none that ever opens: nobody is sent to
 	LimitFiles     Limit = "files"        // its files are looked at first
 	LimitCanary    Limit = "canary"       // the outcomes of the first ones are awaited
 	LimitHeld      Limit = "held"         // by handout itself
@@ -41,6 +43,8 @@ type Situation struct {
 	// OutsideHours: nobody may be sent to until HoursFrom.
 	OutsideHours bool
 	HoursFrom    time.Time
+	// NoZone is how many wait for a zone: theirs is unknown, or never opens.
+	NoZone int
 	// takes, if not nil, is how long those take who are left, at a rate and
 	// within the hours; false when some of them will never be sent to.
 	takes func(rate float64) (time.Duration, bool)
@@ -80,13 +84,27 @@ func (s *Situation) Limit() (Limit, string) {
 		return LimitFiles, "its files are looked at before the first is sent"
 	case s.OutsideHours:
 		if s.HoursFrom.IsZero() {
-			return LimitHours, "the zones of those who are left are unknown, or never open"
+			return LimitZone, cmp.Or(s.zoneless(), "the zones of those who are left are unknown, or never open")
 		}
 		return LimitHours, "outside its hours until " + clock(s.HoursFrom)
 	case s.awaitsCanary():
 		return LimitCanary, fmt.Sprintf("the outcomes of its canary of %d are awaited", s.Canary)
 	}
 	return s.rateLimit()
+}
+
+// zoneless says of those who wait for a zone what an operator may do, and is
+// empty when there are none.
+func (s *Situation) zoneless() string {
+	if s.NoZone == 0 {
+		return ""
+	}
+	wait := "wait"
+	if s.NoZone == 1 {
+		wait = "waits"
+	}
+	return fmt.Sprintf("%d %s for a zone, since theirs is unknown: nothing will be sent to them; "+
+		"cancel the campaign to end it, and submit them anew with a column zone or unknown_zone", s.NoZone, wait)
 }
 
 // rateLimit is which of the rates binds.

@@ -39,8 +39,12 @@ func TestLimit_IsWhatBinds(t *testing.T) {
 		{"a block", func(s *report.Situation) { s.BlockedUntil, s.CampaignRate = at, 1 }, report.LimitThrottled, "Telesign's throttling, which lets nothing through until 15:04:05"},
 
 		{"the hour", func(s *report.Situation) { s.OutsideHours, s.HoursFrom, s.AccountCut = true, at, 0.5 }, report.LimitHours, "outside its hours until 22 Nov 15:04"},
+		{"one without a zone", func(s *report.Situation) { s.OutsideHours, s.NoZone = true, 1 }, report.LimitZone,
+			"1 waits for a zone, since theirs is unknown: nothing will be sent to them; cancel the campaign to end it, and submit them anew with a column zone or unknown_zone"},
+		{"people without a zone, and others later", func(s *report.Situation) { s.OutsideHours, s.HoursFrom, s.NoZone = true, at, 7 }, report.LimitHours, "outside its hours until 22 Nov 15:04"},
+		{"people without a zone, and others now", func(s *report.Situation) { s.NoZone = 7 }, report.LimitAccount, "the account's rate (10/s)"},
 		{"the canary", func(s *report.Situation) { s.Canary, s.Cursor = 100, 100 }, report.LimitCanary, "the outcomes of its canary of 100 are awaited"},
-		{"the canary, and the hour", func(s *report.Situation) { s.Canary, s.Cursor, s.OutsideHours = 100, 100, true }, report.LimitHours, ""},
+		{"the canary, and the hour", func(s *report.Situation) { s.Canary, s.Cursor, s.OutsideHours, s.HoursFrom = 100, 100, true, at }, report.LimitHours, ""},
 		{"a canary that is being sent", func(s *report.Situation) { s.Canary, s.Cursor = 150, 150 }, report.LimitAccount, ""},
 		{"a canary that isn't all handed out", func(s *report.Situation) { s.Canary, s.Cursor = 101, 100 }, report.LimitAccount, ""},
 		{"a canary that has passed", func(s *report.Situation) { s.Canary, s.Cursor, s.CanaryPassed = 100, 100, true }, report.LimitAccount, ""},
@@ -145,7 +149,7 @@ func TestPace_HasNoETAWhereNothingIsSent(t *testing.T) {
 
 func TestPace_LineSaysItInWords(t *testing.T) {
 	t.Parallel()
-	now := time.Now().Truncate(time.Second)
+	now := time.Now().Truncate(time.Minute) // a second more or less isn't another minute then
 	steady := history(now, [2]int{20, 0}, [2]int{10, 51}, [2]int{5, 75})
 	until := func(s int) string { return now.Add(time.Duration(s) * time.Second).Local().Format("15:04") }
 	for _, c := range []struct {

@@ -25,6 +25,9 @@ type Pace struct {
 	CampaignRate float64 `json:"campaign_rate"`
 
 	left time.Duration // until ETA
+	// zoneless says of people who will never be sent to while others are; empty
+	// for none.
+	zoneless string
 }
 
 // NewPace is the pace of a campaign in this situation. The samples are the
@@ -32,6 +35,9 @@ type Pace struct {
 func NewPace(s *Situation, samples []campaign.Sample, now time.Time) *Pace {
 	p := &Pace{AccountRate: s.AccountRate, CampaignRate: s.CampaignRate}
 	p.Limit, p.LimitDetail = s.Limit()
+	if p.Limit != LimitZone {
+		p.zoneless = s.zoneless()
+	}
 	if s.Phase != campaign.Running {
 		return p
 	}
@@ -106,8 +112,16 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// Line is the pace in words: how fast, what binds, and for how long still.
+// Line is the pace in words: how fast, what binds, and for how long still; and
+// who will never have their turn.
 func (p *Pace) Line() string {
+	if p.zoneless != "" {
+		return p.goes() + "; " + p.zoneless
+	}
+	return p.goes()
+}
+
+func (p *Pace) goes() string {
 	if !p.Limit.sends() {
 		return p.stands()
 	}
@@ -126,6 +140,8 @@ func (p *Pace) stands() string {
 			return "everyone has been sent to"
 		}
 		return "everyone has been sent to; " + p.LimitDetail
+	case LimitZone:
+		return p.LimitDetail
 	case LimitHeld, LimitPaused, LimitCanceled:
 		return "nothing is sent: " + string(p.Limit)
 	}

@@ -1,6 +1,7 @@
 package verdict_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -266,6 +267,35 @@ func TestOptOut_IsFoundInTheStatusAndInEveryLeg(t *testing.T) {
 	for code := range telesign.Codes() {
 		if _, ok := verdict.OptOutCode(code); ok != code.OptOut() {
 			t.Errorf("%d: %v", code, ok)
+		}
+	}
+}
+
+// Every code of the hold list holds, in the status and in any leg; no other code
+// does.
+func TestAccountFault_IsFoundInTheStatusAndInEveryLeg(t *testing.T) {
+	t.Parallel()
+	ours := []telesign.Code{3006, 3058, 3073, 3203, 3206, 3207}
+	for c := telesign.Code(3400); c <= 3413; c++ {
+		ours = append(ours, c)
+	}
+	others := []telesign.Code{0, 1, 3399, 3414, 3999}
+	for c := range telesign.Codes() {
+		if !slices.Contains(ours, c) {
+			others = append(others, c)
+		}
+	}
+	for _, codes := range [][]telesign.Code{ours, others} {
+		for _, code := range codes {
+			for name, r := range map[string]telesign.Receipt{
+				"status": {Status: telesign.Status{Code: code}, Legs: []telesign.Leg{{Code: 3055}}},
+				"a leg":  {Status: telesign.Status{Code: 3003}, Legs: []telesign.Leg{{Code: 3055}, {Code: code}}},
+			} {
+				got, ok := verdict.AccountFault(r)
+				if want := slices.Contains(ours, code); ok != want || want && got != code {
+					t.Errorf("%d in %s: %d, %v", code, name, got, ok)
+				}
+			}
 		}
 	}
 }
