@@ -18,8 +18,8 @@ import (
 )
 
 func (c *Console) newCampaignRoutes() {
-	c.page("GET /campaigns/new", access.Submit, c.newCampaign)
-	c.upload("POST /campaigns/new", access.Submit, maxBody, c.takeUpload)
+	c.page("GET /new", access.Submit, c.newCampaign)
+	c.upload("POST /new", access.Submit, maxBody, c.takeUpload)
 	c.page("GET /new/{token}", access.Submit, c.review)
 	c.form("POST /new/{token}", access.Submit, c.confirm)
 }
