@@ -43,6 +43,6 @@ func (p *Page) Axe(t testing.TB) {
 			}
 			fmt.Fprintf(&b, "\n  %v: %.200s: %s", n.Target, n.HTML, strings.ReplaceAll(n.FailureSummary, "\n", " "))
 		}
-		t.Errorf("%s breaks axe's rule %s: %s%s", p.url, v.ID, v.Help, b.String())
+		t.Errorf("%s breaks axe's rule %s: %s%s", p.URL(), v.ID, v.Help, b.String())
 	}
 }

@@ -146,6 +146,13 @@ func (p *Page) Type(selector, text string) {
 	p.do("type into "+selector, chromedp.Clear(chromedp.CSS(selector), chromedp.NodeVisible), chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
+// Upload chooses a file of this machine in the field that a CSS selector finds
+// first.
+func (p *Page) Upload(selector, path string) {
+	p.t.Helper()
+	p.do("choose a file in "+selector, chromedp.SetUploadFiles(chromedp.CSS(selector), []string{path}))
+}
+
 // Eval runs JavaScript in the page, waits for it if it is a promise, and decodes
 // what it comes to into a pointer; nil for nothing.
 func (p *Page) Eval(script string, into any) {
@@ -213,7 +220,7 @@ func (p *Page) FitsWidth(t testing.TB) {
 	var width struct{ Page, Screen float64 }
 	p.Eval(`({Page: document.documentElement.scrollWidth, Screen: document.documentElement.clientWidth})`, &width)
 	if width.Page > width.Screen {
-		t.Errorf("%s is %.0f pixels wide on a screen of %.0f", p.url, width.Page, width.Screen)
+		t.Errorf("%s is %.0f pixels wide on a screen of %.0f", p.URL(), width.Page, width.Screen)
 	}
 }
 
@@ -233,9 +240,20 @@ func (p *Page) Screenshot(t testing.TB, name string) {
 // Picture is the whole page as PNG.
 func (p *Page) Picture() []byte {
 	p.t.Helper()
+	return p.picture(chromedp.FullScreenshot(100))
+}
+
+// View is what the screen shows of the page, as PNG.
+func (p *Page) View() []byte {
+	p.t.Helper()
+	return p.picture(chromedp.CaptureScreenshot())
+}
+
+func (p *Page) picture(take chromedp.Action[[]byte]) []byte {
+	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	png, err := chromedp.Run(ctx, take)
 	if err != nil {
 		p.fatal("take a picture: %v", err)
 	}

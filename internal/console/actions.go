@@ -46,15 +46,19 @@ func actionsOf(v *visit, s standing) actionsPart {
 		p.List = append(p.List, action{ID: "resume", Text: "Resume…", Address: at + "/resume"})
 	}
 	if steerable {
+		later := "Go on later…"
+		if phase == campaign.Running {
+			later = "Pause until…"
+		}
 		p.List = append(p.List,
-			action{ID: "reschedule", Text: "Go on later…", Address: at + "/reschedule"},
+			action{ID: "reschedule", Text: later, Address: at + "/reschedule"},
 			action{ID: "rate", Text: "Rate…", Address: at + "/rate"},
 			action{ID: "cancel", Text: "Cancel…", Address: at + "/cancel", Danger: true})
 	}
 	if !s.info.Canceled && s.info.Gone() == nil && phase != campaign.Draft {
 		for _, state := range retryable {
-			if s.balance.Of(state) > 0 {
-				p.List = append(p.List, action{ID: "retry-" + state.String(), Text: "Send again to " + words(state.String()) + "…", Address: at + "/retry?only=" + state.String()})
+			if n := s.balance.Of(state); n > 0 {
+				p.List = append(p.List, action{ID: "retry-" + state.String(), Text: "Send again to " + count(n) + " " + words(state.String()) + "…", Address: at + "/retry?only=" + state.String()})
 			}
 		}
 	}
@@ -177,8 +181,12 @@ func (c *Console) askReschedule(v *visit) (string, any, error) {
 		return "", nil, err
 	}
 	q := c.question(s, "Go on later", "reschedule")
-	q.Title = "Let " + string(s.info.ID) + " go on later"
-	q.Text = []string{"It is paused at once, and goes on by itself at this time."}
+	q.Title, q.Do = "Let "+string(s.info.ID)+" go on later", "Go on then"
+	q.Text = []string{"It is paused, and goes on by itself at this time."}
+	if s.info.Phase == campaign.Running {
+		q.Title, q.Do = "Pause "+string(s.info.ID)+" until a time", "Pause until then"
+		q.Text = []string{"It is paused at once, and goes on by itself at this time."}
+	}
 	at := ""
 	if !s.info.StartAt.IsZero() {
 		at = s.info.StartAt.UTC().Format(fieldTime)

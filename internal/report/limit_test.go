@@ -36,9 +36,9 @@ func TestLimit_IsWhatBinds(t *testing.T) {
 		{"a cut account", func(s *report.Situation) { s.AccountCut = 2.0 / 3 }, report.LimitThrottled, "Telesign's throttling (6.67/s of the account's 10/s)"},
 		{"a cut account over a slower campaign", func(s *report.Situation) { s.AccountCut, s.CampaignRate = 2.0/3, 6 }, report.LimitCampaign, "the campaign's rate (6/s)"},
 		{"a cut account under a slow campaign", func(s *report.Situation) { s.AccountCut, s.CampaignRate = 2.0/3, 7 }, report.LimitThrottled, "Telesign's throttling (6.67/s of the account's 10/s)"},
-		{"a block", func(s *report.Situation) { s.BlockedUntil, s.CampaignRate = at, 1 }, report.LimitThrottled, "Telesign's throttling, which lets nothing through until 15:04:05"},
+		{"a block", func(s *report.Situation) { s.BlockedUntil, s.CampaignRate = at, 1 }, report.LimitThrottled, "Telesign's throttling, which lets nothing through until " + at.Format("15:04:05 MST")},
 
-		{"the hour", func(s *report.Situation) { s.OutsideHours, s.HoursFrom, s.AccountCut = true, at, 0.5 }, report.LimitHours, "outside its hours until 22 Nov 15:04"},
+		{"the hour", func(s *report.Situation) { s.OutsideHours, s.HoursFrom, s.AccountCut = true, at, 0.5 }, report.LimitHours, "outside its hours until " + at.Format("2 Jan 15:04 MST")},
 		{"the canary", func(s *report.Situation) { s.Canary, s.Cursor = 100, 100 }, report.LimitCanary, "the outcomes of its canary of 100 are awaited"},
 		{"the canary, and the hour", func(s *report.Situation) { s.Canary, s.Cursor, s.OutsideHours = 100, 100, true }, report.LimitHours, ""},
 		{"a canary that is being sent", func(s *report.Situation) { s.Canary, s.Cursor = 150, 150 }, report.LimitAccount, ""},
@@ -147,7 +147,7 @@ func TestPace_LineSaysItInWords(t *testing.T) {
 	t.Parallel()
 	now := time.Now().Truncate(time.Second)
 	steady := history(now, [2]int{20, 0}, [2]int{10, 51}, [2]int{5, 75})
-	until := func(s int) string { return now.Add(time.Duration(s) * time.Second).Local().Format("15:04") }
+	until := func(s int) string { return now.Add(time.Duration(s) * time.Second).Local().Format("15:04 MST") }
 	for _, c := range []struct {
 		change func(s *report.Situation)
 		want   string
