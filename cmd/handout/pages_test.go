@@ -42,7 +42,7 @@ type sight struct {
 	whole      bool // its picture is the whole page
 	phone      bool // there is a picture of it on a phone, too
 	hidden     bool // there is no picture of it
-	foreign    bool // the page isn't ours
+	foreign    bool // the page isn't ours, and is for desks
 }
 
 // sights are all of them.
@@ -97,7 +97,7 @@ func sights(t *testing.T) []sight {
 			p.Click("#remove button")
 		}},
 		{name: "keys", path: "/keys", says: "shown this once", steps: func(p *browsertest.Page, look string) {
-			p.Type("#name", "warehouse-"+look)
+			p.Type("#name", strings.TrimSuffix("warehouse-"+look, "-light-desk"))
 			p.Click("#create button")
 		}},
 		{name: "revoke", path: "/keys/rita/revoke", says: "Back, change nothing", hidden: true},
@@ -137,7 +137,7 @@ func TestPages_AreReadable(t *testing.T) {
 			tabs := map[string]*browsertest.Page{}
 			for _, s := range all {
 				taken := l.shown && !s.hidden && (s.phone || !l.some)
-				if *pictures != "" && !taken {
+				if (*pictures != "" && !taken) || (s.foreign && strings.HasSuffix(l.name, "phone")) {
 					continue
 				}
 				who := s.who

@@ -40,9 +40,7 @@ func actionsOf(v *visit, s standing) actionsPart {
 	switch phase {
 	case campaign.Running:
 		p.List = append(p.List, action{ID: "pause", Text: "Pause", Address: at + "/pause", Post: true})
-	case campaign.Paused:
-		p.List = append(p.List, action{ID: "resume", Text: "Resume", Address: at + "/resume", Post: true})
-	case campaign.Held:
+	case campaign.Paused, campaign.Held: // asked first: what is sent isn't taken back
 		p.List = append(p.List, action{ID: "resume", Text: "Resume…", Address: at + "/resume"})
 	}
 	if steerable {
@@ -91,6 +89,15 @@ type field struct {
 
 var why = field{Name: "why", Label: "Why", Help: "For the campaign's history; may stay empty.", Type: "text"}
 
+// leftToSend says how many are still to be sent to.
+func leftToSend(b *campaign.Balance) string {
+	n := b.Of(campaign.Planned) + b.Of(campaign.Retrying)
+	if n == 1 {
+		return "1 person is still to be sent to"
+	}
+	return count(n) + " people are still to be sent to"
+}
+
 func (c *Console) steer(do func(context.Context, campaign.ID, campaign.Actor, time.Time) error, done string) func(*visit) (string, error) {
 	return func(v *visit) (string, error) {
 		id, err := v.id()
@@ -103,7 +110,11 @@ func (c *Console) steer(do func(context.Context, campaign.ID, campaign.Actor, ti
 		if err := do(v.Context(), id, v.actor(reasonOf(v)), time.Now()); err != nil {
 			return "", err
 		}
-		v.flash(done)
+		words := done
+		if b, err := c.ledger.Balance(v.Context(), id); err == nil && !strings.HasSuffix(v.URL.Path, "/cancel") { // it is done: only the words could be missing
+			words = strings.TrimSuffix(done, ".") + ": " + leftToSend(b) + "."
+		}
+		v.flash(words)
 		return "/campaigns/" + string(id), nil
 	}
 }
@@ -143,10 +154,14 @@ func (c *Console) askResume(v *visit) (string, any, error) {
 		return "", nil, err
 	}
 	q := c.question(s, "Resume", "resume")
-	q.Text = []string{"The campaign is " + string(s.info.Phase) + "."}
+	toSend := leftToSend(s.balance)
+	q.Text = []string{"The campaign is " + string(s.info.Phase) + ".", "It goes on at once: " + toSend + "."}
+	if s.info.Phase == campaign.Paused && !s.info.StartAt.IsZero() {
+		q.Text[0] = reasonNow(s.info)
+	}
 	q.Fields = []field{why}
 	if s.info.Phase == campaign.Held {
-		q.Text = []string{"handout has held the campaign: " + s.info.Reason + ".", "Resume it when the cause is gone; it goes on where it stopped."}
+		q.Text = []string{"handout has held the campaign: " + s.info.Reason + ".", "Resume it when the cause is gone; it goes on where it stopped: " + toSend + "."}
 		q.Hidden = map[string]string{"reason": s.info.Reason}
 		if campaign.IsRestored(s.info.Reason) {
 			q.Risk = "Redis forgot what was done meanwhile: whoever was sent to then may be sent to again."

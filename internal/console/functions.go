@@ -13,6 +13,7 @@ var functions = template.FuncMap{
 	"asset":   asset,
 	"count":   count,
 	"percent": percent,
+	"plural":  plural,
 	"when":    when,
 	"ago":     func(t time.Time) string { return ago(time.Since(t)) },
 	"words":   words,
