@@ -60,7 +60,6 @@ func sights(t *testing.T) []sight {
 	}
 	of := func(id string) string { return "/campaigns/" + id }
 	return []sight{
-		{name: "login", path: "/login", who: "nobody", says: "Your key"},
 		{name: "campaigns", path: "/campaigns", says: brokenOff, phone: true},
 		{name: "campaign", path: of(goesOn), says: "History", whole: true, phone: true},
 		{name: "campaign-done", path: of(finished), says: "Permanent phone error", whole: true},
@@ -104,6 +103,7 @@ func sights(t *testing.T) []sight {
 		{name: "not-found", path: "/campaigns/nowhere", refused: "404", says: "404", hidden: true},
 		{name: "forbidden", path: "/keys", who: "rita", refused: "403", says: "403", hidden: true},
 		{name: "conflict", path: of(brokenOff) + "/retry?only=failed", refused: "409", says: "409", hidden: true},
+		{name: "login", path: "/login", who: "nobody", says: "Your key"},
 		{name: "api", path: "/api/v1/docs", says: "Put a file's numbers on the list"},
 		{name: "queues", path: "/queues/", says: "system", foreign: true},
 		{name: "empty-campaigns", path: "/campaigns", empty: true, says: "no campaigns", hidden: true},

@@ -12,7 +12,7 @@ import (
 
 // mostColours is how many colours a picture keeps: a page has a few, and shades
 // of them around its letters.
-const mostColours = 64
+const mostColours = 128
 
 // fewColours is a PNG with the colours that it has most of, which is a third of
 // its size and looks the same.
@@ -41,7 +41,7 @@ func fewColours(t testing.TB, content []byte) []byte {
 		if len(palette) == mostColours {
 			break
 		}
-		if near := palette.Convert; len(palette) == 0 || distance(near(c), c) > 14 {
+		if near := palette.Convert; len(palette) == 0 || distance(near(c), c) > 5 {
 			palette = append(palette, c)
 		}
 	}
