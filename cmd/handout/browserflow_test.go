@@ -56,7 +56,7 @@ func TestBrowser_ACampaignFromItsUploadToItsEnd(t *testing.T) {
 	p := enter(t, console+"/", keyOf(t, h.env, "olga", "read,submit,control,people"))
 	p.WaitText("There are no campaigns yet")
 
-	p.Click(`#nav a[href="/new"]`)
+	p.Click("#first")
 	phones := numbers(total, plainly)
 	good := listText(phones)
 	choose := func(list string) {

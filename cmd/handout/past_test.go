@@ -235,6 +235,7 @@ func story(i int, began time.Time, fallback time.Duration) []campaign.Event {
 		})
 	}
 	accept := after(0, campaign.Event{Kind: campaign.EventAccept, Reference: reference, Code: 3001, DueAt: began.Add(2 * time.Hour)})
+	over := campaign.Event{Kind: campaign.EventOverdue, At: began.Add(2 * time.Hour)}
 	done, lost := leg("", campaign.RankDelivered, 3000), leg("", campaign.RankFailed, 3003)
 	// WhatsApp is quick with most, and slow with some.
 	most := float64(fallback-4*time.Second) / float64(2*time.Second)
@@ -264,9 +265,9 @@ func story(i int, began time.Time, fallback time.Duration) []campaign.Event {
 	case n < 97:
 		return []campaign.Event{claim, accept, after(3*time.Hour, campaign.Event{Kind: campaign.EventOverdue, Reason: campaign.ReasonNoReceipt})}
 	case n < 98 && i/100%2 == 0:
-		return []campaign.Event{claim, after(15*time.Second, campaign.Event{Kind: campaign.EventDoubt, Reason: campaign.ReasonTimeout, DueAt: began.Add(2 * time.Hour)})}
+		return []campaign.Event{claim, after(15*time.Second, campaign.Event{Kind: campaign.EventDoubt, Reason: campaign.ReasonTimeout, DueAt: began.Add(2 * time.Hour)}), over}
 	case n < 98:
-		return []campaign.Event{claim, after(0, campaign.Event{Kind: campaign.EventDoubt, Reason: campaign.ReasonReset, DueAt: began.Add(30 * time.Hour)})}
+		return []campaign.Event{claim, after(0, campaign.Event{Kind: campaign.EventDoubt, Reason: campaign.ReasonReset, DueAt: began.Add(2 * time.Hour)}), over}
 	case n < 99:
 		return []campaign.Event{{Kind: campaign.EventSuppress, At: began}}
 	}
