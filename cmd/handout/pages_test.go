@@ -3,8 +3,10 @@ package main_test
 import (
 	"encoding/base64"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,20 +18,8 @@ import (
 // pictures.
 var pictures = flag.String("pictures", "", "write pictures of the console's pages into this directory")
 
-// look is how a person looks at pages.
-type look struct {
-	name  string
-	how   []browsertest.Option
-	shown bool // in the documentation: all pages, or some
-	some  bool
-}
-
-var everyLook = []look{
-	{name: "dark-phone", how: []browsertest.Option{browsertest.Dark, browsertest.Phone}, shown: true, some: true},
-	{name: "light-desk", shown: true},
-	{name: "dark-desk", how: []browsertest.Option{browsertest.Dark}},
-	{name: "light-phone", how: []browsertest.Option{browsertest.Phone}},
-}
+// screens are what people look at pages on.
+var screens = map[string][]browsertest.Option{"desk": nil, "phone": {browsertest.Phone}}
 
 // sight is a page, and how one comes to it.
 type sight struct {
@@ -38,7 +28,7 @@ type sight struct {
 	empty      bool   // of the console that has nothing to show yet
 	refused    string // how the browser is refused
 	says       string // what it shows when it is there
-	steps      func(p *browsertest.Page, look string)
+	steps      func(p *browsertest.Page, screen string)
 	whole      bool // its picture is the whole page
 	phone      bool // there is a picture of it on a phone, too
 	hidden     bool // there is no picture of it
@@ -95,8 +85,8 @@ func sights(t *testing.T) []sight {
 			p.Type("#remove-phone", "+12015550162")
 			p.Click("#remove button")
 		}},
-		{name: "keys", path: "/keys", says: "shown this once", steps: func(p *browsertest.Page, look string) {
-			p.Type("#name", strings.TrimSuffix("warehouse-"+look, "-light-desk"))
+		{name: "keys", path: "/keys", says: "shown this once", steps: func(p *browsertest.Page, screen string) {
+			p.Type("#name", strings.TrimSuffix("warehouse-"+screen, "-desk"))
 			p.Click("#create button")
 		}},
 		{name: "revoke", path: "/keys/rita/revoke", says: "Back, change nothing", hidden: true},
@@ -129,30 +119,26 @@ func TestPages_AreReadable(t *testing.T) {
 	consoles[true] = serve(t, nothing, "console").url
 	all := sights(t)
 	fill(t, server)
-	for _, l := range everyLook {
-		t.Run(l.name, func(t *testing.T) {
-			if *pictures == "" {
-				t.Parallel()
-			}
+	for screen, how := range screens {
+		t.Run(screen, func(t *testing.T) {
+			t.Parallel()
 			tabs := map[string]*browsertest.Page{}
 			for _, s := range all {
-				taken := l.shown && !s.hidden && (s.phone || !l.some)
-				if (*pictures != "" && !taken) || (s.foreign && strings.HasSuffix(l.name, "phone")) {
+				if (screen == "phone" && s.foreign) || (*pictures != "" && (s.hidden || screen == "phone" && !s.phone)) {
 					continue
 				}
 				who := s.who
 				if who == "" {
 					who = "olga"
 				}
-				url := consoles[s.empty] + s.path
-				how := l.how
+				url, how := consoles[s.empty]+s.path, how
 				if token := keys[who]; token != "" && !s.empty {
-					how = append(how[:len(how):len(how)], browsertest.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(":"+token))))
+					how = append(slices.Clip(how), browsertest.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(":"+token))))
 				}
 				p := tabs[consoles[s.empty]+who]
 				switch {
 				case s.refused != "":
-					p = b.Open(t, url, append(how[:len(how):len(how)], browsertest.Expect(s.refused))...)
+					p = b.Open(t, url, append(slices.Clip(how), browsertest.Expect(s.refused))...)
 				case p == nil:
 					p = b.Open(t, url, how...)
 					tabs[consoles[s.empty]+who] = p
@@ -160,33 +146,36 @@ func TestPages_AreReadable(t *testing.T) {
 					p.Go(url)
 				}
 				if s.steps != nil {
-					s.steps(p, l.name)
+					s.steps(p, screen)
 				}
 				p.WaitText(s.says)
 				if *pictures != "" {
-					keep(t, p, s, l)
+					keep(t, p, s, screen)
 					continue
 				}
-				if !s.foreign {
-					p.Axe(t)
-				}
 				p.FitsWidth(t)
-				p.Screenshot(t, s.name)
+				for _, dark := range []bool{false, true} {
+					p.Darken(dark)
+					if !s.foreign {
+						p.Axe(t)
+					}
+					p.Screenshot(t, fmt.Sprintf("%s-dark-%t", s.name, dark))
+				}
 			}
 		})
 	}
 }
 
-// keep writes a picture for the documentation.
-func keep(t *testing.T, p *browsertest.Page, s sight, l look) {
+// keep writes a picture for the documentation: light on a desk, dark on a phone.
+func keep(t *testing.T, p *browsertest.Page, s sight, screen string) {
 	t.Helper()
-	picture := p.View
-	if s.whole && !l.some {
+	picture, name := p.View, s.name
+	switch {
+	case screen == "phone":
+		p.Darken(true)
+		name += "-dark-phone"
+	case s.whole:
 		picture = p.Picture
-	}
-	name := s.name
-	if l.some {
-		name += "-" + l.name
 	}
 	if err := os.WriteFile(filepath.Join(*pictures, name+".png"), fewColours(t, picture()), 0o644); err != nil {
 		t.Fatal(err)

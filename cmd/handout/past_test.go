@@ -208,7 +208,7 @@ func (p *past) sample(id campaign.ID, at time.Time) {
 	p.t.Helper()
 	ctx, key := p.t.Context(), "handout:{"+string(id)+"}:samples"
 	p.do(campaign.NewLedger(p.rdb).Sample(ctx, at, id)) // a ledger of its own, which remembers no other one
-	last, err := p.rdb.ZRevRange(ctx, key, 0, 0).Result()
+	last, err := p.rdb.ZRange(ctx, key, -1, -1).Result()
 	p.do(err)
 	_, counts, _ := strings.Cut(last[0], ":")
 	p.do(p.rdb.ZRem(ctx, key, last[0]).Err())

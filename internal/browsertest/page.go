@@ -82,16 +82,11 @@ func (b *Browser) Open(t testing.TB, url string, options ...Option) *Page {
 
 // prepare makes a tab look so.
 func (l *look) prepare(ctx context.Context, tab *chromedp.Target) error {
-	scheme, width, height := "light", int64(1280), int64(800)
-	if l.dark {
-		scheme = "dark"
-	}
+	width, height := int64(1280), int64(800)
 	if l.phone {
 		width, height = 390, 844
 	}
-	_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
-	}})
+	err := l.light(ctx, tab)
 	if err == nil {
 		_, err = cdp.Call(ctx, tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 			Width: width, Height: height, ScreenWidth: width, ScreenHeight: height, DeviceScaleFactor: 1, Mobile: l.phone,
@@ -104,6 +99,25 @@ func (l *look) prepare(ctx context.Context, tab *chromedp.Target) error {
 		_, err = cdp.Call(ctx, tab, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: l.headers})
 	}
 	return err
+}
+
+// light has pages be light or dark.
+func (l *look) light(ctx context.Context, tab *chromedp.Target) error {
+	scheme := "light"
+	if l.dark {
+		scheme = "dark"
+	}
+	_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}})
+	return err
+}
+
+// Darken has the page, and those that are loaded after it, be dark; or light
+// again.
+func (p *Page) Darken(dark bool) {
+	p.t.Helper()
+	p.do("turn the light off or on", chromedp.Func((&look{dark: dark}).light))
 }
 
 // do runs actions within patience.
