@@ -72,6 +72,10 @@ s3: ## build the tests' S3 server where it's missing (Go module proxy)
 chromium: ## install Chromium where it's missing (apt-get), for the tests of the pages
 	@sh deploy/need-chromium.sh
 
+.PHONY: pictures
+pictures: redis chromium ## take the pictures of the console's pages in docs/pictures anew
+	go test -count 1 -run '^TestPages_AreReadable$$' ./cmd/handout -pictures $(CURDIR)/docs/pictures
+
 .PHONY: up
 up: ## start everything in Docker: against the account in .env, else against the simulator
 	$(COMPOSE) up --build --detach --wait

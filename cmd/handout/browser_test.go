@@ -7,33 +7,6 @@ import (
 	"github.com/handout-dev/handout/internal/redistest"
 )
 
-// looks are how people look at pages.
-var looks = map[string][]browsertest.Option{
-	"light":      nil,
-	"dark-phone": {browsertest.Dark, browsertest.Phone},
-}
-
-func TestPages_InABrowser(t *testing.T) {
-	t.Parallel()
-	b := browsertest.Start(t)
-	e := account(redistest.Start(t).URL()).with("HANDOUT_CONSOLE_OPEN", "true")
-	done(t, e, "submit", campaignFile(t, "spring"), listFile(t, numbers(30, plainly)), "--hold")
-	console := serve(t, e, "console")
-	for name, how := range looks {
-		t.Run(name, func(t *testing.T) {
-			p := b.Open(t, console.url+"/", how...)
-			p.WaitText("spring")
-			p.FitsWidth(t)
-			p.Screenshot(t, "campaigns")
-			p = b.Open(t, console.url+"/api/v1/docs", how...)
-			p.WaitText("Put a file's numbers on the list")
-			p.Axe(t)
-			p.FitsWidth(t)
-			p.Screenshot(t, "api")
-		})
-	}
-}
-
 // The queues' pages are asynqmon's: how they look is its own, but that they work
 // under a strict policy and need no other host is ours.
 func TestPages_TheQueuesInABrowser(t *testing.T) {

@@ -82,16 +82,11 @@ func (b *Browser) Open(t testing.TB, url string, options ...Option) *Page {
 
 // prepare makes a tab look so.
 func (l *look) prepare(ctx context.Context, tab *chromedp.Target) error {
-	scheme, width, height := "light", int64(1280), int64(800)
-	if l.dark {
-		scheme = "dark"
-	}
+	width, height := int64(1280), int64(800)
 	if l.phone {
 		width, height = 390, 844
 	}
-	_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
-	}})
+	err := l.light(ctx, tab)
 	if err == nil {
 		_, err = cdp.Call(ctx, tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 			Width: width, Height: height, ScreenWidth: width, ScreenHeight: height, DeviceScaleFactor: 1, Mobile: l.phone,
@@ -104,6 +99,25 @@ func (l *look) prepare(ctx context.Context, tab *chromedp.Target) error {
 		_, err = cdp.Call(ctx, tab, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: l.headers})
 	}
 	return err
+}
+
+// light has pages be light or dark.
+func (l *look) light(ctx context.Context, tab *chromedp.Target) error {
+	scheme := "light"
+	if l.dark {
+		scheme = "dark"
+	}
+	_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}})
+	return err
+}
+
+// Darken has the page, and those that are loaded after it, be dark; or light
+// again.
+func (p *Page) Darken(dark bool) {
+	p.t.Helper()
+	p.do("turn the light off or on", chromedp.Func((&look{dark: dark}).light))
 }
 
 // do runs actions within patience.
@@ -144,6 +158,13 @@ func (p *Page) Click(selector string) {
 func (p *Page) Type(selector, text string) {
 	p.t.Helper()
 	p.do("type into "+selector, chromedp.Clear(chromedp.CSS(selector), chromedp.NodeVisible), chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// Upload chooses a file of this machine in the field that a CSS selector finds
+// first.
+func (p *Page) Upload(selector, path string) {
+	p.t.Helper()
+	p.do("choose a file in "+selector, chromedp.SetUploadFiles(chromedp.CSS(selector), []string{path}))
 }
 
 // Eval runs JavaScript in the page, waits for it if it is a promise, and decodes
@@ -213,7 +234,7 @@ func (p *Page) FitsWidth(t testing.TB) {
 	var width struct{ Page, Screen float64 }
 	p.Eval(`({Page: document.documentElement.scrollWidth, Screen: document.documentElement.clientWidth})`, &width)
 	if width.Page > width.Screen {
-		t.Errorf("%s is %.0f pixels wide on a screen of %.0f", p.url, width.Page, width.Screen)
+		t.Errorf("%s is %.0f pixels wide on a screen of %.0f", p.URL(), width.Page, width.Screen)
 	}
 }
 
@@ -233,9 +254,20 @@ func (p *Page) Screenshot(t testing.TB, name string) {
 // Picture is the whole page as PNG.
 func (p *Page) Picture() []byte {
 	p.t.Helper()
+	return p.picture(chromedp.FullScreenshot(100))
+}
+
+// View is what the screen shows of the page, as PNG.
+func (p *Page) View() []byte {
+	p.t.Helper()
+	return p.picture(chromedp.CaptureScreenshot())
+}
+
+func (p *Page) picture(take chromedp.Action[[]byte]) []byte {
+	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	png, err := chromedp.Run(ctx, take)
 	if err != nil {
 		p.fatal("take a picture: %v", err)
 	}

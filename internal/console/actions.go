@@ -40,21 +40,23 @@ func actionsOf(v *visit, s standing) actionsPart {
 	switch phase {
 	case campaign.Running:
 		p.List = append(p.List, action{ID: "pause", Text: "Pause", Address: at + "/pause", Post: true})
-	case campaign.Paused:
-		p.List = append(p.List, action{ID: "resume", Text: "Resume", Address: at + "/resume", Post: true})
-	case campaign.Held:
+	case campaign.Paused, campaign.Held: // asked first: what is sent isn't taken back
 		p.List = append(p.List, action{ID: "resume", Text: "Resume…", Address: at + "/resume"})
 	}
 	if steerable {
+		later := "Go on later…"
+		if phase == campaign.Running {
+			later = "Pause until…"
+		}
 		p.List = append(p.List,
-			action{ID: "reschedule", Text: "Go on later…", Address: at + "/reschedule"},
+			action{ID: "reschedule", Text: later, Address: at + "/reschedule"},
 			action{ID: "rate", Text: "Rate…", Address: at + "/rate"},
 			action{ID: "cancel", Text: "Cancel…", Address: at + "/cancel", Danger: true})
 	}
 	if !s.info.Canceled && s.info.Gone() == nil && phase != campaign.Draft {
 		for _, state := range retryable {
-			if s.balance.Of(state) > 0 {
-				p.List = append(p.List, action{ID: "retry-" + state.String(), Text: "Send again to " + words(state.String()) + "…", Address: at + "/retry?only=" + state.String()})
+			if n := s.balance.Of(state); n > 0 {
+				p.List = append(p.List, action{ID: "retry-" + state.String(), Text: "Send again to " + count(n) + " " + words(state.String()) + "…", Address: at + "/retry?only=" + state.String()})
 			}
 		}
 	}
@@ -87,6 +89,15 @@ type field struct {
 
 var why = field{Name: "why", Label: "Why", Help: "For the campaign's history; may stay empty.", Type: "text"}
 
+// leftToSend says how many are still to be sent to.
+func leftToSend(b *campaign.Balance) string {
+	n := b.Of(campaign.Planned) + b.Of(campaign.Retrying)
+	if n == 1 {
+		return "1 person is still to be sent to"
+	}
+	return count(n) + " people are still to be sent to"
+}
+
 func (c *Console) steer(do func(context.Context, campaign.ID, campaign.Actor, time.Time) error, done string) func(*visit) (string, error) {
 	return func(v *visit) (string, error) {
 		id, err := v.id()
@@ -99,7 +110,11 @@ func (c *Console) steer(do func(context.Context, campaign.ID, campaign.Actor, ti
 		if err := do(v.Context(), id, v.actor(reasonOf(v)), time.Now()); err != nil {
 			return "", err
 		}
-		v.flash(done)
+		words := done
+		if b, err := c.ledger.Balance(v.Context(), id); err == nil && !strings.HasSuffix(v.URL.Path, "/cancel") { // it is done: only the words could be missing
+			words = strings.TrimSuffix(done, ".") + ": " + leftToSend(b) + "."
+		}
+		v.flash(words)
 		return "/campaigns/" + string(id), nil
 	}
 }
@@ -139,10 +154,14 @@ func (c *Console) askResume(v *visit) (string, any, error) {
 		return "", nil, err
 	}
 	q := c.question(s, "Resume", "resume")
-	q.Text = []string{"The campaign is " + string(s.info.Phase) + "."}
+	toSend := leftToSend(s.balance)
+	q.Text = []string{"The campaign is " + string(s.info.Phase) + ".", "It goes on at once: " + toSend + "."}
+	if s.info.Phase == campaign.Paused && !s.info.StartAt.IsZero() {
+		q.Text[0] = reasonNow(s.info)
+	}
 	q.Fields = []field{why}
 	if s.info.Phase == campaign.Held {
-		q.Text = []string{"handout has held the campaign: " + s.info.Reason + ".", "Resume it when the cause is gone; it goes on where it stopped."}
+		q.Text = []string{"handout has held the campaign: " + s.info.Reason + ".", "Resume it when the cause is gone; it goes on where it stopped: " + toSend + "."}
 		q.Hidden = map[string]string{"reason": s.info.Reason}
 		if campaign.IsRestored(s.info.Reason) {
 			q.Risk = "Redis forgot what was done meanwhile: whoever was sent to then may be sent to again."
@@ -177,8 +196,12 @@ func (c *Console) askReschedule(v *visit) (string, any, error) {
 		return "", nil, err
 	}
 	q := c.question(s, "Go on later", "reschedule")
-	q.Title = "Let " + string(s.info.ID) + " go on later"
-	q.Text = []string{"It is paused at once, and goes on by itself at this time."}
+	q.Title, q.Do = "Let "+string(s.info.ID)+" go on later", "Go on then"
+	q.Text = []string{"It is paused, and goes on by itself at this time."}
+	if s.info.Phase == campaign.Running {
+		q.Title, q.Do = "Pause "+string(s.info.ID)+" until a time", "Pause until then"
+		q.Text = []string{"It is paused at once, and goes on by itself at this time."}
+	}
 	at := ""
 	if !s.info.StartAt.IsZero() {
 		at = s.info.StartAt.UTC().Format(fieldTime)

@@ -12,6 +12,9 @@ import (
 	"github.com/handout-dev/handout/internal/verdict"
 )
 
+// those are who is in a state.
+var those = map[campaign.State]string{campaign.Failed: "the failed", campaign.Unconfirmed: "the unconfirmed", campaign.InDoubt: "those in doubt"}
+
 // longTime is how long a form may take for which a whole list is read.
 const longTime = 10 * time.Minute
 
@@ -51,7 +54,7 @@ func (c *Console) askRetry(v *visit) (string, any, error) {
 		return "", nil, refuse(http.StatusConflict, "Nobody in this campaign is %s.", words(state.String()))
 	}
 	q := c.question(s, "Send again to "+count(n)+" people", "retry")
-	q.Title = "Send again to who is " + words(state.String()) + " in " + string(s.info.ID) + "?"
+	q.Title = "Send again to " + those[state] + " of " + string(s.info.ID) + "?"
 	q.Text = []string{count(n) + " people are " + words(state.String()) + ". They are sent the campaign's content as it stands."}
 	q.Risk, q.Fields, q.Danger = verdict.ResendRisk(state), []field{why}, true
 	q.Hidden = map[string]string{"only": state.String(), "expected": strconv.Itoa(n), "began": strconv.FormatInt(began.UnixMicro(), 10)}

@@ -106,6 +106,9 @@ func (c *Console) campaign(v *visit) (string, any, error) {
 		return "", nil, err
 	}
 	slices.Reverse(history)
+	for i := range history {
+		history[i].About = spaced(history[i].About)
+	}
 	page.History = history
 	if most := historyShown; len(history) > most && v.URL.Query().Get("history") != "all" {
 		page.History, page.Earlier = history[:most], len(history)-most
@@ -135,7 +138,7 @@ func (c *Console) now(v *visit, s standing) (nowPart, error) {
 	}
 	info, b := s.info, s.balance
 	n := nowPart{
-		ID: string(info.ID), State: string(info.Phase), Reason: info.Reason, Held: info.Phase == campaign.Held,
+		ID: string(info.ID), State: string(info.Phase), Reason: reasonNow(info), Held: info.Phase == campaign.Held,
 		Moves: info.Phase != campaign.Done, Total: b.Total(), Bar: barOf(b),
 	}
 	n.Facts = []fact{
@@ -147,7 +150,7 @@ func (c *Console) now(v *visit, s standing) (nowPart, error) {
 		n.Facts = append(n.Facts, fact{"rate now", strconv.FormatFloat(pace.Rate, 'f', 1, 64) + " messages/s"})
 		n.Facts = append(n.Facts, fact{"bound by", boundBy(pace)})
 		if pace.ETA != nil {
-			n.Facts = append(n.Facts, fact{"all sent to at", when(*pace.ETA)})
+			n.Facts = append(n.Facts, fact{"all sent to by", when(*pace.ETA)})
 		}
 	} else if n.Moves {
 		n.Facts = append(n.Facts, fact{"now", pace.Line()})
@@ -163,6 +166,14 @@ func (c *Console) now(v *visit, s standing) (nowPart, error) {
 		n.States = append(n.States, row)
 	}
 	return n, nil
+}
+
+// reasonNow is why a campaign is in its state.
+func reasonNow(info *campaign.Info) string {
+	if info.Phase == campaign.Paused && !info.StartAt.IsZero() {
+		return "It starts by itself at " + when(info.StartAt) + "."
+	}
+	return info.Reason
 }
 
 func boundBy(p *report.Pace) string {

@@ -114,9 +114,10 @@ func TestCampaign_ButtonsAreForWhoMaySteer(t *testing.T) {
 		t.Errorf("it goes to %q", a.header.Get("Location"))
 	}
 	a = steerer.get(http.StatusOK, "/campaigns/spring")
-	steerer.see(a, `id="flash"`, "The campaign is paused.", "state-paused", `id="resume"`, "<td data-label=\"who\">olga</td>", "&lt;script&gt;")
+	steerer.see(a, `id="flash"`, "The campaign is paused: 3 people are still to be sent to.", "state-paused", `id="resume"`, "<td data-label=\"who\">olga</td>", "&lt;script&gt;")
 	steerer.miss(a, hostile, `id="pause"`)
 	steerer.miss(steerer.get(http.StatusOK, "/campaigns/spring"), `id="flash"`)
+	steerer.see(steerer.get(http.StatusOK, "/campaigns/spring/resume"), "3 people are still to be sent to", `method="post"`)
 	steerer.post(http.StatusSeeOther, "/campaigns/spring/resume")
 	steerer.see(steerer.get(http.StatusOK, "/campaigns/spring/cancel"), "3 of 3 people", `method="post"`)
 	steerer.post(http.StatusSeeOther, "/campaigns/spring/cancel", "why", "wrong file")

@@ -98,7 +98,7 @@ func (c *Console) row(v *visit, id campaign.ID) (row campaignRow, live bool, err
 		return row, false, err
 	}
 	row = campaignRow{
-		ID: string(id), State: string(info.Phase), Reason: info.Reason, Total: info.Total, Created: info.CreatedAt, Bar: barOf(b),
+		ID: string(id), State: string(info.Phase), Reason: reasonNow(info), Total: info.Total, Created: info.CreatedAt, Bar: barOf(b),
 	}
 	if info.Phase != campaign.Done {
 		row.Pace = pace.Line()

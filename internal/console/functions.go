@@ -13,6 +13,7 @@ var functions = template.FuncMap{
 	"asset":   asset,
 	"count":   count,
 	"percent": percent,
+	"plural":  plural,
 	"when":    when,
 	"ago":     func(t time.Time) string { return ago(time.Since(t)) },
 	"words":   words,
@@ -44,6 +45,19 @@ func count(n int) string {
 		b.WriteRune(c)
 	}
 	return sign + b.String()
+}
+
+// spaced is what a history's verb was done with, as pages write it: a count of
+// recipients with its thousands apart, a time as when has it.
+func spaced(about string) string {
+	number, rest, _ := strings.Cut(about, " ")
+	if n, err := strconv.Atoi(number); err == nil {
+		return strings.TrimSuffix(count(n)+" "+rest, " ")
+	}
+	if at, err := time.Parse(time.RFC3339, about); err == nil {
+		return when(at)
+	}
+	return about
 }
 
 // percent is a part of a whole; a part that isn't all is never said to be, nor

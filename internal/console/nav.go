@@ -9,7 +9,7 @@ import (
 // nav is the navigation, in its order.
 var nav = []navEntry{
 	{"/campaigns", "Campaigns", access.Read},
-	{"/campaigns/new", "New", access.Submit},
+	{"/new", "New", access.Submit},
 	{"/people", "People", access.Read},
 	{"/doubt", "In doubt", access.Read},
 	{"/suppression", "Suppressed", access.Read},
@@ -35,9 +35,6 @@ func navFor(v *visit) []navItem {
 	for _, e := range nav {
 		if v.may(e.scope) {
 			here := v.URL.Path == e.Path || strings.HasPrefix(v.URL.Path, e.Path+"/")
-			if e.Path == "/campaigns" && v.URL.Path == "/campaigns/new" {
-				here = false
-			}
 			items = append(items, navItem{e.Path, e.Text, here})
 		}
 	}

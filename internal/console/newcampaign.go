@@ -18,8 +18,8 @@ import (
 )
 
 func (c *Console) newCampaignRoutes() {
-	c.page("GET /campaigns/new", access.Submit, c.newCampaign)
-	c.upload("POST /campaigns/new", access.Submit, maxBody, c.takeUpload)
+	c.page("GET /new", access.Submit, c.newCampaign)
+	c.upload("POST /new", access.Submit, maxBody, c.takeUpload)
 	c.page("GET /new/{token}", access.Submit, c.review)
 	c.form("POST /new/{token}", access.Submit, c.confirm)
 }
@@ -164,7 +164,7 @@ func (p *reviewPage) describe(file *producer.File, d *producer.DryRun) {
 	case d.Duration < 0:
 		p.Takes = "over a year"
 	case d.Duration > 0:
-		p.Takes = max(time.Second, d.Duration.Round(time.Second)).String()
+		p.Takes = span(max(time.Second, d.Duration.Round(time.Second)))
 	}
 	if p.Takes != "" {
 		p.Takes += fmt.Sprintf(", at %g messages a second", d.Rate)

@@ -81,7 +81,7 @@ func (b *browser) files(want int, path string, fields ...string) answer {
 // review uploads, and is where the dry run is shown.
 func (b *browser) review(file, name, list string) string {
 	b.t.Helper()
-	return b.files(http.StatusSeeOther, "/campaigns/new", "campaign=c.yaml", file, "list="+name, list).header.Get("Location")
+	return b.files(http.StatusSeeOther, "/new", "campaign=c.yaml", file, "list="+name, list).header.Get("Location")
 }
 
 // none fails the test if there is any campaign.
@@ -92,11 +92,23 @@ func (h *house) none(t testing.TB) {
 	}
 }
 
+// A campaign may be called as a page is.
+func TestNewCampaign_LeavesACampaignNamedNewItsPage(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	h.submit(t, "new", 3, false, "")
+	b := h.login(t, "olga", access.Read, access.Submit)
+	a := b.get(http.StatusOK, "/campaigns/new")
+	b.see(a, `id="balance-table"`, `<a href="/campaigns" aria-current="page">`)
+	b.miss(a, `id="upload"`)
+	b.see(b.get(http.StatusOK, "/new"), `id="upload"`, `<a href="/new" aria-current="page">`)
+}
+
 func TestNewCampaign_IsCheckedThenConfirmedOnce(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)
 	b := h.login(t, "olga", access.Read, access.Submit)
-	b.see(b.get(http.StatusOK, "/campaigns/new"), `enctype="multipart/form-data"`)
+	b.see(b.get(http.StatusOK, "/new"), `enctype="multipart/form-data"`)
 	at := b.review(someFile, "list.csv", rows(250)+"again,+41790000003,https://x.example.com\n")
 	a := b.get(http.StatusOK, at)
 	b.see(a, "251", "250", "lines 252", "whatsapp", "at 10 messages a second", "1 each", `id="submit"`)
@@ -182,10 +194,10 @@ func TestNewCampaign_FaultsAreShownAndNothingIsKept(t *testing.T) {
 		b.miss(a, `id="submit"`)
 		b.post(http.StatusConflict, at, "start", "now")
 	}
-	b.files(http.StatusUnprocessableEntity, "/campaigns/new", "campaign=c.yaml", someFile)
-	b.files(http.StatusUnprocessableEntity, "/campaigns/new", "campaign=c.yaml", someFile, "list=list.xlsx", rows(3))
-	b.files(http.StatusRequestEntityTooLarge, "/campaigns/new", "campaign=c.yaml", strings.Repeat("#", 2<<20), "list=list.csv", rows(3))
-	b.post(http.StatusBadRequest, "/campaigns/new", "campaign", someFile)
+	b.files(http.StatusUnprocessableEntity, "/new", "campaign=c.yaml", someFile)
+	b.files(http.StatusUnprocessableEntity, "/new", "campaign=c.yaml", someFile, "list=list.xlsx", rows(3))
+	b.files(http.StatusRequestEntityTooLarge, "/new", "campaign=c.yaml", strings.Repeat("#", 2<<20), "list=list.csv", rows(3))
+	b.post(http.StatusBadRequest, "/new", "campaign", someFile)
 	h.none(t)
 }
 
@@ -214,9 +226,9 @@ func TestNewCampaign_IsForItsOwnerAndForKeysThatMaySubmit(t *testing.T) {
 	other.get(http.StatusNotFound, at)
 	other.post(http.StatusNotFound, at, "start", "now")
 	reader := h.login(t, "rita", access.Read, access.Control, access.People)
-	reader.get(http.StatusForbidden, "/campaigns/new")
+	reader.get(http.StatusForbidden, "/new")
 	reader.get(http.StatusForbidden, at)
-	reader.files(http.StatusForbidden, "/campaigns/new", "campaign=c.yaml", someFile, "list=list.csv", rows(3))
+	reader.files(http.StatusForbidden, "/new", "campaign=c.yaml", someFile, "list=list.csv", rows(3))
 	reader.post(http.StatusForbidden, at, "start", "now")
 	h.none(t)
 }
@@ -265,9 +277,9 @@ func TestNewCampaign_AListThatIsTooLongIsToldSo(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(o *console.Options) { o.MaxUpload = 2 << 20 })
 	b := h.login(t, "olga", access.Read, access.Submit)
-	a := b.files(http.StatusRequestEntityTooLarge, "/campaigns/new", "campaign=c.yaml", someFile, "list=list.csv", strings.Repeat(rows(1000), 200))
+	a := b.files(http.StatusRequestEntityTooLarge, "/new", "campaign=c.yaml", someFile, "list=list.csv", strings.Repeat(rows(1000), 200))
 	b.see(a, "longer than 2 MB")
-	b.files(http.StatusSeeOther, "/campaigns/new", "campaign=c.yaml", someFile, "list=list.csv", rows(1000))
+	b.files(http.StatusSeeOther, "/new", "campaign=c.yaml", someFile, "list=list.csv", rows(1000))
 	h.none(t)
 }
 

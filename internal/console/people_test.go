@@ -124,7 +124,7 @@ func TestPerson_ShowsWhatIsKnown(t *testing.T) {
 	h.outcome(t, info, 1, time.Minute, whatsAppFails, smsDelivers)
 	b := h.login(t, "olga", access.Read, access.Control)
 	a := b.get(http.StatusOK, "/campaigns/c/people/0.1")
-	b.see(a, "state-delivered", "by sms", "3056", "c.0.1.1", fmt.Sprintf("%032X", 2), "attempt 1 began", "put on the list")
+	b.see(a, "state-delivered", "by SMS", "3056", "c.0.1.1", fmt.Sprintf("%032X", 2), "attempt 1 began", "put on the list")
 	b.miss(a, `id="resend"`, `id="accept"`)
 	if _, err := h.ledger.Suppress(t.Context(), phoneOf(2), campaign.Suppression{At: time.Now(), Why: campaign.WhyStop}); err != nil {
 		t.Fatal(err)

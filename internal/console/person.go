@@ -81,6 +81,17 @@ var reasonWords = map[campaign.Reason]string{
 	campaign.ReasonTakenAsSent: "It was in doubt, and a person has decided that it was sent.",
 }
 
+// broughtBy says of somebody who was delivered to, how.
+var broughtBy = map[campaign.DeliveredBy]string{
+	campaign.ByWhatsApp: "WhatsApp brought it", campaign.BySMS: "the SMS brought it, and WhatsApp didn't",
+	campaign.ByBoth: "the SMS brought it, and so did WhatsApp", campaign.ByOther: "another channel brought it",
+}
+
+// channelWords name whatever delivered.
+var channelWords = map[campaign.DeliveredBy]string{
+	campaign.ByWhatsApp: "WhatsApp", campaign.BySMS: "SMS", campaign.ByBoth: "both", campaign.ByOther: "another channel",
+}
+
 // resendable are the states in which another attempt may be asked for.
 var resendable = []campaign.State{campaign.InDoubt, campaign.Failed, campaign.Refused, campaign.Unconfirmed}
 
@@ -125,6 +136,12 @@ func (c *Console) person(v *visit) (string, any, error) {
 			a.Reference, a.At = r.Reference, r.ClaimedAt
 		}
 		p.Attempts = append(p.Attempts, a)
+	}
+	if r.State == campaign.Delivered {
+		p.Means = broughtBy[r.DeliveredBy()]
+		if r.Read() {
+			p.Means += ", and it was read"
+		}
 	}
 	history, err := c.ledger.History(v.Context(), info.ID)
 	if err != nil {
@@ -190,7 +207,7 @@ func legsOf(r *campaign.Record) []legRow {
 	for _, l := range []struct {
 		channel string
 		leg     campaign.Leg
-	}{{"WhatsApp", r.WhatsApp}, {"SMS", r.SMS}, {r.OtherChannel, r.Other}, {"the whole", r.Status}} {
+	}{{"WhatsApp", r.WhatsApp}, {"SMS", r.SMS}, {r.OtherChannel, r.Other}, {"the message", r.Status}} {
 		if l.leg.Rank == campaign.RankNone {
 			continue
 		}

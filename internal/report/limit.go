@@ -112,7 +112,7 @@ func (s *Situation) rateLimit() (Limit, string) {
 	account := s.accountRate()
 	switch {
 	case !s.BlockedUntil.IsZero():
-		return LimitThrottled, "Telesign's throttling, which lets nothing through until " + s.BlockedUntil.Local().Format(time.TimeOnly)
+		return LimitThrottled, "Telesign's throttling, which lets nothing through until " + s.BlockedUntil.Local().Format("15:04:05 MST")
 	case s.CampaignRate > 0 && (account == 0 || s.CampaignRate <= account):
 		return LimitCampaign, fmt.Sprintf("the campaign's rate (%s/s)", number(s.CampaignRate))
 	case account == 0:

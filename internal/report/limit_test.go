@@ -36,12 +36,12 @@ func TestLimit_IsWhatBinds(t *testing.T) {
 		{"a cut account", func(s *report.Situation) { s.AccountCut = 2.0 / 3 }, report.LimitThrottled, "Telesign's throttling (6.67/s of the account's 10/s)"},
 		{"a cut account over a slower campaign", func(s *report.Situation) { s.AccountCut, s.CampaignRate = 2.0/3, 6 }, report.LimitCampaign, "the campaign's rate (6/s)"},
 		{"a cut account under a slow campaign", func(s *report.Situation) { s.AccountCut, s.CampaignRate = 2.0/3, 7 }, report.LimitThrottled, "Telesign's throttling (6.67/s of the account's 10/s)"},
-		{"a block", func(s *report.Situation) { s.BlockedUntil, s.CampaignRate = at, 1 }, report.LimitThrottled, "Telesign's throttling, which lets nothing through until 15:04:05"},
+		{"a block", func(s *report.Situation) { s.BlockedUntil, s.CampaignRate = at, 1 }, report.LimitThrottled, "Telesign's throttling, which lets nothing through until " + at.Format("15:04:05 MST")},
 
-		{"the hour", func(s *report.Situation) { s.OutsideHours, s.HoursFrom, s.AccountCut = true, at, 0.5 }, report.LimitHours, "outside its hours until 22 Nov 15:04"},
+		{"the hour", func(s *report.Situation) { s.OutsideHours, s.HoursFrom, s.AccountCut = true, at, 0.5 }, report.LimitHours, "outside its hours until " + at.Format("2 Jan 15:04 MST")},
 		{"one without a zone", func(s *report.Situation) { s.OutsideHours, s.NoZone = true, 1 }, report.LimitZone,
 			"1 waits for a zone, since theirs is unknown: nothing will be sent to them; cancel the campaign to end it, and submit them anew with a column zone or unknown_zone"},
-		{"people without a zone, and others later", func(s *report.Situation) { s.OutsideHours, s.HoursFrom, s.NoZone = true, at, 7 }, report.LimitHours, "outside its hours until 22 Nov 15:04"},
+		{"people without a zone, and others later", func(s *report.Situation) { s.OutsideHours, s.HoursFrom, s.NoZone = true, at, 7 }, report.LimitHours, "outside its hours until " + at.Format("2 Jan 15:04 MST")},
 		{"people without a zone, and others now", func(s *report.Situation) { s.NoZone = 7 }, report.LimitAccount, "the account's rate (10/s)"},
 		{"the canary", func(s *report.Situation) { s.Canary, s.Cursor = 100, 100 }, report.LimitCanary, "the outcomes of its canary of 100 are awaited"},
 		{"the canary, and the hour", func(s *report.Situation) { s.Canary, s.Cursor, s.OutsideHours, s.HoursFrom = 100, 100, true, at }, report.LimitHours, ""},
@@ -151,7 +151,7 @@ func TestPace_LineSaysItInWords(t *testing.T) {
 	t.Parallel()
 	now := time.Now().Truncate(time.Minute) // a second more or less isn't another minute then
 	steady := history(now, [2]int{20, 0}, [2]int{10, 51}, [2]int{5, 75})
-	until := func(s int) string { return now.Add(time.Duration(s) * time.Second).Local().Format("15:04") }
+	until := func(s int) string { return now.Add(time.Duration(s) * time.Second).Local().Format("15:04 MST") }
 	for _, c := range []struct {
 		change func(s *report.Situation)
 		want   string

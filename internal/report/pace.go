@@ -167,12 +167,13 @@ func about(d time.Duration) string {
 	return fmt.Sprintf("%d days %d h", hours/24, hours%24)
 }
 
-// clock is a time of day here, with the day if it isn't within one from now.
+// clock is a time of day here, with its zone, and with the day if it isn't
+// within one from now.
 func clock(t time.Time) string {
 	if d := time.Until(t); d > 20*time.Hour || d < -20*time.Hour {
-		return t.Local().Format("2 Jan 15:04")
+		return t.Local().Format("2 Jan 15:04 MST")
 	}
-	return t.Local().Format("15:04")
+	return t.Local().Format("15:04 MST")
 }
 
 // number is a rate with as many digits as it needs, two at most.

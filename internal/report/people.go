@@ -9,12 +9,55 @@ import (
 	"github.com/handout-dev/handout/internal/verdict"
 )
 
-// Filter picks people of a campaign. The zero Filter takes everyone.
+// Filter picks people of a campaign. The zero Filter takes everyone. It is for
+// one goroutine at a time: it remembers reasons.
 type Filter struct {
 	State, DeliveredBy string // by their names in reports; empty: any
 	Reason             string // must stand in the reason; capital letters don't matter
 	Code               int    // Telesign's, of any channel or the transaction; 0: any
 	Who                *Who   // nil: anyone
+
+	holds map[because]bool // whether Reason stands in the reason of such records
+}
+
+// because is what the words of a reason depend on: there are far fewer than
+// people.
+type because struct {
+	state                        campaign.State
+	reason                       campaign.Reason
+	status, whatsApp, sms, other campaign.Leg
+	otherChannel                 string
+}
+
+// reasonHolds says whether the text stands in the reason of a record.
+func (f *Filter) reasonHolds(r *campaign.Record) bool {
+	why := because{r.State, r.Reason, r.Status, r.WhatsApp, r.SMS, r.Other, r.OtherChannel}
+	holds, known := f.holds[why]
+	if !known {
+		if f.holds == nil {
+			f.holds = map[because]bool{}
+		}
+		holds = strings.Contains(strings.ToLower(verdict.Reason(r)), strings.ToLower(f.Reason))
+		f.holds[why] = holds
+	}
+	return holds
+}
+
+// Nobody says that the filter takes nobody in a campaign that stands so: it asks
+// for a state, or a channel, that nobody has.
+func (f *Filter) Nobody(b *campaign.Balance) bool {
+	if state, known := campaign.ParseState(f.State); known && b.Of(state) == 0 {
+		return true
+	}
+	if f.DeliveredBy == "" {
+		return false
+	}
+	for by, n := range b.By {
+		if campaign.DeliveredBy(by).String() == f.DeliveredBy {
+			return n == 0
+		}
+	}
+	return false
 }
 
 // Takes says whether somebody is picked.
@@ -22,8 +65,8 @@ func (f *Filter) Takes(to *campaign.Recipient, r *campaign.Record) bool {
 	return (f.State == "" || r.State.String() == f.State) &&
 		(f.DeliveredBy == "" || r.DeliveredBy().String() == f.DeliveredBy) &&
 		(f.Code == 0 || hasCode(r, f.Code)) &&
-		(f.Reason == "" || strings.Contains(strings.ToLower(verdict.Reason(r)), strings.ToLower(f.Reason))) &&
-		(f.Who == nil || f.Who.Is(to))
+		(f.Who == nil || f.Who.Is(to)) &&
+		(f.Reason == "" || f.reasonHolds(r))
 }
 
 func hasCode(r *campaign.Record, code int) bool {

@@ -160,3 +160,46 @@ func TestSearchAll_TheNewestFirstAndSaysWhatItLeftOut(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
+
+// What the counts say needs no look at a list; what they don't say, does.
+func TestFilter_NobodyByTheBalance(t *testing.T) {
+	t.Parallel()
+	b := new(campaign.Balance)
+	b.States[campaign.Delivered], b.States[campaign.Failed] = 3, 1
+	b.By[campaign.BySMS] = 3
+	for _, c := range []struct {
+		filter report.Filter
+		want   bool
+	}{
+		{report.Filter{}, false},
+		{report.Filter{State: "failed"}, false},
+		{report.Filter{State: "planned"}, true},
+		{report.Filter{State: "delivered", DeliveredBy: "sms"}, false},
+		{report.Filter{DeliveredBy: "both"}, true},
+		{report.Filter{State: "failed", Reason: "no such"}, false},
+	} {
+		if got := c.filter.Nobody(b); got != c.want {
+			t.Errorf("%+v: %t", c.filter, got)
+		}
+	}
+}
+
+// Reasons are remembered by what they depend on, and by nothing less.
+func TestFilter_RemembersReasonsApart(t *testing.T) {
+	t.Parallel()
+	failed := func(whatsApp, sms int) *campaign.Record {
+		leg := func(code int) campaign.Leg { return campaign.Leg{Rank: campaign.RankFailed, Code: code} }
+		return &campaign.Record{State: campaign.Failed, Reason: campaign.ReasonUndelivered, WhatsApp: leg(whatsApp), SMS: leg(sms)}
+	}
+	f := report.Filter{Reason: "PERMANENT phone"}
+	for range 2 {
+		for _, c := range []struct {
+			record *campaign.Record
+			want   bool
+		}{{failed(3056, 3031), true}, {failed(3056, 3033), false}, {failed(3031, 3033), true}, {&campaign.Record{State: campaign.Failed}, false}} {
+			if got := f.Takes(new(campaign.Recipient), c.record); got != c.want {
+				t.Errorf("%+v: %t", c.record, got)
+			}
+		}
+	}
+}
