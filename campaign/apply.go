@@ -32,7 +32,8 @@ const headArgs, changeArgs = 5, 9
 type change struct {
 	campaign *Info
 	place    Place
-	event    *Event // what is yet to be worked out, see Receive
+	event    *Event        // what is yet to be worked out, see Receive
+	wait     time.Duration // for company, see ApplyWithin
 	next     Record
 	old, new string
 	letters  string // see lua/apply.lua
@@ -74,6 +75,12 @@ func (l *Ledger) Look(ctx context.Context, c *Info, p Place) (Seen, error) {
 // campaign that isn't running (nothing changed), *PurgedError (nothing changed);
 // with any other error the change may or may not have been made.
 func (l *Ledger) Apply(ctx context.Context, c *Info, p Place, seen Seen, e Event) (Seen, error) {
+	return l.ApplyWithin(ctx, c, p, seen, e, 0)
+}
+
+// ApplyWithin is Apply for a change that nobody hurries for: it waits so long at
+// most for another one to travel with. What comes later never overtakes it.
+func (l *Ledger) ApplyWithin(ctx context.Context, c *Info, p Place, seen Seen, e Event, wait time.Duration) (Seen, error) {
 	e = e.about(&seen.Record)
 	for read := false; ; read = true {
 		next, refused := Next(seen.Record, e)
@@ -93,7 +100,7 @@ func (l *Ledger) Apply(ctx context.Context, c *Info, p Place, seen Seen, e Event
 			seen = stands
 			continue
 		}
-		ch := &change{campaign: c, place: p}
+		ch := &change{campaign: c, place: p, wait: wait}
 		ch.become(seen, next, e)
 		if !ch.call.IsZero() {
 			if err := l.reactivate(ctx, c.ID); err != nil {
@@ -196,12 +203,20 @@ func (l *Ledger) set(ctx context.Context, ch *change) (any, error) {
 	ch.turn = make(chan bool, 1)
 	l.mu.Lock()
 	l.waiting = append(l.waiting, ch)
-	lead := !l.flushing
-	l.flushing = true
+	lead := !l.flushing && ch.wait == 0
+	l.flushing = l.flushing || lead
 	l.mu.Unlock()
 	if !lead {
+		var late <-chan time.Time
+		if ch.wait > 0 {
+			late = time.After(ch.wait)
+		}
 		select {
 		case lead = <-ch.turn:
+		case <-late:
+			if lead = l.waitsNoMore(ch); !lead {
+				lead = <-ch.turn
+			}
 		case <-ctx.Done():
 			l.giveUp(ch)
 			return nil, fmt.Errorf("%s of campaign %s: %w", place(ch.place), ch.campaign.ID, ctx.Err())
@@ -230,13 +245,24 @@ func (l *Ledger) giveUp(ch *change) {
 	}
 }
 
-// passOn gives the turn to the first one who waits.
-func (l *Ledger) passOn() {
-	if len(l.waiting) == 0 {
-		l.flushing = false
-		return
+// waitsNoMore says whether a change that has found no company is to be carried by
+// its own caller. Else somebody is at it, or gives it the turn.
+func (l *Ledger) waitsNoMore(ch *change) (lead bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ch.wait = 0
+	if l.flushing || !slices.Contains(l.waiting, ch) {
+		return false
 	}
-	l.waiting[0].turn <- true
+	l.flushing = true
+	return true
+}
+
+// passOn gives the turn to the first one who waits, if any is in a hurry.
+func (l *Ledger) passOn() {
+	if l.flushing = slices.ContainsFunc(l.waiting, func(ch *change) bool { return ch.wait == 0 }); l.flushing {
+		l.waiting[0].turn <- true
+	}
 }
 
 // callTime is how long a call may take that this caller makes for all. Others'

@@ -52,8 +52,9 @@ func TestFairness_ASmallCampaignSharesTheRateWithABigOne(t *testing.T) {
 			others++
 		}
 	}
-	// They go out in turns of what stands in the queue of each, a second's worth.
-	if others < small/2-rate || others > 2*small { // a busy machine feeds late
+	// Their people take turns, in each worker; the workers share the slots as it
+	// comes, and a busy machine feeds late.
+	if others < small/2 || others > small*3/2 {
 		t.Errorf("while %d of the small campaign went out, %d of the big one did", small, others)
 	}
 	// Alone it is small messages long; beside another as many again, and those
