@@ -31,7 +31,7 @@ func (r *rig) wake(id campaign.ID) {
 
 func TestFairness_ASmallCampaignSharesTheRateWithABigOne(t *testing.T) {
 	t.Parallel()
-	const rate, small = 100, 500
+	const rate, small = 50, 250
 	v := &vendor{}
 	r := setup(t, v)
 	r.stand("big", phones(5000), false)
