@@ -325,7 +325,7 @@ func TestPacer_AnUnusedSlotOfThePastIsLost(t *testing.T) {
 
 func TestPacer_CampaignsTakeTurnsHoweverManyWaitForEach(t *testing.T) {
 	t.Parallel()
-	const many, few = 200, 30
+	const many, few, early = 200, 30, 20 // early: some of the small one still wait
 	p := pacers(t, redistest.Start(t), 1, 100)[0]
 	ctx, cancel := context.WithCancel(t.Context())
 	var mu sync.Mutex
@@ -357,12 +357,12 @@ func TestPacer_CampaignsTakeTurnsHoweverManyWaitForEach(t *testing.T) {
 	slices.SortFunc(its, time.Time.Compare)
 	others := 0
 	for _, at := range taken["big"] {
-		if at.After(its[0]) && at.Before(its[few-1]) {
+		if at.After(its[0]) && at.Before(its[early]) {
 			others++
 		}
 	}
-	if others < few*2/3 || others > few*4/3 { // a slot that was lost is a turn, too
-		t.Errorf("the big one took %d slots while the small one took %d", others, few)
+	if others < early*2/3 || others > early*4/3 { // but for slots that a busy machine loses
+		t.Errorf("the big one took %d slots while the small one took %d", others, early)
 	}
 }
 
