@@ -19,10 +19,11 @@ import (
 )
 
 // BenchmarkRedisCommandsOfASend counts what Redis is asked for a send, asynq's
-// own included: paced at 100 per second, and as fast as it goes, where many
-// sends share a call. A script is one command that a client sends, and several
-// that Redis carries out; the requirement is about the former, since the two
-// scripts that asynq takes a task with and gives it back are ten by themselves.
+// own included: paced at 10 and at 100 per second, and as fast as it goes, where
+// many sends share a call. Counted is what INFO commandstats counts: the commands
+// that clients send, scripts among them, and those that the scripts carry out. At
+// 10 per second most of it is what is done however little is sent: queues that
+// are looked at for urgent sends, slots, sweeps.
 func BenchmarkRedisCommandsOfASend(b *testing.B) {
 	const (
 		unthrottled = 20_000
@@ -43,11 +44,13 @@ func BenchmarkRedisCommandsOfASend(b *testing.B) {
 		add := func(what string, ours, plain float64, requirement string, met verdict) {
 			table = append(table, line{what, fmt.Sprintf("%.1f", ours), fmt.Sprintf("%.1f", plain), ratio(ours, plain), requirement, met})
 		}
-		add("Redis commands per send, at 10/s", slower.sent.sum(), plain.sent.sum(), fmt.Sprintf("≤ %d", most), met(slower.sent.sum() <= most))
-		add("  the same, at 100/s", slow.sent.sum(), plain.sent.sum(), fmt.Sprintf("≤ %d", most), met(slow.sent.sum() <= most))
-		add("  the same, without a limit", fast.sent.sum(), plain.sent.sum(), "", noRequirement)
-		add("  those in scripts included, at 100/s", slow.carriedOut.sum(), plain.carriedOut.sum(), "", noRequirement)
-		add("  the same, without a limit", fast.carriedOut.sum(), plain.carriedOut.sum(), "", noRequirement)
+		limit := fmt.Sprintf("≤ %d", most)
+		add("Redis commands per send, in all, at 100/s", slow.carriedOut.sum(), plain.carriedOut.sum(), limit, met(slow.carriedOut.sum() <= most))
+		add("  the same, without a limit", fast.carriedOut.sum(), plain.carriedOut.sum(), limit, met(fast.carriedOut.sum() <= most))
+		add("  the same, at 10/s", slower.carriedOut.sum(), plain.carriedOut.sum(), "", noRequirement)
+		add("  those that clients send, at 100/s", slow.sent.sum(), plain.sent.sum(), limit, met(slow.sent.sum() <= most))
+		add("  the same, without a limit", fast.sent.sum(), plain.sent.sum(), limit, met(fast.sent.sum() <= most))
+		add("  the same, at 10/s", slower.sent.sum(), plain.sent.sum(), limit, met(slower.sent.sum() <= most))
 	}
 	noTime(b)
 }
@@ -59,11 +62,13 @@ type commands map[string]float64
 type load struct {
 	sent       commands // by clients
 	carriedOut commands // by Redis, those inside scripts included
+	scripts    commands // calls of scripts, by what they are about
 }
 
 // String is both breakdowns.
 func (l load) String() string {
-	return fmt.Sprintf("%.2f sent:%s; %.2f carried out:%s", l.sent.sum(), l.sent, l.carriedOut.sum(), l.carriedOut)
+	return fmt.Sprintf("%.2f carried out:%s; %.2f sent:%s; %.2f scripts:%s",
+		l.carriedOut.sum(), l.carriedOut, l.sent.sum(), l.sent, l.scripts.sum(), l.scripts)
 }
 
 func (c commands) sum() float64 {
@@ -87,18 +92,38 @@ func (c commands) String() string {
 
 // meter is a hook that counts the commands that a client sends.
 type meter struct {
-	mu    sync.Mutex
-	calls map[string]int
+	mu      sync.Mutex
+	calls   map[string]int
+	scripts map[string]int
+}
+
+// script names a call of a script by its first key, without the queue's note and
+// the campaign's page in it.
+func script(c redis.Cmder) string {
+	args := c.Args()
+	if len(args) < 4 {
+		return "without keys"
+	}
+	key, _ := args[3].(string)
+	for _, name := range [...]string{"{bulk}:t:", "{urgent}:t:", "{system}:t:", "asynq:servers:", "asynq:workers:"} {
+		if before, _, ok := strings.Cut(key, name); ok {
+			return before + name + "*"
+		}
+	}
+	return strings.Replace(key, "{"+string(campaignID)+"}", "{c}", 1)
 }
 
 func (m *meter) count(cmds ...redis.Cmder) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.calls == nil {
-		m.calls = map[string]int{}
+		m.calls, m.scripts = map[string]int{}, map[string]int{}
 	}
 	for _, c := range cmds {
 		m.calls[c.Name()]++
+		if strings.HasPrefix(c.Name(), "eval") {
+			m.scripts[script(c)]++
+		}
 	}
 }
 
@@ -125,10 +150,13 @@ func (m *meter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 
 // read is the load per send so far; looks are the benchmark's own commands.
 func (m *meter) read(server *redistest.Server, n int, looks map[string]int) load {
-	l := load{commands{}, commands{}}
+	l := load{commands{}, commands{}, commands{}}
 	m.mu.Lock()
 	for name, calls := range m.calls {
 		l.sent[name] = float64(calls-looks[name]) / float64(n)
+	}
+	for name, calls := range m.scripts {
+		l.scripts[name] = float64(calls) / float64(n)
 	}
 	m.mu.Unlock()
 	for name, calls := range server.CommandStats() {

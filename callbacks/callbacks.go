@@ -3,7 +3,6 @@ package callbacks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -135,32 +134,11 @@ func (l *Listener) take(w http.ResponseWriter, r *http.Request) (string, error) 
 	// Whether Telesign still waits or not: a receipt that is here is recorded.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), recordTimeout)
 	defer cancel()
-	result, err := l.inTime(ctx, receipt, body)
+	result, err := l.record(ctx, receipt, body)
 	if err != nil {
 		return "", &refusal{http.StatusServiceUnavailable, "not recorded", err}
 	}
 	return result, nil
-}
-
-// inTime records a receipt and waits no longer than ctx allows. The ledger may
-// have more patience with Redis than Telesign has with us; what it records after
-// all is no news when Telesign asks again.
-func (l *Listener) inTime(ctx context.Context, r telesign.Receipt, body []byte) (string, error) {
-	type outcome struct {
-		result string
-		err    error
-	}
-	done := make(chan outcome, 1)
-	go func() {
-		result, err := l.record(ctx, r, body)
-		done <- outcome{result, err}
-	}()
-	select {
-	case o := <-done:
-		return o.result, o.err
-	case <-ctx.Done():
-		return "", fmt.Errorf("record a receipt: %w", ctx.Err())
-	}
 }
 
 func (l *Listener) verify(r *http.Request, body []byte) error {

@@ -110,6 +110,26 @@ func (l *Listener) findReference(ctx context.Context, reference string) (address
 
 // apply lets the receipt happen to its recipient.
 func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) (string, error) {
+	now := time.Now()
+	due := now.Add(l.deadline)
+	if l.deadline == 0 {
+		due = now.Add(to.info.Spec.FallbackTotal() + l.margin)
+	}
+	event := verdict.Receipt(r, to.attempt, now, due)
+	if _, out := verdict.OptOut(r); !out {
+		made, err := l.ledger.Receive(ctx, to.info, to.place, event)
+		switch {
+		case made:
+			return resultRecorded, l.hold(ctx, to.info.ID, r)
+		case err != nil && !errors.Is(err, campaign.ErrPurged):
+			return "", err
+		}
+	}
+	return l.applyWithCare(ctx, to, r, event)
+}
+
+// applyWithCare is apply for what doesn't simply change the record.
+func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.Receipt, event campaign.Event) (string, error) {
 	before, err := l.ledger.Look(ctx, to.info, to.place)
 	if errors.Is(err, campaign.ErrPurged) {
 		return resultForeign, nil // nobody is there any more
@@ -132,12 +152,7 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 	if err := l.optOut(ctx, to, r); err != nil {
 		return "", err
 	}
-	now := time.Now()
-	due := now.Add(l.deadline)
-	if l.deadline == 0 {
-		due = now.Add(to.info.Spec.FallbackTotal() + l.margin)
-	}
-	after, err := l.ledger.Apply(ctx, to.info, to.place, before, verdict.Receipt(r, to.attempt, now, due))
+	after, err := l.ledger.Apply(ctx, to.info, to.place, before, event)
 	var refused *campaign.TransitionError
 	switch {
 	case errors.As(err, &refused):

@@ -20,6 +20,7 @@ import (
 	"github.com/handout-dev/handout/callbacks"
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -56,7 +57,7 @@ func setup(t testing.TB, o ...redistest.Option) *rig { t.Helper(); return setupW
 func setupWith(t testing.TB, require bool, o ...redistest.Option) *rig {
 	t.Helper()
 	r := &rig{t: t, server: redistest.Start(t, o...), registry: prometheus.NewRegistry(), log: &lines{}}
-	r.rdb = r.server.Client()
+	r.rdb = open(t, r.server)
 	r.ledger = campaign.NewLedger(r.rdb)
 	options := r.options()
 	options.RequireSignature = require
@@ -81,6 +82,18 @@ func setupWith(t testing.TB, require bool, o ...redistest.Option) *rig {
 		}
 	})
 	return r
+}
+
+// open is a client as the listener's process has it.
+func open(t testing.TB, server *redistest.Server) *redis.Client {
+	t.Helper()
+	rdb, err := redisx.Open(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = rdb.Close() })
+	single, _ := rdb.(*redis.Client)
+	return single
 }
 
 func (r *rig) options() callbacks.Options {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -12,8 +13,12 @@ import (
 // is stored like this, so that the answer is always what stands.
 const unread = "?"
 
-// applyTimeout bounds one call of the script, whoever waits for it.
-const applyTimeout = 10 * time.Second
+const (
+	// applyTimeout bounds one call of the script, whoever waits for it.
+	applyTimeout = 10 * time.Second
+	// leastTime is for the call of a caller whose own time is nearly over.
+	leastTime = 500 * time.Millisecond
+)
 
 // mostChanges is how many changes travel in one call: each takes Redis some
 // 3 µs, and all others wait meanwhile.
@@ -27,6 +32,9 @@ const headArgs, changeArgs = 5, 9
 type change struct {
 	campaign *Info
 	place    Place
+	event    *Event        // what is yet to be worked out, see Receive
+	wait     time.Duration // for company, see ApplyWithin
+	next     Record
 	old, new string
 	letters  string // see lua/apply.lua
 	gated    bool
@@ -67,6 +75,12 @@ func (l *Ledger) Look(ctx context.Context, c *Info, p Place) (Seen, error) {
 // campaign that isn't running (nothing changed), *PurgedError (nothing changed);
 // with any other error the change may or may not have been made.
 func (l *Ledger) Apply(ctx context.Context, c *Info, p Place, seen Seen, e Event) (Seen, error) {
+	return l.ApplyWithin(ctx, c, p, seen, e, 0)
+}
+
+// ApplyWithin is Apply for a change that nobody hurries for: it waits so long at
+// most for another one to travel with. What comes later never overtakes it.
+func (l *Ledger) ApplyWithin(ctx context.Context, c *Info, p Place, seen Seen, e Event, wait time.Duration) (Seen, error) {
 	e = e.about(&seen.Record)
 	for read := false; ; read = true {
 		next, refused := Next(seen.Record, e)
@@ -86,49 +100,68 @@ func (l *Ledger) Apply(ctx context.Context, c *Info, p Place, seen Seen, e Event
 			seen = stands
 			continue
 		}
-		ch := &change{
-			campaign: c, place: p, old: seen.raw, new: raw, gated: e.Kind == EventClaim, told: next.State.Final(),
-			letters: seen.Record.counters() + ">" + next.counters(),
-			signal:  signalOf(e.Kind, seen.Record.State, next.State), at: e.At,
-		}
-		if next.Reference != seen.Record.Reference {
-			ch.ref, ch.attempt = next.Reference, next.Attempt
-		}
-		if !seen.Record.watched() && next.watched() && e.Kind != EventClaim {
+		ch := &change{campaign: c, place: p, wait: wait}
+		ch.become(seen, next, e)
+		if !ch.call.IsZero() {
 			if err := l.reactivate(ctx, c.ID); err != nil {
 				return seen, err
-			}
-			if ch.call = next.DueAt; ch.call.IsZero() {
-				ch.call = e.At
 			}
 		}
 		answer, err := l.set(ctx, ch)
 		if err != nil {
 			return seen, err
 		}
-		switch answer := answer.(type) {
-		case int64:
-			switch answer {
-			case 0:
-				return seen, ErrNotRunning
-			case 1:
-			default:
-				return seen, &PurgedError{c.ID, time.UnixMilli(answer)}
-			}
-			return Seen{Record: next, raw: raw}, nil
-		case string:
-			if answer == raw {
-				// Ours: the change was made and its answer lost. A claim carries
-				// the claimant's number, so that nobody else's looks like this.
-				return Seen{Record: next, raw: raw}, nil
-			}
-			if seen, err = decodeSeen(answer); err != nil {
-				return seen, fmt.Errorf("%s of campaign %s: %w", place(p), c.ID, err)
-			}
-		default:
-			return seen, fmt.Errorf("%s of campaign %s: unexpected answer %v", place(p), c.ID, answer)
+		stands, set, err := ch.outcome(answer)
+		switch {
+		case err != nil:
+			return seen, err
+		case set:
+			return stands, nil
+		}
+		seen = stands
+	}
+}
+
+// become makes it the change from what stands to the record that follows.
+func (ch *change) become(seen Seen, next Record, e Event) {
+	ch.next, ch.old, ch.new = next, seen.raw, string(next.Encode())
+	ch.gated, ch.told = e.Kind == EventClaim, next.State.Final()
+	ch.letters = seen.Record.counters() + ">" + next.counters()
+	ch.signal, ch.at = signalOf(e.Kind, seen.Record.State, next.State), e.At
+	if next.Reference != seen.Record.Reference {
+		ch.ref, ch.attempt = next.Reference, next.Attempt
+	}
+	if !seen.Record.watched() && next.watched() && e.Kind != EventClaim {
+		if ch.call = next.DueAt; ch.call.IsZero() {
+			ch.call = e.At
 		}
 	}
+}
+
+// outcome is what stands after the change, and whether it was made. The errors
+// are [ErrNotRunning] and *PurgedError, and what can't be read.
+func (ch *change) outcome(answer any) (stands Seen, set bool, err error) {
+	switch answer := answer.(type) {
+	case int64:
+		switch answer {
+		case 0:
+			return Seen{}, false, ErrNotRunning
+		case 1:
+			return Seen{Record: ch.next, raw: ch.new}, true, nil
+		}
+		return Seen{}, false, &PurgedError{ch.campaign.ID, time.UnixMilli(answer)}
+	case string:
+		if answer == ch.new {
+			// Ours: the change was made and its answer lost. A claim carries the
+			// claimant's number, so that nobody else's looks like this.
+			return Seen{Record: ch.next, raw: ch.new}, true, nil
+		}
+		if stands, err = decodeSeen(answer); err != nil {
+			err = fmt.Errorf("%s of campaign %s: %w", place(ch.place), ch.campaign.ID, err)
+		}
+		return stands, false, err
+	}
+	return Seen{}, false, fmt.Errorf("%s of campaign %s: unexpected answer %v", place(ch.place), ch.campaign.ID, answer)
 }
 
 // reactivate puts a campaign among the active ones before somebody in it becomes
@@ -170,16 +203,77 @@ func (l *Ledger) set(ctx context.Context, ch *change) (any, error) {
 	ch.turn = make(chan bool, 1)
 	l.mu.Lock()
 	l.waiting = append(l.waiting, ch)
-	lead := !l.flushing
-	l.flushing = true
+	lead := !l.flushing && ch.wait == 0
+	l.flushing = l.flushing || lead
 	l.mu.Unlock()
 	if !lead {
-		lead = <-ch.turn
+		var late <-chan time.Time
+		if ch.wait > 0 {
+			late = time.After(ch.wait)
+		}
+		select {
+		case lead = <-ch.turn:
+		case <-late:
+			if lead = l.waitsNoMore(ch); !lead {
+				lead = <-ch.turn
+			}
+		case <-ctx.Done():
+			l.giveUp(ch)
+			return nil, fmt.Errorf("%s of campaign %s: %w", place(ch.place), ch.campaign.ID, ctx.Err())
+		}
 	}
 	if lead {
 		l.flush(ctx)
 	}
 	return ch.answer, ch.err
+}
+
+// giveUp takes a change out that nobody waits for any more, if it hasn't left
+// yet. Should it have the turn, the next one gets it.
+func (l *Ledger) giveUp(ch *change) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i := slices.Index(l.waiting, ch); i >= 0 {
+		l.waiting = slices.Delete(l.waiting, i, i+1)
+	}
+	select {
+	case lead := <-ch.turn:
+		if lead {
+			l.passOn()
+		}
+	default:
+	}
+}
+
+// waitsNoMore says whether a change that has found no company is to be carried by
+// its own caller. Else somebody is at it, or gives it the turn.
+func (l *Ledger) waitsNoMore(ch *change) (lead bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ch.wait = 0
+	if l.flushing || !slices.Contains(l.waiting, ch) {
+		return false
+	}
+	l.flushing = true
+	return true
+}
+
+// passOn gives the turn to the first one who waits, if any is in a hurry.
+func (l *Ledger) passOn() {
+	if l.flushing = slices.ContainsFunc(l.waiting, func(ch *change) bool { return ch.wait == 0 }); l.flushing {
+		l.waiting[0].turn <- true
+	}
+}
+
+// callTime is how long a call may take that this caller makes for all. Others'
+// changes travel too: a caller who is canceled doesn't cancel them. Its own
+// deadline holds for them, but for a moment that it always has for them.
+func callTime(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return applyTimeout
+	}
+	return min(applyTimeout, max(leastTime, time.Until(deadline)))
 }
 
 func (l *Ledger) flush(ctx context.Context) {
@@ -189,9 +283,9 @@ func (l *Ledger) flush(ctx context.Context) {
 	l.waiting = l.waiting[n:]
 	l.mu.Unlock()
 
-	// Others' changes travel too: no single caller may cancel them.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime(ctx))
 	defer cancel()
+	batch = l.workOut(ctx, batch)
 	for len(batch) > 0 {
 		// The changes of one campaign go in one call.
 		same, rest := batch[:0:0], batch[:0:0]
@@ -208,11 +302,7 @@ func (l *Ledger) flush(ctx context.Context) {
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.waiting) == 0 {
-		l.flushing = false
-		return
-	}
-	l.waiting[0].turn <- true
+	l.passOn()
 }
 
 // send makes the changes of one campaign. The first of them may be the caller's

@@ -67,6 +67,7 @@ const (
 	fieldCanceled = "canceled" // for good: it never runs again
 	fieldStartAt  = "start_at" // paused until then
 	fieldCanary   = "canary"   // see canary.go
+	fieldDoubts   = "doubts"   // how many in a row, see lua/apply.lua
 )
 
 // Info reads a campaign; ErrNotFound when there is none.

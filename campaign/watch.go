@@ -82,10 +82,10 @@ func percent(share float64) string {
 // startAnew makes a campaign that runs again by somebody's word count from
 // nothing, or what held it would hold it again at once.
 func (l *Ledger) startAnew(ctx context.Context, c ID) error {
-	if err := l.rdb.Del(ctx, keyWatch(c)).Err(); err != nil {
+	if err := l.rdb.HDel(ctx, keyMeta(c), fieldDoubts).Err(); err != nil {
 		return fmt.Errorf("watch campaign %s anew: %w", c, err)
 	}
-	return nil
+	return l.forgetOutcomes(ctx, c)
 }
 
 // forgetOutcomes leaves out of a new run what became of people in the last one.

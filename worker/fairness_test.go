@@ -31,7 +31,7 @@ func (r *rig) wake(id campaign.ID) {
 
 func TestFairness_ASmallCampaignSharesTheRateWithABigOne(t *testing.T) {
 	t.Parallel()
-	const rate, small = 100, 500
+	const rate, small = 50, 250
 	v := &vendor{}
 	r := setup(t, v)
 	r.stand("big", phones(5000), false)
@@ -52,8 +52,9 @@ func TestFairness_ASmallCampaignSharesTheRateWithABigOne(t *testing.T) {
 			others++
 		}
 	}
-	// They go out in turns of what stands in the queue of each, a second's worth.
-	if others < small/2-rate || others > 2*small { // a busy machine feeds late
+	// Their people take turns, in each worker; the workers share the slots as it
+	// comes, and a busy machine feeds late.
+	if others < small/2 || others > small*3/2 {
 		t.Errorf("while %d of the small campaign went out, %d of the big one did", small, others)
 	}
 	// Alone it is small messages long; beside another as many again, and those

@@ -133,12 +133,22 @@ func (w *Worker) fill(ctx context.Context, s *subject) (more bool, err error) {
 	}
 	window := w.windowOf(s)
 	room := min(window-queued, end-cursor)
-	if room > 0 && (queued < max(1, window*3/4) || cursor+room == end) {
+	if room > 0 && (queued < w.refillAt(s, window) || cursor+room == end) {
 		if err := w.enqueueFrom(ctx, s, cursor, room); err != nil {
 			return false, err
 		}
 	}
 	return w.drainsFast(s), nil
+}
+
+// refillAt is how few stand in the queue when more are written. Of campaigns that
+// are fed side by side a little is written each time: what is written at once,
+// one worker takes, and the others would have none of the campaign.
+func (w *Worker) refillAt(s *subject, window int) int {
+	if w.beside(s) > 1 {
+		return window
+	}
+	return max(1, window*3/4)
 }
 
 // drainsFast says whether the window may run dry before the next sweep.
@@ -187,18 +197,24 @@ func (w *Worker) rateOf(s *subject) float64 { return w.rates.of(s.Info) }
 const (
 	// runTime is how much of the rate one note may hold, and mostRun how many
 	// recipients: little, so that a window of notes is spread over all workers.
-	runTime = 200 * time.Millisecond
+	runTime = 500 * time.Millisecond
 	mostRun = 25
+	// sharedRun is that of campaigns that are fed side by side: each worker is to
+	// have notes of all of them.
+	sharedRun = 100 * time.Millisecond
 )
 
-// runOf is how many recipients one note holds: one below 10 a second, where the
+// runOf is how many recipients one note holds: one below 4 a second, where the
 // queue's own work is nothing beside the wait.
 func (w *Worker) runOf(s *subject) int {
-	rate := w.rateOf(s)
+	rate, lasts := w.shareOf(s), runTime
 	if rate == 0 {
 		return mostRun
 	}
-	return max(1, min(mostRun, int(rate*runTime.Seconds())))
+	if w.beside(s) > 1 {
+		lasts = sharedRun
+	}
+	return max(1, min(mostRun, int(rate*lasts.Seconds())))
 }
 
 // windowOf is how many of a campaign's recipients may stand in the queue. Those

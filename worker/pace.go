@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
 )
 
 const (
@@ -43,10 +45,12 @@ type Pacer struct {
 	blocked time.Time     // no slot before, as far as this process knows
 	asked   time.Time     // when slots were asked for last
 	next    time.Time     // the first slot that nobody has yet, as of then
-	inForce time.Duration // the gap of then
+	early   time.Duration // how long before that the bulk asks again
 	slots   []slot        // ascending, of nobody; with any here, nobody waits
-	urgent  []*waiter     // the first comes first, and before the bulk
+	urgent  []*waiter     // before the bulk
 	bulk    []*waiter
+	given   uint64                 // slots
+	turns   map[campaign.ID]uint64 // the latest slot of each campaign
 	lag     lag
 }
 
@@ -58,12 +62,15 @@ type slot struct {
 }
 
 // waiter is a caller without a slot.
-type waiter struct{ got chan slot }
+type waiter struct {
+	of  campaign.ID
+	got chan slot
+}
 
 // NewPacer is a pacer of rate slots per second, 0 for no limit, whose state
 // stands under key.
 func NewPacer(rdb redis.UniversalClient, key string, rate float64) *Pacer {
-	p := &Pacer{rdb: rdb, key: key, count: uncounted, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
+	p := &Pacer{rdb: rdb, key: key, count: uncounted, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), turns: make(map[campaign.ID]uint64)}
 	p.turn <- struct{}{}
 	p.SetRate(rate)
 	return p
@@ -88,16 +95,16 @@ func (p *Pacer) SetRate(rate float64) (changed bool) {
 
 // Wait waits for the next slot. The caller uses it at once.
 func (p *Pacer) Wait(ctx context.Context) error {
-	_, err := p.Take(ctx, false)
+	_, err := p.Take(ctx, "", false)
 	return err
 }
 
 // Take is Wait for a caller who may find that it has no use for the slot, and
 // gives it back with Unused then. An urgent one comes before all others who
-// wait, in all processes.
-func (p *Pacer) Take(ctx context.Context, urgent bool) (at time.Time, err error) {
+// wait, in all processes. Campaigns take turns, however many wait for each.
+func (p *Pacer) Take(ctx context.Context, of campaign.ID, urgent bool) (at time.Time, err error) {
 	for again := false; ; again = true {
-		s, err := p.take(ctx, urgent, again)
+		s, err := p.take(ctx, of, urgent, again)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -159,9 +166,9 @@ func (p *Pacer) use(s slot) bool {
 }
 
 // take waits until it is given a slot, whose time may still be to come. Whoever
-// has lost one comes first.
-func (p *Pacer) take(ctx context.Context, urgent, again bool) (slot, error) {
-	w := &waiter{got: make(chan slot, 1)}
+// has lost one comes first of its campaign.
+func (p *Pacer) take(ctx context.Context, of campaign.ID, urgent, again bool) (slot, error) {
+	w := &waiter{of: of, got: make(chan slot, 1)}
 	p.join(w, urgent, again)
 	defer p.leave(w, urgent)
 	if s, ok := w.has(); ok {
@@ -225,6 +232,7 @@ func (p *Pacer) join(w *waiter, urgent, first bool) {
 	q := p.queue(urgent)
 	if first {
 		*q = slices.Insert(*q, 0, w)
+		p.turns[w.of] = 0 // what it had was none
 	} else {
 		*q = append(*q, w)
 	}
@@ -272,9 +280,28 @@ func (p *Pacer) give(s slot) bool {
 	if len(*q) == 0 {
 		return false
 	}
-	(*q)[0].got <- s
-	*q = (*q)[1:]
+	i := p.first(*q)
+	w := (*q)[i]
+	p.given++
+	p.turns[w.of] = p.given
+	w.got <- s
+	*q = slices.Delete(*q, i, i+1)
 	return true
+}
+
+// first is whose turn it is: of those whose campaign had none for longest, the
+// one who came first.
+func (p *Pacer) first(q []*waiter) int {
+	if len(p.turns) > mostSubjects {
+		clear(p.turns) // of campaigns long gone, most of them
+	}
+	first := 0
+	for i, w := range q {
+		if p.turns[w.of] < p.turns[q[first].of] {
+			first = i
+		}
+	}
+	return first
 }
 
 func (p *Pacer) signal() {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/worker"
 )
@@ -236,7 +237,7 @@ func TestPacer_WhoGivesUpLosesNoSlotForOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := pacers(t, server, 1, 2)[0]
-		first, err := p.Take(t.Context(), false)
+		first, err := p.Take(t.Context(), "", false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +250,7 @@ func TestPacer_WhoGivesUpLosesNoSlotForOthers(t *testing.T) {
 			group.Wait()
 			cancel()
 		}
-		second, err := p.Take(t.Context(), false)
+		second, err := p.Take(t.Context(), "", false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -282,13 +283,13 @@ func TestPacer_AnUnusedSlotIsGivenToTheNext(t *testing.T) {
 	server := redistest.Start(t)
 	for range 20 { // on a busy machine a slot is too late at once, and lost
 		p := pacers(t, server, 1, 2)[0]
-		slot, err := p.Take(t.Context(), false)
+		slot, err := p.Take(t.Context(), "", false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.Unused(slot)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		again, err := p.Take(ctx, false)
+		again, err := p.Take(ctx, "", false)
 		cancel()
 		if err == nil {
 			if !again.Equal(slot) {
@@ -306,19 +307,62 @@ func TestPacer_AnUnusedSlotOfThePastIsLost(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	p := pacers(t, server, 1, 2)[0]
-	slot, err := p.Take(t.Context(), false)
+	slot, err := p.Take(t.Context(), "", false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
 		p.Unused(slot.Add(-time.Second))
 	}
-	next, err := p.Take(t.Context(), false)
+	next, err := p.Take(t.Context(), "", false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if gap := next.Sub(slot); gap < 500*time.Millisecond {
 		t.Errorf("the next slot is %v after the first", gap)
+	}
+}
+
+func TestPacer_CampaignsTakeTurnsHoweverManyWaitForEach(t *testing.T) {
+	t.Parallel()
+	const many, few, early = 200, 30, 20 // early: some of the small one still wait
+	p := pacers(t, redistest.Start(t), 1, 100)[0]
+	ctx, cancel := context.WithCancel(t.Context())
+	var mu sync.Mutex
+	taken := map[campaign.ID][]time.Time{}
+	take := func(of campaign.ID) {
+		at, err := p.Take(ctx, of, false)
+		if err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			taken[of] = append(taken[of], at)
+		}
+	}
+	var big, small sync.WaitGroup
+	for range many {
+		big.Go(func() { take("big") })
+	}
+	for under := 0; under < 5; time.Sleep(time.Millisecond) {
+		mu.Lock()
+		under = len(taken["big"])
+		mu.Unlock()
+	}
+	for range few {
+		small.Go(func() { take("small") })
+	}
+	small.Wait()
+	cancel()
+	big.Wait()
+	its := taken["small"]
+	slices.SortFunc(its, time.Time.Compare)
+	others := 0
+	for _, at := range taken["big"] {
+		if at.After(its[0]) && at.Before(its[early]) {
+			others++
+		}
+	}
+	if others < early*2/3 || others > early*4/3 { // but for slots that a busy machine loses
+		t.Errorf("the big one took %d slots while the small one took %d", others, early)
 	}
 }
 
@@ -339,7 +383,7 @@ func TestPacer_AnUrgentOneComesBeforeAllWhoWait(t *testing.T) {
 	for bulk.Load() < 2 {
 		time.Sleep(time.Millisecond)
 	}
-	if _, err := p.Take(t.Context(), true); err != nil {
+	if _, err := p.Take(t.Context(), "", true); err != nil {
 		t.Fatal(err)
 	}
 	if n := bulk.Load(); n > 50 {
@@ -373,7 +417,7 @@ func TestPacer_AnUrgentOneComesBeforeTheBulkOfAllProcesses(t *testing.T) {
 	}
 	for i := range 12 {
 		before, start := bulk.Load(), time.Now()
-		if _, err := all[i%4].Take(t.Context(), true); err != nil {
+		if _, err := all[i%4].Take(t.Context(), "", true); err != nil {
 			t.Fatal(err)
 		}
 		if n, took := bulk.Load()-before, time.Since(start); n > 6 || took > 5*time.Second { // a busy machine is late
@@ -406,7 +450,7 @@ func TestPacer_ManyUrgentOnesTakeEverySlotUntilTheyAreThrough(t *testing.T) {
 	before := bulk.Load()
 	for i := range 40 {
 		first.Go(func() {
-			if _, err := all[i%2].Take(t.Context(), true); err != nil {
+			if _, err := all[i%2].Take(t.Context(), "", true); err != nil {
 				t.Error(err)
 			}
 		})

@@ -23,9 +23,9 @@ var (
 
 const (
 	// batchTime is how much of the rate one call reserves at most.
-	batchTime = 100 * time.Millisecond
+	batchTime = 300 * time.Millisecond
 	// askTime is the least time between two calls of one process, so that
-	// whatever the rate it asks some twenty times a second.
+	// whatever the rate it asks some twenty times a second at most.
 	askTime = 50 * time.Millisecond
 	// mostSleep is the longest: a rate that another process has set anew, or a
 	// push that was taken back, is seen by then.
@@ -45,7 +45,11 @@ func (p *Pacer) due() time.Time {
 	if p.next.IsZero() {
 		return soonest
 	}
-	at := p.next.Add(-duration(ahead(micros(p.inForce), len(p.urgent) > 0)))
+	before := p.early
+	if len(p.urgent) > 0 {
+		before = farTime
+	}
+	at := p.next.Add(-before)
 	switch {
 	case at.Before(soonest):
 		return soonest
@@ -85,7 +89,10 @@ func (p *Pacer) ask(ctx context.Context) error {
 		p.insert(slot{at: p.there.local(g.first + float64(i)*g.gap), limit: true})
 	}
 	p.count.reserved.Add(float64(g.n))
-	p.inForce, p.next = duration(g.gap), p.there.local(g.next())
+	p.next = p.there.local(g.next())
+	// The bulk asks when about half of what it may reserve is free: each process
+	// at another time, and now this one first, now that one, or one would take all.
+	p.early = duration(near(g.gap) * (0.3 + 0.4*rand.Float64()))
 	if p.rate != rate {
 		p.next = time.Time{} // set anew meanwhile
 	}

@@ -37,8 +37,8 @@ const (
 	// nearTime is how far ahead slots are given out, and a gap of at most
 	// nearGap: what gets free is asked for before it passes, and a rate that is
 	// set anew soon holds.
-	nearTime = 100 * time.Millisecond
-	nearGap  = 400 * time.Millisecond
+	nearTime = 200 * time.Millisecond
+	nearGap  = 300 * time.Millisecond
 	// farTime is how far ahead an urgent caller may reserve: so much further
 	// that it has its slot before any of the bulk may ask for it.
 	farTime = time.Second

@@ -41,16 +41,16 @@ func both(u, b int, gap time.Duration) ask {
 // pacingCases are the pacer's rules, for Go and Redis alike.
 var pacingCases = map[string][]pacingStep{
 	"slots are evenly spaced, and given out little ahead": {
-		{at: 0, ask: bulk(100, 10*ms), first: 0, n: 12}, // 110 ms ahead
-		{at: 0, ask: bulk(100, 10*ms), first: 120 * ms},
-		{at: 9 * ms, ask: bulk(100, 10*ms), first: 120 * ms},
-		{at: 10 * ms, ask: bulk(100, 10*ms), first: 120 * ms, n: 1},
-		{at: 60 * ms, ask: bulk(3, 10*ms), first: 130 * ms, n: 3},
-		{at: 60 * ms, ask: bulk(100, 10*ms), first: 160 * ms, n: 2},
+		{at: 0, ask: bulk(100, 10*ms), first: 0, n: 22}, // 210 ms ahead
+		{at: 0, ask: bulk(100, 10*ms), first: 220 * ms},
+		{at: 9 * ms, ask: bulk(100, 10*ms), first: 220 * ms},
+		{at: 10 * ms, ask: bulk(100, 10*ms), first: 220 * ms, n: 1},
+		{at: 60 * ms, ask: bulk(3, 10*ms), first: 230 * ms, n: 3},
+		{at: 60 * ms, ask: bulk(100, 10*ms), first: 260 * ms, n: 2},
 	},
 	"what nobody asked for in time is gone": {
 		{at: 0, ask: bulk(1, 100*ms), first: 0, n: 1},
-		{at: time.Second, ask: bulk(9, 100*ms), first: time.Second, n: 3},
+		{at: time.Second, ask: bulk(9, 100*ms), first: time.Second, n: 4},
 	},
 	"at a low rate nobody reserves more than half a second ahead": {
 		{at: 0, ask: bulk(5, 10*time.Second), first: 0, n: 1},
@@ -60,7 +60,7 @@ var pacingCases = map[string][]pacingStep{
 	"a rate that is raised holds at once, from the last slot on": {
 		{at: 0, ask: bulk(1, 10*time.Second), first: 0, n: 1},
 		{at: 100 * ms, ask: bulk(1, 10*time.Second), first: 10 * time.Second},
-		{at: 100 * ms, ask: bulk(5, 50*ms), first: 100 * ms, n: 4},
+		{at: 100 * ms, ask: bulk(9, 50*ms), first: 100 * ms, n: 6},
 	},
 	"a rate that is lowered too": {
 		{at: 0, ask: bulk(5, 10*ms), first: 0, n: 5},
@@ -68,24 +68,24 @@ var pacingCases = map[string][]pacingStep{
 		{at: 600 * ms, ask: bulk(5, time.Second), first: 1040 * ms, n: 1},
 	},
 	"an urgent one comes right behind what has been given out": {
-		{at: 0, ask: bulk(9, 100*ms), first: 0, n: 3},
-		{at: 0, ask: bulk(9, 100*ms), first: 300 * ms},
-		{at: 0, ask: urgent(1, 100*ms), first: 300 * ms, n: 1},
-		{at: 150 * ms, ask: bulk(9, 100*ms), first: 400 * ms}, // the urgent one has it
-		{at: 150 * ms, ask: urgent(1, 100*ms), first: 400 * ms, n: 1},
-		{at: 250 * ms, ask: bulk(9, 100*ms), first: 500 * ms},
-		{at: 300 * ms, ask: bulk(9, 100*ms), first: 500 * ms, n: 1},
+		{at: 0, ask: bulk(9, 100*ms), first: 0, n: 4},
+		{at: 0, ask: bulk(9, 100*ms), first: 400 * ms},
+		{at: 0, ask: urgent(1, 100*ms), first: 400 * ms, n: 1},
+		{at: 150 * ms, ask: bulk(9, 100*ms), first: 500 * ms}, // the urgent one has it
+		{at: 150 * ms, ask: urgent(1, 100*ms), first: 500 * ms, n: 1},
+		{at: 250 * ms, ask: bulk(9, 100*ms), first: 600 * ms},
+		{at: 300 * ms, ask: bulk(9, 100*ms), first: 600 * ms, n: 1},
 	},
 	"urgent ones reserve a second ahead at most, and the bulk waits until they are through": {
 		{at: 0, ask: urgent(100, 100*ms), first: 0, n: 11},
 		{at: 50 * ms, ask: both(5, 5, 100*ms), first: 1100 * ms},
 		{at: 100 * ms, ask: both(5, 5, 100*ms), first: 1100 * ms, n: 1},
-		{at: 999 * ms, ask: bulk(5, 100*ms), first: 1200 * ms},
-		{at: 1000 * ms, ask: bulk(5, 100*ms), first: 1200 * ms, n: 1},
+		{at: 899 * ms, ask: bulk(5, 100*ms), first: 1200 * ms},
+		{at: 900 * ms, ask: bulk(5, 100*ms), first: 1200 * ms, n: 1},
 	},
 	"one ask serves both, the urgent ones first": {
-		{at: 0, ask: both(2, 9, 100*ms), first: 0, n: 3}, // the last of the three is for the bulk
-		{at: 0, ask: both(2, 9, 100*ms), first: 300 * ms, n: 2},
+		{at: 0, ask: both(2, 9, 100*ms), first: 0, n: 4}, // the last two are for the bulk
+		{at: 0, ask: both(2, 9, 100*ms), first: 400 * ms, n: 2},
 	},
 	"at a low rate an urgent one asks half a second sooner than the bulk may": {
 		{at: 0, ask: bulk(1, 5*time.Second), first: 0, n: 1},

@@ -132,7 +132,7 @@ func (r *rates) slot(ctx context.Context, c *campaign.Info, urgent bool) (time.T
 		}
 		both, cancel := context.WithCancel(ctx)
 		unhook := context.AfterFunc(same, cancel)
-		at, err := r.account.Take(both, urgent)
+		at, err := r.account.Take(both, c.ID, urgent)
 		unhook()
 		cancel()
 		if err == nil || ctx.Err() != nil || same.Err() == nil {

@@ -122,12 +122,12 @@ func New(o Options) (*Worker, error) {
 	// The whole send must end before asynq gives a note back to the queue:
 	// request, record, and a little.
 	shutdown := o.SendTimeout + recordPatience + 5*time.Second
-	server := func(queue string, concurrency int, look time.Duration) *asynq.Server {
+	server := func(queue string, concurrency int, look, forward time.Duration) *asynq.Server {
 		return asynq.NewServerFromRedisClient(o.Redis, asynq.Config{
 			Concurrency:              concurrency,
 			Queues:                   map[string]int{queue: 1},
 			TaskCheckInterval:        look,
-			DelayedTaskCheckInterval: time.Second,
+			DelayedTaskCheckInterval: forward,
 			ShutdownTimeout:          shutdown,
 			RetryDelayFunc:           retryDelay,
 			IsFailure:                func(err error) bool { return !errors.Is(err, errStopping) },
@@ -137,9 +137,9 @@ func New(o Options) (*Worker, error) {
 	}
 	// A server for each queue: one for several asks them one after the other for
 	// every single note, and urgent notes would wait for handlers of bulk ones.
-	w.urgent = server(tasks.QueueUrgent, o.Concurrency, urgentLook)
-	w.bulk = server(tasks.QueueBulk, o.Concurrency, emptyLook)
-	w.system = server(tasks.QueueSystem, systemConcurrency, emptyLook)
+	w.urgent = server(tasks.QueueUrgent, o.Concurrency, urgentLook, sendForward)
+	w.bulk = server(tasks.QueueBulk, o.Concurrency, emptyLook, sendForward)
+	w.system = server(tasks.QueueSystem, systemConcurrency, emptyLook, systemForward)
 	w.flights = newFlights(o.Concurrency)
 	return w, nil
 }
@@ -194,6 +194,13 @@ func (w *Worker) servers() []*asynq.Server { return []*asynq.Server{w.system, w.
 const (
 	urgentLook = 100 * time.Millisecond
 	emptyLook  = 200 * time.Millisecond
+)
+
+// How often a queue's notes that were given back are looked for. Those of the
+// system queue are written anew every second.
+const (
+	sendForward   = time.Second
+	systemForward = 5 * time.Second
 )
 
 // systemConcurrency is how many campaigns are fed and settled side by side.

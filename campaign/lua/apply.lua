@@ -1,11 +1,11 @@
 -- Compare-and-set of records and their counts, many recipients at once. What
 -- they tell of the whole campaign is watched in the same step, and holds it.
 --
--- KEYS[1] -> handout:{c}:meta
+-- KEYS[1] -> handout:{c}:meta; its field doubts is how many there were in a row
 -- KEYS[2] -> handout:{c}:counts
 -- KEYS[3] -> handout:{c}:due
--- KEYS[4] -> handout:{c}:watch, hash: doubts, how many there were in a row, and
---            last, the latest outcomes, a letter each, the oldest first
+-- KEYS[4] -> handout:{c}:watch, hash: last, the latest outcomes, a letter each,
+--            the oldest first
 -- KEYS[5] -> handout:{c}:history
 -- KEYS[6] -> handout:{c}:outbox, list, see lua/outbox.lua; written only while the
 --            field outbox of meta has letters: r, somebody is told of recipients,
@@ -39,7 +39,7 @@
 -- there, and nothing written any more.
 local answers = {}
 local delta = {}
-local meta = redis.call('HMGET', KEYS[1], 'state', 'purged', 'outbox')
+local meta = redis.call('HMGET', KEYS[1], 'state', 'purged', 'outbox', 'doubts')
 if meta[2] then
   for i = 1, (#ARGV - 5) / 9 do
     answers[i] = tonumber(meta[2])
@@ -53,15 +53,24 @@ local n = 0
 for i = 6, #ARGV, 9 do
   n = n + 1
   local key, field = KEYS[tonumber(ARGV[i])], ARGV[i + 1]
-  local now = redis.call('HGET', key, field) or ''
-  if now == ARGV[i + 3] then
-    answers[n] = now -- made already, and the answer was lost: whatever the campaign's state is by now
-  elseif ARGV[i + 5] == 'r' and not running then
-    answers[n] = 0
-  elseif now ~= ARGV[i + 2] then
-    answers[n] = now
-  else
-    redis.call('HSET', key, field, ARGV[i + 3])
+  local old, new = ARGV[i + 2], ARGV[i + 3]
+  local stopped = ARGV[i + 5] == 'r' and not running
+  -- The first record of all costs one command, each later one two.
+  local set = old == '' and not stopped and redis.call('HSETNX', key, field, new) == 1
+  if not set then
+    local now = redis.call('HGET', key, field) or ''
+    if now == new then
+      answers[n] = now -- made already, and the answer was lost: whatever the campaign's state is by now
+    elseif stopped then
+      answers[n] = 0
+    elseif now ~= old then
+      answers[n] = now
+    else
+      redis.call('HSET', key, field, new)
+      set = true
+    end
+  end
+  if set then
     local sign = -1
     for _, c in ipairs({string.byte(ARGV[i + 4], 1, -1)}) do
       if c == 62 then
@@ -109,11 +118,12 @@ for name in string.gmatch(ARGV[1], '%S+') do
   end
   c = c + 1
 end
-if told ~= '' then
+local doubts = tonumber(meta[4] or '0')
+if told ~= '' and (doubts > 0 or string.find(told, '[^a]')) then -- else: answers, as ever
   local most, kept, spared = string.match(ARGV[2], '(%d+) (%d+) (%d+)')
   most, kept, spared = tonumber(most), tonumber(kept), tonumber(spared)
-  local stands = redis.call('HMGET', KEYS[4], 'doubts', 'last')
-  local doubts, last = tonumber(stands[1] or '0'), stands[2] or ''
+  local stood = string.find(told, '[rfg]') and redis.call('HGET', KEYS[4], 'last') or ''
+  local last = stood
   local _, failures = string.gsub(last, 'f', '')
   local reason
   for s in string.gmatch(told, '.') do
@@ -138,8 +148,11 @@ if told ~= '' then
       end
     end
   end
-  if tostring(doubts) ~= (stands[1] or '0') or last ~= (stands[2] or '') then
-    redis.call('HSET', KEYS[4], 'doubts', doubts, 'last', last)
+  if last ~= stood then
+    redis.call('HSET', KEYS[4], 'last', last)
+  end
+  if doubts ~= tonumber(meta[4] or '0') then
+    redis.call('HSET', KEYS[1], 'doubts', doubts)
   end
   if reason and redis.call('HGET', KEYS[1], 'state') == 'running' then
     redis.call('HSET', KEYS[1], 'state', 'held', 'reason', reason)

@@ -22,7 +22,7 @@ local last, blocked = tonumber(state[1] or '0'), tonumber(state[2] or '0')
 local cut, cut_at = tonumber(state[3] or '0'), tonumber(state[4] or '0')
 cut = math.max(0, cut - math.max(0, math.floor((now - cut_at) / 10000000)))
 local gap = tonumber(ARGV[1]) * 1.5 ^ cut
-local near, far = 100000 + math.min(gap, 400000), 1000000
+local near, far = 200000 + math.min(gap, 300000), 1000000
 -- Further ahead than far only when the clock was set back.
 local first = math.max(now, math.min(last, now + far) + gap, blocked)
 local n = math.max(0, math.min(urgent, math.floor((now + far - first) / gap) + 1))
