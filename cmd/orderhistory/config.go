@@ -162,6 +162,7 @@ func (c *Config) queries() (shop.Queries, error) {
 const defaultCampaign = `
 id: order-history
 message_type: MKT
+check_files: sample
 channels:
   - channel: whatsapp
     fallback_time: 10m

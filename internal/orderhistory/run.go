@@ -199,15 +199,24 @@ func (r *run) prepare(ctx context.Context, e *state.Export) error {
 	if err != nil {
 		return err
 	}
+	if err := r.outlive(ctx, e, expire); err != nil {
+		return err
+	}
 	// From here on the list stands, whoever runs next.
 	return r.State.Send(ctx, e.Period, t.Ready, t.Bytes, expire)
 }
 
 // renew takes an export whose links have lost half of their life before its
-// campaign stood back to writing, for new ones.
+// campaign stood, or what the campaign needs of it, back to writing for new ones.
 func (r *run) renew(ctx context.Context, e *state.Export, stands bool) (*state.Export, error) {
-	if e == nil || e.Phase != state.Sending || stands || e.LinksExpire.Sub(r.now()) >= r.LinkLife/2 {
+	if e == nil || e.Phase != state.Sending || stands {
 		return e, nil
+	}
+	if left := e.LinksExpire.Sub(r.now()); left >= r.LinkLife/2 {
+		needed, err := r.needed(ctx, e)
+		if err != nil || needed >= 0 && left >= needed {
+			return e, err
+		}
 	}
 	if err := r.State.Reopen(ctx, e.Period); err != nil {
 		return nil, err

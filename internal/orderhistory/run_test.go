@@ -235,6 +235,20 @@ func TestRun_TwoAtOnceOneSaysSo(t *testing.T) {
 	}
 }
 
+// TestRun_LinksThatLostWhatTheCampaignNeedsAreMadeAnew has 40 h left of links that
+// hold for 72 h, and a campaign that takes 50.
+func TestRun_LinksThatLostWhatTheCampaignNeedsAreMadeAnew(t *testing.T) {
+	t.Parallel()
+	w := begin(t, parts{customers: 10})
+	w.x.Campaign.Rate = 10 / (0.98 * 50 * 3600)
+	w.stopsBeforeItsCampaign("2026-11-23")
+	old := count(t, w.stateURL, "SELECT links_expire FROM orderhistory_exports")
+	w.stateSQL("UPDATE orderhistory_exports SET links_expire = links_expire - 32*3600")
+	if r := w.runs("2026-11-23", orderhistory.RunOptions{}); r.LinksExpire.Before(time.Unix(int64(old), 0)) {
+		t.Errorf("they expire at %s", r.LinksExpire)
+	}
+}
+
 func TestRun_LinksThatLostHalfTheirLifeAreMadeAnew(t *testing.T) {
 	t.Parallel()
 	w := begin(t, parts{customers: 10})
