@@ -65,8 +65,12 @@ type Config struct {
 	Uploads  int     `default:"8" desc:"uploads of one chunk at once"`
 	MaxDrift float64 `split_words:"true" default:"0.5" desc:"how far files and bytes may be off from the last time: 0.5 is 50 %"`
 	MaxBad   float64 `split_words:"true" default:"0.05" desc:"what share of the customers may be set aside"`
+	KeepDays int     `split_words:"true" default:"400" desc:"how many days the state keeps who had which file; 0: for ever"`
 	TryLinks int     `split_words:"true" default:"3" desc:"how many links are fetched before the campaign opens"`
 }
+
+// mostKeep is how many days fit into a duration, roundly.
+const mostKeep = 100_000
 
 // loadConfig reads the environment. A variable that is set to nothing, as by
 // Docker Compose, has its default.
@@ -137,6 +141,7 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check(c.Uploads > 0 && c.Uploads <= 64, "ORDERHISTORY_UPLOADS", "must be 1 to 64")
 	check(c.MaxDrift >= 0, "ORDERHISTORY_MAX_DRIFT", "must not be negative")
 	check(c.MaxBad >= 0 && c.MaxBad <= 1, "ORDERHISTORY_MAX_BAD", "must be 0 to 1")
+	check(c.KeepDays >= 0 && c.KeepDays <= mostKeep, "ORDERHISTORY_KEEP_DAYS", "must be 0 to %d", mostKeep)
 	check(c.TryLinks >= 0, "ORDERHISTORY_TRY_LINKS", "must not be negative")
 }
 

@@ -205,7 +205,7 @@ func (c *Config) exporter(ctx context.Context) (_ *orderhistory.Exporter, _ func
 		Shop: from, State: st, Store: files, Producer: producer.New(rdb), Ledger: campaign.NewLedger(rdb),
 		Campaign: spec, HTTP: &http.Client{}, Region: c.PhoneRegion, Zone: zone, Currency: c.Currency, Prefix: c.Prefix,
 		LinkLife: c.LinkLife, Workers: c.Workers, Uploads: c.Uploads,
-		MaxDrift: c.MaxDrift, MaxBad: c.MaxBad, TryLinks: c.TryLinks,
+		MaxDrift: c.MaxDrift, MaxBad: c.MaxBad, Keep: time.Duration(c.KeepDays) * 24 * time.Hour, TryLinks: c.TryLinks,
 	}, opened.close, nil
 }
 

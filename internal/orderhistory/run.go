@@ -45,6 +45,7 @@ type Exporter struct {
 	Uploads  int           // of one chunk, at once
 	MaxDrift float64       // 0.5: at most 50 % more or less than last time
 	MaxBad   float64       // 0.05: at most 5 % of the customers set aside
+	Keep     time.Duration // of who had which file; 0: for ever
 	TryLinks int           // how many links are fetched before the campaign opens; 0: none
 
 	// Progress is told how far the run is, from several goroutines, but never
@@ -154,6 +155,9 @@ func (r *run) do(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	if e == nil {
+		if err := r.prune(ctx); err != nil {
+			return nil, err
+		}
 		if e, err = r.plan(ctx, id); err != nil {
 			return nil, err
 		}
@@ -173,6 +177,15 @@ func (r *run) do(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	return r.result(ctx, e, false)
+}
+
+// prune forgets who had which file long ago. It comes before a plan, so that a
+// fault of it is one of a run that hasn't begun.
+func (r *run) prune(ctx context.Context) error {
+	if r.Keep == 0 {
+		return nil
+	}
+	return r.State.Prune(ctx, r.now().Add(-r.Keep))
 }
 
 // prepare brings an export from its plan to the point where only the campaign
