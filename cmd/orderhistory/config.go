@@ -54,6 +54,7 @@ type Config struct {
 	S3Region         string `envconfig:"S3_REGION" default:"us-east-1" desc:"the bucket's region"`
 	S3AccessKey      string `envconfig:"S3_ACCESS_KEY" desc:"access key"`
 	S3SecretKey      Secret `envconfig:"S3_SECRET_KEY" desc:"secret key"`
+	LinkBase         string `split_words:"true" desc:"short links, for a bucket that anybody may read from: this URL and the file's name, unsigned; empty: presigned links"`
 	Prefix           string `default:"order-history" desc:"beginning of the files' names in the folder or bucket"`
 
 	LinkLife    time.Duration `split_words:"true" default:"72h" desc:"how long a link holds: 1h to 168h, which is the limit of S3"`
@@ -125,10 +126,13 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	}
 	for name, text := range map[string]string{
 		"ORDERHISTORY_FOLDER_URL": c.FolderURL, "ORDERHISTORY_S3_ENDPOINT": c.S3Endpoint, "ORDERHISTORY_S3_PUBLIC_ENDPOINT": c.S3PublicEndpoint,
+		"ORDERHISTORY_LINK_BASE": c.LinkBase,
 	} {
 		u, err := url.Parse(text)
 		check(text == "" || err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https"), name, "must be an http or https URL")
 	}
+	check(c.LinkBase == "" || c.S3Bucket != "", "ORDERHISTORY_LINK_BASE", "needs a bucket: the links of a folder are signed")
+	check(!strings.ContainsAny(c.LinkBase, "?#"), "ORDERHISTORY_LINK_BASE", "must be a URL without a query")
 	if c.S3Bucket != "" {
 		check(c.S3AccessKey != "", "ORDERHISTORY_S3_ACCESS_KEY", "is not set")
 		check(c.S3SecretKey != "", "ORDERHISTORY_S3_SECRET_KEY", "is not set")

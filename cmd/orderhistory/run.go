@@ -220,7 +220,7 @@ func (c *Config) store(ctx context.Context) (closingStore, error) {
 		return store.OpenFolder(c.Folder, c.FolderURL)
 	}
 	return store.OpenS3(ctx, store.S3Options{
-		Endpoint: c.S3Endpoint, PublicEndpoint: c.S3PublicEndpoint, Region: c.S3Region, Bucket: c.S3Bucket,
+		Endpoint: c.S3Endpoint, PublicEndpoint: c.S3PublicEndpoint, LinkBase: c.LinkBase, Region: c.S3Region, Bucket: c.S3Bucket,
 		AccessKey: c.S3AccessKey, SecretKey: string(c.S3SecretKey), Connections: c.Workers * c.Uploads,
 	})
 }
