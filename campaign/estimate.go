@@ -83,6 +83,21 @@ func Estimate(s *Spec, left []ZoneLeft, rate float64, now time.Time) (takes time
 	return at.Sub(now), waiting
 }
 
+// LinkMargin is how much longer a link to a file must hold than Telesign needs it.
+const LinkMargin = time.Hour
+
+// LinkLife is for how long from now on the links in a campaign's messages must
+// hold: until the last of these people is sent to, at rate messages a second (0:
+// no limit) and within the hours, Telesign has tried the last channel, and
+// LinkMargin. The duration is -1 s when sending takes over a year.
+func LinkLife(s *Spec, left []ZoneLeft, rate float64, now time.Time) time.Duration {
+	takes, _ := Estimate(s, left, rate, now)
+	if takes < 0 {
+		return takes
+	}
+	return takes + s.FallbackTotal() + LinkMargin
+}
+
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b

@@ -46,7 +46,8 @@ export TELESIGN_CUSTOMER_ID=00000000-DEMO-0000-0000-000000000000 TELESIGN_API_KE
 export HANDOUT_LISTEN_ADDR=127.0.0.1:0 HANDOUT_SIMULATE_ADDR=127.0.0.1:0 HANDOUT_WORK_ADDR=127.0.0.1:0
 # In a hurry; not for the real account.
 export HANDOUT_SIMULATE_SPEED=100 HANDOUT_RATE=200 HANDOUT_SEND_TIMEOUT=4s HANDOUT_RECEIPT_DEADLINE=12s HANDOUT_POLL_RATE=50 HANDOUT_LOG_LEVEL=error
-export HANDOUT_SIMULATE_FILES="$dir/files" HANDOUT_SIMULATE_FETCH=true
+# The files are on this machine, which a worker otherwise wouldn't look at.
+export HANDOUT_SIMULATE_FILES="$dir/files" HANDOUT_SIMULATE_FETCH=true HANDOUT_CHECK_FILES_PRIVATE=true HANDOUT_CHECK_FILES_RATE=20
 export ORDERHISTORY_SHOP="sqlite:$dir/shop.db" ORDERHISTORY_STATE="sqlite:$dir/state.db" ORDERHISTORY_FOLDER="$dir/files"
 
 redis-server --port 0 --unixsocket "$dir/redis.sock" --dir "$dir" --appendonly yes --appendfsync always --save "" \
@@ -67,15 +68,35 @@ simulator="$url"
 serve "worker   " "$bin/handout" work
 echo
 
+echo "1. A shop. The last digits of a customer's number choose what the simulator does"
+echo "   with the message: most are delivered, some fail on purpose."
 "$bin/orderhistory" generate --customers "${CUSTOMERS:-500}"
+echo
+
+echo "2. The export of today: a file for each, killed as soon as some are written."
+"$bin/orderhistory" run >"$dir/first.out" 2>&1 &
+export_pid=$!
+files() { find "$dir/files" -name '*.xlsx' 2>/dev/null | wc -l; }
+until [ "$(files)" -ge 250 ] || ! kill -0 "$export_pid" 2>/dev/null; do sleep 0.02; done
+kill -9 "$export_pid" 2>/dev/null || true
+wait "$export_pid" 2>/dev/null || true
+echo "   kill -9 after $(files) files. Nobody has been sent anything:"
+"$bin/orderhistory" status
+echo
+
+echo "3. The same command again goes on where it was, and opens the campaign:"
+"$bin/orderhistory" run
+echo "   Once more, it changes nothing:"
 "$bin/orderhistory" run
 echo
-echo "Once more, as after a crash:"
-"$bin/orderhistory" run
-echo
+
+echo "4. The worker looks at some files, then sends:"
 id="order-history-$(date -u +%F)"
 "$bin/handout" report "$id" --follow
 "$bin/handout" verify "$id"
+echo
+
+echo "5. What the export keeps, and what the simulator saw:"
 "$bin/orderhistory" status
-fetched="$(curl -fsS "$simulator/simulator/stats" 2>/dev/null | sed -n 's/.*"files_fetched":\([0-9]*\),"files_refused":\([0-9]*\).*/WhatsApp fetched \1 files, and couldn'"'"'t fetch \2./p')" || true
-[ -z "$fetched" ] || echo "$fetched"
+curl -fsS "$simulator/simulator/stats" 2>/dev/null |
+	sed -n 's/.*"accepted":\([0-9]*\).*"files_fetched":\([0-9]*\),"files_refused":\([0-9]*\).*/Telesign took \1 messages; for WhatsApp it fetched \2 files, and couldn'"'"'t fetch \3./p' || true

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"sync"
@@ -20,8 +21,6 @@ const (
 	filesAtOnce = 5
 	// mostBadFiles is when a check of all files ends early.
 	mostBadFiles = 20
-	// linkMargin is how much longer a link must hold than the last fallback.
-	linkMargin = time.Hour
 )
 
 // fileParameters are those that name a file by its URL.
@@ -45,11 +44,11 @@ func (w *Worker) filesPass(ctx context.Context, s *subject) (pass, more bool, er
 	now := w.clock.Now()
 	switch {
 	case p.Bad > 0 && (p.Next >= places.count || p.Bad >= mostBadFiles):
-		words := fmt.Sprintf("%d of %d can't be sent: %s", p.Bad, p.Next, p.First)
+		words := fmt.Sprintf("%d of %d can't be sent: %s", p.Bad, places.people(p.Next), p.First)
 		w.log.Error("campaign held", "campaign", s.ID, "files", words)
 		return false, false, w.ledger.FailFiles(ctx, s.ID, stood, words, now)
 	case p.Next >= places.count:
-		words := fmt.Sprintf("of %d people", p.Next)
+		words := fmt.Sprintf("of %d people", places.people(p.Next))
 		if p.Unsure > 0 {
 			words += fmt.Sprintf("; of %d the name, or the type, doesn't fit the file", p.Unsure)
 		}
@@ -60,26 +59,48 @@ func (w *Worker) filesPass(ctx context.Context, s *subject) (pass, more bool, er
 
 // places are the people whose files are looked at, by number.
 type places struct {
-	count int
-	at    func(i int) (page, index int)
+	count  int
+	at     func(i int) (page, index int)
+	people func(i int) int // how many of the first i places have somebody
 }
 
 func filePlaces(c *campaign.Info) places {
-	if c.Spec.CheckFiles == campaign.CheckSample && c.Total > fileSample {
-		return places{fileSample, func(i int) (int, int) {
-			page := i * c.Pages / fileSample
-			return page, i * c.Size(page) / fileSample
-		}}
-	}
-	if !c.Zoned() {
-		return places{c.Total, func(i int) (int, int) { return i / campaign.PageSize, i % campaign.PageSize }}
+	everyone := func(i int) int { return i }
+	plain := func(i int) (int, int) { return i / campaign.PageSize, i % campaign.PageSize }
+	switch {
+	case c.Spec.CheckFiles == campaign.CheckSample && c.Total > fileSample:
+		return places{fileSample, func(i int) (int, int) { return nth(c, i*c.Total/fileSample) }, everyone}
+	case !c.Zoned():
+		return places{c.Total, plain, everyone}
 	}
 	// Pages by zone needn't be full; all of them are gone through.
-	return places{c.Pages * campaign.PageSize, func(i int) (int, int) { return i / campaign.PageSize, i % campaign.PageSize }}
+	return places{c.Pages * campaign.PageSize, plain, func(i int) int {
+		n := 0
+		for page := range i/campaign.PageSize + 1 {
+			n += min(c.Size(page), i-page*campaign.PageSize)
+		}
+		return n
+	}}
+}
+
+// nth is where the nth of a campaign's people stands, from 0.
+func nth(c *campaign.Info, n int) (page, index int) {
+	if !c.Zoned() {
+		return n / campaign.PageSize, n % campaign.PageSize
+	}
+	for n >= c.Size(page) {
+		n -= c.Size(page)
+		page++
+	}
+	return page, n
 }
 
 // lookAtFiles looks at the next few.
 func (w *Worker) lookAtFiles(ctx context.Context, s *subject, all places, p *campaign.FilesProgress) error {
+	until, err := w.neededUntil(ctx, s)
+	if err != nil {
+		return err
+	}
 	n := min(filesAtOnce, all.count-p.Next)
 	found := make([]fileVerdict, n)
 	errs := make([]error, n)
@@ -89,7 +110,7 @@ func (w *Worker) lookAtFiles(ctx context.Context, s *subject, all places, p *cam
 		if index >= s.Size(page) {
 			continue
 		}
-		looking.Go(func() { found[i], errs[i] = w.lookAtFile(ctx, s, campaign.Place{Page: page, Index: index}) })
+		looking.Go(func() { found[i], errs[i] = w.lookAtFile(ctx, s, campaign.Place{Page: page, Index: index}, until) })
 	}
 	looking.Wait()
 	for i := range n {
@@ -112,7 +133,7 @@ func (w *Worker) lookAtFiles(ctx context.Context, s *subject, all places, p *cam
 }
 
 // lookAtFile judges the files of one person. An error says nothing about them.
-func (w *Worker) lookAtFile(ctx context.Context, s *subject, p campaign.Place) (fileVerdict, error) {
+func (w *Worker) lookAtFile(ctx context.Context, s *subject, p campaign.Place, until time.Time) (fileVerdict, error) {
 	people, err := w.ledger.Recipients(ctx, s.ID, p.Page)
 	if err != nil {
 		return fileVerdict{}, err
@@ -131,7 +152,7 @@ func (w *Worker) lookAtFile(ctx context.Context, s *subject, p campaign.Place) (
 		if err := w.filesPace.Wait(ctx); err != nil {
 			return v, err
 		}
-		one := w.files.look(ctx, u, parameters["file_name"], w.neededUntil(s))
+		one := w.files.look(ctx, u, parameters["file_name"], until)
 		if ctx.Err() != nil {
 			return v, ctx.Err() // a shutdown says nothing about the file
 		}
@@ -142,13 +163,17 @@ func (w *Worker) lookAtFile(ctx context.Context, s *subject, p campaign.Place) (
 	return v, nil
 }
 
-// neededUntil is how long a link must hold: until the last one is sent to at the
-// rate of now, and Telesign has tried the last channel, and a little longer.
-// Hours aren't counted.
-func (w *Worker) neededUntil(s *subject) time.Time {
-	lasts := s.Spec.FallbackTotal() + linkMargin
-	if rate := w.shareOf(s); rate > 0 {
-		lasts += time.Duration(float64(s.Total) / rate * float64(time.Second))
+// neededUntil is how long a link must hold. Who has no hours at all, their zone
+// being unknown, isn't waited for.
+func (w *Worker) neededUntil(ctx context.Context, s *subject) (time.Time, error) {
+	left, err := w.ledger.ZonesLeft(ctx, s.Info)
+	if err != nil {
+		return time.Time{}, err
 	}
-	return w.clock.Now().Add(lasts)
+	now := w.clock.Now()
+	lasts := campaign.LinkLife(s.Spec, left, w.shareOf(s), now)
+	if lasts < 0 {
+		return time.Unix(math.MaxInt32, 0), nil // no link holds for a year
+	}
+	return now.Add(lasts), nil
 }

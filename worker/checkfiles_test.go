@@ -199,3 +199,109 @@ func TestCheckFiles_GoesOnWhereADeadWorkerWas(t *testing.T) {
 		t.Errorf("the files of %d were looked at", n)
 	}
 }
+
+// byZone is a campaign by zone whose pages aren't full, with files at this server.
+func (r *rig) byZone(check campaign.FileCheck, url, query string, people ...inZone) *campaign.Info {
+	r.t.Helper()
+	return r.standByZone("c", func(s *campaign.Spec) {
+		s.CheckFiles = check
+		s.Channels[0].Parameters = map[string]string{"url": url + "/{{.recipient}}" + query, "file_name": "order history.xlsx"}
+	}, people...)
+}
+
+func TestCheckFiles_OfACampaignInPagesByZone(t *testing.T) {
+	t.Parallel()
+	// One page of a single person, one of a few, and full ones.
+	zones := []inZone{{york, 1}, {berlin, 130}, {"", 7}, {berlin + "|" + york, 12}}
+	for check, asked := range map[campaign.FileCheck]int{campaign.CheckSample: 20, campaign.CheckAll: 150} {
+		t.Run(string(check), func(t *testing.T) {
+			t.Parallel()
+			s, url := newStore(t, file)
+			r := setup(t, &vendor{})
+			r.skew("15:00:00") // open in both
+			c := r.byZone(check, url, "", zones...)
+			r.start(private)
+			r.until("all with a zone are sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == 143 })
+			if n := s.people(); n != asked {
+				t.Errorf("the files of %d were looked at, want %d", n, asked)
+			}
+			if got, want := r.lastLine(c, "looked at the files"), fmt.Sprintf("of %d people", asked); got != want {
+				t.Error(got)
+			}
+		})
+	}
+	t.Run("one is missing", func(t *testing.T) {
+		t.Parallel()
+		_, url := newStore(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/r149" { // the last one, of a page that isn't full
+				w.WriteHeader(http.StatusNotFound)
+				return
+			}
+			file(w, r)
+		})
+		r := setup(t, &vendor{})
+		r.skew("15:00:00")
+		c := r.byZone(campaign.CheckAll, url, "", zones...)
+		r.start(private)
+		if got, want := r.whyHeld(c), "files: 1 of 150 can't be sent: 404 Not Found (4.11)"; got != want {
+			t.Error(got)
+		}
+	})
+}
+
+// whyHeld waits for a hold, and returns its reason.
+func (r *rig) whyHeld(c *campaign.Info) (reason string) {
+	r.t.Helper()
+	r.until("it is held", func() bool {
+		var phase campaign.Phase
+		var err error
+		phase, reason, _, err = r.ledger.Phase(r.t.Context(), c.ID)
+		return err == nil && phase == campaign.Held
+	})
+	return reason
+}
+
+// TestCheckFiles_ALinkOutlivesTheHoursToo has links end between the time that the
+// sends would take by themselves and the one that they take within the hours.
+func TestCheckFiles_ALinkOutlivesTheHoursToo(t *testing.T) {
+	t.Parallel()
+	const ends = "files: 20 of 20 can't be sent: the link ends before the campaign may (0.0)"
+	// At 19:00 in Berlin there are 49 minutes left, and the rest is for tomorrow
+	// from 8:00 in UTC on. At one in 50 s the window takes 58 of 100; the others
+	// take 35 minutes, then there are 10 for the fallback and the hour.
+	for name, c := range map[string]struct {
+		zones  []inZone
+		ends   string
+		reason string
+	}{
+		"before tomorrow's window": {[]inZone{{berlin, 100}}, "2026-11-24T07:00:00Z", ends},
+		"without the margin":       {[]inZone{{berlin, 100}}, "2026-11-24T09:30:00Z", ends},
+		"with it":                  {[]inZone{{berlin, 100}}, "2026-11-24T09:50:00Z", ""},
+		"another zone's evening":   {[]inZone{{berlin, 10}, {"Asia/Tokyo", 20}}, "2026-11-23T22:00:00Z", ends},
+		"until Tokyo's morning":    {[]inZone{{berlin, 10}, {"Asia/Tokyo", 20}}, "2026-11-24T02:00:00Z", ""},
+		"who has no zone":          {[]inZone{{berlin, 30}, {"", 100}}, "2026-11-23T20:00:00Z", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at, err := time.Parse(time.RFC3339, c.ends)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, url := newStore(t, file)
+			r := setup(t, &vendor{})
+			r.skew("18:00:00") // in UTC
+			info := r.byZone(campaign.CheckSample, url, fmt.Sprintf("?Expires=%d", at.Unix()), c.zones...)
+			r.start(func(o *worker.Options) { private(o); o.Rate = 0.02 })
+			if c.reason != "" {
+				if got := r.whyHeld(info); got != c.reason {
+					t.Error(got)
+				}
+				return
+			}
+			r.until("the files have passed", func() bool {
+				stood, _, err := r.ledger.CheckedFiles(t.Context(), info.ID)
+				return err == nil && stood == campaign.FilesPassed
+			})
+		})
+	}
+}

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/handout-dev/handout/internal/postgrestest"
 )
 
 // The account of all tests. Nobody has it: the key says so, in base64.
@@ -41,6 +43,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
+	postgrestest.Stop()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }

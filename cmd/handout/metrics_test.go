@@ -108,8 +108,12 @@ func checkAlerts(t *testing.T, types map[string]string) {
 			}
 		}
 	}
+	export, err := os.ReadFile("../orderhistory/metrics.go") // a program that ends, and leaves them in a file
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name := range named {
-		if types[name] == "" {
+		if types[name] == "" && !strings.Contains(string(export), `"`+name+`"`) {
 			t.Errorf("the alerts name %s, which nothing exposes", name)
 		}
 	}

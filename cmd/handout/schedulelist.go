@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -68,6 +69,9 @@ func (a *app) listSchedules(ctx context.Context, rdb redis.UniversalClient, l *c
 		if err != nil {
 			return err
 		}
+		if err := sayHeld(ctx, l, ticks); err != nil {
+			return err
+		}
 		shown[i] = scheduleShown{Schedule: s.Name, Cron: s.Cron, Zone: s.Clock.Zone().String(), Ticks: ticks}
 		if next := s.Clock.Next(now); !next.IsZero() {
 			shown[i].Next = &next
@@ -91,6 +95,27 @@ func (a *app) listSchedules(ctx context.Context, rdb redis.UniversalClient, l *c
 		}
 		if err := t.Flush(); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// sayHeld puts the reason of a hold, or of a pause, under the ticks whose
+// campaigns wait for a person.
+func sayHeld(ctx context.Context, l *campaign.Ledger, ticks []*schedule.Tick) error {
+	for _, t := range ticks {
+		if t.State != schedule.Running || t.Campaign == "" {
+			continue
+		}
+		info, err := l.Info(ctx, t.Campaign)
+		if errors.Is(err, campaign.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if info.Phase == campaign.Held || info.Phase == campaign.Paused {
+			t.Reason = fmt.Sprintf("%s: %s", info.Phase, info.Reason)
 		}
 	}
 	return nil

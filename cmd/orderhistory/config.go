@@ -54,6 +54,7 @@ type Config struct {
 	S3Region         string `envconfig:"S3_REGION" default:"us-east-1" desc:"the bucket's region"`
 	S3AccessKey      string `envconfig:"S3_ACCESS_KEY" desc:"access key"`
 	S3SecretKey      Secret `envconfig:"S3_SECRET_KEY" desc:"secret key"`
+	LinkBase         string `split_words:"true" desc:"short links, for a bucket that anybody may read from: this URL and the file's name, unsigned; empty: presigned links"`
 	Prefix           string `default:"order-history" desc:"beginning of the files' names in the folder or bucket"`
 
 	LinkLife    time.Duration `split_words:"true" default:"72h" desc:"how long a link holds: 1h to 168h, which is the limit of S3"`
@@ -65,8 +66,12 @@ type Config struct {
 	Uploads  int     `default:"8" desc:"uploads of one chunk at once"`
 	MaxDrift float64 `split_words:"true" default:"0.5" desc:"how far files and bytes may be off from the last time: 0.5 is 50 %"`
 	MaxBad   float64 `split_words:"true" default:"0.05" desc:"what share of the customers may be set aside"`
+	KeepDays int     `split_words:"true" default:"400" desc:"how many days the state keeps who had which file; 0: for ever"`
 	TryLinks int     `split_words:"true" default:"3" desc:"how many links are fetched before the campaign opens"`
 }
+
+// mostKeep is how many days fit into a duration, roundly.
+const mostKeep = 100_000
 
 // loadConfig reads the environment. A variable that is set to nothing, as by
 // Docker Compose, has its default.
@@ -121,10 +126,13 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	}
 	for name, text := range map[string]string{
 		"ORDERHISTORY_FOLDER_URL": c.FolderURL, "ORDERHISTORY_S3_ENDPOINT": c.S3Endpoint, "ORDERHISTORY_S3_PUBLIC_ENDPOINT": c.S3PublicEndpoint,
+		"ORDERHISTORY_LINK_BASE": c.LinkBase,
 	} {
 		u, err := url.Parse(text)
 		check(text == "" || err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https"), name, "must be an http or https URL")
 	}
+	check(c.LinkBase == "" || c.S3Bucket != "", "ORDERHISTORY_LINK_BASE", "needs a bucket: the links of a folder are signed")
+	check(!strings.ContainsAny(c.LinkBase, "?#"), "ORDERHISTORY_LINK_BASE", "must be a URL without a query")
 	if c.S3Bucket != "" {
 		check(c.S3AccessKey != "", "ORDERHISTORY_S3_ACCESS_KEY", "is not set")
 		check(c.S3SecretKey != "", "ORDERHISTORY_S3_SECRET_KEY", "is not set")
@@ -137,6 +145,7 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check(c.Uploads > 0 && c.Uploads <= 64, "ORDERHISTORY_UPLOADS", "must be 1 to 64")
 	check(c.MaxDrift >= 0, "ORDERHISTORY_MAX_DRIFT", "must not be negative")
 	check(c.MaxBad >= 0 && c.MaxBad <= 1, "ORDERHISTORY_MAX_BAD", "must be 0 to 1")
+	check(c.KeepDays >= 0 && c.KeepDays <= mostKeep, "ORDERHISTORY_KEEP_DAYS", "must be 0 to %d", mostKeep)
 	check(c.TryLinks >= 0, "ORDERHISTORY_TRY_LINKS", "must not be negative")
 }
 
@@ -162,6 +171,7 @@ func (c *Config) queries() (shop.Queries, error) {
 const defaultCampaign = `
 id: order-history
 message_type: MKT
+check_files: sample
 channels:
   - channel: whatsapp
     fallback_time: 10m

@@ -41,13 +41,17 @@ func (a *app) runCommand() *cobra.Command {
 			if cmd.Flags().Changed("force-drift") && f.force == "" {
 				return usageError{errors.New("--force-drift: say why, for the record")}
 			}
-			return a.run(cmd.Context(), &f)
+			err := a.run(cmd.Context(), &f)
+			if err != nil && f.asJSON {
+				err = errors.Join(err, writeFailure(a.stdout, f.period, err, cmd.Context().Err() != nil))
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&f.period, "period", "", "orders before this day, or time, belong to it, as in 2026-11-23 (default today)")
 	cmd.Flags().BoolVar(&f.everybody, "all", false, "also customers without orders since their last file")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "say who would be sent to, and leave no trace")
-	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object, also of a run that fails: refused, reason and again")
 	cmd.Flags().StringVar(&f.force, "force-drift", "", "let pass that it's far from the last time; say why, for the record")
 	cmd.Flags().StringVar(&f.metrics, "metrics-file", "", "write Prometheus metrics to this file, for the textfile collector")
 	cmd.Flags().DurationVar(&f.wait, "wait", 0, "wait so long for another run to end, instead of failing at once")
@@ -201,7 +205,7 @@ func (c *Config) exporter(ctx context.Context) (_ *orderhistory.Exporter, _ func
 		Shop: from, State: st, Store: files, Producer: producer.New(rdb), Ledger: campaign.NewLedger(rdb),
 		Campaign: spec, HTTP: &http.Client{}, Region: c.PhoneRegion, Zone: zone, Currency: c.Currency, Prefix: c.Prefix,
 		LinkLife: c.LinkLife, Workers: c.Workers, Uploads: c.Uploads,
-		MaxDrift: c.MaxDrift, MaxBad: c.MaxBad, TryLinks: c.TryLinks,
+		MaxDrift: c.MaxDrift, MaxBad: c.MaxBad, Keep: time.Duration(c.KeepDays) * 24 * time.Hour, TryLinks: c.TryLinks,
 	}, opened.close, nil
 }
 
@@ -216,7 +220,7 @@ func (c *Config) store(ctx context.Context) (closingStore, error) {
 		return store.OpenFolder(c.Folder, c.FolderURL)
 	}
 	return store.OpenS3(ctx, store.S3Options{
-		Endpoint: c.S3Endpoint, PublicEndpoint: c.S3PublicEndpoint, Region: c.S3Region, Bucket: c.S3Bucket,
+		Endpoint: c.S3Endpoint, PublicEndpoint: c.S3PublicEndpoint, LinkBase: c.LinkBase, Region: c.S3Region, Bucket: c.S3Bucket,
 		AccessKey: c.S3AccessKey, SecretKey: string(c.S3SecretKey), Connections: c.Workers * c.Uploads,
 	})
 }
@@ -248,6 +252,27 @@ func (a *app) describe(r *orderhistory.Result) {
 }
 
 func size(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
+
+// failureJSON is what --json prints of a run that failed, for whoever has started
+// it: handout schedule shows the reason, and begins again where that is asked for.
+type failureJSON struct {
+	Period  string `json:"period"`  // as it was given
+	Refused string `json:"refused"` // one of [orderhistory.Reasons]; empty: something else
+	Reason  string `json:"reason"`
+	Again   bool   `json:"again"` // nothing is wrong but the moment
+}
+
+func writeFailure(w io.Writer, period string, err error, interrupted bool) error {
+	j := failureJSON{Period: period, Reason: oneLine(err), Again: interrupted || errors.Is(err, state.ErrBusy)}
+	var no *orderhistory.Refusal
+	switch {
+	case interrupted:
+		j.Reason = "interrupted"
+	case errors.As(err, &no):
+		j.Refused, j.Reason = string(no.Reason), oneLine(no.Err)
+	}
+	return json.NewEncoder(w).Encode(j)
+}
 
 // resultJSON is what --json prints.
 type resultJSON struct {

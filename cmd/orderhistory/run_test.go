@@ -3,12 +3,15 @@ package main_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/handout-dev/handout/internal/orderhistory/database"
+	"github.com/handout-dev/handout/internal/orderhistory/sheet"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
 )
 
@@ -111,6 +114,7 @@ func TestUsage_IsStatusTwoAndOneLine(t *testing.T) {
 		{[]string{"run"}, [2]string{"ORDERHISTORY_WORKERS", "many"}, "ORDERHISTORY_WORKERS: isn't a int"},
 		{[]string{"run"}, [2]string{"ORDERHISTORY_SHOP", "mysql://hunter2"}, "ORDERHISTORY_SHOP: must be postgres"},
 		{[]string{"run"}, [2]string{"ORDERHISTORY_S3_BUCKET", "b"}, "ORDERHISTORY_S3_ACCESS_KEY: is not set"},
+		{[]string{"run"}, [2]string{"ORDERHISTORY_LINK_BASE", "https://f.example.com"}, "ORDERHISTORY_LINK_BASE: needs a bucket"},
 		{[]string{"run"}, [2]string{"ORDERHISTORY_CUSTOMERS_SQL", "/nowhere"}, "/nowhere"},
 		{[]string{"generate", "--customers", "0"}, [2]string{}, "--customers"},
 	} {
@@ -150,5 +154,31 @@ func TestState_IsItsOwnersAlone(t *testing.T) {
 	info, err := os.Stat(strings.TrimPrefix(p.state, "sqlite:"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+// TestRun_ShortLinks has a bucket that anybody may read from by the file's name.
+func TestRun_ShortLinks(t *testing.T) {
+	t.Parallel()
+	p := settle(t, 30).onS3()
+	files := http.FileServer(http.Dir(p.files))
+	public := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", sheet.ContentType)
+		files.ServeHTTP(w, r)
+	}))
+	t.Cleanup(public.Close)
+	p.env["ORDERHISTORY_LINK_BASE"], p.env["ORDERHISTORY_PREFIX"] = public.URL+"/", "o"
+	p.done("run", "--period", day)
+	p.whole(30)
+	const name = "/o/2026-11-23/" + "abcdefghijklmnopqrstuvwxyz234567" + ".xlsx"
+	for _, one := range p.recipients(theID) {
+		if link := one.Values[0]; !strings.HasPrefix(link, public.URL+"/o/"+day+"/") || len(link) != len(public.URL)+len(name) {
+			t.Errorf("%s", link)
+		}
+	}
+	// Where the bucket isn't open to everybody it shows before anything is sent.
+	p.env["ORDERHISTORY_LINK_BASE"] = p.env["ORDERHISTORY_S3_ENDPOINT"] + "/files"
+	if r := p.run("run", "--period", day+"T00:00", "--all"); r.code != 1 || !strings.Contains(r.stderr, "the link answers with HTTP status 403") {
+		t.Errorf("%+v", r)
 	}
 }

@@ -140,6 +140,13 @@ var stories = []story{
 	{"HandoutScheduleRefused", `handout_schedule_refused_total{schedule="a",reason="drift",job="1"} 0+0x60 1+0x60
 		handout_schedule_refused_total{schedule="a",reason="drift",job="2"} 0x120`, 1},
 	{"HandoutScheduleRefused", `handout_schedule_refused_total{schedule="a",reason="drift"} 3x120`, 0},
+	{"HandoutScheduleRefused", `handout_schedule_refused_total{schedule="a",reason="export"} 0+0x60 1+0x60`, 1},
+	{"HandoutScheduleRefused", `handout_schedule_refused_total{schedule="a",reason="empty"} 0+0x60 1+0x60`, 1},
+	{"HandoutExportRefused", `handout_export_refused_total{reason="query"} 0+0x60 1+0x60
+		handout_export_refused_total{reason="empty"} 7x120`, 1},
+	{"HandoutExportRefused", `handout_export_refused_total{reason="query"} 3x120`, 0},
+	{"HandoutExportOverdue", "handout_export_last_success_timestamp_seconds -99999x120", 1},
+	{"HandoutExportOverdue", "handout_export_last_success_timestamp_seconds 1000x120", 0},
 	{"HandoutScheduleMissed", `handout_schedule_ticks_total{schedule="a",state="missed"} 0+0x60 2+0x60`, 1},
 	{"HandoutScheduleMissed", `handout_schedule_ticks_total{schedule="a",state="done"} 0+1x120`, 0},
 	{"HandoutNoScheduler", `handout_schedule_next_timestamp_seconds{schedule="a"} 1795348800x80`, 1},

@@ -10,9 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/orderhistory"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
+	"github.com/handout-dev/handout/producer"
 )
 
 // shopWith opens the shop with other queries.
@@ -246,6 +248,43 @@ func TestRefuse_AStoreThatHasSomethingElse(t *testing.T) {
 		w.x.Store = bad{Store: w.store, put: func(o *store.Object, c []byte) ([]byte, error) { o.Type = "text/html"; return c, nil }}
 		w.refused("2026-11-23", orderhistory.Check, `the store has the file as "text/html"`)
 	})
+}
+
+// TestRefuse_LinksThatEndBeforeTheCampaignMay has a campaign take two hours at its
+// rate, and 10 minutes for the fallback: with the hour on top 3:11.
+func TestRefuse_LinksThatEndBeforeTheCampaignMay(t *testing.T) {
+	t.Parallel()
+	w := begin(t, parts{customers: 40})
+	w.x.Campaign.Rate = 40 / (0.98 * 7200)
+	w.x.LinkLife = 3 * time.Hour
+	w.refused("2026-11-23", orderhistory.Check, "the links hold for 3h, and have to for 3h1")
+	// Hours count: there is a day without any.
+	w.x.LinkLife = 12 * time.Hour
+	yesterday := campaign.Weekdays[(int(time.Now().UTC().Weekday())+5)%7]
+	w.x.Campaign.Hours = &campaign.Hours{From: "00:00", To: "24:00", Days: []string{yesterday}, Zone: "UTC"}
+	w.refused("2026-11-23", orderhistory.Check, "the links hold for 12h, and have to for 1")
+	w.x.Campaign.Hours = nil
+	w.x.LinkLife = 4 * time.Hour
+	if r := w.runs("2026-11-23", orderhistory.RunOptions{}); r.Files != 40 || time.Until(r.LinksExpire) > 4*time.Hour {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestRun_ACampaignFileThatDoesntFitStopsBeforeTheListStands(t *testing.T) {
+	t.Parallel()
+	w := begin(t, parts{customers: 5})
+	good := w.x.Campaign
+	file, err := producer.ParseCampaign("wrong.yaml", []byte(strings.Replace(campaignFile, "{{.url}}", "{{.nothing}}", 1)))
+	must(t, err)
+	w.x.Campaign = *file.Spec
+	if _, err := w.run("2026-11-23", orderhistory.RunOptions{}); err == nil || !strings.Contains(err.Error(), "nothing") {
+		t.Fatal(err)
+	}
+	if n := count(t, w.stateURL, "SELECT count(*) FROM orderhistory_exports WHERE phase = 'writing'"); n != 1 {
+		t.Error("the list stands")
+	}
+	w.x.Campaign = good
+	w.runs("2026-11-23", orderhistory.RunOptions{})
 }
 
 func TestRefuse_NoErrorHoldsALinkOrANumber(t *testing.T) {

@@ -45,6 +45,7 @@ type Exporter struct {
 	Uploads  int           // of one chunk, at once
 	MaxDrift float64       // 0.5: at most 50 % more or less than last time
 	MaxBad   float64       // 0.05: at most 5 % of the customers set aside
+	Keep     time.Duration // of who had which file; 0: for ever
 	TryLinks int           // how many links are fetched before the campaign opens; 0: none
 
 	// Progress is told how far the run is, from several goroutines, but never
@@ -154,6 +155,9 @@ func (r *run) do(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	if e == nil {
+		if err := r.prune(ctx); err != nil {
+			return nil, err
+		}
 		if e, err = r.plan(ctx, id); err != nil {
 			return nil, err
 		}
@@ -173,6 +177,15 @@ func (r *run) do(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	return r.result(ctx, e, false)
+}
+
+// prune forgets who had which file long ago. It comes before a plan, so that a
+// fault of it is one of a run that hasn't begun.
+func (r *run) prune(ctx context.Context) error {
+	if r.Keep == 0 {
+		return nil
+	}
+	return r.State.Prune(ctx, r.now().Add(-r.Keep))
 }
 
 // prepare brings an export from its plan to the point where only the campaign
@@ -199,15 +212,24 @@ func (r *run) prepare(ctx context.Context, e *state.Export) error {
 	if err != nil {
 		return err
 	}
+	if err := r.outlive(ctx, e, expire); err != nil {
+		return err
+	}
 	// From here on the list stands, whoever runs next.
 	return r.State.Send(ctx, e.Period, t.Ready, t.Bytes, expire)
 }
 
 // renew takes an export whose links have lost half of their life before its
-// campaign stood back to writing, for new ones.
+// campaign stood, or what the campaign needs of it, back to writing for new ones.
 func (r *run) renew(ctx context.Context, e *state.Export, stands bool) (*state.Export, error) {
-	if e == nil || e.Phase != state.Sending || stands || e.LinksExpire.Sub(r.now()) >= r.LinkLife/2 {
+	if e == nil || e.Phase != state.Sending || stands {
 		return e, nil
+	}
+	if left := e.LinksExpire.Sub(r.now()); left >= r.LinkLife/2 {
+		needed, err := r.needed(ctx, e)
+		if err != nil || needed >= 0 && left >= needed {
+			return e, err
+		}
 	}
 	if err := r.State.Reopen(ctx, e.Period); err != nil {
 		return nil, err

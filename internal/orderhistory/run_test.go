@@ -235,6 +235,20 @@ func TestRun_TwoAtOnceOneSaysSo(t *testing.T) {
 	}
 }
 
+// TestRun_LinksThatLostWhatTheCampaignNeedsAreMadeAnew has 40 h left of links that
+// hold for 72 h, and a campaign that takes 50.
+func TestRun_LinksThatLostWhatTheCampaignNeedsAreMadeAnew(t *testing.T) {
+	t.Parallel()
+	w := begin(t, parts{customers: 10})
+	w.x.Campaign.Rate = 10 / (0.98 * 50 * 3600)
+	w.stopsBeforeItsCampaign("2026-11-23")
+	old := count(t, w.stateURL, "SELECT links_expire FROM orderhistory_exports")
+	w.stateSQL("UPDATE orderhistory_exports SET links_expire = links_expire - 32*3600")
+	if r := w.runs("2026-11-23", orderhistory.RunOptions{}); r.LinksExpire.Before(time.Unix(int64(old), 0)) {
+		t.Errorf("they expire at %s", r.LinksExpire)
+	}
+}
+
 func TestRun_LinksThatLostHalfTheirLifeAreMadeAnew(t *testing.T) {
 	t.Parallel()
 	w := begin(t, parts{customers: 10})
@@ -305,5 +319,46 @@ func TestRun_AStateThatWasLostIsNotTakenForANewPeriod(t *testing.T) {
 	w.stateSQL("DELETE FROM orderhistory_files")
 	if _, err := w.run("2026-11-23", orderhistory.RunOptions{}); !errors.Is(err, orderhistory.ErrLost) {
 		t.Errorf("error: %v", err)
+	}
+}
+
+func TestRun_WhatWasLongAgoIsPrunedAndStillKnown(t *testing.T) {
+	t.Parallel()
+	for _, p := range []parts{{customers: 10}, {customers: 10, postgres: true}} {
+		t.Run(name(p), func(t *testing.T) {
+			t.Parallel()
+			w := begin(t, p)
+			w.x.Keep = 400 * 24 * time.Hour
+			w.x.MaxBad, w.x.MaxDrift = 0.5, 100
+			w.sql("UPDATE customers SET phone = '12' WHERE id = 3")
+			first := w.runs("2026-11-23", orderhistory.RunOptions{})
+			w.sql("UPDATE orders SET ordered_at = '2026-11-23 10:00:00' WHERE customer_id IN (1, 2)")
+			w.runs("2026-11-24T00:00", orderhistory.RunOptions{}) // 1, 2 and 3
+			// One that was planned, and never came to anything.
+			w.stateSQL("INSERT INTO orderhistory_exports SELECT 'stuck', campaign, 'writing', until, everybody, further, customers, set_aside, 0, 0, planned_at - 401 * 86400, 0, 0 FROM orderhistory_exports WHERE period = '2026-11-23'")
+			w.stateSQL("INSERT INTO orderhistory_files (period, customer, seq, state, phone, name, further, orders, last_order, object) SELECT 'stuck', customer, seq, 'planned', '+12015550100', 'Ada', '[]', 1, 1, 'x' FROM orderhistory_files WHERE period = '2026-11-23'")
+			rows := func(period string) int {
+				return count(t, w.stateURL, "SELECT count(*) FROM orderhistory_files WHERE period = '"+period+"'")
+			}
+			w.stateSQL("UPDATE orderhistory_exports SET done_at = done_at - 399 * 86400 WHERE period = '2026-11-23'")
+			w.sql("UPDATE orders SET ordered_at = '2026-11-24 10:00:00' WHERE customer_id = 4")
+			w.runs("2026-11-25T00:00", orderhistory.RunOptions{}) // 3 and 4
+			if rows("2026-11-23") != 10 || rows("stuck") != 0 || count(t, w.stateURL, "SELECT count(*) FROM orderhistory_exports") != 3 {
+				t.Errorf("%d rows of a period of 399 days ago, %d of one that never was", rows("2026-11-23"), rows("stuck"))
+			}
+			w.stateSQL("UPDATE orderhistory_exports SET done_at = done_at - 2 * 86400 WHERE period = '2026-11-23'")
+			w.sql("UPDATE orders SET ordered_at = '2026-11-25 10:00:00' WHERE customer_id = 5")
+			last := w.runs("2026-11-26T00:00", orderhistory.RunOptions{})
+			if last.Customers != 2 || last.Files != 1 {
+				t.Errorf("those without orders since their last file are in it: %+v", last)
+			}
+			if rows("2026-11-23") != 0 || rows("2026-11-24T00:00") != 3 {
+				t.Errorf("%d rows are left, and %d", rows("2026-11-23"), rows("2026-11-24T00:00"))
+			}
+			again := w.runs("2026-11-23", orderhistory.RunOptions{})
+			if !again.Already || again.Customers != first.Customers || again.Files != first.Files || again.SetAside != first.SetAside || again.Bytes != first.Bytes {
+				t.Errorf("it was %+v, and is %+v", first, again)
+			}
+		})
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -159,18 +158,17 @@ func (w *world) runs(key string, o orderhistory.RunOptions) *orderhistory.Result
 	return r
 }
 
-// stopsBeforeItsCampaign runs a period with a campaign file that the producer
-// refuses.
+// stopsBeforeItsCampaign runs a period whose producer reaches no Redis.
 func (w *world) stopsBeforeItsCampaign(key string) {
 	w.t.Helper()
-	good := w.x.Campaign
-	file, err := producer.ParseCampaign("wrong.yaml", []byte(strings.Replace(campaignFile, "{{.url}}", "{{.nothing}}", 1)))
-	must(w.t, err)
-	w.x.Campaign = *file.Spec
+	good := w.x.Producer
+	nowhere := redis.NewClient(&redis.Options{Addr: "127.0.0.1:9", MaxRetries: -1})
+	defer nowhere.Close() //nolint:errcheck // it was never open
+	w.x.Producer = producer.New(nowhere)
 	if _, err := w.run(key, orderhistory.RunOptions{}); err == nil {
 		w.t.Fatal("it went on")
 	}
-	w.x.Campaign = good
+	w.x.Producer = good
 	if n := count(w.t, w.stateURL, "SELECT count(*) FROM orderhistory_exports WHERE phase = 'sending'"); n != 1 {
 		w.t.Fatal("it isn't sending")
 	}

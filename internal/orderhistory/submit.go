@@ -90,16 +90,13 @@ func (r *run) try(ctx context.Context, f *state.File) error {
 
 // submit opens the campaign. The list comes from the state, the same each time.
 func (r *run) submit(ctx context.Context, e *state.Export) error {
-	spec := r.Campaign
-	spec.ID = campaign.ID(e.Campaign)
-	file, err := producer.NewFile(spec)
+	file, err := r.campaignFile(e)
 	if err != nil {
-		return fmt.Errorf("the campaign's file: %w", err)
+		return err
 	}
-	columns := append([]string{"url", "name"}, e.Further...)
 	// Only numbers in international form are left, each once: whatever the
 	// producer objects to now is a fault of ours.
-	result, err := r.Producer.Submit(ctx, file, producer.ListRows(columns, r.rows(ctx, e)), producer.SubmitOptions{
+	result, err := r.Producer.Submit(ctx, file, r.list(ctx, e), producer.SubmitOptions{
 		Progress: func(rows int, _ int64) { r.counter.tell(r.Progress, "submitting", rows, e.Files) },
 	})
 	if err != nil {
@@ -109,6 +106,22 @@ func (r *run) submit(ctx context.Context, e *state.Export) error {
 		return fmt.Errorf("campaign %s has %d recipients, and there are %d files", e.Campaign, result.Info.Total, e.Files)
 	}
 	return nil
+}
+
+// campaignFile is what is sent.
+func (r *run) campaignFile(e *state.Export) (*producer.File, error) {
+	spec := r.Campaign
+	spec.ID = campaign.ID(e.Campaign)
+	file, err := producer.NewFile(spec)
+	if err != nil {
+		return nil, fmt.Errorf("the campaign's file: %w", err)
+	}
+	return file, nil
+}
+
+// list is whom it is sent to.
+func (r *run) list(ctx context.Context, e *state.Export) producer.List {
+	return producer.ListRows(append([]string{"url", "name"}, e.Further...), r.rows(ctx, e))
 }
 
 // rows is the campaign's list, in the plan's order. It may be ranged over again.

@@ -1,19 +1,15 @@
 package schedule
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"strings"
+	"runtime"
 	"sync"
 	"time"
-
-	"github.com/handout-dev/handout/campaign"
 )
 
 const (
@@ -22,8 +18,6 @@ const (
 	headerTime = 5 * time.Minute
 	// farewell is how long a program has to end after SIGTERM.
 	farewell = 5 * time.Second
-	// mostOutput is of an export, which says what it did.
-	mostOutput = 1 << 20
 )
 
 // program is one that runs, and what it prints. Whoever reads to the end gets
@@ -33,8 +27,33 @@ type program struct {
 	out    *os.File
 	ctx    context.Context
 	cancel context.CancelFunc
+	over   chan struct{} // closed when it has ended
 	once   sync.Once
 	ended  error
+}
+
+// exitError is a program that ended, but not well.
+type exitError struct{ state *os.ProcessState }
+
+// Error is how it ended.
+func (e *exitError) Error() string { return "the program failed: " + e.state.String() }
+
+// killed says that it didn't end by itself: a person, or a machine without
+// memory, has ended it.
+func (e *exitError) killed() bool { return e.state.ExitCode() == -1 }
+
+// startTied starts a program that goes with this process, also when this one is
+// killed, where the system can do so. To the system it belongs to the thread that
+// starts it, so that thread is kept until over is closed.
+func startTied(cmd *exec.Cmd, over <-chan struct{}) error {
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		started <- cmd.Start()
+		<-over
+	}()
+	return <-started
 }
 
 // run starts a program without a shell, in a process group of its own. When ctx
@@ -51,14 +70,16 @@ func (l *Lists) run(ctx context.Context, args []string, p Period) (*program, err
 	ownGroup(cmd)
 	cmd.Cancel = func() error { return signalGroup(cmd, false) }
 	cmd.WaitDelay = farewell
-	err = cmd.Start()
+	over := make(chan struct{})
+	err = startTied(cmd, over)
 	_ = in.Close() // the child holds its own
 	if err != nil {
+		close(over)
 		cancel()
 		_ = out.Close()
 		return nil, startError(err)
 	}
-	x := &program{cmd: cmd, out: out, ctx: ctx, cancel: cancel}
+	x := &program{cmd: cmd, out: out, ctx: ctx, cancel: cancel, over: over}
 	context.AfterFunc(ctx, func() {
 		// Somebody may hold the pipe whom it has started.
 		time.AfterFunc(2*farewell, func() { _ = out.Close() })
@@ -104,11 +125,12 @@ func (x *program) wait() error {
 			_ = signalGroup(x.cmd, true) // whom it has started, and left
 			x.ended = x.ctx.Err()
 		case errors.As(err, &exit):
-			x.ended = fmt.Errorf("the program failed: %s", exit.ProcessState)
+			x.ended = &exitError{exit.ProcessState}
 		default:
 			x.ended = err
 		}
 		x.cancel()
+		close(x.over)
 	})
 	return x.ended
 }
@@ -119,45 +141,4 @@ func (x *program) Close() error {
 	_ = x.out.Close()
 	_ = x.wait() // it was told to end
 	return nil
-}
-
-// export runs a program that opens a campaign itself, and returns which.
-func (l *Lists) export(ctx context.Context, s *Schedule, p Period) (campaign.ID, error) {
-	x, err := l.run(ctx, s.fillAll(s.Export, p), p)
-	if err != nil {
-		return "", &Refusal{RefusedExport, err.Error()}
-	}
-	defer x.Close()
-	out, err := io.ReadAll(io.LimitReader(x, mostOutput))
-	switch {
-	case ctx.Err() != nil:
-		return "", ctx.Err()
-	case err != nil:
-		return "", &Refusal{RefusedExport, err.Error()}
-	case len(out) == mostOutput:
-		return "", &Refusal{RefusedExport, "the export printed over 1 MB, where it should name its campaign"}
-	}
-	id, ok := campaignNamed(out)
-	if !ok {
-		return "", &Refusal{RefusedExport, "the export ended well, and named no campaign on its last line"}
-	}
-	return id, nil
-}
-
-// campaignNamed finds the campaign that an export names: in a JSON object, all
-// of the output or its last line, or as that line.
-func campaignNamed(out []byte) (campaign.ID, bool) {
-	out = bytes.TrimSpace(out)
-	last := out[bytes.LastIndexByte(out, '\n')+1:]
-	for _, text := range [][]byte{out, last} {
-		var object struct {
-			Campaign string `json:"campaign"`
-		}
-		if json.Unmarshal(text, &object) == nil {
-			id, err := campaign.ParseID(object.Campaign)
-			return id, err == nil
-		}
-	}
-	id, err := campaign.ParseID(strings.TrimSpace(string(last)))
-	return id, err == nil
 }

@@ -86,7 +86,8 @@ func decide(p Period, ticks map[Period]State, overlap Overlap) (Move, Period) {
 	var before Period // the latest that isn't done
 	running := false
 	for other, state := range ticks {
-		if other < p && !state.Final() && other > before {
+		// By their times: as texts 02:00Z would come after 02:00:01Z.
+		if !state.Final() && other.Time().Before(p.Time()) && (before == "" || other.Time().After(before.Time())) {
 			before, running = other, state == Running
 		}
 	}

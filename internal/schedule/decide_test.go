@@ -80,3 +80,18 @@ func TestJudgeSize_RefusesWhatLooksWrong(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestDecide_AFullMinuteComesBeforeItsSeconds has a schedule with seconds, whose
+// periods at full minutes are written without them.
+func TestDecide_AFullMinuteComesBeforeItsSeconds(t *testing.T) {
+	t.Parallel()
+	minute, second := Period("2026-11-23T02:00Z"), Period("2026-11-23T02:00:01Z")
+	ticks := map[Period]State{minute: Running, second: Waiting}
+	if move, before := decide(second, ticks, OverlapWait); move != Wait || before != minute {
+		t.Errorf("the second: %v, %s", move, before)
+	}
+	ticks[minute] = Waiting
+	if move, _ := decide(minute, ticks, OverlapWait); move != Go {
+		t.Errorf("the minute: %v", move)
+	}
+}

@@ -10,7 +10,10 @@ import (
 
 // ownGroup puts a program into a process group of its own, so that all that it
 // starts can be ended with it.
-func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+func ownGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	tie(cmd.SysProcAttr)
+}
 
 func signalGroup(cmd *exec.Cmd, kill bool) error {
 	s := syscall.SIGTERM

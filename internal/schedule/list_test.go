@@ -144,6 +144,9 @@ func TestExport_OpensTheCampaignItself(t *testing.T) {
 		"failed":        {`echo shop-2026-11-23; exit 1`, RefusedExport, "exit status 1"},
 		"names none":    {`echo "nothing to do"`, RefusedExport, "named no campaign"},
 		"json of none":  {`echo '{"campaign": ""}'`, RefusedExport, "named no campaign"},
+		"says why":      {`echo '{"refused": "drift", "reason": "12 files are far off the 400"}'; exit 1`, RefusedDrift, "12 files are far off the 400"},
+		"in its words":  {`echo '{"refused": "check", "reason": "a link  is dead"}'; exit 1`, RefusedExport, "a link is dead"},
+		"no reason":     {`echo '{"refused": "drift"}'; exit 3`, RefusedExport, "the program failed: exit status 3"},
 		"names another": {`echo shop-2026-11-24`, RefusedExport, "isn't there: shop-2026-11-24"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,6 +176,38 @@ func TestExport_OpensTheCampaignItself(t *testing.T) {
 			r.Look(t.Context())
 			if tick := m.tick(monday); tick.State != Done || tick.Outcome["planned"] != 7 {
 				t.Errorf("%+v", tick)
+			}
+		})
+	}
+}
+
+// TestExport_BegunAgain holds an export that was killed, or asks for it, to be
+// begun again, and not for ever.
+func TestExport_BegunAgain(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ script, reason string }{
+		"killed": {`kill -9 $$`, "is tried again: the export was killed: signal: killed"},
+		"asked":  {`echo '{"again": true, "reason": "another run is under way"}'; exit 1`, "is tried again: the export says: another run is under way"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newRoom(t)
+			m.write("export.sh", "#!/bin/sh\necho begun >>$FOLDER/begun\n"+c.script+"\n")
+			r, s := m.runner(never + `export: [sh, -c, "exec $FOLDER/export.sh"]`)
+			tick := m.byHand(r, s, monday, Hand{})
+			if tick.State != Waiting || tick.Attempt != 2 || tick.Reason != c.reason {
+				t.Fatalf("%+v", tick)
+			}
+			tick.Attempt = mostAttempts
+			if err := r.store.Put(t.Context(), s.Name, tick, 0); err != nil {
+				t.Fatal(err)
+			}
+			tick = m.byHand(r, s, monday, Hand{})
+			if tick.State != Refused || tick.Kind != RefusedExport || !strings.HasPrefix(tick.Reason, "tried 10 times: the export") {
+				t.Errorf("%+v", tick)
+			}
+			if begun := m.read("begun"); begun != "begun\nbegun\n" || len(m.campaigns()) != 0 {
+				t.Errorf("%q, %v", begun, m.campaigns())
 			}
 		})
 	}

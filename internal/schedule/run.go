@@ -157,7 +157,7 @@ func (r *Runner) open(ctx context.Context, s *Schedule, t *Tick, hand *Hand) ope
 			return opened{err: err}
 		}
 		info, err := r.ledger.Info(ctx, id)
-		if errors.Is(err, campaign.ErrNotFound) {
+		if errors.Is(err, campaign.ErrNotFound) || err == nil && info.Phase == campaign.Draft {
 			err = &Refusal{RefusedExport, "the export names a campaign that isn't there: " + string(id)}
 		}
 		return opened{info: info, err: err}
@@ -258,6 +258,10 @@ func firstFault(err error) string {
 func (r *Runner) finish(ctx context.Context, s *Schedule, t *Tick, o opened) {
 	t.At, t.Owner = time.Now().UTC(), ""
 	var refusal *Refusal
+	kind := RefusedSource
+	if len(s.Export) > 0 {
+		kind = RefusedExport
+	}
 	switch {
 	case o.err == nil:
 		t.Campaign, t.Total = o.info.ID, o.info.Total
@@ -268,15 +272,11 @@ func (r *Runner) finish(ctx context.Context, s *Schedule, t *Tick, o opened) {
 	case ctx.Err() != nil: // before a deadline's error: the process is to stop
 		t.State, t.Reason = Waiting, "interrupted, and begun again soon"
 	case errors.Is(o.err, context.DeadlineExceeded):
-		kind := RefusedSource
-		if len(s.Export) > 0 {
-			kind = RefusedExport
-		}
 		t.State, t.Kind, t.Reason = Refused, kind, "not done within "+brief(s.Timeout)
 	case errors.As(o.err, &refusal):
 		t.State, t.Kind, t.Reason = Refused, refusal.Kind, refusal.Reason
 	case t.Attempt >= mostAttempts:
-		t.State, t.Kind, t.Reason = Refused, RefusedSource, fmt.Sprintf("tried %d times: %v", t.Attempt, o.err)
+		t.State, t.Kind, t.Reason = Refused, kind, fmt.Sprintf("tried %d times: %v", t.Attempt, o.err)
 	default:
 		t.Attempt++
 		t.State, t.Reason = Waiting, "is tried again: "+o.err.Error()

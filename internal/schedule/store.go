@@ -107,7 +107,9 @@ func (s *Store) Ticks(ctx context.Context, name string) ([]*Tick, error) {
 		}
 		ticks = append(ticks, t)
 	}
-	slices.SortFunc(ticks, func(a, b *Tick) int { return cmp.Compare(a.Period, b.Period) })
+	slices.SortFunc(ticks, func(a, b *Tick) int {
+		return cmp.Or(a.Period.Time().Compare(b.Period.Time()), cmp.Compare(a.Period, b.Period))
+	})
 	return ticks, nil
 }
 

@@ -63,13 +63,15 @@ type Writer struct {
 	total  int64 // in cents
 }
 
-type styles struct{ header, date, amount, totalText, totalAmount int }
+type styles struct{ header, headerRight, text, date, number, amount, totalText, totalAmount int }
 
-// columns are the sheet's, with their widths in characters.
+// columns are the sheet's, with their widths in characters. The titles of numbers
+// stand over their last digits.
 var columns = []struct {
 	title string
 	width float64
-}{{"Order", 16}, {"Date", 18}, {"Item", 40}, {"Quantity", 10}, {"Unit price", 14}, {"Amount", 14}}
+	right bool
+}{{"Order", 16, false}, {"Date", 18, false}, {"Item", 40, false}, {"Quantity", 10, true}, {"Unit price", 17, true}, {"Amount", 17, true}}
 
 const (
 	dateFormat   = "yyyy-mm-dd hh:mm"
@@ -93,6 +95,9 @@ func (w *Writer) begin(o Options) error {
 	if err := w.makeStyles(); err != nil {
 		return err
 	}
+	if err := w.layOut(); err != nil {
+		return err
+	}
 	var err error
 	if w.stream, err = w.file.NewStreamWriter(Name); err != nil {
 		return err
@@ -107,6 +112,9 @@ func (w *Writer) begin(o Options) error {
 			title += " (" + o.Currency + ")"
 		}
 		header[i] = excelize.Cell{StyleID: w.styles.header, Value: title}
+		if c.right {
+			header[i] = excelize.Cell{StyleID: w.styles.headerRight, Value: title}
+		}
 	}
 	frozen := &excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}
 	if err := w.stream.SetPanes(frozen); err != nil {
@@ -115,17 +123,41 @@ func (w *Writer) begin(o Options) error {
 	return w.put(header)
 }
 
+// layOut says how the sheet comes out on paper: as wide as a page, however long,
+// with the header on each.
+func (w *Writer) layOut() error {
+	yes, one, asMany := true, 1, 0
+	a4 := 9
+	if err := w.file.SetSheetProps(Name, &excelize.SheetPropsOptions{FitToPage: &yes}); err != nil {
+		return err
+	}
+	if err := w.file.SetPageLayout(Name, &excelize.PageLayoutOptions{Size: &a4, FitToWidth: &one, FitToHeight: &asMany}); err != nil {
+		return err
+	}
+	if err := w.file.SetHeaderFooter(Name, &excelize.HeaderFooterOptions{OddFooter: "&C&P / &N"}); err != nil {
+		return err
+	}
+	return w.file.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: Name + "!$1:$1", Scope: Name})
+}
+
 func (w *Writer) makeStyles() error {
 	date, amount := dateFormat, amountFormat
-	bold := &excelize.Font{Bold: true}
+	bold := &excelize.Font{Bold: true, Family: "Calibri", Size: 11} // else some readers take another for it
+	// What is too long for its column goes on in the next line of the same row.
+	left := &excelize.Alignment{Horizontal: "left", Vertical: "top", WrapText: true}
+	right := &excelize.Alignment{Horizontal: "right", Vertical: "top"}
+	shade := excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"D9E1F2"}}
 	line := []excelize.Border{{Type: "top", Color: "000000", Style: 1}}
 	for _, s := range []struct {
 		into  *int
 		style *excelize.Style
 	}{
-		{&w.styles.header, &excelize.Style{Font: bold, Fill: excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"D9E1F2"}}}},
-		{&w.styles.date, &excelize.Style{CustomNumFmt: &date}},
-		{&w.styles.amount, &excelize.Style{CustomNumFmt: &amount}},
+		{&w.styles.header, &excelize.Style{Font: bold, Fill: shade, Alignment: left}},
+		{&w.styles.headerRight, &excelize.Style{Font: bold, Fill: shade, Alignment: right}},
+		{&w.styles.text, &excelize.Style{Alignment: left}},
+		{&w.styles.date, &excelize.Style{CustomNumFmt: &date, Alignment: left}},
+		{&w.styles.number, &excelize.Style{Alignment: right}},
+		{&w.styles.amount, &excelize.Style{CustomNumFmt: &amount, Alignment: right}},
 		{&w.styles.totalText, &excelize.Style{Font: bold, Border: line}},
 		{&w.styles.totalAmount, &excelize.Style{Font: bold, Border: line, CustomNumFmt: &amount}},
 	} {
@@ -139,13 +171,32 @@ func (w *Writer) makeStyles() error {
 }
 
 // put writes the next row.
-func (w *Writer) put(cells []any) error {
+func (w *Writer) put(cells []any, o ...excelize.RowOpts) error {
 	at, err := excelize.CoordinatesToCellName(1, w.row)
 	if err != nil {
 		return err
 	}
 	w.row++
-	return w.stream.SetRow(at, cells)
+	return w.stream.SetRow(at, cells, o...)
+}
+
+const (
+	rowHeight  = 15  // points
+	mostHeight = 405 // of a row; Excel's own limit is 409
+)
+
+// height is a row's whose texts take several lines in their columns. Not every
+// reader works it out by itself. Words break early: a sixth is kept for that.
+func height(l *Line) []excelize.RowOpts {
+	lines := 1
+	for column, s := range map[int]string{0: l.Order, 2: l.Item} {
+		fit := int(columns[column].width * 5 / 6)
+		lines = max(lines, (utf8.RuneCountInString(s)+fit-1)/fit)
+	}
+	if lines == 1 {
+		return nil
+	}
+	return []excelize.RowOpts{{Height: float64(min(lines*rowHeight, mostHeight))}}
 }
 
 // Add writes a line. The lines of an order must follow each other.
@@ -160,9 +211,10 @@ func (w *Writer) Add(l *Line) error {
 	amount := l.Quantity * l.Cents
 	w.total += amount
 	err := w.put([]any{
-		text(l.Order), excelize.Cell{StyleID: w.styles.date, Value: wallClock(l.At)}, text(l.Item), l.Quantity,
+		excelize.Cell{StyleID: w.styles.text, Value: text(l.Order)}, excelize.Cell{StyleID: w.styles.date, Value: wallClock(l.At)},
+		excelize.Cell{StyleID: w.styles.text, Value: text(l.Item)}, excelize.Cell{StyleID: w.styles.number, Value: l.Quantity},
 		excelize.Cell{StyleID: w.styles.amount, Value: money(l.Cents)}, excelize.Cell{StyleID: w.styles.amount, Value: money(amount)},
-	})
+	}, height(l)...)
 	if err != nil {
 		return fmt.Errorf("write a line: %w", err)
 	}

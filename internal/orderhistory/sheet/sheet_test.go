@@ -112,6 +112,33 @@ func TestWriter_HeaderIsFrozenAndColumnsAreWide(t *testing.T) {
 	}
 }
 
+func TestWriter_OnPaperItIsOnePageWideWithTheHeaderOnEach(t *testing.T) {
+	t.Parallel()
+	f := read(t, write(t, "", history()...))
+	props, err := f.GetSheetProps(sheet.Name)
+	if err != nil || props.FitToPage == nil || !*props.FitToPage {
+		t.Errorf("%+v, %v", props, err)
+	}
+	page, err := f.GetPageLayout(sheet.Name)
+	if err != nil || page.FitToWidth == nil || *page.FitToWidth != 1 || page.FitToHeight == nil || *page.FitToHeight != 0 {
+		t.Errorf("%+v, %v", page, err)
+	}
+	names := f.GetDefinedName()
+	if len(names) != 1 || names[0].Name != "_xlnm.Print_Titles" || names[0].RefersTo != "Orders!$1:$1" || names[0].Scope != sheet.Name {
+		t.Errorf("%+v", names)
+	}
+}
+
+func TestWriter_ALongTextHasAHighRow(t *testing.T) {
+	t.Parallel()
+	f := read(t, write(t, "", sheet.Line{Order: "1", Item: strings.Repeat("long ", 15)}, sheet.Line{Order: "2", Item: "short"}, sheet.Line{Order: strings.Repeat("3", 9000)}))
+	for row, want := range map[int]float64{2: 45, 3: 15, 4: 405} {
+		if got, err := f.GetRowHeight(sheet.Name, row); err != nil || got != want {
+			t.Errorf("row %d is %v high, want %v, %v", row, got, want, err)
+		}
+	}
+}
+
 func TestWriter_NoNameIsAFormula(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"=cmd|' /C calc'!A0", "+1", "-1", "@x", "\t=1", "=HYPERLINK(\"http://x\")"} {

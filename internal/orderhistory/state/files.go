@@ -220,7 +220,15 @@ func (s *State) Totals(ctx context.Context, period string) (Totals, error) {
 	if err := s.read(ctx, totalsQuery, database.Args{"period": period}, t.scan); err != nil {
 		return t, fmt.Errorf("state: read totals: %w", err)
 	}
-	return t, nil
+	if t.Customers > 0 {
+		return t, nil
+	}
+	// Its files' rows have been pruned.
+	e, err := s.Export(ctx, period)
+	if err == nil && e != nil && e.Phase == Done {
+		t = Totals{Customers: e.Customers, SetAside: e.SetAside, Ready: e.Files, Bytes: e.Bytes}
+	}
+	return t, err
 }
 
 // Aside are the first MostAside of a period that are set aside.

@@ -25,10 +25,13 @@ type S3Options struct {
 	Endpoint string // https://host[:port]; http:// only within a network of one's own
 	// PublicEndpoint is where people reach the bucket, if it isn't Endpoint.
 	PublicEndpoint string
-	Region         string
-	Bucket         string
-	AccessKey      string
-	SecretKey      string
+	// LinkBase is where people reach the objects of the bucket by their names
+	// alone; empty: links are presigned.
+	LinkBase  string
+	Region    string
+	Bucket    string
+	AccessKey string
+	SecretKey string
 	// Connections is how many requests are under way at once.
 	Connections int
 }
@@ -38,6 +41,7 @@ type S3 struct {
 	client, public *minio.Client
 	transport      *http.Transport
 	bucket         string
+	base           *url.URL // nil: links are presigned
 }
 
 // OpenS3 makes sure that the bucket is there and the keys are right.
@@ -48,6 +52,11 @@ func OpenS3(ctx context.Context, o S3Options) (*S3, error) {
 	s.transport.MaxIdleConns, s.transport.MaxIdleConnsPerHost = o.Connections, o.Connections
 	s.transport.DisableCompression = true
 	var err error
+	if o.LinkBase != "" {
+		if s.base, err = url.Parse(o.LinkBase); err != nil {
+			return nil, errors.New("the beginning of links must be an http or https URL")
+		}
+	}
 	if s.client, err = s.dial(o, o.Endpoint); err != nil {
 		return nil, err
 	}
@@ -110,8 +119,12 @@ func (s *S3) Stat(ctx context.Context, name string) (*Object, error) {
 	return &Object{Name: name, Size: info.Size, Type: info.ContentType, SHA256: info.UserMetadata[sumKey]}, nil
 }
 
-// Link presigns a GET of the file. Two links of one file differ.
+// Link presigns a GET of the file. Two links of one file differ. One with a base
+// holds for as long as the bucket has the file, whatever the lifetime.
 func (s *S3) Link(ctx context.Context, name string, lifetime time.Duration) (string, error) {
+	if s.base != nil {
+		return s.base.JoinPath(name).String(), nil
+	}
 	u, err := s.public.PresignedGetObject(ctx, s.bucket, name, lifetime, nil)
 	if err != nil {
 		return "", fmt.Errorf("sign a link: %w", withoutURL(err))
