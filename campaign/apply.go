@@ -26,7 +26,7 @@ const mostChanges = 200
 
 // headArgs is how many arguments of lua/apply.lua come before the changes, and
 // changeArgs how many a change takes.
-const headArgs, changeArgs = 5, 9
+const headArgs, changeArgs = 5, 10
 
 // change is one compare-and-set on its way.
 type change struct {
@@ -41,6 +41,7 @@ type change struct {
 	told     bool   // an outcome, or a change of one
 	ref      string // new reference to be indexed
 	attempt  int
+	past     int       // the attempt whose record, as it stood, is kept; 0: none
 	call     time.Time // settle must look at the page by then; zero: it will anyway
 	signal   signal
 	at       time.Time // of the event
@@ -131,6 +132,7 @@ func (ch *change) become(seen Seen, next Record, e Event) {
 	if next.Reference != seen.Record.Reference {
 		ch.ref, ch.attempt = next.Reference, next.Attempt
 	}
+	ch.past = pastAttempt(&seen.Record, &next, e.Kind)
 	if !seen.Record.watched() && next.watched() && e.Kind != EventClaim {
 		if ch.call = next.DueAt; ch.call.IsZero() {
 			ch.call = e.At
@@ -330,7 +332,7 @@ func (l *Ledger) send(ctx context.Context, batch []*change) {
 	}
 	args[0], args[1], args[2], args[3], args[4] = counterList, watch.limits, watch.failures, watch.doubts, watch.line
 	for _, ch := range batch {
-		gate, ref, call := "", "", ""
+		gate, ref, call, past := "", "", "", ""
 		switch {
 		case ch.gated:
 			gate = "r"
@@ -344,8 +346,11 @@ func (l *Ledger) send(ctx context.Context, batch []*change) {
 			field, bucket := referenceField(ch.ref, refBuckets(c))
 			ref = index(keyReferences(c.ID, bucket)) + "," + referenceValue(ch.place, ch.attempt) + ":" + field
 		}
+		if ch.past > 0 {
+			past = index(keyPast(c.ID, ch.place.Page)) + "," + strconv.Itoa(ch.past)
+		}
 		args = append(args, index(keyRecords(c.ID, ch.place.Page)), strconv.Itoa(ch.place.Index),
-			ch.old, ch.new, ch.letters, gate, ref, call, string(ch.signal))
+			ch.old, ch.new, ch.letters, gate, ref, call, string(ch.signal), past)
 	}
 	answers, err := applyScript.Run(ctx, l.rdb, keys, args...).Slice()
 	if err == nil && len(answers) != len(batch) {

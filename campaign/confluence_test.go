@@ -43,7 +43,9 @@ func anyReceipt(r *rand.Rand, attempt int) campaign.Event {
 // timeless is a record without its times, which alone may depend on the order
 // in which receipts arrive.
 func timeless(r campaign.Record) campaign.Record {
-	r.ClaimedAt, r.SettledAt, r.DueAt = time.Time{}, time.Time{}, time.Time{}
+	for _, t := range []*time.Time{&r.ClaimedAt, &r.SettledAt, &r.DueAt, &r.WhatsApp.At, &r.SMS.At, &r.Other.At} {
+		*t = time.Time{}
+	}
 	return r
 }
 

@@ -48,6 +48,12 @@ func keyRecords(c ID, page int) string {
 	return "handout:{" + string(c) + "}:rec:" + strconv.Itoa(page)
 }
 
+// keyPast: hash, "index.attempt" to the record as it stood when another attempt
+// was asked for, or made. Most pages have none.
+func keyPast(c ID, page int) string {
+	return "handout:{" + string(c) + "}:past:" + strconv.Itoa(page)
+}
+
 // keyCounts: hash, recipients per counter.
 func keyCounts(c ID) string { return "handout:{" + string(c) + "}:counts" }
 

@@ -178,9 +178,9 @@ func accept(r Record, e Event) (Record, error) {
 		// Retrying: a resend was asked for, and the first answer came after all.
 		r.State, r.Reason = Accepted, NoReason
 		r.DueAt = e.DueAt
-		r.Status = Leg{RankProgress, e.Code}.storable()
+		r.Status = Leg{Rank: RankProgress, Code: e.Code}.storable()
 	case Accepted, Delivered, Failed, Unconfirmed: // the receipt overtook the answer
-		r.Status = r.Status.merge(Leg{RankProgress, e.Code}.storable())
+		r.Status = r.Status.merge(Leg{Rank: RankProgress, Code: e.Code}.storable())
 	}
 	if r.Reference == "" {
 		r.Reference = e.Reference
@@ -290,6 +290,6 @@ func acceptAsSent(r Record, e Event) (Record, error) {
 // note keeps the code of a request that wasn't accepted.
 func (r *Record) note(code int) {
 	if code != 0 {
-		r.Status = Leg{RankProgress, code}.storable()
+		r.Status = Leg{Rank: RankProgress, Code: code}.storable()
 	}
 }

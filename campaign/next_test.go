@@ -561,7 +561,7 @@ func TestNext_ReceiptForAForgottenAttemptIsBelieved(t *testing.T) {
 	r := become(t, claim(), postpone(1), underWay(3))
 	want := campaign.Record{
 		State: campaign.Accepted, Reason: campaign.ReasonLostClaim, Attempt: 3, Reference: reference(3),
-		Status: campaign.Leg{Rank: campaign.RankGateway, Code: 3002}, WhatsApp: campaign.Leg{Rank: campaign.RankGateway, Code: 3002},
+		Status: campaign.Leg{Rank: campaign.RankGateway, Code: 3002}, WhatsApp: campaign.Leg{Rank: campaign.RankGateway, Code: 3002, At: underWay(3).At},
 		ClaimedAt: noon, DueAt: noon.Add(2 * time.Hour),
 	}
 	if d := cmp.Diff(want, r); d != "" {

@@ -163,10 +163,10 @@ func (l *Ledger) emptyPages(ctx context.Context, c *Info, progress func(done, al
 	}
 	for all := c.Pages + refBuckets(c); at < all; {
 		to := min(at+purgeStep, all)
-		keys := make([]string, 0, 2*purgeStep)
+		keys := make([]string, 0, 3*purgeStep)
 		for ; at < to; at++ {
 			if at < c.Pages {
-				keys = append(keys, keyPage(c.ID, at), keyRecords(c.ID, at))
+				keys = append(keys, keyPage(c.ID, at), keyRecords(c.ID, at), keyPast(c.ID, at))
 			} else {
 				keys = append(keys, keyReferences(c.ID, at-c.Pages))
 			}

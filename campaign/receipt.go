@@ -36,6 +36,7 @@ func receipt(r Record, e Event) (Record, error) {
 		r.Reference = e.Reference
 	}
 	for _, l := range e.Legs {
+		l.At = e.At
 		l.Leg = l.storable()
 		if !old || l.Rank >= RankDelivered { // of an old attempt only a delivery counts
 			r.mergeLeg(l)
@@ -90,7 +91,7 @@ func (r *Record) mergeLeg(l ChannelLeg) {
 			return
 		}
 		merged := r.Other.merge(l.Leg)
-		if merged != r.Other || (merged == l.Leg && name > r.OtherChannel) {
+		if !merged.says(r.Other) || (merged.says(l.Leg) && name > r.OtherChannel) {
 			r.Other, r.OtherChannel = merged, name
 		}
 	}

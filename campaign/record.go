@@ -73,7 +73,8 @@ func (r *Record) Read() bool {
 // The stored form, version 1:
 //
 //	byte     version << 4 | state
-//	byte     flags: 1 reference is 16 packed bytes, 2 reference is text, 4 claim, 8 put off
+//	byte     flags: 1 reference is 16 packed bytes, 2 reference is text, 4 claim,
+//	         8 put off, 16 times of channels
 //	byte     reason
 //	uvarint  attempt
 //	uvarint  faults
@@ -85,10 +86,12 @@ func (r *Record) Read() bool {
 //	uvarint  settled: seconds since claimed + 1, zigzag; 0 for none
 //	uvarint  due: as settled
 //	uvarint  first put off: as settled, if flagged
+//	uvarint  when a channel was heard of: as settled, if flagged, for each of the
+//	         three whose rank isn't 0
 //	8 bytes  claim, if flagged
 //	bytes    reference, to the end
 //
-// It is about 40 bytes with a packed reference, so that Redis keeps a page of
+// It is about 45 bytes with a packed reference, so that Redis keeps a page of
 // records as a listpack (values up to 64 bytes).
 const (
 	recordV1      = 1
@@ -96,6 +99,7 @@ const (
 	flagText      = 2
 	flagClaim     = 4
 	flagPutOff    = 8
+	flagLegTimes  = 16
 	maxOtherName  = 16
 	maxReference  = 128
 	packedRefSize = 16
@@ -136,6 +140,14 @@ func (r *Record) Encode() []byte {
 	if !r.PutOffAt.IsZero() {
 		b[1] |= flagPutOff
 		b = appendTime(b, r.PutOffAt, base)
+	}
+	if !r.WhatsApp.At.IsZero() || !r.SMS.At.IsZero() || !r.Other.At.IsZero() {
+		b[1] |= flagLegTimes
+		for _, l := range [...]Leg{r.WhatsApp, r.SMS, r.Other} {
+			if l.Rank != RankNone {
+				b = appendTime(b, l.At, base)
+			}
+		}
 	}
 	if r.Claim != 0 {
 		b[1] |= flagClaim
@@ -186,6 +198,14 @@ func DecodeRecord(b []byte) (Record, error) {
 	if flags&flagPutOff != 0 {
 		r.PutOffAt = p.time(base)
 		flags &^= flagPutOff
+	}
+	if flags&flagLegTimes != 0 {
+		for _, l := range legs[1:] {
+			if l.Rank != RankNone {
+				l.At = p.time(base)
+			}
+		}
+		flags &^= flagLegTimes
 	}
 	if flags&flagClaim != 0 {
 		r.Claim = p.claim()

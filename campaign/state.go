@@ -1,6 +1,9 @@
 package campaign
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // State is what became of one recipient. A recipient has exactly one.
 type State uint8
@@ -130,6 +133,9 @@ const (
 type Leg struct {
 	Rank Rank
 	Code int // Telesign's status code
+	// At is when handout first heard that of a channel, in whole seconds; zero
+	// for the transaction, whose time is the record's.
+	At time.Time
 }
 
 // maxCode is beyond every code of Telesign's; a larger one would only make
@@ -144,13 +150,20 @@ func (l Leg) storable() Leg {
 	if l.Code < 0 || l.Code > maxCode {
 		l.Code = 0
 	}
+	l.At = wholeSecond(l.At)
 	return l
 }
 
-// merge keeps the truer of two. It doesn't depend on their order, and doing it
-// twice changes nothing.
+// says is the leg without when.
+func (l Leg) says(o Leg) bool { return l.Rank == o.Rank && l.Code == o.Code }
+
+// merge keeps the truer of two, and of two that say the same the first. It
+// doesn't depend on their order, and doing it twice changes nothing.
 func (l Leg) merge(o Leg) Leg {
-	if o.Rank > l.Rank || (o.Rank == l.Rank && o.Code > l.Code) {
+	switch {
+	case o.Rank > l.Rank, o.Rank == l.Rank && o.Code > l.Code:
+		return o
+	case l.says(o) && o.At.Before(l.At) && !o.At.IsZero():
 		return o
 	}
 	return l

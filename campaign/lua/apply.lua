@@ -10,7 +10,7 @@
 -- KEYS[6] -> handout:{c}:outbox, list, see lua/outbox.lua; written only while the
 --            field outbox of meta has letters: r, somebody is told of recipients,
 --            c, of the campaign
--- KEYS[7...] -> hashes of records and of references
+-- KEYS[7...] -> hashes of records, of references and of records as they stood
 -- ARGV[1] -> names of the counters, separated by blanks; letter a is the first
 -- ARGV[2] -> "" when no change tells the watch anything; else three numbers: the
 --            doubts in a row that hold the campaign, how many outcomes are kept,
@@ -18,7 +18,7 @@
 -- ARGV[3] -> the reason of a hold for failures, a format for how many of how many
 -- ARGV[4] -> the reason of a hold for doubts
 -- ARGV[5] -> the line for the history, "@" for the reason
--- then for each change nine:
+-- then for each change ten:
 --   +1 index in KEYS of the hash of records
 --   +2 field
 --   +3 the record as it must stand now ("" for none)
@@ -31,6 +31,8 @@
 --      a campaign that was done is settling again
 --   +9 "" | what it tells the watch: "d" a doubt, "a" an answer, "r" an answer
 --      and a failure, "f" a failure, "g" another outcome
+--   +10 "" | index in KEYS of the hash of records as they stood "," attempt: the
+--      record that is replaced is kept there, of the latest 20 attempts
 --
 -- Returns a list with an answer for each change: 1 set; 0 the campaign isn't
 -- running; otherwise the record that stands now, and nothing was changed. That
@@ -41,7 +43,7 @@ local answers = {}
 local delta = {}
 local meta = redis.call('HMGET', KEYS[1], 'state', 'purged', 'outbox', 'doubts')
 if meta[2] then
-  for i = 1, (#ARGV - 5) / 9 do
+  for i = 1, (#ARGV - 5) / 10 do
     answers[i] = tonumber(meta[2])
   end
   return answers
@@ -50,7 +52,7 @@ local running = meta[1] == 'running'
 local told = ''
 local outbox, happened = {}, {}
 local n = 0
-for i = 6, #ARGV, 9 do
+for i = 6, #ARGV, 10 do
   n = n + 1
   local key, field = KEYS[tonumber(ARGV[i])], ARGV[i + 1]
   local old, new = ARGV[i + 2], ARGV[i + 3]
@@ -85,6 +87,15 @@ for i = 6, #ARGV, 9 do
       local colon = string.find(ref, ':', comma, true)
       redis.call('HSET', KEYS[tonumber(string.sub(ref, 1, comma - 1))],
         string.sub(ref, colon + 1), string.sub(ref, comma + 1, colon - 1))
+    end
+    local past = ARGV[i + 9]
+    if past ~= '' then
+      local comma = string.find(past, ',', 1, true)
+      local hash, attempt = KEYS[tonumber(string.sub(past, 1, comma - 1))], tonumber(string.sub(past, comma + 1))
+      redis.call('HSET', hash, field .. '.' .. attempt, old)
+      if attempt > 20 then
+        redis.call('HDEL', hash, field .. '.' .. (attempt - 20))
+      end
     end
     local call = ARGV[i + 7]
     if call ~= '' then

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -46,22 +45,39 @@ type Recipient struct {
 	ClaimedAt   *time.Time `json:"claimed_at,omitempty" doc:"when the latest attempt was made"`
 	SettledAt   *time.Time `json:"settled_at,omitempty" doc:"when the outcome was first known"`
 	DueAt       *time.Time `json:"due_at,omitempty" doc:"when it is tried again, or asked for"`
-	Timeline    []Moment   `json:"timeline" nullable:"false" doc:"the times above in their order; of one recipient alone, with what people decided about them, as far as the campaign's latest 1,000 lines of history go back"`
+	Earlier     []Attempt  `json:"earlier,omitempty" doc:"of one recipient alone: the attempts before, as they stood when another one was asked for, or made; the latest 20 are kept"`
+	Timeline    []Moment   `json:"timeline" nullable:"false" doc:"what happened, and what is due, in its order; of one recipient alone with all attempts, and with what people decided about them, as far as the campaign's latest 1,000 lines of history go back"`
+}
+
+// Attempt is an earlier attempt, as it stood in the end.
+type Attempt struct {
+	Attempt     int        `json:"attempt" minimum:"1"`
+	State       string     `json:"state" enum:"claimed,retrying,accepted,in_doubt,delivered,failed,refused,unconfirmed"`
+	Reason      string     `json:"reason" doc:"why, in handout's words, then in Telesign's"`
+	Channels    []Leg      `json:"channels" nullable:"false" doc:"what Telesign said of each channel"`
+	ReferenceID string     `json:"reference_id" doc:"Telesign's"`
+	ExternalID  string     `json:"external_id" doc:"handout's"`
+	ClaimedAt   *time.Time `json:"claimed_at,omitempty" doc:"when it was made"`
+	SettledAt   *time.Time `json:"settled_at,omitempty" doc:"when its outcome was first known"`
 }
 
 // Leg is what is known of one channel.
 type Leg struct {
-	Channel string `json:"channel" example:"whatsapp"`
-	Code    int    `json:"code" example:"3056" doc:"Telesign's status code"`
-	Words   string `json:"words" doc:"Telesign's words for it"`
+	Channel string     `json:"channel" example:"whatsapp"`
+	Code    int        `json:"code" example:"3056" doc:"Telesign's status code"`
+	Words   string     `json:"words" doc:"Telesign's words for it"`
+	At      *time.Time `json:"at,omitempty" doc:"when handout first heard it"`
 }
 
 // Moment is when something happened.
 type Moment struct {
-	At   time.Time `json:"at"`
-	What string    `json:"what" enum:"claimed,settled,due,resent,accepted as sent"`
-	By   string    `json:"by,omitempty" example:"billing" doc:"who decided it"`
-	Why  string    `json:"why,omitempty"`
+	At      time.Time `json:"at"`
+	What    string    `json:"what" enum:"claimed,put off,heard,settled,due,resent,accepted as sent"`
+	Attempt int       `json:"attempt,omitempty" minimum:"1" doc:"which attempt it is about"`
+	Channel *Leg      `json:"channel,omitempty" doc:"heard: what Telesign said of it"`
+	State   string    `json:"state,omitempty" enum:"planned,claimed,retrying,accepted,in_doubt,delivered,failed,refused,suppressed,canceled,unconfirmed" doc:"settled: the state then"`
+	By      string    `json:"by,omitempty" example:"billing" doc:"who decided it"`
+	Why     string    `json:"why,omitempty" doc:"settled: the outcome's reason; else the reason that was given"`
 }
 
 func newRecipient(ctx context.Context, id campaign.ID, f campaign.Found) Recipient {
@@ -73,26 +89,48 @@ func newRecipient(ctx context.Context, id campaign.ID, f campaign.Found) Recipie
 	out := Recipient{
 		Recipient: name, Phone: number, Place: placeName(f.Place),
 		State: r.State.String(), DeliveredBy: r.DeliveredBy().String(), Read: r.Read(), Reason: verdict.Reason(&r),
-		Channels: []Leg{}, Attempts: r.Attempt, PutOff: r.Faults, ReferenceID: r.Reference,
-		ClaimedAt: when(r.ClaimedAt), SettledAt: when(r.SettledAt), DueAt: when(r.DueAt), Timeline: []Moment{},
+		Channels: newLegs(&r), Attempts: r.Attempt, PutOff: r.Faults, ReferenceID: r.Reference,
+		ClaimedAt: when(r.ClaimedAt), SettledAt: when(r.SettledAt), DueAt: when(r.DueAt),
 	}
 	if r.Attempt > 0 {
 		out.ExternalID = campaign.ExternalID(id, f.Place, r.Attempt)
 	}
-	for _, l := range []struct {
-		channel string
-		leg     campaign.Leg
-	}{{"whatsapp", r.WhatsApp}, {"sms", r.SMS}, {r.OtherChannel, r.Other}} {
-		if l.leg.Rank != campaign.RankNone {
-			out.Channels = append(out.Channels, Leg{l.channel, l.leg.Code, verdict.Words(l.leg)})
+	return out.tell(f, nil, nil)
+}
+
+// tell puts in what happened.
+func (r Recipient) tell(f campaign.Found, past []campaign.Record, history []campaign.Entry) Recipient {
+	r.Timeline = []Moment{}
+	for _, m := range report.Story(f, past, history) {
+		told := Moment{At: m.At, What: m.What, Attempt: m.Attempt, By: m.By, Why: m.Why}
+		switch m.What {
+		case report.MomentHeard:
+			told.Channel = new(newLeg(m.Leg))
+		case report.MomentSettled:
+			told.State = m.State.String()
 		}
+		r.Timeline = append(r.Timeline, told)
 	}
-	for _, m := range []Moment{{At: r.ClaimedAt, What: "claimed"}, {At: r.SettledAt, What: "settled"}, {At: r.DueAt, What: "due"}} {
-		if !m.At.IsZero() {
-			out.Timeline = append(out.Timeline, m)
-		}
+	return r
+}
+
+func newLeg(l campaign.ChannelLeg) Leg {
+	return Leg{l.Channel, l.Code, verdict.Words(l.Leg), when(l.At)}
+}
+
+func newLegs(r *campaign.Record) []Leg {
+	legs := []Leg{}
+	for _, l := range report.Channels(r) {
+		legs = append(legs, newLeg(l))
 	}
-	return out
+	return legs
+}
+
+func newAttempt(id campaign.ID, p campaign.Place, r *campaign.Record) Attempt {
+	return Attempt{
+		Attempt: r.Attempt, State: r.State.String(), Reason: verdict.Reason(r), Channels: newLegs(r), ReferenceID: r.Reference,
+		ExternalID: campaign.ExternalID(id, p, r.Attempt), ClaimedAt: when(r.ClaimedAt), SettledAt: when(r.SettledAt),
+	}
 }
 
 // mostPages is how many pages of a list one request goes through, at most.
@@ -198,18 +236,19 @@ func (a *API) person(ctx context.Context, in *RecipientPath) (*personOutput, err
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	out := &personOutput{newRecipient(ctx, info.ID, f)}
+	past, err := a.ledger.Past(ctx, info, f.Place, &f.Seen.Record)
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
 	history, err := a.ledger.History(ctx, info.ID)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	for _, e := range history {
-		if e.About == "recipient "+out.Body.Place {
-			out.Body.Timeline = append(out.Body.Timeline, Moment{At: e.At, What: e.Verb, By: e.By, Why: e.Why})
-		}
+	out := newRecipient(ctx, info.ID, f).tell(f, past, history)
+	for i := range past {
+		out.Earlier = append(out.Earlier, newAttempt(info.ID, f.Place, &past[i]))
 	}
-	slices.SortStableFunc(out.Body.Timeline, func(x, y Moment) int { return x.At.Compare(y.At) })
-	return out, nil
+	return &personOutput{out}, nil
 }
 
 type resendInput struct {

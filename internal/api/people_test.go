@@ -27,11 +27,50 @@ func TestRecipient_TellsWhatTelesignSaid(t *testing.T) {
 	if len(r.Channels) != 1 || r.Channels[0].Channel != "whatsapp" || r.Channels[0].Code != 3056 || !strings.Contains(r.Channels[0].Words, "fallback") {
 		t.Errorf("%+v", r.Channels)
 	}
-	if len(r.Timeline) != 2 || r.Timeline[0].What != "claimed" || r.Timeline[1].What != "settled" || r.ClaimedAt == nil || r.SettledAt == nil {
-		t.Errorf("%+v", r.Timeline)
+	if got := story(r); got != "claimed 1, heard 1 whatsapp 3056, settled 1 failed" || r.ClaimedAt == nil || r.SettledAt == nil || r.Channels[0].At == nil {
+		t.Errorf("%s: %+v", got, r)
 	}
 	if !strings.Contains(r.Reason, "undelivered") {
 		t.Errorf("%q", r.Reason)
+	}
+}
+
+// story is a recipient's timeline in a line.
+func story(r api.Recipient) string {
+	var told []string
+	for _, m := range r.Timeline {
+		s := m.What
+		if m.Attempt > 0 {
+			s += fmt.Sprint(" ", m.Attempt)
+		}
+		if m.Channel != nil {
+			s += fmt.Sprint(" ", m.Channel.Channel, " ", m.Channel.Code)
+		}
+		told = append(told, strings.TrimSpace(s+" "+m.State+" "+m.By))
+	}
+	return strings.Join(told, ", ")
+}
+
+func TestRecipient_TellsEveryAttempt(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	c := h.all(t)
+	c.held(t, "spring", 3)
+	c.do(t, 200, "POST", "/campaigns/spring/start", "", "")
+	h.fail(t, "spring", 1)
+	var r api.Recipient
+	c.do(t, 200, "POST", "/campaigns/spring/recipients/customer-1/resend", "", "").into(t, &r)
+	h.claimed(t, "spring", 1)
+	c.do(t, 200, "GET", "/campaigns/spring/recipients/customer-1", "", "").into(t, &r)
+	if got := story(r); !strings.HasPrefix(got, "claimed 1, heard 1 whatsapp 3056, settled 1 failed, resent billing, claimed 2") {
+		t.Errorf("the timeline: %s", got)
+	}
+	if len(r.Earlier) != 1 || r.Earlier[0].Attempt != 1 || r.Earlier[0].State != "failed" || r.Earlier[0].ExternalID != "spring.0.1.1" ||
+		r.Earlier[0].ReferenceID != fmt.Sprintf("%032X", 2) || len(r.Earlier[0].Channels) != 1 || r.Earlier[0].Channels[0].At == nil {
+		t.Errorf("%+v", r.Earlier)
+	}
+	if r.Attempts != 2 || r.State != "claimed" || len(r.Channels) != 0 {
+		t.Errorf("%+v", r)
 	}
 }
 
@@ -152,6 +191,12 @@ func (h *house) deliver(t testing.TB, id campaign.ID, index int) {
 			Kind: campaign.EventReceipt, Attempt: 1, Reference: reference, Status: campaign.Leg{Rank: campaign.RankDelivered, Code: 3100},
 			Legs: []campaign.ChannelLeg{{Channel: "sms", Leg: campaign.Leg{Rank: campaign.RankDelivered, Code: 3100}}},
 		})
+}
+
+// claimed has a worker take somebody who is to be sent to again.
+func (h *house) claimed(t testing.TB, id campaign.ID, index int) {
+	t.Helper()
+	h.settle(t, id, index, campaign.Event{Kind: campaign.EventClaim, Claim: 8})
 }
 
 func TestResend_OnceAndNotToThoseDelivered(t *testing.T) {

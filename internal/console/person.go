@@ -9,6 +9,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/verdict"
 )
 
@@ -36,11 +37,15 @@ type attempt struct {
 	ExternalID string
 	Reference  string
 	At         time.Time
-	Latest     bool
+	State, Why string // how it stands, or stood in the end
+	Lost       bool   // it isn't kept
 }
 
 // legRow is what is known of a channel, or of the whole transaction.
-type legRow struct{ Channel, Code, Words, Means string }
+type legRow struct {
+	Channel, Code, Words, Means string
+	At                          time.Time // when it was first heard; zero: unknown
+}
 
 // moment is something that happened, or will.
 type moment struct {
@@ -130,13 +135,11 @@ func (c *Console) person(v *visit) (string, any, error) {
 		Row: v.personRow(info.ID, f), Means: statesInWords[r.State], Words: reasonWords[r.Reason],
 		Waits: waits(r), Legs: legsOf(r), PutOff: r.Faults,
 	}
-	for n := 1; n <= r.Attempt; n++ {
-		a := attempt{Number: n, ExternalID: campaign.ExternalID(info.ID, f.Place, n), Latest: n == r.Attempt}
-		if a.Latest {
-			a.Reference, a.At = r.Reference, r.ClaimedAt
-		}
-		p.Attempts = append(p.Attempts, a)
+	past, err := c.ledger.Past(v.Context(), info, f.Place, r)
+	if err != nil {
+		return "", nil, err
 	}
+	p.Attempts = attempts(info.ID, f, past)
 	if r.State == campaign.Delivered {
 		p.Means = broughtBy[r.DeliveredBy()]
 		if r.Read() {
@@ -147,7 +150,7 @@ func (c *Console) person(v *visit) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	p.Timeline = timeline(info, f, history, time.Now())
+	p.Timeline = timeline(info, f, past, history, time.Now())
 	if p.Hidden = !v.may(access.People) && len(info.Columns) > 0; !p.Hidden {
 		for i, name := range info.Columns {
 			if i < len(f.Recipient.Values) {
@@ -202,60 +205,96 @@ func waits(r *campaign.Record) string {
 	return ""
 }
 
+// attempts are all that were made, the latest last.
+func attempts(id campaign.ID, f campaign.Found, past []campaign.Record) []attempt {
+	kept := make(map[int]*campaign.Record)
+	for i := range past {
+		kept[past[i].Attempt] = &past[i]
+	}
+	r := &f.Seen.Record
+	if kept[r.Attempt] == nil {
+		kept[r.Attempt] = r
+	}
+	var all []attempt
+	for n := 1; n <= r.Attempt; n++ {
+		a := attempt{Number: n, ExternalID: campaign.ExternalID(id, f.Place, n), Lost: kept[n] == nil}
+		if r := kept[n]; r != nil {
+			a.Reference, a.At, a.State, a.Why = r.Reference, r.ClaimedAt, r.State.String(), verdict.Reason(r)
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
 func legsOf(r *campaign.Record) []legRow {
 	var rows []legRow
-	for _, l := range []struct {
-		channel string
-		leg     campaign.Leg
-	}{{"WhatsApp", r.WhatsApp}, {"SMS", r.SMS}, {r.OtherChannel, r.Other}, {"the message", r.Status}} {
-		if l.leg.Rank == campaign.RankNone {
-			continue
-		}
-		row := legRow{Channel: l.channel, Words: verdict.Words(l.leg), Means: rankWords[l.leg.Rank]}
-		if l.leg.Code != 0 {
-			row.Code = strconv.Itoa(l.leg.Code)
+	all := report.Channels(r)
+	if r.Status.Rank != campaign.RankNone {
+		all = append(all, campaign.ChannelLeg{Channel: "the message", Leg: r.Status})
+	}
+	for _, l := range all {
+		row := legRow{Channel: channelName(l.Channel), Words: verdict.Words(l.Leg), Means: rankWords[l.Rank], At: l.At}
+		if l.Code != 0 {
+			row.Code = strconv.Itoa(l.Code)
 		}
 		rows = append(rows, row)
 	}
 	return rows
 }
 
-// timeline is what is known to have happened to somebody, in its order. Of earlier
-// attempts the ledger keeps the number, and deliveries.
-func timeline(info *campaign.Info, f campaign.Found, history []campaign.Entry, now time.Time) []moment {
-	r := &f.Seen.Record
+// channelName is a channel as people write it.
+func channelName(channel string) string {
+	switch channel {
+	case "whatsapp":
+		return "WhatsApp"
+	case "sms":
+		return "SMS"
+	}
+	return channel
+}
+
+// timeline is what is known to have happened to somebody, in its order.
+func timeline(info *campaign.Info, f campaign.Found, past []campaign.Record, history []campaign.Entry, now time.Time) []moment {
 	all := []moment{{At: info.CreatedAt, What: "put on the list"}}
-	if !r.ClaimedAt.IsZero() {
-		all = append(all, moment{At: r.ClaimedAt, What: "attempt " + strconv.Itoa(r.Attempt) + " began"})
-	}
-	if !r.PutOffAt.IsZero() {
-		all = append(all, moment{At: r.PutOffAt, What: "put off for the first time"})
-	}
-	if !r.SettledAt.IsZero() {
-		all = append(all, moment{At: r.SettledAt, What: words(r.State.String()), Note: verdict.Reason(r)})
-	}
-	if !r.DueAt.IsZero() {
-		what := "the outcome is asked for"
-		switch r.State {
-		case campaign.Retrying:
-			what = "the next attempt, not before"
-		case campaign.InDoubt:
-			what = "a receipt is waited for until then"
-		case campaign.Claimed:
-			what = "the claim's answer is due"
+	for _, m := range report.Story(f, past, history) {
+		told := moment{At: m.At, What: m.What, Who: m.By, Note: m.Why, Future: m.At.After(now)}
+		switch m.What {
+		case report.MomentClaimed:
+			told.What = "attempt " + strconv.Itoa(m.Attempt) + " began"
+		case report.MomentPutOff:
+			told.What = "put off for the first time"
+		case report.MomentHeard:
+			told.What, told.Note = channelName(m.Leg.Channel)+" "+heard[m.Leg.Rank], verdict.Words(m.Leg.Leg)
+			if m.Leg.Code != 0 {
+				told.Note += " (" + strconv.Itoa(m.Leg.Code) + ")"
+			}
+		case report.MomentSettled:
+			told.What = words(m.State.String())
+		case report.MomentDue:
+			told.What = due(m.State)
 		}
-		all = append(all, moment{At: r.DueAt, What: what})
+		all = append(all, told)
 	}
-	for _, e := range history {
-		if e.About == "recipient "+f.Place.String() {
-			all = append(all, moment{At: e.At, What: e.Verb, Who: e.By, Note: e.Why})
-		}
-	}
-	for i := range all {
-		all[i].Future = all[i].At.After(now)
-	}
-	slices.SortStableFunc(all, func(a, b moment) int { return a.At.Compare(b.At) })
 	return all
+}
+
+// heard is what Telesign said of a channel, in a word.
+var heard = map[campaign.Rank]string{
+	campaign.RankProgress: "is on its way", campaign.RankGateway: "is at the gateway", campaign.RankProbable: "was sent out",
+	campaign.RankFailed: "failed", campaign.RankDelivered: "delivered", campaign.RankRead: "was read",
+}
+
+// due is what happens, or is waited for, at the time that a state has set.
+func due(s campaign.State) string {
+	switch s {
+	case campaign.Retrying:
+		return "the next attempt, not before"
+	case campaign.InDoubt:
+		return "a receipt is waited for until then"
+	case campaign.Claimed:
+		return "the claim's answer is due"
+	}
+	return "the outcome is asked for"
 }
 
 // asked are the fields of a question about a person as they stood when it was

@@ -1,0 +1,75 @@
+package report
+
+import (
+	"slices"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/verdict"
+)
+
+// What happens to a recipient. What people decide stands under the words of the
+// campaign's history.
+const (
+	MomentClaimed = "claimed" // an attempt began
+	MomentPutOff  = "put off" // for the first time since it was last asked for
+	MomentHeard   = "heard"   // Telesign said something of a channel
+	MomentSettled = "settled" // an attempt's outcome was known
+	MomentDue     = "due"     // it is tried again, asked for, or given up
+)
+
+// Moment is one thing that happened to a recipient, or will.
+type Moment struct {
+	At      time.Time
+	What    string
+	Attempt int                 // 0 for what is about none
+	State   campaign.State      // MomentSettled, MomentDue
+	Leg     campaign.ChannelLeg // MomentHeard
+	By, Why string              // of a decision, who and why; MomentSettled: the reason
+}
+
+// Story is what happened to somebody, in its order: each attempt as it stood when
+// another one was asked for, what people decided, and what stands now.
+func Story(f campaign.Found, past []campaign.Record, history []campaign.Entry) []Moment {
+	var all []Moment
+	for i := range past {
+		all = append(all, momentsOf(&past[i])...)
+	}
+	for _, e := range history {
+		if e.About == "recipient "+f.Place.String() {
+			all = append(all, Moment{At: e.At, What: e.Verb, By: e.By, Why: e.Why})
+		}
+	}
+	r := &f.Seen.Record
+	latest := momentsOf(r)
+	if n := len(past); n > 0 && past[n-1].Attempt == r.Attempt {
+		// Told as it stood: from here on only what is new of it.
+		latest = slices.DeleteFunc(latest, func(m Moment) bool { return slices.Contains(all, m) })
+	}
+	if !r.DueAt.IsZero() {
+		latest = append(latest, Moment{At: r.DueAt, What: MomentDue, Attempt: r.Attempt, State: r.State})
+	}
+	all = append(all, latest...)
+	slices.SortStableFunc(all, func(a, b Moment) int { return a.second().Compare(b.second()) })
+	return all
+}
+
+// second is when it happened as a record knows it: what happened within a second
+// stays in the order of the attempts.
+func (m Moment) second() time.Time { return m.At.Truncate(time.Second) }
+
+// momentsOf is what happened by a record.
+func momentsOf(r *campaign.Record) []Moment {
+	all := []Moment{{At: r.ClaimedAt, What: MomentClaimed, Attempt: r.Attempt}, {At: r.PutOffAt, What: MomentPutOff, Attempt: r.Attempt}}
+	for _, l := range Channels(r) {
+		all = append(all, Moment{At: l.At, What: MomentHeard, Attempt: r.Attempt, Leg: l})
+	}
+	all = append(all, Moment{At: r.SettledAt, What: MomentSettled, Attempt: r.Attempt, State: r.State, Why: verdict.Reason(r)})
+	return slices.DeleteFunc(all, func(m Moment) bool { return m.At.IsZero() })
+}
+
+// Channels is what Telesign said of each channel, by Telesign's names of them.
+func Channels(r *campaign.Record) []campaign.ChannelLeg {
+	all := []campaign.ChannelLeg{{Channel: "whatsapp", Leg: r.WhatsApp}, {Channel: "sms", Leg: r.SMS}, {Channel: r.OtherChannel, Leg: r.Other}}
+	return slices.DeleteFunc(all, func(l campaign.ChannelLeg) bool { return l.Rank == campaign.RankNone })
+}
