@@ -46,7 +46,7 @@ func story(r api.Recipient) string {
 		if m.Channel != nil {
 			s += fmt.Sprint(" ", m.Channel.Channel, " ", m.Channel.Code)
 		}
-		told = append(told, strings.TrimSpace(s+" "+m.State+" "+m.By))
+		told = append(told, strings.Join(strings.Fields(s+" "+m.State+" "+m.By), " "))
 	}
 	return strings.Join(told, ", ")
 }

@@ -16,6 +16,8 @@ const (
 	MomentHeard   = "heard"   // Telesign said something of a channel
 	MomentSettled = "settled" // an attempt's outcome was known
 	MomentDue     = "due"     // it is tried again, asked for, or given up
+
+	momentResent = "resent" // in the history: another attempt was asked for
 )
 
 // Moment is one thing that happened to a recipient, or will.
@@ -35,9 +37,15 @@ func Story(f campaign.Found, past []campaign.Record, history []campaign.Entry) [
 	for i := range past {
 		all = append(all, momentsOf(&past[i])...)
 	}
+	var decisions []Moment // about the latest attempt
 	for _, e := range history {
-		if e.About == "recipient "+f.Place.String() {
-			all = append(all, Moment{At: e.At, What: e.Verb, By: e.By, Why: e.Why})
+		if e.About != "recipient "+f.Place.String() {
+			continue
+		}
+		if m := (Moment{At: e.At, What: e.Verb, By: e.By, Why: e.Why}); m.What == momentResent {
+			all = append(all, m)
+		} else {
+			decisions = append(decisions, m)
 		}
 	}
 	r := &f.Seen.Record
@@ -46,10 +54,15 @@ func Story(f campaign.Found, past []campaign.Record, history []campaign.Entry) [
 		// Told as it stood: from here on only what is new of it.
 		latest = slices.DeleteFunc(latest, func(m Moment) bool { return slices.Contains(all, m) })
 	}
-	if !r.DueAt.IsZero() {
-		latest = append(latest, Moment{At: r.DueAt, What: MomentDue, Attempt: r.Attempt, State: r.State})
+	if n := len(latest); n > 0 && latest[n-1].What == MomentSettled {
+		latest = slices.Insert(latest, n-1, decisions...)
+	} else {
+		latest = append(latest, decisions...)
 	}
 	all = append(all, latest...)
+	if !r.DueAt.IsZero() {
+		all = append(all, Moment{At: r.DueAt, What: MomentDue, Attempt: r.Attempt, State: r.State})
+	}
 	slices.SortStableFunc(all, func(a, b Moment) int { return a.second().Compare(b.second()) })
 	return all
 }
