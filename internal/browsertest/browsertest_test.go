@@ -34,6 +34,8 @@ func site(t *testing.T, body string, more ...string) string {
 	for i := 0; i < len(more); i += 2 {
 		mux.HandleFunc("GET "+more[i], page(more[i+1]))
 	}
+	// Browsers ask for it after pages that name no icon, such as a plain text.
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /header", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Header.Get("Authorization")) })
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
