@@ -7,8 +7,8 @@ BUILD := CGO_ENABLED=0 go build -trimpath
 # Pinned: a new check must not turn an old commit red.
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-# Per package; the slowest takes a fraction of it.
-TEST_TIMEOUT := 5m
+# Per package; the slowest takes a third of it on two cores.
+TEST_TIMEOUT := 15m
 
 # Docker Compose with the real account's .env where there is one, else with the
 # simulator.

@@ -148,7 +148,7 @@ func TestPace_TheReportSaysHowFastItGoesAndWhatBinds(t *testing.T) {
 	if eta := r.Pace.ETA; eta == nil || time.Until(*eta).Seconds() < 0.8*left-3 || time.Until(*eta).Seconds() > 1.3*left+3 {
 		t.Errorf("until %v, for some %.0f s", eta, left)
 	}
-	line := regexp.MustCompile(`\n  now {6,}[0-9.]+ messages/s, bound by the account's rate \(20/s\); about [0-9]+ s left \(until [0-9]{2}:[0-9]{2}\)\n`)
+	line := regexp.MustCompile(`\n  now {6,}[0-9.]+ messages/s, bound by the account's rate \(20/s\); about [0-9]+ s left \(until [0-9]{2}:[0-9]{2} [A-Z0-9+-]+\)\n`)
 	if out := done(t, h.env, "report", id); !line.MatchString(out) {
 		t.Errorf("the report has no such line:\n%s", out)
 	}
