@@ -16,6 +16,8 @@ import (
 type Client struct {
 	rdb    redis.UniversalClient
 	ledger *campaign.Ledger
+
+	inMemory int // a test's: phone numbers of a list, before they move to a file
 }
 
 // New is a client of the ledger in rdb, which stays the caller's to close.
@@ -99,7 +101,7 @@ func (c *Client) Submit(ctx context.Context, f *File, l List, o SubmitOptions) (
 }
 
 func (c *Client) try(ctx context.Context, f *File, l List, o SubmitOptions) (*Result, error) {
-	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, mostFaults: o.MaxFaults, progress: o.Progress})
+	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, mostFaults: o.MaxFaults, progress: o.Progress, inMemory: c.inMemory})
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +161,9 @@ func abandon(ctx context.Context, opening *campaign.Opening, because error) erro
 	var faults *Faults
 	var read *ReadError
 	var gate *GateError
-	if errors.As(because, &faults) || errors.As(because, &gate) || errors.As(because, &read) || errors.Is(because, ErrEmptyList) {
+	var disk *seenError
+	if errors.As(because, &faults) || errors.As(because, &gate) || errors.As(because, &read) || errors.As(because, &disk) ||
+		errors.Is(because, ErrEmptyList) {
 		return opening.Abandon(ctx)
 	}
 	if ctx.Err() != nil { // interrupted: the next one needn't wait
