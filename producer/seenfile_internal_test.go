@@ -265,7 +265,11 @@ func BenchmarkSeen(b *testing.B) {
 				s := seen{most: c.most}
 				duplicates := 0
 				for i := range uint64(numbers) {
-					if !fresh(b, &s, 12000000000+i%c.of*7) {
+					added, err := s.add(12000000000 + i%c.of*7)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if !added {
 						duplicates++
 					}
 				}

@@ -82,7 +82,8 @@ const waitBusy = time.Second
 //
 // Errors: [*Faults] (nothing was kept), [*GateError], [*OtherContentError], [ErrEmptyList],
 // [*ReadError], [ErrNotRereadable], [ErrUnknownFormat], [ErrUnknownRegion],
-// ctx's own, and those of Redis. After ctx is done, and after an error of
+// ctx's own, one that names TMPDIR when a list of over two million numbers has no
+// temporary file (nothing was kept), and those of Redis. After ctx is done, and after an error of
 // Redis, a draft may stay behind; the next Submit of the same ID replaces it.
 func (c *Client) Submit(ctx context.Context, f *File, l List, o SubmitOptions) (*Result, error) {
 	for {
