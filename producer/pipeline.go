@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -35,6 +36,7 @@ type runOptions struct {
 	mostFaults int
 	progress   func(rows int, bytes int64)
 	dry        bool
+	inMemory   int // phone numbers; 0 is seenMost
 }
 
 // newRun opens the list, reads its header, and holds the templates against it.
@@ -47,6 +49,7 @@ func newRun(f *File, l List, o runOptions) (*run, error) {
 		return nil, err
 	}
 	r := &run{list: l, file: f, o: o, book: book, close: func() {}, faults: Faults{most: o.mostFaults}}
+	r.seen.most = cmp.Or(o.inMemory, seenMost)
 	if f.Spec.ByZone() {
 		r.zones = newZoneBook()
 	}
@@ -180,13 +183,18 @@ func (r *run) read(ctx context.Context, inOrder, todo chan<- *block) error {
 // without duplicates, to keep. The slices given are valid during the call; the
 // texts in them for as long as they are held.
 func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error {
+	defer r.seen.close()
 	err := r.blocks(ctx, func(b *block) error {
 		r.count(b)
 		if r.faults.Total > 0 && !r.o.setAside && !r.o.dry {
 			return nil // rejected: the rest is read for its faults only
 		}
 		for i := range b.recipients {
-			if !r.seen.add(b.numbers[i]) {
+			fresh, err := r.seen.add(b.numbers[i])
+			if err != nil {
+				return err
+			}
+			if !fresh {
 				r.summary.Duplicates++
 				if len(r.summary.DuplicateLines) < MaxFaults {
 					r.summary.DuplicateLines = append(r.summary.DuplicateLines, int(b.lines[i]))

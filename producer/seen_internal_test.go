@@ -7,14 +7,14 @@ import (
 
 func TestSeen_FindsEveryDuplicateAndStaysCompact(t *testing.T) {
 	const n = 300_000
-	var s seen
+	s := seen{most: seenMost}
 	for i := range uint64(n) {
-		if !s.add(12012000000 + i) {
+		if !fresh(t, &s, 12012000000+i) {
 			t.Fatal("a new number is found")
 		}
 	}
 	for i := range uint64(n) {
-		if s.add(12012000000 + i) {
+		if fresh(t, &s, 12012000000+i) {
 			t.Fatal("a number is not found")
 		}
 	}

@@ -16,6 +16,8 @@ import (
 type Client struct {
 	rdb    redis.UniversalClient
 	ledger *campaign.Ledger
+
+	inMemory int // a test's: phone numbers of a list, before they move to a file
 }
 
 // New is a client of the ledger in rdb, which stays the caller's to close.
@@ -80,7 +82,8 @@ const waitBusy = time.Second
 //
 // Errors: [*Faults] (nothing was kept), [*GateError], [*OtherContentError], [ErrEmptyList],
 // [*ReadError], [ErrNotRereadable], [ErrUnknownFormat], [ErrUnknownRegion],
-// ctx's own, and those of Redis. After ctx is done, and after an error of
+// ctx's own, one that names TMPDIR when a list of over two million numbers has no
+// temporary file (nothing was kept), and those of Redis. After ctx is done, and after an error of
 // Redis, a draft may stay behind; the next Submit of the same ID replaces it.
 func (c *Client) Submit(ctx context.Context, f *File, l List, o SubmitOptions) (*Result, error) {
 	for {
@@ -99,7 +102,7 @@ func (c *Client) Submit(ctx context.Context, f *File, l List, o SubmitOptions) (
 }
 
 func (c *Client) try(ctx context.Context, f *File, l List, o SubmitOptions) (*Result, error) {
-	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, mostFaults: o.MaxFaults, progress: o.Progress})
+	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, mostFaults: o.MaxFaults, progress: o.Progress, inMemory: c.inMemory})
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +162,9 @@ func abandon(ctx context.Context, opening *campaign.Opening, because error) erro
 	var faults *Faults
 	var read *ReadError
 	var gate *GateError
-	if errors.As(because, &faults) || errors.As(because, &gate) || errors.As(because, &read) || errors.Is(because, ErrEmptyList) {
+	var disk *seenError
+	if errors.As(because, &faults) || errors.As(because, &gate) || errors.As(because, &read) || errors.As(because, &disk) ||
+		errors.Is(because, ErrEmptyList) {
 		return opening.Abandon(ctx)
 	}
 	if ctx.Err() != nil { // interrupted: the next one needn't wait
