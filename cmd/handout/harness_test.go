@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -32,6 +35,7 @@ var binary string
 
 // TestMain builds the program once: these tests only see it from outside.
 func TestMain(m *testing.M) {
+	atOnce()
 	dir, err := os.MkdirTemp("", "handout-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -46,6 +50,17 @@ func TestMain(m *testing.M) {
 	postgrestest.Stop()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// atOnce lets twice as many tests run at once as usual, unless the command line
+// says how many: they mostly wait for what their processes do.
+func atOnce() {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
+	}
 }
 
 // env is a process's whole environment beside the PATH.
