@@ -91,7 +91,7 @@ func (r *Record) Read() bool {
 //	8 bytes  claim, if flagged
 //	bytes    reference, to the end
 //
-// It is about 45 bytes with a packed reference, so that Redis keeps a page of
+// It is about 40 bytes with a packed reference, so that Redis keeps a page of
 // records as a listpack (values up to 64 bytes).
 const (
 	recordV1      = 1
