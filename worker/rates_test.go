@@ -199,8 +199,8 @@ func TestRates_ALoweredCampaignIsInNobodysWay(t *testing.T) {
 	slow := r.stand("slow", phones(n), false)
 	r.start(func(o *worker.Options) { o.Rate = 100; soon(o) })
 	r.until("its window is full", func() bool {
-		_, notes := r.standing(t.Context(), slow)
-		return notes > 200 && len(v.all()) > 100
+		queued, _ := r.standing(t.Context(), slow)
+		return queued > 200 && len(v.all()) > 100
 	})
 	r.setRate("slow", 1)
 	quick := r.stand("quick", phones(300), false)
