@@ -44,7 +44,7 @@ bench: s3 ## measure: each benchmark once
 	go test -run '^$$' -bench . -benchtime 1x ./bench/...
 
 .PHONY: chaos
-chaos: redis ## kill workers, Redis and the queue while 5,000 are sent to, and count; some ten minutes
+chaos: redis ## kill workers, Redis and the queue while 5,000 are sent to, and count; some fifteen minutes
 	go test -count 1 -timeout 20m -v ./chaos -long
 
 .PHONY: cover
