@@ -19,6 +19,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // BenchmarkAPI hands lists over HTTP to handout console, in a process of its own,
@@ -109,7 +110,7 @@ func (c *console) export(b *testing.B, n int) float64 {
 func (c *console) settle(b *testing.B, n int) {
 	b.Helper()
 	c.ask(b, http.StatusOK, http.MethodPost, "/campaigns/"+string(campaignID)+"/start", "", nil)
-	l := campaign.NewLedger(c.rdb)
+	l := ledger.New(c.rdb)
 	info, err := l.Info(b.Context(), campaignID)
 	if err != nil {
 		b.Fatal(err)
@@ -121,7 +122,7 @@ func (c *console) settle(b *testing.B, n int) {
 			for i := hand; i < n; i += hands {
 				at, reference := campaign.PlaceOf(i), fmt.Sprintf("%032X", i)
 				sms := campaign.Leg{Rank: campaign.RankDelivered, Code: 3000}
-				var seen campaign.Seen
+				var seen ledger.Seen
 				for _, e := range []campaign.Event{
 					{Kind: campaign.EventClaim, Claim: 7},
 					{Kind: campaign.EventAccept, Attempt: 1, Claim: 7, Reference: reference, DueAt: time.Now().Add(time.Hour)},

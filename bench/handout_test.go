@@ -12,6 +12,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
@@ -41,7 +42,7 @@ const (
 // handout is our way on one Redis.
 type handout struct {
 	rdb    redis.UniversalClient
-	ledger *campaign.Ledger
+	ledger *ledger.Ledger
 }
 
 func newHandout(b *testing.B, server *redistest.Server) *handout {
@@ -51,7 +52,7 @@ func newHandout(b *testing.B, server *redistest.Server) *handout {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = rdb.Close() })
-	return &handout{rdb: rdb, ledger: campaign.NewLedger(rdb)}
+	return &handout{rdb: rdb, ledger: ledger.New(rdb)}
 }
 
 // submit opens the campaign.

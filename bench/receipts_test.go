@@ -17,6 +17,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -96,7 +97,7 @@ func (h *handout) acceptAll(b *testing.B, info *campaign.Info) {
 					return
 				}
 				place := campaign.PlaceOf(n)
-				seen, err := h.ledger.Apply(b.Context(), info, place, campaign.Seen{},
+				seen, err := h.ledger.Apply(b.Context(), info, place, ledger.Seen{},
 					campaign.Event{Kind: campaign.EventClaim, At: now, Claim: uint64(n) + 1})
 				if err == nil {
 					_, err = h.ledger.Apply(b.Context(), info, place, seen, campaign.Event{

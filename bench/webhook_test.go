@@ -14,6 +14,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/webhook"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // BenchmarkSendsBesideAWebhookThatHangs sends without a limit while receipts come,
@@ -53,7 +54,7 @@ func sendBesideWebhook(b *testing.B, n int, hangs bool) float64 {
 	}))
 	defer app.Close()
 	if hangs {
-		e := webhook.New(app.URL, []string{campaign.TellCampaigns, campaign.TellRecipients}, "", false, time.Now())
+		e := webhook.New(app.URL, []string{ledger.TellCampaigns, ledger.TellRecipients}, "", false, time.Now())
 		if err := h.ledger.AddEndpoint(b.Context(), e); err != nil {
 			b.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -45,7 +45,7 @@ type Options struct {
 // Listener takes receipts. It is an http.Handler for [Path].
 type Listener struct {
 	rdb      redis.UniversalClient
-	ledger   *campaign.Ledger
+	ledger   *ledger.Ledger
 	verifier *telesign.Verifier
 	require  bool
 	margin   time.Duration
@@ -62,7 +62,7 @@ func New(o Options) (*Listener, error) {
 		return nil, errors.New("callbacks: Redis, Verifier, Logger and Metrics are required")
 	}
 	l := &Listener{
-		rdb: o.Redis, ledger: campaign.NewLedger(o.Redis), verifier: o.Verifier,
+		rdb: o.Redis, ledger: ledger.New(o.Redis), verifier: o.Verifier,
 		require: o.RequireSignature, margin: o.ReceiptMargin, deadline: o.ReceiptDeadline, log: o.Logger,
 		receipts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "handout_receipts_total", Help: "Receipts by what came of them.",

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -64,9 +64,9 @@ func (l *Listener) replay(ctx context.Context, now time.Time) error {
 	return errors.Join(errs...)
 }
 
-func (l *Listener) replayOne(ctx context.Context, e campaign.Early, now time.Time) error {
+func (l *Listener) replayOne(ctx context.Context, e ledger.Early, now time.Time) error {
 	to, err := l.findReference(ctx, e.Reference)
-	unknown := errors.Is(err, campaign.ErrNotFound)
+	unknown := errors.Is(err, ledger.ErrNotFound)
 	if err != nil && !unknown {
 		return err
 	}

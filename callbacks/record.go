@@ -8,6 +8,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -34,7 +35,7 @@ func (l *Listener) record(ctx context.Context, r telesign.Receipt, body []byte) 
 	switch {
 	case errors.Is(err, errForeign):
 		return resultForeign, nil
-	case errors.Is(err, campaign.ErrNotFound):
+	case errors.Is(err, ledger.ErrNotFound):
 		return l.keep(ctx, r, body)
 	case err != nil:
 		return "", err
@@ -65,7 +66,7 @@ func (l *Listener) find(ctx context.Context, r telesign.Receipt) (addressee, err
 	if err == nil && !info.Has(place) && info.Spec.Standing {
 		info, err = l.infos.read(ctx, id) // it may have grown
 	}
-	if errors.Is(err, campaign.ErrNotFound) || (err == nil && !info.Has(place)) {
+	if errors.Is(err, ledger.ErrNotFound) || (err == nil && !info.Has(place)) {
 		return addressee{}, errForeign
 	}
 	return addressee{info, place, attempt}, err
@@ -94,18 +95,18 @@ func (l *Listener) findReference(ctx context.Context, reference string) (address
 		}
 		asked[id] = true
 		info, err := l.infos.get(ctx, id)
-		if errors.Is(err, campaign.ErrNotFound) {
+		if errors.Is(err, ledger.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return addressee{}, err
 		}
 		place, attempt, err := l.ledger.FindReference(ctx, info, reference)
-		if !errors.Is(err, campaign.ErrNotFound) {
+		if !errors.Is(err, ledger.ErrNotFound) {
 			return addressee{info, place, attempt}, err
 		}
 	}
-	return addressee{}, campaign.ErrNotFound
+	return addressee{}, ledger.ErrNotFound
 }
 
 // apply lets the receipt happen to its recipient.
@@ -130,7 +131,7 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 
 // applyWithCare is apply for what doesn't simply change the record.
 func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.Receipt, event campaign.Event) (string, error) {
-	before, err := l.ledger.Look(ctx, to.info, to.place)
+	before, err := l.ledger.ReadRecord(ctx, to.info, to.place)
 	if errors.Is(err, campaign.ErrPurged) {
 		return resultForeign, nil // nobody is there any more
 	}
@@ -144,7 +145,7 @@ func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.R
 		switch {
 		case err == nil && (known.info.ID != to.info.ID || known.place != to.place):
 			return resultMismatch, nil
-		case err != nil && !errors.Is(err, campaign.ErrNotFound):
+		case err != nil && !errors.Is(err, ledger.ErrNotFound):
 			return "", err
 		}
 	}
@@ -181,7 +182,7 @@ func (l *Listener) hold(ctx context.Context, id campaign.ID, r telesign.Receipt)
 
 // infos keeps what never changes of a campaign.
 type infos struct {
-	ledger *campaign.Ledger
+	ledger *ledger.Ledger
 	mu     sync.Mutex
 	known  map[campaign.ID]*campaign.Info
 }
@@ -205,7 +206,7 @@ func (c *infos) read(ctx context.Context, id campaign.ID) (*campaign.Info, error
 		return nil, err
 	}
 	if info.Phase == campaign.Draft {
-		return nil, campaign.ErrNotFound
+		return nil, ledger.ErrNotFound
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

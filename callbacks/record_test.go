@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 func TestReceipt_IsFoundByExternalIDElseByReference(t *testing.T) {
@@ -328,7 +329,7 @@ func TestReceipt_AFaultOfOursHoldsEveryCampaign(t *testing.T) {
 	r := setup(t)
 	is := func(id campaign.ID, held bool) {
 		t.Helper()
-		phase, reason, _, err := campaign.NewLedger(r.rdb).Phase(t.Context(), id)
+		phase, reason, _, err := ledger.New(r.rdb).Phase(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -526,7 +527,7 @@ func TestReceipt_ForAHoleBetweenPagesIsForeign(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := opening.Commit(t.Context(), campaign.Content{
+	c, err := opening.Commit(t.Context(), ledger.Content{
 		Total: 2, Pages: 2, Digest: "d", PageZones: []uint16{0, 1}, Partial: map[int]int{0: 1, 1: 1},
 		Zones: []campaign.ZoneCount{{Zones: "Asia/Tokyo", Recipients: 1}, {Zones: "Europe/Berlin", Recipients: 1}},
 	}, campaign.Beginning{})

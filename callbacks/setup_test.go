@@ -21,6 +21,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -44,7 +45,7 @@ type rig struct {
 	t        testing.TB
 	server   *redistest.Server
 	rdb      *redis.Client
-	ledger   *campaign.Ledger
+	ledger   *ledger.Ledger
 	listener *callbacks.Listener
 	registry *prometheus.Registry
 	http     *httptest.Server
@@ -58,7 +59,7 @@ func setupWith(t testing.TB, require bool, o ...redistest.Option) *rig {
 	t.Helper()
 	r := &rig{t: t, server: redistest.Start(t, o...), registry: prometheus.NewRegistry(), log: &lines{}}
 	r.rdb = open(t, r.server)
-	r.ledger = campaign.NewLedger(r.rdb)
+	r.ledger = ledger.New(r.rdb)
 	options := r.options()
 	options.RequireSignature = require
 	var err error
@@ -159,7 +160,7 @@ func (r *rig) stand(id campaign.ID, n int) *campaign.Info {
 	if err := opening.AddPages(r.t.Context(), 0, [][]byte{page}); err != nil {
 		r.t.Fatal(err)
 	}
-	info, err := opening.Commit(r.t.Context(), campaign.Content{Total: n, Pages: 1, Digest: "d"}, campaign.Beginning{})
+	info, err := opening.Commit(r.t.Context(), ledger.Content{Total: n, Pages: 1, Digest: "d"}, campaign.Beginning{})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -168,7 +169,7 @@ func (r *rig) stand(id campaign.ID, n int) *campaign.Info {
 
 func (r *rig) apply(c *campaign.Info, position int, events ...campaign.Event) {
 	r.t.Helper()
-	var seen campaign.Seen
+	var seen ledger.Seen
 	for _, e := range events {
 		var err error
 		if seen, err = r.ledger.Apply(r.t.Context(), c, campaign.PlaceOf(position), seen, e); err != nil {
@@ -196,7 +197,7 @@ func reference(n int) string { return fmt.Sprintf("%032X", 0xC000_0000_0000+n) }
 
 func (r *rig) record(c *campaign.Info, position int) campaign.Record {
 	r.t.Helper()
-	seen, err := r.ledger.Look(r.t.Context(), c, campaign.PlaceOf(position))
+	seen, err := r.ledger.ReadRecord(r.t.Context(), c, campaign.PlaceOf(position))
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -26,7 +27,7 @@ func (l *Listener) reply(ctx context.Context, r telesign.Receipt) (string, error
 		return resultInbound, nil
 	}
 	phone := "+" + r.Reply.Phone
-	if !campaign.IsPhone(phone) {
+	if !ledger.IsPhone(phone) {
 		l.log.Error("a recipient's message can't be heeded: it has no usable phone number", "action", r.Reply.Action)
 		return resultInbound, nil
 	}
@@ -75,7 +76,7 @@ func (l *Listener) optOut(ctx context.Context, to addressee, r telesign.Receipt)
 		return nil
 	}
 	page, err := l.ledger.Recipients(ctx, to.info.ID, to.place.Page)
-	if errors.Is(err, campaign.ErrNotFound) || (err == nil && to.place.Index >= len(page)) {
+	if errors.Is(err, ledger.ErrNotFound) || (err == nil && to.place.Index >= len(page)) {
 		return nil // purged, and the number with it
 	}
 	if err != nil {

@@ -1,13 +1,9 @@
 package campaign
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"math"
-	"time"
-
-	"github.com/redis/go-redis/v9"
+	"strconv"
 )
 
 // What a canary has come to; the empty text while it isn't decided.
@@ -38,45 +34,7 @@ func (b *Balance) JudgeCanary(fed int, limit float64) (passed bool, words string
 	return of > 0 && delivered >= need, fmt.Sprintf("%d of %d delivered", delivered, of)
 }
 
-// Canary reads what a campaign's canary has come to.
-func (l *Ledger) Canary(ctx context.Context, c ID) (string, error) {
-	v, err := l.rdb.HGet(ctx, keyMeta(c), fieldCanary).Result()
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return "", fmt.Errorf("read the canary of campaign %s: %w", c, err)
-	}
-	return v, nil
-}
-
-// PassCanary lets a campaign that runs go on beyond its canary, which has come
-// to words. stood is what [Ledger.Canary] said: someone else's decision since
-// then stands.
-func (l *Ledger) PassCanary(ctx context.Context, c ID, stood, words string, now time.Time) error {
-	_, _, err := l.steer(ctx, c, steering{
-		from: []Phase{Running}, field: fieldCanary, value: stood,
-		set: []any{fieldCanary, CanaryPassed}, entry: Machine(words).entry(now, "passed the canary", ""),
-	})
-	return err
-}
-
-// FailCanary holds a campaign whose canary has come to words, as PassCanary lets
-// it go on.
-func (l *Ledger) FailCanary(ctx context.Context, c *Info, stood, words string, now time.Time) error {
-	reason := fmt.Sprintf("canary: %s, %s %% are needed", words, percent(c.Spec.CanaryLimit()))
-	_, _, err := l.steer(ctx, c.ID, steering{
-		from: []Phase{Running}, field: fieldCanary, value: stood,
-		set:   []any{fieldState, string(Held), fieldReason, reason, fieldCanary, CanaryFailed},
-		entry: Machine(reason).entry(now, "held", ""),
-	})
-	return err
-}
-
-// overruled is what a resume sets in meta besides: after a failed canary it is a
-// person's word that the others are to be sent to all the same. A canary that
-// fails at the same moment isn't overruled: the feed will look again.
-func (l *Ledger) overruled(ctx context.Context, c ID) ([]any, error) {
-	canary, err := l.Canary(ctx, c)
-	if err != nil || canary != CanaryFailed {
-		return nil, err
-	}
-	return []any{fieldCanary, CanaryPassed}, nil
+// percent is a share in words, without its sign.
+func Percent(share float64) string {
+	return strconv.FormatFloat(math.Round(share*1e4)/100, 'f', -1, 64)
 }

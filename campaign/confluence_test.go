@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/test/campaigntest"
 )
 
 var (
@@ -20,22 +21,20 @@ var (
 	}
 )
 
-func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
-
 // anyReceipt is a receipt of an attempt; half of the time it doesn't bring the
 // reference.
 func anyReceipt(r *rand.Rand, attempt int) campaign.Event {
-	status := campaign.Leg{Rank: pick(r, someRanks), Code: pick(r, someCodes)}
+	status := campaign.Leg{Rank: campaigntest.Pick(r, someRanks), Code: campaigntest.Pick(r, someCodes)}
 	e := campaign.Event{
-		Kind: campaign.EventReceipt, Attempt: attempt, At: noon.Add(time.Duration(r.IntN(5000)) * time.Second),
-		DueAt: noon.Add(time.Duration(r.IntN(9000)) * time.Second), Status: status,
+		Kind: campaign.EventReceipt, Attempt: attempt, At: campaigntest.Noon.Add(time.Duration(r.IntN(5000)) * time.Second),
+		DueAt: campaigntest.Noon.Add(time.Duration(r.IntN(9000)) * time.Second), Status: status,
 		Final: status.Rank == campaign.RankFailed && r.IntN(2) == 0,
 	}
 	if r.IntN(2) == 0 {
-		e.Reference = reference(attempt)
+		e.Reference = campaigntest.Reference(attempt)
 	}
 	for range r.IntN(4) {
-		e.Legs = append(e.Legs, leg(pick(r, someChannels), pick(r, someRanks), pick(r, someCodes)))
+		e.Legs = append(e.Legs, campaigntest.Leg(campaigntest.Pick(r, someChannels), campaigntest.Pick(r, someRanks), campaigntest.Pick(r, someCodes)))
 	}
 	return e
 }
@@ -79,7 +78,7 @@ func confluent(t *testing.T, start campaign.Record, attempt int, seed uint64) {
 		events[i] = anyReceipt(r, attempt)
 	}
 	if attempt == start.Attempt && r.IntN(2) == 0 {
-		events = append(events, accept(attempt))
+		events = append(events, campaigntest.Accept(attempt))
 	}
 
 	run := func(order []int) campaign.Record {

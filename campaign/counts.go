@@ -8,28 +8,28 @@ import (
 
 // A counter is a letter in scripts and a name in the hash of counts: the
 // states, then how the delivered got it, then who has read it.
-const counterCount = int(stateCount) + int(byCount) - 1 + 1
+const CounterCount = int(stateCount) + int(byCount) - 1 + 1
 
-var counterNames = func() [counterCount]string {
-	var n [counterCount]string
+var CounterNames = func() [CounterCount]string {
+	var n [CounterCount]string
 	copy(n[:], stateNames[:])
 	for i, by := range byNames[1:] {
 		n[int(stateCount)+i] = "by_" + by
 	}
-	n[counterCount-1] = "read"
+	n[CounterCount-1] = "read"
 	return n
 }()
 
 // counterList is all names for a script: the first letter, a, counts the first.
-var counterList = strings.Join(counterNames[:], " ")
+var CounterList = strings.Join(CounterNames[:], " ")
 
 // counters are the letters of the counters that a record is counted in.
-func (r *Record) counters() string {
+func (r *Record) Counters() string {
 	b := []byte{'a' + byte(r.State)}
 	if r.State == Delivered {
 		b = append(b, 'a'+byte(stateCount)+byte(r.DeliveredBy())-1)
 		if r.Read() {
-			b = append(b, 'a'+byte(counterCount)-1)
+			b = append(b, 'a'+byte(CounterCount)-1)
 		}
 	}
 	return string(b)
@@ -72,18 +72,18 @@ func (b *Balance) Moving() int {
 	return b.Of(Planned) + b.Of(Claimed) + b.Of(Retrying) + b.Of(Accepted)
 }
 
-func (b *Balance) counter(i int) int {
+func (b *Balance) Counter(i int) int {
 	switch {
 	case i < int(stateCount):
 		return b.States[i]
-	case i < counterCount-1:
+	case i < CounterCount-1:
 		return b.By[i-int(stateCount)+1]
 	}
 	return b.Read
 }
 
 // parseBalance reads the values of the counts in the order of counterNames.
-func parseBalance(values []any) (*Balance, error) {
+func ParseBalance(values []any) (*Balance, error) {
 	b := new(Balance)
 	for i, v := range values {
 		s, ok := v.(string)
@@ -92,12 +92,12 @@ func parseBalance(values []any) (*Balance, error) {
 		}
 		n, err := strconv.Atoi(s)
 		if err != nil {
-			return nil, fmt.Errorf("count %s: not a number", counterNames[i])
+			return nil, fmt.Errorf("count %s: not a number", CounterNames[i])
 		}
 		switch {
 		case i < int(stateCount):
 			b.States[i] = n
-		case i < counterCount-1:
+		case i < CounterCount-1:
 			b.By[i-int(stateCount)+1] = n
 		default:
 			b.Read = n

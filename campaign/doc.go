@@ -1,11 +1,6 @@
-// Package campaign is the ledger: what a campaign is, what became of everyone
-// in it, and the only code that writes either to Redis.
-//
-// The pure part needs no Redis: [Spec] and its templates, [Recipient] and its
-// pages, [Record] with its encoding, and [Next], the one state machine. The
-// part that talks is [Ledger]: every change of a record is a compare-and-set of
-// record and counts together, so that a rule lives once, in Go, counts can't
-// drift from records, and any call may be made twice.
+// Package campaign says what a campaign is, and what can become of a recipient:
+// [Spec] and its templates, [Recipient] and the encoding of pages, [Record] and
+// its encoding, [Hours], [Balance], and [Next], the state machine.
 //
 //	planned ──claim──▶ claimed ──accept──▶ accepted ──receipt──▶ delivered
 //	   ▲                │ │  │                 │  └────receipt──▶ failed
@@ -13,7 +8,7 @@
 //	   │                │ └─doubt / overdue─▶ in_doubt ──receipt─▶ …
 //	retrying ◀──defer───┘                        └──resend (a person's)─▶ retrying
 //
-// It promises that a recipient has exactly one state at every moment, that the
-// balance closes, and that nothing here ever sends. It never starts a
-// goroutine, logs, reads configuration or imports another room.
+// It promises that a recipient has exactly one state at every moment. It is
+// pure: values in, values out. It knows no Redis, no network, no clock of its
+// own, starts no goroutine, and imports no other room.
 package campaign

@@ -1,11 +1,18 @@
 package campaign
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 )
+
+// Beginning is how a campaign begins once it stands. The zero value: it runs at
+// once.
+type Beginning struct {
+	By   Actor
+	Hold bool // paused, until a person resumes it
+	// StartAt, if not zero, is when it starts by itself; it is paused until then.
+	StartAt time.Time
+}
 
 // Actor is who steers a campaign, and why.
 type Actor struct {
@@ -17,8 +24,8 @@ type Actor struct {
 func Machine(why string) Actor { return Actor{Name: "handout", Why: why} }
 
 // reason is what a campaign says of why it is in its state.
-func (a Actor) reason(verb string) string {
-	name, why := clip(a.Name, maxActor), clip(a.Why, maxWhy)
+func (a Actor) Reason(verb string) string {
+	name, why := Clip(a.Name, MaxActor), Clip(a.Why, MaxWhy)
 	if name == "" {
 		name = "a person"
 	}
@@ -30,11 +37,11 @@ func (a Actor) reason(verb string) string {
 
 // Bounds of what a history keeps of an actor, in bytes.
 const (
-	maxActor = 64
-	maxWhy   = 500
+	MaxActor = 64
+	MaxWhy   = 500
 )
 
-func clip(s string, most int) string {
+func Clip(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
@@ -55,43 +62,14 @@ type Entry struct {
 	About string `json:"about,omitempty"`
 }
 
-func (a Actor) entry(at time.Time, verb, about string) Entry {
-	return Entry{At: at.UTC().Truncate(time.Millisecond), By: clip(a.Name, maxActor), Verb: verb, Why: clip(a.Why, maxWhy), About: about}
+func (a Actor) Entry(at time.Time, verb, about string) Entry {
+	return Entry{At: at.UTC().Truncate(time.Millisecond), By: Clip(a.Name, MaxActor), Verb: verb, Why: Clip(a.Why, MaxWhy), About: about}
 }
 
-func (e Entry) encode() string {
+func (e Entry) Encode() string {
 	b, err := json.Marshal(e)
 	if err != nil {
 		panic(err) // texts and a time: there is nothing that can't be written
 	}
 	return string(b)
-}
-
-// mostHistory is how many lines of a history are kept, the latest.
-const mostHistory = 1000
-
-// Note adds a line to a campaign's history.
-func (l *Ledger) Note(ctx context.Context, c ID, a Actor, at time.Time, verb, about string) error {
-	if err := l.rdb.RPush(ctx, keyHistory(c), a.entry(at, verb, about).encode()).Err(); err != nil {
-		return fmt.Errorf("write the history of campaign %s: %w", c, err)
-	}
-	if err := l.rdb.LTrim(ctx, keyHistory(c), -mostHistory, -1).Err(); err != nil {
-		return fmt.Errorf("write the history of campaign %s: %w", c, err)
-	}
-	return nil
-}
-
-// History reads what was done to a campaign, the earliest first.
-func (l *Ledger) History(ctx context.Context, c ID) ([]Entry, error) {
-	lines, err := l.rdb.LRange(ctx, keyHistory(c), -mostHistory, -1).Result()
-	if err != nil {
-		return nil, fmt.Errorf("read the history of campaign %s: %w", c, err)
-	}
-	entries := make([]Entry, len(lines))
-	for i, line := range lines {
-		if err := json.Unmarshal([]byte(line), &entries[i]); err != nil {
-			return nil, fmt.Errorf("read the history of campaign %s: line %d: %w", c, i, err)
-		}
-	}
-	return entries, nil
 }

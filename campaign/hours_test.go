@@ -9,11 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/test/campaigntest"
 )
 
 // withHours is a spec with these, in a cascade whose fallback takes ten minutes.
 func withHours(h campaign.Hours, unknown string) *campaign.Spec {
-	s := spec("c")
+	s := campaigntest.Spec("c")
 	s.Hours, s.UnknownZone = &h, unknown
 	return s
 }
@@ -98,7 +99,7 @@ func TestHours_Open(t *testing.T) {
 			}
 		})
 	}
-	if !spec("c").Open("", noon, 0) {
+	if !campaigntest.Spec("c").Open("", campaigntest.Noon, 0) {
 		t.Error("a campaign without hours is closed")
 	}
 }
@@ -239,10 +240,10 @@ func TestEstimate(t *testing.T) {
 			t.Errorf("%s: until %s, %d wait; want %s", tt.name, now.Add(takes), waiting, tt.until)
 		}
 	}
-	if takes, _ := campaign.Estimate(withHours(h, ""), []campaign.ZoneLeft{{berlin, 1e8}}, 1, noon); takes != -time.Second {
+	if takes, _ := campaign.Estimate(withHours(h, ""), []campaign.ZoneLeft{{berlin, 1e8}}, 1, campaigntest.Noon); takes != -time.Second {
 		t.Errorf("years: %s", takes)
 	}
-	if takes, _ := campaign.Estimate(spec("c"), []campaign.ZoneLeft{{"", 3600}}, 1, noon); takes != time.Hour {
+	if takes, _ := campaign.Estimate(campaigntest.Spec("c"), []campaign.ZoneLeft{{"", 3600}}, 1, campaigntest.Noon); takes != time.Hour {
 		t.Errorf("without hours: %s", takes)
 	}
 }

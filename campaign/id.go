@@ -53,8 +53,8 @@ func (p Place) String() string { return strconv.Itoa(p.Page) + "." + strconv.Ito
 // ParsePlace reads what [Place.String] writes, and nothing else.
 func ParsePlace(s string) (Place, bool) {
 	page, index, ok := strings.Cut(s, ".")
-	p, ok1 := parseNumber(page)
-	i, ok2 := parseNumber(index)
+	p, ok1 := ParseNumber(page)
+	i, ok2 := ParseNumber(index)
 	at := Place{Page: p, Index: i}
 	return at, ok && ok1 && ok2 && i < PageSize && at.String() == s
 }
@@ -99,7 +99,7 @@ func ParseExternalID(s string) (ID, Place, int, error) {
 				return "", Place{}, 0, ErrBadExternalID
 			}
 		}
-		if n[i], ok = parseNumber(part); !ok {
+		if n[i], ok = ParseNumber(part); !ok {
 			return "", Place{}, 0, ErrBadExternalID
 		}
 	}
@@ -110,7 +110,7 @@ func ParseExternalID(s string) (ID, Place, int, error) {
 }
 
 // parseNumber reads up to nine digits without sign or leading zero.
-func parseNumber(s string) (int, bool) {
+func ParseNumber(s string) (int, bool) {
 	if s == "" || len(s) > 9 || (s[0] == '0' && len(s) > 1) {
 		return 0, false
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/test/campaigntest"
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -51,7 +52,7 @@ func TestExternalID_RoundTrip(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
 	ids := []campaign.ID{"a", "order-history-2026-11", campaign.ID(strings.Repeat("x", campaign.MaxIDLength))}
 	for range 2000 {
-		id, p, attempt := pick(r, ids), campaign.PlaceOf(r.IntN(99_999_999_999)), 1+r.IntN(999_999_999)
+		id, p, attempt := campaigntest.Pick(r, ids), campaign.PlaceOf(r.IntN(99_999_999_999)), 1+r.IntN(999_999_999)
 		s := campaign.ExternalID(id, p, attempt)
 		if len(s) > 75 {
 			t.Fatalf("%q is longer than 75 characters", s)

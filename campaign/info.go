@@ -1,12 +1,31 @@
 package campaign
 
 import (
-	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"strconv"
+	"strings"
 	"time"
 )
+
+// ErrNotRunning means that the campaign isn't running, so that nobody in it
+// may be claimed.
+var ErrNotRunning = errors.New("the campaign isn't running")
+
+// ErrCanceled means that the campaign was canceled: nobody in it is sent to
+// again.
+var ErrCanceled = errors.New("the campaign was canceled")
+
+// Resendable says why nobody in the campaign can be sent to again: [ErrCanceled],
+// *PurgedError; nil: it isn't so.
+func (i *Info) Resendable() error {
+	if i.Canceled {
+		return fmt.Errorf("campaign %s: %w", i.ID, ErrCanceled)
+	}
+	return i.Gone()
+}
+
+// Phases are all phases, in the order of a campaign's life.
+func Phases() []Phase { return []Phase{Draft, Running, Paused, Held, Ended, Settling, Done} }
 
 // Phase is the state of a whole campaign.
 type Phase string
@@ -51,120 +70,50 @@ type Info struct {
 	EmptiedAt  time.Time // when all of it was gone
 }
 
-// Fields of the meta hash.
-const (
-	fieldState    = "state"
-	fieldReason   = "reason"
-	fieldSpec     = "spec"
-	fieldColumns  = "columns"
-	fieldDigest   = "digest"
-	fieldTotal    = "total"
-	fieldPages    = "pages"
-	fieldCursor   = "cursor"
-	fieldCreated  = "created"
-	fieldStarted  = "started"
-	fieldFinished = "finished"
-	fieldCanceled = "canceled" // for good: it never runs again
-	fieldStartAt  = "start_at" // paused until then
-	fieldCanary   = "canary"   // see canary.go
-	fieldDoubts   = "doubts"   // how many in a row, see lua/apply.lua
-)
-
-// Info reads a campaign; ErrNotFound when there is none.
-func (l *Ledger) Info(ctx context.Context, c ID) (*Info, error) {
-	fields, err := l.rdb.HGetAll(ctx, keyMeta(c)).Result()
-	if err != nil {
-		return nil, fmt.Errorf("read campaign %s: %w", c, err)
-	}
-	if len(fields) == 0 {
-		return nil, fmt.Errorf("campaign %s: %w", c, ErrNotFound)
-	}
-	info, err := parseInfo(c, fields)
-	if err != nil {
-		return nil, fmt.Errorf("read campaign %s: %w", c, err)
-	}
-	return info, nil
+// PurgedError means that a campaign was purged: who was in it, and what became
+// of each, is gone. It is an [ErrNotRunning] too, since nobody may be claimed.
+type PurgedError struct {
+	ID ID
+	At time.Time
 }
 
-func parseInfo(c ID, f map[string]string) (*Info, error) {
-	spec, err := DecodeSpec([]byte(f[fieldSpec]))
-	if err != nil {
-		return nil, err
-	}
-	i := &Info{ID: c, Spec: spec, Digest: f[fieldDigest], Phase: Phase(f[fieldState]), Reason: f[fieldReason], Canary: f[fieldCanary], Canceled: f[fieldCanceled] != ""}
-	if err := json.Unmarshal([]byte(f[fieldColumns]), &i.Columns); err != nil {
-		return nil, fmt.Errorf("columns: %w", err)
-	}
-	if err := i.parseZones(f); err != nil {
-		return nil, err
-	}
-	for field, n := range map[string]*int{fieldTotal: &i.Total, fieldPages: &i.Pages, fieldCursor: &i.Cursor} {
-		if f[field] == "" {
-			continue
-		}
-		if *n, err = strconv.Atoi(f[field]); err != nil {
-			return nil, fmt.Errorf("%s: not a number", field)
-		}
-	}
-	for field, t := range map[string]*time.Time{
-		fieldCreated: &i.CreatedAt, fieldStarted: &i.StartedAt, fieldFinished: &i.FinishedAt, fieldStartAt: &i.StartAt,
-		fieldPurged: &i.PurgedAt, fieldEmptied: &i.EmptiedAt,
-	} {
-		if f[field] == "" {
-			continue
-		}
-		ms, err := strconv.ParseInt(f[field], 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("%s: not a time", field)
-		}
-		*t = time.UnixMilli(ms).UTC()
-	}
-	return i, nil
+func (e *PurgedError) Error() string {
+	return fmt.Sprintf("campaign %s was purged on %s; its people's data is gone", e.ID, e.At.UTC().Format(time.DateOnly))
 }
 
-// Phase reads only the phase and its reason, with the feed's cursor.
-func (l *Ledger) Phase(ctx context.Context, c ID) (p Phase, reason string, cursor int, err error) {
-	v, err := l.rdb.HMGet(ctx, keyMeta(c), fieldState, fieldReason, fieldCursor).Result()
-	if err != nil {
-		return "", "", 0, fmt.Errorf("read campaign %s: %w", c, err)
+// Is makes a PurgedError an [ErrPurged] and an [ErrNotRunning].
+func (e *PurgedError) Is(target error) bool { return target == ErrPurged || target == ErrNotRunning }
+
+// ErrPurged is every [PurgedError].
+var ErrPurged = errors.New("the campaign was purged")
+
+// Gone is a *PurgedError if the campaign's people are gone, or about to.
+func (i *Info) Gone() error {
+	if i.PurgedAt.IsZero() {
+		return nil
 	}
-	state, ok := v[0].(string)
-	if !ok {
-		return "", "", 0, fmt.Errorf("campaign %s: %w", c, ErrNotFound)
-	}
-	reason, _ = v[1].(string)
-	if s, ok := v[2].(string); ok {
-		if cursor, err = strconv.Atoi(s); err != nil {
-			return "", "", 0, fmt.Errorf("campaign %s: cursor: not a number", c)
-		}
-	}
-	return Phase(state), reason, cursor, nil
+	return &PurgedError{i.ID, i.PurgedAt}
 }
 
-// Campaigns lists campaigns, the newest first.
-func (l *Ledger) Campaigns(ctx context.Context, most int) ([]ID, error) {
-	names, err := l.rdb.ZRevRange(ctx, keyCampaigns, 0, int64(most)-1).Result()
-	if err != nil {
-		return nil, fmt.Errorf("list campaigns: %w", err)
+// KeysUntil is until when a standing campaign must be kept, since one-off sends
+// are told by its keys whether they were made before: for two days from its
+// day's beginning, and a third for clocks that are wrong. The zero time for any
+// other campaign.
+func (i *Info) KeysUntil() time.Time {
+	day, err := time.Parse(time.DateOnly, strings.TrimPrefix(string(i.ID), "sends-"))
+	if !i.Spec.Standing || err != nil {
+		return time.Time{}
 	}
-	return toIDs(names), nil
+	return day.AddDate(0, 0, 3)
 }
 
-// Active lists the campaigns in which the machine may have work left.
-func (l *Ledger) Active(ctx context.Context) ([]ID, error) {
-	names, err := l.rdb.SMembers(ctx, keyActive).Result()
-	if err != nil {
-		return nil, fmt.Errorf("list active campaigns: %w", err)
-	}
-	return toIDs(names), nil
+// PhaseError means that a campaign can't be steered so in its phase.
+type PhaseError struct {
+	ID    ID
+	Phase Phase
+	Verb  string
 }
 
-func toIDs(names []string) []ID {
-	ids := make([]ID, 0, len(names))
-	for _, n := range names {
-		if id, err := ParseID(n); err == nil {
-			ids = append(ids, id)
-		}
-	}
-	return ids
+func (e *PhaseError) Error() string {
+	return fmt.Sprintf("campaign %s is %s and can't be %s", e.ID, e.Phase, e.Verb)
 }

@@ -3,9 +3,7 @@ package campaign
 import (
 	"fmt"
 	"time"
-)
-
-// EventKind is what can happen to a recipient.
+) // EventKind is what can happen to a recipient.
 type EventKind uint8
 
 // The events.
@@ -95,7 +93,7 @@ func Next(r Record, e Event) (Record, error) {
 // a record that can be read back.
 func (e Event) storable() Event {
 	e.At, e.DueAt = wholeSecond(e.At), wholeSecond(e.DueAt)
-	e.Reference = storableReference(e.Reference)
+	e.Reference = StorableReference(e.Reference)
 	e.Status = e.Status.storable()
 	if e.Reason >= reasonCount {
 		e.Reason = NoReason
@@ -292,4 +290,20 @@ func (r *Record) note(code int) {
 	if code != 0 {
 		r.Status = Leg{Rank: RankProgress, Code: code}.storable()
 	}
+}
+
+// about is the event bound to what its caller has seen, so that it can't happen
+// to a later attempt, or to another worker's claim, by the time that it is set.
+func (e Event) BoundTo(seen *Record) Event {
+	switch e.Kind {
+	case EventOverdue, EventResend, EventAcceptAsSent:
+		if e.Attempt == 0 {
+			e.Attempt = seen.Attempt
+		}
+	case EventDefer:
+		if e.Claim == 0 && e.Attempt == seen.Attempt {
+			e.Claim = seen.Claim
+		}
+	}
+	return e
 }

@@ -31,7 +31,7 @@ const pageV1 = 1
 // pageV2 is the first byte of a page that grows, of a standing campaign: what
 // follows is, for each recipient, uvarint(length) and the plain form of a page
 // of one.
-const pageV2 = 2
+const PageV2 = 2
 
 // Text in a page is uvarint(length) and bytes.
 
@@ -61,7 +61,7 @@ func AppendPage(b []byte, columns int, recipients []Recipient) ([]byte, error) {
 		b = appendText(b, recipients[i].ID)
 	}
 	for i := range recipients {
-		n, err := phoneNumber(recipients[i].Phone)
+		n, err := PhoneNumber(recipients[i].Phone)
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +96,7 @@ func EncodePage(columns int, recipients []Recipient) ([]byte, error) {
 
 // DecodePage reads the stored form.
 func DecodePage(b []byte) ([]Recipient, error) {
-	if len(b) > 0 && b[0] == pageV2 {
+	if len(b) > 0 && b[0] == PageV2 {
 		return parseGrowing(string(b[1:]))
 	}
 	if len(b) == 0 || b[0] != pageV1 {
@@ -202,7 +202,7 @@ const (
 
 // phoneNumber is the number behind the plus sign. No country code begins with
 // 0, so nothing is lost.
-func phoneNumber(e164 string) (uint64, error) {
+func PhoneNumber(e164 string) (uint64, error) {
 	if len(e164) < 3 || len(e164) > 16 || e164[0] != '+' || e164[1] == '0' {
 		return 0, errors.New("a phone number isn't in E.164 form")
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/test/campaigntest"
 )
 
 // goldenPage has what is peculiar: empty values, other scripts, every length of
@@ -33,7 +34,7 @@ func TestPage_StoredFormIsVersion1(t *testing.T) {
 	}
 	text := fmt.Sprintf("plain: %x\nstored: %x\n", plain, campaign.CompressPage(plain))
 	want := map[string][]byte{}
-	for line := range strings.Lines(string(golden(t, "page-v1.txt", []byte(text)))) {
+	for line := range strings.Lines(string(campaigntest.Golden(t, "page-v1.txt", []byte(text)))) {
 		name, digits, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		if want[name], err = hex.DecodeString(digits); err != nil {
 			t.Fatal(err)
@@ -93,24 +94,24 @@ func TestPage_RoundTrip(t *testing.T) {
 
 func TestPage_EqualRecipientsGiveEqualBytes(t *testing.T) {
 	t.Parallel()
-	want, err := campaign.EncodePage(1, people(0, 100))
+	want, err := campaign.EncodePage(1, campaigntest.People(0, 100))
 	if err != nil {
 		t.Fatal(err)
 	}
-	together(8, func(int) {
+	campaigntest.Together(8, func(int) {
 		for range 5 {
-			got, err := campaign.EncodePage(1, people(0, 100))
+			got, err := campaign.EncodePage(1, campaigntest.People(0, 100))
 			if err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%x, %v; want %x", got, err, want)
 				return
 			}
-			if _, err := campaign.EncodePage(1, people(100, 150)); err != nil { // another use of the same coder
+			if _, err := campaign.EncodePage(1, campaigntest.People(100, 150)); err != nil { // another use of the same coder
 				t.Error(err)
 			}
 		}
 	})
 	prefix := []byte("before")
-	appended, err := campaign.AppendPage(prefix, 1, people(0, 100))
+	appended, err := campaign.AppendPage(prefix, 1, campaigntest.People(0, 100))
 	if err != nil || !bytes.HasPrefix(appended, prefix) || !bytes.Equal(campaign.CompressPage(appended[len(prefix):]), want) {
 		t.Errorf("appended to what is there, it differs (%v)", err)
 	}
@@ -118,7 +119,7 @@ func TestPage_EqualRecipientsGiveEqualBytes(t *testing.T) {
 
 func TestPage_IsSmall(t *testing.T) {
 	t.Parallel()
-	stored, err := campaign.EncodePage(1, people(0, 100))
+	stored, err := campaign.EncodePage(1, campaigntest.People(0, 100))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +138,7 @@ func TestEncodePage_RefusesWhatCouldNotBeReadBack(t *testing.T) {
 		list    []campaign.Recipient
 	}{
 		"nobody":               {0, nil},
-		"a page too many":      {1, people(0, 101)},
+		"a page too many":      {1, campaigntest.People(0, 101)},
 		"too few values":       {2, one("+41791234567", "secret")},
 		"too many values":      {0, one("+41791234567", "secret")},
 		"less than no columns": {-1, one("+41791234567")},
@@ -175,7 +176,7 @@ func compress(t testing.TB, plain []byte) []byte {
 
 func TestDecodePage_RefusesWhatIsNoPage(t *testing.T) {
 	t.Parallel()
-	good, err := campaign.AppendPage(nil, 1, people(0, 3))
+	good, err := campaign.AppendPage(nil, 1, campaigntest.People(0, 3))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func (r *Record) DeliveredBy() DeliveredBy {
 
 // watched says whether settle has something to look for in the record. Planned
 // recipients are watched once they are fed, with their whole page.
-func (r *Record) watched() bool {
+func (r *Record) Watched() bool {
 	switch r.State {
 	case Claimed, Retrying, Accepted:
 		return true
@@ -102,7 +102,7 @@ const (
 	flagLegTimes  = 16
 	maxOtherName  = 16
 	maxReference  = 128
-	packedRefSize = 16
+	PackedRefSize = 16
 	maxSeconds    = 1 << 32 // 136 years from the epoch, still a time.Duration
 )
 
@@ -153,7 +153,7 @@ func (r *Record) Encode() []byte {
 		b[1] |= flagClaim
 		b = binary.BigEndian.AppendUint64(b, r.Claim)
 	}
-	switch packed, ok := packReference(r.Reference); {
+	switch packed, ok := PackReference(r.Reference); {
 	case r.Reference == "":
 	case ok:
 		b[1] |= flagPacked
@@ -212,7 +212,7 @@ func DecodeRecord(b []byte) (Record, error) {
 		flags &^= flagClaim
 	}
 	switch {
-	case flags == flagPacked && len(p.b) == packedRefSize:
+	case flags == flagPacked && len(p.b) == PackedRefSize:
 		r.Reference = strings.ToUpper(hex.EncodeToString(p.b))
 	case flags == flagText && len(p.b) > 0 && len(p.b) <= maxReference:
 		r.Reference = string(p.b)
@@ -226,11 +226,11 @@ func DecodeRecord(b []byte) (Record, error) {
 }
 
 // storableReference is a reference as a record can hold it.
-func storableReference(ref string) string { return ref[:min(len(ref), maxReference)] }
+func StorableReference(ref string) string { return ref[:min(len(ref), maxReference)] }
 
 // packReference turns 32 upper-case hex digits into 16 bytes.
-func packReference(ref string) (packed [packedRefSize]byte, ok bool) {
-	if len(ref) != 2*packedRefSize {
+func PackReference(ref string) (packed [PackedRefSize]byte, ok bool) {
+	if len(ref) != 2*PackedRefSize {
 		return packed, false
 	}
 	for i := range len(ref) {
@@ -326,4 +326,35 @@ func (r *recordReader) time(base int64) time.Time {
 		return time.Time{}
 	}
 	return epoch.Add(time.Duration(base+d) * time.Second)
+}
+
+// pastAttempt is the attempt whose record is to be kept as it stands before it
+// becomes next: when another one is asked for, or is made without having been
+// asked for. 0 for none.
+func PastAttempt(r, next *Record, why EventKind) int {
+	switch {
+	case why == EventResend && next.Reason == ReasonResent && r.Reason != ReasonResent,
+		next.Attempt > r.Attempt && r.Reason != ReasonResent:
+		return r.Attempt
+	}
+	return 0
+}
+
+// impossible says what in a record no row of events can lead to.
+func (r *Record) Impossible() string {
+	attempted := r.State == Claimed || r.State == Accepted || r.State == InDoubt ||
+		r.State == Delivered || r.State == Failed || r.State == Unconfirmed
+	switch {
+	case attempted && r.Attempt == 0:
+		return "without an attempt"
+	case r.Attempt > 0 && r.ClaimedAt.IsZero():
+		return "without the time of its claim"
+	case r.State.Final() && r.SettledAt.IsZero():
+		return "without the time when it was settled"
+	case !r.State.Final() && !r.SettledAt.IsZero():
+		return "with a time when it was settled"
+	case (r.State == Delivered) != r.delivered():
+		return "against what its legs say"
+	}
+	return ""
 }

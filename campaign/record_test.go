@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/test/campaigntest"
 )
 
 // What stands in Redis is a public format: a line for each state, and a few
@@ -20,13 +21,13 @@ import (
 func goldenRecords(t testing.TB) map[string]campaign.Record {
 	t.Helper()
 	all := situations(t)
-	all["text reference"] = become(t, claim(), func() campaign.Event {
-		e := accept(1)
+	all["text reference"] = campaigntest.Become(t, campaigntest.Claim(), func() campaign.Event {
+		e := campaigntest.Accept(1)
 		e.Reference = "not-hex"
 		return e
 	}())
-	all["other channel"] = become(t, claim(), accept(1), receipt(1, campaign.RankRead, 3005, leg("viber", campaign.RankRead, 3005)))
-	all["forgotten attempt"] = become(t, allFailed(20))
+	all["other channel"] = campaigntest.Become(t, campaigntest.Claim(), campaigntest.Accept(1), campaigntest.Receipt(1, campaign.RankRead, 3005, campaigntest.Leg("viber", campaign.RankRead, 3005)))
+	all["forgotten attempt"] = campaigntest.Become(t, campaigntest.AllFailed(20))
 	for _, name := range []string{"claimed", "retrying", "in_doubt"} { // all that was written before there was such a time
 		r := all[name]
 		r.PutOffAt = time.Time{}
@@ -48,7 +49,7 @@ func TestRecord_StoredFormIsVersion1(t *testing.T) {
 		r := records[name]
 		fmt.Fprintf(&b, "%s: %x\n", name, r.Encode())
 	}
-	want := golden(t, "record-v1.txt", []byte(b.String()))
+	want := campaigntest.Golden(t, "record-v1.txt", []byte(b.String()))
 	if d := cmp.Diff(string(want), b.String()); d != "" {
 		t.Errorf("version 1 is written otherwise than it was:\n%s", d)
 	}
@@ -80,12 +81,12 @@ func reachable(seed uint64, walks int, f func(campaign.Record)) {
 				e = anyReceipt(r, attempt)
 				e.Legs = e.Legs[:min(len(e.Legs), 2)]
 				for i := range e.Legs {
-					e.Legs[i].Channel = pick(r, someChannels[:4])
+					e.Legs[i].Channel = campaigntest.Pick(r, someChannels[:4])
 				}
 			} else {
-				e = pick(r, happenings[:10]).make(attempt)
+				e = campaigntest.Pick(r, campaigntest.Happenings[:10]).Make(attempt)
 			}
-			e.At = noon.Add(time.Duration(r.IntN(1<<20)) * time.Second)
+			e.At = campaigntest.Noon.Add(time.Duration(r.IntN(1<<20)) * time.Second)
 			e.Claim = r.Uint64()
 			if next, err := campaign.Next(rec, e); err == nil {
 				rec = next
@@ -135,10 +136,10 @@ func TestRecord_TakesAtMost64Bytes(t *testing.T) {
 		State: campaign.Delivered, Reason: campaign.ReasonLostClaim, Attempt: 9999, Faults: 99,
 		Status: campaign.Leg{Rank: 6, Code: 3999}, WhatsApp: campaign.Leg{Rank: 6, Code: 3999},
 		SMS: campaign.Leg{Rank: 6, Code: 3999}, Other: campaign.Leg{Rank: 6, Code: 3999}, OtherChannel: "viber",
-		Reference: reference(1), ClaimedAt: noon.AddDate(5, 0, 0), SettledAt: noon.AddDate(6, 0, 0), DueAt: noon.AddDate(6, 0, 0),
+		Reference: campaigntest.Reference(1), ClaimedAt: campaigntest.Noon.AddDate(5, 0, 0), SettledAt: campaigntest.Noon.AddDate(6, 0, 0), DueAt: campaigntest.Noon.AddDate(6, 0, 0),
 	}
 	for _, l := range []*campaign.Leg{&r.WhatsApp, &r.SMS, &r.Other} {
-		l.At = noon.AddDate(6, 0, 0)
+		l.At = campaigntest.Noon.AddDate(6, 0, 0)
 	}
 	if n := len(r.Encode()); n > 64 {
 		t.Errorf("the worst takes %d bytes", n)
@@ -166,10 +167,10 @@ func TestRecord_PlannedIsNothing(t *testing.T) {
 func TestRecord_KeepsAnyReference(t *testing.T) {
 	t.Parallel()
 	for _, ref := range []string{
-		"", "x", reference(1), strings.ToLower(reference(0xABCDEF)), reference(1)[:31], reference(1) + "0",
+		"", "x", campaigntest.Reference(1), strings.ToLower(campaigntest.Reference(0xABCDEF)), campaigntest.Reference(1)[:31], campaigntest.Reference(1) + "0",
 		"not a reference of 32 hex digits", "été", "\x00\xff", strings.Repeat("y", 128),
 	} {
-		r := become(t, claim())
+		r := campaigntest.Become(t, campaigntest.Claim())
 		r.Reference = ref
 		back, err := campaign.DecodeRecord(r.Encode())
 		if err != nil || back.Reference != ref {

@@ -157,3 +157,13 @@ func DecodeSpec(b []byte) (*Spec, error) {
 	}
 	return s, nil
 }
+
+// FileCheck is whose files are looked at before a campaign's first send.
+type FileCheck string
+
+// The checks; the empty text is none.
+const (
+	CheckNone   FileCheck = ""
+	CheckSample FileCheck = "sample" // of 20 people, spread over the list
+	CheckAll    FileCheck = "all"
+)

@@ -7,11 +7,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/test/campaigntest"
 )
 
 func TestSpec_RoundTrip(t *testing.T) {
 	t.Parallel()
-	s := spec("c")
+	s := campaigntest.Spec("c")
 	b, err := s.Encode()
 	if err != nil {
 		t.Fatal(err)

@@ -84,7 +84,7 @@ func plain(s string) bool {
 //	text     campaign, by, note; nothing more from the last that isn't empty on
 const suppressionV1 = 1
 
-func (s *Suppression) encode() string {
+func (s *Suppression) Encode() string {
 	b := binary.AppendUvarint([]byte{suppressionV1<<4 | byte(s.Why)}, uint64(sinceEpoch(s.At)))
 	texts := [...]string{string(s.Campaign), s.By, s.Note}
 	n := len(texts)
@@ -97,7 +97,7 @@ func (s *Suppression) encode() string {
 	return string(b)
 }
 
-func decodeSuppression(raw string) (Suppression, error) {
+func DecodeSuppression(raw string) (Suppression, error) {
 	r := recordReader{b: []byte(raw)}
 	head := r.byte()
 	s := Suppression{Why: Why(head & 15)}

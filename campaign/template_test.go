@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/test/campaigntest"
 )
 
 var (
@@ -174,7 +175,7 @@ func TestTemplate_MayBeUsedByMany(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	together(8, func(i int) {
+	campaigntest.Together(8, func(i int) {
 		r := &campaign.Recipient{ID: strings.Repeat("r", i), Values: []string{"u", "n"}}
 		for range 100 {
 			if got, err := tpl.Render(r); err != nil || got != r.ID+" u" {
@@ -187,7 +188,7 @@ func TestTemplate_MayBeUsedByMany(t *testing.T) {
 
 func TestCascade_RendersEveryParameterInAFixedOrder(t *testing.T) {
 	t.Parallel()
-	s := spec("c")
+	s := campaigntest.Spec("c")
 	s.Channels[0].Parameters = map[string]string{"url": "{{.url}}", "file_name": "orders.xlsx", "body": "Dear {{.name}}"}
 	c, err := campaign.NewCascade(s, columns)
 	if err != nil {
@@ -221,12 +222,12 @@ func TestCascade_RendersEveryParameterInAFixedOrder(t *testing.T) {
 
 func TestCascade_ErrorsNameChannelAndParameter(t *testing.T) {
 	t.Parallel()
-	_, err := campaign.NewCascade(spec("c"), []string{"link"})
+	_, err := campaign.NewCascade(campaigntest.Spec("c"), []string{"link"})
 	var missing *campaign.MissingColumnError
 	if !errors.As(err, &missing) || !strings.Contains(err.Error(), "channel whatsapp, parameter url") {
 		t.Errorf("%v", err)
 	}
-	c, err := campaign.NewCascade(spec("c"), []string{"url"})
+	c, err := campaign.NewCascade(campaigntest.Spec("c"), []string{"url"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign/simulator"
 )
 
@@ -36,7 +37,7 @@ func (r *rig) judge(number int, scenario string) *judgement {
 	for _, n := range phones {
 		j.twice += n - 1
 	}
-	err := r.ledger.EachPage(r.t.Context(), r.info, func(p *campaign.Page) error {
+	err := r.ledger.EachPage(r.t.Context(), r.info, func(p *ledger.Page) error {
 		for i, to := range p.Recipients {
 			place := campaign.Place{Page: p.Number, Index: i}
 			record := p.Record(i)

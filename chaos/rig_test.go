@@ -19,6 +19,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign/simulator"
 )
 
@@ -54,7 +55,7 @@ type rig struct {
 	deaf       bool // see setup
 	redis      *redistest.Server
 	rdb        *redis.Client
-	ledger     *campaign.Ledger
+	ledger     *ledger.Ledger
 	info       *campaign.Info
 	vendor     *simulator.Simulator
 	vendorURL  string
@@ -129,7 +130,7 @@ func newRig(t *testing.T, s setup) *rig {
 	web := httptest.NewServer(vendor)
 	t.Cleanup(web.CloseClientConnections)
 	r := &rig{
-		t: t, recipients: s.recipients, deaf: s.deaf, redis: server, rdb: server.Client(), ledger: campaign.NewLedger(server.Client()),
+		t: t, recipients: s.recipients, deaf: s.deaf, redis: server, rdb: server.Client(), ledger: ledger.New(server.Client()),
 		vendor: vendor, vendorURL: web.URL, start: time.Now(), doubts: map[string]bool{},
 		vars: map[string]string{
 			"REDIS_URL":            server.URL(),

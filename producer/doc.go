@@ -10,7 +10,7 @@
 //	result, err := client.Submit(ctx, file, producer.ListFile("list.csv"), producer.SubmitOptions{})
 //
 // [Client.Send] sends to one person. What became of everyone is asked of the
-// ledger: see [github.com/handout-dev/handout/campaign.Ledger].
+// ledger: see [github.com/handout-dev/handout/ledger.Ledger].
 //
 // A list is CSV with a header, NDJSON, or a Go iterator. It is read once, as a
 // stream, in memory that doesn't grow with it but for what finding duplicates

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 const (
@@ -33,7 +34,7 @@ type pageWriter struct {
 	columns int
 	digest  hash.Hash
 	page    []campaign.Recipient
-	content campaign.Content
+	content ledger.Content
 	// zoned, if not nil, makes the pages: by zone. The digest stays one over the
 	// list's own order, whatever the table of zones says.
 	zoned *zonePages
@@ -214,23 +215,23 @@ func (w *pageWriter) do(first int, pages [][]byte) {
 }
 
 // finish returns when everything is written.
-func (w *pageWriter) finish() (campaign.Content, error) {
+func (w *pageWriter) finish() (ledger.Content, error) {
 	if err := w.flush(); err != nil {
-		return campaign.Content{}, err
+		return ledger.Content{}, err
 	}
 	if w.zoned != nil {
 		if err := w.zoned.finish(&w.content); err != nil {
-			return campaign.Content{}, err
+			return ledger.Content{}, err
 		}
 	}
 	if w.write != nil {
 		if err := w.send(); err != nil {
-			return campaign.Content{}, err
+			return ledger.Content{}, err
 		}
 	}
 	w.stop()
 	if err := context.Cause(w.ctx); err != nil {
-		return campaign.Content{}, err
+		return ledger.Content{}, err
 	}
 	w.content.Digest = hex.EncodeToString(w.digest.Sum(nil))
 	return w.content, nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // run is one reading of a list.
@@ -238,12 +239,12 @@ func (r *run) tell(last bool) {
 }
 
 // write reads the list and writes its pages with addPages; nil only digests.
-func (r *run) write(ctx context.Context, addPages func(ctx context.Context, first int, pages [][]byte) error) (campaign.Content, error) {
+func (r *run) write(ctx context.Context, addPages func(ctx context.Context, first int, pages [][]byte) error) (ledger.Content, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	w, err := newPageWriter(ctx, cancel, r.file.Spec, r.columns(), addPages)
 	if err != nil {
-		return campaign.Content{}, err
+		return ledger.Content{}, err
 	}
 	defer w.stop()
 	err = r.scan(ctx, func(b *block, i int) error {
@@ -256,11 +257,11 @@ func (r *run) write(ctx context.Context, addPages func(ctx context.Context, firs
 	})
 	switch {
 	case err != nil:
-		return campaign.Content{}, err
+		return ledger.Content{}, err
 	case r.faults.Total > 0 && !r.o.setAside:
-		return campaign.Content{}, &r.faults
+		return ledger.Content{}, &r.faults
 	case r.summary.Recipients == 0:
-		return campaign.Content{}, ErrEmptyList
+		return ledger.Content{}, ErrEmptyList
 	}
 	return w.finish()
 }

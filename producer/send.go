@@ -44,7 +44,7 @@ const mostKey = 255
 // After an error call it again with the same key: the person is sent to once.
 //
 // Errors: [*Faults] (the message or the number), [ErrNoKey],
-// [ErrUnknownRegion], [campaign.ErrOtherContent] (the key was used for another
+// [ErrUnknownRegion], [ledger.ErrOtherContent] (the key was used for another
 // message), [campaign.ErrCanceled], and those of Redis.
 func (c *Client) Send(ctx context.Context, s OneOff) (*Sent, error) {
 	if s.Key == "" || len(s.Key) > mostKey {

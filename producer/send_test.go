@@ -7,6 +7,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -34,14 +35,14 @@ func TestSend_OnceForEachKey(t *testing.T) {
 	}
 	other := receipt("order-7")
 	other.Phone = "+12025550108"
-	if _, err := c.Send(t.Context(), other); !errors.Is(err, campaign.ErrOtherContent) {
+	if _, err := c.Send(t.Context(), other); !errors.Is(err, ledger.ErrOtherContent) {
 		t.Errorf("another number under the same key: %v", err)
 	}
 	second, err := c.Send(t.Context(), receipt("order-8"))
 	if err != nil || second.Already || second.Place == first.Place {
 		t.Errorf("%+v, %v", second, err)
 	}
-	b, err := campaign.NewLedger(rdb).Balance(t.Context(), first.Campaign)
+	b, err := ledger.New(rdb).Balance(t.Context(), first.Campaign)
 	if err != nil || b.Of(campaign.Planned) != 2 || b.Total() != 2 {
 		t.Errorf("%+v, %v", b, err)
 	}

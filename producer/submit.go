@@ -10,19 +10,20 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // Client opens campaigns in one Redis. It is safe for concurrent use.
 type Client struct {
 	rdb    redis.UniversalClient
-	ledger *campaign.Ledger
+	ledger *ledger.Ledger
 
 	inMemory int // a test's: phone numbers of a list, before they move to a file
 }
 
 // New is a client of the ledger in rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient) *Client {
-	return &Client{rdb: rdb, ledger: campaign.NewLedger(rdb)}
+	return &Client{rdb: rdb, ledger: ledger.New(rdb)}
 }
 
 // SubmitOptions are the choices of a submit. The zero value is a good one.
@@ -88,7 +89,7 @@ const waitBusy = time.Second
 func (c *Client) Submit(ctx context.Context, f *File, l List, o SubmitOptions) (*Result, error) {
 	for {
 		result, err := c.try(ctx, f, l, o)
-		if errors.Is(err, campaign.ErrTakenOver) {
+		if errors.Is(err, ledger.ErrTakenOver) {
 			continue // the other submit stands, or is to be waited for
 		}
 		if err != nil {
@@ -108,7 +109,7 @@ func (c *Client) try(ctx context.Context, f *File, l List, o SubmitOptions) (*Re
 	}
 	defer run.close()
 	opening, err := c.open(ctx, f.Spec, run.columns(), o.OnWait)
-	var stands *campaign.StandsError
+	var stands *ledger.StandsError
 	if errors.As(err, &stands) {
 		return c.compare(ctx, run, f, stands.Info)
 	}
@@ -123,10 +124,10 @@ func (c *Client) try(ctx context.Context, f *File, l List, o SubmitOptions) (*Re
 }
 
 // open takes the draft, and waits while another submit is writing it.
-func (c *Client) open(ctx context.Context, s *campaign.Spec, columns []string, onWait func()) (*campaign.Opening, error) {
+func (c *Client) open(ctx context.Context, s *campaign.Spec, columns []string, onWait func()) (*ledger.Opening, error) {
 	for {
 		opening, err := c.ledger.Open(ctx, s, columns)
-		if !errors.Is(err, campaign.ErrBusy) {
+		if !errors.Is(err, ledger.ErrBusy) {
 			return opening, err
 		}
 		if onWait != nil {
@@ -142,7 +143,7 @@ func (c *Client) open(ctx context.Context, s *campaign.Spec, columns []string, o
 	}
 }
 
-func fill(ctx context.Context, run *run, opening *campaign.Opening, o SubmitOptions) (*campaign.Info, error) {
+func fill(ctx context.Context, run *run, opening *ledger.Opening, o SubmitOptions) (*campaign.Info, error) {
 	content, err := run.write(ctx, opening.AddPages)
 	if err != nil {
 		return nil, err
@@ -158,7 +159,7 @@ func fill(ctx context.Context, run *run, opening *campaign.Opening, o SubmitOpti
 // abandon deletes the draft after an error that says that this content will
 // never stand. Otherwise the draft is left to whoever comes next: Redis may be
 // away, and a submit that was interrupted is to be run again.
-func abandon(ctx context.Context, opening *campaign.Opening, because error) error {
+func abandon(ctx context.Context, opening *ledger.Opening, because error) error {
 	var faults *Faults
 	var read *ReadError
 	var gate *GateError

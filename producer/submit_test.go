@@ -12,6 +12,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -27,7 +28,7 @@ func listOf(n int) string {
 }
 
 // stored are all recipients of the campaign as the ledger has them.
-func stored(t *testing.T, l *campaign.Ledger, info *campaign.Info) (all []campaign.Recipient) {
+func stored(t *testing.T, l *ledger.Ledger, info *campaign.Info) (all []campaign.Recipient) {
 	t.Helper()
 	for page := range info.Pages {
 		rs, err := l.Recipients(t.Context(), info.ID, page)
@@ -66,7 +67,7 @@ func TestSubmit_MakesACampaignOfAList(t *testing.T) {
 	if rows != good || bytes != int64(len(listOf(good))) {
 		t.Errorf("progress ends with %d rows, %d bytes", rows, bytes)
 	}
-	all := stored(t, campaign.NewLedger(s.Client()), info)
+	all := stored(t, ledger.New(s.Client()), info)
 	if len(all) != good {
 		t.Fatalf("%d recipients", len(all))
 	}
@@ -192,7 +193,7 @@ func TestSubmit_APhoneNumberIsSentToOnce(t *testing.T) {
 	if diff := cmp.Diff(want, result.Summary); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}
-	all := stored(t, campaign.NewLedger(s.Client()), result.Info)
+	all := stored(t, ledger.New(s.Client()), result.Info)
 	if len(all) != 3 || all[0].Values[0] != "https://a.b/1" || all[2].ID != "a" {
 		t.Errorf("%+v", all)
 	}
@@ -309,7 +310,7 @@ func TestSubmit_InterruptedItSendsNothingAndRunsAgain(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("error: %v", err)
 	}
-	ledger := campaign.NewLedger(s.Client())
+	ledger := ledger.New(s.Client())
 	info, err := ledger.Info(t.Context(), file.Spec.ID)
 	if err != nil || info.Phase != campaign.Draft {
 		t.Fatalf("%+v, %v", info, err)
@@ -373,7 +374,7 @@ func TestSubmit_WaitsForAnotherSubmitAndThenAgrees(t *testing.T) {
 func TestSubmit_WaitingEndsWithTheContext(t *testing.T) {
 	s := redistest.Start(t)
 	file := parse(t, fileThenText)
-	if _, err := campaign.NewLedger(s.Client()).Open(t.Context(), file.Spec, []string{"url"}); err != nil {
+	if _, err := ledger.New(s.Client()).Open(t.Context(), file.Spec, []string{"url"}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -395,7 +396,7 @@ func TestSubmit_TakenOverItStartsAgain(t *testing.T) {
 		file := parse(t, fileThenText)
 		steal := func() error {
 			silent(t, s)
-			_, err := campaign.NewLedger(s.Client()).Open(t.Context(), file.Spec, []string{"url"})
+			_, err := ledger.New(s.Client()).Open(t.Context(), file.Spec, []string{"url"})
 			silent(t, s) // and the thief dies
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // zoneColumn is the column of a list that names the recipient's zone, where the
@@ -227,7 +228,7 @@ func (z *zonePages) flush(p *zonePage) error {
 }
 
 // finish writes the pages that aren't full, and says what stands beside them.
-func (z *zonePages) finish(c *campaign.Content) error {
+func (z *zonePages) finish(c *ledger.Content) error {
 	for _, p := range z.order {
 		if err := z.flush(p); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 func zonedPeople(p *[][]campaign.Recipient) *zonePages {
@@ -40,7 +41,7 @@ func TestZonePages_WritesTheLargestWhenTooMuchIsOpen(t *testing.T) {
 		}
 		most = max(most, z.bytes)
 	}
-	c := campaign.Content{Pages: 0}
+	c := ledger.Content{Pages: 0}
 	left := z.bytes
 	for range z.order {
 		c.Pages++ // those that are open

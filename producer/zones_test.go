@@ -13,6 +13,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -35,7 +36,7 @@ func mixed(n int) string {
 func TestSubmit_PagesAreByZone(t *testing.T) {
 	s := redistest.Start(t)
 	const n = 5*230 + 2
-	client, ledger := producer.New(s.Client()), campaign.NewLedger(s.Client())
+	client, ledger := producer.New(s.Client()), ledger.New(s.Client())
 	result, err := client.Submit(t.Context(), parse(t, byZone), list(mixed(n)), producer.SubmitOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +144,7 @@ func TestSubmit_TheColumnZoneComesFirst(t *testing.T) {
 		t.Error(diff)
 	}
 	// It is an ordinary column, too.
-	if all := stored(t, campaign.NewLedger(s.Client()), result.Info); !slices.Equal(all[0].Values, []string{"Asia/Tokyo", "https://x.example/1"}) {
+	if all := stored(t, ledger.New(s.Client()), result.Info); !slices.Equal(all[0].Values, []string{"Asia/Tokyo", "https://x.example/1"}) {
 		t.Errorf("%+v", all)
 	}
 

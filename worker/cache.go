@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // subject is a campaign as a worker needs it: what never changes of it.
@@ -119,7 +120,7 @@ func (c *cache) recipient(ctx context.Context, id campaign.ID, p campaign.Place)
 		}
 	}
 	if p.Index >= len(page) {
-		return nil, fmt.Errorf("recipient %d.%d of campaign %s: %w", p.Page, p.Index, id, campaign.ErrNotFound)
+		return nil, fmt.Errorf("recipient %d.%d of campaign %s: %w", p.Page, p.Index, id, ledger.ErrNotFound)
 	}
 	return &page[p.Index], nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/message"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -33,7 +34,7 @@ func (w *Worker) filesPass(ctx context.Context, s *subject) (pass, more bool, er
 		return true, false, nil
 	}
 	stood, p, err := w.ledger.CheckedFiles(ctx, s.ID)
-	if err != nil || stood == campaign.FilesPassed {
+	if err != nil || stood == ledger.FilesPassed {
 		return err == nil, false, err
 	}
 	// One that failed and runs was resumed at that very moment: it begins anew.
@@ -96,7 +97,7 @@ func nth(c *campaign.Info, n int) (page, index int) {
 }
 
 // lookAtFiles looks at the next few.
-func (w *Worker) lookAtFiles(ctx context.Context, s *subject, all places, p *campaign.FilesProgress) error {
+func (w *Worker) lookAtFiles(ctx context.Context, s *subject, all places, p *ledger.FilesProgress) error {
 	until, err := w.neededUntil(ctx, s)
 	if err != nil {
 		return err

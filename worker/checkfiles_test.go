@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/worker"
 )
 
@@ -186,7 +187,7 @@ func TestCheckFiles_GoesOnWhereADeadWorkerWas(t *testing.T) {
 	s, url := newStore(t, file)
 	r := setup(t, &vendor{})
 	c := r.stand("c", phones(230), false, checking(campaign.CheckAll, url, ""))
-	if err := r.ledger.KeepFiles(t.Context(), c.ID, "", campaign.FilesProgress{Next: 200}); err != nil {
+	if err := r.ledger.KeepFiles(t.Context(), c.ID, "", ledger.FilesProgress{Next: 200}); err != nil {
 		t.Fatal(err)
 	}
 	// Somebody who has read an older state changes nothing.
@@ -300,7 +301,7 @@ func TestCheckFiles_ALinkOutlivesTheHoursToo(t *testing.T) {
 			}
 			r.until("the files have passed", func() bool {
 				stood, _, err := r.ledger.CheckedFiles(t.Context(), info.ID)
-				return err == nil && stood == campaign.FilesPassed
+				return err == nil && stood == ledger.FilesPassed
 			})
 		})
 	}

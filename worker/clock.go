@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // clock is Redis's clock, which is the same for all workers.
@@ -29,7 +29,7 @@ func (c *clock) sync(ctx context.Context, rdb redis.UniversalClient) error {
 }
 
 func ignoreNotFound(err error) error {
-	if errors.Is(err, campaign.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) {
 		return nil
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
 
@@ -78,7 +79,7 @@ func (w *Worker) leased(ctx context.Context, id campaign.ID, work string, lease 
 		_ = w.ledger.Release(context.WithoutCancel(ctx), id, work, token)
 	}()
 	s, err := w.cache.fresh(ctx, id)
-	if errors.Is(err, campaign.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) {
 		return w.ledger.Retire(ctx, id) // purged
 	}
 	if err != nil {
@@ -244,7 +245,7 @@ func (w *Worker) beside(s *subject) int { return w.fed.beside(s.ID, s.Spec.Lane)
 func (w *Worker) cancelNext(ctx context.Context, s *subject, cursor int) (more bool, err error) {
 	n := min(10*campaign.PageSize, s.Total-cursor)
 	err = each(n, func(i int) error {
-		_, err := w.ledger.Apply(ctx, s.Info, campaign.PlaceOf(cursor+i), campaign.Seen{},
+		_, err := w.ledger.Apply(ctx, s.Info, campaign.PlaceOf(cursor+i), ledger.Seen{},
 			campaign.Event{Kind: campaign.EventCancel, At: w.clock.Now()})
 		var refused *campaign.TransitionError
 		if errors.As(err, &refused) {

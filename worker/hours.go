@@ -10,13 +10,14 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
 
 // hours are when the people of one campaign may be sent to. A nil one: always.
 type hours struct {
 	schedules []*campaign.Schedule // one for each of Info.Zones, or one for all
-	zones     campaign.PageZones   // of each page; none: one for all
+	zones     ledger.PageZones     // of each page; none: one for all
 	pages     [][]int              // of each zone, ascending
 
 	mu     sync.Mutex
@@ -204,7 +205,7 @@ const countPages = 500
 // queuedIn is how many recipients of these zones have been fed and are still
 // planned: what stands in the queue, and what got lost there. Those of zones that
 // have closed meanwhile aren't in anybody's way.
-func (w *Worker) queuedIn(ctx context.Context, s *subject, zones []int, fed []campaign.Fed) (int, error) {
+func (w *Worker) queuedIn(ctx context.Context, s *subject, zones []int, fed []ledger.Fed) (int, error) {
 	h, queued := s.hours, 0
 	for _, zone := range zones {
 		h.mu.Lock()
@@ -236,15 +237,15 @@ func (w *Worker) queuedIn(ctx context.Context, s *subject, zones []int, fed []ca
 // choice is pages to feed next, and what they add to their zones.
 type choice struct {
 	pages []int
-	step  map[int]campaign.Fed
+	step  map[int]ledger.Fed
 }
 
 func (c *choice) add(s *campaign.Info, zone, page int) int {
 	if c.step == nil {
-		c.step = map[int]campaign.Fed{}
+		c.step = map[int]ledger.Fed{}
 	}
 	f, n := c.step[zone], s.Size(page)
-	c.step[zone] = campaign.Fed{Pages: f.Pages + 1, Recipients: f.Recipients + n}
+	c.step[zone] = ledger.Fed{Pages: f.Pages + 1, Recipients: f.Recipients + n}
 	c.pages = append(c.pages, page)
 	return n
 }
@@ -252,7 +253,7 @@ func (c *choice) add(s *campaign.Info, zone, page int) int {
 // choose takes pages of open zones, until there are n recipients or more. Half of
 // what is fed goes to the zones in equal parts, so that a small one needn't wait
 // for a large one, and half in proportion to what is left of each.
-func (h *hours) choose(s *campaign.Info, open []int, fed []campaign.Fed, n int) choice {
+func (h *hours) choose(s *campaign.Info, open []int, fed []ledger.Fed, n int) choice {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var c choice
@@ -311,7 +312,7 @@ const cancelPages = 10
 
 // cancelZones cancels people of a canceled campaign who were never fed, whether
 // their zone is open or not.
-func (w *Worker) cancelZones(ctx context.Context, s *subject, cursor int, fed []campaign.Fed) (more bool, err error) {
+func (w *Worker) cancelZones(ctx context.Context, s *subject, cursor int, fed []ledger.Fed) (more bool, err error) {
 	var c choice
 	for zone, pages := range s.hours.pages {
 		for _, page := range pages[min(len(pages), fed[zone].Pages):] {
@@ -323,7 +324,7 @@ func (w *Worker) cancelZones(ctx context.Context, s *subject, cursor int, fed []
 	}
 	for _, page := range c.pages {
 		err := each(s.Size(page), func(i int) error {
-			_, err := w.ledger.Apply(ctx, s.Info, campaign.Place{Page: page, Index: i}, campaign.Seen{},
+			_, err := w.ledger.Apply(ctx, s.Info, campaign.Place{Page: page, Index: i}, ledger.Seen{},
 				campaign.Event{Kind: campaign.EventCancel, At: w.clock.Now()})
 			var refused *campaign.TransitionError
 			if errors.As(err, &refused) {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // However many there are in one zone, another one's turn comes soon, and what is
@@ -20,7 +21,7 @@ func TestHoursChoose_NoZoneStarves(t *testing.T) {
 			info.Pages++
 		}
 	}
-	fed := make([]campaign.Fed, len(sizes))
+	fed := make([]ledger.Fed, len(sizes))
 	seen := map[int]bool{}
 	turns := 0
 	for ; ; turns++ {
@@ -53,7 +54,7 @@ func TestHoursChoose_NoZoneStarves(t *testing.T) {
 		t.Errorf("%d pages of %d in %d turns", len(seen), info.Pages, turns)
 	}
 	// A zone that isn't open gets nothing.
-	fed = make([]campaign.Fed, len(sizes))
+	fed = make([]ledger.Fed, len(sizes))
 	if c := h.choose(info, []int{2}, fed, 100*campaign.PageSize); len(c.pages) != 50 || c.step[2].Recipients != 50*campaign.PageSize {
 		t.Errorf("%d pages, %+v", len(c.pages), c.step)
 	}

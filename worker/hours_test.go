@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
@@ -101,7 +102,7 @@ func (r *rig) standByZone(id campaign.ID, change func(*campaign.Spec), people ..
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	c := campaign.Content{Digest: "d", Partial: map[int]int{}}
+	c := ledger.Content{Digest: "d", Partial: map[int]int{}}
 	for zone, in := range people {
 		c.Zones = append(c.Zones, campaign.ZoneCount{Zones: in.zone, Recipients: in.n})
 		for left := in.n; left > 0; {
@@ -347,7 +348,7 @@ func TestHours_AnotherTryWaitsForTheWindow(t *testing.T) {
 	} {
 		p := campaign.Place{Page: 1, Index: i}
 		places = append(places, p)
-		var seen campaign.Seen
+		var seen ledger.Seen
 		for _, e := range events {
 			var err error
 			if seen, err = r.ledger.Apply(t.Context(), c, p, seen, e); err != nil {
@@ -362,7 +363,7 @@ func TestHours_AnotherTryWaitsForTheWindow(t *testing.T) {
 	if _, err := r.ledger.Resend(t.Context(), c, places[2], found[0].Seen, campaign.Actor{Name: "ann"}, now); err != nil {
 		t.Fatal(err)
 	}
-	step := map[int]campaign.Fed{1: {Pages: 1, Recipients: 4}}
+	step := map[int]ledger.Fed{1: {Pages: 1, Recipients: 4}}
 	if ok, err := r.ledger.AdvanceZones(t.Context(), c.ID, 0, step, []int{1}, now); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
@@ -400,7 +401,7 @@ func TestHours_SettlePutsAPageOffUntilItOpens(t *testing.T) {
 	c := r.standByZone("c", nil, inZone{york, 105})
 	now := clock.now()
 	late := campaign.Place{Page: 1, Index: 4}
-	var seen campaign.Seen
+	var seen ledger.Seen
 	for _, e := range []campaign.Event{claimed(now), {
 		Kind: campaign.EventAccept, At: now, Attempt: 1, Code: 3001, Reference: reference(9999), DueAt: now.Add(-time.Second),
 	}} {
@@ -412,7 +413,7 @@ func TestHours_SettlePutsAPageOffUntilItOpens(t *testing.T) {
 	if err := r.ledger.CallDue(t.Context(), c.ID, now, late.Page); err != nil {
 		t.Fatal(err)
 	}
-	step := map[int]campaign.Fed{0: {Pages: 1, Recipients: 100}}
+	step := map[int]ledger.Fed{0: {Pages: 1, Recipients: 100}}
 	if ok, err := r.ledger.AdvanceZones(t.Context(), c.ID, 0, step, []int{0}, now.Add(-time.Second)); !ok || err != nil {
 		t.Fatal(ok, err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -20,7 +21,7 @@ const (
 )
 
 // overdue asks Telesign what became of a message whose receipt hasn't come.
-func (v *visitor) overdue(ctx context.Context, p campaign.Place, seen campaign.Seen) error {
+func (v *visitor) overdue(ctx context.Context, p campaign.Place, seen ledger.Seen) error {
 	w, r, now := v.w, seen.Record, v.w.clock.Now()
 	lastCall := r.ClaimedAt.Add(mostDeadline)
 	unconfirmed := campaign.Event{Kind: campaign.EventOverdue, At: now, Reason: campaign.ReasonNoReceipt}

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 const (
@@ -29,7 +30,7 @@ type rates struct {
 	limiter     func(campaign.ID) *Pacer
 
 	mu        sync.Mutex
-	set       campaign.Rates
+	set       ledger.Rates
 	campaigns map[campaign.ID]*ownPace
 }
 
@@ -58,7 +59,7 @@ func newRates(rdb redis.UniversalClient, account *Pacer, environment float64, co
 	return &rates{
 		account: account, environment: environment, campaigns: make(map[campaign.ID]*ownPace),
 		limiter: func(id campaign.ID) *Pacer {
-			p := NewPacer(rdb, campaign.KeyCampaignPace(id), 0)
+			p := NewPacer(rdb, ledger.KeyCampaignPace(id), 0)
 			p.count = count
 			return p
 		},
@@ -66,7 +67,7 @@ func newRates(rdb redis.UniversalClient, account *Pacer, environment float64, co
 }
 
 // put sets all limiters to what persons have set; changed says whether any has.
-func (r *rates) put(set campaign.Rates) (changed bool) {
+func (r *rates) put(set ledger.Rates) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.set = set
@@ -159,7 +160,7 @@ func (r *rates) of(c *campaign.Info) float64 {
 func (r *rates) accountNow(cut int) float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.set.Account(r.environment) * math.Pow(campaign.PaceCutFactor, float64(cut))
+	return r.set.Account(r.environment) * math.Pow(ledger.PaceCutFactor, float64(cut))
 }
 
 // followRates keeps the limiters at what persons set.

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // A Redis that comes back with an older state, as from a snapshot, would have
@@ -84,7 +85,7 @@ func (w *Worker) beat(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	dials := m.dials.Load()
-	key, now := campaign.KeyBeat(w.name), w.clock.Now().Truncate(time.Millisecond)
+	key, now := ledger.KeyBeat(w.name), w.clock.Now().Truncate(time.Millisecond)
 	ms, err := w.rdb.Get(ctx, key).Int64()
 	missing := errors.Is(err, redis.Nil)
 	if err != nil && !missing {
@@ -113,9 +114,9 @@ func (m *memory) forgotten(found time.Time, missing bool, now time.Time) string 
 	case m.last.IsZero():
 		return "" // this worker has left nothing yet
 	case missing && now.Sub(m.last) < beatLife && m.last.Sub(m.first) > mostForgotten:
-		return campaign.RestoredReason(m.first, true)
+		return ledger.RestoredReason(m.first, true)
 	case !missing && m.last.Sub(found) > mostForgotten:
-		return campaign.RestoredReason(found, false)
+		return ledger.RestoredReason(found, false)
 	}
 	return ""
 }
@@ -130,7 +131,7 @@ func (w *Worker) distrust(ctx context.Context, reason string) error {
 	w.log.Error("all campaigns are held", "error", reason, "campaigns", len(ids))
 	var errs []error
 	for _, id := range ids {
-		errs = append(errs, ignoreNotFound(w.ledger.Distrust(ctx, id, reason, w.clock.Now())))
+		errs = append(errs, ignoreNotFound(w.ledger.HoldRestored(ctx, id, reason, w.clock.Now())))
 	}
 	return errors.Join(errs...)
 }

@@ -9,13 +9,14 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/worker"
 )
 
 // beats are how many workers have left their time in Redis, and the latest.
 func (r *rig) beats() (n int, latest time.Time) {
 	r.t.Helper()
-	for _, k := range r.rdb.Keys(r.t.Context(), campaign.KeyBeat("*")).Val() {
+	for _, k := range r.rdb.Keys(r.t.Context(), ledger.KeyBeat("*")).Val() {
 		ms, err := r.rdb.Get(r.t.Context(), k).Int64()
 		if err != nil {
 			r.t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
 
@@ -31,7 +32,7 @@ func (r *rig) over(id campaign.ID, numbers []string, since time.Time, change ...
 	return c
 }
 
-func (r *rig) due(c *campaign.Info) campaign.DuePage {
+func (r *rig) due(c *campaign.Info) ledger.DuePage {
 	r.t.Helper()
 	due, err := r.ledger.Due(r.t.Context(), c.ID, time.Now(), 1)
 	if err != nil || len(due) != 1 {

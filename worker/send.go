@@ -12,6 +12,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/message"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 )
@@ -155,7 +156,7 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 func (w *Worker) slot(ctx context.Context, id campaign.ID, urgent bool) (time.Time, error) {
 	s, err := w.cache.subject(ctx, id)
 	switch {
-	case errors.Is(err, campaign.ErrNotFound):
+	case errors.Is(err, ledger.ErrNotFound):
 		return w.pace.Take(ctx, id, urgent)
 	case err != nil:
 		return time.Time{}, err
@@ -169,7 +170,7 @@ type claim struct {
 	ctx     context.Context
 	subject *subject
 	place   campaign.Place
-	seen    campaign.Seen
+	seen    ledger.Seen
 	message telesign.Message
 	at      time.Time // local, for the duration
 }
@@ -179,7 +180,7 @@ type claim struct {
 // number is suppressed.
 func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (*claim, error) {
 	s, err := w.cache.subject(ctx, id)
-	if errors.Is(err, campaign.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) {
 		return nil, nil // purged: there is nobody to send to
 	}
 	if err != nil {
@@ -224,7 +225,7 @@ func (w *Worker) stopped(ctx context.Context, s *subject, p campaign.Place) erro
 	if phase != campaign.Ended {
 		return campaign.ErrNotRunning
 	}
-	_, err = w.ledger.Apply(ctx, s.Info, p, campaign.Seen{}, campaign.Event{Kind: campaign.EventCancel, At: w.clock.Now()})
+	_, err = w.ledger.Apply(ctx, s.Info, p, ledger.Seen{}, campaign.Event{Kind: campaign.EventCancel, At: w.clock.Now()})
 	return err
 }
 

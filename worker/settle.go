@@ -9,6 +9,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
 
@@ -55,13 +56,13 @@ func (w *Worker) settle(ctx context.Context, t *asynq.Task) error {
 }
 
 // visit looks at one page and puts it off to when it must be looked at next.
-func (w *Worker) visit(ctx context.Context, s *subject, d campaign.DuePage, keep func() error) error {
+func (w *Worker) visit(ctx context.Context, s *subject, d ledger.DuePage, keep func() error) error {
 	if err := keep(); err != nil {
 		return err
 	}
 	// Taken for a while: whoever calls for the page from here on is heard,
 	// since the last SetDue below then does nothing.
-	taken := campaign.DuePage{Page: d.Page, At: w.clock.Now().Add(visitTime).Truncate(time.Millisecond)}
+	taken := ledger.DuePage{Page: d.Page, At: w.clock.Now().Add(visitTime).Truncate(time.Millisecond)}
 	ok, err := w.ledger.SetDue(ctx, s.ID, d, taken.At)
 	if err != nil || !ok {
 		return err
@@ -129,7 +130,7 @@ func (v *visitor) again(at time.Time) {
 }
 
 // look does for one recipient what is overdue.
-func (v *visitor) look(ctx context.Context, p campaign.Place, seen campaign.Seen) error {
+func (v *visitor) look(ctx context.Context, p campaign.Place, seen ledger.Seen) error {
 	w, r, now := v.w, seen.Record, v.w.clock.Now()
 	switch r.State {
 	case campaign.Planned, campaign.Retrying:
@@ -171,7 +172,7 @@ func (v *visitor) look(ctx context.Context, p campaign.Place, seen campaign.Seen
 
 // unsent sees to someone who certainly hasn't been sent anything: a new note,
 // or none when the campaign has stopped.
-func (v *visitor) unsent(ctx context.Context, p campaign.Place, seen campaign.Seen) error {
+func (v *visitor) unsent(ctx context.Context, p campaign.Place, seen ledger.Seen) error {
 	now := v.w.clock.Now()
 	switch v.phase {
 	case campaign.Ended:
@@ -196,7 +197,7 @@ func (v *visitor) unsent(ctx context.Context, p campaign.Place, seen campaign.Se
 }
 
 // apply changes a record and looks at what it has become.
-func (v *visitor) apply(ctx context.Context, p campaign.Place, seen campaign.Seen, e campaign.Event) error {
+func (v *visitor) apply(ctx context.Context, p campaign.Place, seen ledger.Seen, e campaign.Event) error {
 	after, err := v.w.ledger.Apply(ctx, v.s.Info, p, seen, e)
 	var refused *campaign.TransitionError
 	if err != nil && !errors.As(err, &refused) {

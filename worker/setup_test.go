@@ -23,6 +23,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/telesign/simulator"
@@ -48,7 +49,7 @@ type rig struct {
 	t      testing.TB
 	server *redistest.Server
 	rdb    *redis.Client
-	ledger *campaign.Ledger
+	ledger *ledger.Ledger
 	queue  *tasks.Queue
 	url    string // of the vendor
 	log    *lines
@@ -70,7 +71,7 @@ func setupOn(t testing.TB, vendor http.Handler, o ...redistest.Option) *rig {
 	t.Helper()
 	r := &rig{t: t, server: redistest.Start(t, o...), log: &lines{}}
 	r.rdb = r.server.Client()
-	r.ledger, r.queue = campaign.NewLedger(r.rdb), tasks.NewQueue(r.rdb)
+	r.ledger, r.queue = ledger.New(r.rdb), tasks.NewQueue(r.rdb)
 	server := httptest.NewServer(vendor)
 	t.Cleanup(server.Close)
 	r.url = server.URL
@@ -214,7 +215,7 @@ func (r *rig) stand(id campaign.ID, numbers []string, hold bool, change ...func(
 		}
 		pages++
 	}
-	info, err := opening.Commit(r.t.Context(), campaign.Content{Total: len(numbers), Pages: pages, Digest: "d"}, campaign.Beginning{Hold: hold})
+	info, err := opening.Commit(r.t.Context(), ledger.Content{Total: len(numbers), Pages: pages, Digest: "d"}, campaign.Beginning{Hold: hold})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -224,7 +225,7 @@ func (r *rig) stand(id campaign.ID, numbers []string, hold bool, change ...func(
 // apply lets events happen to a recipient.
 func (r *rig) apply(c *campaign.Info, position int, events ...campaign.Event) {
 	r.t.Helper()
-	var seen campaign.Seen
+	var seen ledger.Seen
 	for _, e := range events {
 		var err error
 		if seen, err = r.ledger.Apply(r.t.Context(), c, campaign.PlaceOf(position), seen, e); err != nil {
@@ -243,7 +244,7 @@ func (r *rig) fed(c *campaign.Info) {
 
 func (r *rig) record(c *campaign.Info, position int) campaign.Record {
 	r.t.Helper()
-	seen, err := r.ledger.Look(r.t.Context(), c, campaign.PlaceOf(position))
+	seen, err := r.ledger.ReadRecord(r.t.Context(), c, campaign.PlaceOf(position))
 	if err != nil {
 		r.t.Fatal(err)
 	}

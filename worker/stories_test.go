@@ -12,6 +12,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/telesign/simulator"
 	"github.com/handout-dev/handout/worker"
@@ -46,7 +47,7 @@ func (r *rig) take(req *http.Request, c *campaign.Info) error {
 		}
 	}
 	now := time.Now()
-	_, err = r.ledger.Apply(ctx, c, place, campaign.Seen{}, verdict.Receipt(receipt, attempt, now, now.Add(3*time.Second)))
+	_, err = r.ledger.Apply(ctx, c, place, ledger.Seen{}, verdict.Receipt(receipt, attempt, now, now.Add(3*time.Second)))
 	var refused *campaign.TransitionError
 	if errors.As(err, &refused) {
 		return nil

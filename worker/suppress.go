@@ -8,6 +8,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 )
@@ -18,14 +19,14 @@ import (
 func (w *Worker) dropListed(ctx context.Context, note tasks.Send) (listed []bool, err error) {
 	none := make([]bool, note.Count)
 	s, err := w.cache.subject(ctx, note.Campaign)
-	if errors.Is(err, campaign.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) {
 		return none, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	page, err := w.cache.page(ctx, note.Campaign, note.Page)
-	if errors.Is(err, campaign.ErrNotFound) || err == nil && note.Index+note.Count > len(page) {
+	if errors.Is(err, ledger.ErrNotFound) || err == nil && note.Index+note.Count > len(page) {
 		return none, nil
 	}
 	if err != nil {
@@ -101,7 +102,7 @@ func (v *visitor) optOut(ctx context.Context, p campaign.Place, receipt telesign
 		return nil
 	}
 	r, err := v.w.cache.recipient(ctx, v.s.ID, p)
-	if errors.Is(err, campaign.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) {
 		return nil // purged, and the number with it
 	}
 	if err != nil {

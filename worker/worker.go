@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 )
@@ -54,7 +55,7 @@ type Options struct {
 // Worker sends. Make one with New, then Start it and Stop it, once each.
 type Worker struct {
 	rdb      redis.UniversalClient
-	ledger   *campaign.Ledger
+	ledger   *ledger.Ledger
 	queue    *tasks.Queue
 	telesign *telesign.Client
 	pace     *Pacer
@@ -95,20 +96,20 @@ func New(o Options) (*Worker, error) {
 	if o.Redis == nil || o.Telesign == nil || o.Logger == nil || o.Metrics == nil {
 		return nil, errors.New("worker: Redis, Telesign, Logger and Metrics are required")
 	}
-	if o.Rate < 0 || o.Concurrency < 1 || o.Window < 1 || o.Window > campaign.MaxWindow || o.SendTimeout <= 0 {
+	if o.Rate < 0 || o.Concurrency < 1 || o.Window < 1 || o.Window > ledger.MaxWindow || o.SendTimeout <= 0 {
 		return nil, fmt.Errorf("worker: rate %v, concurrency %d, window %d or send time-out %v is out of range",
 			o.Rate, o.Concurrency, o.Window, o.SendTimeout)
 	}
 	w := &Worker{
-		rdb: o.Redis, ledger: campaign.NewLedger(o.Redis), queue: tasks.NewQueue(o.Redis), telesign: o.Telesign,
-		pace:     NewPacer(o.Redis, campaign.KeyPace, o.Rate),
-		pollPace: NewPacer(o.Redis, campaign.KeyPollPace, o.PollRate),
+		rdb: o.Redis, ledger: ledger.New(o.Redis), queue: tasks.NewQueue(o.Redis), telesign: o.Telesign,
+		pace:     NewPacer(o.Redis, ledger.KeyPace, o.Rate),
+		pollPace: NewPacer(o.Redis, ledger.KeyPollPace, o.PollRate),
 		metrics:  newMetrics(o.Metrics), log: o.Logger, name: rand.Text(),
 		window: o.Window, sendTimeout: o.SendTimeout,
 		receiptMargin: o.ReceiptMargin, receiptIn: o.ReceiptDeadline, callbackURL: o.CallbackURL,
 	}
 	w.pace.count, w.pollPace.count = w.metrics.slots("account"), w.metrics.slots("poll")
-	w.filesPace, w.files = NewPacer(o.Redis, campaign.KeyFilesPace, o.FilesRate), newFiles(o.FilesPrivate)
+	w.filesPace, w.files = NewPacer(o.Redis, ledger.KeyFilesPace, o.FilesRate), newFiles(o.FilesPrivate)
 	w.rates = newRates(o.Redis, w.pace, o.Rate, w.metrics.slots("campaign"))
 	w.look = make(chan struct{}, 1)
 	w.stopping, w.stop = context.WithCancel(context.Background())
@@ -150,7 +151,7 @@ func (w *Worker) loadSubject(ctx context.Context, id campaign.ID) (*subject, err
 		return nil, err
 	}
 	if info.Phase == campaign.Draft {
-		return nil, fmt.Errorf("campaign %s is a draft: %w", id, campaign.ErrNotFound)
+		return nil, fmt.Errorf("campaign %s is a draft: %w", id, ledger.ErrNotFound)
 	}
 	s := &subject{Info: info}
 	if s.cascade, err = campaign.NewCascade(info.Spec, info.Columns); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 )
 
 func (a *app) acceptAsSentCommand() *cobra.Command {
@@ -39,7 +40,7 @@ func (a *app) acceptAsSentCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				if all {
 					return a.acceptAllAsSent(cmd.Context(), l, id, *by, yes)
 				}
@@ -53,7 +54,7 @@ func (a *app) acceptAsSentCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) acceptAsSent(ctx context.Context, l *campaign.Ledger, id campaign.ID, who string, by campaign.Actor, yes bool) error {
+func (a *app) acceptAsSent(ctx context.Context, l *ledger.Ledger, id campaign.ID, who string, by campaign.Actor, yes bool) error {
 	info, f, err := a.one(ctx, l, id, who)
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func (a *app) acceptAsSent(ctx context.Context, l *campaign.Ledger, id campaign.
 	return nil
 }
 
-func (a *app) acceptAllAsSent(ctx context.Context, l *campaign.Ledger, id campaign.ID, by campaign.Actor, yes bool) error {
+func (a *app) acceptAllAsSent(ctx context.Context, l *ledger.Ledger, id campaign.ID, by campaign.Actor, yes bool) error {
 	// Before the number is shown that the person says yes to.
 	began, err := l.Now(ctx)
 	if err != nil {
@@ -109,7 +110,7 @@ func (a *app) acceptAllAsSent(ctx context.Context, l *campaign.Ledger, id campai
 		}
 	})
 	line.end()
-	if errors.Is(err, campaign.ErrRetrying) && n == 0 {
+	if errors.Is(err, ledger.ErrRetrying) && n == 0 {
 		return err
 	}
 	if err != nil {

@@ -9,25 +9,26 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 func (a *app) pauseCommand() *cobra.Command {
 	return a.steerCommand("pause ID", "Stop sending at once; resume goes on",
-		func(ctx context.Context, l *campaign.Ledger, id campaign.ID, by campaign.Actor) error {
+		func(ctx context.Context, l *ledger.Ledger, id campaign.ID, by campaign.Actor) error {
 			return l.Pause(ctx, id, by, time.Now())
 		})
 }
 
 func (a *app) resumeCommand() *cobra.Command {
 	return a.steerCommand("resume ID", "Let a paused or held campaign run on",
-		func(ctx context.Context, l *campaign.Ledger, id campaign.ID, by campaign.Actor) error {
+		func(ctx context.Context, l *ledger.Ledger, id campaign.ID, by campaign.Actor) error {
 			return l.Resume(ctx, id, by, time.Now())
 		})
 }
 
 func (a *app) cancelCommand() *cobra.Command {
 	return a.steerCommand("cancel ID", "End a campaign for everyone who hasn't been sent to; it can't be undone",
-		func(ctx context.Context, l *campaign.Ledger, id campaign.ID, by campaign.Actor) error {
+		func(ctx context.Context, l *ledger.Ledger, id campaign.ID, by campaign.Actor) error {
 			return l.Cancel(ctx, id, by, time.Now())
 		})
 }
@@ -35,7 +36,7 @@ func (a *app) cancelCommand() *cobra.Command {
 func (a *app) rescheduleCommand() *cobra.Command {
 	at := ""
 	cmd := a.steerCommand("reschedule ID", "Pause a campaign until a time, at which it starts, or goes on, by itself",
-		func(ctx context.Context, l *campaign.Ledger, id campaign.ID, by campaign.Actor) error {
+		func(ctx context.Context, l *ledger.Ledger, id campaign.ID, by campaign.Actor) error {
 			start, err := startTime(at, time.Now())
 			if err != nil {
 				return err
@@ -63,7 +64,7 @@ func startTime(s string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
-func (a *app) steerCommand(use, short string, do func(context.Context, *campaign.Ledger, campaign.ID, campaign.Actor) error) *cobra.Command {
+func (a *app) steerCommand(use, short string, do func(context.Context, *ledger.Ledger, campaign.ID, campaign.Actor) error) *cobra.Command {
 	var by *campaign.Actor
 	cmd := &cobra.Command{
 		Use: use, Short: short,
@@ -72,7 +73,7 @@ func (a *app) steerCommand(use, short string, do func(context.Context, *campaign
 			if err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				if err := do(cmd.Context(), l, id, *by); err != nil {
 					return notFound(id, err)
 				}

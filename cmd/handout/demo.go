@@ -19,6 +19,7 @@ import (
 	"github.com/handout-dev/handout/callbacks"
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -83,7 +84,7 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err 
 	}
 	id := result.Info.ID
 	say("campaign   %s, %s", id, plural(result.Info.Total, "recipient"))
-	ledger := campaign.NewLedger(rdb)
+	ledger := ledger.New(rdb)
 	started := time.Now()
 	if err := a.follow(ctx, ledger, id, c.Rate); err != nil {
 		return err
@@ -114,7 +115,7 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err 
 	return nil
 }
 
-func (a *app) demoTable(ctx context.Context, l *campaign.Ledger, r *report.Report, info *campaign.Info, took time.Duration) error {
+func (a *app) demoTable(ctx context.Context, l *ledger.Ledger, r *report.Report, info *campaign.Info, took time.Duration) error {
 	outcomes, err := report.Outcomes(ctx, l, info)
 	if err != nil {
 		return err

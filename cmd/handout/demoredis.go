@@ -13,8 +13,8 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // redisStart is how long a redis-server of the demo's own may take to answer.
@@ -44,7 +44,7 @@ func (a *app) demoRedis(ctx context.Context, c *Config, say func(string, ...any)
 // unused refuses a Redis that others use: the demo's worker would give their
 // recipients to the simulator, and their worker the demo's to Telesign.
 func unused(ctx context.Context, rdb redis.UniversalClient) error {
-	active, err := campaign.NewLedger(rdb).Active(ctx)
+	active, err := ledger.New(rdb).Active(ctx)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -136,7 +137,7 @@ func diagnoseRedis(ctx context.Context, c *Config) []finding {
 			Advice: "raise maxmemory, or purge campaigns: at 100 % nothing can be written and sending stops",
 		})
 	}
-	findings = append(findings, diagnoseRestored(ctx, campaign.NewLedger(rdb))...)
+	findings = append(findings, diagnoseRestored(ctx, ledger.New(rdb))...)
 	if !info.ClockHidden {
 		findings = append(findings, finding{
 			OK: info.ClockOffset.Abs() < mostClockOffset, Fatal: true, Check: "clock",
@@ -152,14 +153,14 @@ const mostLooked = 1000
 
 // diagnoseRestored finds campaigns that a worker holds since Redis came back with
 // an older state.
-func diagnoseRestored(ctx context.Context, l *campaign.Ledger) []finding {
+func diagnoseRestored(ctx context.Context, l *ledger.Ledger) []finding {
 	ids, err := l.Active(ctx)
 	if err != nil {
 		return nil // what can't be read has been said
 	}
 	for _, id := range ids[:min(len(ids), mostLooked)] {
 		phase, reason, _, err := l.Phase(ctx, id)
-		if err == nil && phase == campaign.Held && campaign.IsRestored(reason) {
+		if err == nil && phase == campaign.Held && ledger.IsRestored(reason) {
 			return []finding{{
 				Fatal: true, Check: "Redis's memory", Found: fmt.Sprintf("campaign %s is held: %s", id, reason),
 				Advice: "wait for receipts, verify, and look in Telesign's own reports who was sent to, before you resume: docs/promises.md, \"A restored snapshot\"",

@@ -4,8 +4,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
-	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/ledger"
 )
 
 func (a *app) exportCommand() *cobra.Command {
@@ -22,7 +22,7 @@ func (a *app) exportCommand() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				info, err := a.standing(cmd.Context(), l, id)
 				if err != nil {
 					return err

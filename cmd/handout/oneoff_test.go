@@ -9,6 +9,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -45,7 +46,7 @@ func TestOneOffSends_ReachEveryone(t *testing.T) {
 		}
 		id = sent.Campaign
 	}
-	l := campaign.NewLedger(rdb)
+	l := ledger.New(rdb)
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for deadline := time.After(time.Minute); ; {

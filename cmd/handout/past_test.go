@@ -13,6 +13,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -22,7 +23,7 @@ import (
 type past struct {
 	t      testing.TB
 	rdb    *redis.Client
-	ledger *campaign.Ledger
+	ledger *ledger.Ledger
 	now    time.Time
 }
 
@@ -44,7 +45,7 @@ func olga(why string) campaign.Actor { return campaign.Actor{Name: "olga", Why: 
 func fill(t testing.TB, server *redistest.Server) {
 	t.Helper()
 	rdb := server.Client()
-	p := &past{t: t, rdb: rdb, ledger: campaign.NewLedger(rdb), now: time.Now().Truncate(time.Second)}
+	p := &past{t: t, rdb: rdb, ledger: ledger.New(rdb), now: time.Now().Truncate(time.Second)}
 
 	info := p.submit(emptied, numbers(40, anyone), 100*24*time.Hour, 10*time.Minute, "", campaign.Beginning{})
 	p.play(info, 40, 10, 0)
@@ -178,7 +179,7 @@ func (p *past) play(info *campaign.Info, sent int, rate float64, every time.Dura
 	if ok, err := p.ledger.Advance(p.t.Context(), info.ID, 0, min(info.Total, sent+100), p.now.Add(time.Hour)); err != nil || !ok {
 		p.t.Fatal(ok, err)
 	}
-	seen, next := make(map[int]campaign.Seen), info.CreatedAt.Add(every)
+	seen, next := make(map[int]ledger.Seen), info.CreatedAt.Add(every)
 	for _, e := range all {
 		if e.At.After(time.Now()) {
 			break // is yet to come
@@ -193,7 +194,7 @@ func (p *past) play(info *campaign.Info, sent int, rate float64, every time.Dura
 	}
 }
 
-func (p *past) apply(info *campaign.Info, index int, seen map[int]campaign.Seen, e campaign.Event) {
+func (p *past) apply(info *campaign.Info, index int, seen map[int]ledger.Seen, e campaign.Event) {
 	p.t.Helper()
 	s, err := p.ledger.Apply(p.t.Context(), info, campaign.PlaceOf(index), seen[index], e)
 	p.do(err)
@@ -207,7 +208,7 @@ func (p *past) apply(info *campaign.Info, index int, seen map[int]campaign.Seen,
 func (p *past) sample(id campaign.ID, at time.Time) {
 	p.t.Helper()
 	ctx, key := p.t.Context(), "handout:{"+string(id)+"}:samples"
-	p.do(campaign.NewLedger(p.rdb).Sample(ctx, at, id)) // a ledger of its own, which remembers no other one
+	p.do(ledger.New(p.rdb).Sample(ctx, at, id)) // a ledger of its own, which remembers no other one
 	last, err := p.rdb.ZRange(ctx, key, -1, -1).Result()
 	p.do(err)
 	_, counts, _ := strings.Cut(last[0], ":")

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 func (a *app) purgeCommand() *cobra.Command {
@@ -27,7 +28,7 @@ func (a *app) purgeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				return a.purge(cmd.Context(), l, id, *by, yes)
 			})
 		},
@@ -37,7 +38,7 @@ func (a *app) purgeCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) purge(ctx context.Context, l *campaign.Ledger, id campaign.ID, by campaign.Actor, yes bool) error {
+func (a *app) purge(ctx context.Context, l *ledger.Ledger, id campaign.ID, by campaign.Actor, yes bool) error {
 	info, err := a.standing(ctx, l, id)
 	if err != nil {
 		return err
@@ -77,7 +78,7 @@ func (a *app) purge(ctx context.Context, l *campaign.Ledger, id campaign.ID, by 
 	return nil
 }
 
-func (a *app) askPurge(ctx context.Context, l *campaign.Ledger, info *campaign.Info, yes bool) error {
+func (a *app) askPurge(ctx context.Context, l *ledger.Ledger, info *campaign.Info, yes bool) error {
 	b, err := l.Balance(ctx, info.ID)
 	if err != nil {
 		return err

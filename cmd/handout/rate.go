@@ -13,6 +13,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // mostRate is the highest rate that may be set, as that of HANDOUT_RATE.
@@ -42,7 +43,7 @@ func (a *app) rateCommand() *cobra.Command {
 			if err := change.parse(args, account); err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				return notFound(change.id, a.rate(cmd.Context(), l, change, asJSON))
 			})
 		},
@@ -79,7 +80,7 @@ func (c *rateChange) parse(args []string, account bool) (err error) {
 }
 
 // rate makes the change, if there is one, and shows what is in force then.
-func (a *app) rate(ctx context.Context, l *campaign.Ledger, c rateChange, asJSON bool) error {
+func (a *app) rate(ctx context.Context, l *ledger.Ledger, c rateChange, asJSON bool) error {
 	if c.rate > 0 || c.reset {
 		set := func() error { return l.SetRate(ctx, c.id, c.rate, *c.by, time.Now()) }
 		if c.id == "" {

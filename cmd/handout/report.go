@@ -13,6 +13,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // outcomesUpTo is the size of a campaign whose report shows reasons without
@@ -29,7 +30,7 @@ func (a *app) reportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				if follow {
 					if err := a.follow(cmd.Context(), l, id, a.config.Rate); err != nil {
 						return notFound(id, err)
@@ -49,7 +50,7 @@ func (a *app) reportCommand() *cobra.Command {
 // latestHistory is how many lines of the history are shown without being asked.
 const latestHistory = 10
 
-func (a *app) report(ctx context.Context, l *campaign.Ledger, id campaign.ID, asJSON, reasons, history bool) error {
+func (a *app) report(ctx context.Context, l *ledger.Ledger, id campaign.ID, asJSON, reasons, history bool) error {
 	r, info, err := report.Read(ctx, l, id, a.config.Rate)
 	if err != nil {
 		return err
@@ -84,7 +85,7 @@ const followTime = time.Second
 
 // follow shows progress until the campaign is done. A campaign that waits for
 // a person is shown until the command is interrupted. rate is the account's.
-func (a *app) follow(ctx context.Context, l *campaign.Ledger, id campaign.ID, rate float64) error {
+func (a *app) follow(ctx context.Context, l *ledger.Ledger, id campaign.ID, rate float64) error {
 	line := newLiveLine(a.stderr)
 	defer line.end()
 	var p report.Progress

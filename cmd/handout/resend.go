@@ -15,6 +15,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 )
 
 func (a *app) resendCommand() *cobra.Command {
@@ -31,7 +32,7 @@ func (a *app) resendCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				return a.resend(cmd.Context(), l, id, args[1], *by, yes)
 			})
 		},
@@ -41,7 +42,7 @@ func (a *app) resendCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) resend(ctx context.Context, l *campaign.Ledger, id campaign.ID, who string, by campaign.Actor, yes bool) error {
+func (a *app) resend(ctx context.Context, l *ledger.Ledger, id campaign.ID, who string, by campaign.Actor, yes bool) error {
 	info, f, err := a.one(ctx, l, id, who)
 	if err != nil {
 		return err
@@ -64,15 +65,15 @@ func (a *app) resend(ctx context.Context, l *campaign.Ledger, id campaign.ID, wh
 }
 
 // one finds the one recipient that a person means.
-func (a *app) one(ctx context.Context, l *campaign.Ledger, id campaign.ID, who string) (*campaign.Info, campaign.Found, error) {
-	none := campaign.Found{}
+func (a *app) one(ctx context.Context, l *ledger.Ledger, id campaign.ID, who string) (*campaign.Info, ledger.Found, error) {
+	none := ledger.Found{}
 	info, err := a.standing(ctx, l, id)
 	if err != nil {
 		return nil, none, err
 	}
 	found, err := l.Find(ctx, info, who)
 	switch {
-	case errors.Is(err, campaign.ErrNotFound):
+	case errors.Is(err, ledger.ErrNotFound):
 		return nil, none, fmt.Errorf("there is no such recipient in campaign %s", id)
 	case err != nil:
 		return nil, none, err
@@ -87,7 +88,7 @@ func (a *app) one(ctx context.Context, l *campaign.Ledger, id campaign.ID, who s
 }
 
 // standing is a recipient's state and why.
-func standing(f campaign.Found) string {
+func standing(f ledger.Found) string {
 	r := f.Seen.Record
 	if why := verdict.Reason(&r); why != "" {
 		return r.State.String() + ": " + why

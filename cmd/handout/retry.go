@@ -10,6 +10,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 )
 
 func (a *app) retryCommand() *cobra.Command {
@@ -30,7 +31,7 @@ func (a *app) retryCommand() *cobra.Command {
 			if !ok || (state != campaign.Failed && state != campaign.Unconfirmed && state != campaign.InDoubt) {
 				return usagef("retry: --only must be failed, unconfirmed or in_doubt")
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				return a.retry(cmd.Context(), l, id, state, *by, yes)
 			})
 		},
@@ -41,7 +42,7 @@ func (a *app) retryCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) retry(ctx context.Context, l *campaign.Ledger, id campaign.ID, state campaign.State, by campaign.Actor, yes bool) error {
+func (a *app) retry(ctx context.Context, l *ledger.Ledger, id campaign.ID, state campaign.State, by campaign.Actor, yes bool) error {
 	// Before the number is shown that the person says yes to.
 	began, err := l.Now(ctx)
 	if err != nil {
@@ -76,7 +77,7 @@ func (a *app) retry(ctx context.Context, l *campaign.Ledger, id campaign.ID, sta
 		}
 	})
 	line.end()
-	if errors.Is(err, campaign.ErrRetrying) && n == 0 {
+	if errors.Is(err, ledger.ErrRetrying) && n == 0 {
 		return err
 	}
 	if err != nil {

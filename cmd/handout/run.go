@@ -13,6 +13,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // Exit statuses, a contract with scripts.
@@ -129,13 +130,13 @@ func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
 }
 
 // withLedger runs f on the ledger.
-func (a *app) withLedger(ctx context.Context, f func(rdb redis.UniversalClient, l *campaign.Ledger) error) error {
+func (a *app) withLedger(ctx context.Context, f func(rdb redis.UniversalClient, l *ledger.Ledger) error) error {
 	rdb, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer rdb.Close()
-	return f(rdb, campaign.NewLedger(rdb))
+	return f(rdb, ledger.New(rdb))
 }
 
 func (a *app) logger(c *Config) *slog.Logger {
@@ -163,7 +164,7 @@ func parseID(s string) (campaign.ID, error) {
 }
 
 func notFound(id campaign.ID, err error) error {
-	if errors.Is(err, campaign.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) {
 		return fmt.Errorf("there is no campaign %s", id)
 	}
 	return err

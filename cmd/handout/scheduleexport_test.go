@@ -14,6 +14,7 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/database"
 	"github.com/handout-dev/handout/internal/postgrestest"
 	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // stop is a point of an export at which a test can keep it: how often it has come
@@ -89,7 +90,7 @@ func TestSchedule_AnExportKilledAnywhereIsOneFileAndOneMessageForEach(t *testing
 			}
 			nothingYet := func() {
 				t.Helper()
-				if info, err := campaign.NewLedger(x.redis.Client()).Info(t.Context(), campaign.ID(x.campaignOf("orders"))); err == nil && info.Phase != campaign.Draft {
+				if info, err := ledger.New(x.redis.Client()).Info(t.Context(), campaign.ID(x.campaignOf("orders"))); err == nil && info.Phase != campaign.Draft {
 					t.Errorf("the campaign stands: %+v", info)
 				}
 			}
@@ -139,7 +140,7 @@ func TestSchedule_AnExportKilledAnywhereIsOneFileAndOneMessageForEach(t *testing
 func (x *exported) once(b *bucket, name string, customers int) {
 	t := x.t
 	t.Helper()
-	ids, err := campaign.NewLedger(x.redis.Client()).Campaigns(t.Context(), 10)
+	ids, err := ledger.New(x.redis.Client()).Campaigns(t.Context(), 10)
 	if err != nil || len(ids) != 1 || string(ids[0]) != x.campaignOf(name) {
 		t.Errorf("campaigns %v (%v)", ids, err)
 	}

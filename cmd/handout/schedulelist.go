@@ -15,6 +15,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/schedule"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // scheduleShown is a schedule with what became of its ticks.
@@ -49,7 +50,7 @@ func (a *app) scheduleListCommand() *cobra.Command {
 				}
 				all, most = []*schedule.Schedule{one}, 100
 			}
-			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, l *ledger.Ledger) error {
 				return a.listSchedules(cmd.Context(), rdb, l, all, most, asJSON)
 			})
 		},
@@ -58,7 +59,7 @@ func (a *app) scheduleListCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) listSchedules(ctx context.Context, rdb redis.UniversalClient, l *campaign.Ledger, all []*schedule.Schedule, most int, asJSON bool) error {
+func (a *app) listSchedules(ctx context.Context, rdb redis.UniversalClient, l *ledger.Ledger, all []*schedule.Schedule, most int, asJSON bool) error {
 	now, err := l.Now(ctx)
 	if err != nil {
 		return err
@@ -102,13 +103,13 @@ func (a *app) listSchedules(ctx context.Context, rdb redis.UniversalClient, l *c
 
 // sayHeld puts the reason of a hold, or of a pause, under the ticks whose
 // campaigns wait for a person.
-func sayHeld(ctx context.Context, l *campaign.Ledger, ticks []*schedule.Tick) error {
+func sayHeld(ctx context.Context, l *ledger.Ledger, ticks []*schedule.Tick) error {
 	for _, t := range ticks {
 		if t.State != schedule.Running || t.Campaign == "" {
 			continue
 		}
 		info, err := l.Info(ctx, t.Campaign)
-		if errors.Is(err, campaign.ErrNotFound) {
+		if errors.Is(err, ledger.ErrNotFound) {
 			continue
 		}
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/schedule"
+	"github.com/handout-dev/handout/ledger"
 )
 
 type scheduleRunFlags struct {
@@ -54,7 +55,7 @@ func (a *app) scheduleRun(ctx context.Context, name string, f *scheduleRunFlags)
 	if err != nil {
 		return err
 	}
-	return a.withLedger(ctx, func(rdb redis.UniversalClient, l *campaign.Ledger) error {
+	return a.withLedger(ctx, func(rdb redis.UniversalClient, l *ledger.Ledger) error {
 		now, err := l.Now(ctx)
 		if err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -87,7 +88,7 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 		return nil
 	}
 	a.badRows(result.Summary)
-	r, _, err := report.Read(ctx, campaign.NewLedger(rdb), result.Info.ID, a.config.Rate)
+	r, _, err := report.Read(ctx, ledger.New(rdb), result.Info.ID, a.config.Rate)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -35,7 +36,7 @@ func (a *app) suppressCommand() *cobra.Command {
 }
 
 // ofNumber is a command about one number.
-func (a *app) ofNumber(use, short string, do func(ctx context.Context, l *campaign.Ledger, phone string) error) *cobra.Command {
+func (a *app) ofNumber(use, short string, do func(ctx context.Context, l *ledger.Ledger, phone string) error) *cobra.Command {
 	return &cobra.Command{
 		Use: use + " PHONE", Short: short,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -53,7 +54,7 @@ func (a *app) ofNumber(use, short string, do func(ctx context.Context, l *campai
 			if err != nil {
 				return usagef("%s: PHONE: %w", name(cmd), err)
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				return do(cmd.Context(), l, phone)
 			})
 		},
@@ -81,7 +82,7 @@ func (h *hand) entry() (campaign.Suppression, error) {
 
 func (a *app) suppressAdd() *cobra.Command {
 	var h hand
-	cmd := a.ofNumber("add", "Put a number on the list", func(ctx context.Context, l *campaign.Ledger, phone string) error {
+	cmd := a.ofNumber("add", "Put a number on the list", func(ctx context.Context, l *ledger.Ledger, phone string) error {
 		s, err := h.entry()
 		if err != nil {
 			return err
@@ -101,7 +102,7 @@ func (a *app) suppressAdd() *cobra.Command {
 }
 
 func (a *app) suppressRemove() *cobra.Command {
-	return a.ofNumber("remove", "Take a number off the list", func(ctx context.Context, l *campaign.Ledger, phone string) error {
+	return a.ofNumber("remove", "Take a number off the list", func(ctx context.Context, l *ledger.Ledger, phone string) error {
 		there, err := l.Unsuppress(ctx, phone)
 		if err != nil {
 			return err
@@ -116,13 +117,13 @@ func (a *app) suppressRemove() *cobra.Command {
 }
 
 func (a *app) suppressCheck() *cobra.Command {
-	return a.ofNumber("check", "Say whether a number is on the list, and why", func(ctx context.Context, l *campaign.Ledger, phone string) error {
+	return a.ofNumber("check", "Say whether a number is on the list, and why", func(ctx context.Context, l *ledger.Ledger, phone string) error {
 		return a.describeEntry(ctx, l, phone, "is on the list")
 	})
 }
 
 // describeEntry says of a number how it came on the list, without naming it.
-func (a *app) describeEntry(ctx context.Context, l *campaign.Ledger, phone, how string) error {
+func (a *app) describeEntry(ctx context.Context, l *ledger.Ledger, phone, how string) error {
 	s, listed, err := l.Suppressed(ctx, phone)
 	if err != nil {
 		return err
@@ -151,7 +152,7 @@ type suppressedRow struct {
 	By       string `json:"by"`
 }
 
-func rowOf(n campaign.SuppressedNumber) suppressedRow {
+func rowOf(n ledger.SuppressedNumber) suppressedRow {
 	return suppressedRow{n.Phone, n.At.Format(time.RFC3339), n.Reason(), string(n.Campaign), n.By}
 }
 
@@ -163,7 +164,7 @@ func (a *app) suppressList() *cobra.Command {
 		Long: "Write the list, in no order, as CSV: phone, since, why, campaign, by. What it\n" +
 			"writes is what suppress import reads.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				return a.listSuppressed(cmd.Context(), l, asJSON)
 			})
 		},
@@ -172,12 +173,12 @@ func (a *app) suppressList() *cobra.Command {
 	return cmd
 }
 
-func (a *app) listSuppressed(ctx context.Context, l *campaign.Ledger, asJSON bool) error {
+func (a *app) listSuppressed(ctx context.Context, l *ledger.Ledger, asJSON bool) error {
 	out := bufio.NewWriter(a.stdout)
 	if asJSON {
 		e := json.NewEncoder(out)
 		e.SetEscapeHTML(false)
-		if err := l.EachSuppressed(ctx, func(n campaign.SuppressedNumber) error { return e.Encode(rowOf(n)) }); err != nil {
+		if err := l.EachSuppressed(ctx, func(n ledger.SuppressedNumber) error { return e.Encode(rowOf(n)) }); err != nil {
 			return err
 		}
 		return out.Flush()
@@ -186,7 +187,7 @@ func (a *app) listSuppressed(ctx context.Context, l *campaign.Ledger, asJSON boo
 	if err := w.Write(strings.Split("phone,since,why,campaign,by", ",")); err != nil {
 		return err
 	}
-	err := l.EachSuppressed(ctx, func(n campaign.SuppressedNumber) error {
+	err := l.EachSuppressed(ctx, func(n ledger.SuppressedNumber) error {
 		r := rowOf(n)
 		return w.Write([]string{r.Phone, r.Since, r.Why, r.Campaign, r.By})
 	})

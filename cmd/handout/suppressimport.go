@@ -10,6 +10,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/stoplist"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -35,7 +36,7 @@ func (a *app) suppressImport() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				return a.importNumbers(cmd.Context(), l, numberFile{args[0], normalize, entry}, setAside)
 			})
 		},
@@ -53,19 +54,19 @@ type numberFile struct {
 }
 
 // each reads the file from its beginning.
-func (f *numberFile) each(ctx context.Context, bad func(producer.Fault), take func(*stoplist.Reader, []campaign.SuppressedNumber) error) (*stoplist.Reader, error) {
+func (f *numberFile) each(ctx context.Context, bad func(producer.Fault), take func(*stoplist.Reader, []ledger.SuppressedNumber) error) (*stoplist.Reader, error) {
 	in, err := os.Open(f.path)
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close()
 	r := &stoplist.Reader{Name: f.path, Normalize: f.normalize, Entry: f.entry, Bad: bad}
-	return r, r.Each(ctx, in, func(numbers []campaign.SuppressedNumber) error { return take(r, numbers) })
+	return r, r.Each(ctx, in, func(numbers []ledger.SuppressedNumber) error { return take(r, numbers) })
 }
 
 // importNumbers reads the file twice, to check all of it before anything of it
 // is on the list.
-func (a *app) importNumbers(ctx context.Context, l *campaign.Ledger, file numberFile, setAside bool) error {
+func (a *app) importNumbers(ctx context.Context, l *ledger.Ledger, file numberFile, setAside bool) error {
 	line := newLiveLine(a.stderr)
 	progress := func(rows int, what string) {
 		if line.live {
@@ -77,7 +78,7 @@ func (a *app) importNumbers(ctx context.Context, l *campaign.Ledger, file number
 		line.n = 0
 		fmt.Fprintln(a.stderr, f)
 	}
-	check, err := file.each(ctx, name, func(r *stoplist.Reader, _ []campaign.SuppressedNumber) error {
+	check, err := file.each(ctx, name, func(r *stoplist.Reader, _ []ledger.SuppressedNumber) error {
 		progress(r.Rows, "checked")
 		return nil
 	})
@@ -91,7 +92,7 @@ func (a *app) importNumbers(ctx context.Context, l *campaign.Ledger, file number
 	added := 0
 	line = newLiveLine(a.stderr)
 	named := func(producer.Fault) {} // they have been
-	i, err := file.each(ctx, named, func(r *stoplist.Reader, numbers []campaign.SuppressedNumber) error {
+	i, err := file.each(ctx, named, func(r *stoplist.Reader, numbers []ledger.SuppressedNumber) error {
 		n, err := l.SuppressAll(ctx, numbers)
 		added += n
 		progress(r.Rows, "imported")

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -21,7 +22,7 @@ func (a *app) verifyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				return a.verify(cmd.Context(), l, id, repair)
 			})
 		},
@@ -30,7 +31,7 @@ func (a *app) verifyCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) verify(ctx context.Context, l *campaign.Ledger, id campaign.ID, repair bool) error {
+func (a *app) verify(ctx context.Context, l *ledger.Ledger, id campaign.ID, repair bool) error {
 	info, err := a.standing(ctx, l, id)
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func (a *app) verify(ctx context.Context, l *campaign.Ledger, id campaign.ID, re
 
 // verifyPurged holds the counts of a purged campaign to its total: there is
 // nothing else.
-func (a *app) verifyPurged(ctx context.Context, l *campaign.Ledger, info *campaign.Info) error {
+func (a *app) verifyPurged(ctx context.Context, l *ledger.Ledger, info *campaign.Info) error {
 	b, err := l.Balance(ctx, info.ID)
 	if err != nil {
 		return err
@@ -90,7 +91,7 @@ func (a *app) verifyPurged(ctx context.Context, l *campaign.Ledger, info *campai
 }
 
 // standing reads a campaign that has been committed.
-func (a *app) standing(ctx context.Context, l *campaign.Ledger, id campaign.ID) (*campaign.Info, error) {
+func (a *app) standing(ctx context.Context, l *ledger.Ledger, id campaign.ID) (*campaign.Info, error) {
 	info, err := l.Info(ctx, id)
 	if err != nil {
 		return nil, notFound(id, err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/webhook"
+	"github.com/handout-dev/handout/ledger"
 )
 
 func (a *app) webhookCommand() *cobra.Command {
@@ -54,7 +55,7 @@ func (a *app) webhookAddCommand() *cobra.Command {
 			if err := webhook.CheckURL(args[0], c.WebhookAllowPrivate); err != nil {
 				return usagef("webhook add: URL: %w", err) // which isn't repeated: it may hold a secret
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				e := webhook.New(args[0], sorts, prefix, phones, time.Now())
 				if err := l.AddEndpoint(cmd.Context(), e); err != nil {
 					return err
@@ -89,7 +90,7 @@ func (a *app) webhookListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List the webhooks, and whether they take what they are told",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, l *ledger.Ledger) error {
 				rows, err := webhookRows(cmd.Context(), rdb, l)
 				if err != nil {
 					return err
@@ -113,7 +114,7 @@ func (a *app) webhookListCommand() *cobra.Command {
 	return cmd
 }
 
-func webhookRows(ctx context.Context, rdb redis.UniversalClient, l *campaign.Ledger) ([]webhookRow, error) {
+func webhookRows(ctx context.Context, rdb redis.UniversalClient, l *ledger.Ledger) ([]webhookRow, error) {
 	endpoints, err := l.Endpoints(ctx)
 	if err != nil {
 		return nil, err
@@ -122,7 +123,7 @@ func webhookRows(ctx context.Context, rdb redis.UniversalClient, l *campaign.Led
 	if err != nil {
 		return nil, err
 	}
-	dropped, err := l.EndpointsDropped(ctx)
+	dropped, err := l.EndpointsDiscarded(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +150,7 @@ func (a *app) webhookRemoveCommand() *cobra.Command {
 		Use:   "remove ID",
 		Short: "End a webhook: it is told nothing any more",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *campaign.Ledger) error {
+			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				if err := l.RemoveEndpoint(cmd.Context(), args[0]); err != nil {
 					return err
 				}
@@ -161,15 +162,15 @@ func (a *app) webhookRemoveCommand() *cobra.Command {
 }
 
 // withEndpoint runs f on an endpoint that there is.
-func (a *app) withEndpoint(ctx context.Context, id string, f func(redis.UniversalClient, *campaign.Endpoint) error) error {
-	return a.withLedger(ctx, func(rdb redis.UniversalClient, l *campaign.Ledger) error {
+func (a *app) withEndpoint(ctx context.Context, id string, f func(redis.UniversalClient, *ledger.Endpoint) error) error {
+	return a.withLedger(ctx, func(rdb redis.UniversalClient, l *ledger.Ledger) error {
 		endpoints, err := l.Endpoints(ctx)
 		if err != nil {
 			return err
 		}
 		e := endpoints.Find(id)
 		if e == nil {
-			return fmt.Errorf("webhook %s: %w", id, campaign.ErrNoEndpoint)
+			return fmt.Errorf("webhook %s: %w", id, ledger.ErrNoEndpoint)
 		}
 		return f(rdb, e)
 	})
@@ -184,7 +185,7 @@ func (a *app) webhookTestCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withEndpoint(cmd.Context(), args[0], func(rdb redis.UniversalClient, e *campaign.Endpoint) error {
+			return a.withEndpoint(cmd.Context(), args[0], func(rdb redis.UniversalClient, e *ledger.Endpoint) error {
 				client := webhook.NewClient(c.WebhookAllowPrivate)
 				defer client.Close()
 				d, err := webhook.Test(cmd.Context(), rdb, client, e, time.Now())
@@ -207,7 +208,7 @@ func (a *app) webhookLogCommand() *cobra.Command {
 		Use:   "log ID",
 		Short: "Show the latest 100 deliveries to a webhook, the latest first",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withEndpoint(cmd.Context(), args[0], func(rdb redis.UniversalClient, e *campaign.Endpoint) error {
+			return a.withEndpoint(cmd.Context(), args[0], func(rdb redis.UniversalClient, e *ledger.Endpoint) error {
 				log, err := webhook.Log(cmd.Context(), rdb, e.ID)
 				if err != nil {
 					return err

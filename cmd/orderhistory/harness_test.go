@@ -20,6 +20,7 @@ import (
 	"github.com/handout-dev/handout/internal/postgrestest"
 	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/s3test"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // patience is how long a test waits for what should happen within seconds.
@@ -205,7 +206,7 @@ func (p *place) asks(query string) int {
 // recipients are those of the only campaign; nil while none stands.
 func (p *place) recipients(id campaign.ID) []campaign.Recipient {
 	p.t.Helper()
-	ctx, ledger := context.Background(), campaign.NewLedger(p.redis.Client())
+	ctx, ledger := context.Background(), ledger.New(p.redis.Client())
 	info, err := ledger.Info(ctx, id)
 	if err != nil || info.Phase == campaign.Draft {
 		return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/orderhistory/database"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // The shop is generated with orders until the beginning of this day.
@@ -31,7 +32,7 @@ func (p *place) whole(customers int) {
 	if n := p.stored(); n != customers {
 		t.Errorf("the store has %d files for %d customers", n, customers)
 	}
-	ids, err := campaign.NewLedger(p.redis.Client()).Campaigns(t.Context(), 10)
+	ids, err := ledger.New(p.redis.Client()).Campaigns(t.Context(), 10)
 	must(t, err)
 	if len(ids) != 1 || ids[0] != theID {
 		t.Errorf("campaigns %v", ids)

@@ -12,12 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/orderhistory"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -202,7 +202,7 @@ func (c *Config) exporter(ctx context.Context) (_ *orderhistory.Exporter, _ func
 	}
 	opened = append(opened, st)
 	return &orderhistory.Exporter{
-		Shop: from, State: st, Store: files, Producer: producer.New(rdb), Ledger: campaign.NewLedger(rdb),
+		Shop: from, State: st, Store: files, Producer: producer.New(rdb), Ledger: ledger.New(rdb),
 		Campaign: spec, HTTP: &http.Client{}, Region: c.PhoneRegion, Zone: zone, Currency: c.Currency, Prefix: c.Prefix,
 		LinkLife: c.LinkLife, Workers: c.Workers, Uploads: c.Uploads,
 		MaxDrift: c.MaxDrift, MaxBad: c.MaxBad, Keep: time.Duration(c.KeepDays) * 24 * time.Hour, TryLinks: c.TryLinks,

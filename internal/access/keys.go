@@ -15,7 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // Keys are those in one Redis. It is safe for concurrent use.
@@ -51,7 +51,7 @@ func (k *Keys) Create(ctx context.Context, name string, scopes []Scope, now time
 	if err != nil {
 		return "", fmt.Errorf("create key %s: %w", name, err)
 	}
-	added, err := k.rdb.HSetNX(ctx, campaign.KeyAccess, name, value).Result()
+	added, err := k.rdb.HSetNX(ctx, ledger.KeyAccess, name, value).Result()
 	if err != nil {
 		return "", fmt.Errorf("create key %s: %w", name, err)
 	}
@@ -63,11 +63,11 @@ func (k *Keys) Create(ctx context.Context, name string, scopes []Scope, now time
 
 // List reads all keys, by name.
 func (k *Keys) List(ctx context.Context) ([]Key, error) {
-	all, err := k.rdb.HGetAll(ctx, campaign.KeyAccess).Result()
+	all, err := k.rdb.HGetAll(ctx, ledger.KeyAccess).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)
 	}
-	used, err := k.rdb.HGetAll(ctx, campaign.KeyAccessUsed).Result()
+	used, err := k.rdb.HGetAll(ctx, ledger.KeyAccessUsed).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)
 	}
@@ -98,9 +98,9 @@ func decode(name, value, used string) (*Key, string, error) {
 // Revoke ends a key: the next request with it is refused. Errors: [ErrNoKey].
 func (k *Keys) Revoke(ctx context.Context, name string) error {
 	// The key first: a crash in between leaves a day that says nothing.
-	n, err := k.rdb.HDel(ctx, campaign.KeyAccess, name).Result()
+	n, err := k.rdb.HDel(ctx, ledger.KeyAccess, name).Result()
 	if err == nil {
-		err = k.rdb.HDel(ctx, campaign.KeyAccessUsed, name).Err()
+		err = k.rdb.HDel(ctx, ledger.KeyAccessUsed, name).Err()
 	}
 	if err != nil {
 		return fmt.Errorf("revoke key %s: %w", name, err)
@@ -120,7 +120,7 @@ func (k *Keys) Check(ctx context.Context, token string, now time.Time) (*Key, er
 	}
 	var value, used *redis.StringCmd
 	_, err := k.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		value, used = p.HGet(ctx, campaign.KeyAccess, name), p.HGet(ctx, campaign.KeyAccessUsed, name)
+		value, used = p.HGet(ctx, ledger.KeyAccess, name), p.HGet(ctx, ledger.KeyAccessUsed, name)
 		return nil
 	})
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -139,7 +139,7 @@ func (k *Keys) Check(ctx context.Context, token string, now time.Time) (*Key, er
 	// One write a day. What it says is for a person who cleans up: nobody is
 	// refused because it couldn't be written.
 	if today := now.UTC().Format(time.DateOnly); used.Val() != today {
-		_ = k.rdb.HSet(ctx, campaign.KeyAccessUsed, name, today).Err()
+		_ = k.rdb.HSet(ctx, ledger.KeyAccessUsed, name, today).Err()
 	}
 	return key, nil
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // SessionCookie is the name of the cookie with a session's value.
@@ -43,7 +43,7 @@ func (k *Keys) Login(ctx context.Context, token string, now time.Time) (value st
 	b := make([]byte, secretBytes)
 	rand.Read(b)
 	value = hex.EncodeToString(b)
-	if err := k.rdb.Set(ctx, campaign.KeySession(hash(value)), stands, SessionLife).Err(); err != nil {
+	if err := k.rdb.Set(ctx, ledger.KeySession(hash(value)), stands, SessionLife).Err(); err != nil {
 		return "", nil, fmt.Errorf("log in: %w", err)
 	}
 	return value, key, nil
@@ -55,7 +55,7 @@ func (k *Keys) Session(ctx context.Context, value string) (*Key, error) {
 	if len(value) != 2*secretBytes {
 		return nil, ErrRefused
 	}
-	text, err := k.rdb.Get(ctx, campaign.KeySession(hash(value))).Bytes()
+	text, err := k.rdb.Get(ctx, ledger.KeySession(hash(value))).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return nil, ErrRefused
 	}
@@ -66,7 +66,7 @@ func (k *Keys) Session(ctx context.Context, value string) (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("check a session: %w", err)
 	}
-	stands, err := k.rdb.HGet(ctx, campaign.KeyAccess, s.Name).Result()
+	stands, err := k.rdb.HGet(ctx, ledger.KeyAccess, s.Name).Result()
 	if errors.Is(err, redis.Nil) {
 		return nil, ErrRefused
 	}
@@ -85,7 +85,7 @@ func (k *Keys) Session(ctx context.Context, value string) (*Key, error) {
 
 // Logout ends a session; one that isn't there is no error.
 func (k *Keys) Logout(ctx context.Context, value string) error {
-	if err := k.rdb.Del(ctx, campaign.KeySession(hash(value))).Err(); err != nil {
+	if err := k.rdb.Del(ctx, ledger.KeySession(hash(value))).Err(); err != nil {
 		return fmt.Errorf("log out: %w", err)
 	}
 	return nil

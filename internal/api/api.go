@@ -15,8 +15,8 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -60,7 +60,7 @@ const (
 type API struct {
 	o       Options
 	client  *producer.Client
-	ledger  *campaign.Ledger
+	ledger  *ledger.Ledger
 	huma    huma.API
 	handler http.Handler
 	feeds   feeds
@@ -87,7 +87,7 @@ func New(o Options) (*API, error) {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = defaultBeat
 	}
-	a := &API{o: o, client: producer.New(o.Redis), ledger: campaign.NewLedger(o.Redis)}
+	a := &API{o: o, client: producer.New(o.Redis), ledger: ledger.New(o.Redis)}
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	a.huma = humago.NewWithPrefix(mux, Prefix, config())

@@ -14,6 +14,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -65,7 +66,7 @@ func (a *API) create(ctx context.Context, in *createInput) (*campaignOutput, err
 			return nil, a.fail(ctx, &producer.OtherContentError{Info: stands})
 		}
 		return a.answer(ctx, stands, http.StatusOK)
-	case !errors.Is(err, campaign.ErrNotFound):
+	case !errors.Is(err, ledger.ErrNotFound):
 		return nil, a.fail(ctx, err)
 	}
 	added, err := a.ledger.Propose(ctx, file.Spec, in.Replace)
@@ -112,7 +113,7 @@ func proposed(s *campaign.Spec) (*Campaign, error) {
 func (a *API) standing(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
 	info, err := a.ledger.Info(ctx, id)
 	if err == nil && info.Phase == campaign.Draft {
-		return nil, campaign.ErrNotFound
+		return nil, ledger.ErrNotFound
 	}
 	return info, err
 }
@@ -120,7 +121,7 @@ func (a *API) standing(ctx context.Context, id campaign.ID) (*campaign.Info, err
 // listed is standing, and tells a campaign without a list from none at all.
 func (a *API) listed(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
 	info, err := a.standing(ctx, id)
-	if !errors.Is(err, campaign.ErrNotFound) {
+	if !errors.Is(err, ledger.ErrNotFound) {
 		return info, err
 	}
 	if _, wrong := a.ledger.Proposed(ctx, id); wrong == nil {
@@ -154,7 +155,7 @@ func (a *API) answer(ctx context.Context, info *campaign.Info, status int) (*cam
 
 func (a *API) get(ctx context.Context, in *CampaignPath) (*campaignOutput, error) {
 	info, err := a.ledger.Info(ctx, in.id())
-	if errors.Is(err, campaign.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) {
 		s, err := a.ledger.Proposed(ctx, in.id())
 		if err != nil {
 			return nil, a.fail(ctx, err)
@@ -215,7 +216,7 @@ func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
 			break
 		}
 		info, err := a.ledger.Info(ctx, id)
-		if errors.Is(err, campaign.ErrNotFound) || (err == nil && in.State != "" && string(info.Phase) != in.State) {
+		if errors.Is(err, ledger.ErrNotFound) || (err == nil && in.State != "" && string(info.Phase) != in.State) {
 			continue
 		}
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 )
 
 func (a *API) registerDoubt() {
@@ -40,7 +41,7 @@ func (a *API) accept(ctx context.Context, in *acceptInput) (*personOutput, error
 
 // decide lets somebody decide about one recipient, and answers how they stand then.
 func (a *API) decide(ctx context.Context, who *RecipientPath, why *Why,
-	do func(context.Context, *campaign.Info, campaign.Place, campaign.Seen, campaign.Actor, time.Time) (campaign.Seen, error),
+	do func(context.Context, *campaign.Info, campaign.Place, ledger.Seen, campaign.Actor, time.Time) (ledger.Seen, error),
 ) (*personOutput, error) {
 	info, f, err := a.find(ctx, who)
 	if err != nil {

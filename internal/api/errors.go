@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -42,18 +43,18 @@ func (a *API) problem(ctx context.Context, err error) *problemError {
 		return problem(malformed, "the list broke off; nothing was sent")
 	case errors.Is(err, producer.ErrEmptyList):
 		return problem(invalid, "", Fault{Message: err.Error()})
-	case errors.As(err, &other), errors.Is(err, campaign.ErrOtherContent), errors.Is(err, campaign.ErrOtherProposal):
+	case errors.As(err, &other), errors.Is(err, ledger.ErrOtherContent), errors.Is(err, ledger.ErrOtherProposal):
 		return problem(otherContent, err.Error())
 	case errors.Is(err, producer.ErrNotRereadable):
 		return problem(busy, "another upload has interfered; make the same request again")
-	case errors.Is(err, campaign.ErrRetrying):
+	case errors.Is(err, ledger.ErrRetrying):
 		return problem(busy, err.Error())
 	case errors.As(err, &phase), errors.As(err, &purged), errors.As(err, &refused), errors.Is(err, campaign.ErrCanceled),
-		errors.Is(err, campaign.ErrKeysNeeded):
+		errors.Is(err, ledger.ErrKeysNeeded):
 		return problem(wrongState, err.Error())
-	case errors.Is(err, campaign.ErrSteered):
+	case errors.Is(err, ledger.ErrSteered):
 		return problem(stale, err.Error())
-	case errors.Is(err, campaign.ErrNotFound):
+	case errors.Is(err, ledger.ErrNotFound):
 		return problem(notFound, "")
 	case ctx.Err() != nil: // whoever asked is gone
 		return problem(unavailable, "")

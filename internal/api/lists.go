@@ -13,6 +13,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -144,7 +145,7 @@ func (a *API) submission(ctx context.Context, id campaign.ID) (*producer.File, p
 		return nil, producer.List{}, err
 	}
 	spec, err := a.ledger.Proposed(ctx, id)
-	if errors.Is(err, campaign.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) {
 		var info *campaign.Info
 		if info, err = a.standing(ctx, id); err == nil {
 			spec = info.Spec

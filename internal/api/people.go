@@ -13,6 +13,7 @@ import (
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 )
 
 func (a *API) registerPeople() {
@@ -80,7 +81,7 @@ type Moment struct {
 	Why     string    `json:"why,omitempty" doc:"settled: the outcome's reason; else the reason that was given"`
 }
 
-func newRecipient(ctx context.Context, id campaign.ID, f campaign.Found) Recipient {
+func newRecipient(ctx context.Context, id campaign.ID, f ledger.Found) Recipient {
 	r := f.Seen.Record
 	name, number := f.Recipient.ID, f.Recipient.Phone
 	if !caller(ctx).May(access.People) {
@@ -99,7 +100,7 @@ func newRecipient(ctx context.Context, id campaign.ID, f campaign.Found) Recipie
 }
 
 // tell puts in what happened.
-func (r Recipient) tell(f campaign.Found, past []campaign.Record, history []campaign.Entry) Recipient {
+func (r Recipient) tell(f ledger.Found, past []campaign.Record, history []campaign.Entry) Recipient {
 	r.Timeline = []Moment{}
 	for _, m := range report.Story(f, past, history) {
 		told := Moment{At: m.At, What: m.What, Attempt: m.Attempt, By: m.By, Why: m.Why}
@@ -178,15 +179,15 @@ type RecipientPath struct {
 }
 
 // find looks a recipient up.
-func (a *API) find(ctx context.Context, in *RecipientPath) (*campaign.Info, campaign.Found, error) {
-	none := campaign.Found{}
+func (a *API) find(ctx context.Context, in *RecipientPath) (*campaign.Info, ledger.Found, error) {
+	none := ledger.Found{}
 	info, err := a.listed(ctx, in.id())
 	if err != nil {
 		return nil, none, err
 	}
 	if place, ok := campaign.ParsePlace(in.Recipient); ok {
 		f, err := a.at(ctx, info, place)
-		if !errors.Is(err, campaign.ErrNotFound) {
+		if !errors.Is(err, ledger.ErrNotFound) {
 			return info, f, err
 		}
 	}
@@ -206,7 +207,7 @@ func (a *API) find(ctx context.Context, in *RecipientPath) (*campaign.Info, camp
 	}
 	switch len(found) {
 	case 0:
-		return nil, none, campaign.ErrNotFound
+		return nil, none, ledger.ErrNotFound
 	case 1:
 		return info, found[0], nil
 	}
@@ -217,16 +218,16 @@ func (a *API) find(ctx context.Context, in *RecipientPath) (*campaign.Info, camp
 	return nil, none, problem(ambiguous, fmt.Sprintf("there are %d recipients of this name", len(found)), faults...)
 }
 
-func (a *API) at(ctx context.Context, info *campaign.Info, p campaign.Place) (campaign.Found, error) {
+func (a *API) at(ctx context.Context, info *campaign.Info, p campaign.Place) (ledger.Found, error) {
 	page, err := a.ledger.Recipients(ctx, info.ID, p.Page)
 	if err == nil && p.Index >= len(page) {
-		err = campaign.ErrNotFound
+		err = ledger.ErrNotFound
 	}
 	if err != nil {
-		return campaign.Found{}, err
+		return ledger.Found{}, err
 	}
-	seen, err := a.ledger.Look(ctx, info, p)
-	return campaign.Found{Place: p, Recipient: page[p.Index], Seen: seen}, err
+	seen, err := a.ledger.ReadRecord(ctx, info, p)
+	return ledger.Found{Place: p, Recipient: page[p.Index], Seen: seen}, err
 }
 
 type personOutput struct{ Body Recipient }
@@ -236,7 +237,7 @@ func (a *API) person(ctx context.Context, in *RecipientPath) (*personOutput, err
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	past, err := a.ledger.Past(ctx, info, f.Place, &f.Seen.Record)
+	past, err := a.ledger.Attempts(ctx, info, f.Place, &f.Seen.Record)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}

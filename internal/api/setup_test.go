@@ -25,6 +25,7 @@ import (
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/api"
 	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // seen is every answer that the suite has had, as "operation status", and the
@@ -71,7 +72,7 @@ func unseen() []string {
 type house struct {
 	redis    *redistest.Server
 	rdb      redis.UniversalClient
-	ledger   *campaign.Ledger
+	ledger   *ledger.Ledger
 	keys     *access.Keys
 	url      string
 	document *openapi3.T
@@ -83,7 +84,7 @@ func open(t testing.TB, change func(*api.Options), opts ...redistest.Option) *ho
 	t.Helper()
 	h := &house{redis: redistest.Start(t, opts...), log: new(bytes.Buffer)}
 	h.rdb = h.redis.Client()
-	h.ledger, h.keys = campaign.NewLedger(h.rdb), access.NewKeys(h.rdb)
+	h.ledger, h.keys = ledger.New(h.rdb), access.NewKeys(h.rdb)
 	o := api.Options{
 		Redis: h.rdb, Gate: &access.Gate{Keys: h.keys}, AccountRate: 10,
 		Logger: slog.New(slog.NewTextHandler(&locked{w: h.log}, nil)),
@@ -323,7 +324,7 @@ func (h *house) settle(t testing.TB, id campaign.ID, index int, events ...campai
 		t.Fatal(err)
 	}
 	at := campaign.PlaceOf(index)
-	var at0 campaign.Seen
+	var at0 ledger.Seen
 	for _, e := range events {
 		e.At = time.Now()
 		if at0, err = h.ledger.Apply(t.Context(), info, at, at0, e); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/stoplist"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -55,7 +56,7 @@ type Suppressed struct {
 	By       string    `json:"by" example:"billing" doc:"by hand: a key's name or a person's login name"`
 }
 
-func newSuppressed(ctx context.Context, n campaign.SuppressedNumber) Suppressed {
+func newSuppressed(ctx context.Context, n ledger.SuppressedNumber) Suppressed {
 	phone := n.Phone
 	if !caller(ctx).May(access.People) {
 		phone = report.MaskPhone(phone)
@@ -124,12 +125,12 @@ func (a *API) lookSuppressed(ctx context.Context, in *PhonePath) (*oneSuppressed
 	}
 	s, on, err := a.ledger.Suppressed(ctx, phone)
 	if err == nil && !on {
-		err = campaign.ErrNotFound
+		err = ledger.ErrNotFound
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return &oneSuppressedOutput{http.StatusOK, newSuppressed(ctx, campaign.SuppressedNumber{Phone: phone, Suppression: s})}, nil
+	return &oneSuppressedOutput{http.StatusOK, newSuppressed(ctx, ledger.SuppressedNumber{Phone: phone, Suppression: s})}, nil
 }
 
 // SuppressWhy is what a person says of an entry.
@@ -169,7 +170,7 @@ func (a *API) suppress(ctx context.Context, in *suppressInput) (*oneSuppressedOu
 			s = stands
 		}
 	}
-	out.Body = newSuppressed(ctx, campaign.SuppressedNumber{Phone: phone, Suppression: s})
+	out.Body = newSuppressed(ctx, ledger.SuppressedNumber{Phone: phone, Suppression: s})
 	return out, nil
 }
 
@@ -226,7 +227,7 @@ func (a *API) importSuppressed(ctx context.Context, in *importInput) (*importOut
 			faults = append(faults, f)
 		}
 	}}
-	err = file.Each(ctx, a.body(ctx), func(numbers []campaign.SuppressedNumber) error {
+	err = file.Each(ctx, a.body(ctx), func(numbers []ledger.SuppressedNumber) error {
 		n, err := a.ledger.SuppressAll(ctx, numbers)
 		out.Body.Added += n
 		return err

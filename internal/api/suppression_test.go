@@ -12,13 +12,14 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/api"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // onTheList is the whole suppression list: why, by whom.
 func (h *house) onTheList(t testing.TB) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
-	err := h.ledger.EachSuppressed(t.Context(), func(n campaign.SuppressedNumber) error {
+	err := h.ledger.EachSuppressed(t.Context(), func(n ledger.SuppressedNumber) error {
 		all[n.Phone] = n.Reason() + "|" + n.By
 		return nil
 	})
@@ -82,9 +83,9 @@ func TestSuppression_ListByCursor(t *testing.T) {
 	c, people := h.all(t), h.client(t, "support", access.Read, access.People)
 	const total = 3000
 	want := make(map[string]bool)
-	var numbers []campaign.SuppressedNumber
+	var numbers []ledger.SuppressedNumber
 	for i := range total {
-		numbers = append(numbers, campaign.SuppressedNumber{Phone: phoneOf(i), Suppression: campaign.Suppression{At: time.Now(), Why: campaign.WhyStop, Campaign: "spring"}})
+		numbers = append(numbers, ledger.SuppressedNumber{Phone: phoneOf(i), Suppression: campaign.Suppression{At: time.Now(), Why: campaign.WhyStop, Campaign: "spring"}})
 		want[phoneOf(i)] = true
 	}
 	if _, err := h.ledger.SuppressAll(t.Context(), numbers); err != nil {

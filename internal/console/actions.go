@@ -10,6 +10,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // actionsPart are the buttons of a campaign.
@@ -127,7 +128,7 @@ func (c *Console) fresh(v *visit, id campaign.ID) error {
 		return err
 	}
 	if info.Phase == campaign.Draft {
-		return campaign.ErrNotFound
+		return ledger.ErrNotFound
 	}
 	reason, asked := v.PostForm["reason"]
 	if info.Phase == campaign.Held && strings.HasSuffix(v.URL.Path, "/resume") && !asked {
@@ -163,7 +164,7 @@ func (c *Console) askResume(v *visit) (string, any, error) {
 	if s.info.Phase == campaign.Held {
 		q.Text = []string{"handout has held the campaign: " + s.info.Reason + ".", "Resume it when the cause is gone; it goes on where it stopped: " + toSend + "."}
 		q.Hidden = map[string]string{"reason": s.info.Reason}
-		if campaign.IsRestored(s.info.Reason) {
+		if ledger.IsRestored(s.info.Reason) {
 			q.Risk = "Redis forgot what was done meanwhile: whoever was sent to then may be sent to again."
 			q.Danger = true
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // those are who is in a state.
@@ -105,7 +106,7 @@ func (c *Console) decideAll(v *visit, state campaign.State, may func(*campaign.I
 	ctx, done := c.long(v)
 	defer done()
 	n, err := decide(ctx, s.info, v.actor(reasonOf(v)), began, nil)
-	if err != nil && n > 0 && !errors.Is(err, campaign.ErrRetrying) {
+	if err != nil && n > 0 && !errors.Is(err, ledger.ErrRetrying) {
 		c.o.Logger.Error("a decision about many broke off", "campaign", s.info.ID, "state", state.String(), "error", err)
 		return n, "", refuse(http.StatusServiceUnavailable, "It broke off after %s people. Look again: the others are still there.", count(n))
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // hostile is what somebody might hope that a page runs.
@@ -148,7 +149,7 @@ func TestResume_OfAHeldOneIsAskedWithTheReason(t *testing.T) {
 	}
 	b.post(http.StatusSeeOther, "/campaigns/spring/resume", "reason", "Telesign: no money")
 	b.post(http.StatusConflict, "/campaigns/spring/resume", "reason", "Telesign: no money")
-	hold(campaign.RestoredReason(time.Now(), true))
+	hold(ledger.RestoredReason(time.Now(), true))
 	b.see(b.get(http.StatusOK, "/campaigns/spring/resume"), `id="risk"`)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/ledger"
 )
 
 const (
@@ -62,7 +63,7 @@ func (c *Console) campaigns(v *visit) (string, any, error) {
 	for _, id := range ids[from:to] {
 		row, live, err := c.row(v, id)
 		switch {
-		case errors.Is(err, campaign.ErrNotFound): // it is gone since
+		case errors.Is(err, ledger.ErrNotFound): // it is gone since
 			continue
 		case err != nil:
 			return "", nil, err

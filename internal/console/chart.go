@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // Charts are drawn here, as SVG of this size, and scaled by the page. The right
@@ -127,12 +128,12 @@ func (c *Console) timeChart(ctx context.Context, s standing) (*timeChart, error)
 		return nil, err
 	}
 	if s.info.Phase != campaign.Done && s.info.Phase != campaign.Draft && len(samples) > 0 {
-		samples = append(samples, campaign.Sample{At: time.Now().UTC(), Balance: *s.balance})
+		samples = append(samples, ledger.Sample{At: time.Now().UTC(), Balance: *s.balance})
 	}
 	return drawTime(samples), nil
 }
 
-func drawTime(samples []campaign.Sample) *timeChart {
+func drawTime(samples []ledger.Sample) *timeChart {
 	if len(samples) < 2 || !samples[len(samples)-1].At.After(samples[0].At) {
 		return nil
 	}

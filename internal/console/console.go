@@ -11,8 +11,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -48,7 +48,7 @@ const (
 // Console answers requests for pages.
 type Console struct {
 	o       Options
-	ledger  *campaign.Ledger
+	ledger  *ledger.Ledger
 	pages   map[string]*template.Template
 	mux     *http.ServeMux
 	handler http.Handler
@@ -83,7 +83,7 @@ func New(o Options) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Console{o: o, ledger: campaign.NewLedger(o.Redis), pages: pages, mux: http.NewServeMux(), normalize: normalize}
+	c := &Console{o: o, ledger: ledger.New(o.Redis), pages: pages, mux: http.NewServeMux(), normalize: normalize}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()
 	crossOrigin := http.NewCrossOriginProtection()

@@ -10,6 +10,7 @@ import (
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 )
 
 const (
@@ -49,7 +50,7 @@ func (c *Console) doubt(v *visit) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	glances, err := c.ledger.Glances(v.Context(), ids)
+	glances, err := c.ledger.Summaries(v.Context(), ids)
 	if err != nil {
 		return "", nil, err
 	}
@@ -59,7 +60,7 @@ func (c *Console) doubt(v *visit) (string, any, error) {
 			continue
 		}
 		info, err := c.ledger.Info(v.Context(), g.ID)
-		if errors.Is(err, campaign.ErrNotFound) || (err == nil && info.Gone() != nil) {
+		if errors.Is(err, ledger.ErrNotFound) || (err == nil && info.Gone() != nil) {
 			continue // nobody is there to decide about
 		}
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // refusal is an error of a page's own, in words for whoever asked.
@@ -51,10 +52,10 @@ func (c *Console) judge(ctx context.Context, err error) *refusal {
 	switch {
 	case errors.As(err, &own):
 		return own
-	case errors.Is(err, campaign.ErrNotFound):
+	case errors.Is(err, ledger.ErrNotFound):
 		return &refusal{http.StatusNotFound, "There is no such campaign, or no such recipient."}
 	case errors.As(err, &phase), errors.As(err, &purged), errors.As(err, &wrong), errors.Is(err, campaign.ErrCanceled),
-		errors.Is(err, campaign.ErrSteered), errors.Is(err, campaign.ErrRetrying), errors.Is(err, campaign.ErrKeysNeeded):
+		errors.Is(err, ledger.ErrSteered), errors.Is(err, ledger.ErrRetrying), errors.Is(err, ledger.ErrKeysNeeded):
 		return &refusal{http.StatusConflict, err.Error()}
 	case unhealthy || errors.As(err, &answer) || errors.As(err, &network):
 		c.o.Logger.WarnContext(ctx, "the ledger can't be reached", "error", err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -234,7 +235,7 @@ func (c *Console) review(v *visit) (string, any, error) {
 		switch {
 		case err == nil && info.Phase != campaign.Draft:
 			page.Stands = string(info.Phase)
-		case err != nil && !errors.Is(err, campaign.ErrNotFound):
+		case err != nil && !errors.Is(err, ledger.ErrNotFound):
 			return "", nil, err
 		}
 	}
@@ -297,7 +298,7 @@ func (c *Console) confirm(v *visit) (string, error) {
 	switch {
 	case errors.Is(context.Cause(ctx), errBusy):
 		return "", errBusy
-	case errors.As(err, &other), errors.Is(err, campaign.ErrOtherContent):
+	case errors.As(err, &other), errors.Is(err, ledger.ErrOtherContent):
 		return "", refuse(http.StatusConflict, "A campaign %s stands already, with other content. Nothing was sent: give this one another ID.", up.checked.ID)
 	case err != nil:
 		return "", err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 )
 
 const (
@@ -116,7 +117,7 @@ func pagesToRead(info *campaign.Info, most int) (pages []int, of int) {
 }
 
 // readOutcomes reads the records of at most so many people.
-func readOutcomes(ctx context.Context, l *campaign.Ledger, info *campaign.Info, most int) (*outcomes, error) {
+func readOutcomes(ctx context.Context, l *ledger.Ledger, info *campaign.Info, most int) (*outcomes, error) {
 	pages, of := pagesToRead(info, most)
 	o := &outcomes{Fed: of}
 	counts := make(map[outcome]int)

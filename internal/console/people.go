@@ -11,6 +11,7 @@ import (
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 )
 
 func (c *Console) peopleRoutes() {
@@ -64,7 +65,7 @@ type personRow struct {
 	At                       time.Time
 }
 
-func (v *visit) personRow(id campaign.ID, f campaign.Found) personRow {
+func (v *visit) personRow(id campaign.ID, f ledger.Found) personRow {
 	r := f.Seen.Record
 	row := personRow{
 		Campaign: string(id), Place: f.Place.String(), Address: personAddress(id, f.Place),
@@ -146,7 +147,7 @@ func (c *Console) campaignPeople(v *visit) (string, any, error) {
 		return "", nil, err
 	}
 	if s.info.Phase == campaign.Draft {
-		return "", nil, campaign.ErrNotFound
+		return "", nil, ledger.ErrNotFound
 	}
 	p := peoplePage{ID: string(s.info.ID), Address: "/campaigns/" + string(s.info.ID) + "/people", Total: s.info.Total, Asked: true}
 	filter, from, err := c.parse(v, &p)

@@ -28,7 +28,7 @@ func (h *house) doubts(t testing.TB, id string, people, n int) *campaign.Info {
 
 func (h *house) state(t testing.TB, info *campaign.Info, index int) campaign.Record {
 	t.Helper()
-	seen, err := h.ledger.Look(t.Context(), info, campaign.PlaceOf(index))
+	seen, err := h.ledger.ReadRecord(t.Context(), info, campaign.PlaceOf(index))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // personPage is one person of a campaign.
@@ -101,14 +102,14 @@ var channelWords = map[campaign.DeliveredBy]string{
 var resendable = []campaign.State{campaign.InDoubt, campaign.Failed, campaign.Refused, campaign.Unconfirmed}
 
 // personAt is the person of the path.
-func (c *Console) personAt(v *visit) (info *campaign.Info, f campaign.Found, err error) {
+func (c *Console) personAt(v *visit) (info *campaign.Info, f ledger.Found, err error) {
 	s, err := c.look(v)
 	if err != nil {
 		return nil, f, err
 	}
 	at, ok := campaign.ParsePlace(v.PathValue("place"))
 	if !ok || s.info.Phase == campaign.Draft {
-		return nil, f, campaign.ErrNotFound
+		return nil, f, ledger.ErrNotFound
 	}
 	if err := s.info.Gone(); err != nil {
 		return nil, f, err
@@ -118,10 +119,10 @@ func (c *Console) personAt(v *visit) (info *campaign.Info, f campaign.Found, err
 		return nil, f, err
 	}
 	if at.Index >= len(page) {
-		return nil, f, campaign.ErrNotFound
+		return nil, f, ledger.ErrNotFound
 	}
-	f = campaign.Found{Place: at, Recipient: page[at.Index]}
-	f.Seen, err = c.ledger.Look(v.Context(), s.info, at)
+	f = ledger.Found{Place: at, Recipient: page[at.Index]}
+	f.Seen, err = c.ledger.ReadRecord(v.Context(), s.info, at)
 	return s.info, f, err
 }
 
@@ -135,7 +136,7 @@ func (c *Console) person(v *visit) (string, any, error) {
 		Row: v.personRow(info.ID, f), Means: statesInWords[r.State], Words: reasonWords[r.Reason],
 		Waits: waits(r), Legs: legsOf(r), PutOff: r.Faults,
 	}
-	past, err := c.ledger.Past(v.Context(), info, f.Place, r)
+	past, err := c.ledger.Attempts(v.Context(), info, f.Place, r)
 	if err != nil {
 		return "", nil, err
 	}
@@ -206,7 +207,7 @@ func waits(r *campaign.Record) string {
 }
 
 // attempts are all that were made, the latest last.
-func attempts(id campaign.ID, f campaign.Found, past []campaign.Record) []attempt {
+func attempts(id campaign.ID, f ledger.Found, past []campaign.Record) []attempt {
 	kept := make(map[int]*campaign.Record)
 	for i := range past {
 		kept[past[i].Attempt] = &past[i]
@@ -254,7 +255,7 @@ func channelName(channel string) string {
 }
 
 // timeline is what is known to have happened to somebody, in its order.
-func timeline(info *campaign.Info, f campaign.Found, past []campaign.Record, history []campaign.Entry, now time.Time) []moment {
+func timeline(info *campaign.Info, f ledger.Found, past []campaign.Record, history []campaign.Entry, now time.Time) []moment {
 	all := []moment{{At: info.CreatedAt, What: "put on the list"}}
 	for _, m := range report.Story(f, past, history) {
 		told := moment{At: m.At, What: m.What, Who: m.By, Note: m.Why, Future: m.At.After(now)}

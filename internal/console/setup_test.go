@@ -22,6 +22,7 @@ import (
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/console"
 	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -32,7 +33,7 @@ const patience = 90 * time.Second
 type house struct {
 	redis  *redistest.Server
 	rdb    redis.UniversalClient
-	ledger *campaign.Ledger
+	ledger *ledger.Ledger
 	keys   *access.Keys
 	url    string
 }
@@ -41,7 +42,7 @@ func open(t testing.TB, change func(*console.Options)) *house {
 	t.Helper()
 	h := &house{redis: redistest.Start(t)}
 	h.rdb = h.redis.Client()
-	h.ledger, h.keys = campaign.NewLedger(h.rdb), access.NewKeys(h.rdb)
+	h.ledger, h.keys = ledger.New(h.rdb), access.NewKeys(h.rdb)
 	o := console.Options{
 		Redis: h.rdb, Gate: &access.Gate{Keys: h.keys}, AccountRate: 10, Every: 20 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(&locked{w: new(bytes.Buffer)}, nil)),
@@ -281,7 +282,7 @@ var (
 func (h *house) settle(t testing.TB, info *campaign.Info, index int, events ...campaign.Event) {
 	t.Helper()
 	at := campaign.PlaceOf(index)
-	var seen campaign.Seen
+	var seen ledger.Seen
 	var err error
 	for _, e := range events {
 		if e.At.IsZero() {

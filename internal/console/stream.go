@@ -10,6 +10,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
+	"github.com/handout-dev/handout/ledger"
 )
 
 const (
@@ -61,7 +62,7 @@ func (c *Console) watch(w http.ResponseWriter, r *http.Request) {
 // tell sends what has changed since it was last told; true after the last word.
 func (c *Console) tell(v *visit, out *stream) (done bool) {
 	s, err := c.look(v)
-	if errors.Is(err, campaign.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) {
 		return true
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/stoplist"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -243,7 +244,7 @@ func (c *Console) importNumbers(ctx context.Context, p *parts, entry campaign.Su
 			page.Faults = append(page.Faults, badLine{f.Line, f.Message})
 		}
 	}}
-	err := check.Each(ctx, p.list.reader(), func([]campaign.SuppressedNumber) error { return nil })
+	err := check.Each(ctx, p.list.reader(), func([]ledger.SuppressedNumber) error { return nil })
 	page.Rows, page.Bad = check.Rows, check.BadRows
 	switch {
 	case ctx.Err() != nil:
@@ -256,7 +257,7 @@ func (c *Console) importNumbers(ctx context.Context, p *parts, entry campaign.Su
 		return page, nil
 	}
 	second := stoplist.Reader{Name: page.Name, Normalize: c.normalize, Entry: entry, Bad: func(producer.Fault) {}}
-	err = second.Each(ctx, p.list.reader(), func(numbers []campaign.SuppressedNumber) error {
+	err = second.Each(ctx, p.list.reader(), func(numbers []ledger.SuppressedNumber) error {
 		n, err := c.ledger.SuppressAll(ctx, numbers)
 		page.Added += n
 		return err

@@ -7,6 +7,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/access"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // visit is a request from somebody who may make it.
@@ -51,7 +52,7 @@ func (v *visit) name(name, e164 string) string {
 func (v *visit) id() (campaign.ID, error) {
 	id, err := campaign.ParseID(v.PathValue("id"))
 	if err != nil {
-		return "", campaign.ErrNotFound
+		return "", ledger.ErrNotFound
 	}
 	return id, nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 const (
@@ -31,7 +31,7 @@ type Options struct {
 // Ledger is a prometheus.Collector of what stands in Redis.
 type Ledger struct {
 	rdb     redis.UniversalClient
-	ledger  *campaign.Ledger
+	ledger  *ledger.Ledger
 	queues  *asynq.Inspector
 	rate    float64
 	log     *slog.Logger
@@ -50,7 +50,7 @@ type reading struct {
 // NewLedger is the metrics of the ledger in o.Redis.
 func NewLedger(o Options) *Ledger {
 	return &Ledger{
-		rdb: o.Redis, ledger: campaign.NewLedger(o.Redis), queues: asynq.NewInspectorFromRedisClient(o.Redis),
+		rdb: o.Redis, ledger: ledger.New(o.Redis), queues: asynq.NewInspectorFromRedisClient(o.Redis),
 		rate: o.Rate, log: o.Logger,
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
 
@@ -33,14 +34,14 @@ func (quiet) Printf(context.Context, string, ...any) {}
 type bundle struct {
 	server   *redistest.Server
 	rdb      *redis.Client
-	ledger   *campaign.Ledger
+	ledger   *ledger.Ledger
 	registry *prometheus.Registry
 }
 
 func setup(t *testing.T, opts ...redistest.Option) *bundle {
 	t.Helper()
 	s := redistest.Start(t, opts...)
-	b := &bundle{server: s, rdb: s.Client(), ledger: campaign.NewLedger(s.Client()), registry: prometheus.NewPedanticRegistry()}
+	b := &bundle{server: s, rdb: s.Client(), ledger: ledger.New(s.Client()), registry: prometheus.NewPedanticRegistry()}
 	b.registry.MustRegister(metrics.NewLedger(metrics.Options{Redis: b.rdb, Rate: 10, Logger: slog.New(slog.DiscardHandler)}))
 	return b
 }
@@ -67,7 +68,7 @@ func (b *bundle) stand(t *testing.T, id campaign.ID, n int) *campaign.Info {
 	if err := o.AddPages(t.Context(), 0, [][]byte{page}); err != nil {
 		t.Fatal(err)
 	}
-	info, err := o.Commit(t.Context(), campaign.Content{Total: n, Pages: 1, Digest: "digest"}, campaign.Beginning{})
+	info, err := o.Commit(t.Context(), ledger.Content{Total: n, Pages: 1, Digest: "digest"}, campaign.Beginning{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +113,7 @@ func TestLedger_SaysWhatStandsInRedis(t *testing.T) {
 	if err := b.ledger.Hold(ctx, "summer", "no money", time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	claimed, err := b.ledger.Apply(ctx, spring, campaign.Place{}, campaign.Seen{}, campaign.Event{Kind: campaign.EventClaim, At: time.Now()})
+	claimed, err := b.ledger.Apply(ctx, spring, campaign.Place{}, ledger.Seen{}, campaign.Event{Kind: campaign.EventClaim, At: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +152,7 @@ func TestLedger_SaysWhatStandsInRedis(t *testing.T) {
 func TestLedger_SaysWhatWebhooksWereNeverTold(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
-	e := campaign.Endpoint{ID: "e", URL: "https://example.com", Events: []string{campaign.TellCampaigns}, Secret: "whsec_c2VjcmV0"}
+	e := ledger.Endpoint{ID: "e", URL: "https://example.com", Events: []string{ledger.TellCampaigns}, Secret: "whsec_c2VjcmV0"}
 	if err := b.ledger.AddEndpoint(ctx, e); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +162,7 @@ func TestLedger_SaysWhatWebhooksWereNeverTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n, err := b.ledger.Drop(ctx, spring, &e, 2, "m", []campaign.Endpoint{e}); err != nil || n != 2 {
+	if n, err := b.ledger.Discard(ctx, spring, &e, 2, "m", []ledger.Endpoint{e}); err != nil || n != 2 {
 		t.Fatal(n, err)
 	}
 	check(t, scrape(t, b.registry), map[string]float64{"handout_webhook_outbox{}": 1, "handout_webhook_dropped_total{webhook=e}": 2, "handout_webhook_failing{}": 0})

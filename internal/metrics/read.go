@@ -13,6 +13,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
 
@@ -86,7 +87,7 @@ func (l *Ledger) campaigns(ctx context.Context) ([]prometheus.Metric, error) {
 	}
 	for _, g := range shown[:len(shown)-leftOut] {
 		r, _, err := report.Read(ctx, l.ledger, g.ID, l.rate)
-		if errors.Is(err, campaign.ErrNotFound) {
+		if errors.Is(err, ledger.ErrNotFound) {
 			continue // purged since
 		}
 		if err != nil {
@@ -101,7 +102,7 @@ func (l *Ledger) campaigns(ctx context.Context) ([]prometheus.Metric, error) {
 }
 
 // glances looks at the newest campaigns and at all active ones, the newest first.
-func (l *Ledger) glances(ctx context.Context) ([]campaign.Glance, error) {
+func (l *Ledger) glances(ctx context.Context) ([]ledger.Summary, error) {
 	ids, err := l.ledger.Campaigns(ctx, mostCampaigns)
 	if err != nil {
 		return nil, err
@@ -120,20 +121,20 @@ func (l *Ledger) glances(ctx context.Context) ([]campaign.Glance, error) {
 			ids = append(ids, id)
 		}
 	}
-	return l.ledger.Glances(ctx, ids)
+	return l.ledger.Summaries(ctx, ids)
 }
 
 // worthShowing are those that are neither drafts nor long done, in the order in
 // which they matter.
-func worthShowing(glances []campaign.Glance, now time.Time) []campaign.Glance {
+func worthShowing(glances []ledger.Summary, now time.Time) []ledger.Summary {
 	matters := map[campaign.Phase]int{
 		campaign.Held: 0, campaign.Running: 1, campaign.Settling: 2, campaign.Ended: 3, campaign.Paused: 4, campaign.Done: 5,
 	}
-	shown := slices.DeleteFunc(slices.Clone(glances), func(g campaign.Glance) bool {
+	shown := slices.DeleteFunc(slices.Clone(glances), func(g ledger.Summary) bool {
 		_, ok := matters[g.Phase]
 		return !ok || g.Phase == campaign.Done && now.Sub(g.FinishedAt) > doneTime
 	})
-	slices.SortStableFunc(shown, func(a, b campaign.Glance) int { return cmp.Compare(matters[a.Phase], matters[b.Phase]) })
+	slices.SortStableFunc(shown, func(a, b ledger.Summary) int { return cmp.Compare(matters[a.Phase], matters[b.Phase]) })
 	return shown
 }
 

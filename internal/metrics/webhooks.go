@@ -26,7 +26,7 @@ func (l *Ledger) webhooks(ctx context.Context) ([]prometheus.Metric, error) {
 		if failing, err = l.ledger.EndpointsFailing(ctx); err != nil {
 			return nil, err
 		}
-		dropped, err := l.ledger.EndpointsDropped(ctx)
+		dropped, err := l.ledger.EndpointsDiscarded(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -28,7 +29,7 @@ type Exporter struct {
 	State    *state.State
 	Store    Store
 	Producer *producer.Client
-	Ledger   *campaign.Ledger
+	Ledger   *ledger.Ledger
 	// Campaign is what is sent. Its ID is the beginning of the real one, which
 	// ends with the period.
 	Campaign campaign.Spec
@@ -240,7 +241,7 @@ func (r *run) renew(ctx context.Context, e *state.Export, stands bool) (*state.E
 // stands says whether the campaign does: from then on it may be sent.
 func (r *run) stands(ctx context.Context, id campaign.ID) (bool, error) {
 	info, err := r.Ledger.Info(ctx, id)
-	if errors.Is(err, campaign.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) {
 		return false, nil
 	}
 	if err != nil {

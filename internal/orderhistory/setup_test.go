@@ -25,6 +25,7 @@ import (
 	"github.com/handout-dev/handout/internal/postgrestest"
 	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/s3test"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -51,7 +52,7 @@ type world struct {
 	t                 testing.TB
 	shopURL, stateURL string
 	redis             *redistest.Server
-	ledger            *campaign.Ledger
+	ledger            *ledger.Ledger
 	store             orderhistory.Store
 	bucket            *s3test.Server // nil with a folder
 	dir               string         // the folder
@@ -76,7 +77,7 @@ func begin(t testing.TB, p parts) *world {
 		w.stateURL = w.shopURL
 	}
 	must(t, shop.Generate(t.Context(), w.shopURL, shop.GenerateOptions{Customers: p.customers, Orders: p.orders, Until: today, Seed: 1}))
-	w.ledger = campaign.NewLedger(w.redis.Client())
+	w.ledger = ledger.New(w.redis.Client())
 	if p.s3 {
 		w.bucket = s3test.Start(t)
 		w.dir = w.bucket.Dir
@@ -128,7 +129,7 @@ func (w *world) exporter(rdb redis.UniversalClient) *orderhistory.Exporter {
 	file, err := producer.ParseCampaign("campaign.yaml", []byte(campaignFile))
 	must(t, err)
 	return &orderhistory.Exporter{
-		Shop: from, State: w.state(), Store: w.store, Producer: producer.New(rdb), Ledger: campaign.NewLedger(rdb),
+		Shop: from, State: w.state(), Store: w.store, Producer: producer.New(rdb), Ledger: ledger.New(rdb),
 		Campaign: *file.Spec, HTTP: http.DefaultClient, Zone: time.UTC, Currency: "USD", Prefix: "orders",
 		LinkLife: 72 * time.Hour, Workers: 2, Uploads: 4, MaxDrift: 0.5, MaxBad: 0.05, TryLinks: 2,
 	}

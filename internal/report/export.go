@@ -12,6 +12,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // Columns are those of an export, in their order. They are a contract.
@@ -40,19 +41,19 @@ func ParseFormat(s string) (Format, error) {
 
 // Export writes a line for everyone in a campaign, in the order of the list and
 // in constant memory.
-func Export(ctx context.Context, l *campaign.Ledger, info *campaign.Info, w io.Writer, f Format) error {
+func Export(ctx context.Context, l *ledger.Ledger, info *campaign.Info, w io.Writer, f Format) error {
 	return export(ctx, l, info, w, f, func(row []string) {})
 }
 
 // ExportMasked is Export without the phone numbers: as [MaskPhone] and [MaskName]
 // leave them.
-func ExportMasked(ctx context.Context, l *campaign.Ledger, info *campaign.Info, w io.Writer, f Format) error {
+func ExportMasked(ctx context.Context, l *ledger.Ledger, info *campaign.Info, w io.Writer, f Format) error {
 	return export(ctx, l, info, w, f, func(row []string) {
 		row[0], row[1] = MaskName(row[0], row[1]), MaskPhone(row[1])
 	})
 }
 
-func export(ctx context.Context, l *campaign.Ledger, info *campaign.Info, w io.Writer, f Format, mask func(row []string)) error {
+func export(ctx context.Context, l *ledger.Ledger, info *campaign.Info, w io.Writer, f Format, mask func(row []string)) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	write, flush := ndjsonRow(out), func() error { return nil }
 	if f == CSV {
@@ -71,9 +72,9 @@ func export(ctx context.Context, l *campaign.Ledger, info *campaign.Info, w io.W
 	return out.Flush()
 }
 
-func exportRows(ctx context.Context, l *campaign.Ledger, info *campaign.Info, mask func(row []string), write func([]string) error) error {
+func exportRows(ctx context.Context, l *ledger.Ledger, info *campaign.Info, mask func(row []string), write func([]string) error) error {
 	row := make([]string, len(Columns))
-	return l.EachPage(ctx, info, func(p *campaign.Page) error {
+	return l.EachPage(ctx, info, func(p *ledger.Page) error {
 		for i := range p.Recipients {
 			r := p.Record(i)
 			fill(row, info.ID, campaign.Place{Page: p.Number, Index: i}, &p.Recipients[i], &r)

@@ -10,11 +10,12 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
 // held opens a campaign of three people, to whom nothing has been sent.
-func held(t *testing.T) (*campaign.Ledger, *campaign.Info) {
+func held(t *testing.T) (*ledger.Ledger, *campaign.Info) {
 	t.Helper()
 	rdb := redistest.Start(t).Client()
 	file, err := producer.NewFile(campaign.Spec{ID: "spring", MessageType: "MKT", Channels: []campaign.Channel{
@@ -32,13 +33,13 @@ func held(t *testing.T) (*campaign.Ledger, *campaign.Info) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return campaign.NewLedger(rdb), result.Info
+	return ledger.New(rdb), result.Info
 }
 
 func TestExport_WritesEveryoneInTheOrderOfTheList(t *testing.T) {
 	t.Parallel()
-	ledger, info := held(t)
-	csv := text(t, func(b *strings.Builder) error { return report.Export(t.Context(), ledger, info, b, report.CSV) })
+	l, info := held(t)
+	csv := text(t, func(b *strings.Builder) error { return report.Export(t.Context(), l, info, b, report.CSV) })
 	want := strings.Join(report.Columns, ",") + `
 a,+12015550100,planned,,,,,,,0,,
 "b, ""the second""",+12015550101,planned,,,,,,,0,,
@@ -47,7 +48,7 @@ a,+12015550100,planned,,,,,,,0,,
 	if diff := cmp.Diff(want, csv); diff != "" {
 		t.Errorf("CSV (-want +got):\n%s", diff)
 	}
-	ndjson := text(t, func(b *strings.Builder) error { return report.Export(t.Context(), ledger, info, b, report.NDJSON) })
+	ndjson := text(t, func(b *strings.Builder) error { return report.Export(t.Context(), l, info, b, report.NDJSON) })
 	const rest = `,"state":"planned","delivered_by":"","reason":"","whatsapp_code":"","sms_code":"",` +
 		`"reference_id":"","external_id":"","attempts":0,"claimed_at":"","settled_at":""}` + "\n"
 	want = `{"recipient":"a","phone":"+12015550100"` + rest +
@@ -66,9 +67,9 @@ func (full) Write([]byte) (int, error) { return 0, errFull }
 
 func TestExport_SaysThatItCouldNotBeWritten(t *testing.T) {
 	t.Parallel()
-	ledger, info := held(t)
+	l, info := held(t)
 	for _, format := range []report.Format{report.CSV, report.NDJSON} {
-		if err := report.Export(t.Context(), ledger, info, full{}, format); !errors.Is(err, errFull) {
+		if err := report.Export(t.Context(), l, info, full{}, format); !errors.Is(err, errFull) {
 			t.Errorf("%s: %v", format, err)
 		}
 	}
@@ -90,19 +91,19 @@ func TestParseFormat_KnowsTwo(t *testing.T) {
 
 func TestOutcomes_CountsWhoIsAlike(t *testing.T) {
 	t.Parallel()
-	ledger, info := held(t)
-	got, err := report.Outcomes(t.Context(), ledger, info)
+	l, info := held(t)
+	got, err := report.Outcomes(t.Context(), l, info)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]report.Outcome{{State: campaign.Planned, Count: 3}}, got); diff != "" {
 		t.Error(diff)
 	}
-	r, _, err := report.Read(t.Context(), ledger, "spring", 10)
+	r, _, err := report.Read(t.Context(), l, "spring", 10)
 	if err != nil || r.State != "paused" || r.Balance["planned"] != 3 || !r.Closes() {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if _, _, err := report.Read(t.Context(), ledger, "summer", 10); !errors.Is(err, campaign.ErrNotFound) {
+	if _, _, err := report.Read(t.Context(), l, "summer", 10); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("a campaign that isn't there: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // hoursMargin is what is kept at the end of a window for a request; a worker's
@@ -12,7 +13,7 @@ import (
 const hoursMargin = time.Minute
 
 // readHours adds to the situation what a campaign's hours allow now.
-func (s *Situation) readHours(ctx context.Context, l *campaign.Ledger, info *campaign.Info, now time.Time) error {
+func (s *Situation) readHours(ctx context.Context, l *ledger.Ledger, info *campaign.Info, now time.Time) error {
 	if info.Spec.Hours == nil || waiting(s.Balance) == 0 {
 		return nil
 	}

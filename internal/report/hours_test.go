@@ -9,6 +9,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -27,7 +28,7 @@ func around(now time.Time, hour int) string {
 func TestPace_OutsideItsHoursACampaignSaysWhenItGoesOn(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Start(t).Client()
-	ledger := campaign.NewLedger(rdb)
+	ledger := ledger.New(rdb)
 	now := time.Now()
 	stand := func(id, hours string, unknown int) *report.Report {
 		t.Helper()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // Limit is what keeps a campaign from sending faster at this moment.
@@ -59,7 +60,7 @@ type Situation struct {
 
 // unattendedTime is after how long without a sample there is no worker: an idle
 // campaign has one a minute.
-const unattendedTime = campaign.SampleIdleTime + 3*campaign.SampleTime
+const unattendedTime = ledger.SampleIdleTime + 3*ledger.SampleTime
 
 // Limit is what binds, in words after "bound by" where it is a rate.
 func (s *Situation) Limit() (Limit, string) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // Pace is how fast a campaign goes at this moment. Its JSON form is a contract.
@@ -32,7 +33,7 @@ type Pace struct {
 
 // NewPace is the pace of a campaign in this situation. The samples are the
 // latest, the earliest first; now is by the same clock.
-func NewPace(s *Situation, samples []campaign.Sample, now time.Time) *Pace {
+func NewPace(s *Situation, samples []ledger.Sample, now time.Time) *Pace {
 	p := &Pace{AccountRate: s.AccountRate, CampaignRate: s.CampaignRate}
 	p.Limit, p.LimitDetail = s.Limit()
 	if p.Limit != LimitZone {
@@ -83,7 +84,7 @@ const (
 
 // measure is how many were sent to per second of late; false when there is too
 // little to tell.
-func measure(samples []campaign.Sample, sent int, now time.Time) (float64, bool) {
+func measure(samples []ledger.Sample, sent int, now time.Time) (float64, bool) {
 	if len(samples) == 0 {
 		return 0, false
 	}
@@ -94,7 +95,7 @@ func measure(samples []campaign.Sample, sent int, now time.Time) (float64, bool)
 	from := samples[i].At
 	if i+1 < len(samples) {
 		// None in between: nothing moved until five seconds before the next.
-		from = latest(from, samples[i+1].At.Add(-campaign.SampleTime))
+		from = latest(from, samples[i+1].At.Add(-ledger.SampleTime))
 	} else {
 		from = latest(from, now.Add(-mostMeasure))
 	}

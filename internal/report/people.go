@@ -7,6 +7,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // Filter picks people of a campaign. The zero Filter takes everyone. It is for
@@ -110,8 +111,8 @@ var errEnough = errors.New("enough")
 // stop, which is asked after each page with how many have been looked at, says
 // so; a page has at most [campaign.PageSize] people. next is where to go on, 0
 // when nobody is left.
-func People(ctx context.Context, l *campaign.Ledger, info *campaign.Info, f *Filter, from campaign.Place, most int, stop func(pages int) bool) (people []campaign.Found, next int, err error) {
-	err = l.EachPageFrom(ctx, info, from.Page, func(p *campaign.Page) error {
+func People(ctx context.Context, l *ledger.Ledger, info *campaign.Info, f *Filter, from campaign.Place, most int, stop func(pages int) bool) (people []ledger.Found, next int, err error) {
+	err = l.EachPageFrom(ctx, info, from.Page, func(p *ledger.Page) error {
 		if looked := p.Number - from.Page; looked > 0 && stop(looked) {
 			next = campaign.Place{Page: p.Number}.Position()
 			return errEnough
@@ -126,7 +127,7 @@ func People(ctx context.Context, l *campaign.Ledger, info *campaign.Info, f *Fil
 					next = at.Position()
 					return errEnough
 				}
-				people = append(people, campaign.Found{Place: at, Recipient: p.Recipients[i], Seen: p.Records[i]})
+				people = append(people, ledger.Found{Place: at, Recipient: p.Recipients[i], Seen: p.Records[i]})
 			}
 		}
 		return nil
@@ -140,7 +141,7 @@ func People(ctx context.Context, l *campaign.Ledger, info *campaign.Info, f *Fil
 // Match is somebody found in some campaign.
 type Match struct {
 	Campaign campaign.ID
-	campaign.Found
+	ledger.Found
 }
 
 // Search is what a search through all campaigns came to.
@@ -158,7 +159,7 @@ const mostSearched = 100_000
 
 // SearchAll looks through all campaigns, the newest first, for at most so many
 // people, until over says that it has taken long enough.
-func SearchAll(ctx context.Context, l *campaign.Ledger, f *Filter, most int, over func() bool) (*Search, error) {
+func SearchAll(ctx context.Context, l *ledger.Ledger, f *Filter, most int, over func() bool) (*Search, error) {
 	ids, err := l.Campaigns(ctx, mostSearched)
 	if err != nil {
 		return nil, err
@@ -170,7 +171,7 @@ func SearchAll(ctx context.Context, l *campaign.Ledger, f *Filter, most int, ove
 			return s, nil
 		}
 		info, err := l.Info(ctx, id)
-		if errors.Is(err, campaign.ErrNotFound) || (err == nil && info.Phase == campaign.Draft) {
+		if errors.Is(err, ledger.ErrNotFound) || (err == nil && info.Phase == campaign.Draft) {
 			continue
 		}
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -35,10 +36,10 @@ func crowd(t *testing.T, rdb redis.UniversalClient, id campaign.ID, n int) *camp
 	if err != nil {
 		t.Fatal(err)
 	}
-	ledger := campaign.NewLedger(rdb)
+	l := ledger.New(rdb)
 	for i := 0; i < n; i += 100 {
 		refused := campaign.Event{Kind: campaign.EventRefuse, At: time.Now(), Reason: campaign.ReasonRefused, Code: 3101}
-		if _, err := ledger.Apply(t.Context(), result.Info, campaign.PlaceOf(i), campaign.Seen{}, refused); err != nil {
+		if _, err := l.Apply(t.Context(), result.Info, campaign.PlaceOf(i), ledger.Seen{}, refused); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -47,7 +48,7 @@ func crowd(t *testing.T, rdb redis.UniversalClient, id campaign.ID, n int) *camp
 
 func never(int) bool { return false }
 
-func names(people []campaign.Found) []string {
+func names(people []ledger.Found) []string {
 	all := []string{}
 	for _, f := range people {
 		all = append(all, f.Recipient.ID)
@@ -58,7 +59,7 @@ func names(people []campaign.Found) []string {
 func TestPeople_EveryFilterSliceBySlice(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Start(t).Client()
-	ledger, info := campaign.NewLedger(rdb), crowd(t, rdb, "c", 450)
+	l, info := ledger.New(rdb), crowd(t, rdb, "c", 450)
 	for _, c := range []struct {
 		name   string
 		filter report.Filter
@@ -75,9 +76,9 @@ func TestPeople_EveryFilterSliceBySlice(t *testing.T) {
 		{"both", report.Filter{State: "planned", Who: &report.Who{Text: "customer-400"}}, []string{}},
 	} {
 		for _, most := range []int{2, 1000} {
-			var got []campaign.Found
+			var got []ledger.Found
 			for from := 0; ; {
-				people, next, err := report.People(t.Context(), ledger, info, &c.filter, campaign.PlaceOf(from), most, never)
+				people, next, err := report.People(t.Context(), l, info, &c.filter, campaign.PlaceOf(from), most, never)
 				if err != nil || len(people) > most {
 					t.Fatal(len(people), err)
 				}
@@ -96,12 +97,12 @@ func TestPeople_EveryFilterSliceBySlice(t *testing.T) {
 func TestPeople_GoesOnWhereItWasStopped(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Start(t).Client()
-	ledger, info := campaign.NewLedger(rdb), crowd(t, rdb, "c", 450)
+	l, info := ledger.New(rdb), crowd(t, rdb, "c", 450)
 	two := func(pages int) bool { return pages >= 2 }
-	var got []campaign.Found
+	var got []ledger.Found
 	from, turns := 0, 0
 	for {
-		people, next, err := report.People(t.Context(), ledger, info, &report.Filter{State: "refused"}, campaign.PlaceOf(from), 10, two)
+		people, next, err := report.People(t.Context(), l, info, &report.Filter{State: "refused"}, campaign.PlaceOf(from), 10, two)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +135,7 @@ func TestWho_AMaskedNumberCannotBeGuessedDigitByDigit(t *testing.T) {
 func TestSearchAll_TheNewestFirstAndSaysWhatItLeftOut(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Start(t).Client()
-	ledger := campaign.NewLedger(rdb)
+	ledger := ledger.New(rdb)
 	for _, id := range []campaign.ID{"oldest", "old", "new"} {
 		crowd(t, rdb, id, 150)
 		time.Sleep(2 * time.Millisecond) // they are listed by the millisecond

@@ -5,22 +5,23 @@ import (
 	"math"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // Rate is a rate with where it comes from, in messages per second. Its JSON form
 // is a contract.
 type Rate struct {
-	Campaign string            `json:"campaign,omitempty"` // absent: the account
-	Rate     float64           `json:"rate"`               // in force
-	Set      *campaign.RateSet `json:"set"`                // by a person; null: not set
-	Own      *float64          `json:"own"`                // of the file, or HANDOUT_RATE here; null: none
-	Account  float64           `json:"account"`            // in force for the account
-	Level    int               `json:"throttle_level"`     // by how many steps of a third the account's is lowered
+	Campaign string          `json:"campaign,omitempty"` // absent: the account
+	Rate     float64         `json:"rate"`               // in force
+	Set      *ledger.RateSet `json:"set"`                // by a person; null: not set
+	Own      *float64        `json:"own"`                // of the file, or HANDOUT_RATE here; null: none
+	Account  float64         `json:"account"`            // in force for the account
+	Level    int             `json:"throttle_level"`     // by how many steps of a third the account's is lowered
 }
 
 // ReadRate reads the rate of a campaign, or without one of the account;
 // environment is the account's where no person has set it.
-func ReadRate(ctx context.Context, l *campaign.Ledger, id campaign.ID, environment float64) (*Rate, error) {
+func ReadRate(ctx context.Context, l *ledger.Ledger, id campaign.ID, environment float64) (*Rate, error) {
 	rates, err := l.Rates(ctx)
 	if err != nil {
 		return nil, err
@@ -29,7 +30,7 @@ func ReadRate(ctx context.Context, l *campaign.Ledger, id campaign.ID, environme
 	if err != nil {
 		return nil, err
 	}
-	account := rates.Account(environment) * math.Pow(campaign.PaceCutFactor, float64(pace.Cut))
+	account := rates.Account(environment) * math.Pow(ledger.PaceCutFactor, float64(pace.Cut))
 	r := &Rate{Rate: account, Set: rates.SetForAccount(), Own: &environment, Account: account, Level: pace.Cut}
 	if id == "" {
 		return r, nil

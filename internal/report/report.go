@@ -11,6 +11,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // Report is a campaign's outcome in numbers. Its JSON form is a contract.
@@ -54,7 +55,7 @@ func New(info *campaign.Info, b *campaign.Balance) *Report {
 
 // Read reads a campaign, its balance, history and pace; accountRate is the account's
 // rate as it was set, in messages per second.
-func Read(ctx context.Context, l *campaign.Ledger, id campaign.ID, accountRate float64) (*Report, *campaign.Info, error) {
+func Read(ctx context.Context, l *ledger.Ledger, id campaign.ID, accountRate float64) (*Report, *campaign.Info, error) {
 	info, err := l.Info(ctx, id)
 	if err != nil {
 		return nil, nil, err
@@ -72,7 +73,7 @@ func Read(ctx context.Context, l *campaign.Ledger, id campaign.ID, accountRate f
 }
 
 // ReadPace reads how fast a campaign with this balance goes.
-func ReadPace(ctx context.Context, l *campaign.Ledger, info *campaign.Info, b *campaign.Balance, accountRate float64) (*Pace, error) {
+func ReadPace(ctx context.Context, l *ledger.Ledger, info *campaign.Info, b *campaign.Balance, accountRate float64) (*Pace, error) {
 	s := &Situation{
 		Phase: info.Phase, Reason: info.Reason, Balance: b, Cursor: info.Cursor,
 		AccountRate: accountRate, CampaignRate: info.Spec.Rate, AccountCut: 1, Canary: info.Spec.Canary,
@@ -91,7 +92,7 @@ func ReadPace(ctx context.Context, l *campaign.Ledger, info *campaign.Info, b *c
 	}
 	s.AccountCut, s.BlockedUntil = live.AccountCut, live.BlockedUntil
 	s.CanaryPassed = live.Canary == "passed"
-	s.ChecksFiles = info.Spec.CheckFiles != campaign.CheckNone && live.Files != campaign.FilesPassed
+	s.ChecksFiles = info.Spec.CheckFiles != campaign.CheckNone && live.Files != ledger.FilesPassed
 	seen := info.StartedAt
 	if n := len(live.Samples); n > 0 {
 		seen = latest(seen, live.Samples[n-1].At)
@@ -125,9 +126,9 @@ type Outcome struct {
 
 // Outcomes reads all records and counts them by state, channels and reason, the
 // most frequent first within a state.
-func Outcomes(ctx context.Context, l *campaign.Ledger, info *campaign.Info) ([]Outcome, error) {
+func Outcomes(ctx context.Context, l *ledger.Ledger, info *campaign.Info) ([]Outcome, error) {
 	counts := make(map[Outcome]int)
-	err := l.EachPage(ctx, info, func(p *campaign.Page) error {
+	err := l.EachPage(ctx, info, func(p *ledger.Page) error {
 		for i := range p.Recipients {
 			r := p.Record(i)
 			counts[Outcome{State: r.State, By: r.DeliveredBy(), Reason: verdict.Reason(&r)}]++

@@ -6,6 +6,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // What happens to a recipient. What people decide stands under the words of the
@@ -32,7 +33,7 @@ type Moment struct {
 
 // Story is what happened to somebody, in its order: each attempt as it stood when
 // another one was asked for, what people decided, and what stands now.
-func Story(f campaign.Found, past []campaign.Record, history []campaign.Entry) []Moment {
+func Story(f ledger.Found, past []campaign.Record, history []campaign.Entry) []Moment {
 	var all []Moment
 	for i := range past {
 		all = append(all, momentsOf(&past[i])...)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -157,7 +158,7 @@ func (r *Runner) open(ctx context.Context, s *Schedule, t *Tick, hand *Hand) ope
 			return opened{err: err}
 		}
 		info, err := r.ledger.Info(ctx, id)
-		if errors.Is(err, campaign.ErrNotFound) || err == nil && info.Phase == campaign.Draft {
+		if errors.Is(err, ledger.ErrNotFound) || err == nil && info.Phase == campaign.Draft {
 			err = &Refusal{RefusedExport, "the export names a campaign that isn't there: " + string(id)}
 		}
 		return opened{info: info, err: err}
@@ -207,7 +208,7 @@ func (r *Runner) standing(ctx context.Context, s *Schedule, t *Tick, err error) 
 	}
 	info, found := r.ledger.Info(context.WithoutCancel(ctx), s.ID(t.Period))
 	if found != nil || info.Phase == campaign.Draft {
-		if found != nil && !errors.Is(found, campaign.ErrNotFound) {
+		if found != nil && !errors.Is(found, ledger.ErrNotFound) {
 			err = found
 		}
 		return opened{err: err}

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 	"github.com/handout-dev/handout/tasks"
 )
@@ -34,7 +35,7 @@ type Runner struct {
 	byName    map[string]*Schedule
 	lists     Lists
 	store     *Store
-	ledger    *campaign.Ledger
+	ledger    *ledger.Ledger
 	producer  *producer.Client
 	queue     *tasks.Queue
 	server    *asynq.Server
@@ -62,7 +63,7 @@ func New(o Options) (*Runner, error) {
 	}
 	r := &Runner{
 		schedules: o.Schedules, byName: map[string]*Schedule{}, lists: o.Lists, store: NewStore(o.Redis),
-		ledger: campaign.NewLedger(o.Redis), producer: producer.New(o.Redis), queue: tasks.NewQueue(o.Redis),
+		ledger: ledger.New(o.Redis), producer: producer.New(o.Redis), queue: tasks.NewQueue(o.Redis),
 		metrics: newMetrics(o.Metrics, o.Schedules), log: o.Logger, name: rand.Text(),
 	}
 	for _, s := range o.Schedules {
@@ -276,7 +277,7 @@ func (r *Runner) takeOver(ctx context.Context, s *Schedule, t *Tick) error {
 // settle ends a tick whose campaign is done.
 func (r *Runner) settle(ctx context.Context, s *Schedule, t *Tick) error {
 	info, err := r.ledger.Info(ctx, t.Campaign)
-	if errors.Is(err, campaign.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) {
 		t.State, t.Note, t.At = Done, "the campaign is gone", time.Now().UTC()
 		return r.put(ctx, s, t)
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -45,18 +46,18 @@ type Reader struct {
 // Each hands over the good rows in batches, which are good until it returns, and
 // names the bad ones. Errors: *producer.Faults for a file without rows or a right
 // header, *producer.ReadError, those of take, and the context's.
-func (r *Reader) Each(ctx context.Context, file io.Reader, take func([]campaign.SuppressedNumber) error) error {
+func (r *Reader) Each(ctx context.Context, file io.Reader, take func([]ledger.SuppressedNumber) error) error {
 	in := bufio.NewReaderSize(file, mostLine)
 	if err := r.begin(in); err != nil {
 		return err
 	}
-	good := make([]campaign.SuppressedNumber, 0, batch)
+	good := make([]ledger.SuppressedNumber, 0, batch)
 	for ctx.Err() == nil {
 		text, err := r.next(in)
 		if errors.Is(err, io.EOF) {
 			return take(good)
 		}
-		var row campaign.SuppressedNumber
+		var row ledger.SuppressedNumber
 		switch {
 		case errors.Is(err, errLongLine):
 		case err != nil:
@@ -159,15 +160,15 @@ func (r *Reader) readHeader(line string) error {
 }
 
 // row is the entry that a line asks for. Its error never quotes the line.
-func (r *Reader) row(line string) (campaign.SuppressedNumber, error) {
+func (r *Reader) row(line string) (ledger.SuppressedNumber, error) {
 	cells, err := r.split(line)
 	if err != nil {
-		return campaign.SuppressedNumber{}, err
+		return ledger.SuppressedNumber{}, err
 	}
 	if r.phone >= len(cells) {
-		return campaign.SuppressedNumber{}, errors.New("phone: empty")
+		return ledger.SuppressedNumber{}, errors.New("phone: empty")
 	}
-	n := campaign.SuppressedNumber{Suppression: r.Entry}
+	n := ledger.SuppressedNumber{Suppression: r.Entry}
 	if n.Phone, err = r.Normalize(cells[r.phone]); err != nil {
 		return n, fmt.Errorf("phone: %w", err)
 	}

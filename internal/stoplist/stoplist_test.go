@@ -14,6 +14,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/stoplist"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -34,7 +35,7 @@ func read(t *testing.T, file string) (outcome, error) {
 		Name: "list.csv", Normalize: func(s string) (string, error) { return producer.NormalizePhone(s, "") }, Entry: entry,
 		Bad: func(f producer.Fault) { o.faults = append(o.faults, f.String()) },
 	}
-	err := r.Each(t.Context(), strings.NewReader(file), func(numbers []campaign.SuppressedNumber) error {
+	err := r.Each(t.Context(), strings.NewReader(file), func(numbers []ledger.SuppressedNumber) error {
 		for _, n := range numbers {
 			if n.At != entry.At || n.Why != entry.Why || n.By != entry.By {
 				t.Errorf("%+v", n)
@@ -143,7 +144,7 @@ func TestReader_HandsOverAThousandAtATime(t *testing.T) {
 	r := &stoplist.Reader{Normalize: func(s string) (string, error) { return s, nil }, Entry: entry, Bad: func(f producer.Fault) { t.Error(f) }}
 	var batches []int
 	last := ""
-	err := r.Each(t.Context(), strings.NewReader(file.String()), func(numbers []campaign.SuppressedNumber) error {
+	err := r.Each(t.Context(), strings.NewReader(file.String()), func(numbers []ledger.SuppressedNumber) error {
 		batches = append(batches, len(numbers))
 		last = numbers[len(numbers)-1].Phone
 		return nil
@@ -160,7 +161,7 @@ func TestReader_EndsWithTheCause(t *testing.T) {
 	rows := "phone\n" + strings.Repeat("+12015550123\n", 1500)
 	each := func(ctx context.Context, file io.Reader, take error) (taken int, err error) {
 		r := &stoplist.Reader{Name: "list.csv", Normalize: func(s string) (string, error) { return s, nil }, Entry: entry, Bad: func(f producer.Fault) { t.Error(f) }}
-		err = r.Each(ctx, file, func(numbers []campaign.SuppressedNumber) error { taken += len(numbers); return take })
+		err = r.Each(ctx, file, func(numbers []ledger.SuppressedNumber) error { taken += len(numbers); return take })
 		return taken, err
 	}
 	if n, err := each(t.Context(), strings.NewReader(rows), cause); !errors.Is(err, cause) || n != 1000 {

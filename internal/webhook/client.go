@@ -14,7 +14,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 const (
@@ -94,13 +94,13 @@ func (a answer) fault() string {
 
 // post makes one delivery. Once the request is written, whether it was taken is
 // only known by the answer.
-func (c *Client) post(ctx context.Context, to *campaign.Endpoint, message string, body []byte) answer {
+func (c *Client) post(ctx context.Context, to *ledger.Endpoint, message string, body []byte) answer {
 	started := time.Now()
 	status, err := c.do(ctx, to, message, body, started)
 	return answer{status, err, time.Since(started)}
 }
 
-func (c *Client) do(ctx context.Context, to *campaign.Endpoint, message string, body []byte, now time.Time) (int, error) {
+func (c *Client) do(ctx context.Context, to *ledger.Endpoint, message string, body []byte, now time.Time) (int, error) {
 	if err := CheckURL(to.URL, c.private); err != nil { // added where more is allowed
 		return 0, err
 	}

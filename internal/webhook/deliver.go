@@ -10,6 +10,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
 
@@ -40,7 +41,7 @@ func (s *Server) deliver(ctx context.Context, t *asynq.Task) error {
 	}
 	defer s.free(note.Endpoint)
 	err = s.tell(ctx, note)
-	if err != nil && !errors.Is(err, campaign.ErrNotFound) && s.stopping.Err() == nil {
+	if err != nil && !errors.Is(err, ledger.ErrNotFound) && s.stopping.Err() == nil {
 		s.log.Warn("tell a webhook", "webhook", note.Endpoint, "campaign", note.Campaign, "error", err)
 	}
 	return nil
@@ -126,7 +127,7 @@ func (s *Server) tellPart(ctx context.Context, note tasks.Deliver) (more bool, _
 	}
 	if untold.Batch == nil {
 		// Before the POST: told again, it is the same message, of the same people.
-		fixed, err := s.ledger.SetBatch(ctx, info.ID, to.ID, untold, campaign.Batch{Message: newMessage(), Count: p.count})
+		fixed, err := s.ledger.SetBatch(ctx, info.ID, to.ID, untold, ledger.Batch{Message: newMessage(), Count: p.count})
 		if err != nil || !fixed {
 			return false, err
 		}
@@ -138,7 +139,7 @@ func (s *Server) tellPart(ctx context.Context, note tasks.Deliver) (more bool, _
 }
 
 // compose is what is told of a part; nil: nothing.
-func (s *Server) compose(ctx context.Context, info *campaign.Info, to *campaign.Endpoint, p part) (*event, int, error) {
+func (s *Server) compose(ctx context.Context, info *campaign.Info, to *ledger.Endpoint, p part) (*event, int, error) {
 	switch {
 	case p.dropped != nil:
 		e, tell := droppedEvent(info.ID, to, p.dropped)
@@ -170,9 +171,9 @@ func (s *Server) compose(ctx context.Context, info *campaign.Info, to *campaign.
 // delivery is a part on its way.
 type delivery struct {
 	info    *campaign.Info
-	to      *campaign.Endpoint
-	who     []campaign.Endpoint // are told of the campaign
-	untold  *campaign.Untold
+	to      *ledger.Endpoint
+	who     []ledger.Endpoint // are told of the campaign
+	untold  *ledger.Untold
 	entries int // of the outbox
 	event   event
 	count   int // recipients
@@ -196,7 +197,7 @@ func (s *Server) record(ctx context.Context, d *delivery, a answer) (more bool, 
 	switch a.result() {
 	case resultTaken:
 		if batch.Failed > 0 {
-			if err := s.rdb.HDel(ctx, campaign.KeyWebhookFailing, d.to.ID).Err(); err != nil {
+			if err := s.rdb.HDel(ctx, ledger.KeyWebhookFailing, d.to.ID).Err(); err != nil {
 				return false, fmt.Errorf("note that webhook %s isn't failing: %w", d.to.ID, err)
 			}
 		}
@@ -222,7 +223,7 @@ func (s *Server) record(ctx context.Context, d *delivery, a answer) (more bool, 
 
 // callFailing notes, once, that an endpoint takes nothing any more.
 func (s *Server) callFailing(ctx context.Context, endpoint string, since time.Time, a answer) error {
-	first, err := s.rdb.HSetNX(ctx, campaign.KeyWebhookFailing, endpoint, since.UnixMilli()).Result()
+	first, err := s.rdb.HSetNX(ctx, ledger.KeyWebhookFailing, endpoint, since.UnixMilli()).Result()
 	if err != nil {
 		return fmt.Errorf("note that webhook %s is failing: %w", endpoint, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // mostLog is how many deliveries an endpoint's log keeps, the latest.
@@ -34,8 +35,8 @@ func note(ctx context.Context, rdb redis.UniversalClient, endpoint string, d Del
 		return err
 	}
 	_, err = rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.LPush(ctx, campaign.KeyWebhookLog(endpoint), line)
-		p.LTrim(ctx, campaign.KeyWebhookLog(endpoint), 0, mostLog-1)
+		p.LPush(ctx, ledger.KeyWebhookLog(endpoint), line)
+		p.LTrim(ctx, ledger.KeyWebhookLog(endpoint), 0, mostLog-1)
 		return nil
 	})
 	if err != nil {
@@ -46,7 +47,7 @@ func note(ctx context.Context, rdb redis.UniversalClient, endpoint string, d Del
 
 // Log reads an endpoint's deliveries, the latest first.
 func Log(ctx context.Context, rdb redis.UniversalClient, endpoint string) ([]Delivery, error) {
-	lines, err := rdb.LRange(ctx, campaign.KeyWebhookLog(endpoint), 0, mostLog-1).Result()
+	lines, err := rdb.LRange(ctx, ledger.KeyWebhookLog(endpoint), 0, mostLog-1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the log of webhook %s: %w", endpoint, err)
 	}
@@ -61,7 +62,7 @@ func Log(ctx context.Context, rdb redis.UniversalClient, endpoint string) ([]Del
 
 // Failing reads which endpoints take nothing any more, and since when.
 func Failing(ctx context.Context, rdb redis.UniversalClient) (map[string]time.Time, error) {
-	all, err := rdb.HGetAll(ctx, campaign.KeyWebhookFailing).Result()
+	all, err := rdb.HGetAll(ctx, ledger.KeyWebhookFailing).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read which webhooks are failing: %w", err)
 	}
@@ -76,7 +77,7 @@ func Failing(ctx context.Context, rdb redis.UniversalClient) (map[string]time.Ti
 }
 
 // Test sends an endpoint an event that says nothing, once, and logs it.
-func Test(ctx context.Context, rdb redis.UniversalClient, c *Client, to *campaign.Endpoint, now time.Time) (Delivery, error) {
+func Test(ctx context.Context, rdb redis.UniversalClient, c *Client, to *ledger.Endpoint, now time.Time) (Delivery, error) {
 	message := newMessage()
 	a := c.post(ctx, to, message, event{typeTest, now.UTC().Truncate(time.Second), struct{}{}}.encode())
 	d := Delivery{At: now.UTC(), Message: message, Type: typeTest, Status: a.status, Error: a.fault(), TookMS: a.took.Milliseconds(), Attempt: 1}

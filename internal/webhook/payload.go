@@ -7,6 +7,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // The types of events; of a campaign it is campaign.<state>.
@@ -61,7 +62,7 @@ func (e event) encode() []byte {
 }
 
 // settledEvent tells of those who have an outcome; how many there are.
-func settledEvent(c campaign.ID, outcomes []campaign.Outcome, phones bool, now time.Time) (event, int) {
+func settledEvent(c campaign.ID, outcomes []ledger.Outcome, phones bool, now time.Time) (event, int) {
 	data := settled{Campaign: c, Recipients: make([]recipient, 0, len(outcomes))}
 	for i := range outcomes {
 		if outcomes[i].Record.State.Final() { // else sent to again: its outcome comes anew
@@ -71,7 +72,7 @@ func settledEvent(c campaign.ID, outcomes []campaign.Outcome, phones bool, now t
 	return event{typeSettled, now.UTC().Truncate(time.Second), data}, len(data.Recipients)
 }
 
-func recipientOf(c campaign.ID, o *campaign.Outcome, phones bool) recipient {
+func recipientOf(c campaign.ID, o *ledger.Outcome, phones bool) recipient {
 	r := &o.Record
 	to := recipient{
 		Recipient: o.Recipient.ID, State: r.State.String(), DeliveredBy: r.DeliveredBy().String(), Read: r.Read(),
@@ -99,7 +100,7 @@ func recipientOf(c campaign.ID, o *campaign.Outcome, phones bool) recipient {
 
 // campaignEvent tells that a campaign's state has changed; its balance is that of
 // now.
-func campaignEvent(c *campaign.Info, h *campaign.Happening, b *campaign.Balance) event {
+func campaignEvent(c *campaign.Info, h *ledger.Happening, b *campaign.Balance) event {
 	data := changed{Campaign: c.ID, State: h.State, Reason: h.Reason, By: h.Entry.By, Total: c.Total, Balance: make(map[string]int)}
 	if data.By == "" && h.Entry.Verb == "" {
 		data.By = campaign.Machine("").Name
@@ -120,12 +121,12 @@ type dropped struct {
 
 // droppedEvent tells that an endpoint isn't told so many of what it asked for;
 // false: of none of that.
-func droppedEvent(c campaign.ID, to *campaign.Endpoint, d *campaign.Dropped) (event, bool) {
+func droppedEvent(c campaign.ID, to *ledger.Endpoint, d *ledger.Discarded) (event, bool) {
 	data := dropped{Campaign: c, From: d.From, To: d.To}
-	if to.Told(c, campaign.TellRecipients) {
+	if to.Told(c, ledger.TellRecipients) {
 		data.Recipients = d.Recipients
 	}
-	if to.Told(c, campaign.TellCampaigns) {
+	if to.Told(c, ledger.TellCampaigns) {
 		data.Changes = d.Changes
 	}
 	return event{typeDropped, d.To, data}, data.Recipients+data.Changes > 0
@@ -133,7 +134,7 @@ func droppedEvent(c campaign.ID, to *campaign.Endpoint, d *campaign.Dropped) (ev
 
 // told says whether an endpoint is told a change of a campaign's state. A standing
 // campaign has nobody left to send to after each single send: that is no news.
-func told(c *campaign.Info, h *campaign.Happening) bool {
+func told(c *campaign.Info, h *ledger.Happening) bool {
 	switch {
 	case !c.Spec.Standing:
 		return true
@@ -147,19 +148,19 @@ func told(c *campaign.Info, h *campaign.Happening) bool {
 type part struct {
 	count  int // entries
 	tell   bool
-	places []campaign.Place    // without those that come twice
-	change *campaign.Happening // nil: recipients
+	places []campaign.Place  // without those that come twice
+	change *ledger.Happening // nil: recipients
 	// dropped, if not nil, is told before any entry.
-	dropped *campaign.Dropped
+	dropped *ledger.Discarded
 }
 
 // nextPart cuts it off entries, of which there is at least one: recipients up to
 // the next change of the campaign, or that change.
-func nextPart(c *campaign.Info, to *campaign.Endpoint, entries []campaign.OutboxEntry) part {
+func nextPart(c *campaign.Info, to *ledger.Endpoint, entries []ledger.OutboxEntry) part {
 	if h := entries[0].Happening; h != nil {
-		return part{count: 1, change: h, tell: to.Told(c.ID, campaign.TellCampaigns) && told(c, h)}
+		return part{count: 1, change: h, tell: to.Told(c.ID, ledger.TellCampaigns) && told(c, h)}
 	}
-	p := part{tell: to.Told(c.ID, campaign.TellRecipients)}
+	p := part{tell: to.Told(c.ID, ledger.TellRecipients)}
 	seen := make(map[campaign.Place]bool)
 	for _, e := range entries {
 		if e.Happening != nil {

@@ -13,13 +13,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
 
 // concurrency is how many deliveries are under way in one process. Each endpoint
 // has one at most, so that no slow one is in another's way.
-const concurrency = campaign.MostEndpoints
+const concurrency = ledger.MostEndpoints
 
 // Options are what a server needs; all are required.
 type Options struct {
@@ -36,7 +36,7 @@ type Options struct {
 // Start it and Stop it, once each.
 type Server struct {
 	rdb        redis.UniversalClient
-	ledger     *campaign.Ledger
+	ledger     *ledger.Ledger
 	queue      *tasks.Queue
 	client     *Client
 	backlog    int
@@ -61,7 +61,7 @@ func NewServer(o Options) (*Server, error) {
 		return nil, errors.New("webhook: Redis, Backlog, Logger and Metrics are required")
 	}
 	s := &Server{
-		rdb: o.Redis, ledger: campaign.NewLedger(o.Redis), queue: tasks.NewQueue(o.Redis), client: NewClient(o.Private),
+		rdb: o.Redis, ledger: ledger.New(o.Redis), queue: tasks.NewQueue(o.Redis), client: NewClient(o.Private),
 		backlog: o.Backlog, log: o.Logger, token: rand.Text(), busy: make(map[string]bool),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "handout_webhook_deliveries_total", Help: "Deliveries to webhooks by what came of them.",

@@ -21,6 +21,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/webhook"
+	"github.com/handout-dev/handout/ledger"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,7 +37,7 @@ type rig struct {
 	t       testing.TB
 	server  *redistest.Server
 	rdb     *redis.Client
-	ledger  *campaign.Ledger
+	ledger  *ledger.Ledger
 	log     *lines
 	secrets []string
 }
@@ -45,7 +46,7 @@ func setup(t testing.TB, o ...redistest.Option) *rig {
 	t.Helper()
 	r := &rig{t: t, server: redistest.Start(t, o...), log: &lines{}, secrets: []string{"s3cr3t", "whsec_", "4179000"}}
 	r.rdb = r.server.Client()
-	r.ledger = campaign.NewLedger(r.rdb)
+	r.ledger = ledger.New(r.rdb)
 	t.Cleanup(func() {
 		for _, s := range r.secrets {
 			if strings.Contains(r.log.String(), s) {
@@ -99,9 +100,9 @@ func (r *rig) startWith(private bool, backlog int) (stop func()) {
 }
 
 // add adds an endpoint.
-func (r *rig) add(url string, change ...func(*campaign.Endpoint)) campaign.Endpoint {
+func (r *rig) add(url string, change ...func(*ledger.Endpoint)) ledger.Endpoint {
 	r.t.Helper()
-	e := webhook.New(url+"/hooks?"+query, []string{campaign.TellCampaigns, campaign.TellRecipients}, "", false, time.Now())
+	e := webhook.New(url+"/hooks?"+query, []string{ledger.TellCampaigns, ledger.TellRecipients}, "", false, time.Now())
 	for _, f := range change {
 		f(&e)
 	}
@@ -186,7 +187,7 @@ func (c *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // of is the receiver with an endpoint's secret.
-func (c *receiver) of(e campaign.Endpoint) *receiver {
+func (c *receiver) of(e ledger.Endpoint) *receiver {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.secret = string(e.Secret)
@@ -262,7 +263,7 @@ func (r *rig) stand(id campaign.ID, n int) *campaign.Info {
 			r.t.Fatal(err)
 		}
 	}
-	info, err := o.Commit(r.t.Context(), campaign.Content{Total: n, Pages: pages, Digest: "d"}, campaign.Beginning{})
+	info, err := o.Commit(r.t.Context(), ledger.Content{Total: n, Pages: pages, Digest: "d"}, campaign.Beginning{})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -276,7 +277,7 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // apply lets events happen to a recipient.
 func (r *rig) apply(c *campaign.Info, i int, events ...campaign.Event) {
 	r.t.Helper()
-	var seen campaign.Seen
+	var seen ledger.Seen
 	for _, e := range events {
 		var err error
 		if seen, err = r.ledger.Apply(r.t.Context(), c, campaign.PlaceOf(i), seen, e); err != nil {
@@ -329,7 +330,7 @@ func (r *rig) emptied(c campaign.ID) {
 	})
 }
 
-func (r *rig) deliveryLog(e campaign.Endpoint) []webhook.Delivery {
+func (r *rig) deliveryLog(e ledger.Endpoint) []webhook.Delivery {
 	r.t.Helper()
 	all, err := webhook.Log(r.t.Context(), r.rdb, e.ID)
 	if err != nil {

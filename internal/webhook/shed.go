@@ -7,21 +7,22 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // shed keeps what waits for each endpoint within the backlog: over all campaigns,
 // the oldest of the oldest campaign first. A tenth more goes than must, so that it
 // doesn't come to this at each look. It stops after a while; the next wide look
 // goes on.
-func (s *Server) shed(ctx context.Context, endpoints *campaign.Endpoints, boxes []campaign.Outbox) error {
+func (s *Server) shed(ctx context.Context, endpoints *ledger.Endpoints, boxes []ledger.Outbox) error {
 	until := time.Now().Add(lookTime)
 	var errs []error
 	for i := range endpoints.All {
 		to := &endpoints.All[i]
-		var mine []campaign.Outbox
+		var mine []ledger.Outbox
 		waiting := 0
 		for _, box := range boxes {
-			if to.Told(box.ID, campaign.TellCampaigns) || to.Told(box.ID, campaign.TellRecipients) {
+			if to.Told(box.ID, ledger.TellCampaigns) || to.Told(box.ID, ledger.TellRecipients) {
 				mine = append(mine, box)
 				waiting += box.Untold(to.ID)
 			}
@@ -36,7 +37,7 @@ func (s *Server) shed(ctx context.Context, endpoints *campaign.Endpoints, boxes 
 
 // shedFor drops so much of what waits for an endpoint, and notes it in the log of
 // its deliveries.
-func (s *Server) shedFor(ctx context.Context, endpoints *campaign.Endpoints, to *campaign.Endpoint, boxes []campaign.Outbox, surplus int, until time.Time) error {
+func (s *Server) shedFor(ctx context.Context, endpoints *ledger.Endpoints, to *ledger.Endpoint, boxes []ledger.Outbox, surplus int, until time.Time) error {
 	dropped, line := 0, Delivery{At: time.Now().UTC(), Type: typeDropped, Error: fmt.Sprintf("dropped: over %d waited", s.backlog)}
 	var err error
 	for i := len(boxes) - 1; i >= 0 && surplus > dropped && err == nil; i-- {
@@ -56,9 +57,9 @@ func (s *Server) shedFor(ctx context.Context, endpoints *campaign.Endpoints, to 
 }
 
 // shedOf drops at most so much of one campaign.
-func (s *Server) shedOf(ctx context.Context, endpoints *campaign.Endpoints, to *campaign.Endpoint, id campaign.ID, most int, until time.Time) (int, error) {
+func (s *Server) shedOf(ctx context.Context, endpoints *ledger.Endpoints, to *ledger.Endpoint, id campaign.ID, most int, until time.Time) (int, error) {
 	info, err := s.ledger.Info(ctx, id)
-	if errors.Is(err, campaign.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) {
 		return 0, nil
 	}
 	if err != nil {
@@ -66,7 +67,7 @@ func (s *Server) shedOf(ctx context.Context, endpoints *campaign.Endpoints, to *
 	}
 	dropped := 0
 	for dropped < most && time.Now().Before(until) {
-		n, err := s.ledger.Drop(ctx, info, to, most-dropped, newMessage(), endpoints.Of(id))
+		n, err := s.ledger.Discard(ctx, info, to, most-dropped, newMessage(), endpoints.Of(id))
 		if err != nil || n == 0 {
 			return dropped, err
 		}

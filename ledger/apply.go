@@ -1,0 +1,355 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// unread stands for the record in a change that only wants to read: no record
+// is stored like this, so that the answer is always what stands.
+const unread = "?"
+
+const (
+	// applyTimeout bounds one call of the script, whoever waits for it.
+	applyTimeout = 10 * time.Second
+	// leastTime is for the call of a caller whose own time is nearly over.
+	leastTime = 500 * time.Millisecond
+)
+
+// mostChanges is how many changes travel in one call: each takes Redis some
+// 3 µs, and all others wait meanwhile.
+const mostChanges = 200
+
+// headArgs is how many arguments of lua/apply.lua come before the changes, and
+// changeArgs how many a change takes.
+const headArgs, changeArgs = 5, 10
+
+// change is one compare-and-set on its way.
+type change struct {
+	campaign *campaign.Info
+	place    campaign.Place
+	event    *campaign.Event // what is yet to be worked out, see Receive
+	wait     time.Duration   // for company, see ApplyWithin
+	next     campaign.Record
+	old, new string
+	letters  string // see lua/apply.lua
+	gated    bool
+	told     bool   // an outcome, or a change of one
+	ref      string // new reference to be indexed
+	attempt  int
+	past     int       // the attempt whose record, as it stood, is kept; 0: none
+	call     time.Time // settle must look at the page by then; zero: it will anyway
+	signal   signal
+	at       time.Time // of the event
+
+	answer any
+	err    error
+	turn   chan bool // true: carry out what waits, false: the answer is there
+}
+
+// Look reads one record.
+func (l *Ledger) ReadRecord(ctx context.Context, c *campaign.Info, p campaign.Place) (Seen, error) {
+	answer, err := l.set(ctx, &change{campaign: c, place: p, old: unread})
+	if err != nil {
+		return Seen{}, err
+	}
+	raw, ok := answer.(string)
+	if !ok {
+		if ms, purged := answer.(int64); purged {
+			return Seen{}, &campaign.PurgedError{ID: c.ID, At: time.UnixMilli(ms)}
+		}
+		return Seen{}, fmt.Errorf("look at %s of campaign %s: unexpected answer %v", place(p), c.ID, answer)
+	}
+	return decodeSeen(raw)
+}
+
+// Apply lets an event happen to a recipient: [campaign.Next] on what stands, and record,
+// counts and reference set together. seen is what the caller believes to stand
+// (the zero Seen: planned); when something else does, Apply goes by that. It
+// returns what stands afterwards. Calling it twice does no harm.
+//
+// Errors: *TransitionError (nothing changed), [campaign.ErrNotRunning] for a claim in a
+// campaign that isn't running (nothing changed), *PurgedError (nothing changed);
+// with any other error the change may or may not have been made.
+func (l *Ledger) Apply(ctx context.Context, c *campaign.Info, p campaign.Place, seen Seen, e campaign.Event) (Seen, error) {
+	return l.ApplyWithin(ctx, c, p, seen, e, 0)
+}
+
+// ApplyWithin is Apply for a change that nobody hurries for: it waits so long at
+// most for another one to travel with. What comes later never overtakes it.
+func (l *Ledger) ApplyWithin(ctx context.Context, c *campaign.Info, p campaign.Place, seen Seen, e campaign.Event, wait time.Duration) (Seen, error) {
+	e = e.BoundTo(&seen.Record)
+	for read := false; ; read = true {
+		next, refused := campaign.Next(seen.Record, e)
+		raw := string(next.Encode())
+		if refused != nil || raw == seen.raw {
+			if read {
+				return seen, refused
+			}
+			// Only what stands can refuse an event, or know it already.
+			stands, err := l.ReadRecord(ctx, c, p)
+			if err != nil {
+				return seen, err
+			}
+			if stands.raw == seen.raw {
+				return stands, refused
+			}
+			seen = stands
+			continue
+		}
+		ch := &change{campaign: c, place: p, wait: wait}
+		ch.become(seen, next, e)
+		if !ch.call.IsZero() {
+			if err := l.reactivate(ctx, c.ID); err != nil {
+				return seen, err
+			}
+		}
+		answer, err := l.set(ctx, ch)
+		if err != nil {
+			return seen, err
+		}
+		stands, set, err := ch.outcome(answer)
+		switch {
+		case err != nil:
+			return seen, err
+		case set:
+			return stands, nil
+		}
+		seen = stands
+	}
+}
+
+// become makes it the change from what stands to the record that follows.
+func (ch *change) become(seen Seen, next campaign.Record, e campaign.Event) {
+	ch.next, ch.old, ch.new = next, seen.raw, string(next.Encode())
+	ch.gated, ch.told = e.Kind == campaign.EventClaim, next.State.Final()
+	ch.letters = seen.Record.Counters() + ">" + next.Counters()
+	ch.signal, ch.at = signalOf(e.Kind, seen.Record.State, next.State), e.At
+	if next.Reference != seen.Record.Reference {
+		ch.ref, ch.attempt = next.Reference, next.Attempt
+	}
+	ch.past = campaign.PastAttempt(&seen.Record, &next, e.Kind)
+	if !seen.Record.Watched() && next.Watched() && e.Kind != campaign.EventClaim {
+		if ch.call = next.DueAt; ch.call.IsZero() {
+			ch.call = e.At
+		}
+	}
+}
+
+// outcome is what stands after the change, and whether it was made. The errors
+// are [campaign.ErrNotRunning] and *PurgedError, and what can't be read.
+func (ch *change) outcome(answer any) (stands Seen, set bool, err error) {
+	switch answer := answer.(type) {
+	case int64:
+		switch answer {
+		case 0:
+			return Seen{}, false, campaign.ErrNotRunning
+		case 1:
+			return Seen{Record: ch.next, raw: ch.new}, true, nil
+		}
+		return Seen{}, false, &campaign.PurgedError{ID: ch.campaign.ID, At: time.UnixMilli(answer)}
+	case string:
+		if answer == ch.new {
+			// Ours: the change was made and its answer lost. A claim carries the
+			// claimant's number, so that nobody else's looks like this.
+			return Seen{Record: ch.next, raw: ch.new}, true, nil
+		}
+		if stands, err = decodeSeen(answer); err != nil {
+			err = fmt.Errorf("%s of campaign %s: %w", place(ch.place), ch.campaign.ID, err)
+		}
+		return stands, false, err
+	}
+	return Seen{}, false, fmt.Errorf("%s of campaign %s: unexpected answer %v", place(ch.place), ch.campaign.ID, answer)
+}
+
+// reactivate puts a campaign among the active ones before somebody in it becomes
+// the machine's again. A crash in between leaves a name too many there, and
+// never one too few.
+func (l *Ledger) reactivate(ctx context.Context, c campaign.ID) error {
+	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
+		return fmt.Errorf("reactivate campaign %s: %w", c, err)
+	}
+	return nil
+}
+
+// set carries a change to Redis, together with those of concurrent callers: the
+// first one carries what waits, and passes the turn on when its own is done.
+func (l *Ledger) set(ctx context.Context, ch *change) (any, error) {
+	if p := ch.place; p.Page < 0 || p.Index < 0 || p.Index >= campaign.PageSize ||
+		(!ch.campaign.Has(p) && !ch.campaign.Spec.Standing) {
+		return nil, fmt.Errorf("%s of campaign %s: %w", place(p), ch.campaign.ID, ErrNotFound)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("%s of campaign %s: %w", place(ch.place), ch.campaign.ID, err)
+	}
+	ch.turn = make(chan bool, 1)
+	l.mu.Lock()
+	l.waiting = append(l.waiting, ch)
+	lead := !l.flushing && ch.wait == 0
+	l.flushing = l.flushing || lead
+	l.mu.Unlock()
+	if !lead {
+		var late <-chan time.Time
+		if ch.wait > 0 {
+			late = time.After(ch.wait)
+		}
+		select {
+		case lead = <-ch.turn:
+		case <-late:
+			if lead = l.waitsNoMore(ch); !lead {
+				lead = <-ch.turn
+			}
+		case <-ctx.Done():
+			l.giveUp(ch)
+			return nil, fmt.Errorf("%s of campaign %s: %w", place(ch.place), ch.campaign.ID, ctx.Err())
+		}
+	}
+	if lead {
+		l.flush(ctx)
+	}
+	return ch.answer, ch.err
+}
+
+// giveUp takes a change out that nobody waits for any more, if it hasn't left
+// yet. Should it have the turn, the next one gets it.
+func (l *Ledger) giveUp(ch *change) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i := slices.Index(l.waiting, ch); i >= 0 {
+		l.waiting = slices.Delete(l.waiting, i, i+1)
+	}
+	select {
+	case lead := <-ch.turn:
+		if lead {
+			l.passOn()
+		}
+	default:
+	}
+}
+
+// waitsNoMore says whether a change that has found no company is to be carried by
+// its own caller. Else somebody is at it, or gives it the turn.
+func (l *Ledger) waitsNoMore(ch *change) (lead bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ch.wait = 0
+	if l.flushing || !slices.Contains(l.waiting, ch) {
+		return false
+	}
+	l.flushing = true
+	return true
+}
+
+// passOn gives the turn to the first one who waits, if any is in a hurry.
+func (l *Ledger) passOn() {
+	if l.flushing = slices.ContainsFunc(l.waiting, func(ch *change) bool { return ch.wait == 0 }); l.flushing {
+		l.waiting[0].turn <- true
+	}
+}
+
+// callTime is how long a call may take that this caller makes for all. Others'
+// changes travel too: a caller who is canceled doesn't cancel them. Its own
+// deadline holds for them, but for a moment that it always has for them.
+func callTime(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return applyTimeout
+	}
+	return min(applyTimeout, max(leastTime, time.Until(deadline)))
+}
+
+func (l *Ledger) flush(ctx context.Context) {
+	l.mu.Lock()
+	n := min(len(l.waiting), mostChanges)
+	batch := l.waiting[:n:n]
+	l.waiting = l.waiting[n:]
+	l.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime(ctx))
+	defer cancel()
+	batch = l.workOut(ctx, batch)
+	for len(batch) > 0 {
+		// The changes of one campaign go in one call.
+		same, rest := batch[:0:0], batch[:0:0]
+		for _, ch := range batch {
+			if ch.campaign.ID == batch[0].campaign.ID {
+				same = append(same, ch)
+			} else {
+				rest = append(rest, ch)
+			}
+		}
+		l.send(ctx, same)
+		batch = rest
+	}
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.passOn()
+}
+
+// send makes the changes of one campaign. The first of them may be the caller's
+// own; the others are told.
+func (l *Ledger) send(ctx context.Context, batch []*change) {
+	c := batch[0].campaign
+	keys := []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID), keyWatch(c.ID), keyHistory(c.ID), keyOutbox(c.ID)}
+	at := make(map[string]int, len(batch))
+	index := func(key string) string {
+		i, ok := at[key]
+		if !ok {
+			keys = append(keys, key)
+			i = len(keys)
+			at[key] = i
+		}
+		return strconv.Itoa(i)
+	}
+	args := make([]any, headArgs, headArgs+changeArgs*len(batch))
+	var watch watch
+	for _, ch := range batch {
+		if ch.signal != noSignal {
+			watch = watchOf(c, ch.at)
+			break
+		}
+	}
+	args[0], args[1], args[2], args[3], args[4] = campaign.CounterList, watch.limits, watch.failures, watch.doubts, watch.line
+	for _, ch := range batch {
+		gate, ref, call, past := "", "", "", ""
+		switch {
+		case ch.gated:
+			gate = "r"
+		case ch.told:
+			gate = strconv.Itoa(ch.place.Position())
+		}
+		if !ch.call.IsZero() {
+			call = strconv.Itoa(ch.place.Page) + "," + strconv.FormatInt(ch.call.UnixMilli(), 10)
+		}
+		if ch.ref != "" {
+			field, bucket := referenceField(ch.ref, refBuckets(c))
+			ref = index(keyReferences(c.ID, bucket)) + "," + referenceValue(ch.place, ch.attempt) + ":" + field
+		}
+		if ch.past > 0 {
+			past = index(keyPast(c.ID, ch.place.Page)) + "," + strconv.Itoa(ch.past)
+		}
+		args = append(args, index(keyRecords(c.ID, ch.place.Page)), strconv.Itoa(ch.place.Index),
+			ch.old, ch.new, ch.letters, gate, ref, call, string(ch.signal), past)
+	}
+	answers, err := applyScript.Run(ctx, l.rdb, keys, args...).Slice()
+	if err == nil && len(answers) != len(batch) {
+		err = errors.New("wrong number of answers")
+	}
+	for i, ch := range batch {
+		if err != nil {
+			ch.err = fmt.Errorf("change a record of campaign %s: %w", c.ID, err)
+		} else {
+			ch.answer = answers[i]
+		}
+		ch.turn <- false
+	}
+}
+
+func place(p campaign.Place) string { return fmt.Sprintf("recipient %d.%d", p.Page, p.Index) }

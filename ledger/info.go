@@ -1,0 +1,129 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// Fields of the meta hash.
+const (
+	fieldState    = "state"
+	fieldReason   = "reason"
+	fieldSpec     = "spec"
+	fieldColumns  = "columns"
+	fieldDigest   = "digest"
+	fieldTotal    = "total"
+	fieldPages    = "pages"
+	fieldCursor   = "cursor"
+	fieldCreated  = "created"
+	fieldStarted  = "started"
+	fieldFinished = "finished"
+	fieldCanceled = "canceled" // for good: it never runs again
+	fieldStartAt  = "start_at" // paused until then
+	fieldCanary   = "canary"   // see canary.go
+	fieldDoubts   = "doubts"   // how many in a row, see lua/apply.lua
+)
+
+// Info reads a campaign; ErrNotFound when there is none.
+func (l *Ledger) Info(ctx context.Context, c campaign.ID) (*campaign.Info, error) {
+	fields, err := l.rdb.HGetAll(ctx, keyMeta(c)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read campaign %s: %w", c, err)
+	}
+	if len(fields) == 0 {
+		return nil, fmt.Errorf("campaign %s: %w", c, ErrNotFound)
+	}
+	info, err := parseInfo(c, fields)
+	if err != nil {
+		return nil, fmt.Errorf("read campaign %s: %w", c, err)
+	}
+	return info, nil
+}
+
+func parseInfo(c campaign.ID, f map[string]string) (*campaign.Info, error) {
+	spec, err := campaign.DecodeSpec([]byte(f[fieldSpec]))
+	if err != nil {
+		return nil, err
+	}
+	i := &campaign.Info{ID: c, Spec: spec, Digest: f[fieldDigest], Phase: campaign.Phase(f[fieldState]), Reason: f[fieldReason], Canary: f[fieldCanary], Canceled: f[fieldCanceled] != ""}
+	if err := json.Unmarshal([]byte(f[fieldColumns]), &i.Columns); err != nil {
+		return nil, fmt.Errorf("columns: %w", err)
+	}
+	if err := parseZones(i, f); err != nil {
+		return nil, err
+	}
+	for field, n := range map[string]*int{fieldTotal: &i.Total, fieldPages: &i.Pages, fieldCursor: &i.Cursor} {
+		if f[field] == "" {
+			continue
+		}
+		if *n, err = strconv.Atoi(f[field]); err != nil {
+			return nil, fmt.Errorf("%s: not a number", field)
+		}
+	}
+	for field, t := range map[string]*time.Time{
+		fieldCreated: &i.CreatedAt, fieldStarted: &i.StartedAt, fieldFinished: &i.FinishedAt, fieldStartAt: &i.StartAt,
+		fieldPurged: &i.PurgedAt, fieldEmptied: &i.EmptiedAt,
+	} {
+		if f[field] == "" {
+			continue
+		}
+		ms, err := strconv.ParseInt(f[field], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s: not a time", field)
+		}
+		*t = time.UnixMilli(ms).UTC()
+	}
+	return i, nil
+}
+
+// Phase reads only the phase and its reason, with the feed's cursor.
+func (l *Ledger) Phase(ctx context.Context, c campaign.ID) (p campaign.Phase, reason string, cursor int, err error) {
+	v, err := l.rdb.HMGet(ctx, keyMeta(c), fieldState, fieldReason, fieldCursor).Result()
+	if err != nil {
+		return "", "", 0, fmt.Errorf("read campaign %s: %w", c, err)
+	}
+	state, ok := v[0].(string)
+	if !ok {
+		return "", "", 0, fmt.Errorf("campaign %s: %w", c, ErrNotFound)
+	}
+	reason, _ = v[1].(string)
+	if s, ok := v[2].(string); ok {
+		if cursor, err = strconv.Atoi(s); err != nil {
+			return "", "", 0, fmt.Errorf("campaign %s: cursor: not a number", c)
+		}
+	}
+	return campaign.Phase(state), reason, cursor, nil
+}
+
+// Campaigns lists campaigns, the newest first.
+func (l *Ledger) Campaigns(ctx context.Context, most int) ([]campaign.ID, error) {
+	names, err := l.rdb.ZRevRange(ctx, keyCampaigns, 0, int64(most)-1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list campaigns: %w", err)
+	}
+	return toIDs(names), nil
+}
+
+// Active lists the campaigns in which the machine may have work left.
+func (l *Ledger) Active(ctx context.Context) ([]campaign.ID, error) {
+	names, err := l.rdb.SMembers(ctx, keyActive).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list active campaigns: %w", err)
+	}
+	return toIDs(names), nil
+}
+
+func toIDs(names []string) []campaign.ID {
+	ids := make([]campaign.ID, 0, len(names))
+	for _, n := range names {
+		if id, err := campaign.ParseID(n); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,188 @@
+package ledger
+
+import (
+	"hash/crc32"
+	"strconv"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// Every name in Redis that the ledger uses. The keys of one campaign share the
+// hash tag {<campaign>}, so that a script may touch several in a cluster.
+const (
+	// keyCampaigns: sorted set, campaign IDs by the time of their creation.
+	keyCampaigns = "handout:campaigns"
+	// keyActive: set, campaigns in which the machine has work left. A campaign
+	// is put here before it stands and taken out after it is done.
+	keyActive = "handout:active"
+	// keySuppressed: hash, phone numbers never to be sent to, digits only, to
+	// when and why. It belongs to no campaign and outlives them all.
+	keySuppressed = "handout:suppressed"
+	// keyRetention: sorted set, campaigns to the Unix millisecond when to look
+	// whether their people's data is to go. One name too many does no harm.
+	keyRetention = "handout:retention"
+	// keyRetentionLease: string with an expiry, which worker looks there.
+	keyRetentionLease = "handout:retention:lease"
+)
+
+// KeyBeat: string with an expiry, the Unix millisecond of a worker's last sweep,
+// by which it knows whether Redis still is what it was.
+func KeyBeat(worker string) string { return "handout:beat:" + worker }
+
+// keyMeta: hash, what the campaign is; fields in info.go.
+func keyMeta(c campaign.ID) string { return "handout:{" + string(c) + "}:meta" }
+
+// keyPage: string, up to PageSize recipients, compressed; immutable.
+func keyPage(c campaign.ID, page int) string {
+	return "handout:{" + string(c) + "}:page:" + strconv.Itoa(page)
+}
+
+// keyZones: string, of a campaign in pages by zone: for each page two bytes, the
+// number of its zones in the meta field zones.
+func keyZones(c campaign.ID) string { return "handout:{" + string(c) + "}:zones" }
+
+// keyFed: hash, of a campaign in pages by zone: number of the zones to pages fed,
+// and "r" and the number to recipients fed.
+func keyFed(c campaign.ID) string { return "handout:{" + string(c) + "}:fed" }
+
+// keyRecords: hash, index within the page to packed record.
+func keyRecords(c campaign.ID, page int) string {
+	return "handout:{" + string(c) + "}:rec:" + strconv.Itoa(page)
+}
+
+// keyPast: hash, "index.attempt" to the record as it stood when another attempt
+// was asked for, or made. Most pages have none.
+func keyPast(c campaign.ID, page int) string {
+	return "handout:{" + string(c) + "}:past:" + strconv.Itoa(page)
+}
+
+// keyCounts: hash, recipients per counter.
+func keyCounts(c campaign.ID) string { return "handout:{" + string(c) + "}:counts" }
+
+// keySamples: sorted set with an expiry, where the campaign stood when, see
+// lua/sample.lua.
+func keySamples(c campaign.ID) string { return "handout:{" + string(c) + "}:samples" }
+
+// keyHistory: list, what was done to the campaign, a JSON object each.
+func keyHistory(c campaign.ID) string { return "handout:{" + string(c) + "}:history" }
+
+// keyProposed: string with an expiry, the spec of a campaign whose list hasn't
+// come yet.
+func keyProposed(c campaign.ID) string { return "handout:{" + string(c) + "}:proposed" }
+
+// keyOutbox: list, what is to be told of the campaign, see lua/outbox.lua.
+func keyOutbox(c campaign.ID) string { return "handout:{" + string(c) + "}:outbox" }
+
+// keyTold: hash, how much of that each endpoint was told, see lua/outbox.lua.
+func keyTold(c campaign.ID) string { return "handout:{" + string(c) + "}:told" }
+
+// keyWatch: hash, what the latest changes tell of the whole campaign, see
+// lua/apply.lua.
+func keyWatch(c campaign.ID) string { return "handout:{" + string(c) + "}:watch" }
+
+// keyDue: sorted set, page to the Unix millisecond when settle must look at it.
+func keyDue(c campaign.ID) string { return "handout:{" + string(c) + "}:due" }
+
+// keyLease: string with an expiry, who does the named work on the campaign.
+func keyLease(c campaign.ID, work string) string { return "handout:{" + string(c) + "}:lease:" + work }
+
+// keyReferences: hash, reference (16 packed bytes, or text) to
+// position*16 + attempt, or to "position.attempt" from the 16th attempt on. It
+// stands beside its campaign, not in one index for all, so that a record and
+// its reference are written in one step; a bucket holds about refsPerBucket
+// entries, so that Redis keeps it as a listpack.
+func keyReferences(c campaign.ID, bucket int) string {
+	return "handout:{" + string(c) + "}:ref:" + strconv.Itoa(bucket)
+}
+
+// refsPerBucket is half of hash-max-listpack-entries: buckets fill unevenly.
+const refsPerBucket = 64
+
+// refBuckets is the number of reference buckets of a campaign.
+func refBuckets(c *campaign.Info) int {
+	if c.Spec.Standing {
+		return standingRefBuckets
+	}
+	return c.Total/refsPerBucket + 1
+}
+
+// keyKeys: hash, the callers' keys of one-off sends, see lua/append.lua.
+func keyKeys(c campaign.ID) string { return "handout:{" + string(c) + "}:keys" }
+
+// referenceField is a reference as it stands in its bucket, and the bucket.
+func referenceField(ref string, buckets int) (field string, bucket int) {
+	field = ref
+	if packed, ok := campaign.PackReference(ref); ok {
+		field = string(packed[:])
+	}
+	return field, int(crc32.ChecksumIEEE([]byte(field)) % uint32(buckets))
+}
+
+// keyEarly: list with an expiry, receipts for a reference that nobody knows yet.
+func keyEarly(reference string) string { return "handout:early:" + reference }
+
+// keyEarlyDue: sorted set, references with early receipts to the Unix
+// microsecond of the next look.
+const keyEarlyDue = "handout:early"
+
+const (
+	// KeyPollPace: hash, the limiter of status queries; fields in pace.go.
+	KeyPollPace = "handout:pace:poll"
+	// KeyFilesPace: hash, the limiter of looks at files.
+	KeyFilesPace = "handout:pace:files"
+	// KeyPace: hash, the account's limiter.
+	KeyPace = "handout:pace"
+)
+
+// Keys of the API's callers. The ledger doesn't use them: their names stand here
+// since all names do.
+const (
+	// KeyAccess: hash, a key's name to its JSON form, see internal/access.
+	KeyAccess = "handout:keys"
+	// KeyAccessUsed: hash, a key's name to the day on which it was last used.
+	KeyAccessUsed = "handout:keys:used"
+)
+
+// KeySession: string with an expiry, whom a browser has logged in as, see
+// internal/access; digest is that of the cookie's value.
+func KeySession(digest string) string { return "handout:session:" + digest }
+
+// Keys of those who are told what became of campaigns.
+const (
+	// keyEndpoints: hash, endpoints in JSON, see lua/endpoint.lua.
+	keyEndpoints = "handout:webhooks"
+	// keyEndpointsLease: string with an expiry, which worker looks who is to be told.
+	keyEndpointsLease = "handout:webhooks:lease"
+	// KeyWebhookFailing: hash, an endpoint that takes nothing any more to the Unix
+	// millisecond since when, see internal/webhook.
+	KeyWebhookFailing = "handout:webhooks:failing"
+	// keyWebhookDropped: hash, an endpoint to how much it was never told.
+	keyWebhookDropped = "handout:webhooks:dropped"
+)
+
+// KeyWebhookLog: list, an endpoint's latest deliveries, a JSON object each, the
+// latest first, see internal/webhook.
+func KeyWebhookLog(endpoint string) string { return "handout:webhooks:log:" + endpoint }
+
+// Keys of schedules. The ledger doesn't use them either, see internal/schedule.
+// Those of one schedule share a hash tag.
+
+// KeySchedule: hash, how far a schedule's ticks have been judged, and how many
+// recipients its last run had.
+func KeySchedule(name string) string { return "handout:{schedule:" + name + "}" }
+
+// KeyScheduleTicks: hash, a period to what became of its tick, in JSON.
+func KeyScheduleTicks(name string) string { return KeySchedule(name) + ":ticks" }
+
+// KeyScheduleLease: string with an expiry, which scheduler is at a tick.
+func KeyScheduleLease(name, period string) string { return KeySchedule(name) + ":lease:" + period }
+
+// KeyCampaignPace is the campaign's own limiter.
+func KeyCampaignPace(c campaign.ID) string { return "handout:{" + string(c) + "}:pace" }
+
+// keyRates: hash, campaign ID to the rate that a person has set for it; field
+// accountRate for the account.
+const (
+	keyRates    = "handout:rates"
+	accountRate = "*"
+)

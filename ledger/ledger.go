@@ -1,0 +1,146 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// Ledger is the campaigns in one Redis. It is safe for concurrent use; the
+// changes that concurrent callers make travel to Redis together.
+type Ledger struct {
+	rdb redis.UniversalClient
+
+	mu       sync.Mutex
+	waiting  []*change
+	flushing bool
+
+	questions questions    // see Suppressed
+	sampled   atomic.Int64 // the Unix second of the last samples, see Sample
+}
+
+// NewLedger is the ledger in rdb, which stays the caller's to close.
+func New(rdb redis.UniversalClient) *Ledger { return &Ledger{rdb: rdb} }
+
+// Errors that callers tell apart.
+var (
+	// ErrNotFound means that there is no such campaign, or no such recipient.
+	ErrNotFound = errors.New("not found")
+)
+
+// Recipients reads a page of the list; *PurgedError, or [ErrNotFound].
+func (l *Ledger) Recipients(ctx context.Context, c campaign.ID, page int) ([]campaign.Recipient, error) {
+	b, err := l.rdb.Get(ctx, keyPage(c, page)).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, l.missing(ctx, c, page)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read page %d of campaign %s: %w", page, c, err)
+	}
+	return campaign.DecodePage(b)
+}
+
+// Seen is a record as it stood in the ledger when it was read or written.
+type Seen struct {
+	Record campaign.Record
+	raw    string
+}
+
+func decodeSeen(raw string) (Seen, error) {
+	r, err := campaign.DecodeRecord([]byte(raw))
+	return Seen{Record: r, raw: raw}, err
+}
+
+// Records reads a page's records by index; planned recipients are absent.
+func (l *Ledger) Records(ctx context.Context, c campaign.ID, page int) (map[int]Seen, error) {
+	fields, err := l.rdb.HGetAll(ctx, keyRecords(c, page)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read records of page %d of campaign %s: %w", page, c, err)
+	}
+	return decodeRecords(c, page, fields)
+}
+
+func decodeRecords(c campaign.ID, page int, fields map[string]string) (map[int]Seen, error) {
+	seen := make(map[int]Seen, len(fields))
+	for f, raw := range fields {
+		i, ok := campaign.ParseNumber(f)
+		s, err := decodeSeen(raw)
+		if !ok || i >= campaign.PageSize || err != nil {
+			return nil, fmt.Errorf("record %s of page %d of campaign %s: %w", f, page, c, campaign.ErrBadRecord)
+		}
+		seen[i] = s
+	}
+	return seen, nil
+}
+
+// FindReference finds the recipient and the attempt that Telesign has given
+// this reference; ErrNotFound when this campaign has none such.
+func (l *Ledger) FindReference(ctx context.Context, c *campaign.Info, reference string) (campaign.Place, int, error) {
+	field, bucket := referenceField(campaign.StorableReference(reference), refBuckets(c))
+	v, err := l.rdb.HGet(ctx, keyReferences(c.ID, bucket), field).Result()
+	if errors.Is(err, redis.Nil) {
+		return campaign.Place{}, 0, ErrNotFound
+	}
+	if err != nil {
+		return campaign.Place{}, 0, fmt.Errorf("find a reference in campaign %s: %w", c.ID, err)
+	}
+	p, attempt, ok := parseReferenceValue(v)
+	if !ok {
+		return campaign.Place{}, 0, fmt.Errorf("find a reference in campaign %s: %q isn't a recipient", c.ID, v)
+	}
+	return p, attempt, nil
+}
+
+// referenceValue is what stands in the index for a reference: a number, which
+// Redis keeps in a few bytes, or <position>.<attempt> for a rare high attempt.
+func referenceValue(p campaign.Place, attempt int) string {
+	if attempt > 15 {
+		return strconv.Itoa(p.Position()) + "." + strconv.Itoa(attempt)
+	}
+	return strconv.Itoa(p.Position()*16 + attempt)
+}
+
+func parseReferenceValue(s string) (p campaign.Place, attempt int, ok bool) {
+	if position, rest, high := strings.Cut(s, "."); high {
+		n, ok1 := campaign.ParseNumber(position)
+		attempt, ok2 := campaign.ParseNumber(rest)
+		return campaign.PlaceOf(n), attempt, ok1 && ok2
+	}
+	n, err := strconv.Atoi(s)
+	return campaign.PlaceOf(n / 16), n % 16, err == nil && n >= 0
+}
+
+// Balance reads the counts.
+func (l *Ledger) Balance(ctx context.Context, c campaign.ID) (*campaign.Balance, error) {
+	values, err := l.rdb.HMGet(ctx, keyCounts(c), campaign.CounterNames[:]...).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read counts of campaign %s: %w", c, err)
+	}
+	return campaign.ParseBalance(values)
+}
+
+// Lease takes or keeps the named work on a campaign for as long as d; false
+// when someone else has it. The token is the taker's own random text. A lease
+// saves double work; nothing depends on it for its truth.
+func (l *Ledger) Lease(ctx context.Context, c campaign.ID, work, token string, d time.Duration) (bool, error) {
+	n, err := leaseScript.Run(ctx, l.rdb, []string{keyLease(c, work)}, token, d.Milliseconds()).Int()
+	if err != nil {
+		return false, fmt.Errorf("lease %s of campaign %s: %w", work, c, err)
+	}
+	return n == 1, nil
+}
+
+// Release gives a lease back.
+func (l *Ledger) Release(ctx context.Context, c campaign.ID, work, token string) error {
+	_, err := l.Lease(ctx, c, work, token, 0)
+	return err
+}

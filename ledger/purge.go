@@ -1,0 +1,194 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// Fields of meta that a purge writes.
+const (
+	fieldPurged  = "purged"   // when it began: from here on nobody is in the campaign
+	fieldPurgeAt = "purge_at" // how many pages, then buckets of references, are gone
+	fieldEmptied = "emptied"  // when all was gone
+)
+
+// missing says why a page isn't there.
+func (l *Ledger) missing(ctx context.Context, c campaign.ID, page int) error {
+	ms, err := l.rdb.HGet(ctx, keyMeta(c), fieldPurged).Int64()
+	switch {
+	case err == nil:
+		return &campaign.PurgedError{ID: c, At: time.UnixMilli(ms)}
+	case !errors.Is(err, redis.Nil):
+		return fmt.Errorf("read campaign %s: %w", c, err)
+	}
+	return fmt.Errorf("page %d of campaign %s: %w", page, c, ErrNotFound)
+}
+
+// ErrKeysNeeded means that a standing campaign can't be purged yet: see
+// [campaign.Info.KeysUntil].
+var ErrKeysNeeded = errors.New("its keys still keep one-off sends from being made twice")
+
+// purgeStep is how many pages, or buckets of references, are deleted in one call:
+// it takes Redis about a millisecond, and all others wait meanwhile.
+const purgeStep = 250
+
+// Purge deletes who is in a campaign that is done, and what became of each. What
+// the campaign was, its counts and its history stay, and its ID stays taken. A
+// purge that was interrupted goes on when it is called again. progress, if not
+// nil, is told how much of the work is done.
+//
+// Errors: *PhaseError for a campaign that isn't done and ErrKeysNeeded (nothing
+// changed); with any other it may be purged in part.
+func (l *Ledger) Purge(ctx context.Context, c *campaign.Info, a campaign.Actor, now time.Time, progress func(done, all int)) error {
+	switch {
+	case c.Phase != campaign.Done:
+		return &campaign.PhaseError{ID: c.ID, Phase: c.Phase, Verb: "purged"}
+	case c.KeysUntil().After(now):
+		return fmt.Errorf("campaign %s: %w", c.ID, ErrKeysNeeded)
+	}
+	if c.PurgedAt.IsZero() {
+		if err := l.markPurged(ctx, c, a, now); err != nil {
+			return err
+		}
+	}
+	// From here on nobody is added and no record changes: lua/apply.lua and
+	// lua/append.lua refuse.
+	if err := l.empty(ctx, c.ID, now, progress); err != nil {
+		return fmt.Errorf("purge campaign %s: %w", c.ID, err)
+	}
+	return nil
+}
+
+// markPurged makes it a purged campaign, which still has everything.
+func (l *Ledger) markPurged(ctx context.Context, c *campaign.Info, a campaign.Actor, now time.Time) error {
+	// The line first: whoever dies in the middle, a worker finishes it.
+	if err := l.scheduleExpiry(ctx, c.ID, now); err != nil {
+		return err
+	}
+	reason := a.Reason("purged on " + now.UTC().Format(time.DateOnly))
+	if c.Reason != "" {
+		reason = c.Reason + "; " + reason
+	}
+	was, _, err := l.steer(ctx, c.ID, steering{
+		from: []campaign.Phase{campaign.Done}, field: fieldPurged, value: "",
+		set:   []any{fieldPurged, now.UnixMilli(), fieldReason, reason},
+		entry: a.Entry(now, "purged", strconv.Itoa(c.Total)+" recipients"),
+	})
+	if err == nil && was != campaign.Done {
+		err = &campaign.PhaseError{ID: c.ID, Phase: was, Verb: "purged"} // sent to again, just now
+	}
+	return err
+}
+
+// empty deletes what a purged campaign holds. It may be interrupted anywhere.
+func (l *Ledger) empty(ctx context.Context, id campaign.ID, now time.Time, progress func(done, all int)) error {
+	c, err := l.Info(ctx, id) // a standing campaign has grown until it was marked
+	if err != nil {
+		return err
+	}
+	if c.EmptiedAt.IsZero() {
+		// While the references are there to tell whose they are.
+		if err := l.forgetEarly(ctx, c); err != nil {
+			return err
+		}
+		if err := l.emptyPages(ctx, c, progress); err != nil {
+			return err
+		}
+		if err := l.rdb.Unlink(ctx, keyDue(id), keyKeys(id), KeyCampaignPace(id), keyWatch(id), keySamples(id), keyZones(id), keyFed(id), keyTold(id), keyOutbox(id),
+			keyLease(id, "feed"), keyLease(id, "settle"), keyLease(id, leaseRetry)).Err(); err != nil {
+			return err
+		}
+		if err := l.rdb.HDel(ctx, keyRates, string(id)).Err(); err != nil {
+			return err
+		}
+		if err := l.rdb.HSet(ctx, keyMeta(id), fieldEmptied, now.UnixMilli()).Err(); err != nil {
+			return err
+		}
+	}
+	if err := l.rdb.HDel(ctx, keyMeta(id), fieldPurgeAt).Err(); err != nil {
+		return err
+	}
+	return l.rdb.ZRem(ctx, keyRetention, string(id)).Err()
+}
+
+// emptyPages deletes pages with their records, then references, from where the
+// last purge of the campaign stopped.
+func (l *Ledger) emptyPages(ctx context.Context, c *campaign.Info, progress func(done, all int)) error {
+	at, err := l.rdb.HGet(ctx, keyMeta(c.ID), fieldPurgeAt).Int()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	for all := c.Pages + refBuckets(c); at < all; {
+		to := min(at+purgeStep, all)
+		keys := make([]string, 0, 3*purgeStep)
+		for ; at < to; at++ {
+			if at < c.Pages {
+				keys = append(keys, keyPage(c.ID, at), keyRecords(c.ID, at), keyPast(c.ID, at))
+			} else {
+				keys = append(keys, keyReferences(c.ID, at-c.Pages))
+			}
+		}
+		if err := l.rdb.Unlink(ctx, keys...).Err(); err != nil {
+			return err
+		}
+		if err := l.rdb.HSet(ctx, keyMeta(c.ID), fieldPurgeAt, at).Err(); err != nil {
+			return err
+		}
+		if progress != nil {
+			progress(at, all)
+		}
+	}
+	return nil
+}
+
+// forgetEarly deletes early receipts for references of the campaign. Those that
+// nobody can tell to be its own expire within a day of their coming.
+func (l *Ledger) forgetEarly(ctx context.Context, c *campaign.Info) error {
+	for cursor := uint64(0); ; {
+		pairs, next, err := l.rdb.ZScan(ctx, keyEarlyDue, cursor, "", scanKeys).Result()
+		if err != nil {
+			return err
+		}
+		if err := l.forgetEarlyOf(ctx, c, pairs); err != nil {
+			return err
+		}
+		if cursor = next; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+// forgetEarlyOf looks through references, each followed by its time.
+func (l *Ledger) forgetEarlyOf(ctx context.Context, c *campaign.Info, pairs []string) error {
+	if len(pairs) == 0 {
+		return nil
+	}
+	known := make(map[string]*redis.BoolCmd, len(pairs)/2)
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i := 0; i < len(pairs); i += 2 {
+			field, bucket := referenceField(campaign.StorableReference(pairs[i]), refBuckets(c))
+			known[pairs[i]] = p.HExists(ctx, keyReferences(c.ID, bucket), field)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for reference, ours := range known {
+			if ours.Val() {
+				p.Unlink(ctx, keyEarly(reference))
+				p.ZRem(ctx, keyEarlyDue, reference)
+			}
+		}
+		return nil
+	})
+	return err
+}

@@ -1,0 +1,129 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// RateSet is a rate that a person has set while things run.
+type RateSet struct {
+	Rate float64   `json:"rate"` // messages per second
+	By   string    `json:"by"`
+	Why  string    `json:"why,omitempty"`
+	At   time.Time `json:"at"`
+}
+
+// Rates are all that persons have set. The zero value is none.
+type Rates struct {
+	account   *RateSet
+	campaigns map[campaign.ID]*RateSet
+}
+
+// SetForAccount is what was set for the account; nil: nothing.
+func (r Rates) SetForAccount() *RateSet { return r.account }
+
+// SetFor is what was set for the campaign; nil: nothing.
+func (r Rates) SetFor(c campaign.ID) *RateSet { return r.campaigns[c] }
+
+// Account is the account's rate in messages per second: what was set, else that
+// of the environment.
+func (r Rates) Account(environment float64) float64 { return r.account.or(environment) }
+
+// Campaign is the campaign's own rate in messages per second, 0 for none: what
+// was set, else that of its file.
+func (r Rates) Campaign(c *campaign.Info) float64 { return r.campaigns[c.ID].or(c.Spec.Rate) }
+
+func (s *RateSet) or(rate float64) float64 {
+	if s != nil {
+		return s.Rate
+	}
+	return rate
+}
+
+// Rates reads what persons have set, in one call.
+func (l *Ledger) Rates(ctx context.Context) (Rates, error) {
+	fields, err := l.rdb.HGetAll(ctx, keyRates).Result()
+	if err != nil {
+		return Rates{}, fmt.Errorf("read rates: %w", err)
+	}
+	r := Rates{campaigns: make(map[campaign.ID]*RateSet, len(fields))}
+	for field, text := range fields {
+		s := new(RateSet)
+		if err := json.Unmarshal([]byte(text), s); err != nil || !validRate(s.Rate) {
+			return Rates{}, fmt.Errorf("read rates: that of %s is %q", field, text)
+		}
+		if field == accountRate {
+			r.account = s
+		} else {
+			r.campaigns[campaign.ID(field)] = s
+		}
+	}
+	return r, nil
+}
+
+// SetRate sets a campaign's rate in messages per second, for all workers within
+// a second, whatever its file says; 0 goes back to the file's. It stays under
+// the account's. ErrNotFound when there is no such campaign.
+func (l *Ledger) SetRate(ctx context.Context, c campaign.ID, rate float64, a campaign.Actor, now time.Time) error {
+	if _, _, _, err := l.Phase(ctx, c); err != nil {
+		return err
+	}
+	changed, err := l.setRate(ctx, string(c), rate, a, now)
+	if err != nil || !changed {
+		return err
+	}
+	// A crash before this loses the line, not who set the rate: that stands with it.
+	about := fmt.Sprintf("%g/s", rate)
+	if rate == 0 {
+		about = "back to the file's"
+	}
+	return l.Note(ctx, c, a, now, "rate set", about)
+}
+
+// SetAccountRate sets the account's rate in messages per second, for all workers
+// within a second; 0 goes back to that of their environment.
+func (l *Ledger) SetAccountRate(ctx context.Context, rate float64, a campaign.Actor, now time.Time) error {
+	_, err := l.setRate(ctx, accountRate, rate, a, now)
+	return err
+}
+
+// setRate is where every change of a rate goes through, with who and why. It
+// says whether anything has changed.
+func (l *Ledger) setRate(ctx context.Context, field string, rate float64, a campaign.Actor, now time.Time) (bool, error) {
+	if rate == 0 {
+		n, err := l.rdb.HDel(ctx, keyRates, field).Result()
+		if err != nil {
+			return false, fmt.Errorf("reset a rate: %w", err)
+		}
+		return n > 0, nil
+	}
+	if !validRate(rate) {
+		return false, fmt.Errorf("a rate of %v messages per second", rate)
+	}
+	all, err := l.Rates(ctx)
+	if err != nil {
+		return false, err
+	}
+	stands := all.account
+	if field != accountRate {
+		stands = all.campaigns[campaign.ID(field)]
+	}
+	if stands != nil && stands.Rate == rate {
+		return false, nil // said twice
+	}
+	text, err := json.Marshal(RateSet{rate, campaign.Clip(a.Name, campaign.MaxActor), campaign.Clip(a.Why, campaign.MaxWhy), now.UTC()})
+	if err == nil {
+		err = l.rdb.HSet(ctx, keyRates, field, text).Err()
+	}
+	if err != nil {
+		return false, fmt.Errorf("set a rate: %w", err)
+	}
+	return true, nil
+}
+
+func validRate(rate float64) bool { return rate > 0 && !math.IsInf(rate, 0) }

@@ -1,0 +1,101 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// Receive lets an event happen to a recipient of whom the caller has seen
+// nothing: whoever carries the changes of all reads the records, too, and works
+// out what they become. It returns false, and has changed nothing, when the record
+// asks for a closer look, by [Ledger.ReadRecord] and [Ledger.Apply]: it refuses the
+// event, knows it already or doesn't know its attempt, must be made the machine's
+// again, or has just changed. Calling it twice does no harm.
+//
+// The errors are those of Apply.
+func (l *Ledger) Receive(ctx context.Context, c *campaign.Info, p campaign.Place, e campaign.Event) (made bool, err error) {
+	ch := &change{campaign: c, place: p, event: &e}
+	answer, err := l.set(ctx, ch)
+	if err != nil || ch.event != nil {
+		return false, err
+	}
+	_, made, err = ch.outcome(answer)
+	return made, err
+}
+
+// workOut reads the records of those changes that are an event so far, and works
+// out what they become. It returns the changes to be made; the others are
+// answered.
+func (l *Ledger) workOut(ctx context.Context, batch []*change) []*change {
+	type page struct {
+		campaign campaign.ID
+		number   int
+	}
+	pages := make(map[page][]*change)
+	for _, ch := range batch {
+		if ch.event != nil {
+			at := page{ch.campaign.ID, ch.place.Page}
+			pages[at] = append(pages[at], ch)
+		}
+	}
+	if len(pages) == 0 {
+		return batch
+	}
+	read := make(map[page]*redis.SliceCmd, len(pages))
+	_, err := l.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for at, changes := range pages {
+			fields := make([]string, len(changes))
+			for i, ch := range changes {
+				fields[i] = strconv.Itoa(ch.place.Index)
+			}
+			read[at] = pipe.HMGet(ctx, keyRecords(at.campaign, at.number), fields...)
+		}
+		return nil
+	})
+	for at, changes := range pages {
+		for i, ch := range changes {
+			if err != nil {
+				ch.err = fmt.Errorf("read a record of campaign %s: %w", at.campaign, err)
+				continue
+			}
+			raw, _ := read[at].Val()[i].(string)
+			ch.err = ch.see(raw)
+		}
+	}
+	rest := batch[:0:0]
+	for _, ch := range batch {
+		if ch.event == nil {
+			rest = append(rest, ch)
+		} else {
+			ch.turn <- false
+		}
+	}
+	return rest
+}
+
+// see works out what becomes of the record that stands, unless that asks for a
+// closer look.
+func (ch *change) see(raw string) error {
+	seen, err := decodeSeen(raw)
+	if err != nil {
+		return fmt.Errorf("%s of campaign %s: %w", place(ch.place), ch.campaign.ID, err)
+	}
+	e := ch.event.BoundTo(&seen.Record)
+	if e.Attempt > seen.Record.Attempt {
+		return nil
+	}
+	next, refused := campaign.Next(seen.Record, e)
+	if refused != nil {
+		return nil
+	}
+	ch.become(seen, next, e)
+	if ch.new != ch.old && ch.call.IsZero() {
+		ch.event = nil
+	}
+	return nil
+}

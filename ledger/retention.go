@@ -1,0 +1,132 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// A campaign that is done gets into a line by the time when its people's data is
+// to go. The line is only where to look: whether it is time stands in the
+// campaign itself.
+
+// retainAgain is when to look again, at the latest, at a campaign that isn't done.
+const retainAgain = 24 * time.Hour
+
+// retain has a campaign that is about to be done looked at when its time comes.
+func (l *Ledger) scheduleRetention(ctx context.Context, c campaign.ID, now time.Time) error {
+	info, err := l.Info(ctx, c)
+	if errors.Is(err, ErrNotFound) || (err == nil && info.Phase != campaign.Settling) {
+		return nil // it won't be done
+	}
+	if err != nil {
+		return err
+	}
+	return l.scheduleExpiry(ctx, c, now.Add(info.Spec.Keep()))
+}
+
+func (l *Ledger) scheduleExpiry(ctx context.Context, c campaign.ID, at time.Time) error {
+	err := l.rdb.ZAdd(ctx, keyRetention, redis.Z{Score: float64(at.UnixMilli()), Member: string(c)}).Err()
+	if err != nil {
+		return fmt.Errorf("note the retention of campaign %s: %w", c, err)
+	}
+	return nil
+}
+
+// Expiring is a campaign whose people's data may have to go now.
+type Expiring struct {
+	ID campaign.ID
+	at float64
+}
+
+// Expiring lists campaigns to look at by now, the longest due first.
+func (l *Ledger) Expiring(ctx context.Context, now time.Time, most int) ([]Expiring, error) {
+	z, err := l.rdb.ZRangeByScoreWithScores(ctx, keyRetention, &redis.ZRangeBy{
+		Min: "-inf", Max: strconv.FormatInt(now.UnixMilli(), 10), Count: int64(most),
+	}).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list campaigns by their retention: %w", err)
+	}
+	due := make([]Expiring, len(z))
+	for i := range z {
+		name, _ := z[i].Member.(string)
+		due[i] = Expiring{campaign.ID(name), z[i].Score}
+	}
+	return due, nil
+}
+
+// Expire purges a campaign whose retention has passed, and finishes a purge that
+// was interrupted; any other campaign is put off. It says whether it has purged.
+func (l *Ledger) Expire(ctx context.Context, e Expiring, now time.Time) (bool, error) {
+	info, err := l.Info(ctx, e.ID)
+	if errors.Is(err, ErrNotFound) {
+		return false, l.PutOffExpiry(ctx, e, time.Time{})
+	}
+	if err != nil {
+		return false, err
+	}
+	keep := info.Spec.Keep()
+	due := info.FinishedAt.Add(keep)
+	if until := info.KeysUntil(); due.Before(until) {
+		due = until
+	}
+	switch {
+	case !info.PurgedAt.IsZero(): // a purge that somebody has begun
+	case info.Phase != campaign.Done:
+		return false, l.PutOffExpiry(ctx, e, now.Add(min(keep, retainAgain)))
+	case due.After(now):
+		return false, l.PutOffExpiry(ctx, e, due)
+	}
+	err = l.Purge(ctx, info, campaign.Machine("retention of "+days(keep)+" has passed"), now, nil)
+	var steered *campaign.PhaseError
+	if errors.As(err, &steered) {
+		return false, nil // sent to again, just now: the next look puts it off
+	}
+	return err == nil, err
+}
+
+// PutOffExpiry sets when to look at a campaign again; the zero time: never. It
+// does nothing when another time has been set since.
+func (l *Ledger) PutOffExpiry(ctx context.Context, e Expiring, next time.Time) error {
+	at := ""
+	if !next.IsZero() {
+		at = strconv.FormatInt(next.UnixMilli(), 10)
+	}
+	err := dueScript.Run(ctx, l.rdb, []string{keyRetention}, string(e.ID), strconv.FormatFloat(e.at, 'f', -1, 64), at).Err()
+	if err != nil {
+		return fmt.Errorf("put off the retention of campaign %s: %w", e.ID, err)
+	}
+	return nil
+}
+
+// LeaseRetention takes or keeps, for as long as d, the look at who has expired,
+// or gives it back with a d of 0; false when someone else has it.
+func (l *Ledger) LeaseRetention(ctx context.Context, token string, d time.Duration) (bool, error) {
+	n, err := leaseScript.Run(ctx, l.rdb, []string{keyRetentionLease}, token, d.Milliseconds()).Int()
+	if err != nil {
+		return false, fmt.Errorf("lease the look at retentions: %w", err)
+	}
+	return n == 1, nil
+}
+
+// days is a duration as a campaign file has it: 90d, 36h, 1h30m.
+func days(d time.Duration) string {
+	if d >= 24*time.Hour && d%(24*time.Hour) == 0 {
+		return strconv.Itoa(int(d/(24*time.Hour))) + "d"
+	}
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = s[:len(s)-2]
+	}
+	return s
+}

@@ -1,0 +1,71 @@
+package ledger
+
+import (
+	_ "embed" // the scripts
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Each script's file says what its keys, arguments and answers are.
+var (
+	//go:embed lua/apply.lua
+	applySource string
+	//go:embed lua/draft.lua
+	draftSource string
+	//go:embed lua/pages.lua
+	pagesSource string
+	//go:embed lua/trim.lua
+	trimSource string
+	//go:embed lua/commit.lua
+	commitSource string
+	//go:embed lua/steer.lua
+	steerSource string
+	//go:embed lua/advance.lua
+	advanceSource string
+	//go:embed lua/call.lua
+	callSource string
+	//go:embed lua/due.lua
+	dueSource string
+	//go:embed lua/append.lua
+	appendSource string
+	//go:embed lua/repair.lua
+	repairSource string
+	//go:embed lua/lease.lua
+	leaseSource string
+	//go:embed lua/sample.lua
+	sampleSource string
+
+	applyScript   = redis.NewScript(applySource)
+	draftScript   = redis.NewScript(draftSource)
+	pagesScript   = redis.NewScript(pagesSource)
+	trimScript    = redis.NewScript(trimSource)
+	commitScript  = redis.NewScript(commitSource)
+	steerScript   = redis.NewScript(steerSource)
+	advanceScript = redis.NewScript(advanceSource)
+	callScript    = redis.NewScript(callSource)
+	dueScript     = redis.NewScript(dueSource)
+	appendScript  = redis.NewScript(appendSource)
+	repairScript  = redis.NewScript(repairSource)
+	leaseScript   = redis.NewScript(leaseSource)
+	sampleScript  = redis.NewScript(sampleSource)
+)
+
+// Those of what is to be told.
+var (
+	//go:embed lua/arm.lua
+	armSource string
+	//go:embed lua/outbox.lua
+	outboxSource string
+	//go:embed lua/batch.lua
+	batchSource string
+	//go:embed lua/told.lua
+	toldSource string
+	//go:embed lua/endpoint.lua
+	endpointSource string
+
+	armScript      = redis.NewScript(armSource)
+	outboxScript   = redis.NewScript(outboxSource)
+	batchScript    = redis.NewScript(batchSource)
+	toldScript     = redis.NewScript(toldSource)
+	endpointScript = redis.NewScript(endpointSource)
+)

@@ -1,0 +1,146 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// A standing campaign takes one-off sends: recipients are appended to it one by
+// one, each with a message of its own. Its total grows; all else holds for it
+// as for any campaign.
+
+// standingRefBuckets is fixed, since the total isn't: up to 16,384 references
+// Redis keeps them as listpacks.
+const standingRefBuckets = 256
+
+// ErrOtherContent means that the key was used before, for something else.
+var ErrOtherContent = errors.New("this key was used before for another recipient or message")
+
+// Append adds a recipient with a message of their own to the standing campaign
+// of the day of now, once for each key: with a key that was used that day or
+// the day before, the recipient of then is returned, and added is false.
+//
+// Errors: [ErrOtherContent], [campaign.ErrCanceled], [*campaign.PurgedError]; with any other the recipient may or
+// may not have been added, and the same call again tells.
+func (l *Ledger) Append(ctx context.Context, key string, r campaign.Recipient, message *campaign.Spec, now time.Time) (id campaign.ID, at campaign.Place, added bool, err error) {
+	encoded, err := message.Encode()
+	if err != nil {
+		return "", campaign.Place{}, false, fmt.Errorf("append: %w", err)
+	}
+	r.Values = []string{string(encoded)}
+	plain, err := campaign.AppendPage(nil, 1, []campaign.Recipient{r})
+	if err != nil {
+		return "", campaign.Place{}, false, fmt.Errorf("append: %w", err)
+	}
+	a := &addition{
+		key: digest(key), content: digest(string(plain)),
+		stored: append(binary.AppendUvarint(nil, uint64(len(plain))), plain...),
+	}
+	// A key is good for two days, so that midnight falls into nobody's retry.
+	id = campaign.StandingID(now.AddDate(0, 0, -1))
+	if at, err = l.known(ctx, id, a); err == nil || !errors.Is(err, ErrNotFound) {
+		return id, at, false, err
+	}
+	id = campaign.StandingID(now)
+	at, added, err = l.append(ctx, id, a, now)
+	return id, at, added, err
+}
+
+// addition is a recipient to be appended.
+type addition struct {
+	key, content string // digests
+	stored       []byte
+}
+
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return string(sum[:12])
+}
+
+// known finds an earlier send with the key.
+func (l *Ledger) known(ctx context.Context, id campaign.ID, a *addition) (campaign.Place, error) {
+	v, err := l.rdb.HGet(ctx, keyKeys(id), a.key).Result()
+	if errors.Is(err, redis.Nil) {
+		return campaign.Place{}, ErrNotFound
+	}
+	if err != nil {
+		return campaign.Place{}, fmt.Errorf("look a key up in campaign %s: %w", id, err)
+	}
+	position, content, ok := cutPosition(v)
+	if !ok {
+		return campaign.Place{}, fmt.Errorf("look a key up in campaign %s: %w", id, campaign.ErrBadRecord)
+	}
+	if content != a.content {
+		return campaign.PlaceOf(position), ErrOtherContent
+	}
+	return campaign.PlaceOf(position), nil
+}
+
+func cutPosition(v string) (position int, rest string, ok bool) {
+	for i := range len(v) {
+		if v[i] == '.' {
+			position, ok = campaign.ParseNumber(v[:i])
+			return position, v[i+1:], ok
+		}
+	}
+	return 0, "", false
+}
+
+func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now time.Time) (campaign.Place, bool, error) {
+	spec, err := campaign.StandingSpec(id).Encode()
+	if err != nil {
+		return campaign.Place{}, false, err
+	}
+	// The names first: what is in Redis of a campaign can be found, and a name
+	// too many among the active ones is taken out again.
+	err = l.rdb.ZAddNX(ctx, keyCampaigns, redis.Z{Score: float64(now.UnixMilli()), Member: string(id)}).Err()
+	if err == nil {
+		err = l.reactivate(ctx, id)
+	}
+	if err != nil {
+		return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)
+	}
+	total, err := l.rdb.HGet(ctx, keyMeta(id), fieldTotal).Int()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)
+	}
+	fields := []any{fieldSpec, spec, fieldColumns, `["` + campaign.MessageColumn + `"]`, fieldDigest, "standing",
+		fieldCreated, now.UnixMilli(), fieldStarted, now.UnixMilli()}
+	if total == 0 { // most likely the day's first
+		told, err := l.toldFields(ctx, id)
+		if err != nil {
+			return campaign.Place{}, false, err
+		}
+		fields = append(fields, told...)
+	}
+	for {
+		keys := []string{keyMeta(id), keyCounts(id), keyKeys(id), keyPage(id, campaign.PlaceOf(total).Page)}
+		args := append([]any{a.key, a.content, total, a.stored, []byte{campaign.PageV2}, campaign.PageSize}, fields...)
+		answer, err := appendScript.Run(ctx, l.rdb, keys, args...).Slice()
+		if err != nil || len(answer) != 2 {
+			return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, errors.Join(err, ctx.Err()))
+		}
+		n, _ := answer[1].(int64)
+		switch answer[0] {
+		case "appended":
+			return campaign.PlaceOf(int(n)), true, nil
+		case "known":
+			return campaign.PlaceOf(int(n)), false, nil
+		case "other":
+			return campaign.PlaceOf(int(n)), false, ErrOtherContent
+		case "purged":
+			return campaign.Place{}, false, &campaign.PurgedError{ID: id, At: time.UnixMilli(n)}
+		case "canceled":
+			return campaign.Place{}, false, fmt.Errorf("campaign %s: %w", id, campaign.ErrCanceled)
+		}
+		total = int(n)
+	}
+}

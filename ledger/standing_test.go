@@ -1,0 +1,137 @@
+package ledger_test
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/test/campaigntest"
+)
+
+func person(i int) campaign.Recipient {
+	return campaign.Recipient{ID: fmt.Sprintf("customer-%d", i), Phone: fmt.Sprintf("+1202555%04d", i)}
+}
+
+func text(s string) *campaign.Spec {
+	return &campaign.Spec{MessageType: "ARN", Channels: []campaign.Channel{
+		{Channel: "sms", Template: "text", Parameters: map[string]string{"text": s}},
+	}}
+}
+
+func TestAppend_OnceForEachKey(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const keys, callers = 250, 4
+	var added atomic.Int64
+	campaigntest.Together(callers, func(int) {
+		for i := range keys {
+			_, _, is, err := b.ledger.Append(t.Context(), fmt.Sprint("key-", i), person(i), text("hello"), campaigntest.Noon)
+			if err != nil {
+				t.Error(err)
+			}
+			if is {
+				added.Add(1)
+			}
+		}
+	})
+	if added.Load() != keys {
+		t.Errorf("%d added, want %d", added.Load(), keys)
+	}
+	info, err := b.ledger.Info(t.Context(), "sends-2026-11-22")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Total != keys || info.Pages != 3 || info.Phase != campaign.Running || !info.Spec.Standing {
+		t.Errorf("%+v", info)
+	}
+	b.healthy(t, info)
+	// Everyone stands where Append says, with their own message.
+	id, at, is, err := b.ledger.Append(t.Context(), "key-7", person(7), text("hello"), campaigntest.Noon)
+	if err != nil || is || id != info.ID {
+		t.Fatalf("%v, %v, %v", id, is, err)
+	}
+	page, err := b.ledger.Recipients(t.Context(), id, at.Page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := page[at.Index]; got.ID != "customer-7" || got.Phone != "+12025550007" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAppend_OtherContentUnderAKnownKeyIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	if _, _, _, err := b.ledger.Append(t.Context(), "k", person(1), text("hello"), campaigntest.Noon); err != nil {
+		t.Fatal(err)
+	}
+	for name, call := range map[string]func() error{
+		"another text": func() error {
+			_, _, _, err := b.ledger.Append(t.Context(), "k", person(1), text("bye"), campaigntest.Noon)
+			return err
+		},
+		"another person": func() error {
+			_, _, _, err := b.ledger.Append(t.Context(), "k", person(2), text("hello"), campaigntest.Noon)
+			return err
+		},
+		"the next day": func() error {
+			_, _, _, err := b.ledger.Append(t.Context(), "k", person(2), text("hello"), campaigntest.Noon.AddDate(0, 0, 1))
+			return err
+		},
+	} {
+		if err := call(); !errors.Is(err, ledger.ErrOtherContent) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAppend_AKeyOutlivesMidnight(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	late := time.Date(2026, 11, 22, 23, 59, 59, 0, time.UTC)
+	first, _, _, err := b.ledger.Append(t.Context(), "k", person(1), text("hello"), late)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _, added, err := b.ledger.Append(t.Context(), "k", person(1), text("hello"), late.Add(2*time.Second))
+	if err != nil || added || again != first {
+		t.Errorf("%v, added %v, %v", again, added, err)
+	}
+}
+
+func TestAppend_WakesACampaignThatWasDone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id, at, _, err := b.ledger.Append(t.Context(), "1", person(1), text("hello"), campaigntest.Noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := b.ledger.Info(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.apply(t, info, at, campaigntest.Claim(), campaigntest.ByWhatsApp(1))
+	b.force(t, id, campaign.Done)
+	// What was read of the campaign before serves for those who come later too.
+	_, at, _, err = b.ledger.Append(t.Context(), "2", person(2), text("hello"), campaigntest.Noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := b.phase(t, id); got != campaign.Running {
+		t.Errorf("the campaign is %s", got)
+	}
+	b.apply(t, info, at, campaigntest.Claim(), campaigntest.Accept(1))
+	if p, _, err := b.ledger.FindReference(t.Context(), info, campaigntest.Reference(1)); err != nil || p != at {
+		t.Errorf("%v, %v", p, err)
+	}
+	if err := b.ledger.Cancel(t.Context(), id, campaign.Actor{Name: "ann", Why: "enough"}, campaigntest.Noon); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, _, err := b.ledger.Append(t.Context(), "3", person(3), text("hello"), campaigntest.Noon); !errors.Is(err, campaign.ErrCanceled) {
+		t.Errorf("appended to a canceled campaign: %v", err)
+	}
+}

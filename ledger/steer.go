@@ -1,0 +1,280 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// steering is a change of a campaign's phase.
+type steering struct {
+	from []campaign.Phase // in which it may be
+	// field, if not empty, must have this value too; an empty one: not be there.
+	field, value string
+	set          []any          // fields and values of meta
+	entry        campaign.Entry // for the history; without a verb: none
+}
+
+// steer makes the change, and returns the phase that the campaign was in and
+// whether it was changed.
+func (l *Ledger) steer(ctx context.Context, c campaign.ID, s steering) (was campaign.Phase, changed bool, err error) {
+	from := make([]string, len(s.from))
+	for i, p := range s.from {
+		from[i] = string(p)
+	}
+	line := ""
+	if s.entry.Verb != "" {
+		line = s.entry.Encode()
+	}
+	args := append([]any{strings.Join(from, " "), s.field, s.value, line}, s.set...)
+	answer, err := steerScript.Run(ctx, l.rdb, []string{keyMeta(c), keyHistory(c), keyOutbox(c)}, args...).Slice()
+	if err != nil || len(answer) != 2 {
+		return "", false, fmt.Errorf("change campaign %s: %w", c, errors.Join(err, ctx.Err()))
+	}
+	state, _ := answer[0].(string)
+	if state == "" {
+		return "", false, fmt.Errorf("campaign %s: %w", c, ErrNotFound)
+	}
+	return campaign.Phase(state), answer[1] == int64(1), nil
+}
+
+// Pause stops new claims at once. Pausing a paused campaign changes nothing,
+// but that one which waits for its start stays paused.
+func (l *Ledger) Pause(ctx context.Context, c campaign.ID, a campaign.Actor, now time.Time) error {
+	s := steering{
+		from: []campaign.Phase{campaign.Running, campaign.Held}, entry: a.Entry(now, "paused", ""),
+		set: []any{fieldState, string(campaign.Paused), fieldReason, a.Reason("paused"), fieldStartAt, ""},
+	}
+	was, changed, err := l.steer(ctx, c, s)
+	switch {
+	case err != nil || changed:
+		return err
+	case was != campaign.Paused:
+		return &campaign.PhaseError{ID: c, Phase: was, Verb: "paused"}
+	}
+	start, err := l.startAt(ctx, c)
+	if err != nil || start == "" {
+		return err
+	}
+	s.from, s.field, s.value = []campaign.Phase{campaign.Paused}, fieldStartAt, start
+	_, _, err = l.steer(ctx, c, s)
+	return err
+}
+
+// startAt is the time that a campaign waits for, as it is stored.
+func (l *Ledger) startAt(ctx context.Context, c campaign.ID) (string, error) {
+	v, err := l.rdb.HMGet(ctx, keyMeta(c), fieldStartAt).Result()
+	if err != nil {
+		return "", fmt.Errorf("read campaign %s: %w", c, err)
+	}
+	start, _ := v[0].(string)
+	return start, nil
+}
+
+// Hold is a pause by the machine. It changes nothing unless the campaign runs.
+func (l *Ledger) Hold(ctx context.Context, c campaign.ID, reason string, now time.Time) error {
+	_, _, err := l.steer(ctx, c, steering{
+		from: []campaign.Phase{campaign.Running}, set: []any{fieldState, string(campaign.Held), fieldReason, reason},
+		entry: campaign.Machine(reason).Entry(now, "held", ""),
+	})
+	return err
+}
+
+// Resume lets a paused or held campaign run on. Resuming a running one changes
+// nothing.
+func (l *Ledger) Resume(ctx context.Context, c campaign.ID, a campaign.Actor, now time.Time) error {
+	return l.resume(ctx, c, steering{entry: a.Entry(now, "resumed", "")}, now)
+}
+
+// Start resumes a campaign whose start has come. It changes nothing if a person
+// has steered it meanwhile.
+func (l *Ledger) Start(ctx context.Context, c *campaign.Info, now time.Time) error {
+	if c.StartAt.IsZero() || c.StartAt.After(now) {
+		return nil
+	}
+	return l.resume(ctx, c.ID, steering{
+		field: fieldStartAt, value: strconv.FormatInt(c.StartAt.UnixMilli(), 10),
+		entry: campaign.Machine("its time has come").Entry(now, "started", ""),
+	}, now)
+}
+
+func (l *Ledger) resume(ctx context.Context, c campaign.ID, s steering, now time.Time) error {
+	// First the set: a crash in between leaves a name too many there, which is
+	// taken out again, and never one too few.
+	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
+		return fmt.Errorf("resume campaign %s: %w", c, err)
+	}
+	if err := l.startAnew(ctx, c); err != nil {
+		return err
+	}
+	overruled, err := l.overruled(ctx, c)
+	if err != nil {
+		return err
+	}
+	files, err := l.overruledFiles(ctx, c)
+	if err != nil {
+		return err
+	}
+	overruled = append(overruled, files...)
+	s.from = []campaign.Phase{campaign.Paused, campaign.Held}
+	s.set = append([]any{fieldState, string(campaign.Running), fieldReason, "", fieldStartAt, ""}, overruled...)
+	was, _, err := l.steer(ctx, c, s)
+	if err != nil {
+		return err
+	}
+	if was != campaign.Running && was != campaign.Held && was != campaign.Paused {
+		return &campaign.PhaseError{ID: c, Phase: was, Verb: "resumed"}
+	}
+	if err := l.rdb.HSetNX(ctx, keyMeta(c), fieldStarted, now.UnixMilli()).Err(); err != nil {
+		return fmt.Errorf("resume campaign %s: %w", c, err)
+	}
+	return l.callWindow(ctx, c, now)
+}
+
+// Reschedule pauses a campaign until a time, at which it goes on by itself.
+func (l *Ledger) Reschedule(ctx context.Context, c campaign.ID, start time.Time, a campaign.Actor, now time.Time) error {
+	start = start.UTC().Truncate(time.Millisecond)
+	stamp := start.Format(time.RFC3339)
+	stands, err := l.startAt(ctx, c)
+	if err != nil {
+		return err
+	}
+	s := steering{
+		from: []campaign.Phase{campaign.Running, campaign.Held, campaign.Paused}, field: fieldStartAt, value: stands, entry: a.Entry(now, "rescheduled", stamp),
+		set: []any{fieldState, string(campaign.Paused), fieldReason, startReason(start), fieldStartAt, start.UnixMilli()},
+	}
+	if stands == strconv.FormatInt(start.UnixMilli(), 10) {
+		return nil // said twice
+	}
+	was, changed, err := l.steer(ctx, c, s)
+	switch {
+	case err != nil || changed:
+		return err
+	case was == campaign.Running || was == campaign.Held || was == campaign.Paused:
+		return fmt.Errorf("campaign %s: %w", c, ErrSteered)
+	}
+	return &campaign.PhaseError{ID: c, Phase: was, Verb: "rescheduled"}
+}
+
+// ErrSteered means that someone else has steered the campaign at the same
+// moment; nothing was changed.
+var ErrSteered = errors.New("someone else has steered the campaign at the same moment; look, and try again")
+
+func startReason(start time.Time) string { return "starts at " + start.UTC().Format(time.RFC3339) }
+
+// MaxWindow is the most recipients of one campaign that may stand in the queue.
+const MaxWindow = 10_000
+
+// callWindow has settle look at everyone who may have stood in the queue when
+// the campaign stopped: their notes came to nothing.
+func (l *Ledger) callWindow(ctx context.Context, c campaign.ID, now time.Time) error {
+	_, _, cursor, err := l.Phase(ctx, c)
+	if err != nil || cursor == 0 {
+		return err
+	}
+	zoned, err := l.rdb.HExists(ctx, keyMeta(c), fieldZones).Result()
+	if err != nil {
+		return fmt.Errorf("read campaign %s: %w", c, err)
+	}
+	if zoned {
+		return l.callSoon(ctx, c, now)
+	}
+	var pages []int
+	for p := campaign.PlaceOf(max(0, cursor-MaxWindow)).Page; p <= campaign.PlaceOf(cursor-1).Page; p++ {
+		pages = append(pages, p)
+	}
+	return l.CallDue(ctx, c, now, pages...)
+}
+
+// Cancel ends a campaign for everyone who isn't claimed yet; what is under way
+// is still settled. Canceling a canceled one changes nothing.
+func (l *Ledger) Cancel(ctx context.Context, c campaign.ID, a campaign.Actor, now time.Time) error {
+	was, _, err := l.steer(ctx, c, steering{
+		from: []campaign.Phase{campaign.Running, campaign.Paused, campaign.Held}, entry: a.Entry(now, "canceled", ""),
+		set: []any{fieldState, string(campaign.Ended), fieldReason, a.Reason("canceled"), fieldCanceled, 1, fieldStartAt, ""},
+	})
+	if err != nil {
+		return err
+	}
+	if was != campaign.Running && was != campaign.Held && was != campaign.Paused && was != campaign.Ended {
+		return &campaign.PhaseError{ID: c, Phase: was, Verb: "canceled"}
+	}
+	return l.callWindow(ctx, c, now)
+}
+
+// Reopen makes a campaign run again when somebody in it is to be sent to after
+// all; one that was canceled goes on canceling.
+func (l *Ledger) Reopen(ctx context.Context, c campaign.ID) error {
+	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
+		return fmt.Errorf("reopen campaign %s: %w", c, err)
+	}
+	if err := l.forgetOutcomes(ctx, c); err != nil {
+		return err
+	}
+	// A cancel is for good, so that what is read here still holds below.
+	canceled, err := l.rdb.HExists(ctx, keyMeta(c), fieldCanceled).Result()
+	if err != nil {
+		return fmt.Errorf("reopen campaign %s: %w", c, err)
+	}
+	to, reason := campaign.Running, ""
+	if canceled {
+		to, reason = campaign.Ended, "canceled"
+	}
+	_, _, err = l.steer(ctx, c, steering{
+		from: []campaign.Phase{campaign.Settling, campaign.Done}, set: []any{fieldState, string(to), fieldReason, reason, fieldFinished, ""},
+		field: fieldPurged, value: "", // there is nobody left to send to in a purged one
+	})
+	if err != nil {
+		return err
+	}
+	// And again: a Finish at the same moment may have taken it out in between.
+	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
+		return fmt.Errorf("reopen campaign %s: %w", c, err)
+	}
+	return nil
+}
+
+// Settle notes that everyone has been sent to, or dropped: only outcomes are
+// still to come.
+func (l *Ledger) Settle(ctx context.Context, c campaign.ID) error {
+	_, _, err := l.steer(ctx, c, steering{from: []campaign.Phase{campaign.Running, campaign.Ended}, set: []any{fieldState, string(campaign.Settling)}})
+	return err
+}
+
+// Finish notes that the machine has nothing left to do in the campaign.
+func (l *Ledger) Finish(ctx context.Context, c campaign.ID, now time.Time) error {
+	// Before it is done: a crash in between leaves a look too many at it, and
+	// never one too few.
+	if err := l.scheduleRetention(ctx, c, now); err != nil {
+		return err
+	}
+	was, _, err := l.steer(ctx, c, steering{
+		from: []campaign.Phase{campaign.Settling}, set: []any{fieldState, string(campaign.Done), fieldFinished, now.UnixMilli()},
+		entry: campaign.Machine("").Entry(now, "done", ""),
+	})
+	if err != nil || (was != campaign.Settling && was != campaign.Done) {
+		return err
+	}
+	return l.Retire(ctx, c)
+}
+
+// Retire takes a campaign out of the active ones if it is done, or purged. A
+// done campaign that is still there (a crash, or a resend that came to nothing)
+// loses nothing by it.
+func (l *Ledger) Retire(ctx context.Context, c campaign.ID) error {
+	if err := l.rdb.SRem(ctx, keyActive, string(c)).Err(); err != nil {
+		return fmt.Errorf("retire campaign %s: %w", c, err)
+	}
+	// The look comes after: who makes the campaign run meanwhile is seen here, or
+	// adds the name later than it was taken out.
+	phase, _, _, err := l.Phase(ctx, c)
+	if errors.Is(err, ErrNotFound) || (err == nil && phase == campaign.Done) {
+		return nil
+	}
+	return errors.Join(err, l.rdb.SAdd(ctx, keyActive, string(c)).Err())
+}

@@ -1,0 +1,171 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// scanPages is how many pages travel in one call of a scan.
+const scanPages = 50
+
+// Page is one page of a campaign with what became of its recipients.
+type Page struct {
+	Number     int
+	Recipients []campaign.Recipient
+	Records    map[int]Seen // by index; planned recipients are absent
+}
+
+// Record is the record of the recipient with this index.
+func (p *Page) Record(index int) campaign.Record { return p.Records[index].Record }
+
+// EachPage reads all pages of a campaign in order, in constant memory; there are
+// none in a purged one: *PurgedError.
+func (l *Ledger) EachPage(ctx context.Context, c *campaign.Info, yield func(*Page) error) error {
+	return l.EachPageFrom(ctx, c, 0, yield)
+}
+
+// EachPageFrom is EachPage without the pages before the one with this number.
+func (l *Ledger) EachPageFrom(ctx context.Context, c *campaign.Info, page int, yield func(*Page) error) error {
+	if err := c.Gone(); err != nil {
+		return err
+	}
+	for first := page; first < c.Pages; first += scanPages {
+		n := min(scanPages, c.Pages-first)
+		lists, records := make([]*redis.StringCmd, n), make([]*redis.MapStringStringCmd, n)
+		_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i := range n {
+				lists[i] = p.Get(ctx, keyPage(c.ID, first+i))
+				records[i] = p.HGetAll(ctx, keyRecords(c.ID, first+i))
+			}
+			return nil
+		})
+		if err != nil && err != redis.Nil { //nolint:errorlint // a pipeline returns the command's own
+			return fmt.Errorf("read campaign %s: %w", c.ID, err)
+		}
+		for i := range n {
+			page := &Page{Number: first + i}
+			b, err := lists[i].Bytes()
+			if err != nil {
+				return l.missing(ctx, c.ID, page.Number)
+			}
+			if page.Recipients, err = campaign.DecodePage(b); err != nil {
+				return fmt.Errorf("page %d of campaign %s: %w", page.Number, c.ID, err)
+			}
+			if page.Records, err = decodeRecords(c.ID, page.Number, records[i].Val()); err != nil {
+				return err
+			}
+			if err := yield(page); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Verdict is what Verify found.
+type Verdict struct {
+	Balance campaign.Balance // recomputed from the records
+	Faults  []string         // one line each; none: the balance closes
+	// Moving is true when the campaign changed all the while, so that the counts
+	// could not be held against the records.
+	Moving bool
+
+	counted campaign.Balance // as the counts stood
+}
+
+// verifyTries is how often Verify looks again when counts change under it.
+const verifyTries = 3
+
+// Verify recomputes the balance of a campaign from its records and says what
+// doesn't agree. progress, if not nil, is told the number of pages read.
+func (l *Ledger) Verify(ctx context.Context, c *campaign.Info, progress func(pages int)) (*Verdict, error) {
+	for try := 1; ; try++ {
+		before, err := l.Balance(ctx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		v, err := l.recount(ctx, c, progress)
+		if err != nil {
+			return nil, err
+		}
+		after, err := l.Balance(ctx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		v.counted = *after
+		if n := after.Total(); n != c.Total {
+			v.fault("the counts add up to %d, the campaign has %d recipients", n, c.Total)
+		}
+		if *before != *after {
+			if v.Moving = true; try < verifyTries {
+				continue
+			}
+			return v, nil
+		}
+		if *after != v.Balance && try < verifyTries {
+			continue // there and back again while the records were read, or a fault that stays
+		}
+		for i, name := range campaign.CounterNames {
+			if counted, is := after.Counter(i), v.Balance.Counter(i); counted != is {
+				v.fault("%s: counted %d, by the records %d", name, counted, is)
+			}
+		}
+		return v, nil
+	}
+}
+
+// mostFaults is how many faults of one kind are worth a line.
+const mostFaults = 50
+
+func (v *Verdict) fault(format string, args ...any) {
+	if len(v.Faults) < mostFaults {
+		v.Faults = append(v.Faults, fmt.Sprintf(format, args...))
+	}
+}
+
+func (l *Ledger) recount(ctx context.Context, c *campaign.Info, progress func(int)) (*Verdict, error) {
+	v := new(Verdict)
+	err := l.EachPage(ctx, c, func(p *Page) error {
+		// The last page of a list that grows may have grown meanwhile.
+		last := p.Number == c.Pages-1 && !c.Zoned()
+		if n := c.Size(p.Number); !last && len(p.Recipients) != n {
+			v.fault("page %d has %d recipients, not %d", p.Number, len(p.Recipients), n)
+		}
+		for i := range p.Recipients {
+			r := p.Record(i)
+			v.Balance.Add(&r, 1)
+			if why := r.Impossible(); why != "" {
+				v.fault("recipient %d.%d is %s %s", p.Number, i, r.State, why)
+			}
+		}
+		for i, s := range p.Records {
+			if i >= len(p.Recipients) {
+				v.fault("recipient %d.%d has a record (%s) and isn't in the list", p.Number, i, s.Record.State)
+			}
+		}
+		if progress != nil {
+			progress(p.Number + 1)
+		}
+		return l.checkIndexed(ctx, c, p, v)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := l.checkIndex(ctx, c, v); err != nil {
+		return nil, err
+	}
+	if err := l.checkStray(ctx, c, v); err != nil {
+		return nil, err
+	}
+	if err := l.checkZones(ctx, c, v); err != nil {
+		return nil, err
+	}
+	if n := v.Balance.Total(); n != c.Total {
+		v.fault("the list has %d recipients, the campaign %d", n, c.Total)
+	}
+	return v, nil
+}
