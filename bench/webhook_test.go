@@ -55,7 +55,7 @@ func sendBesideWebhook(b *testing.B, n int, hangs bool) float64 {
 	defer app.Close()
 	if hangs {
 		e := webhook.New(app.URL, []string{ledger.TellCampaigns, ledger.TellRecipients}, "", false, time.Now())
-		if err := h.ledger.AddEndpoint(b.Context(), e); err != nil {
+		if err := h.ledger.Outbox().AddEndpoint(b.Context(), e); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -81,7 +81,7 @@ func sendBesideWebhook(b *testing.B, n int, hangs bool) float64 {
 		return balance.Of(campaign.Planned)+balance.Of(campaign.Claimed)+balance.Of(campaign.Retrying) == 0
 	})
 	rate := float64(n) / w.first.since().Seconds()
-	waits, err := h.ledger.Outboxes(b.Context(), []campaign.ID{campaignID})
+	waits, err := h.ledger.Outbox().Outboxes(b.Context(), []campaign.ID{campaignID})
 	if err != nil || len(waits) > 0 != hangs {
 		b.Fatalf("what waits for the webhook: %+v, %v", waits, err)
 	}

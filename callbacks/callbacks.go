@@ -44,16 +44,17 @@ type Options struct {
 
 // Listener takes receipts. It is an http.Handler for [Path].
 type Listener struct {
-	rdb      redis.UniversalClient
-	ledger   *ledger.Ledger
-	verifier *telesign.Verifier
-	require  bool
-	margin   time.Duration
-	deadline time.Duration // if not 0: see Options.ReceiptDeadline
-	log      *slog.Logger
-	receipts *prometheus.CounterVec
-	heard    *heard
-	infos    infos
+	rdb          redis.UniversalClient
+	ledger       *ledger.Ledger
+	suppressions *ledger.List
+	verifier     *telesign.Verifier
+	require      bool
+	margin       time.Duration
+	deadline     time.Duration // if not 0: see Options.ReceiptDeadline
+	log          *slog.Logger
+	receipts     *prometheus.CounterVec
+	heard        *heard
+	infos        infos
 }
 
 // New is a listener on the ledger in o.Redis.
@@ -62,7 +63,7 @@ func New(o Options) (*Listener, error) {
 		return nil, errors.New("callbacks: Redis, Verifier, Logger and Metrics are required")
 	}
 	l := &Listener{
-		rdb: o.Redis, ledger: ledger.New(o.Redis), verifier: o.Verifier,
+		rdb: o.Redis, ledger: ledger.New(o.Redis), suppressions: ledger.NewList(o.Redis), verifier: o.Verifier,
 		require: o.RequireSignature, margin: o.ReceiptMargin, deadline: o.ReceiptDeadline, log: o.Logger,
 		receipts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "handout_receipts_total", Help: "Receipts by what came of them.",

@@ -42,15 +42,16 @@ const (
 
 // rig is a listener behind a real server, and its ledger.
 type rig struct {
-	t        testing.TB
-	server   *redistest.Server
-	rdb      *redis.Client
-	ledger   *ledger.Ledger
-	listener *callbacks.Listener
-	registry *prometheus.Registry
-	http     *httptest.Server
-	client   *http.Client
-	log      *lines
+	t            testing.TB
+	server       *redistest.Server
+	rdb          *redis.Client
+	ledger       *ledger.Ledger
+	suppressions *ledger.List
+	listener     *callbacks.Listener
+	registry     *prometheus.Registry
+	http         *httptest.Server
+	client       *http.Client
+	log          *lines
 }
 
 func setup(t testing.TB, o ...redistest.Option) *rig { t.Helper(); return setupWith(t, true, o...) }
@@ -59,7 +60,7 @@ func setupWith(t testing.TB, require bool, o ...redistest.Option) *rig {
 	t.Helper()
 	r := &rig{t: t, server: redistest.Start(t, o...), registry: prometheus.NewRegistry(), log: &lines{}}
 	r.rdb = open(t, r.server)
-	r.ledger = ledger.New(r.rdb)
+	r.ledger, r.suppressions = ledger.New(r.rdb), ledger.NewList(r.rdb)
 	options := r.options()
 	options.RequireSignature = require
 	var err error

@@ -32,16 +32,16 @@ func (l *Listener) reply(ctx context.Context, r telesign.Receipt) (string, error
 		return resultInbound, nil
 	}
 	if r.Reply.Action == "STOP" {
-		_, err := l.ledger.Suppress(ctx, phone, campaign.Suppression{
+		_, err := l.suppressions.Suppress(ctx, phone, campaign.Suppression{
 			At: time.Now(), Why: campaign.WhyStop, Campaign: l.answered(ctx, r.Reply.OriginalReference),
 		})
 		return resultStop, err
 	}
-	entry, listed, err := l.ledger.Suppressed(ctx, phone)
+	entry, listed, err := l.suppressions.Suppressed(ctx, phone)
 	if err != nil || !listed || repeated(r.Status.At, entry.At, time.Now()) {
 		return resultStart, err
 	}
-	_, err = l.ledger.Unsuppress(ctx, phone)
+	_, err = l.suppressions.Unsuppress(ctx, phone)
 	return resultStart, err
 }
 
@@ -82,6 +82,6 @@ func (l *Listener) optOut(ctx context.Context, to addressee, r telesign.Receipt)
 	if err != nil {
 		return err
 	}
-	_, err = l.ledger.Suppress(ctx, page[to.place.Index].Phone, campaign.Suppression{At: time.Now(), Why: why, Campaign: to.info.ID})
+	_, err = l.suppressions.Suppress(ctx, page[to.place.Index].Phone, campaign.Suppression{At: time.Now(), Why: why, Campaign: to.info.ID})
 	return err
 }

@@ -46,7 +46,7 @@ func stamp(at time.Time) string {
 // by which campaign; "" when they aren't.
 func (r *rig) listed(position int) string {
 	r.t.Helper()
-	s, on, err := r.ledger.Suppressed(r.t.Context(), fmt.Sprintf("+4179%07d", position))
+	s, on, err := r.suppressions.Suppressed(r.t.Context(), fmt.Sprintf("+4179%07d", position))
 	if err != nil {
 		r.t.Fatal(err)
 	}

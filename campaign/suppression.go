@@ -84,32 +84,48 @@ func plain(s string) bool {
 //	text     campaign, by, note; nothing more from the last that isn't empty on
 const suppressionV1 = 1
 
+var suppressionEpoch = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// maxSuppressionSeconds is 136 years, still a time.Duration.
+const maxSuppressionSeconds = 1 << 32
+
 func (s *Suppression) Encode() string {
-	b := binary.AppendUvarint([]byte{suppressionV1<<4 | byte(s.Why)}, uint64(sinceEpoch(s.At)))
+	seconds := min(max(1, int64(s.At.Sub(suppressionEpoch)/time.Second)), maxSuppressionSeconds)
+	b := binary.AppendUvarint([]byte{suppressionV1<<4 | byte(s.Why)}, uint64(seconds))
 	texts := [...]string{string(s.Campaign), s.By, s.Note}
 	n := len(texts)
 	for n > 0 && texts[n-1] == "" {
 		n--
 	}
 	for _, t := range texts[:n] {
-		b = appendText(b, t)
+		b = append(binary.AppendUvarint(b, uint64(len(t))), t...)
 	}
 	return string(b)
 }
 
 func DecodeSuppression(raw string) (Suppression, error) {
-	r := recordReader{b: []byte(raw)}
-	head := r.byte()
-	s := Suppression{Why: Why(head & 15)}
-	seconds := r.uvarint()
-	for _, t := range [...]*string{(*string)(&s.Campaign), &s.By, &s.Note} {
-		if len(r.b) > 0 {
-			*t = r.text(MaxNote)
-		}
-	}
-	if r.bad || len(r.b) > 0 || head>>4 != suppressionV1 || s.Why >= whyCount || seconds > maxSeconds {
+	if raw == "" || raw[0]>>4 != suppressionV1 || Why(raw[0]&15) >= whyCount {
 		return Suppression{}, ErrBadSuppression
 	}
-	s.At = epoch.Add(time.Duration(seconds) * time.Second)
+	s := Suppression{Why: Why(raw[0] & 15)}
+	b := []byte(raw[1:])
+	seconds, n := binary.Uvarint(b)
+	if n <= 0 || seconds > maxSuppressionSeconds {
+		return Suppression{}, ErrBadSuppression
+	}
+	s.At, b = suppressionEpoch.Add(time.Duration(seconds)*time.Second), b[n:]
+	for _, t := range [...]*string{(*string)(&s.Campaign), &s.By, &s.Note} {
+		if len(b) == 0 {
+			break
+		}
+		length, n := binary.Uvarint(b)
+		if n <= 0 || length > MaxNote || length > uint64(len(b)-n) {
+			return Suppression{}, ErrBadSuppression
+		}
+		*t, b = string(b[n:n+int(length)]), b[n+int(length):]
+	}
+	if len(b) > 0 {
+		return Suppression{}, ErrBadSuppression
+	}
 	return s, nil
 }

@@ -30,7 +30,7 @@ const MaxDiscarded = 10_000
 // new message ID; a batch that was on its way is among them. The last entry stays:
 // by it the outbox is found. It returns how many were dropped; 0 also when the
 // endpoint was told something meanwhile. Who is as in SetTold.
-func (l *Ledger) Discard(ctx context.Context, c *campaign.Info, to *Endpoint, most int, message string, who []Endpoint) (int, error) {
+func (l *Store) Discard(ctx context.Context, c *campaign.Info, to *Endpoint, most int, message string, who []Endpoint) (int, error) {
 	u, err := l.untold(ctx, c.ID, to.ID, min(most, MaxDiscarded)+1)
 	if err != nil || len(u.Entries) < 2 {
 		return 0, err
@@ -48,9 +48,9 @@ func (l *Ledger) Discard(ctx context.Context, c *campaign.Info, to *Endpoint, mo
 			return 0, err
 		}
 	}
-	now, err := l.Now(ctx)
+	now, err := l.rdb.Time(ctx).Result()
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("read Redis's clock: %w", err)
 	}
 	d.To = now.UTC().Truncate(time.Second).Add(time.Second)
 	gone := u.Entries[:len(u.Entries)-1]
@@ -78,7 +78,7 @@ func (l *Ledger) Discard(ctx context.Context, c *campaign.Info, to *Endpoint, mo
 
 // toldAll is the latest known moment when an endpoint had been told everything of
 // a campaign.
-func (l *Ledger) toldAll(ctx context.Context, c *campaign.Info, to *Endpoint) (time.Time, error) {
+func (l *Store) toldAll(ctx context.Context, c *campaign.Info, to *Endpoint) (time.Time, error) {
 	at := c.CreatedAt
 	if to.CreatedAt.After(at) {
 		at = to.CreatedAt
@@ -88,7 +88,7 @@ func (l *Ledger) toldAll(ctx context.Context, c *campaign.Info, to *Endpoint) (t
 		return at, fmt.Errorf("read what was told of campaign %s: %w", c.ID, err)
 	}
 	if text, ok := fields[0].(string); ok {
-		if told := time.Unix(number(text), 0); told.After(at) {
+		if told := time.Unix(outboxNumber(text), 0); told.After(at) {
 			at = told
 		}
 	}
@@ -96,14 +96,14 @@ func (l *Ledger) toldAll(ctx context.Context, c *campaign.Info, to *Endpoint) (t
 }
 
 // EndpointsDropped is how much each endpoint was never told, since it was added.
-func (l *Ledger) EndpointsDiscarded(ctx context.Context) (map[string]int, error) {
+func (l *Store) EndpointsDiscarded(ctx context.Context) (map[string]int, error) {
 	fields, err := l.rdb.HGetAll(ctx, keyWebhookDropped).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read what webhooks weren't told: %w", err)
 	}
 	all := make(map[string]int, len(fields))
 	for id, n := range fields {
-		all[id] = int(number(n))
+		all[id] = int(outboxNumber(n))
 	}
 	return all, nil
 }

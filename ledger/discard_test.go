@@ -13,7 +13,7 @@ import (
 func (b *bundle) drop(t testing.TB, c *campaign.Info, endpoint string, most int, message string) int {
 	t.Helper()
 	all := b.endpoints(t)
-	n, err := b.ledger.Discard(t.Context(), c, all.Find(endpoint), most, message, all.Of(c.ID))
+	n, err := b.ledger.Outbox().Discard(t.Context(), c, all.Find(endpoint), most, message, all.Of(c.ID))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestDrop_TakesTheOldestAndTellsSo(t *testing.T) {
 	b.tell(t, "c", "b", 4)
 	u := b.untold(t, "c", "a")
 	since, next := campaigntest.Noon, campaigntest.Noon.Add(time.Hour)
-	if ok, err := b.ledger.SetBatch(ctx, "c", "a", u, ledger.Batch{Message: "m0", Count: 2, Failed: 7, Since: since, Next: next}); err != nil || !ok {
+	if ok, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", u, ledger.Batch{Message: "m0", Count: 2, Failed: 7, Since: since, Next: next}); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 	if n := b.drop(t, c, "a", 2, "m1"); n != 2 {
@@ -59,10 +59,10 @@ func TestDrop_TakesTheOldestAndTellsSo(t *testing.T) {
 		t.Errorf("%d entries are kept", b.stored(t, "c"))
 	}
 	// Whoever was about to note that the old batch was taken, or wasn't, is late.
-	if ok, err := b.ledger.SetTold(ctx, "c", "a", u, 2, b.endpoints(t).Of("c")); err != nil || ok {
+	if ok, err := b.ledger.Outbox().SetTold(ctx, "c", "a", u, 2, b.endpoints(t).Of("c")); err != nil || ok {
 		t.Error("a batch that was dropped is told", err)
 	}
-	if ok, err := b.ledger.SetBatch(ctx, "c", "a", u, ledger.Batch{Message: "m0", Failed: 8}); err != nil || ok {
+	if ok, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", u, ledger.Batch{Message: "m0", Failed: 8}); err != nil || ok {
 		t.Error("a batch that was dropped fails", err)
 	}
 	same(t, "left", []string{"1", "2"}, b.news(t, "c", "a"))
@@ -79,7 +79,7 @@ func TestDrop_TakesTheOldestAndTellsSo(t *testing.T) {
 		t.Errorf("%d were dropped of the last", n)
 	}
 	same(t, "left", []string{"2"}, b.news(t, "c", "a"))
-	all, err := b.ledger.EndpointsDiscarded(ctx)
+	all, err := b.ledger.Outbox().EndpointsDiscarded(ctx)
 	if err != nil || len(all) != 1 || all["a"] != 3 {
 		t.Error(all, err)
 	}
@@ -92,10 +92,10 @@ func TestDrop_TakesTheOldestAndTellsSo(t *testing.T) {
 	if !b.tell(t, "c", "a", 1) || b.stored(t, "c") != 0 {
 		t.Errorf("%d entries are kept", b.stored(t, "c"))
 	}
-	if err := b.ledger.RemoveEndpoint(ctx, "a"); err != nil {
+	if err := b.ledger.Outbox().RemoveEndpoint(ctx, "a"); err != nil {
 		t.Fatal(err)
 	}
-	if all, err = b.ledger.EndpointsDiscarded(ctx); err != nil || len(all) != 0 {
+	if all, err = b.ledger.Outbox().EndpointsDiscarded(ctx); err != nil || len(all) != 0 {
 		t.Error(all, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
 )
 
 // EndpointSecret signs what an endpoint is told. No log, table or error shows it.
@@ -102,12 +103,12 @@ func (e *Endpoints) field(c campaign.ID) string {
 }
 
 // Endpoints reads all of them.
-func (l *Ledger) Endpoints(ctx context.Context) (*Endpoints, error) {
+func (l *Store) Endpoints(ctx context.Context) (*Endpoints, error) {
 	fields, err := l.rdb.HGetAll(ctx, keyEndpoints).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the webhooks: %w", err)
 	}
-	all := &Endpoints{generation: number(fields[fieldGeneration]), passed: number(fields[fieldPassed])}
+	all := &Endpoints{generation: outboxNumber(fields[fieldGeneration]), passed: outboxNumber(fields[fieldPassed])}
 	for id, text := range fields {
 		if strings.HasPrefix(id, fieldGeneration) {
 			continue
@@ -124,7 +125,7 @@ func (l *Ledger) Endpoints(ctx context.Context) (*Endpoints, error) {
 
 // AddEndpoint adds one: what happens from here on, it is told.
 // Errors: [ErrTooManyEndpoints].
-func (l *Ledger) AddEndpoint(ctx context.Context, e Endpoint) error {
+func (l *Store) AddEndpoint(ctx context.Context, e Endpoint) error {
 	return l.changeEndpoint(ctx, e.ID, func(all *Endpoints) (*Endpoint, error) {
 		if len(all.All) >= MostEndpoints {
 			return nil, ErrTooManyEndpoints
@@ -135,7 +136,7 @@ func (l *Ledger) AddEndpoint(ctx context.Context, e Endpoint) error {
 }
 
 // RemoveEndpoint ends one. Errors: [ErrNoEndpoint].
-func (l *Ledger) RemoveEndpoint(ctx context.Context, id string) error {
+func (l *Store) RemoveEndpoint(ctx context.Context, id string) error {
 	err := l.changeEndpoint(ctx, id, func(all *Endpoints) (*Endpoint, error) {
 		if all.Find(id) == nil {
 			return nil, fmt.Errorf("webhook %s: %w", id, ErrNoEndpoint)
@@ -159,7 +160,7 @@ func (l *Ledger) RemoveEndpoint(ctx context.Context, id string) error {
 
 // DisableEndpoint notes that an endpoint wants to be told nothing any more.
 // Errors: [ErrNoEndpoint].
-func (l *Ledger) DisableEndpoint(ctx context.Context, id string, now time.Time) error {
+func (l *Store) DisableEndpoint(ctx context.Context, id string, now time.Time) error {
 	return l.changeEndpoint(ctx, id, func(all *Endpoints) (*Endpoint, error) {
 		e := all.Find(id)
 		if e == nil {
@@ -171,7 +172,7 @@ func (l *Ledger) DisableEndpoint(ctx context.Context, id string, now time.Time) 
 }
 
 // changeEndpoint writes what change makes of an endpoint; nil deletes it.
-func (l *Ledger) changeEndpoint(ctx context.Context, id string, change func(*Endpoints) (*Endpoint, error)) error {
+func (l *Store) changeEndpoint(ctx context.Context, id string, change func(*Endpoints) (*Endpoint, error)) error {
 	for {
 		all, err := l.Endpoints(ctx)
 		if err != nil {
@@ -206,7 +207,7 @@ func (l *Ledger) changeEndpoint(ctx context.Context, id string, change func(*End
 
 // ArmAll has all campaigns note what the endpoints of now are to be told, if some
 // don't know of them.
-func (l *Ledger) ArmAll(ctx context.Context, all *Endpoints) error {
+func (l *Store) ArmAll(ctx context.Context, all *Endpoints) error {
 	if all.passed >= all.generation {
 		return nil
 	}
@@ -219,26 +220,27 @@ func (l *Ledger) ArmAll(ctx context.Context, all *Endpoints) error {
 	return nil
 }
 
-func (l *Ledger) arm(ctx context.Context, all *Endpoints) error {
-	names, err := l.rdb.ZRange(ctx, keyCampaigns, 0, -1).Result()
+func (l *Store) arm(ctx context.Context, all *Endpoints) error {
+	ids, err := l.campaigns(ctx)
 	if err != nil {
-		return fmt.Errorf("list campaigns: %w", err)
+		return err
 	}
-	for _, c := range toIDs(names) {
+	for _, c := range ids {
 		args := []any{all.generation, all.field(c)}
 		for _, e := range all.Of(c) {
 			args = append(args, e.ID, e.Since)
 		}
-		if err := armScript.Run(ctx, l.rdb, []string{keyMeta(c), keyTold(c), keyOutbox(c)}, args...).Err(); err != nil {
+		if err := armScript.Run(ctx, l.rdb, []string{l.meta(c), keyTold(c), keyOutbox(c)}, args...).Err(); err != nil {
 			return fmt.Errorf("tell campaign %s of the webhooks: %w", c, err)
 		}
 	}
 	return nil
 }
 
-// toldFields are the fields of meta with which a campaign comes into being. An
-// endpoint that is added after they were read finds the campaign's name.
-func (l *Ledger) toldFields(ctx context.Context, c campaign.ID) ([]any, error) {
+// Fields are the fields of meta with which a campaign comes into being: none
+// when no endpoint is told of it. An endpoint that is added after they were read
+// finds the campaign's name.
+func (l *Store) Fields(ctx context.Context, c campaign.ID) ([]any, error) {
 	all, err := l.Endpoints(ctx)
 	if err != nil || len(all.Of(c)) == 0 {
 		return nil, err
@@ -248,16 +250,16 @@ func (l *Ledger) toldFields(ctx context.Context, c campaign.ID) ([]any, error) {
 
 // LeaseOutboxes takes or keeps, for as long as d, the look at what is to be told,
 // or gives it back with a d of 0; false when someone else has it.
-func (l *Ledger) LeaseOutboxes(ctx context.Context, token string, d time.Duration) (bool, error) {
-	n, err := leaseScript.Run(ctx, l.rdb, []string{keyEndpointsLease}, token, d.Milliseconds()).Int()
+func (l *Store) LeaseOutboxes(ctx context.Context, token string, d time.Duration) (bool, error) {
+	mine, err := redisx.Lease(ctx, l.rdb, keyEndpointsLease, token, d)
 	if err != nil {
 		return false, fmt.Errorf("lease the look at what is to be told: %w", err)
 	}
-	return n == 1, nil
+	return mine, nil
 }
 
 // EndpointsFailing is how many take nothing any more.
-func (l *Ledger) EndpointsFailing(ctx context.Context) (int, error) {
+func (l *Store) EndpointsFailing(ctx context.Context) (int, error) {
 	n, err := l.rdb.HLen(ctx, KeyWebhookFailing).Result()
 	if err != nil {
 		return 0, fmt.Errorf("count failing webhooks: %w", err)

@@ -118,6 +118,15 @@ func (l *Ledger) Active(ctx context.Context) ([]campaign.ID, error) {
 	return toIDs(names), nil
 }
 
+// named lists every campaign, the oldest first.
+func (l *Ledger) named(ctx context.Context) ([]campaign.ID, error) {
+	names, err := l.rdb.ZRange(ctx, keyCampaigns, 0, -1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list campaigns: %w", err)
+	}
+	return toIDs(names), nil
+}
+
 func toIDs(names []string) []campaign.ID {
 	ids := make([]campaign.ID, 0, len(names))
 	for _, n := range names {

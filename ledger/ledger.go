@@ -13,23 +13,32 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
 )
 
 // Ledger is the campaigns in one Redis. It is safe for concurrent use; the
 // changes that concurrent callers make travel to Redis together.
 type Ledger struct {
-	rdb redis.UniversalClient
+	rdb    redis.UniversalClient
+	outbox *Store
 
 	mu       sync.Mutex
 	waiting  []*change
 	flushing bool
 
-	questions questions    // see Suppressed
-	sampled   atomic.Int64 // the Unix second of the last samples, see Sample
+	sampled atomic.Int64 // the Unix second of the last samples, see Sample
 }
 
 // NewLedger is the ledger in rdb, which stays the caller's to close.
-func New(rdb redis.UniversalClient) *Ledger { return &Ledger{rdb: rdb} }
+func New(rdb redis.UniversalClient) *Ledger {
+	l := &Ledger{rdb: rdb}
+	l.outbox = NewStore(rdb, keyMeta, l.named)
+	return l
+}
+
+// Outbox returns who is told what becomes of the campaigns, and what is yet to be
+// told.
+func (l *Ledger) Outbox() *Store { return l.outbox }
 
 // Errors that callers tell apart.
 var (
@@ -132,11 +141,11 @@ func (l *Ledger) Balance(ctx context.Context, c campaign.ID) (*campaign.Balance,
 // when someone else has it. The token is the taker's own random text. A lease
 // saves double work; nothing depends on it for its truth.
 func (l *Ledger) Lease(ctx context.Context, c campaign.ID, work, token string, d time.Duration) (bool, error) {
-	n, err := leaseScript.Run(ctx, l.rdb, []string{keyLease(c, work)}, token, d.Milliseconds()).Int()
+	mine, err := redisx.Lease(ctx, l.rdb, keyLease(c, work), token, d)
 	if err != nil {
 		return false, fmt.Errorf("lease %s of campaign %s: %w", work, c, err)
 	}
-	return n == 1, nil
+	return mine, nil
 }
 
 // Release gives a lease back.

@@ -3,8 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"math"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -17,12 +15,8 @@ type Live struct {
 	Now     time.Time // by Redis's clock
 	Samples []Sample  // of the last time, the earliest first
 	Canary  string    // what came of the canary: passed, failed, or nothing yet
-	// AccountCut is what is left of the account's rate, over 0 to 1, after
-	// Telesign has said "too fast".
-	AccountCut float64
-	Files      string // what the check of files has come to: [FilesPassed], or else
-	// BlockedUntil is when Telesign may be asked again; zero: now.
-	BlockedUntil time.Time
+	Pace    Pace      // of the account
+	Files   string    // what the check of files has come to: [FilesPassed], or else
 }
 
 // liveTime is how far back the samples of a Live go: over [SampleIdleTime], so
@@ -32,22 +26,21 @@ const liveTime = 3 * time.Minute
 // Live reads what is so of a campaign now.
 func (l *Ledger) Live(ctx context.Context, c campaign.ID) (*Live, error) {
 	var now *redis.TimeCmd
-	var canary, pace *redis.SliceCmd
+	var canary *redis.SliceCmd
 	var samples *redis.StringSliceCmd
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		now = p.Time(ctx)
 		canary = p.HMGet(ctx, keyMeta(c), fieldCanary, fieldCheck)
-		pace = p.HMGet(ctx, KeyPace, "blocked", "cut", "cut_at")
 		samples = p.ZRevRange(ctx, keySamples(c), 0, int64(liveTime/SampleTime))
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read campaign %s as it is now: %w", c, err)
 	}
-	v := &Live{Now: now.Val().UTC(), AccountCut: 1}
+	v := &Live{Now: now.Val().UTC()}
 	v.Canary, _ = canary.Val()[0].(string)
 	v.Files, _ = canary.Val()[1].(string)
-	if err := v.limiter(pace.Val()); err != nil {
+	if v.Pace, err = ReadPace(ctx, l.rdb, KeyPace, v.Now); err != nil {
 		return nil, err
 	}
 	for i := len(samples.Val()) - 1; i >= 0; i-- {
@@ -60,24 +53,19 @@ func (l *Ledger) Live(ctx context.Context, c campaign.ID) (*Live, error) {
 	return v, nil
 }
 
-// limiter takes the fields blocked, cut and cut_at of the account's limiter, a
-// number each; what isn't there was never so.
-func (v *Live) limiter(fields []any) error {
-	var n [3]float64
-	for i, f := range fields {
-		text, ok := f.(string)
-		if !ok {
-			continue
-		}
-		var err error
-		if n[i], err = strconv.ParseFloat(text, 64); err != nil {
-			return fmt.Errorf("read %s: %q isn't a number", KeyPace, text)
-		}
+// Pace reads the account's limiter.
+func (l *Ledger) Pace(ctx context.Context) (Pace, error) { return l.pace(ctx, KeyPace) }
+
+// PaceOf reads the campaign's own limiter, which stands still unless it has a
+// rate of its own.
+func (l *Ledger) PaceOf(ctx context.Context, c campaign.ID) (Pace, error) {
+	return l.pace(ctx, KeyCampaignPace(c))
+}
+
+func (l *Ledger) pace(ctx context.Context, key string) (Pace, error) {
+	now, err := l.Now(ctx)
+	if err != nil {
+		return Pace{}, err
 	}
-	now := float64(v.Now.UnixMicro())
-	if n[0] > now {
-		v.BlockedUntil = time.UnixMicro(int64(n[0])).UTC()
-	}
-	v.AccountCut = math.Pow(PaceCutFactor, float64(PaceCut(int(n[1]), n[2], now)))
-	return nil
+	return ReadPace(ctx, l.rdb, key, now)
 }

@@ -136,7 +136,7 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Be
 	if err != nil {
 		return nil, err
 	}
-	told, err := o.l.toldFields(ctx, c)
+	told, err := o.l.outbox.Fields(ctx, c)
 	if err != nil {
 		return nil, err
 	}

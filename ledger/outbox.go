@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -59,7 +58,7 @@ const (
 
 // Outboxes looks how much there is to tell of campaigns, in few round trips; those
 // of which there is nothing are left out.
-func (l *Ledger) Outboxes(ctx context.Context, campaigns []campaign.ID) ([]Outbox, error) {
+func (l *Store) Outboxes(ctx context.Context, campaigns []campaign.ID) ([]Outbox, error) {
 	lengths, err := l.outboxLengths(ctx, campaigns)
 	if err != nil {
 		return nil, err
@@ -73,15 +72,18 @@ func (l *Ledger) Outboxes(ctx context.Context, campaigns []campaign.ID) ([]Outbo
 		if err != nil {
 			return nil, fmt.Errorf("look at the outbox of campaign %s: %w", c, err)
 		}
-		all = append(all, Outbox{ID: c, Length: lengths[i], base: int(number(told["base"])), told: told})
+		all = append(all, Outbox{ID: c, Length: lengths[i], base: int(outboxNumber(told["base"])), told: told})
 	}
 	return all, nil
 }
 
+// outboxBatch is how many campaigns travel in one call.
+const outboxBatch = 200
+
 // outboxLengths are how many entries there are of each campaign.
-func (l *Ledger) outboxLengths(ctx context.Context, campaigns []campaign.ID) ([]int, error) {
+func (l *Store) outboxLengths(ctx context.Context, campaigns []campaign.ID) ([]int, error) {
 	all := make([]int, 0, len(campaigns))
-	for batch := range slices.Chunk(campaigns, summaryBatch) {
+	for batch := range slices.Chunk(campaigns, outboxBatch) {
 		lengths := make([]*redis.IntCmd, len(batch))
 		_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, c := range batch {
@@ -100,12 +102,8 @@ func (l *Ledger) outboxLengths(ctx context.Context, campaigns []campaign.ID) ([]
 }
 
 // OutboxLength is how much there is to tell of campaigns, together.
-func (l *Ledger) OutboxLength(ctx context.Context, campaigns []Summary) (int, error) {
-	ids := make([]campaign.ID, len(campaigns))
-	for i, g := range campaigns {
-		ids[i] = g.ID
-	}
-	lengths, err := l.outboxLengths(ctx, ids)
+func (l *Store) OutboxLength(ctx context.Context, campaigns []campaign.ID) (int, error) {
+	lengths, err := l.outboxLengths(ctx, campaigns)
 	sum := 0
 	for _, n := range lengths {
 		sum += n
@@ -154,11 +152,11 @@ type OutboxEntry struct {
 const MostUntold = 200
 
 // Untold reads what an endpoint is to be told next of a campaign.
-func (l *Ledger) Untold(ctx context.Context, c campaign.ID, endpoint string) (*Untold, error) {
+func (l *Store) Untold(ctx context.Context, c campaign.ID, endpoint string) (*Untold, error) {
 	return l.untold(ctx, c, endpoint, MostUntold)
 }
 
-func (l *Ledger) untold(ctx context.Context, c campaign.ID, endpoint string, most int) (*Untold, error) {
+func (l *Store) untold(ctx context.Context, c campaign.ID, endpoint string, most int) (*Untold, error) {
 	answer, err := outboxScript.Run(ctx, l.rdb, []string{keyTold(c), keyOutbox(c)}, endpoint, most).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox of campaign %s: %w", c, err)
@@ -214,7 +212,7 @@ func parseOutboxEntry(text string) (OutboxEntry, bool) {
 
 // SetBatch fixes what an endpoint is told now, or notes that it didn't take it.
 // False: someone else has, or nobody is told of the campaign any more.
-func (l *Ledger) SetBatch(ctx context.Context, c campaign.ID, endpoint string, u *Untold, b Batch) (bool, error) {
+func (l *Store) SetBatch(ctx context.Context, c campaign.ID, endpoint string, u *Untold, b Batch) (bool, error) {
 	before := ""
 	if u.Batch != nil {
 		before = u.Batch.raw
@@ -223,7 +221,7 @@ func (l *Ledger) SetBatch(ctx context.Context, c campaign.ID, endpoint string, u
 	if err != nil {
 		return false, fmt.Errorf("write a batch of campaign %s: %w", c, err)
 	}
-	n, err := batchScript.Run(ctx, l.rdb, []string{keyMeta(c), keyTold(c)}, endpoint, before, text).Int()
+	n, err := batchScript.Run(ctx, l.rdb, []string{l.meta(c), keyTold(c)}, endpoint, before, text).Int()
 	if err != nil {
 		return false, fmt.Errorf("write a batch of campaign %s: %w", c, err)
 	}
@@ -237,12 +235,12 @@ func (l *Ledger) SetBatch(ctx context.Context, c campaign.ID, endpoint string, u
 
 // SetTold notes that an endpoint has taken so many entries of what it was to be
 // told; who is whoever is told of the campaign. False as in SetBatch.
-func (l *Ledger) SetTold(ctx context.Context, c campaign.ID, endpoint string, u *Untold, count int, who []Endpoint) (bool, error) {
+func (l *Store) SetTold(ctx context.Context, c campaign.ID, endpoint string, u *Untold, count int, who []Endpoint) (bool, error) {
 	return l.pass(ctx, c, endpoint, u, count, "", who)
 }
 
 // pass moves an endpoint's cursor by so many entries; after is its batch then.
-func (l *Ledger) pass(ctx context.Context, c campaign.ID, endpoint string, u *Untold, count int, after string, who []Endpoint) (bool, error) {
+func (l *Store) pass(ctx context.Context, c campaign.ID, endpoint string, u *Untold, count int, after string, who []Endpoint) (bool, error) {
 	before := ""
 	if u.Batch != nil {
 		before = u.Batch.raw
@@ -251,67 +249,9 @@ func (l *Ledger) pass(ctx context.Context, c campaign.ID, endpoint string, u *Un
 	for _, e := range who {
 		args = append(args, e.ID)
 	}
-	n, err := toldScript.Run(ctx, l.rdb, []string{keyMeta(c), keyTold(c), keyOutbox(c)}, args...).Int()
+	n, err := toldScript.Run(ctx, l.rdb, []string{l.meta(c), keyTold(c), keyOutbox(c)}, args...).Int()
 	if err != nil {
 		return false, fmt.Errorf("note what was told of campaign %s: %w", c, err)
 	}
 	return n == 1, nil
-}
-
-// Outcome is a recipient with the record of the moment.
-type Outcome struct {
-	Place     campaign.Place
-	Recipient campaign.Recipient
-	Record    campaign.Record
-}
-
-// Outcomes reads recipients, in the order of the places, in one round trip.
-// Errors: *PurgedError.
-func (l *Ledger) Outcomes(ctx context.Context, c campaign.ID, places []campaign.Place) ([]Outcome, error) {
-	pages := make(map[int]*redis.StringCmd)
-	records := make([]*redis.StringCmd, len(places))
-	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, at := range places {
-			if pages[at.Page] == nil {
-				pages[at.Page] = p.Get(ctx, keyPage(c, at.Page))
-			}
-			records[i] = p.HGet(ctx, keyRecords(c, at.Page), strconv.Itoa(at.Index))
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return nil, fmt.Errorf("read %d recipients of campaign %s: %w", len(places), c, err)
-	}
-	lists := make(map[int][]campaign.Recipient, len(pages))
-	for n, page := range pages {
-		b, err := page.Bytes()
-		if errors.Is(err, redis.Nil) {
-			return nil, l.missing(ctx, c, n)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read page %d of campaign %s: %w", n, c, err)
-		}
-		if lists[n], err = campaign.DecodePage(b); err != nil {
-			return nil, fmt.Errorf("page %d of campaign %s: %w", n, c, err)
-		}
-	}
-	all := make([]Outcome, 0, len(places))
-	for i, at := range places {
-		if at.Index >= len(lists[at.Page]) {
-			return nil, fmt.Errorf("%s of campaign %s: %w", place(at), c, ErrNotFound)
-		}
-		raw, err := records[i].Result()
-		if errors.Is(err, redis.Nil) {
-			err = nil // planned
-		}
-		var seen Seen
-		if err == nil {
-			seen, err = decodeSeen(raw)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s of campaign %s: %w", place(at), c, err)
-		}
-		all = append(all, Outcome{Place: at, Recipient: lists[at.Page][at.Index], Record: seen.Record})
-	}
-	return all, nil
 }

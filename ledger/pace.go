@@ -7,14 +7,14 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/handout-dev/handout/campaign"
+	"github.com/redis/go-redis/v9"
 )
 
-// Pace is what a limiter has left in the ledger: what is so without asking any
+// Pace is what a limiter has left in Redis: what is known without asking any
 // worker.
 type Pace struct {
 	// Rate is in force, in messages per second; 0 when no slot was ever given
-	// out. As set by LastSlot: a rate of before, if it is long ago.
+	// out. It dates from LastSlot.
 	Rate float64
 	// Cut is by how many steps of a third Rate is lowered, after Telesign has
 	// said "too fast".
@@ -25,35 +25,29 @@ type Pace struct {
 	LastSlot time.Time
 }
 
+// Share is what is left of the rate that was set, over 0 to 1.
+func (p Pace) Share() float64 { return Share(p.Cut) }
+
 const (
-	// PaceCutFactor is what a step leaves of the rate.
-	PaceCutFactor = 2.0 / 3
-	// PaceCutTime is how long a step lasts without another.
-	PaceCutTime = 10 * time.Second
+	// cutFactor is what a step leaves of the rate.
+	cutFactor = 2.0 / 3
+	// cutTime is how long a step lasts without another.
+	cutTime = 10 * time.Second
 )
 
-// PaceCut is how many of the steps are in force at now which began to recover at
+// Share is what so many steps leave of a rate.
+func Share(cut int) float64 { return math.Pow(cutFactor, float64(cut)) }
+
+// CutNow is how many of the steps are in force at now which began to recover at
 // cutAt; both are Unix microseconds of Redis's clock.
-func PaceCut(cut int, cutAt, now float64) int {
-	return max(0, cut-max(0, int(math.Floor((now-cutAt)/float64(PaceCutTime.Microseconds())))))
+func CutNow(cut int, cutAt, now float64) int {
+	return max(0, cut-max(0, int(math.Floor((now-cutAt)/float64(cutTime.Microseconds())))))
 }
 
-// Pace reads the account's limiter.
-func (l *Ledger) Pace(ctx context.Context) (Pace, error) { return l.pace(ctx, KeyPace) }
-
-// PaceOf reads the campaign's own limiter, which stands still unless it has a
-// rate of its own.
-func (l *Ledger) PaceOf(ctx context.Context, c campaign.ID) (Pace, error) {
-	return l.pace(ctx, KeyCampaignPace(c))
-}
-
-func (l *Ledger) pace(ctx context.Context, key string) (Pace, error) {
-	now, err := l.rdb.Time(ctx).Result()
-	if err != nil {
-		return Pace{}, fmt.Errorf("read Redis's clock: %w", err)
-	}
-	// As worker/lua/pace.lua and throttle.lua write them.
-	values, err := l.rdb.HMGet(ctx, key, "rate", "cut", "cut_at", "blocked", "last").Result()
+// ReadPace reads the limiter under a key as it stands at now, by Redis's clock.
+func ReadPace(ctx context.Context, rdb redis.Cmdable, key string, now time.Time) (Pace, error) {
+	// As lua/pace.lua and lua/throttle.lua write them.
+	values, err := rdb.HMGet(ctx, key, "rate", "cut", "cut_at", "blocked", "last").Result()
 	if err != nil {
 		return Pace{}, fmt.Errorf("read %s: %w", key, err)
 	}
@@ -65,8 +59,8 @@ func (l *Ledger) pace(ctx context.Context, key string) (Pace, error) {
 			}
 		}
 	}
-	p := Pace{Cut: PaceCut(int(v[1]), v[2], float64(now.UnixMicro()))}
-	p.Rate = v[0] * math.Pow(PaceCutFactor, float64(p.Cut))
+	p := Pace{Cut: CutNow(int(v[1]), v[2], float64(now.UnixMicro()))}
+	p.Rate = v[0] * p.Share()
 	if until := time.UnixMicro(int64(v[3])).UTC(); until.After(now) {
 		p.BlockedUntil = until
 	}

@@ -117,7 +117,7 @@ func TestPaceCut(t *testing.T) {
 		{0, time.Hour, 0}, {3, -time.Minute, 3}, {3, 0, 3}, {3, 10*time.Second - 1000, 3}, {3, 10 * time.Second, 2},
 		{3, 29 * time.Second, 1}, {3, 30 * time.Second, 0}, {3, time.Hour, 0}, {8, 79 * time.Second, 1},
 	} {
-		if got := ledger.PaceCut(c.cut, at(0), at(c.now)); got != c.want {
+		if got := ledger.CutNow(c.cut, at(0), at(c.now)); got != c.want {
 			t.Errorf("%d steps, %v later: %d, want %d", c.cut, c.now, got, c.want)
 		}
 	}

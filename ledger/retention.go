@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
 )
 
 // A campaign that is done gets into a line by the time when its people's data is
@@ -109,11 +110,11 @@ func (l *Ledger) PutOffExpiry(ctx context.Context, e Expiring, next time.Time) e
 // LeaseRetention takes or keeps, for as long as d, the look at who has expired,
 // or gives it back with a d of 0; false when someone else has it.
 func (l *Ledger) LeaseRetention(ctx context.Context, token string, d time.Duration) (bool, error) {
-	n, err := leaseScript.Run(ctx, l.rdb, []string{keyRetentionLease}, token, d.Milliseconds()).Int()
+	mine, err := redisx.Lease(ctx, l.rdb, keyRetentionLease, token, d)
 	if err != nil {
 		return false, fmt.Errorf("lease the look at retentions: %w", err)
 	}
-	return n == 1, nil
+	return mine, nil
 }
 
 // days is a duration as a campaign file has it: 90d, 36h, 1h30m.

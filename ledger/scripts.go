@@ -30,8 +30,6 @@ var (
 	appendSource string
 	//go:embed lua/repair.lua
 	repairSource string
-	//go:embed lua/lease.lua
-	leaseSource string
 	//go:embed lua/sample.lua
 	sampleSource string
 
@@ -46,26 +44,5 @@ var (
 	dueScript     = redis.NewScript(dueSource)
 	appendScript  = redis.NewScript(appendSource)
 	repairScript  = redis.NewScript(repairSource)
-	leaseScript   = redis.NewScript(leaseSource)
 	sampleScript  = redis.NewScript(sampleSource)
-)
-
-// Those of what is to be told.
-var (
-	//go:embed lua/arm.lua
-	armSource string
-	//go:embed lua/outbox.lua
-	outboxSource string
-	//go:embed lua/batch.lua
-	batchSource string
-	//go:embed lua/told.lua
-	toldSource string
-	//go:embed lua/endpoint.lua
-	endpointSource string
-
-	armScript      = redis.NewScript(armSource)
-	outboxScript   = redis.NewScript(outboxSource)
-	batchScript    = redis.NewScript(batchSource)
-	toldScript     = redis.NewScript(toldSource)
-	endpointScript = redis.NewScript(endpointSource)
 )

@@ -30,15 +30,16 @@ func (quiet) Printf(context.Context, string, ...any) {}
 
 // bundle is a ledger on a Redis of its own.
 type bundle struct {
-	server *redistest.Server
-	rdb    *redis.Client
-	ledger *ledger.Ledger
+	server       *redistest.Server
+	rdb          *redis.Client
+	ledger       *ledger.Ledger
+	suppressions *ledger.List
 }
 
 func setup(t testing.TB, opts ...redistest.Option) *bundle {
 	t.Helper()
 	s := redistest.Start(t, opts...)
-	return &bundle{server: s, rdb: s.Client(), ledger: ledger.New(s.Client())}
+	return &bundle{server: s, rdb: s.Client(), ledger: ledger.New(s.Client()), suppressions: ledger.NewList(s.Client())}
 }
 
 // pages are the stored pages of a list of n.

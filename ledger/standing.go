@@ -115,7 +115,7 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 	fields := []any{fieldSpec, spec, fieldColumns, `["` + campaign.MessageColumn + `"]`, fieldDigest, "standing",
 		fieldCreated, now.UnixMilli(), fieldStarted, now.UnixMilli()}
 	if total == 0 { // most likely the day's first
-		told, err := l.toldFields(ctx, id)
+		told, err := l.outbox.Fields(ctx, id)
 		if err != nil {
 			return campaign.Place{}, false, err
 		}

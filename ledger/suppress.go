@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -17,6 +18,16 @@ import (
 // takes Redis 67 bytes for a number without any text, and 91 for one with the
 // name of a campaign, as in order-history-2026-11 (measured at 100,000, see
 // TestSuppress_TakesLittleMemory).
+
+// List is the suppression list in one Redis. It is safe for concurrent use; the
+// questions of concurrent callers travel together.
+type List struct {
+	rdb       redis.UniversalClient
+	questions questions // see Suppressed
+}
+
+// NewList returns the list in rdb, which stays the caller's to close.
+func NewList(rdb redis.UniversalClient) *List { return &List{rdb: rdb} }
 
 // SuppressedNumber is a number with its entry.
 type SuppressedNumber struct {
@@ -42,7 +53,7 @@ func suppressField(phone string) (string, error) {
 // Suppress puts a number on the list, and says whether it is new there: the
 // first entry stays. Calling it twice does no harm. An error never names the
 // number.
-func (l *Ledger) Suppress(ctx context.Context, phone string, s campaign.Suppression) (bool, error) {
+func (l *List) Suppress(ctx context.Context, phone string, s campaign.Suppression) (bool, error) {
 	n, err := l.SuppressAll(ctx, []SuppressedNumber{{phone, s}})
 	return n == 1, err
 }
@@ -50,7 +61,7 @@ func (l *Ledger) Suppress(ctx context.Context, phone string, s campaign.Suppress
 // SuppressAll puts numbers on the list in one round trip, and returns how many
 // of them are new there. After an error some of them may be; calling it again
 // does no harm. A thousand at a time is a good measure.
-func (l *Ledger) SuppressAll(ctx context.Context, numbers []SuppressedNumber) (added int, err error) {
+func (l *List) SuppressAll(ctx context.Context, numbers []SuppressedNumber) (added int, err error) {
 	pipe := l.rdb.Pipeline()
 	set := make([]*redis.BoolCmd, len(numbers))
 	for i := range numbers {
@@ -78,7 +89,7 @@ func (l *Ledger) SuppressAll(ctx context.Context, numbers []SuppressedNumber) (a
 }
 
 // Unsuppress takes a number off the list, and says whether it was there.
-func (l *Ledger) Unsuppress(ctx context.Context, phone string) (bool, error) {
+func (l *List) Unsuppress(ctx context.Context, phone string) (bool, error) {
 	field, err := suppressField(phone)
 	if err != nil {
 		return false, fmt.Errorf("take a number off the suppression list: %w", err)
@@ -93,7 +104,7 @@ func (l *Ledger) Unsuppress(ctx context.Context, phone string) (bool, error) {
 // EachSuppressed walks over the list, in no order and in constant memory. What
 // is on it from the beginning to the end is seen; a number may be seen twice
 // while the list grows. It ends with the first error of f.
-func (l *Ledger) EachSuppressed(ctx context.Context, f func(SuppressedNumber) error) error {
+func (l *List) EachSuppressed(ctx context.Context, f func(SuppressedNumber) error) error {
 	const atOnce = 1000
 	for cursor := uint64(0); ; {
 		numbers, next, err := l.SuppressedFrom(ctx, cursor, atOnce)
@@ -114,7 +125,7 @@ func (l *Ledger) EachSuppressed(ctx context.Context, f func(SuppressedNumber) er
 // SuppressedFrom is one step of [Ledger.EachSuppressed]: about so many numbers,
 // none or several more at times, and the cursor of the next step. The first
 // cursor, and that after the last step, is 0.
-func (l *Ledger) SuppressedFrom(ctx context.Context, cursor uint64, about int) ([]SuppressedNumber, uint64, error) {
+func (l *List) SuppressedFrom(ctx context.Context, cursor uint64, about int) ([]SuppressedNumber, uint64, error) {
 	fields, next, err := l.rdb.HScan(ctx, keySuppressed, cursor, "", int64(about)).Result()
 	if err != nil {
 		return nil, 0, discreet("read the suppression list", err)
@@ -131,7 +142,7 @@ func (l *Ledger) SuppressedFrom(ctx context.Context, cursor uint64, about int) (
 }
 
 // CountSuppressed is how many numbers are on the list.
-func (l *Ledger) CountSuppressed(ctx context.Context) (int, error) {
+func (l *List) CountSuppressed(ctx context.Context) (int, error) {
 	n, err := l.rdb.HLen(ctx, keySuppressed).Result()
 	if err != nil {
 		return 0, discreet("count the suppression list", err)
@@ -142,7 +153,7 @@ func (l *Ledger) CountSuppressed(ctx context.Context) (int, error) {
 // Suppressed says whether a number is on the list, and its entry. Concurrent
 // callers share one question to Redis. With an error nothing is known: it never
 // means that the number may be sent to.
-func (l *Ledger) Suppressed(ctx context.Context, phone string) (campaign.Suppression, bool, error) {
+func (l *List) Suppressed(ctx context.Context, phone string) (campaign.Suppression, bool, error) {
 	field, err := suppressField(phone)
 	if err != nil {
 		return campaign.Suppression{}, false, fmt.Errorf("look into the suppression list: %w", err)
@@ -168,7 +179,7 @@ func (l *Ledger) Suppressed(ctx context.Context, phone string) (campaign.Suppres
 
 // AreSuppressed says of each of some numbers whether it is on the list, with one
 // command. With an error nothing is known of any.
-func (l *Ledger) AreSuppressed(ctx context.Context, phones []string) ([]bool, error) {
+func (l *List) AreSuppressed(ctx context.Context, phones []string) ([]bool, error) {
 	fields := make([]string, len(phones))
 	for i, phone := range phones {
 		var err error
@@ -197,6 +208,9 @@ type questions struct {
 	waiting []*question
 	asking  bool
 }
+
+// askTimeout bounds one command, whoever waits for its answer.
+const askTimeout = 10 * time.Second
 
 // mostQuestions is how many numbers one command asks for.
 const mostQuestions = 500
@@ -231,7 +245,7 @@ func (w *questions) ask(ctx context.Context, rdb redis.UniversalClient, q *quest
 		fields[i] = batch[i].field
 	}
 	// Others' questions are asked too: no single caller may cancel them.
-	all, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
+	all, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
 	answers, err := rdb.HMGet(all, keySuppressed, fields...).Result()
 	if err == nil && len(answers) != len(batch) {

@@ -28,7 +28,7 @@ func stop() campaign.Suppression {
 func (b *bundle) listed(t testing.TB) map[string]campaign.Suppression {
 	t.Helper()
 	all := map[string]campaign.Suppression{}
-	err := b.ledger.EachSuppressed(t.Context(), func(n ledger.SuppressedNumber) error {
+	err := b.suppressions.EachSuppressed(t.Context(), func(n ledger.SuppressedNumber) error {
 		all[n.Phone] = n.Suppression
 		return nil
 	})
@@ -50,24 +50,24 @@ func TestSuppress_TheFirstEntryStays(t *testing.T) {
 		{first, false},
 		{campaign.Suppression{At: campaigntest.Noon.Add(time.Hour), Why: campaign.WhyStop, Campaign: "spring"}, false},
 	} {
-		added, err := b.ledger.Suppress(t.Context(), number(1), c.entry)
+		added, err := b.suppressions.Suppress(t.Context(), number(1), c.entry)
 		if err != nil || added != c.added {
 			t.Errorf("%d: added %v, %v", i, added, err)
 		}
-		got, on, err := b.ledger.Suppressed(t.Context(), number(1))
+		got, on, err := b.suppressions.Suppressed(t.Context(), number(1))
 		if d := cmp.Diff(first, got); d != "" || !on || err != nil {
 			t.Errorf("%d: %v, %v\n%s", i, on, err, d)
 		}
 	}
-	if _, on, err := b.ledger.Suppressed(t.Context(), number(2)); on || err != nil {
+	if _, on, err := b.suppressions.Suppressed(t.Context(), number(2)); on || err != nil {
 		t.Errorf("a number that isn't there: %v, %v", on, err)
 	}
 	for i, want := range []bool{true, false} {
-		if there, err := b.ledger.Unsuppress(t.Context(), number(1)); there != want || err != nil {
+		if there, err := b.suppressions.Unsuppress(t.Context(), number(1)); there != want || err != nil {
 			t.Errorf("removed for the %d. time: %v, %v", i+1, there, err)
 		}
 	}
-	if _, on, err := b.ledger.Suppressed(t.Context(), number(1)); on || err != nil {
+	if _, on, err := b.suppressions.Suppressed(t.Context(), number(1)); on || err != nil {
 		t.Errorf("a number that was removed: %v, %v", on, err)
 	}
 }
@@ -76,23 +76,23 @@ func TestAreSuppressed_SaysItOfEachWithOneCommand(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, i := range []int{1, 3} {
-		if _, err := b.ledger.Suppress(t.Context(), number(i), campaign.Suppression{At: campaigntest.Noon, Why: campaign.WhyStop}); err != nil {
+		if _, err := b.suppressions.Suppress(t.Context(), number(i), campaign.Suppression{At: campaigntest.Noon, Why: campaign.WhyStop}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b.server.ResetCommandStats()
-	got, err := b.ledger.AreSuppressed(t.Context(), []string{number(0), number(1), number(2), number(3), number(1)})
+	got, err := b.suppressions.AreSuppressed(t.Context(), []string{number(0), number(1), number(2), number(3), number(1)})
 	if d := cmp.Diff([]bool{false, true, false, true, true}, got); err != nil || d != "" {
 		t.Errorf("%v\n%s", err, d)
 	}
 	if n := b.server.CommandStats()["hmget"]; n != 1 {
 		t.Errorf("%d commands", n)
 	}
-	if _, err := b.ledger.AreSuppressed(t.Context(), []string{number(1), "no number"}); err == nil || strings.Contains(err.Error(), "no number") {
+	if _, err := b.suppressions.AreSuppressed(t.Context(), []string{number(1), "no number"}); err == nil || strings.Contains(err.Error(), "no number") {
 		t.Errorf("of what is no number: %v", err)
 	}
 	b.server.Kill()
-	if got, err := b.ledger.AreSuppressed(t.Context(), []string{number(1)}); err == nil || strings.Contains(err.Error(), strings.TrimPrefix(number(1), "+")) {
+	if got, err := b.suppressions.AreSuppressed(t.Context(), []string{number(1)}); err == nil || strings.Contains(err.Error(), strings.TrimPrefix(number(1), "+")) {
 		t.Errorf("without Redis: %v, %v", got, err)
 	}
 }
@@ -110,7 +110,7 @@ func TestSuppress_KeepsAllThatIsSaid(t *testing.T) {
 		number(4):          {At: campaigntest.Noon, Why: campaign.WhyStop, Campaign: long, By: "b", Note: "n"},
 	}
 	for phone, e := range entries {
-		if _, err := b.ledger.Suppress(t.Context(), phone, e); err != nil {
+		if _, err := b.suppressions.Suppress(t.Context(), phone, e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -132,11 +132,11 @@ func TestSuppress_NeverNamesANumber(t *testing.T) {
 	b := setup(t)
 	errs := map[string]error{}
 	for _, phone := range []string{"", "+", "41790000001", "+04179000001", "+4179000000100000", "+41 790000001", "+4179000000x"} {
-		_, err := b.ledger.Suppress(t.Context(), phone, stop())
+		_, err := b.suppressions.Suppress(t.Context(), phone, stop())
 		errs["suppress "+phone] = err
-		_, err = b.ledger.Unsuppress(t.Context(), phone)
+		_, err = b.suppressions.Unsuppress(t.Context(), phone)
 		errs["unsuppress "+phone] = err
-		_, on, err := b.ledger.Suppressed(t.Context(), phone)
+		_, on, err := b.suppressions.Suppressed(t.Context(), phone)
 		errs["suppressed "+phone] = err
 		if on || ledger.IsPhone(phone) {
 			t.Errorf("%q is taken for a number", phone)
@@ -146,7 +146,7 @@ func TestSuppress_NeverNamesANumber(t *testing.T) {
 		"note": {At: campaigntest.Noon, Note: strings.Repeat("x", campaign.MaxNote+1)}, "line": {At: campaigntest.Noon, Note: "a\nb"},
 		"by": {At: campaigntest.Noon, By: strings.Repeat("x", campaign.MaxBy+1)}, "text": {At: campaigntest.Noon, By: "\xff"}, "why": {At: campaigntest.Noon, Why: 9},
 	} {
-		_, err := b.ledger.Suppress(t.Context(), number(1), e)
+		_, err := b.suppressions.Suppress(t.Context(), number(1), e)
 		errs[name] = err
 	}
 	if all := b.listed(t); len(all) > 0 {
@@ -158,11 +158,11 @@ func TestSuppress_NeverNamesANumber(t *testing.T) {
 		t.Fatal(err)
 	}
 	renamed := setup(t, redistest.ConfigFile(config))
-	_, err := renamed.ledger.Suppress(t.Context(), number(1), stop())
+	_, err := renamed.suppressions.Suppress(t.Context(), number(1), stop())
 	errs["renamed HSETNX"] = err
-	_, _, err = renamed.ledger.Suppressed(t.Context(), number(1))
+	_, _, err = renamed.suppressions.Suppressed(t.Context(), number(1))
 	errs["renamed HMGET"] = err
-	_, err = renamed.ledger.Unsuppress(t.Context(), number(1))
+	_, err = renamed.suppressions.Unsuppress(t.Context(), number(1))
 	errs["renamed HDEL"] = err
 	for name, err := range errs {
 		if err == nil {
@@ -181,11 +181,11 @@ func TestSuppressAll_MayBeDoneTwice(t *testing.T) {
 		numbers = append(numbers, ledger.SuppressedNumber{Phone: number(i), Suppression: stop()})
 	}
 	for i, want := range []int{2500, 0} {
-		if n, err := b.ledger.SuppressAll(t.Context(), numbers); n != want || err != nil {
+		if n, err := b.suppressions.SuppressAll(t.Context(), numbers); n != want || err != nil {
 			t.Errorf("for the %d. time: %d, %v", i+1, n, err)
 		}
 	}
-	if n, err := b.ledger.SuppressAll(t.Context(), nil); n != 0 || err != nil {
+	if n, err := b.suppressions.SuppressAll(t.Context(), nil); n != 0 || err != nil {
 		t.Errorf("nothing: %d, %v", n, err)
 	}
 	all := b.listed(t)
@@ -193,7 +193,7 @@ func TestSuppressAll_MayBeDoneTwice(t *testing.T) {
 		t.Errorf("%d numbers", len(all))
 	}
 	enough := errors.New("enough")
-	if err := b.ledger.EachSuppressed(t.Context(), func(ledger.SuppressedNumber) error { return enough }); !errors.Is(err, enough) {
+	if err := b.suppressions.EachSuppressed(t.Context(), func(ledger.SuppressedNumber) error { return enough }); !errors.Is(err, enough) {
 		t.Errorf("the walk goes on: %v", err)
 	}
 }
@@ -204,13 +204,13 @@ func TestSuppressed_ConcurrentQuestionsShareACommand(t *testing.T) {
 	b := setup(t)
 	const n = 2000
 	for i := 0; i < n; i += 3 {
-		if _, err := b.ledger.Suppress(t.Context(), number(i), campaign.Suppression{At: campaigntest.Noon, Why: campaign.WhyStop, Note: fmt.Sprint(i)}); err != nil {
+		if _, err := b.suppressions.Suppress(t.Context(), number(i), campaign.Suppression{At: campaigntest.Noon, Why: campaign.WhyStop, Note: fmt.Sprint(i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b.server.ResetCommandStats()
 	campaigntest.Together(n, func(i int) {
-		s, on, err := b.ledger.Suppressed(t.Context(), number(i))
+		s, on, err := b.suppressions.Suppressed(t.Context(), number(i))
 		if err != nil || on != (i%3 == 0) || (on && s.Note != fmt.Sprint(i)) {
 			t.Errorf("%d: %v %q, %v", i, on, s.Note, err)
 		}
@@ -230,31 +230,31 @@ func TestSuppressed_ConcurrentQuestionsShareACommand(t *testing.T) {
 func TestSuppressed_WithoutAnAnswerIsAnError(t *testing.T) {
 	t.Parallel()
 	b := setup(t, redistest.AppendOnly("always"))
-	if _, err := b.ledger.Suppress(t.Context(), number(1), stop()); err != nil {
+	if _, err := b.suppressions.Suppress(t.Context(), number(1), stop()); err != nil {
 		t.Fatal(err)
 	}
 	b.server.Kill()
 	campaigntest.Together(20, func(i int) {
-		if _, _, err := b.ledger.Suppressed(t.Context(), number(i)); err == nil || strings.Contains(err.Error(), "4179") {
+		if _, _, err := b.suppressions.Suppressed(t.Context(), number(i)); err == nil || strings.Contains(err.Error(), "4179") {
 			t.Errorf("%d: %v", i, err)
 		}
 	})
 	b.server.Restart()
-	if _, on, err := b.ledger.Suppressed(t.Context(), number(1)); !on || err != nil {
+	if _, on, err := b.suppressions.Suppressed(t.Context(), number(1)); !on || err != nil {
 		t.Errorf("after the restart: %v, %v", on, err)
 	}
 	for _, raw := range []string{"", "x", "\x20\x01", "\x11", "\x11\x01\xff", "\x1f\x01", "\x11\x01\x00\x00\x00\x00"} {
 		if err := b.rdb.HSet(t.Context(), "handout:suppressed", "41790000002", raw).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if _, on, err := b.ledger.Suppressed(t.Context(), number(2)); !on || !errors.Is(err, campaign.ErrBadSuppression) {
+		if _, on, err := b.suppressions.Suppressed(t.Context(), number(2)); !on || !errors.Is(err, campaign.ErrBadSuppression) {
 			t.Errorf("%q: %v, %v", raw, on, err)
 		}
 	}
 	if err := b.rdb.Set(t.Context(), "handout:suppressed", "no hash", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if _, on, err := b.ledger.Suppressed(t.Context(), number(1)); on || err == nil {
+	if _, on, err := b.suppressions.Suppressed(t.Context(), number(1)); on || err == nil {
 		t.Errorf("a key of another kind: %v, %v", on, err)
 	}
 }
@@ -264,7 +264,7 @@ func TestSuppressed_OutlivesItsCampaign(t *testing.T) {
 	b := setup(t)
 	b.stand(t, "c", 3)
 	want := campaign.Suppression{At: campaigntest.Noon, Why: campaign.WhyBlocked, Campaign: "c"}
-	if _, err := b.ledger.Suppress(t.Context(), number(1), want); err != nil {
+	if _, err := b.suppressions.Suppress(t.Context(), number(1), want); err != nil {
 		t.Fatal(err)
 	}
 	keys, err := b.rdb.Keys(t.Context(), key("c", "*")).Result()
@@ -287,7 +287,7 @@ func TestEachSuppressed_SeesAllWhileTheListChanges(t *testing.T) {
 	const n = 20_000
 	b.suppress(t, 0, n, stop())
 	seen, calls := map[string]bool{}, 0
-	err := b.ledger.EachSuppressed(t.Context(), func(s ledger.SuppressedNumber) error {
+	err := b.suppressions.EachSuppressed(t.Context(), func(s ledger.SuppressedNumber) error {
 		if calls++; calls%1000 == 0 {
 			b.suppress(t, n+calls, 500, stop())
 		}
@@ -312,7 +312,7 @@ func (b *bundle) suppress(t testing.TB, from, n int, s campaign.Suppression) {
 		for j := i; j < min(n, i+1000); j++ {
 			numbers = append(numbers, ledger.SuppressedNumber{Phone: number(from + j), Suppression: s})
 		}
-		if _, err := b.ledger.SuppressAll(t.Context(), numbers); err != nil {
+		if _, err := b.suppressions.SuppressAll(t.Context(), numbers); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -22,7 +22,7 @@ type metrics struct {
 }
 
 // slotCounts are those of one limiter.
-type slotCounts struct{ reserved, used, lost prometheus.Counter }
+type slotCounts struct{ Reserved, Used, Lost prometheus.Counter }
 
 // uncounted is for a limiter that nobody watches.
 var uncounted = slotCounts{nowhere, nowhere, nowhere}
@@ -31,7 +31,7 @@ var nowhere = prometheus.NewCounter(prometheus.CounterOpts{Name: "nowhere"})
 
 func (m *metrics) slots(limiter string) slotCounts {
 	return slotCounts{
-		m.reserved.WithLabelValues(limiter), m.used.WithLabelValues(limiter), m.lost.WithLabelValues(limiter),
+		Reserved: m.reserved.WithLabelValues(limiter), Used: m.used.WithLabelValues(limiter), Lost: m.lost.WithLabelValues(limiter),
 	}
 }
 

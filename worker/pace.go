@@ -67,6 +67,9 @@ type waiter struct {
 	got chan slot
 }
 
+// maxTurns bounds the campaigns whose last turn is kept.
+const maxTurns = 256
+
 // NewPacer is a pacer of rate slots per second, 0 for no limit, whose state
 // stands under key.
 func NewPacer(rdb redis.UniversalClient, key string, rate float64) *Pacer {
@@ -75,6 +78,9 @@ func NewPacer(rdb redis.UniversalClient, key string, rate float64) *Pacer {
 	p.SetRate(rate)
 	return p
 }
+
+// CountIn has the slots counted. Call it before the first slot is taken.
+func (p *Pacer) CountIn(c slotCounts) { p.count = c }
 
 // SetRate changes the rate, 0 for no limit, also for those who wait already.
 func (p *Pacer) SetRate(rate float64) (changed bool) {
@@ -156,11 +162,11 @@ func (p *Pacer) use(s slot) bool {
 	case !s.limit:
 		return p.gap == 0 && !s.at.Before(p.blocked)
 	case s.at.Before(p.blocked), time.Since(s.at) > tooLate:
-		p.count.lost.Inc()
+		p.count.Lost.Inc()
 		return false
 	}
 	if !s.used {
-		p.count.used.Inc()
+		p.count.Used.Inc()
 	}
 	return true
 }
@@ -264,7 +270,7 @@ func (p *Pacer) deal() {
 	for len(p.slots) > 0 {
 		s := p.slots[0]
 		if late := time.Since(s.at) > tooLate; late || s.at.Before(p.blocked) || (s.limit && p.lag.pays(s.at)) {
-			p.count.lost.Inc()
+			p.count.Lost.Inc()
 		} else if !p.give(s) {
 			return
 		}
@@ -292,7 +298,7 @@ func (p *Pacer) give(s slot) bool {
 // first is whose turn it is: of those whose campaign had none for longest, the
 // one who came first.
 func (p *Pacer) first(q []*waiter) int {
-	if len(p.turns) > mostSubjects {
+	if len(p.turns) > maxTurns {
 		clear(p.turns) // of campaigns long gone, most of them
 	}
 	first := 0

@@ -88,7 +88,7 @@ func (p *Pacer) ask(ctx context.Context) error {
 	for i := range g.n {
 		p.insert(slot{at: p.there.local(g.first + float64(i)*g.gap), limit: true})
 	}
-	p.count.reserved.Add(float64(g.n))
+	p.count.Reserved.Add(float64(g.n))
 	p.next = p.there.local(g.next())
 	// The bulk asks when about half of what it may reserve is free: each process
 	// at another time, and now this one first, now that one, or one would take all.

@@ -62,7 +62,7 @@ func ahead(gap float64, urgent bool) float64 {
 
 // reserve gives out the next slots, the first ones to urgent callers.
 func reserve(now float64, s paceState, a ask) (paceState, grant) {
-	gap := a.gap * math.Pow(1/ledger.PaceCutFactor, float64(ledger.PaceCut(s.cut, s.cutAt, now)))
+	gap := a.gap / ledger.Share(ledger.CutNow(s.cut, s.cutAt, now))
 	// Further ahead than far only when the clock was set back.
 	last := min(s.last, now+micros(farTime))
 	g := grant{first: max(now, last+gap, s.blocked), gap: gap}
@@ -94,7 +94,7 @@ func throttle(now float64, s paceState, retryAfter, jitter float64) (paceState, 
 		if wait == 0 {
 			wait = min(micros(firstPush)*math.Pow(2, float64(s.level)), micros(mostPush)) * (1 + jitter)
 		}
-		s.cut = min(ledger.PaceCut(s.cut, s.cutAt, now)+1, mostCut)
+		s.cut = min(ledger.CutNow(s.cut, s.cutAt, now)+1, mostCut)
 		s.blocked = math.Ceil(now + wait)
 		s.cutAt = s.blocked // nothing is learnt about the rate while nobody sends
 		s.level = min(s.level+1, mostLevel)

@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"math"
 	"sync"
 	"time"
 
@@ -60,7 +59,7 @@ func newRates(rdb redis.UniversalClient, account *Pacer, environment float64, co
 		account: account, environment: environment, campaigns: make(map[campaign.ID]*ownPace),
 		limiter: func(id campaign.ID) *Pacer {
 			p := NewPacer(rdb, ledger.KeyCampaignPace(id), 0)
-			p.count = count
+			p.CountIn(count)
 			return p
 		},
 	}
@@ -160,7 +159,7 @@ func (r *rates) of(c *campaign.Info) float64 {
 func (r *rates) accountNow(cut int) float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.set.Account(r.environment) * math.Pow(ledger.PaceCutFactor, float64(cut))
+	return r.set.Account(r.environment) * ledger.Share(cut)
 }
 
 // followRates keeps the limiters at what persons set.

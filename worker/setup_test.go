@@ -46,14 +46,15 @@ const (
 
 // rig is a Redis, a vendor, and workers between them.
 type rig struct {
-	t      testing.TB
-	server *redistest.Server
-	rdb    *redis.Client
-	ledger *ledger.Ledger
-	queue  *tasks.Queue
-	url    string // of the vendor
-	log    *lines
-	phones []string // whatever happens, none of them is ever logged
+	t            testing.TB
+	server       *redistest.Server
+	rdb          *redis.Client
+	ledger       *ledger.Ledger
+	suppressions *ledger.List
+	queue        *tasks.Queue
+	url          string // of the vendor
+	log          *lines
+	phones       []string // whatever happens, none of them is ever logged
 }
 
 func setup(t testing.TB, vendor http.Handler) *rig {
@@ -72,6 +73,7 @@ func setupOn(t testing.TB, vendor http.Handler, o ...redistest.Option) *rig {
 	r := &rig{t: t, server: redistest.Start(t, o...), log: &lines{}}
 	r.rdb = r.server.Client()
 	r.ledger, r.queue = ledger.New(r.rdb), tasks.NewQueue(r.rdb)
+	r.suppressions = ledger.NewList(r.rdb)
 	server := httptest.NewServer(vendor)
 	t.Cleanup(server.Close)
 	r.url = server.URL

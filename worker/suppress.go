@@ -36,7 +36,7 @@ func (w *Worker) dropListed(ctx context.Context, note tasks.Send) (listed []bool
 	for i := range phones {
 		phones[i] = page[note.Index+i].Phone
 	}
-	if listed, err = w.ledger.AreSuppressed(ctx, phones); err != nil {
+	if listed, err = w.suppressions.AreSuppressed(ctx, phones); err != nil {
 		w.metrics.ledgerErrors.Inc()
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (w *Worker) dropListed(ctx context.Context, note tasks.Send) (listed []bool
 // before the claim, and records it. A list that can't be read is an error: it
 // never means "go ahead".
 func (w *Worker) suppressed(c *claim, phone string) (bool, error) {
-	_, listed, err := w.ledger.Suppressed(c.ctx, phone)
+	_, listed, err := w.suppressions.Suppressed(c.ctx, phone)
 	if err != nil {
 		w.metrics.ledgerErrors.Inc()
 		return false, err
@@ -79,7 +79,7 @@ func (w *Worker) optOut(c *claim, code telesign.Code) error {
 	phone := "+" + strings.TrimPrefix(c.message.PhoneNumber, "+")
 	wait := recordWait
 	for start := time.Now(); ; { // as record does: the answer comes only once
-		_, err := w.ledger.Suppress(c.ctx, phone, campaign.Suppression{At: w.clock.Now(), Why: why, Campaign: c.subject.ID})
+		_, err := w.suppressions.Suppress(c.ctx, phone, campaign.Suppression{At: w.clock.Now(), Why: why, Campaign: c.subject.ID})
 		if err == nil {
 			return nil
 		}
@@ -108,6 +108,6 @@ func (v *visitor) optOut(ctx context.Context, p campaign.Place, receipt telesign
 	if err != nil {
 		return err
 	}
-	_, err = v.w.ledger.Suppress(ctx, r.Phone, campaign.Suppression{At: v.w.clock.Now(), Why: why, Campaign: v.s.ID})
+	_, err = v.w.suppressions.Suppress(ctx, r.Phone, campaign.Suppression{At: v.w.clock.Now(), Why: why, Campaign: v.s.ID})
 	return err
 }

@@ -54,20 +54,21 @@ type Options struct {
 
 // Worker sends. Make one with New, then Start it and Stop it, once each.
 type Worker struct {
-	rdb      redis.UniversalClient
-	ledger   *ledger.Ledger
-	queue    *tasks.Queue
-	telesign *telesign.Client
-	pace     *Pacer
-	pollPace *Pacer
-	pollOff  atomic.Bool
-	asked    asked
-	cache    *cache
-	clock    clock
-	fed      fed
-	memory   memory
-	metrics  *metrics
-	log      *slog.Logger
+	rdb          redis.UniversalClient
+	ledger       *ledger.Ledger
+	suppressions *ledger.List
+	queue        *tasks.Queue
+	telesign     *telesign.Client
+	pace         *Pacer
+	pollPace     *Pacer
+	pollOff      atomic.Bool
+	asked        asked
+	cache        *cache
+	clock        clock
+	fed          fed
+	memory       memory
+	metrics      *metrics
+	log          *slog.Logger
 
 	filesPace *Pacer
 	files     *files
@@ -101,14 +102,15 @@ func New(o Options) (*Worker, error) {
 			o.Rate, o.Concurrency, o.Window, o.SendTimeout)
 	}
 	w := &Worker{
-		rdb: o.Redis, ledger: ledger.New(o.Redis), queue: tasks.NewQueue(o.Redis), telesign: o.Telesign,
+		rdb: o.Redis, ledger: ledger.New(o.Redis), suppressions: ledger.NewList(o.Redis), queue: tasks.NewQueue(o.Redis), telesign: o.Telesign,
 		pace:     NewPacer(o.Redis, ledger.KeyPace, o.Rate),
 		pollPace: NewPacer(o.Redis, ledger.KeyPollPace, o.PollRate),
 		metrics:  newMetrics(o.Metrics), log: o.Logger, name: rand.Text(),
 		window: o.Window, sendTimeout: o.SendTimeout,
 		receiptMargin: o.ReceiptMargin, receiptIn: o.ReceiptDeadline, callbackURL: o.CallbackURL,
 	}
-	w.pace.count, w.pollPace.count = w.metrics.slots("account"), w.metrics.slots("poll")
+	w.pace.CountIn(w.metrics.slots("account"))
+	w.pollPace.CountIn(w.metrics.slots("poll"))
 	w.filesPace, w.files = NewPacer(o.Redis, ledger.KeyFilesPace, o.FilesRate), newFiles(o.FilesPrivate)
 	w.rates = newRates(o.Redis, w.pace, o.Rate, w.metrics.slots("campaign"))
 	w.look = make(chan struct{}, 1)

@@ -21,10 +21,11 @@ import (
 // state, and people with every outcome. Nothing in it is left to chance, and it
 // is written as workers, listeners and people write it, only earlier.
 type past struct {
-	t      testing.TB
-	rdb    *redis.Client
-	ledger *ledger.Ledger
-	now    time.Time
+	t            testing.TB
+	rdb          *redis.Client
+	ledger       *ledger.Ledger
+	suppressions *ledger.List
+	now          time.Time
 }
 
 // Its campaigns, the newest first.
@@ -45,7 +46,7 @@ func olga(why string) campaign.Actor { return campaign.Actor{Name: "olga", Why: 
 func fill(t testing.TB, server *redistest.Server) {
 	t.Helper()
 	rdb := server.Client()
-	p := &past{t: t, rdb: rdb, ledger: ledger.New(rdb), now: time.Now().Truncate(time.Second)}
+	p := &past{t: t, rdb: rdb, ledger: ledger.New(rdb), suppressions: ledger.NewList(rdb), now: time.Now().Truncate(time.Second)}
 
 	info := p.submit(emptied, numbers(40, anyone), 100*24*time.Hour, 10*time.Minute, "", campaign.Beginning{})
 	p.play(info, 40, 10, 0)
@@ -88,7 +89,7 @@ func fill(t testing.TB, server *redistest.Server) {
 		{Why: campaign.WhyHand, By: "olga", Note: "asked by letter"}, {Why: campaign.WhyHand, By: "shop", Note: "account closed"},
 	} {
 		why.At = p.ago(time.Duration(3+20*i) * time.Hour)
-		if _, err := p.ledger.Suppress(t.Context(), "+1"+areas[i]+"5550162", why); err != nil {
+		if _, err := p.suppressions.Suppress(t.Context(), "+1"+areas[i]+"5550162", why); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -36,7 +36,7 @@ func (a *app) suppressCommand() *cobra.Command {
 }
 
 // ofNumber is a command about one number.
-func (a *app) ofNumber(use, short string, do func(ctx context.Context, l *ledger.Ledger, phone string) error) *cobra.Command {
+func (a *app) ofNumber(use, short string, do func(ctx context.Context, l *ledger.List, phone string) error) *cobra.Command {
 	return &cobra.Command{
 		Use: use + " PHONE", Short: short,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -54,7 +54,8 @@ func (a *app) ofNumber(use, short string, do func(ctx context.Context, l *ledger
 			if err != nil {
 				return usagef("%s: PHONE: %w", name(cmd), err)
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
+			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, _ *ledger.Ledger) error {
+				l := ledger.NewList(rdb)
 				return do(cmd.Context(), l, phone)
 			})
 		},
@@ -82,7 +83,7 @@ func (h *hand) entry() (campaign.Suppression, error) {
 
 func (a *app) suppressAdd() *cobra.Command {
 	var h hand
-	cmd := a.ofNumber("add", "Put a number on the list", func(ctx context.Context, l *ledger.Ledger, phone string) error {
+	cmd := a.ofNumber("add", "Put a number on the list", func(ctx context.Context, l *ledger.List, phone string) error {
 		s, err := h.entry()
 		if err != nil {
 			return err
@@ -102,7 +103,7 @@ func (a *app) suppressAdd() *cobra.Command {
 }
 
 func (a *app) suppressRemove() *cobra.Command {
-	return a.ofNumber("remove", "Take a number off the list", func(ctx context.Context, l *ledger.Ledger, phone string) error {
+	return a.ofNumber("remove", "Take a number off the list", func(ctx context.Context, l *ledger.List, phone string) error {
 		there, err := l.Unsuppress(ctx, phone)
 		if err != nil {
 			return err
@@ -117,13 +118,13 @@ func (a *app) suppressRemove() *cobra.Command {
 }
 
 func (a *app) suppressCheck() *cobra.Command {
-	return a.ofNumber("check", "Say whether a number is on the list, and why", func(ctx context.Context, l *ledger.Ledger, phone string) error {
+	return a.ofNumber("check", "Say whether a number is on the list, and why", func(ctx context.Context, l *ledger.List, phone string) error {
 		return a.describeEntry(ctx, l, phone, "is on the list")
 	})
 }
 
 // describeEntry says of a number how it came on the list, without naming it.
-func (a *app) describeEntry(ctx context.Context, l *ledger.Ledger, phone, how string) error {
+func (a *app) describeEntry(ctx context.Context, l *ledger.List, phone, how string) error {
 	s, listed, err := l.Suppressed(ctx, phone)
 	if err != nil {
 		return err
@@ -164,7 +165,8 @@ func (a *app) suppressList() *cobra.Command {
 		Long: "Write the list, in no order, as CSV: phone, since, why, campaign, by. What it\n" +
 			"writes is what suppress import reads.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
+			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, _ *ledger.Ledger) error {
+				l := ledger.NewList(rdb)
 				return a.listSuppressed(cmd.Context(), l, asJSON)
 			})
 		},
@@ -173,7 +175,7 @@ func (a *app) suppressList() *cobra.Command {
 	return cmd
 }
 
-func (a *app) listSuppressed(ctx context.Context, l *ledger.Ledger, asJSON bool) error {
+func (a *app) listSuppressed(ctx context.Context, l *ledger.List, asJSON bool) error {
 	out := bufio.NewWriter(a.stdout)
 	if asJSON {
 		e := json.NewEncoder(out)

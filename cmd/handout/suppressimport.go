@@ -36,7 +36,8 @@ func (a *app) suppressImport() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
+			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, _ *ledger.Ledger) error {
+				l := ledger.NewList(rdb)
 				return a.importNumbers(cmd.Context(), l, numberFile{args[0], normalize, entry}, setAside)
 			})
 		},
@@ -66,7 +67,7 @@ func (f *numberFile) each(ctx context.Context, bad func(producer.Fault), take fu
 
 // importNumbers reads the file twice, to check all of it before anything of it
 // is on the list.
-func (a *app) importNumbers(ctx context.Context, l *ledger.Ledger, file numberFile, setAside bool) error {
+func (a *app) importNumbers(ctx context.Context, l *ledger.List, file numberFile, setAside bool) error {
 	line := newLiveLine(a.stderr)
 	progress := func(rows int, what string) {
 		if line.live {

@@ -57,7 +57,7 @@ func (a *app) webhookAddCommand() *cobra.Command {
 			}
 			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				e := webhook.New(args[0], sorts, prefix, phones, time.Now())
-				if err := l.AddEndpoint(cmd.Context(), e); err != nil {
+				if err := l.Outbox().AddEndpoint(cmd.Context(), e); err != nil {
 					return err
 				}
 				fmt.Fprintf(a.stderr, "webhook %s is added; its secret:\n", e.ID)
@@ -115,15 +115,15 @@ func (a *app) webhookListCommand() *cobra.Command {
 }
 
 func webhookRows(ctx context.Context, rdb redis.UniversalClient, l *ledger.Ledger) ([]webhookRow, error) {
-	endpoints, err := l.Endpoints(ctx)
+	endpoints, err := l.Outbox().Endpoints(ctx)
 	if err != nil {
 		return nil, err
 	}
-	failing, err := webhook.Failing(ctx, rdb)
+	failing, err := l.Outbox().Failing(ctx)
 	if err != nil {
 		return nil, err
 	}
-	dropped, err := l.EndpointsDiscarded(ctx)
+	dropped, err := l.Outbox().EndpointsDiscarded(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (a *app) webhookRemoveCommand() *cobra.Command {
 		Short: "End a webhook: it is told nothing any more",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
-				if err := l.RemoveEndpoint(cmd.Context(), args[0]); err != nil {
+				if err := l.Outbox().RemoveEndpoint(cmd.Context(), args[0]); err != nil {
 					return err
 				}
 				fmt.Fprintf(a.stdout, "webhook %s is removed\n", args[0])
@@ -164,7 +164,7 @@ func (a *app) webhookRemoveCommand() *cobra.Command {
 // withEndpoint runs f on an endpoint that there is.
 func (a *app) withEndpoint(ctx context.Context, id string, f func(redis.UniversalClient, *ledger.Endpoint) error) error {
 	return a.withLedger(ctx, func(rdb redis.UniversalClient, l *ledger.Ledger) error {
-		endpoints, err := l.Endpoints(ctx)
+		endpoints, err := l.Outbox().Endpoints(ctx)
 		if err != nil {
 			return err
 		}
@@ -188,7 +188,7 @@ func (a *app) webhookTestCommand() *cobra.Command {
 			return a.withEndpoint(cmd.Context(), args[0], func(rdb redis.UniversalClient, e *ledger.Endpoint) error {
 				client := webhook.NewClient(c.WebhookAllowPrivate)
 				defer client.Close()
-				d, err := webhook.Test(cmd.Context(), rdb, client, e, time.Now())
+				d, err := webhook.Test(cmd.Context(), ledger.New(rdb).Outbox(), client, e, time.Now())
 				if err != nil {
 					return err
 				}
@@ -209,7 +209,7 @@ func (a *app) webhookLogCommand() *cobra.Command {
 		Short: "Show the latest 100 deliveries to a webhook, the latest first",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withEndpoint(cmd.Context(), args[0], func(rdb redis.UniversalClient, e *ledger.Endpoint) error {
-				log, err := webhook.Log(cmd.Context(), rdb, e.ID)
+				log, err := ledger.New(rdb).Outbox().Deliveries(cmd.Context(), e.ID)
 				if err != nil {
 					return err
 				}

@@ -58,13 +58,14 @@ const (
 
 // API answers requests under Prefix.
 type API struct {
-	o       Options
-	client  *producer.Client
-	ledger  *ledger.Ledger
-	huma    huma.API
-	handler http.Handler
-	feeds   feeds
-	order   []string // operations, as they were registered
+	o            Options
+	client       *producer.Client
+	ledger       *ledger.Ledger
+	suppressions *ledger.List
+	huma         huma.API
+	handler      http.Handler
+	feeds        feeds
+	order        []string // operations, as they were registered
 
 	ctx  context.Context //nolint:containedctx // ends what outlives a request
 	stop context.CancelFunc
@@ -87,7 +88,7 @@ func New(o Options) (*API, error) {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = defaultBeat
 	}
-	a := &API{o: o, client: producer.New(o.Redis), ledger: ledger.New(o.Redis)}
+	a := &API{o: o, client: producer.New(o.Redis), ledger: ledger.New(o.Redis), suppressions: ledger.NewList(o.Redis)}
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	a.huma = humago.NewWithPrefix(mux, Prefix, config())

@@ -70,14 +70,15 @@ func unseen() []string {
 
 // house is an API over HTTP on a Redis of its own.
 type house struct {
-	redis    *redistest.Server
-	rdb      redis.UniversalClient
-	ledger   *ledger.Ledger
-	keys     *access.Keys
-	url      string
-	document *openapi3.T
-	api      *api.API
-	log      *bytes.Buffer // read it when nothing runs any more
+	redis        *redistest.Server
+	rdb          redis.UniversalClient
+	ledger       *ledger.Ledger
+	suppressions *ledger.List
+	keys         *access.Keys
+	url          string
+	document     *openapi3.T
+	api          *api.API
+	log          *bytes.Buffer // read it when nothing runs any more
 }
 
 func open(t testing.TB, change func(*api.Options), opts ...redistest.Option) *house {
@@ -85,6 +86,7 @@ func open(t testing.TB, change func(*api.Options), opts ...redistest.Option) *ho
 	h := &house{redis: redistest.Start(t, opts...), log: new(bytes.Buffer)}
 	h.rdb = h.redis.Client()
 	h.ledger, h.keys = ledger.New(h.rdb), access.NewKeys(h.rdb)
+	h.suppressions = ledger.NewList(h.rdb)
 	o := api.Options{
 		Redis: h.rdb, Gate: &access.Gate{Keys: h.keys}, AccountRate: 10,
 		Logger: slog.New(slog.NewTextHandler(&locked{w: h.log}, nil)),

@@ -81,7 +81,7 @@ func (a *API) suppressed(ctx context.Context, in *suppressedInput) (*suppressedO
 	if err != nil && in.Cursor != "" {
 		return nil, problem(invalid, "", Fault{Field: "cursor", Message: "isn't one of an answer"})
 	}
-	numbers, next, err := a.ledger.SuppressedFrom(ctx, cursor, in.Limit)
+	numbers, next, err := a.suppressions.SuppressedFrom(ctx, cursor, in.Limit)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
@@ -123,7 +123,7 @@ func (a *API) lookSuppressed(ctx context.Context, in *PhonePath) (*oneSuppressed
 	if err != nil {
 		return nil, err
 	}
-	s, on, err := a.ledger.Suppressed(ctx, phone)
+	s, on, err := a.suppressions.Suppressed(ctx, phone)
 	if err == nil && !on {
 		err = ledger.ErrNotFound
 	}
@@ -155,14 +155,14 @@ func (a *API) suppress(ctx context.Context, in *suppressInput) (*oneSuppressedOu
 	if err := s.Check(); err != nil {
 		return nil, problem(invalid, "", Fault{Field: "why", Message: err.Error()})
 	}
-	added, err := a.ledger.Suppress(ctx, phone, s)
+	added, err := a.suppressions.Suppress(ctx, phone, s)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	out := &oneSuppressedOutput{Status: http.StatusCreated}
 	if !added {
 		out.Status = http.StatusOK
-		stands, on, err := a.ledger.Suppressed(ctx, phone)
+		stands, on, err := a.suppressions.Suppressed(ctx, phone)
 		if err != nil {
 			return nil, a.fail(ctx, err)
 		}
@@ -191,7 +191,7 @@ func (a *API) unsuppress(ctx context.Context, in *PhonePath) (*unsuppressOutput,
 		return nil, err
 	}
 	out := new(unsuppressOutput)
-	if out.Body.Removed, err = a.ledger.Unsuppress(ctx, phone); err != nil {
+	if out.Body.Removed, err = a.suppressions.Unsuppress(ctx, phone); err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	return out, nil
@@ -228,7 +228,7 @@ func (a *API) importSuppressed(ctx context.Context, in *importInput) (*importOut
 		}
 	}}
 	err = file.Each(ctx, a.body(ctx), func(numbers []ledger.SuppressedNumber) error {
-		n, err := a.ledger.SuppressAll(ctx, numbers)
+		n, err := a.suppressions.SuppressAll(ctx, numbers)
 		out.Body.Added += n
 		return err
 	})

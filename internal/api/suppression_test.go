@@ -19,7 +19,7 @@ import (
 func (h *house) onTheList(t testing.TB) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
-	err := h.ledger.EachSuppressed(t.Context(), func(n ledger.SuppressedNumber) error {
+	err := h.suppressions.EachSuppressed(t.Context(), func(n ledger.SuppressedNumber) error {
 		all[n.Phone] = n.Reason() + "|" + n.By
 		return nil
 	})
@@ -88,7 +88,7 @@ func TestSuppression_ListByCursor(t *testing.T) {
 		numbers = append(numbers, ledger.SuppressedNumber{Phone: phoneOf(i), Suppression: campaign.Suppression{At: time.Now(), Why: campaign.WhyStop, Campaign: "spring"}})
 		want[phoneOf(i)] = true
 	}
-	if _, err := h.ledger.SuppressAll(t.Context(), numbers); err != nil {
+	if _, err := h.suppressions.SuppressAll(t.Context(), numbers); err != nil {
 		t.Fatal(err)
 	}
 	type page struct {

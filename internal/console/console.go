@@ -47,13 +47,14 @@ const (
 
 // Console answers requests for pages.
 type Console struct {
-	o       Options
-	ledger  *ledger.Ledger
-	pages   map[string]*template.Template
-	mux     *http.ServeMux
-	handler http.Handler
-	kept    outcomeCache
-	uploads uploads
+	o            Options
+	ledger       *ledger.Ledger
+	suppressions *ledger.List
+	pages        map[string]*template.Template
+	mux          *http.ServeMux
+	handler      http.Handler
+	kept         outcomeCache
+	uploads      uploads
 	// normalize brings a number into E.164 form; its error is in words.
 	normalize func(phone string) (string, error)
 
@@ -83,7 +84,7 @@ func New(o Options) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Console{o: o, ledger: ledger.New(o.Redis), pages: pages, mux: http.NewServeMux(), normalize: normalize}
+	c := &Console{o: o, ledger: ledger.New(o.Redis), suppressions: ledger.NewList(o.Redis), pages: pages, mux: http.NewServeMux(), normalize: normalize}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()
 	crossOrigin := http.NewCrossOriginProtection()

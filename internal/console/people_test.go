@@ -126,7 +126,7 @@ func TestPerson_ShowsWhatIsKnown(t *testing.T) {
 	a := b.get(http.StatusOK, "/campaigns/c/people/0.1")
 	b.see(a, "state-delivered", "by SMS", "3056", "c.0.1.1", fmt.Sprintf("%032X", 2), "attempt 1 began", "put on the list", "WhatsApp failed", "SMS delivered")
 	b.miss(a, `id="resend"`, `id="accept"`)
-	if _, err := h.ledger.Suppress(t.Context(), phoneOf(2), campaign.Suppression{At: time.Now(), Why: campaign.WhyStop}); err != nil {
+	if _, err := h.suppressions.Suppress(t.Context(), phoneOf(2), campaign.Suppression{At: time.Now(), Why: campaign.WhyStop}); err != nil {
 		t.Fatal(err)
 	}
 	b.see(b.get(http.StatusOK, "/campaigns/c/people/0.2"), `id="suppressed"`, "stop")

@@ -159,7 +159,7 @@ func (c *Console) person(v *visit) (string, any, error) {
 			}
 		}
 	}
-	entry, listed, err := c.ledger.Suppressed(v.Context(), f.Recipient.Phone)
+	entry, listed, err := c.suppressions.Suppressed(v.Context(), f.Recipient.Phone)
 	if err != nil && !listed {
 		return "", nil, err
 	}
@@ -326,7 +326,7 @@ func (c *Console) askResend(v *visit) (string, any, error) {
 	case !slices.Contains(resendable, r.State):
 		return "", nil, refuse(http.StatusConflict, "The person is %s: there is nothing to send again.", words(r.State.String()))
 	}
-	entry, listed, err := c.ledger.Suppressed(v.Context(), f.Recipient.Phone)
+	entry, listed, err := c.suppressions.Suppressed(v.Context(), f.Recipient.Phone)
 	if err != nil && !listed {
 		return "", nil, err
 	}

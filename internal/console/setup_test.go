@@ -31,11 +31,12 @@ const patience = 90 * time.Second
 
 // house is a console over HTTP on a Redis of its own.
 type house struct {
-	redis  *redistest.Server
-	rdb    redis.UniversalClient
-	ledger *ledger.Ledger
-	keys   *access.Keys
-	url    string
+	redis        *redistest.Server
+	rdb          redis.UniversalClient
+	ledger       *ledger.Ledger
+	suppressions *ledger.List
+	keys         *access.Keys
+	url          string
 }
 
 func open(t testing.TB, change func(*console.Options)) *house {
@@ -43,6 +44,7 @@ func open(t testing.TB, change func(*console.Options)) *house {
 	h := &house{redis: redistest.Start(t)}
 	h.rdb = h.redis.Client()
 	h.ledger, h.keys = ledger.New(h.rdb), access.NewKeys(h.rdb)
+	h.suppressions = ledger.NewList(h.rdb)
 	o := console.Options{
 		Redis: h.rdb, Gate: &access.Gate{Keys: h.keys}, AccountRate: 10, Every: 20 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(&locked{w: new(bytes.Buffer)}, nil)),

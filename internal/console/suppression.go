@@ -74,14 +74,14 @@ func (c *Console) suppression(v *visit) (string, any, error) {
 }
 
 func (c *Console) suppressionPage(v *visit, cursor uint64) (*suppressionPage, error) {
-	all, err := c.ledger.CountSuppressed(v.Context())
+	all, err := c.suppressions.CountSuppressed(v.Context())
 	if err != nil {
 		return nil, err
 	}
 	p := &suppressionPage{All: all, Rest: cursor > 0, Unmask: v.may(access.People), MaxMB: maxNumbers >> 20}
-	numbers, next, err := c.ledger.SuppressedFrom(v.Context(), cursor, numbersOnPage)
+	numbers, next, err := c.suppressions.SuppressedFrom(v.Context(), cursor, numbersOnPage)
 	for len(numbers) == 0 && next != 0 && err == nil { // a scan may come back with nothing, and not be at its end
-		numbers, next, err = c.ledger.SuppressedFrom(v.Context(), next, numbersOnPage)
+		numbers, next, err = c.suppressions.SuppressedFrom(v.Context(), next, numbersOnPage)
 	}
 	if err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func (c *Console) checkSuppressed(v *visit) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	s, listed, err := c.ledger.Suppressed(v.Context(), phone)
+	s, listed, err := c.suppressions.Suppressed(v.Context(), phone)
 	if err != nil && !listed {
 		return "", nil, err
 	}
@@ -160,7 +160,7 @@ func (c *Console) addSuppressed(v *visit) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	added, err := c.ledger.Suppress(v.Context(), phone, s)
+	added, err := c.suppressions.Suppress(v.Context(), phone, s)
 	if err != nil {
 		return "", err
 	}
@@ -184,7 +184,7 @@ func (c *Console) askUnsuppress(v *visit) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	s, listed, err := c.ledger.Suppressed(v.Context(), phone)
+	s, listed, err := c.suppressions.Suppressed(v.Context(), phone)
 	switch {
 	case err != nil && !listed:
 		return "", nil, err
@@ -200,7 +200,7 @@ func (c *Console) removeSuppressed(v *visit) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	there, err := c.ledger.Unsuppress(v.Context(), phone)
+	there, err := c.suppressions.Unsuppress(v.Context(), phone)
 	if err != nil {
 		return "", err
 	}
@@ -258,7 +258,7 @@ func (c *Console) importNumbers(ctx context.Context, p *parts, entry campaign.Su
 	}
 	second := stoplist.Reader{Name: page.Name, Normalize: c.normalize, Entry: entry, Bad: func(producer.Fault) {}}
 	err = second.Each(ctx, p.list.reader(), func(numbers []ledger.SuppressedNumber) error {
-		n, err := c.ledger.SuppressAll(ctx, numbers)
+		n, err := c.suppressions.SuppressAll(ctx, numbers)
 		page.Added += n
 		return err
 	})

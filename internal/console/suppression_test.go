@@ -38,11 +38,11 @@ func TestSuppression_AddCheckRemove(t *testing.T) {
 	reader.files(http.StatusForbidden, "/suppression/import", "list=n.csv", "phone\n+12015550101\n")
 	b.see(b.post(http.StatusOK, "/suppression/remove/ask", "phone", "201-555-0107"), `id="risk"`, "she wrote")
 	b.post(http.StatusConflict, "/suppression/remove/ask", "phone", "+12015550108")
-	if n, err := h.ledger.CountSuppressed(t.Context()); n != 1 || err != nil {
+	if n, err := h.suppressions.CountSuppressed(t.Context()); n != 1 || err != nil {
 		t.Errorf("the question alone left %d, %v", n, err)
 	}
 	b.post(http.StatusSeeOther, "/suppression/remove", "phone", "201-555-0107")
-	if n, err := h.ledger.CountSuppressed(t.Context()); n != 0 || err != nil {
+	if n, err := h.suppressions.CountSuppressed(t.Context()); n != 0 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
 }
@@ -58,7 +58,7 @@ func TestSuppression_ImportsAFileOrNothing(t *testing.T) {
 	}
 	bad := list.String() + "12,\n"
 	count := func() int {
-		n, err := h.ledger.CountSuppressed(t.Context())
+		n, err := h.suppressions.CountSuppressed(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -153,7 +153,7 @@ func TestLedger_SaysWhatWebhooksWereNeverTold(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
 	e := ledger.Endpoint{ID: "e", URL: "https://example.com", Events: []string{ledger.TellCampaigns}, Secret: "whsec_c2VjcmV0"}
-	if err := b.ledger.AddEndpoint(ctx, e); err != nil {
+	if err := b.ledger.Outbox().AddEndpoint(ctx, e); err != nil {
 		t.Fatal(err)
 	}
 	spring := b.stand(t, "spring", 3)
@@ -162,7 +162,7 @@ func TestLedger_SaysWhatWebhooksWereNeverTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n, err := b.ledger.Discard(ctx, spring, &e, 2, "m", []ledger.Endpoint{e}); err != nil || n != 2 {
+	if n, err := b.ledger.Outbox().Discard(ctx, spring, &e, 2, "m", []ledger.Endpoint{e}); err != nil || n != 2 {
 		t.Fatal(n, err)
 	}
 	check(t, scrape(t, b.registry), map[string]float64{"handout_webhook_outbox{}": 1, "handout_webhook_dropped_total{webhook=e}": 2, "handout_webhook_failing{}": 0})

@@ -4,12 +4,14 @@ import (
 	"context"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/handout-dev/handout/campaign"
 )
 
 // webhooks looks how much there is to tell, of the newest campaigns and all active
 // ones.
 func (l *Ledger) webhooks(ctx context.Context) ([]prometheus.Metric, error) {
-	endpoints, err := l.ledger.Endpoints(ctx)
+	endpoints, err := l.ledger.Outbox().Endpoints(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -20,13 +22,17 @@ func (l *Ledger) webhooks(ctx context.Context) ([]prometheus.Metric, error) {
 		if err != nil {
 			return nil, err
 		}
-		if waiting, err = l.ledger.OutboxLength(ctx, glances); err != nil {
+		ids := make([]campaign.ID, len(glances))
+		for i, g := range glances {
+			ids[i] = g.ID
+		}
+		if waiting, err = l.ledger.Outbox().OutboxLength(ctx, ids); err != nil {
 			return nil, err
 		}
-		if failing, err = l.ledger.EndpointsFailing(ctx); err != nil {
+		if failing, err = l.ledger.Outbox().EndpointsFailing(ctx); err != nil {
 			return nil, err
 		}
-		dropped, err := l.ledger.EndpointsDiscarded(ctx)
+		dropped, err := l.ledger.Outbox().EndpointsDiscarded(ctx)
 		if err != nil {
 			return nil, err
 		}

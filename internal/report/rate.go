@@ -2,7 +2,6 @@ package report
 
 import (
 	"context"
-	"math"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/ledger"
@@ -30,7 +29,7 @@ func ReadRate(ctx context.Context, l *ledger.Ledger, id campaign.ID, environment
 	if err != nil {
 		return nil, err
 	}
-	account := rates.Account(environment) * math.Pow(ledger.PaceCutFactor, float64(pace.Cut))
+	account := rates.Account(environment) * pace.Share()
 	r := &Rate{Rate: account, Set: rates.SetForAccount(), Own: &environment, Account: account, Level: pace.Cut}
 	if id == "" {
 		return r, nil

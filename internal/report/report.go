@@ -90,7 +90,7 @@ func ReadPace(ctx context.Context, l *ledger.Ledger, info *campaign.Info, b *cam
 	if err != nil {
 		return nil, err
 	}
-	s.AccountCut, s.BlockedUntil = live.AccountCut, live.BlockedUntil
+	s.AccountCut, s.BlockedUntil = live.Pace.Share(), live.Pace.BlockedUntil
 	s.CanaryPassed = live.Canary == "passed"
 	s.ChecksFiles = info.Spec.CheckFiles != campaign.CheckNone && live.Files != ledger.FilesPassed
 	seen := info.StartedAt

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -52,12 +53,9 @@ var (
 	tickSource string
 	//go:embed lua/seen.lua
 	seenSource string
-	//go:embed lua/lease.lua
-	leaseSource string
 
-	tickScript  = redis.NewScript(tickSource)
-	seenScript  = redis.NewScript(seenSource)
-	leaseScript = redis.NewScript(leaseSource)
+	tickScript = redis.NewScript(tickSource)
+	seenScript = redis.NewScript(seenSource)
 )
 
 // errChanged means that someone else has changed a tick.
@@ -158,11 +156,11 @@ func (s *Store) Put(ctx context.Context, name string, t *Tick, sent int) error {
 // Lease takes or keeps a tick for as long as d; false when another has it. 0
 // gives it back.
 func (s *Store) Lease(ctx context.Context, name string, p Period, token string, d time.Duration) (bool, error) {
-	n, err := leaseScript.Run(ctx, s.rdb, []string{ledger.KeyScheduleLease(name, string(p))}, token, d.Milliseconds()).Int()
+	mine, err := redisx.Lease(ctx, s.rdb, ledger.KeyScheduleLease(name, string(p)), token, d)
 	if err != nil {
 		return false, fmt.Errorf("lease of tick %s of schedule %s: %w", p, name, err)
 	}
-	return n == 1, nil
+	return mine, nil
 }
 
 // Leased says whether anybody has a tick.

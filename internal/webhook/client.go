@@ -141,3 +141,11 @@ func withoutURL(err error) error {
 	}
 	return err
 }
+
+// Test sends an endpoint an event that says nothing, once, and logs it.
+func Test(ctx context.Context, box *ledger.Store, c *Client, to *ledger.Endpoint, now time.Time) (ledger.Delivery, error) {
+	message := newMessage()
+	a := c.post(ctx, to, message, event{typeTest, now.UTC().Truncate(time.Second), struct{}{}}.encode())
+	d := ledger.Delivery{At: now.UTC(), Message: message, Type: typeTest, Status: a.status, Error: a.fault(), TookMS: a.took.Milliseconds(), Attempt: 1}
+	return d, box.LogDelivery(ctx, to.ID, d)
+}

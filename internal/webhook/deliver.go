@@ -90,7 +90,7 @@ func (s *Server) tell(ctx context.Context, note tasks.Deliver) error {
 // tellPart tells the next part: read, fix, POST, record. It says whether there may
 // be more to tell at once.
 func (s *Server) tellPart(ctx context.Context, note tasks.Deliver) (more bool, _ error) {
-	endpoints, err := s.ledger.Endpoints(ctx)
+	endpoints, err := s.outbox.Endpoints(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -98,7 +98,7 @@ func (s *Server) tellPart(ctx context.Context, note tasks.Deliver) (more bool, _
 	if to == nil || !to.GoneAt.IsZero() {
 		return false, nil
 	}
-	untold, err := s.ledger.Untold(ctx, note.Campaign, to.ID)
+	untold, err := s.outbox.Untold(ctx, note.Campaign, to.ID)
 	if err != nil || len(untold.Entries) == 0 || (untold.Batch != nil && untold.Batch.Next.After(time.Now())) {
 		return false, err
 	}
@@ -123,11 +123,11 @@ func (s *Server) tellPart(ctx context.Context, note tasks.Deliver) (more bool, _
 		return false, err
 	}
 	if e == nil {
-		return s.ledger.SetTold(ctx, info.ID, to.ID, untold, p.count, who)
+		return s.outbox.SetTold(ctx, info.ID, to.ID, untold, p.count, who)
 	}
 	if untold.Batch == nil {
 		// Before the POST: told again, it is the same message, of the same people.
-		fixed, err := s.ledger.SetBatch(ctx, info.ID, to.ID, untold, ledger.Batch{Message: newMessage(), Count: p.count})
+		fixed, err := s.outbox.SetBatch(ctx, info.ID, to.ID, untold, ledger.Batch{Message: newMessage(), Count: p.count})
 		if err != nil || !fixed {
 			return false, err
 		}
@@ -184,7 +184,7 @@ func (s *Server) send(ctx context.Context, d *delivery) (more bool, _ error) {
 	started := time.Now()
 	a := s.client.post(ctx, d.to, d.untold.Batch.Message, d.event.encode())
 	s.deliveries.WithLabelValues(a.result()).Inc()
-	logged := note(ctx, s.rdb, d.to.ID, Delivery{
+	logged := s.outbox.LogDelivery(ctx, d.to.ID, ledger.Delivery{
 		At: started.UTC(), Message: d.untold.Batch.Message, Type: d.event.Type, Campaign: d.info.ID, Count: d.count,
 		Status: a.status, Error: a.fault(), TookMS: a.took.Milliseconds(), Attempt: d.untold.Batch.Failed + 1,
 	})
@@ -197,14 +197,14 @@ func (s *Server) record(ctx context.Context, d *delivery, a answer) (more bool, 
 	switch a.result() {
 	case resultTaken:
 		if batch.Failed > 0 {
-			if err := s.rdb.HDel(ctx, ledger.KeyWebhookFailing, d.to.ID).Err(); err != nil {
-				return false, fmt.Errorf("note that webhook %s isn't failing: %w", d.to.ID, err)
+			if err := s.outbox.ClearFailing(ctx, d.to.ID); err != nil {
+				return false, err
 			}
 		}
-		return s.ledger.SetTold(ctx, d.info.ID, d.to.ID, d.untold, d.entries, d.who)
+		return s.outbox.SetTold(ctx, d.info.ID, d.to.ID, d.untold, d.entries, d.who)
 	case resultGone:
 		s.log.Warn("webhook is gone (410), and is told nothing any more", "webhook", d.to.ID)
-		return false, s.ledger.DisableEndpoint(ctx, d.to.ID, time.Now())
+		return false, s.outbox.DisableEndpoint(ctx, d.to.ID, time.Now())
 	}
 	now := time.Now().UTC()
 	batch.Failed++
@@ -217,15 +217,15 @@ func (s *Server) record(ctx context.Context, d *delivery, a answer) (more bool, 
 			return false, err
 		}
 	}
-	_, err := s.ledger.SetBatch(ctx, d.info.ID, d.to.ID, d.untold, batch)
+	_, err := s.outbox.SetBatch(ctx, d.info.ID, d.to.ID, d.untold, batch)
 	return false, err
 }
 
 // callFailing notes, once, that an endpoint takes nothing any more.
 func (s *Server) callFailing(ctx context.Context, endpoint string, since time.Time, a answer) error {
-	first, err := s.rdb.HSetNX(ctx, ledger.KeyWebhookFailing, endpoint, since.UnixMilli()).Result()
+	first, err := s.outbox.SetFailing(ctx, endpoint, since)
 	if err != nil {
-		return fmt.Errorf("note that webhook %s is failing: %w", endpoint, err)
+		return err
 	}
 	if first {
 		s.log.Error("webhook is failing", "webhook", endpoint, "since", since, "fault", a.fault())

@@ -35,8 +35,8 @@ type Options struct {
 // Server tells endpoints what there is to tell. Make one with NewServer, then
 // Start it and Stop it, once each.
 type Server struct {
-	rdb        redis.UniversalClient
 	ledger     *ledger.Ledger
+	outbox     *ledger.Store
 	queue      *tasks.Queue
 	client     *Client
 	backlog    int
@@ -60,8 +60,9 @@ func NewServer(o Options) (*Server, error) {
 	if o.Redis == nil || o.Backlog <= 0 || o.Logger == nil || o.Metrics == nil {
 		return nil, errors.New("webhook: Redis, Backlog, Logger and Metrics are required")
 	}
+	l := ledger.New(o.Redis)
 	s := &Server{
-		rdb: o.Redis, ledger: ledger.New(o.Redis), queue: tasks.NewQueue(o.Redis), client: NewClient(o.Private),
+		ledger: l, outbox: l.Outbox(), queue: tasks.NewQueue(o.Redis), client: NewClient(o.Private),
 		backlog: o.Backlog, log: o.Logger, token: rand.Text(), busy: make(map[string]bool),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "handout_webhook_deliveries_total", Help: "Deliveries to webhooks by what came of them.",

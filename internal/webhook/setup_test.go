@@ -106,7 +106,7 @@ func (r *rig) add(url string, change ...func(*ledger.Endpoint)) ledger.Endpoint 
 	for _, f := range change {
 		f(&e)
 	}
-	if err := r.ledger.AddEndpoint(r.t.Context(), e); err != nil {
+	if err := r.ledger.Outbox().AddEndpoint(r.t.Context(), e); err != nil {
 		r.t.Fatal(err)
 	}
 	r.secrets = append(r.secrets, strings.TrimPrefix(string(e.Secret), "whsec_"))
@@ -330,9 +330,9 @@ func (r *rig) emptied(c campaign.ID) {
 	})
 }
 
-func (r *rig) deliveryLog(e ledger.Endpoint) []webhook.Delivery {
+func (r *rig) deliveryLog(e ledger.Endpoint) []ledger.Delivery {
 	r.t.Helper()
-	all, err := webhook.Log(r.t.Context(), r.rdb, e.ID)
+	all, err := r.ledger.Outbox().Deliveries(r.t.Context(), e.ID)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func (s *Server) shed(ctx context.Context, endpoints *ledger.Endpoints, boxes []
 // shedFor drops so much of what waits for an endpoint, and notes it in the log of
 // its deliveries.
 func (s *Server) shedFor(ctx context.Context, endpoints *ledger.Endpoints, to *ledger.Endpoint, boxes []ledger.Outbox, surplus int, until time.Time) error {
-	dropped, line := 0, Delivery{At: time.Now().UTC(), Type: typeDropped, Error: fmt.Sprintf("dropped: over %d waited", s.backlog)}
+	dropped, line := 0, ledger.Delivery{At: time.Now().UTC(), Type: typeDropped, Error: fmt.Sprintf("dropped: over %d waited", s.backlog)}
 	var err error
 	for i := len(boxes) - 1; i >= 0 && surplus > dropped && err == nil; i-- {
 		var n int
@@ -53,7 +53,7 @@ func (s *Server) shedFor(ctx context.Context, endpoints *ledger.Endpoints, to *l
 	}
 	line.Count = dropped
 	s.log.Error("too much waited for a webhook, and the oldest was dropped", "webhook", to.ID, "dropped", dropped, "limit", s.backlog)
-	return errors.Join(err, note(ctx, s.rdb, to.ID, line))
+	return errors.Join(err, s.outbox.LogDelivery(ctx, to.ID, line))
 }
 
 // shedOf drops at most so much of one campaign.
@@ -67,7 +67,7 @@ func (s *Server) shedOf(ctx context.Context, endpoints *ledger.Endpoints, to *le
 	}
 	dropped := 0
 	for dropped < most && time.Now().Before(until) {
-		n, err := s.ledger.Discard(ctx, info, to, most-dropped, newMessage(), endpoints.Of(id))
+		n, err := s.outbox.Discard(ctx, info, to, most-dropped, newMessage(), endpoints.Of(id))
 		if err != nil || n == 0 {
 			return dropped, err
 		}

@@ -43,23 +43,23 @@ func (s *Server) sweep() {
 		case <-ticker.C:
 		case <-s.stopping.Done():
 			// Whoever comes next needn't wait; should this fail, it runs out by itself.
-			_, _ = s.ledger.LeaseOutboxes(context.WithoutCancel(s.stopping), s.token, 0)
+			_, _ = s.outbox.LeaseOutboxes(context.WithoutCancel(s.stopping), s.token, 0)
 			return
 		}
 	}
 }
 
 func (s *Server) look(ctx context.Context) error {
-	mine, err := s.ledger.LeaseOutboxes(ctx, s.token, lookLease)
+	mine, err := s.outbox.LeaseOutboxes(ctx, s.token, lookLease)
 	if err != nil || !mine {
 		s.sight = sight{} // another looks, and who comes after it begins anew
 		return err
 	}
-	endpoints, err := s.ledger.Endpoints(ctx)
+	endpoints, err := s.outbox.Endpoints(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.ledger.ArmAll(ctx, endpoints); err != nil {
+	if err := s.outbox.ArmAll(ctx, endpoints); err != nil {
 		return err
 	}
 	if len(endpoints.All) == 0 {
@@ -71,7 +71,7 @@ func (s *Server) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	boxes, err := s.ledger.Outboxes(ctx, ids)
+	boxes, err := s.outbox.Outboxes(ctx, ids)
 	if err != nil {
 		return err
 	}

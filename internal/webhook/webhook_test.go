@@ -203,7 +203,7 @@ func TestServer_LeavesAloneWhoIsGone(t *testing.T) {
 	r.start(true)
 	app.told(1)
 	await(t, "it is noted", func() bool {
-		all, err := r.ledger.Endpoints(t.Context())
+		all, err := r.ledger.Outbox().Endpoints(t.Context())
 		return err == nil && !all.Find(e.ID).GoneAt.IsZero()
 	})
 	c := r.stand("d", 10)
@@ -238,7 +238,7 @@ func TestServer_CallsAnEndpointFailingAfterThreeDays(t *testing.T) {
 	app.told(1)
 	failing := map[string]time.Time{}
 	await(t, "it is noted", func() bool {
-		failing, _ = webhook.Failing(t.Context(), r.rdb)
+		failing, _ = r.ledger.Outbox().Failing(t.Context())
 		return len(failing) > 0
 	})
 	same(t, "failing", map[string]time.Time{e.ID: since}, failing)
@@ -257,7 +257,7 @@ func TestServer_CallsAnEndpointFailingAfterThreeDays(t *testing.T) {
 	down.Store(false)
 	r.start(true)
 	r.emptied("c")
-	if failing, err := webhook.Failing(t.Context(), r.rdb); err != nil || len(failing) != 0 {
+	if failing, err := r.ledger.Outbox().Failing(t.Context()); err != nil || len(failing) != 0 {
 		t.Error(failing, err)
 	}
 }
@@ -358,16 +358,16 @@ func TestTest_SaysWhatCameOfIt(t *testing.T) {
 	app.of(e)
 	client := webhook.NewClient(true)
 	defer client.Close()
-	d, err := webhook.Test(t.Context(), r.rdb, client, &e, time.Now())
+	d, err := webhook.Test(t.Context(), r.ledger.Outbox(), client, &e, time.Now())
 	if err != nil || d.Error != "" || d.Status != 200 || app.deliveries()[0].Type != "webhook.test" {
 		t.Errorf("%+v, %v", d, err)
 	}
 	e.Secret = "whsec_!s3cr3t"
-	if d, err = webhook.Test(t.Context(), r.rdb, client, &e, time.Now()); err != nil || d.Error != "its secret can't be read" {
+	if d, err = webhook.Test(t.Context(), r.ledger.Outbox(), client, &e, time.Now()); err != nil || d.Error != "its secret can't be read" {
 		t.Errorf("%+v, %v", d, err)
 	}
 	for range 120 {
-		if _, err := webhook.Test(t.Context(), r.rdb, client, &e, time.Now()); err != nil {
+		if _, err := webhook.Test(t.Context(), r.ledger.Outbox(), client, &e, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -416,7 +416,7 @@ func TestServer_DropsTheOldestBeyondTheBacklogAndTellsSo(t *testing.T) {
 	})
 	await(t, "the other is told", func() bool { return len(well.deliveries()) == 1 })
 	stop()
-	var line webhook.Delivery
+	var line ledger.Delivery
 	for _, d := range r.deliveryLog(e) {
 		if d.Type == "webhook.dropped" && d.Message == "" {
 			line = d
@@ -425,7 +425,7 @@ func TestServer_DropsTheOldestBeyondTheBacklogAndTellsSo(t *testing.T) {
 	if line.Campaign != "old" || line.Count != 33 || line.Error != "dropped: over 100 waited" || !strings.Contains(r.log.String(), "level=ERROR") {
 		t.Errorf("%+v\n%s", line, r.log)
 	}
-	dropped, err := r.ledger.EndpointsDiscarded(t.Context())
+	dropped, err := r.ledger.Outbox().EndpointsDiscarded(t.Context())
 	if err != nil || len(dropped) != 1 || dropped[e.ID] != 33 {
 		t.Error(dropped, err)
 	}

@@ -1,4 +1,4 @@
-package webhook
+package ledger
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // mostLog is how many deliveries an endpoint's log keeps, the latest.
@@ -28,15 +27,15 @@ type Delivery struct {
 	Attempt  int         `json:"attempt"` // from 1
 }
 
-// note adds a line to an endpoint's log.
-func note(ctx context.Context, rdb redis.UniversalClient, endpoint string, d Delivery) error {
+// LogDelivery adds a line to an endpoint's log.
+func (l *Store) LogDelivery(ctx context.Context, endpoint string, d Delivery) error {
 	line, err := json.Marshal(d)
 	if err != nil {
 		return err
 	}
-	_, err = rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.LPush(ctx, ledger.KeyWebhookLog(endpoint), line)
-		p.LTrim(ctx, ledger.KeyWebhookLog(endpoint), 0, mostLog-1)
+	_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.LPush(ctx, KeyWebhookLog(endpoint), line)
+		p.LTrim(ctx, KeyWebhookLog(endpoint), 0, mostLog-1)
 		return nil
 	})
 	if err != nil {
@@ -45,9 +44,9 @@ func note(ctx context.Context, rdb redis.UniversalClient, endpoint string, d Del
 	return nil
 }
 
-// Log reads an endpoint's deliveries, the latest first.
-func Log(ctx context.Context, rdb redis.UniversalClient, endpoint string) ([]Delivery, error) {
-	lines, err := rdb.LRange(ctx, ledger.KeyWebhookLog(endpoint), 0, mostLog-1).Result()
+// Deliveries reads an endpoint's deliveries, the latest first.
+func (l *Store) Deliveries(ctx context.Context, endpoint string) ([]Delivery, error) {
+	lines, err := l.rdb.LRange(ctx, KeyWebhookLog(endpoint), 0, mostLog-1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the log of webhook %s: %w", endpoint, err)
 	}
@@ -61,8 +60,8 @@ func Log(ctx context.Context, rdb redis.UniversalClient, endpoint string) ([]Del
 }
 
 // Failing reads which endpoints take nothing any more, and since when.
-func Failing(ctx context.Context, rdb redis.UniversalClient) (map[string]time.Time, error) {
-	all, err := rdb.HGetAll(ctx, ledger.KeyWebhookFailing).Result()
+func (l *Store) Failing(ctx context.Context) (map[string]time.Time, error) {
+	all, err := l.rdb.HGetAll(ctx, KeyWebhookFailing).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read which webhooks are failing: %w", err)
 	}
@@ -76,10 +75,20 @@ func Failing(ctx context.Context, rdb redis.UniversalClient) (map[string]time.Ti
 	return failing, nil
 }
 
-// Test sends an endpoint an event that says nothing, once, and logs it.
-func Test(ctx context.Context, rdb redis.UniversalClient, c *Client, to *ledger.Endpoint, now time.Time) (Delivery, error) {
-	message := newMessage()
-	a := c.post(ctx, to, message, event{typeTest, now.UTC().Truncate(time.Second), struct{}{}}.encode())
-	d := Delivery{At: now.UTC(), Message: message, Type: typeTest, Status: a.status, Error: a.fault(), TookMS: a.took.Milliseconds(), Attempt: 1}
-	return d, note(ctx, rdb, to.ID, d)
+// SetFailing notes that an endpoint takes nothing any more; first is false when
+// that was known.
+func (l *Store) SetFailing(ctx context.Context, endpoint string, since time.Time) (first bool, err error) {
+	first, err = l.rdb.HSetNX(ctx, KeyWebhookFailing, endpoint, since.UnixMilli()).Result()
+	if err != nil {
+		return false, fmt.Errorf("note that webhook %s is failing: %w", endpoint, err)
+	}
+	return first, nil
+}
+
+// ClearFailing notes that an endpoint takes what it is told.
+func (l *Store) ClearFailing(ctx context.Context, endpoint string) error {
+	if err := l.rdb.HDel(ctx, KeyWebhookFailing, endpoint).Err(); err != nil {
+		return fmt.Errorf("note that webhook %s isn't failing: %w", endpoint, err)
+	}
+	return nil
 }

@@ -1,6 +1,6 @@
 -- Takes, keeps or gives back a lease.
 --
--- KEYS[1] -> handout:{c}:lease:<work>
+-- KEYS[1] -> the lease, a string with an expiry
 -- ARGV[1] -> token of the one who wants it
 -- ARGV[2] -> how long, milliseconds; 0 gives it back
 --
