@@ -41,11 +41,11 @@ demo-orderhistory: build redis ## export a generated shop of 500 customers, and 
 
 .PHONY: bench
 bench: s3 ## measure: each benchmark once
-	go test -run '^$$' -bench . -benchtime 1x ./bench/...
+	go test -run '^$$' -bench . -benchtime 1x ./test/bench/...
 
 .PHONY: chaos
 chaos: redis ## kill workers, Redis and the queue while 5,000 are sent to, and count; some fifteen minutes
-	go test -count 1 -timeout 20m -v ./chaos -long
+	go test -count 1 -timeout 20m -v ./test/chaos -long
 
 .PHONY: cover
 cover: redis postgres s3 chromium ## test and show what part of the code the tests run

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
@@ -46,7 +47,7 @@ type Options struct {
 type Listener struct {
 	rdb          redis.UniversalClient
 	ledger       *ledger.Ledger
-	suppressions *ledger.List
+	suppressions *suppression.List
 	verifier     *telesign.Verifier
 	require      bool
 	margin       time.Duration
@@ -63,7 +64,7 @@ func New(o Options) (*Listener, error) {
 		return nil, errors.New("callbacks: Redis, Verifier, Logger and Metrics are required")
 	}
 	l := &Listener{
-		rdb: o.Redis, ledger: ledger.New(o.Redis), suppressions: ledger.NewList(o.Redis), verifier: o.Verifier,
+		rdb: o.Redis, ledger: ledger.New(o.Redis), suppressions: suppression.New(o.Redis), verifier: o.Verifier,
 		require: o.RequireSignature, margin: o.ReceiptMargin, deadline: o.ReceiptDeadline, log: o.Logger,
 		receipts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "handout_receipts_total", Help: "Receipts by what came of them.",

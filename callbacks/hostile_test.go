@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/handout-dev/handout/callbacks"
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/telesign"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // What a stranger may send, or a proxy make of what Telesign sends: each is

@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/internal/suppression"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
@@ -116,8 +117,8 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 	if l.deadline == 0 {
 		due = now.Add(to.info.Spec.FallbackTotal() + l.margin)
 	}
-	event := verdict.Receipt(r, to.attempt, now, due)
-	if _, out := verdict.OptOut(r); !out {
+	event := translate.Receipt(r, to.attempt, now, due)
+	if _, out := suppression.WhyReceipt(r); !out {
 		made, err := l.ledger.Receive(ctx, to.info, to.place, event)
 		switch {
 		case made:
@@ -172,12 +173,12 @@ func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.R
 // account's, before everyone else fails of the same. A listener that dies before it has held
 // leaves that to the next receipt.
 func (l *Listener) hold(ctx context.Context, id campaign.ID, r telesign.Receipt) error {
-	code, ours := verdict.AccountFault(r)
+	code, ours := translate.AccountFault(r)
 	if !ours {
 		return nil
 	}
 	l.log.Error("every campaign held", "campaign", id, "code", int(code), "error", code.Text())
-	return l.ledger.HoldAll(ctx, verdict.HoldReason(code), time.Now())
+	return l.ledger.HoldAll(ctx, translate.HoldReason(code), time.Now())
 }
 
 // infos keeps what never changes of a campaign.

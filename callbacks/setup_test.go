@@ -19,10 +19,11 @@ import (
 
 	"github.com/handout-dev/handout/callbacks"
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func TestMain(m *testing.M) {
@@ -46,7 +47,7 @@ type rig struct {
 	server       *redistest.Server
 	rdb          *redis.Client
 	ledger       *ledger.Ledger
-	suppressions *ledger.List
+	suppressions *suppression.List
 	listener     *callbacks.Listener
 	registry     *prometheus.Registry
 	http         *httptest.Server
@@ -60,7 +61,7 @@ func setupWith(t testing.TB, require bool, o ...redistest.Option) *rig {
 	t.Helper()
 	r := &rig{t: t, server: redistest.Start(t, o...), registry: prometheus.NewRegistry(), log: &lines{}}
 	r.rdb = open(t, r.server)
-	r.ledger, r.suppressions = ledger.New(r.rdb), ledger.NewList(r.rdb)
+	r.ledger, r.suppressions = ledger.New(r.rdb), suppression.New(r.rdb)
 	options := r.options()
 	options.RequireSignature = require
 	var err error

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
@@ -27,21 +27,21 @@ func (l *Listener) reply(ctx context.Context, r telesign.Receipt) (string, error
 		return resultInbound, nil
 	}
 	phone := "+" + r.Reply.Phone
-	if !ledger.IsPhone(phone) {
+	if !suppression.IsPhone(phone) {
 		l.log.Error("a recipient's message can't be heeded: it has no usable phone number", "action", r.Reply.Action)
 		return resultInbound, nil
 	}
 	if r.Reply.Action == "STOP" {
-		_, err := l.suppressions.Suppress(ctx, phone, campaign.Suppression{
-			At: time.Now(), Why: campaign.WhyStop, Campaign: l.answered(ctx, r.Reply.OriginalReference),
+		_, err := l.suppressions.Add(ctx, phone, suppression.Entry{
+			At: time.Now(), Why: suppression.WhyStop, Campaign: l.answered(ctx, r.Reply.OriginalReference),
 		})
 		return resultStop, err
 	}
-	entry, listed, err := l.suppressions.Suppressed(ctx, phone)
+	entry, listed, err := l.suppressions.Find(ctx, phone)
 	if err != nil || !listed || repeated(r.Status.At, entry.At, time.Now()) {
 		return resultStart, err
 	}
-	_, err = l.suppressions.Unsuppress(ctx, phone)
+	_, err = l.suppressions.Remove(ctx, phone)
 	return resultStart, err
 }
 
@@ -71,7 +71,7 @@ func (l *Listener) answered(ctx context.Context, reference string) campaign.ID {
 // optOut puts a receipt's recipient on the suppression list if it says that they
 // must not be written to.
 func (l *Listener) optOut(ctx context.Context, to addressee, r telesign.Receipt) error {
-	why, ok := verdict.OptOut(r)
+	why, ok := suppression.WhyReceipt(r)
 	if !ok {
 		return nil
 	}
@@ -82,6 +82,6 @@ func (l *Listener) optOut(ctx context.Context, to addressee, r telesign.Receipt)
 	if err != nil {
 		return err
 	}
-	_, err = l.suppressions.Suppress(ctx, page[to.place.Index].Phone, campaign.Suppression{At: time.Now(), Why: why, Campaign: to.info.ID})
+	_, err = l.suppressions.Add(ctx, page[to.place.Index].Phone, suppression.Entry{At: time.Now(), Why: why, Campaign: to.info.ID})
 	return err
 }

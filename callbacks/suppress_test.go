@@ -12,8 +12,8 @@ import (
 
 	"github.com/handout-dev/handout/callbacks"
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/telesign/simulator"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 const person = "41790000000" // the first of stand's
@@ -46,7 +46,7 @@ func stamp(at time.Time) string {
 // by which campaign; "" when they aren't.
 func (r *rig) listed(position int) string {
 	r.t.Helper()
-	s, on, err := r.suppressions.Suppressed(r.t.Context(), fmt.Sprintf("+4179%07d", position))
+	s, on, err := r.suppressions.Find(r.t.Context(), fmt.Sprintf("+4179%07d", position))
 	if err != nil {
 		r.t.Fatal(err)
 	}

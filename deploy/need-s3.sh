@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the S3 server that the tests start where it's missing. It stays out of
 # go.mod, into which it would bring hundreds of modules. The version is that of
-# internal/s3test.
+# test/s3test.
 set -eu
 
 version=v1.8.0

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
 // unread stands for the record in a change that only wants to read: no record
@@ -297,7 +298,7 @@ func (l *Ledger) flush(ctx context.Context) {
 // own; the others are told.
 func (l *Ledger) send(ctx context.Context, batch []*change) {
 	c := batch[0].campaign
-	keys := []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID), keyWatch(c.ID), keyHistory(c.ID), keyOutbox(c.ID)}
+	keys := []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID), keyWatch(c.ID), keyHistory(c.ID), outbox.Key(c.ID)}
 	at := make(map[string]int, len(batch))
 	index := func(key string) string {
 		i, ok := at[key]

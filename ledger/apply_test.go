@@ -17,9 +17,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/test/campaigntest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func zAt(id campaign.ID, i int) redis.Z {

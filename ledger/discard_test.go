@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/test/campaigntest"
 )
 
@@ -13,7 +13,7 @@ import (
 func (b *bundle) drop(t testing.TB, c *campaign.Info, endpoint string, most int, message string) int {
 	t.Helper()
 	all := b.endpoints(t)
-	n, err := b.ledger.Outbox().Discard(t.Context(), c, all.Find(endpoint), most, message, all.Of(c.ID))
+	n, err := b.ledger.Outbox().Discard(t.Context(), c, all.Find(endpoint), most, message, all.Subscribers(c.ID))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +21,7 @@ func (b *bundle) drop(t testing.TB, c *campaign.Info, endpoint string, most int,
 }
 
 // dropped is what an endpoint is to be told of it.
-func (b *bundle) dropped(t testing.TB, id campaign.ID, endpoint string) (string, *ledger.Discarded) {
+func (b *bundle) dropped(t testing.TB, id campaign.ID, endpoint string) (string, *outbox.Discarded) {
 	t.Helper()
 	u := b.untold(t, id, endpoint)
 	if u.Batch == nil || u.Batch.Dropped == nil || u.Batch.Count != 0 {
@@ -42,7 +42,7 @@ func TestDrop_TakesTheOldestAndTellsSo(t *testing.T) {
 	b.tell(t, "c", "b", 4)
 	u := b.untold(t, "c", "a")
 	since, next := campaigntest.Noon, campaigntest.Noon.Add(time.Hour)
-	if ok, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", u, ledger.Batch{Message: "m0", Count: 2, Failed: 7, Since: since, Next: next}); err != nil || !ok {
+	if ok, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", u, outbox.Batch{Message: "m0", Count: 2, Failed: 7, Since: since, Next: next}); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 	if n := b.drop(t, c, "a", 2, "m1"); n != 2 {
@@ -59,10 +59,10 @@ func TestDrop_TakesTheOldestAndTellsSo(t *testing.T) {
 		t.Errorf("%d entries are kept", b.stored(t, "c"))
 	}
 	// Whoever was about to note that the old batch was taken, or wasn't, is late.
-	if ok, err := b.ledger.Outbox().SetTold(ctx, "c", "a", u, 2, b.endpoints(t).Of("c")); err != nil || ok {
+	if ok, err := b.ledger.Outbox().Acknowledge(ctx, "c", "a", u, 2, b.endpoints(t).Subscribers("c")); err != nil || ok {
 		t.Error("a batch that was dropped is told", err)
 	}
-	if ok, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", u, ledger.Batch{Message: "m0", Failed: 8}); err != nil || ok {
+	if ok, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", u, outbox.Batch{Message: "m0", Failed: 8}); err != nil || ok {
 		t.Error("a batch that was dropped fails", err)
 	}
 	same(t, "left", []string{"1", "2"}, b.news(t, "c", "a"))
@@ -79,7 +79,7 @@ func TestDrop_TakesTheOldestAndTellsSo(t *testing.T) {
 		t.Errorf("%d were dropped of the last", n)
 	}
 	same(t, "left", []string{"2"}, b.news(t, "c", "a"))
-	all, err := b.ledger.Outbox().EndpointsDiscarded(ctx)
+	all, err := b.ledger.Outbox().CountDiscarded(ctx)
 	if err != nil || len(all) != 1 || all["a"] != 3 {
 		t.Error(all, err)
 	}
@@ -92,10 +92,10 @@ func TestDrop_TakesTheOldestAndTellsSo(t *testing.T) {
 	if !b.tell(t, "c", "a", 1) || b.stored(t, "c") != 0 {
 		t.Errorf("%d entries are kept", b.stored(t, "c"))
 	}
-	if err := b.ledger.Outbox().RemoveEndpoint(ctx, "a"); err != nil {
+	if err := b.ledger.Outbox().Remove(ctx, "a"); err != nil {
 		t.Fatal(err)
 	}
-	if all, err = b.ledger.Outbox().EndpointsDiscarded(ctx); err != nil || len(all) != 0 {
+	if all, err = b.ledger.Outbox().CountDiscarded(ctx); err != nil || len(all) != 0 {
 		t.Error(all, err)
 	}
 }
@@ -133,7 +133,7 @@ func TestDrop_ManyAtATime(t *testing.T) {
 	b := setup(t)
 	b.endpoint(t, "a")
 	c := b.stand(t, "c", 1)
-	const many = ledger.MaxDiscarded + 5
+	const many = outbox.MaxDiscarded + 5
 	entries := make([]any, many)
 	for i := range entries {
 		entries[i] = "0"
@@ -141,7 +141,7 @@ func TestDrop_ManyAtATime(t *testing.T) {
 	if err := b.rdb.RPush(t.Context(), "handout:{c}:outbox", entries...).Err(); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []int{ledger.MaxDiscarded, 5, 0} {
+	for _, want := range []int{outbox.MaxDiscarded, 5, 0} {
 		if n := b.drop(t, c, "a", many*2, "m"); n != want {
 			t.Errorf("%d were dropped, want %d", n, want)
 		}

@@ -15,9 +15,7 @@ const (
 	// keyActive: set, campaigns in which the machine has work left. A campaign
 	// is put here before it stands and taken out after it is done.
 	keyActive = "handout:active"
-	// keySuppressed: hash, phone numbers never to be sent to, digits only, to
-	// when and why. It belongs to no campaign and outlives them all.
-	keySuppressed = "handout:suppressed"
+
 	// keyRetention: sorted set, campaigns to the Unix millisecond when to look
 	// whether their people's data is to go. One name too many does no harm.
 	keyRetention = "handout:retention"
@@ -70,12 +68,6 @@ func keyHistory(c campaign.ID) string { return "handout:{" + string(c) + "}:hist
 // come yet.
 func keyProposed(c campaign.ID) string { return "handout:{" + string(c) + "}:proposed" }
 
-// keyOutbox: list, what is to be told of the campaign, see lua/outbox.lua.
-func keyOutbox(c campaign.ID) string { return "handout:{" + string(c) + "}:outbox" }
-
-// keyTold: hash, how much of that each endpoint was told, see lua/outbox.lua.
-func keyTold(c campaign.ID) string { return "handout:{" + string(c) + "}:told" }
-
 // keyWatch: hash, what the latest changes tell of the whole campaign, see
 // lua/apply.lua.
 func keyWatch(c campaign.ID) string { return "handout:{" + string(c) + "}:watch" }
@@ -125,60 +117,8 @@ func keyEarly(reference string) string { return "handout:early:" + reference }
 // microsecond of the next look.
 const keyEarlyDue = "handout:early"
 
-const (
-	// KeyPollPace: hash, the limiter of status queries; fields in pace.go.
-	KeyPollPace = "handout:pace:poll"
-	// KeyFilesPace: hash, the limiter of looks at files.
-	KeyFilesPace = "handout:pace:files"
-	// KeyPace: hash, the account's limiter.
-	KeyPace = "handout:pace"
-)
-
-// Keys of the API's callers. The ledger doesn't use them: their names stand here
-// since all names do.
-const (
-	// KeyAccess: hash, a key's name to its JSON form, see internal/access.
-	KeyAccess = "handout:keys"
-	// KeyAccessUsed: hash, a key's name to the day on which it was last used.
-	KeyAccessUsed = "handout:keys:used"
-)
-
-// KeySession: string with an expiry, whom a browser has logged in as, see
-// internal/access; digest is that of the cookie's value.
-func KeySession(digest string) string { return "handout:session:" + digest }
-
-// Keys of those who are told what became of campaigns.
-const (
-	// keyEndpoints: hash, endpoints in JSON, see lua/endpoint.lua.
-	keyEndpoints = "handout:webhooks"
-	// keyEndpointsLease: string with an expiry, which worker looks who is to be told.
-	keyEndpointsLease = "handout:webhooks:lease"
-	// KeyWebhookFailing: hash, an endpoint that takes nothing any more to the Unix
-	// millisecond since when, see internal/webhook.
-	KeyWebhookFailing = "handout:webhooks:failing"
-	// keyWebhookDropped: hash, an endpoint to how much it was never told.
-	keyWebhookDropped = "handout:webhooks:dropped"
-)
-
-// KeyWebhookLog: list, an endpoint's latest deliveries, a JSON object each, the
-// latest first, see internal/webhook.
-func KeyWebhookLog(endpoint string) string { return "handout:webhooks:log:" + endpoint }
-
 // Keys of schedules. The ledger doesn't use them either, see internal/schedule.
 // Those of one schedule share a hash tag.
-
-// KeySchedule: hash, how far a schedule's ticks have been judged, and how many
-// recipients its last run had.
-func KeySchedule(name string) string { return "handout:{schedule:" + name + "}" }
-
-// KeyScheduleTicks: hash, a period to what became of its tick, in JSON.
-func KeyScheduleTicks(name string) string { return KeySchedule(name) + ":ticks" }
-
-// KeyScheduleLease: string with an expiry, which scheduler is at a tick.
-func KeyScheduleLease(name, period string) string { return KeySchedule(name) + ":lease:" + period }
-
-// KeyCampaignPace is the campaign's own limiter.
-func KeyCampaignPace(c campaign.ID) string { return "handout:{" + string(c) + "}:pace" }
 
 // keyRates: hash, campaign ID to the rate that a person has set for it; field
 // accountRate for the account.

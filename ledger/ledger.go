@@ -14,13 +14,14 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
 // Ledger is the campaigns in one Redis. It is safe for concurrent use; the
 // changes that concurrent callers make travel to Redis together.
 type Ledger struct {
 	rdb    redis.UniversalClient
-	outbox *Store
+	outbox *outbox.Store
 
 	mu       sync.Mutex
 	waiting  []*change
@@ -32,13 +33,13 @@ type Ledger struct {
 // NewLedger is the ledger in rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient) *Ledger {
 	l := &Ledger{rdb: rdb}
-	l.outbox = NewStore(rdb, keyMeta, l.named)
+	l.outbox = outbox.New(rdb, keyMeta, l.named)
 	return l
 }
 
 // Outbox returns who is told what becomes of the campaigns, and what is yet to be
 // told.
-func (l *Ledger) Outbox() *Store { return l.outbox }
+func (l *Ledger) Outbox() *outbox.Store { return l.outbox }
 
 // Errors that callers tell apart.
 var (

@@ -8,15 +8,16 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/pacing"
 )
 
 // Live is what is so of a campaign at this moment, beside its Info and Balance.
 type Live struct {
-	Now     time.Time // by Redis's clock
-	Samples []Sample  // of the last time, the earliest first
-	Canary  string    // what came of the canary: passed, failed, or nothing yet
-	Pace    Pace      // of the account
-	Files   string    // what the check of files has come to: [FilesPassed], or else
+	Now     time.Time   // by Redis's clock
+	Samples []Sample    // of the last time, the earliest first
+	Canary  string      // what came of the canary: passed, failed, or nothing yet
+	Pace    pacing.Pace // of the account
+	Files   string      // what the check of files has come to: [FilesPassed], or else
 }
 
 // liveTime is how far back the samples of a Live go: over [SampleIdleTime], so
@@ -40,7 +41,7 @@ func (l *Ledger) Live(ctx context.Context, c campaign.ID) (*Live, error) {
 	v := &Live{Now: now.Val().UTC()}
 	v.Canary, _ = canary.Val()[0].(string)
 	v.Files, _ = canary.Val()[1].(string)
-	if v.Pace, err = ReadPace(ctx, l.rdb, KeyPace, v.Now); err != nil {
+	if v.Pace, err = pacing.ReadPace(ctx, l.rdb, pacing.KeyAccount, v.Now); err != nil {
 		return nil, err
 	}
 	for i := len(samples.Val()) - 1; i >= 0; i-- {
@@ -54,18 +55,20 @@ func (l *Ledger) Live(ctx context.Context, c campaign.ID) (*Live, error) {
 }
 
 // Pace reads the account's limiter.
-func (l *Ledger) Pace(ctx context.Context) (Pace, error) { return l.pace(ctx, KeyPace) }
+func (l *Ledger) Pace(ctx context.Context) (pacing.Pace, error) {
+	return l.pace(ctx, pacing.KeyAccount)
+}
 
 // PaceOf reads the campaign's own limiter, which stands still unless it has a
 // rate of its own.
-func (l *Ledger) PaceOf(ctx context.Context, c campaign.ID) (Pace, error) {
-	return l.pace(ctx, KeyCampaignPace(c))
+func (l *Ledger) PaceOf(ctx context.Context, c campaign.ID) (pacing.Pace, error) {
+	return l.pace(ctx, pacing.KeyCampaign(c))
 }
 
-func (l *Ledger) pace(ctx context.Context, key string) (Pace, error) {
+func (l *Ledger) pace(ctx context.Context, key string) (pacing.Pace, error) {
 	now, err := l.Now(ctx)
 	if err != nil {
-		return Pace{}, err
+		return pacing.Pace{}, err
 	}
-	return ReadPace(ctx, l.rdb, key, now)
+	return pacing.ReadPace(ctx, l.rdb, key, now)
 }

@@ -12,27 +12,27 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/test/campaigntest"
 )
 
 // endpoint adds one that is told everything.
-func (b *bundle) endpoint(t testing.TB, id string, change ...func(*ledger.Endpoint)) ledger.Endpoint {
+func (b *bundle) endpoint(t testing.TB, id string, change ...func(*outbox.Endpoint)) outbox.Endpoint {
 	t.Helper()
-	e := ledger.Endpoint{
-		ID: id, URL: "https://example.com/" + id, Events: []string{ledger.TellCampaigns, ledger.TellRecipients},
+	e := outbox.Endpoint{
+		ID: id, URL: "https://example.com/" + id, Events: []string{outbox.EventCampaign, outbox.EventRecipients},
 		Secret: "whsec_c2VjcmV0", CreatedAt: campaigntest.Noon,
 	}
 	for _, f := range change {
 		f(&e)
 	}
-	if err := b.ledger.Outbox().AddEndpoint(t.Context(), e); err != nil {
+	if err := b.ledger.Outbox().Add(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	return e
 }
 
-func (b *bundle) endpoints(t testing.TB) *ledger.Endpoints {
+func (b *bundle) endpoints(t testing.TB) *outbox.Endpoints {
 	t.Helper()
 	all, err := b.ledger.Outbox().Endpoints(t.Context())
 	if err != nil {
@@ -41,9 +41,9 @@ func (b *bundle) endpoints(t testing.TB) *ledger.Endpoints {
 	return all
 }
 
-func (b *bundle) untold(t testing.TB, id campaign.ID, endpoint string) *ledger.Untold {
+func (b *bundle) untold(t testing.TB, id campaign.ID, endpoint string) *outbox.Undelivered {
 	t.Helper()
-	u, err := b.ledger.Outbox().Untold(t.Context(), id, endpoint)
+	u, err := b.ledger.Outbox().Undelivered(t.Context(), id, endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func (b *bundle) news(t testing.TB, id campaign.ID, endpoint string) []string {
 // tell notes that an endpoint has taken so many entries.
 func (b *bundle) tell(t testing.TB, id campaign.ID, endpoint string, count int) bool {
 	t.Helper()
-	moved, err := b.ledger.Outbox().SetTold(t.Context(), id, endpoint, b.untold(t, id, endpoint), count, b.endpoints(t).Of(id))
+	moved, err := b.ledger.Outbox().Acknowledge(t.Context(), id, endpoint, b.untold(t, id, endpoint), count, b.endpoints(t).Subscribers(id))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestOutbox_IsTrimmedWhenAllHaveBeenTold(t *testing.T) {
 	b := setup(t)
 	b.endpoint(t, "a")
 	b.endpoint(t, "b")
-	b.endpoint(t, "other", func(e *ledger.Endpoint) { e.Prefix = "d" })
+	b.endpoint(t, "other", func(e *outbox.Endpoint) { e.Prefix = "d" })
 	c := b.stand(t, "c", 10)
 	for i := range 5 {
 		b.apply(t, c, campaign.PlaceOf(i), taken, tookIt(i), allFail)
@@ -229,11 +229,11 @@ func TestOutbox_IsTrimmedWhenAllHaveBeenTold(t *testing.T) {
 	same(t, "a", []string{"3", "4"}, b.news(t, "c", "a"))
 	same(t, "b", []string{"1", "2", "3", "4"}, b.news(t, "c", "b"))
 	same(t, "not asked", []string{}, b.news(t, "d", "other"))
-	if err := b.ledger.Outbox().RemoveEndpoint(t.Context(), "b"); err != nil || b.stored(t, "c") != 2 {
+	if err := b.ledger.Outbox().Remove(t.Context(), "b"); err != nil || b.stored(t, "c") != 2 {
 		t.Errorf("%d entries after one was removed, %v", b.stored(t, "c"), err)
 	}
 	same(t, "a, still", []string{"3", "4"}, b.news(t, "c", "a"))
-	if err := b.ledger.Outbox().RemoveEndpoint(t.Context(), "a"); err != nil {
+	if err := b.ledger.Outbox().Remove(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	b.apply(t, c, campaign.PlaceOf(6), taken, tookIt(6), allFail)
@@ -248,7 +248,7 @@ func TestOutbox_BeginsWhereAnEndpointIsAdded(t *testing.T) {
 	c := b.stand(t, "c", 10)
 	fail := func(i int) { b.apply(t, c, campaign.PlaceOf(i), taken, tookIt(i), allFail) }
 	fail(0)
-	b.endpoint(t, "a", func(e *ledger.Endpoint) { e.Events = []string{ledger.TellCampaigns} })
+	b.endpoint(t, "a", func(e *outbox.Endpoint) { e.Events = []string{outbox.EventCampaign} })
 	fail(1)
 	same(t, "nobody asks for people", []string{}, b.news(t, "c", "a"))
 	b.endpoint(t, "b")
@@ -274,12 +274,12 @@ func TestArm_AnOlderViewChangesNothing(t *testing.T) {
 	c := b.stand(t, "c", 10)
 	older := b.endpoints(t)
 	b.endpoint(t, "gone")
-	if err := b.ledger.Outbox().RemoveEndpoint(t.Context(), "gone"); err != nil {
+	if err := b.ledger.Outbox().Remove(t.Context(), "gone"); err != nil {
 		t.Fatal(err)
 	}
 	nobody := b.endpoints(t)
 	b.endpoint(t, "a")
-	for _, view := range []*ledger.Endpoints{older, nobody} {
+	for _, view := range []*outbox.Endpoints{older, nobody} {
 		if err := b.ledger.Outbox().ArmAll(t.Context(), view); err != nil {
 			t.Fatal(err)
 		}
@@ -306,25 +306,25 @@ func TestBatch_IsFixedByOneAlone(t *testing.T) {
 	b.endpoint(t, "a")
 	b.stand(t, "c", 10)
 	one, two := b.untold(t, "c", "a"), b.untold(t, "c", "a")
-	first, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", one, ledger.Batch{Message: "m1", Count: 1})
+	first, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", one, outbox.Batch{Message: "m1", Count: 1})
 	if err != nil || !first {
 		t.Fatal(first, err)
 	}
-	if second, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", two, ledger.Batch{Message: "m2", Count: 1}); err != nil || second {
+	if second, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", two, outbox.Batch{Message: "m2", Count: 1}); err != nil || second {
 		t.Error("two have fixed what it is told", err)
 	}
 	if got := b.untold(t, "c", "a").Batch; got == nil || got.Message != "m1" || got.Count != 1 {
 		t.Errorf("%+v", got)
 	}
 	next := time.Now().Add(time.Hour)
-	if ok, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", one, ledger.Batch{Message: "m1", Count: 1, Failed: 1, Next: next}); err != nil || !ok {
+	if ok, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", one, outbox.Batch{Message: "m1", Count: 1, Failed: 1, Next: next}); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
-	boxes, err := b.ledger.Outbox().Outboxes(ctx, []campaign.ID{"c", "nobody"})
+	boxes, err := b.ledger.Outbox().Pending(ctx, []campaign.ID{"c", "nobody"})
 	if err != nil || len(boxes) != 1 || boxes[0].Waits("a", time.Now()) || !boxes[0].Waits("a", next) || !boxes[0].Waits("b", next) {
 		t.Errorf("%+v, %v", boxes, err)
 	}
-	if moved, err := b.ledger.Outbox().SetTold(ctx, "c", "a", two, 1, b.endpoints(t).Of("c")); err != nil || moved {
+	if moved, err := b.ledger.Outbox().Acknowledge(ctx, "c", "a", two, 1, b.endpoints(t).Subscribers("c")); err != nil || moved {
 		t.Error("moved by one who knows nothing of the batch", err)
 	}
 	if !b.tell(t, "c", "a", 1) || b.stored(t, "c") != 0 || b.untold(t, "c", "a").Batch != nil {
@@ -338,15 +338,15 @@ func TestOutbox_GoesWithAPurge(t *testing.T) {
 	b.endpoint(t, "a")
 	c := b.ended(t, "c", 3, nil)
 	u := b.untold(t, "c", "a")
-	if fixed, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", u, ledger.Batch{Message: "m", Count: 1}); err != nil || !fixed {
+	if fixed, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", u, outbox.Batch{Message: "m", Count: 1}); err != nil || !fixed {
 		t.Fatal(fixed, err)
 	}
 	b.purge(t, c)
 	// One who was about to tell it, and endpoints that come and go, leave nothing.
-	if moved, err := b.ledger.Outbox().SetTold(ctx, "c", "a", u, 1, b.endpoints(t).Of("c")); err != nil || moved {
+	if moved, err := b.ledger.Outbox().Acknowledge(ctx, "c", "a", u, 1, b.endpoints(t).Subscribers("c")); err != nil || moved {
 		t.Error(moved, err)
 	}
-	if set, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", u, ledger.Batch{Message: "m", Count: 1, Failed: 1}); err != nil || set {
+	if set, err := b.ledger.Outbox().SetBatch(ctx, "c", "a", u, outbox.Batch{Message: "m", Count: 1, Failed: 1}); err != nil || set {
 		t.Error(set, err)
 	}
 	b.endpoint(t, "b")
@@ -359,26 +359,26 @@ func TestOutbox_GoesWithAPurge(t *testing.T) {
 func TestEndpoints_AreTenAtMostAndGoOnce(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
-	campaigntest.Together(ledger.MostEndpoints, func(i int) {
-		err := b.ledger.Outbox().AddEndpoint(background(t), ledger.Endpoint{ID: fmt.Sprint("e", i), Events: []string{ledger.TellCampaigns}})
+	campaigntest.Together(outbox.MaxEndpoints, func(i int) {
+		err := b.ledger.Outbox().Add(background(t), outbox.Endpoint{ID: fmt.Sprint("e", i), Events: []string{outbox.EventCampaign}})
 		if err != nil {
 			t.Error(err)
 		}
 	})
-	if err := b.ledger.Outbox().AddEndpoint(ctx, ledger.Endpoint{ID: "one-more"}); !errors.Is(err, ledger.ErrTooManyEndpoints) {
+	if err := b.ledger.Outbox().Add(ctx, outbox.Endpoint{ID: "one-more"}); !errors.Is(err, outbox.ErrTooMany) {
 		t.Error(err)
 	}
-	if err := b.ledger.Outbox().DisableEndpoint(ctx, "e3", campaigntest.Noon); err != nil {
+	if err := b.ledger.Outbox().Disable(ctx, "e3", campaigntest.Noon); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(b.endpoints(t).Of("c")); n != 9 || len(b.endpoints(t).All) != 10 {
+	if n := len(b.endpoints(t).Subscribers("c")); n != 9 || len(b.endpoints(t).All) != 10 {
 		t.Errorf("%d are told", n)
 	}
-	if err := b.ledger.Outbox().RemoveEndpoint(ctx, "e3"); err != nil {
+	if err := b.ledger.Outbox().Remove(ctx, "e3"); err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range []error{b.ledger.Outbox().RemoveEndpoint(ctx, "e3"), b.ledger.Outbox().DisableEndpoint(ctx, "e3", campaigntest.Noon)} {
-		if !errors.Is(err, ledger.ErrNoEndpoint) {
+	for _, err := range []error{b.ledger.Outbox().Remove(ctx, "e3"), b.ledger.Outbox().Disable(ctx, "e3", campaigntest.Noon)} {
+		if !errors.Is(err, outbox.ErrNotFound) {
 			t.Error(err)
 		}
 	}

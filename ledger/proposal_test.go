@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func TestPropose_KeepsOneSpecUntilItIsReplaced(t *testing.T) {

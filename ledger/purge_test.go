@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/pacing"
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/test/campaigntest"
 )
@@ -98,7 +100,7 @@ func TestPurge_LeavesOnlyWhatTheCampaignWas(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := b.rdb.HSet(ctx, ledger.KeyCampaignPace("c"), "next", 1).Err(); err != nil {
+	if err := b.rdb.HSet(ctx, pacing.KeyCampaign("c"), "next", 1).Err(); err != nil {
 		t.Fatal(err)
 	}
 	before, others := b.balance(t, "c"), b.named(t, "{other}")
@@ -301,5 +303,27 @@ func TestPurge_ADayOfOneOffsWaitsUntilItsKeysAreNoLongerGood(t *testing.T) {
 	// A clock that is days behind.
 	if _, _, added, err := b.ledger.Append(ctx, "key", r, message, campaigntest.Noon); added || !errors.Is(err, campaign.ErrPurged) {
 		t.Errorf("said again after the purge: %v, %v", added, err)
+	}
+}
+
+func TestSuppressed_OutlivesItsCampaign(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.stand(t, "c", 3)
+	const phone = "+41790000001"
+	want := suppression.Entry{At: campaigntest.Noon, Why: suppression.WhyBlocked, Campaign: "c"}
+	if _, err := b.suppressions.Add(t.Context(), phone, want); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := b.rdb.Keys(t.Context(), key("c", "*")).Result()
+	if err != nil || len(keys) == 0 {
+		t.Fatal(keys, err)
+	}
+	if err := b.rdb.Del(t.Context(), keys...).Err(); err != nil { // more than a purge
+		t.Fatal(err)
+	}
+	got, on, err := b.suppressions.Find(t.Context(), phone)
+	if err != nil || !on || got != want {
+		t.Errorf("%+v, %v, %v", got, on, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/pacing"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/test/campaigntest"
 )
@@ -69,7 +70,7 @@ func TestRates_WhatAPersonSetsComesFirst(t *testing.T) {
 func TestPace_SaysWhatIsInForce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	if p, err := b.ledger.Pace(t.Context()); err != nil || p != (ledger.Pace{}) {
+	if p, err := b.ledger.Pace(t.Context()); err != nil || p != (pacing.Pace{}) {
 		t.Errorf("before anything: %+v, error %v", p, err)
 	}
 	now := time.Now()
@@ -85,13 +86,13 @@ func TestPace_SaysWhatIsInForce(t *testing.T) {
 		"blocked", micros(30*time.Second))
 	write("handout:{c}:pace", "rate", 5, "last", micros(-time.Hour), "cut", 3, "cut_at", micros(-time.Hour), "blocked", micros(-time.Hour))
 	for name, c := range map[string]struct {
-		read func(context.Context) (ledger.Pace, error)
-		want ledger.Pace
+		read func(context.Context) (pacing.Pace, error)
+		want pacing.Pace
 	}{
-		"the account's": {b.ledger.Pace, ledger.Pace{
+		"the account's": {b.ledger.Pace, pacing.Pace{
 			Rate: 40, Cut: 2, BlockedUntil: time.UnixMicro(micros(30 * time.Second)).UTC(), LastSlot: time.UnixMicro(micros(-time.Second)).UTC(),
 		}},
-		"a campaign's": {func(ctx context.Context) (ledger.Pace, error) { return b.ledger.PaceOf(ctx, "c") }, ledger.Pace{
+		"a campaign's": {func(ctx context.Context) (pacing.Pace, error) { return b.ledger.PaceOf(ctx, "c") }, pacing.Pace{
 			Rate: 5, LastSlot: time.UnixMicro(micros(-time.Hour)).UTC(),
 		}},
 	} {
@@ -117,7 +118,7 @@ func TestPaceCut(t *testing.T) {
 		{0, time.Hour, 0}, {3, -time.Minute, 3}, {3, 0, 3}, {3, 10*time.Second - 1000, 3}, {3, 10 * time.Second, 2},
 		{3, 29 * time.Second, 1}, {3, 30 * time.Second, 0}, {3, time.Hour, 0}, {8, 79 * time.Second, 1},
 	} {
-		if got := ledger.CutNow(c.cut, at(0), at(c.now)); got != c.want {
+		if got := pacing.CutNow(c.cut, at(0), at(c.now)); got != c.want {
 			t.Errorf("%d steps, %v later: %d, want %d", c.cut, c.now, got, c.want)
 		}
 	}

@@ -13,9 +13,10 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/test/campaigntest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func TestMain(m *testing.M) {
@@ -33,13 +34,13 @@ type bundle struct {
 	server       *redistest.Server
 	rdb          *redis.Client
 	ledger       *ledger.Ledger
-	suppressions *ledger.List
+	suppressions *suppression.List
 }
 
 func setup(t testing.TB, opts ...redistest.Option) *bundle {
 	t.Helper()
 	s := redistest.Start(t, opts...)
-	return &bundle{server: s, rdb: s.Client(), ledger: ledger.New(s.Client()), suppressions: ledger.NewList(s.Client())}
+	return &bundle{server: s, rdb: s.Client(), ledger: ledger.New(s.Client()), suppressions: suppression.New(s.Client())}
 }
 
 // pages are the stored pages of a list of n.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
 // steering is a change of a campaign's phase.
@@ -32,7 +33,7 @@ func (l *Ledger) steer(ctx context.Context, c campaign.ID, s steering) (was camp
 		line = s.entry.Encode()
 	}
 	args := append([]any{strings.Join(from, " "), s.field, s.value, line}, s.set...)
-	answer, err := steerScript.Run(ctx, l.rdb, []string{keyMeta(c), keyHistory(c), keyOutbox(c)}, args...).Slice()
+	answer, err := steerScript.Run(ctx, l.rdb, []string{keyMeta(c), keyHistory(c), outbox.Key(c)}, args...).Slice()
 	if err != nil || len(answer) != 2 {
 		return "", false, fmt.Errorf("change campaign %s: %w", c, errors.Join(err, ctx.Err()))
 	}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/producer"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 const fileThenText = `

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/message"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -187,7 +187,7 @@ func (c *rowChecker) request(r *campaign.Recipient) {
 	if c.bound <= telesign.MaxPayload {
 		return
 	}
-	m, err := message.Compose(c.cascade, r, strings.Repeat("x", telesign.MaxExternalID), strings.Repeat("x", callbackReserve))
+	m, err := translate.Compose(c.cascade, r, strings.Repeat("x", telesign.MaxExternalID), strings.Repeat("x", callbackReserve))
 	if err != nil {
 		c.fault(-1, err.Error())
 	} else if m.EncodedLen() > telesign.MaxPayload {

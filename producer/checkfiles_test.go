@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/producer"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func TestParseCampaign_CheckFiles(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/message"
+	"github.com/handout-dev/handout/internal/translate"
 )
 
 // CheckOptions are the choices of a dry run.
@@ -125,7 +125,7 @@ func duration(seconds float64) time.Duration {
 
 // sampleOf is a recipient's first request without the phone number.
 func sampleOf(c *campaign.Cascade, r *campaign.Recipient, position int) (json.RawMessage, error) {
-	m, err := message.Compose(c, r, campaign.ExternalID(c.Spec.ID, campaign.PlaceOf(position), 1), "")
+	m, err := translate.Compose(c, r, campaign.ExternalID(c.Spec.ID, campaign.PlaceOf(position), 1), "")
 	if err != nil {
 		return nil, err
 	}

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/producer"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func TestSubmit_ReportsAsManyBadRowsAsAreAskedFor(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // inMemory is how many numbers the submits here keep in memory.

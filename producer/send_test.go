@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func receipt(key string) producer.OneOff {

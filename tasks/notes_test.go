@@ -14,8 +14,9 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/internal/queue"
 	"github.com/handout-dev/handout/tasks"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 var update = flag.Bool("update", false, "write the golden files of testdata anew")
@@ -184,7 +185,7 @@ type note struct {
 func TestNotes_StandInTheQueueWithTheirOptions(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	queue := tasks.NewQueue(server.Client())
+	queue := queue.New(server.Client())
 	inspector := asynq.NewInspectorFromRedisClient(server.Client())
 	place := campaign.Place{Page: 4, Index: 17}
 	for _, c := range []struct {
@@ -226,7 +227,7 @@ func TestNotes_StandInTheQueueWithTheirOptions(t *testing.T) {
 func TestNewSend_AnIDIsTheAttemptsOwn(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	queue := tasks.NewQueue(server.Client())
+	queue := queue.New(server.Client())
 	all := []*asynq.Task{
 		tasks.NewSend("a", campaign.Place{Page: 1, Index: 11}, 1, campaign.LaneBulk),
 		tasks.NewSend("a", campaign.Place{Page: 11, Index: 1}, 1, campaign.LaneBulk),

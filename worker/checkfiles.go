@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/message"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
@@ -139,7 +139,7 @@ func (w *Worker) lookAtFile(ctx context.Context, s *subject, p campaign.Place, u
 	if err != nil {
 		return fileVerdict{}, err
 	}
-	m, err := message.Compose(s.cascade, &people[p.Index], campaign.ExternalID(s.ID, p, 1), "")
+	m, err := translate.Compose(s.cascade, &people[p.Index], campaign.ExternalID(s.ID, p, 1), "")
 	if err != nil {
 		return fileVerdict{fault: "the message can't be made"}, nil
 	}

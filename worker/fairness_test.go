@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/queue"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/worker"
 )
@@ -24,7 +25,7 @@ func of(id campaign.ID, posts []post) []post {
 // wake has a campaign fed at once, as a submit does.
 func (r *rig) wake(id campaign.ID) {
 	r.t.Helper()
-	if err := tasks.NewQueue(r.rdb).Enqueue(r.t.Context(), tasks.NewFeed(id, time.Now().Unix())); err != nil {
+	if err := queue.New(r.rdb).Enqueue(r.t.Context(), tasks.NewFeed(id, time.Now().Unix())); err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/pacing"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
@@ -54,7 +55,7 @@ func (w *Worker) feed(ctx context.Context, t *asynq.Task) error {
 			if err := keep(); err != nil {
 				return err
 			}
-			if err := sleepUntil(ctx, time.Now().Add(w.lookIn(s))); err != nil {
+			if err := pacing.SleepUntil(ctx, time.Now().Add(w.lookIn(s))); err != nil {
 				return nil // a shutdown: another feed goes on
 			}
 		}

@@ -11,7 +11,8 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/internal/pacing"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 )
@@ -50,7 +51,7 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 	case e.Throttled:
 		wait, err := w.pace.Throttled(c.ctx, e.RetryAfter)
 		if err != nil {
-			wait = firstPush
+			wait = pacing.FirstPush
 		}
 		if w.late(c, event.At) {
 			return false, w.giveUp(c, event)
@@ -143,7 +144,7 @@ func doubtReason(e *telesign.Error) campaign.Reason {
 
 func holdReason(e *telesign.Error) string {
 	if e.Code != 0 {
-		return verdict.HoldReason(e.Code)
+		return translate.HoldReason(e.Code)
 	}
 	return fmt.Sprintf("Telesign: HTTP %d", e.HTTPStatus)
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/handout-dev/handout/internal/pacing"
 )
 
 // metrics are what a worker counts. Labels are classes and codes, never a
@@ -21,16 +23,8 @@ type metrics struct {
 	throttle, rate       prometheus.Gauge
 }
 
-// slotCounts are those of one limiter.
-type slotCounts struct{ Reserved, Used, Lost prometheus.Counter }
-
-// uncounted is for a limiter that nobody watches.
-var uncounted = slotCounts{nowhere, nowhere, nowhere}
-
-var nowhere = prometheus.NewCounter(prometheus.CounterOpts{Name: "nowhere"})
-
-func (m *metrics) slots(limiter string) slotCounts {
-	return slotCounts{
+func (m *metrics) slots(limiter string) pacing.SlotCounts {
+	return pacing.SlotCounts{
 		Reserved: m.reserved.WithLabelValues(limiter), Used: m.used.WithLabelValues(limiter), Lost: m.lost.WithLabelValues(limiter),
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
@@ -46,14 +46,14 @@ func (v *visitor) overdue(ctx context.Context, p campaign.Place, seen ledger.See
 			return err
 		}
 		next := now.Add(pollAgain)
-		after, err := w.ledger.Apply(ctx, v.s.Info, p, seen, verdict.Receipt(receipt, r.Attempt, now, next))
+		after, err := w.ledger.Apply(ctx, v.s.Info, p, seen, translate.Receipt(receipt, r.Attempt, now, next))
 		var refused *campaign.TransitionError
 		if err != nil && !errors.As(err, &refused) {
 			return err
 		}
 		if after.Record.State != campaign.Accepted {
-			if code, ours := verdict.AccountFault(receipt); ours {
-				return w.ledger.HoldAll(ctx, verdict.HoldReason(code), now)
+			if code, ours := translate.AccountFault(receipt); ours {
+				return w.ledger.HoldAll(ctx, translate.HoldReason(code), now)
 			}
 			return nil
 		}

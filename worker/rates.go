@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/pacing"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -24,9 +25,9 @@ const (
 
 // rates are those in force now, and the limiters that hold them.
 type rates struct {
-	account     *Pacer
+	account     *pacing.Pacer
 	environment float64 // the account's, unless a person has set another
-	limiter     func(campaign.ID) *Pacer
+	limiter     func(campaign.ID) *pacing.Pacer
 
 	mu        sync.Mutex
 	set       ledger.Rates
@@ -36,7 +37,7 @@ type rates struct {
 // ownPace is a campaign's limiter. It outlives the cache's memory of the
 // campaign, so that who waits for it hears of a change.
 type ownPace struct {
-	*Pacer
+	*pacing.Pacer
 	info    *campaign.Info
 	waiting int
 	left    time.Time          // when the last one did
@@ -54,11 +55,11 @@ func (p *ownPace) set(rate float64) (changed bool) {
 	return changed
 }
 
-func newRates(rdb redis.UniversalClient, account *Pacer, environment float64, count slotCounts) *rates {
+func newRates(rdb redis.UniversalClient, account *pacing.Pacer, environment float64, count pacing.SlotCounts) *rates {
 	return &rates{
 		account: account, environment: environment, campaigns: make(map[campaign.ID]*ownPace),
-		limiter: func(id campaign.ID) *Pacer {
-			p := NewPacer(rdb, ledger.KeyCampaignPace(id), 0)
+		limiter: func(id campaign.ID) *pacing.Pacer {
+			p := pacing.New(rdb, pacing.KeyCampaign(id), 0)
 			p.CountIn(count)
 			return p
 		},
@@ -159,7 +160,7 @@ func (r *rates) of(c *campaign.Info) float64 {
 func (r *rates) accountNow(cut int) float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.set.Account(r.environment) * ledger.Share(cut)
+	return r.set.Account(r.environment) * pacing.Share(cut)
 }
 
 // followRates keeps the limiters at what persons set.

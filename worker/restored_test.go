@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/test/redistest"
 	"github.com/handout-dev/handout/worker"
 )
 

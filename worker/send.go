@@ -11,7 +11,8 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/message"
+	"github.com/handout-dev/handout/internal/pacing"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
@@ -208,7 +209,7 @@ func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (
 		return nil, err
 	}
 	externalID := campaign.ExternalID(s.ID, to, c.seen.Record.Attempt)
-	if c.message, err = message.Compose(s.cascade, r, externalID, w.callbackURL); err != nil {
+	if c.message, err = translate.Compose(s.cascade, r, externalID, w.callbackURL); err != nil {
 		return nil, w.unsendable(c)
 	}
 	c.at = time.Now()
@@ -285,7 +286,7 @@ func (w *Worker) recordWithin(c *claim, e campaign.Event, company time.Duration)
 		if time.Since(start)+wait > recordPatience {
 			return err
 		}
-		if err := sleepUntil(c.ctx, time.Now().Add(wait)); err != nil {
+		if err := pacing.SleepUntil(c.ctx, time.Now().Add(wait)); err != nil {
 			return err
 		}
 		wait = min(2*wait, time.Second)

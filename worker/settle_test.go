@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
@@ -94,7 +94,7 @@ func TestSettle_AReceiptByExternalIDSettlesADoubt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = r.ledger.Apply(t.Context(), c, place, ledger.Seen{}, verdict.Receipt(receipt, attempt, time.Now(), time.Now().Add(time.Hour)))
+		_, err = r.ledger.Apply(t.Context(), c, place, ledger.Seen{}, translate.Receipt(receipt, attempt, time.Now(), time.Now().Add(time.Hour)))
 		if err != nil {
 			t.Fatal(err)
 		}

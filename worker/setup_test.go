@@ -22,11 +22,13 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/internal/queue"
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/telesign/simulator"
+	"github.com/handout-dev/handout/test/redistest"
 	"github.com/handout-dev/handout/worker"
 )
 
@@ -50,8 +52,8 @@ type rig struct {
 	server       *redistest.Server
 	rdb          *redis.Client
 	ledger       *ledger.Ledger
-	suppressions *ledger.List
-	queue        *tasks.Queue
+	suppressions *suppression.List
+	queue        *queue.Queue
 	url          string // of the vendor
 	log          *lines
 	phones       []string // whatever happens, none of them is ever logged
@@ -72,8 +74,8 @@ func setupOn(t testing.TB, vendor http.Handler, o ...redistest.Option) *rig {
 	t.Helper()
 	r := &rig{t: t, server: redistest.Start(t, o...), log: &lines{}}
 	r.rdb = r.server.Client()
-	r.ledger, r.queue = ledger.New(r.rdb), tasks.NewQueue(r.rdb)
-	r.suppressions = ledger.NewList(r.rdb)
+	r.ledger, r.queue = ledger.New(r.rdb), queue.New(r.rdb)
+	r.suppressions = suppression.New(r.rdb)
 	server := httptest.NewServer(vendor)
 	t.Cleanup(server.Close)
 	r.url = server.URL

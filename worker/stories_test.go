@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/telesign/simulator"
@@ -47,7 +47,7 @@ func (r *rig) take(req *http.Request, c *campaign.Info) error {
 		}
 	}
 	now := time.Now()
-	_, err = r.ledger.Apply(ctx, c, place, ledger.Seen{}, verdict.Receipt(receipt, attempt, now, now.Add(3*time.Second)))
+	_, err = r.ledger.Apply(ctx, c, place, ledger.Seen{}, translate.Receipt(receipt, attempt, now, now.Add(3*time.Second)))
 	var refused *campaign.TransitionError
 	if errors.As(err, &refused) {
 		return nil

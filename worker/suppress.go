@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/internal/pacing"
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
@@ -36,7 +37,7 @@ func (w *Worker) dropListed(ctx context.Context, note tasks.Send) (listed []bool
 	for i := range phones {
 		phones[i] = page[note.Index+i].Phone
 	}
-	if listed, err = w.suppressions.AreSuppressed(ctx, phones); err != nil {
+	if listed, err = w.suppressions.Contains(ctx, phones); err != nil {
 		w.metrics.ledgerErrors.Inc()
 		return nil, err
 	}
@@ -56,7 +57,7 @@ func (w *Worker) dropListed(ctx context.Context, note tasks.Send) (listed []bool
 // before the claim, and records it. A list that can't be read is an error: it
 // never means "go ahead".
 func (w *Worker) suppressed(c *claim, phone string) (bool, error) {
-	_, listed, err := w.suppressions.Suppressed(c.ctx, phone)
+	_, listed, err := w.suppressions.Find(c.ctx, phone)
 	if err != nil {
 		w.metrics.ledgerErrors.Inc()
 		return false, err
@@ -72,14 +73,14 @@ func (w *Worker) suppressed(c *claim, phone string) (bool, error) {
 // says that it must not be written to. That comes before the refusal is
 // recorded: nobody asks again about somebody who is settled.
 func (w *Worker) optOut(c *claim, code telesign.Code) error {
-	why, ok := verdict.OptOutCode(code)
+	why, ok := suppression.WhyCode(code)
 	if !ok {
 		return nil
 	}
 	phone := "+" + strings.TrimPrefix(c.message.PhoneNumber, "+")
 	wait := recordWait
 	for start := time.Now(); ; { // as record does: the answer comes only once
-		_, err := w.suppressions.Suppress(c.ctx, phone, campaign.Suppression{At: w.clock.Now(), Why: why, Campaign: c.subject.ID})
+		_, err := w.suppressions.Add(c.ctx, phone, suppression.Entry{At: w.clock.Now(), Why: why, Campaign: c.subject.ID})
 		if err == nil {
 			return nil
 		}
@@ -87,7 +88,7 @@ func (w *Worker) optOut(c *claim, code telesign.Code) error {
 		if time.Since(start)+wait > recordPatience {
 			return err
 		}
-		if err := sleepUntil(c.ctx, time.Now().Add(wait)); err != nil {
+		if err := pacing.SleepUntil(c.ctx, time.Now().Add(wait)); err != nil {
 			return err
 		}
 		wait = min(2*wait, time.Second)
@@ -97,7 +98,7 @@ func (w *Worker) optOut(c *claim, code telesign.Code) error {
 // optOut does the same for the answer to a status query. Should it fail, the
 // next visit asks again.
 func (v *visitor) optOut(ctx context.Context, p campaign.Place, receipt telesign.Receipt) error {
-	why, ok := verdict.OptOut(receipt)
+	why, ok := suppression.WhyReceipt(receipt)
 	if !ok {
 		return nil
 	}
@@ -108,6 +109,6 @@ func (v *visitor) optOut(ctx context.Context, p campaign.Place, receipt telesign
 	if err != nil {
 		return err
 	}
-	_, err = v.w.suppressions.Suppress(ctx, r.Phone, campaign.Suppression{At: v.w.clock.Now(), Why: why, Campaign: v.s.ID})
+	_, err = v.w.suppressions.Add(ctx, r.Phone, suppression.Entry{At: v.w.clock.Now(), Why: why, Campaign: v.s.ID})
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
@@ -24,7 +25,7 @@ import (
 func (r *rig) suppress(numbers ...string) {
 	r.t.Helper()
 	for _, n := range numbers {
-		if _, err := r.suppressions.Suppress(r.t.Context(), n, campaign.Suppression{At: time.Now(), Why: campaign.WhyStop}); err != nil {
+		if _, err := r.suppressions.Add(r.t.Context(), n, suppression.Entry{At: time.Now(), Why: suppression.WhyStop}); err != nil {
 			r.t.Fatal(err)
 		}
 	}
@@ -33,7 +34,7 @@ func (r *rig) suppress(numbers ...string) {
 // listed is why a number is on the list, and by which campaign; "" if it isn't.
 func (r *rig) listed(number string) string {
 	r.t.Helper()
-	s, on, err := r.suppressions.Suppressed(r.t.Context(), number)
+	s, on, err := r.suppressions.Find(r.t.Context(), number)
 	if err != nil {
 		r.t.Fatal(err)
 	}

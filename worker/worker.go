@@ -15,6 +15,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/pacing"
+	"github.com/handout-dev/handout/internal/queue"
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
@@ -56,11 +59,11 @@ type Options struct {
 type Worker struct {
 	rdb          redis.UniversalClient
 	ledger       *ledger.Ledger
-	suppressions *ledger.List
-	queue        *tasks.Queue
+	suppressions *suppression.List
+	queue        *queue.Queue
 	telesign     *telesign.Client
-	pace         *Pacer
-	pollPace     *Pacer
+	pace         *pacing.Pacer
+	pollPace     *pacing.Pacer
 	pollOff      atomic.Bool
 	asked        asked
 	cache        *cache
@@ -70,7 +73,7 @@ type Worker struct {
 	metrics      *metrics
 	log          *slog.Logger
 
-	filesPace *Pacer
+	filesPace *pacing.Pacer
 	files     *files
 
 	name          string // of this process, for its leases
@@ -102,16 +105,16 @@ func New(o Options) (*Worker, error) {
 			o.Rate, o.Concurrency, o.Window, o.SendTimeout)
 	}
 	w := &Worker{
-		rdb: o.Redis, ledger: ledger.New(o.Redis), suppressions: ledger.NewList(o.Redis), queue: tasks.NewQueue(o.Redis), telesign: o.Telesign,
-		pace:     NewPacer(o.Redis, ledger.KeyPace, o.Rate),
-		pollPace: NewPacer(o.Redis, ledger.KeyPollPace, o.PollRate),
+		rdb: o.Redis, ledger: ledger.New(o.Redis), suppressions: suppression.New(o.Redis), queue: queue.New(o.Redis), telesign: o.Telesign,
+		pace:     pacing.New(o.Redis, pacing.KeyAccount, o.Rate),
+		pollPace: pacing.New(o.Redis, pacing.KeyPolls, o.PollRate),
 		metrics:  newMetrics(o.Metrics), log: o.Logger, name: rand.Text(),
 		window: o.Window, sendTimeout: o.SendTimeout,
 		receiptMargin: o.ReceiptMargin, receiptIn: o.ReceiptDeadline, callbackURL: o.CallbackURL,
 	}
 	w.pace.CountIn(w.metrics.slots("account"))
 	w.pollPace.CountIn(w.metrics.slots("poll"))
-	w.filesPace, w.files = NewPacer(o.Redis, ledger.KeyFilesPace, o.FilesRate), newFiles(o.FilesPrivate)
+	w.filesPace, w.files = pacing.New(o.Redis, pacing.KeyFiles, o.FilesRate), newFiles(o.FilesPrivate)
 	w.rates = newRates(o.Redis, w.pace, o.Rate, w.metrics.slots("campaign"))
 	w.look = make(chan struct{}, 1)
 	w.stopping, w.stop = context.WithCancel(context.Background())

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -61,7 +61,7 @@ func (a *app) acceptAsSent(ctx context.Context, l *ledger.Ledger, id campaign.ID
 	}
 	at := fmt.Sprintf("%d.%d", f.Place.Page, f.Place.Index)
 	if f.Seen.Record.State == campaign.InDoubt { // else there is nothing to ask
-		if err := a.ask(fmt.Sprintf("Recipient %s is %s. %s", at, standing(f), verdict.AcceptRisk), "Take as sent?", yes); err != nil {
+		if err := a.ask(fmt.Sprintf("Recipient %s is %s. %s", at, standing(f), translate.AcceptRisk), "Take as sent?", yes); err != nil {
 			return err
 		}
 	}
@@ -99,7 +99,7 @@ func (a *app) acceptAllAsSent(ctx context.Context, l *ledger.Ledger, id campaign
 		fmt.Fprintf(a.stdout, "campaign %s: nobody is in doubt\n", id)
 		return nil
 	}
-	about := fmt.Sprintf("In campaign %s, %s %s in doubt. %s", id, plural(all, "recipient"), are(all), verdict.AcceptRisk)
+	about := fmt.Sprintf("In campaign %s, %s %s in doubt. %s", id, plural(all, "recipient"), are(all), translate.AcceptRisk)
 	if err := a.ask(about, "Take as sent?", yes); err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // A console is killed while most of a list has come, and pages of it are written.

@@ -3,8 +3,8 @@ package main_test
 import (
 	"testing"
 
-	"github.com/handout-dev/handout/internal/browsertest"
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/browsertest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // The queues' pages are asynqmon's: how they look is its own, but that they work

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/handout-dev/handout/internal/browsertest"
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/browsertest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // keyOf makes a key.

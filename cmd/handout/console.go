@@ -11,11 +11,11 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
-	"github.com/handout-dev/handout/internal/access"
-	"github.com/handout-dev/handout/internal/api"
-	"github.com/handout-dev/handout/internal/console"
 	"github.com/handout-dev/handout/internal/metrics"
-	"github.com/handout-dev/handout/internal/queues"
+	"github.com/handout-dev/handout/internal/web/access"
+	"github.com/handout-dev/handout/internal/web/api"
+	"github.com/handout-dev/handout/internal/web/console"
+	"github.com/handout-dev/handout/internal/web/queues"
 )
 
 func (a *app) consoleCommand() *cobra.Command {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func TestConfig_ListsEveryVariableAndNoSecret(t *testing.T) {

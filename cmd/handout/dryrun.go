@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/handout-dev/handout/internal/api"
+	"github.com/handout-dev/handout/internal/web/api"
 	"github.com/handout-dev/handout/producer"
 )
 

@@ -21,11 +21,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/handout-dev/handout/internal/folder"
 	"github.com/handout-dev/handout/internal/orderhistory/database"
-	"github.com/handout-dev/handout/internal/redistest"
-	"github.com/handout-dev/handout/internal/s3test"
+	"github.com/handout-dev/handout/internal/orderhistory/folder"
 	"github.com/handout-dev/handout/internal/schedule"
+	"github.com/handout-dev/handout/test/redistest"
+	"github.com/handout-dev/handout/test/s3test"
 )
 
 // orderhistory builds the program that schedules run in these tests, once.

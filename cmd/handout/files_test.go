@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/handout-dev/handout/internal/folder"
+	"github.com/handout-dev/handout/internal/orderhistory/folder"
 )
 
 func TestSimulate_ServesAFolderBySignedLinks(t *testing.T) {

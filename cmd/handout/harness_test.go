@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/handout-dev/handout/internal/postgrestest"
+	"github.com/handout-dev/handout/test/postgrestest"
 )
 
 // The account of all tests. Nobody has it: the key says so, in base64.

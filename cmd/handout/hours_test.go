@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // zoneAt is a zone in which it is this hour of the day now.

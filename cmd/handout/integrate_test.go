@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // TestIntegrate_EveryCommandOfThePageRuns runs docs/integrate.md from its top to

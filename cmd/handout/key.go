@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/handout-dev/handout/internal/access"
+	"github.com/handout-dev/handout/internal/web/access"
 )
 
 func (a *app) keyCommand() *cobra.Command {

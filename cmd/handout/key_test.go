@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func TestKey_IsShownOnceAndRevokedAtOnce(t *testing.T) {

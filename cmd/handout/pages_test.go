@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/handout-dev/handout/internal/browsertest"
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/browsertest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // pictures is where TestPages_AreReadable leaves pictures of them, see make

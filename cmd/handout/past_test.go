@@ -12,9 +12,10 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // past is a ledger after some busy days, for pages to show: campaigns in every
@@ -24,7 +25,7 @@ type past struct {
 	t            testing.TB
 	rdb          *redis.Client
 	ledger       *ledger.Ledger
-	suppressions *ledger.List
+	suppressions *suppression.List
 	now          time.Time
 }
 
@@ -46,7 +47,7 @@ func olga(why string) campaign.Actor { return campaign.Actor{Name: "olga", Why: 
 func fill(t testing.TB, server *redistest.Server) {
 	t.Helper()
 	rdb := server.Client()
-	p := &past{t: t, rdb: rdb, ledger: ledger.New(rdb), suppressions: ledger.NewList(rdb), now: time.Now().Truncate(time.Second)}
+	p := &past{t: t, rdb: rdb, ledger: ledger.New(rdb), suppressions: suppression.New(rdb), now: time.Now().Truncate(time.Second)}
 
 	info := p.submit(emptied, numbers(40, anyone), 100*24*time.Hour, 10*time.Minute, "", campaign.Beginning{})
 	p.play(info, 40, 10, 0)
@@ -84,12 +85,12 @@ func fill(t testing.TB, server *redistest.Server) {
 	p.do(p.ledger.Note(t.Context(), goesOn, olga("the shop's evening"), p.ago(3*time.Minute), "rate set", "10 messages/s"))
 	p.play(info, 2900, 10, 5*time.Second)
 
-	for i, why := range []campaign.Suppression{
-		{Why: campaign.WhyStop, Campaign: finished}, {Why: campaign.WhyBlocked, Campaign: finished}, {Why: campaign.WhyStop, Campaign: inDoubts},
-		{Why: campaign.WhyHand, By: "olga", Note: "asked by letter"}, {Why: campaign.WhyHand, By: "shop", Note: "account closed"},
+	for i, why := range []suppression.Entry{
+		{Why: suppression.WhyStop, Campaign: finished}, {Why: suppression.WhyBlocked, Campaign: finished}, {Why: suppression.WhyStop, Campaign: inDoubts},
+		{Why: suppression.WhyHand, By: "olga", Note: "asked by letter"}, {Why: suppression.WhyHand, By: "shop", Note: "account closed"},
 	} {
 		why.At = p.ago(time.Duration(3+20*i) * time.Hour)
-		if _, err := p.suppressions.Suppress(t.Context(), "+1"+areas[i]+"5550162", why); err != nil {
+		if _, err := p.suppressions.Add(t.Context(), "+1"+areas[i]+"5550162", why); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // rateOf is what `handout rate --json` prints.

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -47,7 +47,7 @@ func (a *app) resend(ctx context.Context, l *ledger.Ledger, id campaign.ID, who 
 	if err != nil {
 		return err
 	}
-	if risk := verdict.ResendRisk(f.Seen.Record.State); risk != "" { // else there is nothing to ask
+	if risk := translate.ResendRisk(f.Seen.Record.State); risk != "" { // else there is nothing to ask
 		if err := a.confirm(fmt.Sprintf("Recipient %d.%d is %s. %s", f.Place.Page, f.Place.Index, standing(f), risk), yes); err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func (a *app) one(ctx context.Context, l *ledger.Ledger, id campaign.ID, who str
 // standing is a recipient's state and why.
 func standing(f ledger.Found) string {
 	r := f.Seen.Record
-	if why := verdict.Reason(&r); why != "" {
+	if why := translate.Reason(&r); why != "" {
 		return r.State.String() + ": " + why
 	}
 	return r.State.String()

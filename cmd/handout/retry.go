@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -67,7 +67,7 @@ func (a *app) retry(ctx context.Context, l *ledger.Ledger, id campaign.ID, state
 		return nil
 	}
 	about := fmt.Sprintf("In campaign %s, %s %s.", id, plural(b.Of(state), "recipient"), are(b.Of(state))+" "+state.String())
-	if err := a.confirm(about+" "+verdict.ResendRisk(state), yes); err != nil {
+	if err := a.confirm(about+" "+translate.ResendRisk(state), yes); err != nil {
 		return err
 	}
 	line := newLiveLine(a.stderr)

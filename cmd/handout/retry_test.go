@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func TestRetry_SendsAgainOnlyToWhomAPersonSays(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // scheduled writes a file of schedules with all that it needs into a folder.

@@ -12,9 +12,9 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/orderhistory/database"
-	"github.com/handout-dev/handout/internal/postgrestest"
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/test/postgrestest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // stop is a point of an export at which a test can keep it: how often it has come

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func TestServe_EveryModeSaysThatItIsReadyAndStopsCleanly(t *testing.T) {

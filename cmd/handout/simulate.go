@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/handout-dev/handout/internal/folder"
+	"github.com/handout-dev/handout/internal/orderhistory/folder"
 	"github.com/handout-dev/handout/telesign/simulator"
 )
 

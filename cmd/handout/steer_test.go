@@ -11,9 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/telesign/simulator"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // slow is a house whose campaigns can be steered while they run.

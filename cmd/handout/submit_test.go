@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // longList has n people whose numbers are all different and valid.

@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
-	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
@@ -36,7 +36,7 @@ func (a *app) suppressCommand() *cobra.Command {
 }
 
 // ofNumber is a command about one number.
-func (a *app) ofNumber(use, short string, do func(ctx context.Context, l *ledger.List, phone string) error) *cobra.Command {
+func (a *app) ofNumber(use, short string, do func(ctx context.Context, l *suppression.List, phone string) error) *cobra.Command {
 	return &cobra.Command{
 		Use: use + " PHONE", Short: short,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -55,7 +55,7 @@ func (a *app) ofNumber(use, short string, do func(ctx context.Context, l *ledger
 				return usagef("%s: PHONE: %w", name(cmd), err)
 			}
 			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, _ *ledger.Ledger) error {
-				l := ledger.NewList(rdb)
+				l := suppression.New(rdb)
 				return do(cmd.Context(), l, phone)
 			})
 		},
@@ -70,8 +70,8 @@ func (h *hand) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&h.by, "by", "", "who does it (default: the login name)")
 }
 
-func (h *hand) entry() (campaign.Suppression, error) {
-	s := campaign.Suppression{At: time.Now(), Why: campaign.WhyHand, By: h.by, Note: h.why}
+func (h *hand) entry() (suppression.Entry, error) {
+	s := suppression.Entry{At: time.Now(), Why: suppression.WhyHand, By: h.by, Note: h.why}
 	if s.By == "" {
 		s.By = loginName()
 	}
@@ -83,12 +83,12 @@ func (h *hand) entry() (campaign.Suppression, error) {
 
 func (a *app) suppressAdd() *cobra.Command {
 	var h hand
-	cmd := a.ofNumber("add", "Put a number on the list", func(ctx context.Context, l *ledger.List, phone string) error {
+	cmd := a.ofNumber("add", "Put a number on the list", func(ctx context.Context, l *suppression.List, phone string) error {
 		s, err := h.entry()
 		if err != nil {
 			return err
 		}
-		added, err := l.Suppress(ctx, phone, s)
+		added, err := l.Add(ctx, phone, s)
 		if err != nil {
 			return err
 		}
@@ -103,8 +103,8 @@ func (a *app) suppressAdd() *cobra.Command {
 }
 
 func (a *app) suppressRemove() *cobra.Command {
-	return a.ofNumber("remove", "Take a number off the list", func(ctx context.Context, l *ledger.List, phone string) error {
-		there, err := l.Unsuppress(ctx, phone)
+	return a.ofNumber("remove", "Take a number off the list", func(ctx context.Context, l *suppression.List, phone string) error {
+		there, err := l.Remove(ctx, phone)
 		if err != nil {
 			return err
 		}
@@ -118,14 +118,14 @@ func (a *app) suppressRemove() *cobra.Command {
 }
 
 func (a *app) suppressCheck() *cobra.Command {
-	return a.ofNumber("check", "Say whether a number is on the list, and why", func(ctx context.Context, l *ledger.List, phone string) error {
+	return a.ofNumber("check", "Say whether a number is on the list, and why", func(ctx context.Context, l *suppression.List, phone string) error {
 		return a.describeEntry(ctx, l, phone, "is on the list")
 	})
 }
 
 // describeEntry says of a number how it came on the list, without naming it.
-func (a *app) describeEntry(ctx context.Context, l *ledger.List, phone, how string) error {
-	s, listed, err := l.Suppressed(ctx, phone)
+func (a *app) describeEntry(ctx context.Context, l *suppression.List, phone, how string) error {
+	s, listed, err := l.Find(ctx, phone)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ type suppressedRow struct {
 	By       string `json:"by"`
 }
 
-func rowOf(n ledger.SuppressedNumber) suppressedRow {
+func rowOf(n suppression.Number) suppressedRow {
 	return suppressedRow{n.Phone, n.At.Format(time.RFC3339), n.Reason(), string(n.Campaign), n.By}
 }
 
@@ -166,7 +166,7 @@ func (a *app) suppressList() *cobra.Command {
 			"writes is what suppress import reads.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, _ *ledger.Ledger) error {
-				l := ledger.NewList(rdb)
+				l := suppression.New(rdb)
 				return a.listSuppressed(cmd.Context(), l, asJSON)
 			})
 		},
@@ -175,12 +175,12 @@ func (a *app) suppressList() *cobra.Command {
 	return cmd
 }
 
-func (a *app) listSuppressed(ctx context.Context, l *ledger.List, asJSON bool) error {
+func (a *app) listSuppressed(ctx context.Context, l *suppression.List, asJSON bool) error {
 	out := bufio.NewWriter(a.stdout)
 	if asJSON {
 		e := json.NewEncoder(out)
 		e.SetEscapeHTML(false)
-		if err := l.EachSuppressed(ctx, func(n ledger.SuppressedNumber) error { return e.Encode(rowOf(n)) }); err != nil {
+		if err := l.Each(ctx, func(n suppression.Number) error { return e.Encode(rowOf(n)) }); err != nil {
 			return err
 		}
 		return out.Flush()
@@ -189,7 +189,7 @@ func (a *app) listSuppressed(ctx context.Context, l *ledger.List, asJSON bool) e
 	if err := w.Write(strings.Split("phone,since,why,campaign,by", ",")); err != nil {
 		return err
 	}
-	err := l.EachSuppressed(ctx, func(n ledger.SuppressedNumber) error {
+	err := l.Each(ctx, func(n suppression.Number) error {
 		r := rowOf(n)
 		return w.Write([]string{r.Phone, r.Since, r.Why, r.Campaign, r.By})
 	})

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // suppressed is what suppress list says of every number, by number.

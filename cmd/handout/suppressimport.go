@@ -8,8 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
-	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/stoplist"
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
@@ -37,7 +36,7 @@ func (a *app) suppressImport() *cobra.Command {
 				return err
 			}
 			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, _ *ledger.Ledger) error {
-				l := ledger.NewList(rdb)
+				l := suppression.New(rdb)
 				return a.importNumbers(cmd.Context(), l, numberFile{args[0], normalize, entry}, setAside)
 			})
 		},
@@ -51,23 +50,23 @@ func (a *app) suppressImport() *cobra.Command {
 type numberFile struct {
 	path      string
 	normalize func(string) (string, error)
-	entry     campaign.Suppression // of each, but for a reason of its own
+	entry     suppression.Entry // of each, but for a reason of its own
 }
 
 // each reads the file from its beginning.
-func (f *numberFile) each(ctx context.Context, bad func(producer.Fault), take func(*stoplist.Reader, []ledger.SuppressedNumber) error) (*stoplist.Reader, error) {
+func (f *numberFile) each(ctx context.Context, bad func(producer.Fault), take func(*suppression.Reader, []suppression.Number) error) (*suppression.Reader, error) {
 	in, err := os.Open(f.path)
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close()
-	r := &stoplist.Reader{Name: f.path, Normalize: f.normalize, Entry: f.entry, Bad: bad}
-	return r, r.Each(ctx, in, func(numbers []ledger.SuppressedNumber) error { return take(r, numbers) })
+	r := &suppression.Reader{Name: f.path, Normalize: f.normalize, Entry: f.entry, Bad: bad}
+	return r, r.Each(ctx, in, func(numbers []suppression.Number) error { return take(r, numbers) })
 }
 
 // importNumbers reads the file twice, to check all of it before anything of it
 // is on the list.
-func (a *app) importNumbers(ctx context.Context, l *ledger.List, file numberFile, setAside bool) error {
+func (a *app) importNumbers(ctx context.Context, l *suppression.List, file numberFile, setAside bool) error {
 	line := newLiveLine(a.stderr)
 	progress := func(rows int, what string) {
 		if line.live {
@@ -79,7 +78,7 @@ func (a *app) importNumbers(ctx context.Context, l *ledger.List, file numberFile
 		line.n = 0
 		fmt.Fprintln(a.stderr, f)
 	}
-	check, err := file.each(ctx, name, func(r *stoplist.Reader, _ []ledger.SuppressedNumber) error {
+	check, err := file.each(ctx, name, func(r *suppression.Reader, _ []suppression.Number) error {
 		progress(r.Rows, "checked")
 		return nil
 	})
@@ -93,8 +92,8 @@ func (a *app) importNumbers(ctx context.Context, l *ledger.List, file numberFile
 	added := 0
 	line = newLiveLine(a.stderr)
 	named := func(producer.Fault) {} // they have been
-	i, err := file.each(ctx, named, func(r *stoplist.Reader, numbers []ledger.SuppressedNumber) error {
-		n, err := l.SuppressAll(ctx, numbers)
+	i, err := file.each(ctx, named, func(r *suppression.Reader, numbers []suppression.Number) error {
+		n, err := l.AddAll(ctx, numbers)
 		added += n
 		progress(r.Rows, "imported")
 		return err

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // secret is part of whatever in these tests must not be shown.

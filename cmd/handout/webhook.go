@@ -15,6 +15,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/webhook"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -57,7 +58,7 @@ func (a *app) webhookAddCommand() *cobra.Command {
 			}
 			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
 				e := webhook.New(args[0], sorts, prefix, phones, time.Now())
-				if err := l.Outbox().AddEndpoint(cmd.Context(), e); err != nil {
+				if err := l.Outbox().Add(cmd.Context(), e); err != nil {
 					return err
 				}
 				fmt.Fprintf(a.stderr, "webhook %s is added; its secret:\n", e.ID)
@@ -123,7 +124,7 @@ func webhookRows(ctx context.Context, rdb redis.UniversalClient, l *ledger.Ledge
 	if err != nil {
 		return nil, err
 	}
-	dropped, err := l.Outbox().EndpointsDiscarded(ctx)
+	dropped, err := l.Outbox().CountDiscarded(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +152,7 @@ func (a *app) webhookRemoveCommand() *cobra.Command {
 		Short: "End a webhook: it is told nothing any more",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
-				if err := l.Outbox().RemoveEndpoint(cmd.Context(), args[0]); err != nil {
+				if err := l.Outbox().Remove(cmd.Context(), args[0]); err != nil {
 					return err
 				}
 				fmt.Fprintf(a.stdout, "webhook %s is removed\n", args[0])
@@ -162,7 +163,7 @@ func (a *app) webhookRemoveCommand() *cobra.Command {
 }
 
 // withEndpoint runs f on an endpoint that there is.
-func (a *app) withEndpoint(ctx context.Context, id string, f func(redis.UniversalClient, *ledger.Endpoint) error) error {
+func (a *app) withEndpoint(ctx context.Context, id string, f func(redis.UniversalClient, *outbox.Endpoint) error) error {
 	return a.withLedger(ctx, func(rdb redis.UniversalClient, l *ledger.Ledger) error {
 		endpoints, err := l.Outbox().Endpoints(ctx)
 		if err != nil {
@@ -170,7 +171,7 @@ func (a *app) withEndpoint(ctx context.Context, id string, f func(redis.Universa
 		}
 		e := endpoints.Find(id)
 		if e == nil {
-			return fmt.Errorf("webhook %s: %w", id, ledger.ErrNoEndpoint)
+			return fmt.Errorf("webhook %s: %w", id, outbox.ErrNotFound)
 		}
 		return f(rdb, e)
 	})
@@ -185,7 +186,7 @@ func (a *app) webhookTestCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withEndpoint(cmd.Context(), args[0], func(rdb redis.UniversalClient, e *ledger.Endpoint) error {
+			return a.withEndpoint(cmd.Context(), args[0], func(rdb redis.UniversalClient, e *outbox.Endpoint) error {
 				client := webhook.NewClient(c.WebhookAllowPrivate)
 				defer client.Close()
 				d, err := webhook.Test(cmd.Context(), ledger.New(rdb).Outbox(), client, e, time.Now())
@@ -208,7 +209,7 @@ func (a *app) webhookLogCommand() *cobra.Command {
 		Use:   "log ID",
 		Short: "Show the latest 100 deliveries to a webhook, the latest first",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withEndpoint(cmd.Context(), args[0], func(rdb redis.UniversalClient, e *ledger.Endpoint) error {
+			return a.withEndpoint(cmd.Context(), args[0], func(rdb redis.UniversalClient, e *outbox.Endpoint) error {
 				log, err := ledger.New(rdb).Outbox().Deliveries(cmd.Context(), e.ID)
 				if err != nil {
 					return err

@@ -17,7 +17,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // hooked is another app that is told what becomes of campaigns.

@@ -15,12 +15,12 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/folder"
 	"github.com/handout-dev/handout/internal/orderhistory/database"
-	"github.com/handout-dev/handout/internal/postgrestest"
-	"github.com/handout-dev/handout/internal/redistest"
-	"github.com/handout-dev/handout/internal/s3test"
+	"github.com/handout-dev/handout/internal/orderhistory/folder"
 	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/test/postgrestest"
+	"github.com/handout-dev/handout/test/redistest"
+	"github.com/handout-dev/handout/test/s3test"
 )
 
 // patience is how long a test waits for what should happen within seconds.

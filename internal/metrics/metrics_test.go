@@ -16,9 +16,11 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/metrics"
-	"github.com/handout-dev/handout/internal/redistest"
+	"github.com/handout-dev/handout/internal/queue"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func TestMain(m *testing.M) {
@@ -121,7 +123,7 @@ func TestLedger_SaysWhatStandsInRedis(t *testing.T) {
 	if _, err := b.ledger.Apply(ctx, spring, campaign.Place{}, claimed, doubt); err != nil {
 		t.Fatal(err)
 	}
-	queue := tasks.NewQueue(b.rdb)
+	queue := queue.New(b.rdb)
 	for i := range 4 {
 		if err := queue.Enqueue(ctx, tasks.NewSend("spring", campaign.PlaceOf(i), 1, campaign.LaneBulk)); err != nil {
 			t.Fatal(err)
@@ -152,8 +154,8 @@ func TestLedger_SaysWhatStandsInRedis(t *testing.T) {
 func TestLedger_SaysWhatWebhooksWereNeverTold(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
-	e := ledger.Endpoint{ID: "e", URL: "https://example.com", Events: []string{ledger.TellCampaigns}, Secret: "whsec_c2VjcmV0"}
-	if err := b.ledger.Outbox().AddEndpoint(ctx, e); err != nil {
+	e := outbox.Endpoint{ID: "e", URL: "https://example.com", Events: []string{outbox.EventCampaign}, Secret: "whsec_c2VjcmV0"}
+	if err := b.ledger.Outbox().Add(ctx, e); err != nil {
 		t.Fatal(err)
 	}
 	spring := b.stand(t, "spring", 3)
@@ -162,7 +164,7 @@ func TestLedger_SaysWhatWebhooksWereNeverTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n, err := b.ledger.Outbox().Discard(ctx, spring, &e, 2, "m", []ledger.Endpoint{e}); err != nil || n != 2 {
+	if n, err := b.ledger.Outbox().Discard(ctx, spring, &e, 2, "m", []outbox.Endpoint{e}); err != nil || n != 2 {
 		t.Fatal(n, err)
 	}
 	check(t, scrape(t, b.registry), map[string]float64{"handout_webhook_outbox{}": 1, "handout_webhook_dropped_total{webhook=e}": 2, "handout_webhook_failing{}": 0})
@@ -270,7 +272,7 @@ func TestLedger_OneQueueThatCannotBeReadSpoilsNothingElse(t *testing.T) {
 	b := setup(t)
 	b.stand(t, "spring", 3)
 	note := tasks.NewSend("spring", campaign.Place{}, 1, campaign.LaneBulk)
-	if err := tasks.NewQueue(b.rdb).Enqueue(t.Context(), note); err != nil {
+	if err := queue.New(b.rdb).Enqueue(t.Context(), note); err != nil {
 		t.Fatal(err)
 	}
 	ids, err := b.rdb.LRange(t.Context(), "asynq:{bulk}:pending", 0, -1).Result()

@@ -26,13 +26,13 @@ func (l *Ledger) webhooks(ctx context.Context) ([]prometheus.Metric, error) {
 		for i, g := range glances {
 			ids[i] = g.ID
 		}
-		if waiting, err = l.ledger.Outbox().OutboxLength(ctx, ids); err != nil {
+		if waiting, err = l.ledger.Outbox().Length(ctx, ids); err != nil {
 			return nil, err
 		}
-		if failing, err = l.ledger.Outbox().EndpointsFailing(ctx); err != nil {
+		if failing, err = l.ledger.Outbox().CountFailing(ctx); err != nil {
 			return nil, err
 		}
-		dropped, err := l.ledger.Outbox().EndpointsDiscarded(ctx)
+		dropped, err := l.ledger.Outbox().CountDiscarded(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -16,17 +16,17 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/folder"
 	"github.com/handout-dev/handout/internal/orderhistory"
 	"github.com/handout-dev/handout/internal/orderhistory/database"
+	"github.com/handout-dev/handout/internal/orderhistory/folder"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
-	"github.com/handout-dev/handout/internal/postgrestest"
-	"github.com/handout-dev/handout/internal/redistest"
-	"github.com/handout-dev/handout/internal/s3test"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
+	"github.com/handout-dev/handout/test/postgrestest"
+	"github.com/handout-dev/handout/test/redistest"
+	"github.com/handout-dev/handout/test/s3test"
 )
 
 func TestMain(m *testing.M) {

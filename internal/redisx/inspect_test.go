@@ -13,8 +13,8 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func TestInspect_SaysWhatAServerSaysOfItself(t *testing.T) {

@@ -3,8 +3,8 @@ package redisx_test
 import (
 	"testing"
 
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func TestMemory_IsWhatRedisUsesAndHas(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -93,7 +93,7 @@ func fill(row []string, id campaign.ID, p campaign.Place, to *campaign.Recipient
 		external = campaign.ExternalID(id, p, r.Attempt)
 	}
 	row[0], row[1], row[2] = to.ID, to.Phone, r.State.String()
-	row[3], row[4] = r.DeliveredBy().String(), verdict.Reason(r)
+	row[3], row[4] = r.DeliveredBy().String(), translate.Reason(r)
 	row[5], row[6] = code(r.WhatsApp), code(r.SMS)
 	row[7], row[8], row[9] = r.Reference, external, strconv.Itoa(r.Attempt)
 	row[10], row[11] = instant(r.ClaimedAt), instant(r.SettledAt)

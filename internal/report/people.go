@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -38,7 +38,7 @@ func (f *Filter) reasonHolds(r *campaign.Record) bool {
 		if f.holds == nil {
 			f.holds = map[because]bool{}
 		}
-		holds = strings.Contains(strings.ToLower(verdict.Reason(r)), strings.ToLower(f.Reason))
+		holds = strings.Contains(strings.ToLower(translate.Reason(r)), strings.ToLower(f.Reason))
 		f.holds[why] = holds
 	}
 	return holds

@@ -10,10 +10,10 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // crowd submits a campaign of n, on hold; every hundredth is refused.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -131,7 +131,7 @@ func Outcomes(ctx context.Context, l *ledger.Ledger, info *campaign.Info) ([]Out
 	err := l.EachPage(ctx, info, func(p *ledger.Page) error {
 		for i := range p.Recipients {
 			r := p.Record(i)
-			counts[Outcome{State: r.State, By: r.DeliveredBy(), Reason: verdict.Reason(&r)}]++
+			counts[Outcome{State: r.State, By: r.DeliveredBy(), Reason: translate.Reason(&r)}]++
 		}
 		return nil
 	})

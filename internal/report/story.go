@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -78,7 +78,7 @@ func momentsOf(r *campaign.Record) []Moment {
 	for _, l := range Channels(r) {
 		all = append(all, Moment{At: l.At, What: MomentHeard, Attempt: r.Attempt, Leg: l})
 	}
-	all = append(all, Moment{At: r.SettledAt, What: MomentSettled, Attempt: r.Attempt, State: r.State, Why: verdict.Reason(r)})
+	all = append(all, Moment{At: r.SettledAt, What: MomentSettled, Attempt: r.Attempt, State: r.State, Why: translate.Reason(r)})
 	return slices.DeleteFunc(all, func(m Moment) bool { return m.At.IsZero() })
 }
 

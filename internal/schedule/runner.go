@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/queue"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 	"github.com/handout-dev/handout/tasks"
@@ -37,7 +38,7 @@ type Runner struct {
 	store     *Store
 	ledger    *ledger.Ledger
 	producer  *producer.Client
-	queue     *tasks.Queue
+	queue     *queue.Queue
 	server    *asynq.Server
 	metrics   *metrics
 	log       *slog.Logger
@@ -63,7 +64,7 @@ func New(o Options) (*Runner, error) {
 	}
 	r := &Runner{
 		schedules: o.Schedules, byName: map[string]*Schedule{}, lists: o.Lists, store: NewStore(o.Redis),
-		ledger: ledger.New(o.Redis), producer: producer.New(o.Redis), queue: tasks.NewQueue(o.Redis),
+		ledger: ledger.New(o.Redis), producer: producer.New(o.Redis), queue: queue.New(o.Redis),
 		metrics: newMetrics(o.Metrics, o.Schedules), log: o.Logger, name: rand.Text(),
 	}
 	for _, s := range o.Schedules {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
 
@@ -57,7 +56,7 @@ func TestRunner_CatchesUpWhatWasMissedOrSaysSo(t *testing.T) {
 	r, s := m.runner("cron: 0 * * * *\ncatch_up: 90m\noverlap: beside\nlist: list.csv")
 	now := time.Now()
 	due := s.Clock.Between(now.Add(-4*time.Hour), now)
-	if err := m.rdb.HSet(t.Context(), ledger.KeySchedule("nightly"), "seen", now.Add(-4*time.Hour).Unix()).Err(); err != nil {
+	if err := m.rdb.HSet(t.Context(), keySchedule("nightly"), "seen", now.Add(-4*time.Hour).Unix()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	m.start(r)

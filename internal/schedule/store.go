@@ -15,7 +15,6 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redisx"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // mostTicks is how many ticks of a schedule are kept.
@@ -72,7 +71,7 @@ func (s *Store) Seen(ctx context.Context, name string) (time.Time, error) {
 
 // See says that everything up to t has been judged.
 func (s *Store) See(ctx context.Context, name string, t time.Time) error {
-	if err := seenScript.Run(ctx, s.rdb, []string{ledger.KeySchedule(name)}, t.Unix()).Err(); err != nil {
+	if err := seenScript.Run(ctx, s.rdb, []string{keySchedule(name)}, t.Unix()).Err(); err != nil {
 		return fmt.Errorf("schedule %s: %w", name, err)
 	}
 	return nil
@@ -85,7 +84,7 @@ func (s *Store) Size(ctx context.Context, name string) (int, error) {
 }
 
 func (s *Store) number(ctx context.Context, name, field string) (int64, error) {
-	n, err := s.rdb.HGet(ctx, ledger.KeySchedule(name), field).Int64()
+	n, err := s.rdb.HGet(ctx, keySchedule(name), field).Int64()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return 0, fmt.Errorf("schedule %s: %w", name, err)
 	}
@@ -94,7 +93,7 @@ func (s *Store) number(ctx context.Context, name, field string) (int64, error) {
 
 // Ticks are the last ones of a schedule, the oldest first.
 func (s *Store) Ticks(ctx context.Context, name string) ([]*Tick, error) {
-	all, err := s.rdb.HGetAll(ctx, ledger.KeyScheduleTicks(name)).Result()
+	all, err := s.rdb.HGetAll(ctx, keyTicks(name)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("ticks of schedule %s: %w", name, err)
 	}
@@ -114,7 +113,7 @@ func (s *Store) Ticks(ctx context.Context, name string) ([]*Tick, error) {
 
 // Tick is one; nil when nothing stands of it.
 func (s *Store) Tick(ctx context.Context, name string, p Period) (*Tick, error) {
-	raw, err := s.rdb.HGet(ctx, ledger.KeyScheduleTicks(name), string(p)).Result()
+	raw, err := s.rdb.HGet(ctx, keyTicks(name), string(p)).Result()
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
@@ -141,7 +140,7 @@ func (s *Store) Put(ctx context.Context, name string, t *Tick, sent int) error {
 		size = strconv.Itoa(sent)
 	}
 	// A time-out on the way may hide that it was written: written twice is written.
-	n, err := tickScript.Run(ctx, s.rdb, []string{ledger.KeyScheduleTicks(name), ledger.KeySchedule(name)},
+	n, err := tickScript.Run(ctx, s.rdb, []string{keyTicks(name), keySchedule(name)},
 		string(t.Period), t.raw, string(b), mostTicks, size).Int()
 	if err != nil {
 		return fmt.Errorf("tick %s of schedule %s: %w", t.Period, name, err)
@@ -156,7 +155,7 @@ func (s *Store) Put(ctx context.Context, name string, t *Tick, sent int) error {
 // Lease takes or keeps a tick for as long as d; false when another has it. 0
 // gives it back.
 func (s *Store) Lease(ctx context.Context, name string, p Period, token string, d time.Duration) (bool, error) {
-	mine, err := redisx.Lease(ctx, s.rdb, ledger.KeyScheduleLease(name, string(p)), token, d)
+	mine, err := redisx.Lease(ctx, s.rdb, keyLease(name, string(p)), token, d)
 	if err != nil {
 		return false, fmt.Errorf("lease of tick %s of schedule %s: %w", p, name, err)
 	}
@@ -165,7 +164,7 @@ func (s *Store) Lease(ctx context.Context, name string, p Period, token string, 
 
 // Leased says whether anybody has a tick.
 func (s *Store) Leased(ctx context.Context, name string, p Period) (bool, error) {
-	n, err := s.rdb.Exists(ctx, ledger.KeyScheduleLease(name, string(p))).Result()
+	n, err := s.rdb.Exists(ctx, keyLease(name, string(p))).Result()
 	if err != nil {
 		return false, fmt.Errorf("lease of tick %s of schedule %s: %w", p, name, err)
 	}

@@ -14,7 +14,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
 const (
@@ -94,13 +94,13 @@ func (a answer) fault() string {
 
 // post makes one delivery. Once the request is written, whether it was taken is
 // only known by the answer.
-func (c *Client) post(ctx context.Context, to *ledger.Endpoint, message string, body []byte) answer {
+func (c *Client) post(ctx context.Context, to *outbox.Endpoint, message string, body []byte) answer {
 	started := time.Now()
 	status, err := c.do(ctx, to, message, body, started)
 	return answer{status, err, time.Since(started)}
 }
 
-func (c *Client) do(ctx context.Context, to *ledger.Endpoint, message string, body []byte, now time.Time) (int, error) {
+func (c *Client) do(ctx context.Context, to *outbox.Endpoint, message string, body []byte, now time.Time) (int, error) {
 	if err := CheckURL(to.URL, c.private); err != nil { // added where more is allowed
 		return 0, err
 	}
@@ -143,9 +143,9 @@ func withoutURL(err error) error {
 }
 
 // Test sends an endpoint an event that says nothing, once, and logs it.
-func Test(ctx context.Context, box *ledger.Store, c *Client, to *ledger.Endpoint, now time.Time) (ledger.Delivery, error) {
+func Test(ctx context.Context, box *outbox.Store, c *Client, to *outbox.Endpoint, now time.Time) (outbox.Delivery, error) {
 	message := newMessage()
 	a := c.post(ctx, to, message, event{typeTest, now.UTC().Truncate(time.Second), struct{}{}}.encode())
-	d := ledger.Delivery{At: now.UTC(), Message: message, Type: typeTest, Status: a.status, Error: a.fault(), TookMS: a.took.Milliseconds(), Attempt: 1}
+	d := outbox.Delivery{At: now.UTC(), Message: message, Type: typeTest, Status: a.status, Error: a.fault(), TookMS: a.took.Milliseconds(), Attempt: 1}
 	return d, box.LogDelivery(ctx, to.ID, d)
 }

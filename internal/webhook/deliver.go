@@ -10,6 +10,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
@@ -94,11 +95,11 @@ func (s *Server) tellPart(ctx context.Context, note tasks.Deliver) (more bool, _
 	if err != nil {
 		return false, err
 	}
-	who, to := endpoints.Of(note.Campaign), endpoints.Find(note.Endpoint)
+	who, to := endpoints.Subscribers(note.Campaign), endpoints.Find(note.Endpoint)
 	if to == nil || !to.GoneAt.IsZero() {
 		return false, nil
 	}
-	untold, err := s.outbox.Untold(ctx, note.Campaign, to.ID)
+	untold, err := s.outbox.Undelivered(ctx, note.Campaign, to.ID)
 	if err != nil || len(untold.Entries) == 0 || (untold.Batch != nil && untold.Batch.Next.After(time.Now())) {
 		return false, err
 	}
@@ -123,11 +124,11 @@ func (s *Server) tellPart(ctx context.Context, note tasks.Deliver) (more bool, _
 		return false, err
 	}
 	if e == nil {
-		return s.outbox.SetTold(ctx, info.ID, to.ID, untold, p.count, who)
+		return s.outbox.Acknowledge(ctx, info.ID, to.ID, untold, p.count, who)
 	}
 	if untold.Batch == nil {
 		// Before the POST: told again, it is the same message, of the same people.
-		fixed, err := s.outbox.SetBatch(ctx, info.ID, to.ID, untold, ledger.Batch{Message: newMessage(), Count: p.count})
+		fixed, err := s.outbox.SetBatch(ctx, info.ID, to.ID, untold, outbox.Batch{Message: newMessage(), Count: p.count})
 		if err != nil || !fixed {
 			return false, err
 		}
@@ -139,7 +140,7 @@ func (s *Server) tellPart(ctx context.Context, note tasks.Deliver) (more bool, _
 }
 
 // compose is what is told of a part; nil: nothing.
-func (s *Server) compose(ctx context.Context, info *campaign.Info, to *ledger.Endpoint, p part) (*event, int, error) {
+func (s *Server) compose(ctx context.Context, info *campaign.Info, to *outbox.Endpoint, p part) (*event, int, error) {
 	switch {
 	case p.dropped != nil:
 		e, tell := droppedEvent(info.ID, to, p.dropped)
@@ -171,9 +172,9 @@ func (s *Server) compose(ctx context.Context, info *campaign.Info, to *ledger.En
 // delivery is a part on its way.
 type delivery struct {
 	info    *campaign.Info
-	to      *ledger.Endpoint
-	who     []ledger.Endpoint // are told of the campaign
-	untold  *ledger.Untold
+	to      *outbox.Endpoint
+	who     []outbox.Endpoint // are told of the campaign
+	untold  *outbox.Undelivered
 	entries int // of the outbox
 	event   event
 	count   int // recipients
@@ -184,7 +185,7 @@ func (s *Server) send(ctx context.Context, d *delivery) (more bool, _ error) {
 	started := time.Now()
 	a := s.client.post(ctx, d.to, d.untold.Batch.Message, d.event.encode())
 	s.deliveries.WithLabelValues(a.result()).Inc()
-	logged := s.outbox.LogDelivery(ctx, d.to.ID, ledger.Delivery{
+	logged := s.outbox.LogDelivery(ctx, d.to.ID, outbox.Delivery{
 		At: started.UTC(), Message: d.untold.Batch.Message, Type: d.event.Type, Campaign: d.info.ID, Count: d.count,
 		Status: a.status, Error: a.fault(), TookMS: a.took.Milliseconds(), Attempt: d.untold.Batch.Failed + 1,
 	})
@@ -201,10 +202,10 @@ func (s *Server) record(ctx context.Context, d *delivery, a answer) (more bool, 
 				return false, err
 			}
 		}
-		return s.outbox.SetTold(ctx, d.info.ID, d.to.ID, d.untold, d.entries, d.who)
+		return s.outbox.Acknowledge(ctx, d.info.ID, d.to.ID, d.untold, d.entries, d.who)
 	case resultGone:
 		s.log.Warn("webhook is gone (410), and is told nothing any more", "webhook", d.to.ID)
-		return false, s.outbox.DisableEndpoint(ctx, d.to.ID, time.Now())
+		return false, s.outbox.Disable(ctx, d.to.ID, time.Now())
 	}
 	now := time.Now().UTC()
 	batch.Failed++

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
 // secretBytes is within the 24 to 64 that Standard Webhooks asks for.
@@ -20,12 +20,12 @@ const secretBytes = 32
 const idLength = 12
 
 // New is an endpoint with an ID and a secret of its own.
-func New(address string, events []string, prefix string, phones bool, now time.Time) ledger.Endpoint {
+func New(address string, events []string, prefix string, phones bool, now time.Time) outbox.Endpoint {
 	secret := make([]byte, secretBytes)
 	rand.Read(secret)
-	return ledger.Endpoint{
+	return outbox.Endpoint{
 		ID: strings.ToLower(rand.Text()[:idLength]), URL: address, Events: events, Prefix: prefix, Phones: phones,
-		Secret:    ledger.EndpointSecret("whsec_" + base64.StdEncoding.EncodeToString(secret)),
+		Secret:    outbox.Secret("whsec_" + base64.StdEncoding.EncodeToString(secret)),
 		CreatedAt: now.UTC().Truncate(time.Second),
 	}
 }
@@ -69,10 +69,10 @@ func ParseEvents(s string) ([]string, error) {
 	for name := range strings.SplitSeq(s, ",") {
 		switch name = strings.TrimSpace(name); name {
 		case "campaigns":
-			name = ledger.TellCampaigns
-		case ledger.TellCampaigns, ledger.TellRecipients:
+			name = outbox.EventCampaign
+		case outbox.EventCampaign, outbox.EventRecipients:
 		default:
-			return nil, fmt.Errorf("there are no events %q: there are %s and %s", name, ledger.TellCampaigns, ledger.TellRecipients)
+			return nil, fmt.Errorf("there are no events %q: there are %s and %s", name, outbox.EventCampaign, outbox.EventRecipients)
 		}
 		if !slices.Contains(sorts, name) {
 			sorts = append(sorts, name)

@@ -6,7 +6,8 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
-	"github.com/handout-dev/handout/internal/verdict"
+	"github.com/handout-dev/handout/internal/translate"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -76,7 +77,7 @@ func recipientOf(c campaign.ID, o *ledger.Outcome, phones bool) recipient {
 	r := &o.Record
 	to := recipient{
 		Recipient: o.Recipient.ID, State: r.State.String(), DeliveredBy: r.DeliveredBy().String(), Read: r.Read(),
-		Reason: verdict.Reason(r), Codes: make(map[string]int), ReferenceID: r.Reference, Attempts: r.Attempt,
+		Reason: translate.Reason(r), Codes: make(map[string]int), ReferenceID: r.Reference, Attempts: r.Attempt,
 	}
 	if phones {
 		to.Phone = o.Recipient.Phone
@@ -100,7 +101,7 @@ func recipientOf(c campaign.ID, o *ledger.Outcome, phones bool) recipient {
 
 // campaignEvent tells that a campaign's state has changed; its balance is that of
 // now.
-func campaignEvent(c *campaign.Info, h *ledger.Happening, b *campaign.Balance) event {
+func campaignEvent(c *campaign.Info, h *outbox.Change, b *campaign.Balance) event {
 	data := changed{Campaign: c.ID, State: h.State, Reason: h.Reason, By: h.Entry.By, Total: c.Total, Balance: make(map[string]int)}
 	if data.By == "" && h.Entry.Verb == "" {
 		data.By = campaign.Machine("").Name
@@ -121,12 +122,12 @@ type dropped struct {
 
 // droppedEvent tells that an endpoint isn't told so many of what it asked for;
 // false: of none of that.
-func droppedEvent(c campaign.ID, to *ledger.Endpoint, d *ledger.Discarded) (event, bool) {
+func droppedEvent(c campaign.ID, to *outbox.Endpoint, d *outbox.Discarded) (event, bool) {
 	data := dropped{Campaign: c, From: d.From, To: d.To}
-	if to.Told(c, ledger.TellRecipients) {
+	if to.Subscribes(c, outbox.EventRecipients) {
 		data.Recipients = d.Recipients
 	}
-	if to.Told(c, ledger.TellCampaigns) {
+	if to.Subscribes(c, outbox.EventCampaign) {
 		data.Changes = d.Changes
 	}
 	return event{typeDropped, d.To, data}, data.Recipients+data.Changes > 0
@@ -134,7 +135,7 @@ func droppedEvent(c campaign.ID, to *ledger.Endpoint, d *ledger.Discarded) (even
 
 // told says whether an endpoint is told a change of a campaign's state. A standing
 // campaign has nobody left to send to after each single send: that is no news.
-func told(c *campaign.Info, h *ledger.Happening) bool {
+func told(c *campaign.Info, h *outbox.Change) bool {
 	switch {
 	case !c.Spec.Standing:
 		return true
@@ -148,19 +149,19 @@ func told(c *campaign.Info, h *ledger.Happening) bool {
 type part struct {
 	count  int // entries
 	tell   bool
-	places []campaign.Place  // without those that come twice
-	change *ledger.Happening // nil: recipients
+	places []campaign.Place // without those that come twice
+	change *outbox.Change   // nil: recipients
 	// dropped, if not nil, is told before any entry.
-	dropped *ledger.Discarded
+	dropped *outbox.Discarded
 }
 
 // nextPart cuts it off entries, of which there is at least one: recipients up to
 // the next change of the campaign, or that change.
-func nextPart(c *campaign.Info, to *ledger.Endpoint, entries []ledger.OutboxEntry) part {
+func nextPart(c *campaign.Info, to *outbox.Endpoint, entries []outbox.Entry) part {
 	if h := entries[0].Happening; h != nil {
-		return part{count: 1, change: h, tell: to.Told(c.ID, ledger.TellCampaigns) && told(c, h)}
+		return part{count: 1, change: h, tell: to.Subscribes(c.ID, outbox.EventCampaign) && told(c, h)}
 	}
-	p := part{tell: to.Told(c.ID, ledger.TellRecipients)}
+	p := part{tell: to.Subscribes(c.ID, outbox.EventRecipients)}
 	seen := make(map[campaign.Place]bool)
 	for _, e := range entries {
 		if e.Happening != nil {

@@ -13,13 +13,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/internal/queue"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
 
 // concurrency is how many deliveries are under way in one process. Each endpoint
 // has one at most, so that no slow one is in another's way.
-const concurrency = ledger.MostEndpoints
+const concurrency = outbox.MaxEndpoints
 
 // Options are what a server needs; all are required.
 type Options struct {
@@ -36,8 +38,8 @@ type Options struct {
 // Start it and Stop it, once each.
 type Server struct {
 	ledger     *ledger.Ledger
-	outbox     *ledger.Store
-	queue      *tasks.Queue
+	outbox     *outbox.Store
+	queue      *queue.Queue
 	client     *Client
 	backlog    int
 	log        *slog.Logger
@@ -62,7 +64,7 @@ func NewServer(o Options) (*Server, error) {
 	}
 	l := ledger.New(o.Redis)
 	s := &Server{
-		ledger: l, outbox: l.Outbox(), queue: tasks.NewQueue(o.Redis), client: NewClient(o.Private),
+		ledger: l, outbox: l.Outbox(), queue: queue.New(o.Redis), client: NewClient(o.Private),
 		backlog: o.Backlog, log: o.Logger, token: rand.Text(), busy: make(map[string]bool),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "handout_webhook_deliveries_total", Help: "Deliveries to webhooks by what came of them.",

@@ -19,9 +19,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/webhook"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -100,13 +101,13 @@ func (r *rig) startWith(private bool, backlog int) (stop func()) {
 }
 
 // add adds an endpoint.
-func (r *rig) add(url string, change ...func(*ledger.Endpoint)) ledger.Endpoint {
+func (r *rig) add(url string, change ...func(*outbox.Endpoint)) outbox.Endpoint {
 	r.t.Helper()
-	e := webhook.New(url+"/hooks?"+query, []string{ledger.TellCampaigns, ledger.TellRecipients}, "", false, time.Now())
+	e := webhook.New(url+"/hooks?"+query, []string{outbox.EventCampaign, outbox.EventRecipients}, "", false, time.Now())
 	for _, f := range change {
 		f(&e)
 	}
-	if err := r.ledger.Outbox().AddEndpoint(r.t.Context(), e); err != nil {
+	if err := r.ledger.Outbox().Add(r.t.Context(), e); err != nil {
 		r.t.Fatal(err)
 	}
 	r.secrets = append(r.secrets, strings.TrimPrefix(string(e.Secret), "whsec_"))
@@ -187,7 +188,7 @@ func (c *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // of is the receiver with an endpoint's secret.
-func (c *receiver) of(e ledger.Endpoint) *receiver {
+func (c *receiver) of(e outbox.Endpoint) *receiver {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.secret = string(e.Secret)
@@ -330,7 +331,7 @@ func (r *rig) emptied(c campaign.ID) {
 	})
 }
 
-func (r *rig) deliveryLog(e ledger.Endpoint) []ledger.Delivery {
+func (r *rig) deliveryLog(e outbox.Endpoint) []outbox.Delivery {
 	r.t.Helper()
 	all, err := r.ledger.Outbox().Deliveries(r.t.Context(), e.ID)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -14,17 +15,17 @@ import (
 // the oldest of the oldest campaign first. A tenth more goes than must, so that it
 // doesn't come to this at each look. It stops after a while; the next wide look
 // goes on.
-func (s *Server) shed(ctx context.Context, endpoints *ledger.Endpoints, boxes []ledger.Outbox) error {
+func (s *Server) shed(ctx context.Context, endpoints *outbox.Endpoints, boxes []outbox.Outbox) error {
 	until := time.Now().Add(lookTime)
 	var errs []error
 	for i := range endpoints.All {
 		to := &endpoints.All[i]
-		var mine []ledger.Outbox
+		var mine []outbox.Outbox
 		waiting := 0
 		for _, box := range boxes {
-			if to.Told(box.ID, ledger.TellCampaigns) || to.Told(box.ID, ledger.TellRecipients) {
+			if to.Subscribes(box.ID, outbox.EventCampaign) || to.Subscribes(box.ID, outbox.EventRecipients) {
 				mine = append(mine, box)
-				waiting += box.Untold(to.ID)
+				waiting += box.Undelivered(to.ID)
 			}
 		}
 		if waiting <= s.backlog {
@@ -37,8 +38,8 @@ func (s *Server) shed(ctx context.Context, endpoints *ledger.Endpoints, boxes []
 
 // shedFor drops so much of what waits for an endpoint, and notes it in the log of
 // its deliveries.
-func (s *Server) shedFor(ctx context.Context, endpoints *ledger.Endpoints, to *ledger.Endpoint, boxes []ledger.Outbox, surplus int, until time.Time) error {
-	dropped, line := 0, ledger.Delivery{At: time.Now().UTC(), Type: typeDropped, Error: fmt.Sprintf("dropped: over %d waited", s.backlog)}
+func (s *Server) shedFor(ctx context.Context, endpoints *outbox.Endpoints, to *outbox.Endpoint, boxes []outbox.Outbox, surplus int, until time.Time) error {
+	dropped, line := 0, outbox.Delivery{At: time.Now().UTC(), Type: typeDropped, Error: fmt.Sprintf("dropped: over %d waited", s.backlog)}
 	var err error
 	for i := len(boxes) - 1; i >= 0 && surplus > dropped && err == nil; i-- {
 		var n int
@@ -57,7 +58,7 @@ func (s *Server) shedFor(ctx context.Context, endpoints *ledger.Endpoints, to *l
 }
 
 // shedOf drops at most so much of one campaign.
-func (s *Server) shedOf(ctx context.Context, endpoints *ledger.Endpoints, to *ledger.Endpoint, id campaign.ID, most int, until time.Time) (int, error) {
+func (s *Server) shedOf(ctx context.Context, endpoints *outbox.Endpoints, to *outbox.Endpoint, id campaign.ID, most int, until time.Time) (int, error) {
 	info, err := s.ledger.Info(ctx, id)
 	if errors.Is(err, ledger.ErrNotFound) {
 		return 0, nil
@@ -67,7 +68,7 @@ func (s *Server) shedOf(ctx context.Context, endpoints *ledger.Endpoints, to *le
 	}
 	dropped := 0
 	for dropped < most && time.Now().Before(until) {
-		n, err := s.outbox.Discard(ctx, info, to, most-dropped, newMessage(), endpoints.Of(id))
+		n, err := s.outbox.Discard(ctx, info, to, most-dropped, newMessage(), endpoints.Subscribers(id))
 		if err != nil || n == 0 {
 			return dropped, err
 		}

@@ -43,14 +43,14 @@ func (s *Server) sweep() {
 		case <-ticker.C:
 		case <-s.stopping.Done():
 			// Whoever comes next needn't wait; should this fail, it runs out by itself.
-			_, _ = s.outbox.LeaseOutboxes(context.WithoutCancel(s.stopping), s.token, 0)
+			_, _ = s.outbox.Lease(context.WithoutCancel(s.stopping), s.token, 0)
 			return
 		}
 	}
 }
 
 func (s *Server) look(ctx context.Context) error {
-	mine, err := s.outbox.LeaseOutboxes(ctx, s.token, lookLease)
+	mine, err := s.outbox.Lease(ctx, s.token, lookLease)
 	if err != nil || !mine {
 		s.sight = sight{} // another looks, and who comes after it begins anew
 		return err
@@ -71,7 +71,7 @@ func (s *Server) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	boxes, err := s.outbox.Outboxes(ctx, ids)
+	boxes, err := s.outbox.Pending(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (s *Server) look(ctx context.Context) error {
 	}
 	for i := range boxes {
 		s.sight.seen[boxes[i].ID] = now
-		for _, e := range endpoints.Of(boxes[i].ID) {
+		for _, e := range endpoints.Subscribers(boxes[i].ID) {
 			if boxes[i].Waits(e.ID, now) {
 				errs = append(errs, s.queue.Enqueue(ctx, tasks.NewDeliver(boxes[i].ID, e.ID, now.Unix())))
 			}

@@ -14,10 +14,10 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redistest"
 	"github.com/handout-dev/handout/internal/webhook"
-	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/tasks"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func same(t testing.TB, what string, want, have any) {
@@ -32,8 +32,8 @@ func TestServer_TellsWhatHappenedInOrder(t *testing.T) {
 	r := setup(t)
 	plain, open, few := r.receiver(nil), r.receiver(nil), r.receiver(nil)
 	plain.of(r.add(plain.url))
-	open.of(r.add(open.url, func(e *ledger.Endpoint) { e.Phones, e.Events = true, []string{ledger.TellRecipients} }))
-	few.of(r.add(few.url, func(e *ledger.Endpoint) { e.Prefix, e.Events = "sp", []string{ledger.TellCampaigns} }))
+	open.of(r.add(open.url, func(e *outbox.Endpoint) { e.Phones, e.Events = true, []string{outbox.EventRecipients} }))
+	few.of(r.add(few.url, func(e *outbox.Endpoint) { e.Prefix, e.Events = "sp", []string{outbox.EventCampaign} }))
 	c := r.stand("c", 250)
 	r.fail(c, 203)
 	r.fail(c, 7)
@@ -68,7 +68,7 @@ func TestServer_TellsManyAtATime(t *testing.T) {
 	t.Parallel()
 	r := setup(t)
 	app := r.receiver(nil)
-	e := r.add(app.url, func(e *ledger.Endpoint) { e.Events = []string{ledger.TellRecipients} })
+	e := r.add(app.url, func(e *outbox.Endpoint) { e.Events = []string{outbox.EventRecipients} })
 	app.of(e)
 	c := r.stand("c", 450)
 	for i := range 450 {
@@ -106,7 +106,7 @@ func TestServer_TellsTheSameMessageAgainUntilItIsTaken(t *testing.T) {
 		}
 		return http.StatusNoContent
 	})
-	e := r.add(app.url, func(e *ledger.Endpoint) { e.Events = []string{ledger.TellRecipients} })
+	e := r.add(app.url, func(e *outbox.Endpoint) { e.Events = []string{outbox.EventRecipients} })
 	app.of(e)
 	c := r.stand("c", 10)
 	r.fail(c, 1)
@@ -154,7 +154,7 @@ func TestServer_TellsItAgainWhenNobodyCouldNoteIt(t *testing.T) {
 		}
 		return http.StatusOK
 	})
-	app.of(r.add(app.url, func(e *ledger.Endpoint) { e.Events = []string{ledger.TellRecipients} }))
+	app.of(r.add(app.url, func(e *outbox.Endpoint) { e.Events = []string{outbox.EventRecipients} }))
 	c := r.stand("c", 10)
 	r.fail(c, 1)
 	r.start(true)
@@ -270,7 +270,7 @@ func TestServer_SpeaksToNoPrivateAddress(t *testing.T) {
 	defer inside.Close()
 	byName := strings.Replace(inside.URL, "127.0.0.1", "localhost", 1)
 	plain := r.receiver(nil)
-	var all []ledger.Endpoint
+	var all []outbox.Endpoint
 	for _, url := range []string{inside.URL, byName, plain.url} {
 		all = append(all, r.add(url))
 	}
@@ -340,7 +340,7 @@ func TestServer_TellsOnlyOutcomes(t *testing.T) {
 	t.Parallel()
 	r := setup(t)
 	app := r.receiver(nil)
-	app.of(r.add(app.url, func(e *ledger.Endpoint) { e.Events = []string{ledger.TellRecipients} }))
+	app.of(r.add(app.url, func(e *outbox.Endpoint) { e.Events = []string{outbox.EventRecipients} }))
 	c := r.stand("c", 3)
 	r.fail(c, 0)
 	r.fail(c, 1)
@@ -395,7 +395,7 @@ func TestServer_DropsTheOldestBeyondTheBacklogAndTellsSo(t *testing.T) {
 	e := r.add(app.url)
 	app.of(e)
 	well := r.receiver(nil)
-	well.of(r.add(well.url, func(e *ledger.Endpoint) { e.Prefix = "other" }))
+	well.of(r.add(well.url, func(e *outbox.Endpoint) { e.Prefix = "other" }))
 	old := r.stand("old", 100)
 	stop := r.startWith(true, 100)
 	app.told(1) // in vain
@@ -416,7 +416,7 @@ func TestServer_DropsTheOldestBeyondTheBacklogAndTellsSo(t *testing.T) {
 	})
 	await(t, "the other is told", func() bool { return len(well.deliveries()) == 1 })
 	stop()
-	var line ledger.Delivery
+	var line outbox.Delivery
 	for _, d := range r.deliveryLog(e) {
 		if d.Type == "webhook.dropped" && d.Message == "" {
 			line = d
@@ -425,7 +425,7 @@ func TestServer_DropsTheOldestBeyondTheBacklogAndTellsSo(t *testing.T) {
 	if line.Campaign != "old" || line.Count != 33 || line.Error != "dropped: over 100 waited" || !strings.Contains(r.log.String(), "level=ERROR") {
 		t.Errorf("%+v\n%s", line, r.log)
 	}
-	dropped, err := r.ledger.Outbox().EndpointsDiscarded(t.Context())
+	dropped, err := r.ledger.Outbox().CountDiscarded(t.Context())
 	if err != nil || len(dropped) != 1 || dropped[e.ID] != 33 {
 		t.Error(dropped, err)
 	}
@@ -463,8 +463,8 @@ func TestServer_TellsOfWhatWasAskedForAlone(t *testing.T) {
 	t.Parallel()
 	r := setup(t)
 	app, all := r.receiver(nil), r.receiver(nil)
-	app.of(r.add(app.url, func(e *ledger.Endpoint) { e.Events = []string{ledger.TellCampaigns} }))
-	all.of(r.add(all.url, func(e *ledger.Endpoint) { e.Events = []string{ledger.TellRecipients} }))
+	app.of(r.add(app.url, func(e *outbox.Endpoint) { e.Events = []string{outbox.EventCampaign} }))
+	all.of(r.add(all.url, func(e *outbox.Endpoint) { e.Events = []string{outbox.EventRecipients} }))
 	c := r.stand("c", 100)
 	for i := range 50 {
 		r.fail(c, i)

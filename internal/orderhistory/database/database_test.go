@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/internal/orderhistory/database"
-	"github.com/handout-dev/handout/internal/postgrestest"
+	"github.com/handout-dev/handout/test/postgrestest"
 )
 
 func TestMain(m *testing.M) {

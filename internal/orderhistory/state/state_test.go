@@ -12,7 +12,7 @@ import (
 
 	"github.com/handout-dev/handout/internal/orderhistory/database"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
-	"github.com/handout-dev/handout/internal/postgrestest"
+	"github.com/handout-dev/handout/test/postgrestest"
 )
 
 func TestMain(m *testing.M) {

@@ -16,7 +16,7 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/handout-dev/handout/internal/folder"
+	"github.com/handout-dev/handout/internal/orderhistory/folder"
 )
 
 // Object is one file as it was written, or as the store says that it has it.
@@ -39,7 +39,7 @@ func Sum(content []byte) string {
 }
 
 // Folder is the store in a folder of this machine, for which handout simulate,
-// or any process with the handler of internal/folder, is the server.
+// or any process with the handler of internal/orderhistory/folder, is the server.
 type Folder struct {
 	folder *folder.Folder
 	base   string

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/handout-dev/handout/internal/folder"
+	"github.com/handout-dev/handout/internal/orderhistory/folder"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
-	"github.com/handout-dev/handout/internal/s3test"
+	"github.com/handout-dev/handout/test/s3test"
 )
 
 const xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -1,0 +1,169 @@
+package folder_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/handout-dev/handout/internal/orderhistory/folder"
+)
+
+func open(t *testing.T, dir string) *folder.Folder {
+	t.Helper()
+	f, err := folder.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+// served is a folder with one file, and a link to it.
+func served(t *testing.T) (dir, base, link string, f *folder.Folder) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "files")
+	f = open(t, dir)
+	server := httptest.NewServer(open(t, dir)) // another process has the same key
+	t.Cleanup(server.Close)
+	if err := f.Write("a b/c.xlsx", strings.NewReader("PK content")); err != nil {
+		t.Fatal(err)
+	}
+	link, err := f.Link(server.URL, "a b/c.xlsx", time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, server.URL, link, f
+}
+
+func get(t *testing.T, link string) (int, string, http.Header) {
+	t.Helper()
+	resp, err := http.Get(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body), resp.Header
+}
+
+func TestLink_BringsTheFileAsADocument(t *testing.T) {
+	t.Parallel()
+	_, _, link, _ := served(t)
+	status, body, header := get(t, link)
+	if status != 200 || body != "PK content" || header.Get("Content-Length") != "10" ||
+		header.Get("Content-Type") != "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" {
+		t.Errorf("%d %q %v", status, body, header)
+	}
+}
+
+func TestLink_HoldsForOneFileAndUntilItsMoment(t *testing.T) {
+	t.Parallel()
+	dir, base, link, f := served(t)
+	if err := f.Write("other.xlsx", strings.NewReader("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(dir), "outside"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old, err := f.Link(base, "a b/c.xlsx", time.Now().Add(-time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, query, _ := strings.Cut(link, "?")
+	for url, want := range map[string]int{
+		old:        http.StatusGone,
+		link + "x": http.StatusNotFound,
+		strings.Replace(link, "expires=", "expires=9", 1): http.StatusNotFound,
+		base + "/files/other.xlsx?" + query:               http.StatusNotFound,
+		base + "/files/other.xlsx":                        http.StatusNotFound,
+		base + "/files/":                                  http.StatusNotFound,
+		base + "/files/.key?" + query:                     http.StatusNotFound,
+		base + "/files/..%2foutside?" + query:             http.StatusNotFound,
+	} {
+		if status, body, _ := get(t, url); status != want {
+			t.Errorf("%s: %d %q, want %d", url, status, body, want)
+		}
+	}
+	for _, name := range []string{".key", "../outside", "/etc/passwd", "a/.b", "", "."} {
+		if _, err := f.Link(base, name, time.Now().Add(time.Hour)); err == nil {
+			t.Errorf("a link to %q", name)
+		}
+		if err := f.Write(name, strings.NewReader("x")); err == nil {
+			t.Errorf("%q was written", name)
+		}
+	}
+	resp, err := http.Post(link, "text/plain", strings.NewReader("x"))
+	if err != nil || resp.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %v, %v", resp, err)
+	}
+	_ = resp.Body.Close()
+}
+
+func TestLink_IsTheSameForTheSameMoment(t *testing.T) {
+	t.Parallel()
+	dir, base, link, _ := served(t)
+	at := time.Now().Add(time.Hour)
+	a, _ := open(t, dir).Link(base, "a b/c.xlsx", at)
+	b, _ := open(t, dir).Link(base, "a b/c.xlsx", at)
+	c, _ := open(t, t.TempDir()).Link(base, "a b/c.xlsx", at)
+	if a != b || a == c || link == "" {
+		t.Errorf("%s, %s, %s", a, b, c)
+	}
+}
+
+func TestOpen_ManyAtOnceAgreeOnTheKey(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "new")
+	at := time.Now().Add(time.Hour)
+	links := make([]string, 20)
+	var all sync.WaitGroup
+	for i := range links {
+		all.Go(func() {
+			f, err := folder.Open(dir)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer f.Close() //nolint:errcheck // nothing is pending
+			links[i], _ = f.Link("http://x", "a.pdf", at)
+		})
+	}
+	all.Wait()
+	for _, l := range links {
+		if l != links[0] || l == "" {
+			t.Errorf("%q and %q", l, links[0])
+		}
+	}
+	if key, err := os.Stat(filepath.Join(dir, ".key")); err != nil || key.Mode().Perm() != 0o600 || key.Size() != 32 {
+		t.Errorf("%v, %v", key, err)
+	}
+}
+
+// breaks is a content that ends too soon.
+type breaks struct{}
+
+func (breaks) Read(b []byte) (int, error) { return copy(b, "half"), io.ErrUnexpectedEOF }
+
+func TestWrite_NoHalfFile(t *testing.T) {
+	t.Parallel()
+	dir, _, link, f := served(t)
+	if err := f.Write("a b/c.xlsx", breaks{}); err == nil || strings.Contains(err.Error(), "c.xlsx") {
+		t.Errorf("error: %v", err)
+	}
+	if _, body, _ := get(t, link); body != "PK content" {
+		t.Errorf("%q", body)
+	}
+	left, err := os.ReadDir(filepath.Join(dir, "a b"))
+	if err != nil || len(left) != 1 {
+		t.Errorf("%v, %v", left, err)
+	}
+}

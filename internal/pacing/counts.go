@@ -1,0 +1,11 @@
+package pacing
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// slotCounts are those of one limiter.
+type SlotCounts struct{ Reserved, Used, Lost prometheus.Counter }
+
+// uncounted is for a limiter that nobody watches.
+var uncounted = SlotCounts{nowhere, nowhere, nowhere}
+
+var nowhere = prometheus.NewCounter(prometheus.CounterOpts{Name: "nowhere"})

@@ -1,0 +1,615 @@
+package pacing_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/pacing"
+	"github.com/handout-dev/handout/test/redistest"
+)
+
+const paceKey = "handout:pace"
+
+// pacers are those of n processes: each has connections of its own.
+func pacers(t *testing.T, server *redistest.Server, n int, rate float64) []*pacing.Pacer {
+	t.Helper()
+	all := make([]*pacing.Pacer, n)
+	for i := range all {
+		rdb := redis.NewClient(server.Client().Options())
+		t.Cleanup(func() { _ = rdb.Close() })
+		all[i] = pacing.New(rdb, paceKey, rate)
+	}
+	return all
+}
+
+// measurement is what some processes got out of a rate.
+type measurement struct {
+	grants []time.Time   // ascending
+	calls  float64       // of Redis, per second and process
+	noise  time.Duration // how late this machine lets a sleeper run, at worst
+}
+
+func measure(t *testing.T, processes int, rate float64, d time.Duration) measurement {
+	t.Helper()
+	server := redistest.Start(t)
+	all := pacers(t, server, processes, rate)
+	for _, p := range all { // the scripts are loaded, the connections are open
+		if err := p.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server.ResetCommandStats()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	var m measurement
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for _, p := range all {
+		for range 64 {
+			group.Go(func() {
+				for p.Wait(ctx) == nil {
+					at := time.Now()
+					mu.Lock()
+					m.grants = append(m.grants, at)
+					mu.Unlock()
+				}
+			})
+		}
+	}
+	for ctx.Err() == nil { // a canary
+		due := time.Now().Add(2 * time.Millisecond)
+		time.Sleep(time.Until(due))
+		m.noise = max(m.noise, time.Since(due))
+	}
+	group.Wait()
+	stats := server.CommandStats()
+	m.calls = float64(stats["evalsha"]+stats["eval"]) / d.Seconds() / float64(processes)
+	slices.SortFunc(m.grants, time.Time.Compare)
+	return m
+}
+
+// most is the most grants in any window of this length.
+func (m measurement) most(window time.Duration) int {
+	most, first := 0, 0
+	for i, at := range m.grants {
+		for at.Sub(m.grants[first]) >= window {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	return most
+}
+
+// used is the part of the rate that was used between the first grant and the
+// last; a single slot that the machine slept through is forgiven.
+func (m measurement) used(rate float64) float64 {
+	if len(m.grants) < 2 {
+		return 0
+	}
+	return float64(len(m.grants)) / m.grants[len(m.grants)-1].Sub(m.grants[0]).Seconds() / rate
+}
+
+// Not parallel to others: whoever measures time wants the machine for itself.
+// What a busy machine adds is measured beside it, and asked for again.
+func TestPacer_TheRateIsKeptAndUsed(t *testing.T) { //nolint:paralleltest // see above
+	for name, c := range map[string]struct {
+		processes int
+		rate      float64
+	}{
+		"four processes at 10/s": {4, 10}, "three at 100/s": {3, 100}, "three at 1000/s": {3, 1000}, "one at 1000/s": {1, 1000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // these four, and nobody else
+			const quiet = 5 * time.Millisecond
+			for try := 1; ; try++ {
+				m := measure(t, c.processes, c.rate, 2500*time.Millisecond)
+				if m.calls > 22 {
+					t.Errorf("%.1f calls of Redis per second and process", m.calls)
+				}
+				// A grant is noted late when its goroutine isn't let run: the
+				// window is judged without what the canary saw.
+				if n := m.most(time.Second - m.noise); n > int(c.rate) {
+					t.Errorf("%d slots in a window of one second; the machine is late by up to %v", n, m.noise)
+				}
+				used := m.used(c.rate)
+				if used >= 0.97 {
+					t.Logf("%.1f %% of the rate, %.1f calls a second and process, late by up to %v", 100*used, m.calls, m.noise)
+					return
+				}
+				if m.noise < quiet || (try == 3 && used < 0.3) {
+					t.Fatalf("only %.1f %% of the rate were used; the machine is late by up to %v", 100*used, m.noise)
+				}
+				if try == 3 {
+					t.Logf("%.1f %% of the rate were used on a machine that is late by up to %v", 100*used, m.noise)
+					return
+				}
+			}
+		})
+	}
+}
+
+func TestPacer_ThrottledPushesEverybodyBack(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	all := pacers(t, server, 2, 1000)
+	for _, p := range all {
+		if err := p.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := time.Now()
+	wait, err := all[0].Throttled(t.Context(), 400*time.Millisecond)
+	if err != nil || wait < 390*time.Millisecond || wait > 400*time.Millisecond {
+		t.Fatalf("Telesign asked for 400 ms, and it is %v; error %v", wait, err)
+	}
+	// The other's answer is to a request of before the push: it adds nothing.
+	again, err := all[1].Throttled(t.Context(), time.Minute)
+	if err != nil || again > wait {
+		t.Errorf("a second push of the same moment: %v, error %v", again, err)
+	}
+	for i, p := range all {
+		if err := p.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if after := time.Since(start); after < 390*time.Millisecond {
+			t.Errorf("process %d: a slot after %v", i, after)
+		}
+	}
+}
+
+// A slot of before the push that somebody sleeps for has passed, too.
+func TestPacer_ThrottledPushesBackWhoHasASlotAlready(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacers(t, server, 1, 4)[0]
+	if err := p.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	done := patient(t, p, 1)
+	for server.CommandStats()["evalsha"] < 2 { // the next one's is 255 ms later
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := p.Throttled(t.Context(), 700*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if took := <-done; took < 690*time.Millisecond {
+		t.Errorf("a slot after %v", took)
+	}
+}
+
+func TestPacer_ThrottledAgainAndAgainWaitsLonger(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacers(t, server, 1, 100)[0]
+	over := func() { // the push has passed
+		t.Helper()
+		if err := server.Client().HSet(t.Context(), paceKey, "blocked", 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	throttled := func(retryAfter, want time.Duration) {
+		t.Helper()
+		most := want
+		if retryAfter == 0 {
+			most += want / 10 // jitter
+		}
+		got, err := p.Throttled(t.Context(), retryAfter)
+		if err != nil || got < want || got > most+time.Microsecond {
+			t.Errorf("pushed back for %v, want %v; error %v", got, want, err)
+		}
+		over()
+	}
+	for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60} {
+		throttled(0, want*time.Second)
+	}
+	throttled(3*time.Second, 3*time.Second)
+	throttled(24*time.Hour, time.Minute)
+
+	p.Succeeded(t.Context())
+	throttled(0, time.Second)
+	throttled(0, 2*time.Second)
+	// One success ends the row, and the next ones cost nothing.
+	p.Succeeded(t.Context())
+	server.ResetCommandStats()
+	for range 100 {
+		p.Succeeded(t.Context())
+	}
+	if n := server.CommandStats()["hdel"]; n != 0 {
+		t.Errorf("%d calls of Redis for successes in a row", n)
+	}
+	throttled(0, time.Second)
+}
+
+func TestPacer_WhoGivesUpLosesNoSlotForOthers(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	var gap time.Duration
+	for range 6 { // a busy machine may sleep through the one slot that this is about
+		if err := server.Client().Del(t.Context(), paceKey).Err(); err != nil {
+			t.Fatal(err)
+		}
+		p := pacers(t, server, 1, 2)[0]
+		first, err := p.Take(t.Context(), "", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 4 {
+			ctx, cancel := context.WithTimeout(t.Context(), 70*time.Millisecond)
+			var group sync.WaitGroup
+			for range 50 {
+				group.Go(func() { _ = p.Wait(ctx) })
+			}
+			group.Wait()
+			cancel()
+		}
+		second, err := p.Take(t.Context(), "", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gap = second.Sub(first); gap < 500*time.Millisecond {
+			t.Fatalf("the next slot is %v after the first", gap)
+		}
+		if gap < 600*time.Millisecond {
+			return
+		}
+	}
+	t.Errorf("the next slot is %v after the first, each time", gap)
+}
+
+func TestPacer_WhoHasGivenUpGetsNoSlot(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacers(t, server, 1, 1)[0]
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if err := p.Wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPacer_AnUnusedSlotIsGivenToTheNext(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	for range 20 { // on a busy machine a slot is too late at once, and lost
+		p := pacers(t, server, 1, 2)[0]
+		slot, err := p.Take(t.Context(), "", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Unused(slot)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		again, err := p.Take(ctx, "", false)
+		cancel()
+		if err == nil {
+			if !again.Equal(slot) {
+				t.Fatalf("got the slot of %v instead of the one of %v", again, slot)
+			}
+			return
+		}
+	}
+	t.Error("the unused slot was lost each time")
+}
+
+// A place in the window that has passed can't be taken any more, however late
+// somebody finds out that it wasn't needed.
+func TestPacer_AnUnusedSlotOfThePastIsLost(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacers(t, server, 1, 2)[0]
+	slot, err := p.Take(t.Context(), "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		p.Unused(slot.Add(-time.Second))
+	}
+	next, err := p.Take(t.Context(), "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gap := next.Sub(slot); gap < 500*time.Millisecond {
+		t.Errorf("the next slot is %v after the first", gap)
+	}
+}
+
+func TestPacer_CampaignsTakeTurnsHoweverManyWaitForEach(t *testing.T) {
+	t.Parallel()
+	const many, few, early = 200, 30, 20 // early: some of the small one still wait
+	p := pacers(t, redistest.Start(t), 1, 100)[0]
+	ctx, cancel := context.WithCancel(t.Context())
+	var mu sync.Mutex
+	taken := map[campaign.ID][]time.Time{}
+	take := func(of campaign.ID) {
+		at, err := p.Take(ctx, of, false)
+		if err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			taken[of] = append(taken[of], at)
+		}
+	}
+	var big, small sync.WaitGroup
+	for range many {
+		big.Go(func() { take("big") })
+	}
+	for under := 0; under < 5; time.Sleep(time.Millisecond) {
+		mu.Lock()
+		under = len(taken["big"])
+		mu.Unlock()
+	}
+	for range few {
+		small.Go(func() { take("small") })
+	}
+	small.Wait()
+	cancel()
+	big.Wait()
+	its := taken["small"]
+	slices.SortFunc(its, time.Time.Compare)
+	others := 0
+	for _, at := range taken["big"] {
+		if at.After(its[0]) && at.Before(its[early]) {
+			others++
+		}
+	}
+	if others < early*2/3 || others > early*4/3 { // but for slots that a busy machine loses
+		t.Errorf("the big one took %d slots while the small one took %d", others, early)
+	}
+}
+
+func TestPacer_AnUrgentOneComesBeforeAllWhoWait(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacers(t, server, 1, 20)[0]
+	ctx, cancel := context.WithCancel(t.Context())
+	var bulk atomic.Int32
+	var group sync.WaitGroup
+	for range 100 { // five seconds' worth
+		group.Go(func() {
+			if p.Wait(ctx) == nil {
+				bulk.Add(1)
+			}
+		})
+	}
+	for bulk.Load() < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := p.Take(t.Context(), "", true); err != nil {
+		t.Fatal(err)
+	}
+	if n := bulk.Load(); n > 50 {
+		t.Errorf("%d of the bulk came first", n)
+	}
+	cancel()
+	group.Wait()
+}
+
+// Whoever waits in another process lets an urgent one pass, too.
+func TestPacer_AnUrgentOneComesBeforeTheBulkOfAllProcesses(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	all := pacers(t, server, 4, 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	var bulk atomic.Int32
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	for _, p := range all {
+		for range 64 { // 25 seconds' worth
+			group.Go(func() {
+				for p.Wait(ctx) == nil {
+					bulk.Add(1)
+				}
+			})
+		}
+	}
+	for bulk.Load() < 5 {
+		time.Sleep(time.Millisecond)
+	}
+	for i := range 12 {
+		before, start := bulk.Load(), time.Now()
+		if _, err := all[i%4].Take(t.Context(), "", true); err != nil {
+			t.Fatal(err)
+		}
+		if n, took := bulk.Load()-before, time.Since(start); n > 6 || took > 5*time.Second { // a busy machine is late
+			t.Errorf("%d of the bulk came first, in %v", n, took)
+		}
+	}
+}
+
+func TestPacer_ManyUrgentOnesTakeEverySlotUntilTheyAreThrough(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	all := pacers(t, server, 4, 20)
+	ctx, cancel := context.WithCancel(t.Context())
+	var bulk atomic.Int32
+	var group, first sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	for _, p := range all {
+		for range 32 {
+			group.Go(func() {
+				for p.Wait(ctx) == nil {
+					bulk.Add(1)
+				}
+			})
+		}
+	}
+	for bulk.Load() < 5 {
+		time.Sleep(time.Millisecond)
+	}
+	before := bulk.Load()
+	for i := range 40 {
+		first.Go(func() {
+			if _, err := all[i%2].Take(t.Context(), "", true); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	first.Wait()
+	if n := bulk.Load() - before; n > 10 {
+		t.Errorf("%d of the bulk came before the last one of 40 urgent ones", n)
+	}
+	after := bulk.Load()
+	for bulk.Load() < after+5 { // and then the bulk goes on
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// patient waits for n slots side by side and says how long they took.
+func patient(t *testing.T, p *pacing.Pacer, n int) (done chan time.Duration) {
+	t.Helper()
+	done = make(chan time.Duration, 1)
+	start := time.Now()
+	var group sync.WaitGroup
+	for range n {
+		group.Go(func() {
+			if err := p.Wait(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	go func() { group.Wait(); done <- time.Since(start) }()
+	return done
+}
+
+func TestPacer_ARaisedRateHoldsWithinASecondForThoseWhoWait(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	all := pacers(t, server, 2, 0.02) // 50 s between
+	if err := all[0].Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a, b := patient(t, all[0], 10), patient(t, all[1], 10)
+	time.Sleep(100 * time.Millisecond) // nobody gets one
+	for _, p := range all {
+		if !p.SetRate(100) || p.SetRate(100) {
+			t.Error("it doesn't say what has changed")
+		}
+	}
+	for _, done := range []chan time.Duration{a, b} {
+		if took := <-done; took > 5*time.Second {
+			t.Errorf("ten slots took %v", took)
+		}
+	}
+}
+
+func TestPacer_ALoweredRateHoldsForThoseWhoWait(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacers(t, server, 1, 200)[0]
+	if err := p.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.SetRate(10)
+	done := patient(t, p, 15)
+	p.SetRate(5)
+	if took := <-done; took < 2500*time.Millisecond { // of 14 gaps the half, and more
+		t.Errorf("15 slots took %v", took)
+	}
+}
+
+func TestPacer_NoLimitAndBackWhileCallersWait(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacers(t, server, 1, 0.02)[0]
+	if err := p.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	done := patient(t, p, 100)
+	time.Sleep(100 * time.Millisecond)
+	p.SetRate(0)
+	if took := <-done; took > 5*time.Second {
+		t.Errorf("without a limit 100 slots took %v", took)
+	}
+	p.SetRate(10)
+	start := time.Now()
+	if took := <-patient(t, p, 11); took < 900*time.Millisecond {
+		t.Errorf("with a limit again 11 slots took %v", time.Since(start))
+	}
+	// Who waits for a push without a limit comes under the limit set meanwhile.
+	p.SetRate(0)
+	if _, err := p.Throttled(t.Context(), 300*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	done = patient(t, p, 6)
+	time.Sleep(50 * time.Millisecond)
+	p.SetRate(10)
+	if took := <-done; took < 750*time.Millisecond { // 300 ms, and five gaps
+		t.Errorf("6 slots after a push took %v", took)
+	}
+}
+
+func TestPacer_WithoutARateAsksNobody(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacing.New(server.Client(), paceKey, 0)
+	server.ResetCommandStats()
+	start := time.Now()
+	for range 10_000 {
+		if err := p.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := server.CommandStats()["evalsha"]; n != 0 || time.Since(start) > 5*time.Second {
+		t.Errorf("%d calls of Redis, %v", n, time.Since(start))
+	}
+	p.Unused(time.Now())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: error %v", err)
+	}
+}
+
+// No limit of ours is no leave to hammer a vendor who has one.
+func TestPacer_WithoutARateStillHeedsThrottling(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacing.New(server.Client(), paceKey, 0)
+	start := time.Now()
+	if _, err := p.Throttled(t.Context(), 300*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := p.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("pushed back: error %v", err)
+	}
+	if err := p.Wait(t.Context()); err != nil || time.Since(start) < 290*time.Millisecond {
+		t.Errorf("a slot after %v, error %v", time.Since(start), err)
+	}
+}
+
+func TestPacer_SaysWhenRedisIsGoneAndGoesOnWhenItIsBack(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := pacers(t, server, 1, 100)[0]
+	if err := p.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	server.Kill()
+	failed := 0
+	for range 50 { // some slots may have been reserved before
+		if err := p.Wait(t.Context()); err != nil {
+			failed++
+			break
+		}
+	}
+	if failed == 0 {
+		t.Error("slots without a Redis")
+	}
+	server.Restart()
+	if err := p.Wait(t.Context()); err != nil {
+		t.Errorf("after the restart: %v", err)
+	}
+}

@@ -1,0 +1,144 @@
+package queue
+
+import (
+	"context"
+	_ "embed" // the script
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+)
+
+// Queue puts notes into asynq. It is safe for concurrent use.
+type Queue struct {
+	rdb    redis.UniversalClient
+	client *asynq.Client
+
+	mu      sync.Mutex // one batch at a time
+	capture *capture
+	batch   *asynq.Client
+}
+
+// NewQueue writes into rdb, which stays the caller's to close.
+func New(rdb redis.UniversalClient) *Queue {
+	c := &capture{UniversalClient: rdb}
+	return &Queue{rdb: rdb, client: asynq.NewClientFromRedisClient(rdb), capture: c, batch: asynq.NewClientFromRedisClient(c)}
+}
+
+// Enqueue puts one note into the queue. An ID that is taken counts as success:
+// the note is there, or its reply was lost and it is there after all.
+func (q *Queue) Enqueue(ctx context.Context, t *asynq.Task, opts ...asynq.Option) error {
+	_, err := q.client.EnqueueContext(ctx, t, opts...)
+	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
+		return fmt.Errorf("enqueue %s: %w", t.Type(), err)
+	}
+	return nil
+}
+
+// mostInBatch is how many notes travel in one pipeline.
+const mostInBatch = 500
+
+// EnqueueAll puts many notes into the queue in few round trips; it returns how
+// many of them weren't there yet. After an error some may be there and others
+// not; calling it again does no harm.
+func (q *Queue) EnqueueAll(ctx context.Context, notes []*asynq.Task) (added int, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(notes) > 0 {
+		n := min(len(notes), mostInBatch)
+		a, err := q.enqueueBatch(ctx, notes[:n])
+		added += a
+		if err != nil {
+			return added, fmt.Errorf("enqueue %d notes: %w", n, err)
+		}
+		notes = notes[n:]
+	}
+	return added, nil
+}
+
+// enqueueBatch has asynq make its messages while capture collects what it would
+// have sent, and sends it in one pipeline.
+func (q *Queue) enqueueBatch(ctx context.Context, notes []*asynq.Task) (int, error) {
+	// A pipeline has no fall-back for a script that Redis doesn't know yet: the
+	// first note goes alone, and loads it.
+	alone, err := q.client.EnqueueContext(ctx, notes[0])
+	added := 0
+	if alone != nil {
+		added++
+	}
+	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
+		return 0, err
+	}
+	q.capture.pipe = q.rdb.Pipeline()
+	q.capture.answers = q.capture.answers[:0]
+	for _, t := range notes[1:] {
+		if _, err := q.batch.EnqueueContext(ctx, t); err != nil {
+			return added, err
+		}
+	}
+	if len(q.capture.answers) == 0 {
+		return added, nil
+	}
+	if _, err := q.capture.pipe.Exec(ctx); err != nil {
+		return added, err
+	}
+	for _, a := range q.capture.answers {
+		n, err := a.Int64()
+		if err != nil {
+			return added, err
+		}
+		added += int(n)
+	}
+	return added, nil
+}
+
+var (
+	//go:embed lua/free.lua
+	freeSource string
+	freeScript = redis.NewScript(freeSource)
+)
+
+// Free deletes those of the notes with these IDs that asynq will never run:
+// someone has archived them, the worker that had them is lost, or parts of them
+// were deleted. Until then their IDs are taken and no new note can be written. It
+// returns how many there were; a note that waits or is at work stays.
+func (q *Queue) Free(ctx context.Context, queue string, ids []string, now time.Time) (int, error) {
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	prefix := "asynq:{" + queue + "}:"
+	keys := make([]string, 0, 6+len(ids))
+	for _, name := range []string{"pending", "active", "lease", "scheduled", "retry", "archived"} {
+		keys = append(keys, prefix+name)
+	}
+	args := make([]any, 1, 1+len(ids))
+	args[0] = now.Unix()
+	for _, id := range ids {
+		keys = append(keys, prefix+"t:"+id)
+		args = append(args, id)
+	}
+	freed, err := freeScript.Run(ctx, q.rdb, keys, args...).Int()
+	if err != nil {
+		return 0, fmt.Errorf("free the IDs of %d notes: %w", len(ids), err)
+	}
+	return freed, nil
+}
+
+// capture is a Redis client whose EVALSHA goes into a pipeline. asynq enqueues
+// a note by one script, which answers 1, or 0 when the ID is taken.
+type capture struct {
+	redis.UniversalClient
+	pipe    redis.Pipeliner
+	answers []*redis.Cmd
+}
+
+// EvalSha collects a call and answers for Redis that it went well.
+func (c *capture) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	c.answers = append(c.answers, c.pipe.EvalSha(ctx, sha, keys, args...))
+	cmd := redis.NewCmd(ctx)
+	cmd.SetVal(int64(1))
+	return cmd
+}

@@ -1,0 +1,133 @@
+package suppression
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// Why says why a number is on the suppression list.
+type Why uint8
+
+// The whys. Their numbers are part of the stored form.
+const (
+	WhyHand      Why = iota // a person put it there
+	WhyStop                 // the recipient wrote STOP
+	WhyBlocked              // code 3046: the recipient has blocked us
+	WhyBlocklist            // code 3052: Telesign keeps it blocked, at our request
+	whyCount
+)
+
+var whyNames = [whyCount]string{"by hand", "stop", "blocked (3046)", "blocklist (3052)"}
+
+// String is the why in a few words.
+func (w Why) String() string {
+	if w < whyCount {
+		return whyNames[w]
+	}
+	return fmt.Sprintf("Why(%d)", w)
+}
+
+// Suppression is an entry of the suppression list: when and why a number was
+// put there. The number itself isn't in it.
+type Entry struct {
+	At       time.Time // whole seconds
+	Why      Why
+	Campaign campaign.ID // by whose message it came to this; empty when unknown
+	By       string      // by hand: who did it, at most MaxBy bytes
+	Note     string      // by hand: what for, at most MaxNote bytes
+}
+
+// Bounds of what people write on the list, in bytes.
+const (
+	MaxBy   = 64
+	MaxNote = 200
+)
+
+// ErrBadSuppression means that stored bytes aren't an entry of the list.
+var ErrBadEntry = errors.New("not an entry of the suppression list")
+
+// Reason is the why with the note, if there is one.
+func (s *Entry) Reason() string {
+	if s.Note == "" {
+		return s.Why.String()
+	}
+	return s.Why.String() + ": " + s.Note
+}
+
+// Check says in words what keeps an entry off the list, nil for nothing.
+func (s *Entry) Check() error {
+	switch {
+	case s.Why >= whyCount:
+		return errors.New("unknown why")
+	case len(s.By) > MaxBy || !plain(s.By):
+		return fmt.Errorf("the name of whoever does it must be one line of at most %d bytes", MaxBy)
+	case len(s.Note) > MaxNote || !plain(s.Note):
+		return fmt.Errorf("the reason must be one line of at most %d bytes", MaxNote)
+	}
+	return nil
+}
+
+func plain(s string) bool {
+	return utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
+}
+
+// The stored form, version 1: 5 bytes for most who wrote STOP, and those of the
+// campaign's name.
+//
+//	byte     version << 4 | why
+//	uvarint  seconds since 2025
+//	text     campaign, by, note; nothing more from the last that isn't empty on
+const entryV1 = 1
+
+var epoch = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// maxSuppressionSeconds is 136 years, still a time.Duration.
+const maxSeconds = 1 << 32
+
+func (s *Entry) encode() string {
+	seconds := min(max(1, int64(s.At.Sub(epoch)/time.Second)), maxSeconds)
+	b := binary.AppendUvarint([]byte{entryV1<<4 | byte(s.Why)}, uint64(seconds))
+	texts := [...]string{string(s.Campaign), s.By, s.Note}
+	n := len(texts)
+	for n > 0 && texts[n-1] == "" {
+		n--
+	}
+	for _, t := range texts[:n] {
+		b = append(binary.AppendUvarint(b, uint64(len(t))), t...)
+	}
+	return string(b)
+}
+
+func decodeEntry(raw string) (Entry, error) {
+	if raw == "" || raw[0]>>4 != entryV1 || Why(raw[0]&15) >= whyCount {
+		return Entry{}, ErrBadEntry
+	}
+	s := Entry{Why: Why(raw[0] & 15)}
+	b := []byte(raw[1:])
+	seconds, n := binary.Uvarint(b)
+	if n <= 0 || seconds > maxSeconds {
+		return Entry{}, ErrBadEntry
+	}
+	s.At, b = epoch.Add(time.Duration(seconds)*time.Second), b[n:]
+	for _, t := range [...]*string{(*string)(&s.Campaign), &s.By, &s.Note} {
+		if len(b) == 0 {
+			break
+		}
+		length, n := binary.Uvarint(b)
+		if n <= 0 || length > MaxNote || length > uint64(len(b)-n) {
+			return Entry{}, ErrBadEntry
+		}
+		*t, b = string(b[n:n+int(length)]), b[n+int(length):]
+	}
+	if len(b) > 0 {
+		return Entry{}, ErrBadEntry
+	}
+	return s, nil
+}

@@ -1,0 +1,117 @@
+package translate
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/telesign"
+)
+
+// Rank is how much a status code says of a leg or a transaction.
+func Rank(c telesign.Code) campaign.Rank {
+	switch c.Kind() {
+	case telesign.KindDelivered:
+		return campaign.RankDelivered
+	case telesign.KindRead:
+		return campaign.RankRead
+	case telesign.KindFailed, telesign.KindTimedOut, telesign.KindRequest, telesign.KindAccount,
+		telesign.KindThrottled, telesign.KindUnavailable:
+		return campaign.RankFailed
+	case telesign.KindProbable, telesign.KindUnconfirmed:
+		return campaign.RankProbable
+	case telesign.KindGateway:
+		return campaign.RankGateway
+	}
+	return campaign.RankProgress // an unknown code settles nothing
+}
+
+// Receipt is the event that a receipt stands for. attempt is the one that its
+// external ID names, 0 if it was found by its reference alone; due is when to
+// ask for the outcome if this receipt isn't the last word.
+func Receipt(r telesign.Receipt, attempt int, at, due time.Time) campaign.Event {
+	e := campaign.Event{
+		Kind:      campaign.EventReceipt,
+		At:        at,
+		Attempt:   attempt,
+		Reference: r.Reference,
+		DueAt:     due,
+		Status:    transaction(r.Status.Code),
+		Legs:      make([]campaign.ChannelLeg, 0, len(r.Legs)+1),
+	}
+	named := false
+	for _, l := range r.Legs {
+		channel := strings.ToLower(l.Channel)
+		named = named || channel == strings.ToLower(r.Status.LastChannel)
+		e.Legs = append(e.Legs, campaign.ChannelLeg{Channel: channel, Leg: leg(l.Code)})
+	}
+	// The sample pages show legs always; should they be missing, the status
+	// still names the channel that it speaks of.
+	if !named && r.Status.LastChannel != "" && e.Status.Rank >= campaign.RankDelivered {
+		e.Legs = append(e.Legs, campaign.ChannelLeg{Channel: strings.ToLower(r.Status.LastChannel), Leg: e.Status})
+	}
+	e.Final = e.Status.Rank == campaign.RankFailed && r.Status.Code.Final()
+	return e
+}
+
+// AccountFault is the code by which a receipt says that the fault is ours: no
+// money left, a product not enabled. Everyone else would fail of it too.
+func AccountFault(r telesign.Receipt) (telesign.Code, bool) {
+	if r.Status.Code.Kind() == telesign.KindAccount {
+		return r.Status.Code, true
+	}
+	for _, l := range r.Legs {
+		if l.Code.Kind() == telesign.KindAccount {
+			return l.Code, true
+		}
+	}
+	return 0, false
+}
+
+// HoldReason says in the vendor's words why a campaign is held.
+func HoldReason(c telesign.Code) string { return fmt.Sprintf("Telesign: %d %s", c, c.Text()) }
+
+func leg(c telesign.Code) campaign.Leg { return campaign.Leg{Rank: Rank(c), Code: int(c)} }
+
+// transaction ranks the status of a whole transaction: a failure that Telesign
+// calls intermediate is progress, since the next channel will be tried.
+func transaction(c telesign.Code) campaign.Leg {
+	l := leg(c)
+	if l.Rank == campaign.RankFailed && !c.Final() {
+		l.Rank = campaign.RankProgress
+	}
+	return l
+}
+
+// Reason says in words why a recipient is in its state: ours, then the
+// vendor's. It is empty for a delivery on the first channel asked.
+func Reason(r *campaign.Record) string {
+	var parts []string
+	if r.Reason != campaign.NoReason {
+		parts = append(parts, r.Reason.String())
+	}
+	add := func(channel string, l campaign.Leg) {
+		if l.Rank == campaign.RankNone || l.Rank >= campaign.RankDelivered {
+			return
+		}
+		parts = append(parts, channel+": "+telesign.Code(l.Code).Text())
+	}
+	add("whatsapp", r.WhatsApp)
+	add("sms", r.SMS)
+	add(r.OtherChannel, r.Other)
+	if len(parts) == 0 || (r.WhatsApp.Rank == campaign.RankNone && r.SMS.Rank == campaign.RankNone && r.Other.Rank == campaign.RankNone) {
+		if r.Status.Code != 0 && r.State != campaign.Delivered {
+			parts = append(parts, telesign.Code(r.Status.Code).Text())
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Words are the vendor's for what is known of a channel; empty for nothing.
+func Words(l campaign.Leg) string {
+	if l.Rank == campaign.RankNone {
+		return ""
+	}
+	return telesign.Code(l.Code).Text()
+}

@@ -1,0 +1,90 @@
+package access
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// SessionCookie is the name of the cookie with a session's value.
+const SessionCookie = "handout_session"
+
+// SessionLife is how long a session lasts.
+const SessionLife = 12 * time.Hour
+
+// session is one as Redis has it, under the digest of its value.
+type session struct {
+	Name string `json:"name"` // of the key
+	// Hash is the key's: a key of the same name that was made later is another.
+	Hash string `json:"hash"`
+}
+
+// Login makes a session for whoever has this token, so that a browser need not
+// keep the token. Its value goes into a cookie, and only its digest to Redis.
+// Errors: [ErrRefused], and those of Redis.
+func (k *Keys) Login(ctx context.Context, token string, now time.Time) (value string, key *Key, err error) {
+	if key, err = k.Check(ctx, token, now); err != nil {
+		return "", nil, err
+	}
+	name, secret := cutToken(token)
+	stands, err := json.Marshal(session{Name: name, Hash: hash(secret)})
+	if err != nil {
+		return "", nil, fmt.Errorf("log in: %w", err)
+	}
+	b := make([]byte, secretBytes)
+	rand.Read(b)
+	value = hex.EncodeToString(b)
+	if err := k.rdb.Set(ctx, keySession(hash(value)), stands, SessionLife).Err(); err != nil {
+		return "", nil, fmt.Errorf("log in: %w", err)
+	}
+	return value, key, nil
+}
+
+// Session is the key of a session, with the scopes that it has now. A session
+// ends with its key. Errors: [ErrRefused], and those of Redis.
+func (k *Keys) Session(ctx context.Context, value string) (*Key, error) {
+	if len(value) != 2*secretBytes {
+		return nil, ErrRefused
+	}
+	text, err := k.rdb.Get(ctx, keySession(hash(value))).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, ErrRefused
+	}
+	var s session
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("check a session: %w", err)
+	}
+	stands, err := k.rdb.HGet(ctx, keyKeys, s.Name).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil, ErrRefused
+	}
+	if err != nil {
+		return nil, fmt.Errorf("check a session: %w", err)
+	}
+	key, want, err := decode(s.Name, stands, "")
+	if err != nil {
+		return nil, err
+	}
+	if subtle.ConstantTimeCompare([]byte(s.Hash), []byte(want)) != 1 {
+		return nil, ErrRefused
+	}
+	return key, nil
+}
+
+// Logout ends a session; one that isn't there is no error.
+func (k *Keys) Logout(ctx context.Context, value string) error {
+	if err := k.rdb.Del(ctx, keySession(hash(value))).Err(); err != nil {
+		return fmt.Errorf("log out: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/translate"
+	"github.com/handout-dev/handout/ledger"
+)
+
+// those are who is in a state.
+var those = map[campaign.State]string{campaign.Failed: "the failed", campaign.Unconfirmed: "the unconfirmed", campaign.InDoubt: "those in doubt"}
+
+// longTime is how long a form may take for which a whole list is read.
+const longTime = 10 * time.Minute
+
+// questionLife is how old the answer to a question may be.
+const questionLife = time.Hour
+
+func retryState(name string) (campaign.State, error) {
+	state, ok := campaign.ParseState(name)
+	if !ok || !slices.Contains(retryable, state) {
+		return 0, refuse(http.StatusBadRequest, "Who can be sent to again are the failed, the unconfirmed and those in doubt.")
+	}
+	return state, nil
+}
+
+func (c *Console) askRetry(v *visit) (string, any, error) {
+	state, err := retryState(v.URL.Query().Get("only"))
+	if err != nil {
+		return "", nil, err
+	}
+	// Before the number that the person says yes to.
+	began, err := c.ledger.Now(v.Context())
+	if err != nil {
+		return "", nil, err
+	}
+	s, err := c.look(v)
+	if err != nil {
+		return "", nil, err
+	}
+	if err := s.info.Gone(); err != nil {
+		return "", nil, err
+	}
+	n := s.balance.Of(state)
+	switch {
+	case s.info.Canceled:
+		return "", nil, campaign.ErrCanceled
+	case n == 0:
+		return "", nil, refuse(http.StatusConflict, "Nobody in this campaign is %s.", words(state.String()))
+	}
+	q := c.question(s, "Send again to "+count(n)+" people", "retry")
+	q.Title = "Send again to " + those[state] + " of " + string(s.info.ID) + "?"
+	q.Text = []string{count(n) + " people are " + words(state.String()) + ". They are sent the campaign's content as it stands."}
+	q.Risk, q.Fields, q.Danger = translate.ResendRisk(state), []field{why}, true
+	q.Hidden = map[string]string{"only": state.String(), "expected": strconv.Itoa(n), "began": strconv.FormatInt(began.UnixMicro(), 10)}
+	return "ask", q, nil
+}
+
+func (c *Console) retry(v *visit) (string, error) {
+	state, err := retryState(v.PostFormValue("only"))
+	if err != nil {
+		return "", err
+	}
+	n, id, err := c.decideAll(v, state, (*campaign.Info).Resendable, func(ctx context.Context, info *campaign.Info, a campaign.Actor, began time.Time, progress func(int)) (int, error) {
+		return c.ledger.ResendAll(ctx, info, state, a, began, progress)
+	})
+	if err != nil {
+		return "", err
+	}
+	v.flash(count(n) + " people are sent to again.")
+	return "/campaigns/" + string(id), nil
+}
+
+// decideAll answers a question about all people in a state: the decision is made
+// if as many are in it as were named, and returns about how many.
+func (c *Console) decideAll(v *visit, state campaign.State, may func(*campaign.Info) error, decide decision) (int, campaign.ID, error) {
+	expected, err := strconv.Atoi(v.PostFormValue("expected"))
+	micros, wrong := strconv.ParseInt(v.PostFormValue("began"), 10, 64)
+	if err != nil || wrong != nil {
+		return 0, "", refuse(http.StatusBadRequest, "The form is incomplete.")
+	}
+	s, err := c.look(v)
+	if err != nil {
+		return 0, "", err
+	}
+	if err := may(s.info); err != nil {
+		return 0, "", err
+	}
+	now, err := c.ledger.Now(v.Context())
+	if err != nil {
+		return 0, "", err
+	}
+	began := time.UnixMicro(micros)
+	switch n := s.balance.Of(state); {
+	case n != expected:
+		return 0, "", refuse(http.StatusConflict, "You said yes to %s people, and %s are %s by now. Nothing was done: look again.", count(expected), count(n), words(state.String()))
+	case began.After(now) || now.Sub(began) > questionLife:
+		return 0, "", refuse(http.StatusConflict, "The question is over an hour old. Nothing was done: look again.")
+	}
+	ctx, done := c.long(v)
+	defer done()
+	n, err := decide(ctx, s.info, v.actor(reasonOf(v)), began, nil)
+	if err != nil && n > 0 && !errors.Is(err, ledger.ErrRetrying) {
+		c.o.Logger.Error("a decision about many broke off", "campaign", s.info.ID, "state", state.String(), "error", err)
+		return n, "", refuse(http.StatusServiceUnavailable, "It broke off after %s people. Look again: the others are still there.", count(n))
+	}
+	return n, s.info.ID, err
+}
+
+// decision is one of the ledger's about many.
+type decision func(context.Context, *campaign.Info, campaign.Actor, time.Time, func(int)) (int, error)
+
+// long is the context of something that goes on when the browser has gone, so
+// that it isn't left half done; it ends with the console.
+func (c *Console) long(v *visit) (context.Context, func()) {
+	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(longTime)) // without one there is nothing to move
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.Context()), longTime)
+	stop := context.AfterFunc(c.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+func (c *Console) askPurge(v *visit) (string, any, error) {
+	s, err := c.look(v)
+	if err != nil {
+		return "", nil, err
+	}
+	if s.info.Phase != campaign.Done {
+		return "", nil, refuse(http.StatusConflict, "The campaign is %s: it can be purged when it is done.", s.info.Phase)
+	}
+	if until := s.info.KeysUntil(); until.After(time.Now()) {
+		return "", nil, refuse(http.StatusConflict, "The campaign keeps one-off sends from being made twice; it can be purged from %s on.", when(until))
+	}
+	doubt := s.balance.Of(campaign.InDoubt)
+	q := c.question(s, "Purge", "purge")
+	q.Text = []string{"This deletes for good who is in the campaign, " + count(s.balance.Total()) + " people: phone numbers, names, columns, and what became of each. The counts and the history stay, and the ID stays taken."}
+	if doubt > 0 {
+		q.Risk = count(doubt) + " of them are in doubt, and nobody will ever know."
+	}
+	q.Danger = true
+	if v.URL.Query().Get("sure") == "" {
+		q.Text = append(q.Text, "It can't be undone. Export the campaign first, if anybody will ask.")
+		q.Next, q.Hidden, q.Do = true, map[string]string{"sure": "1"}, "Go on to the last question"
+		return "ask", q, nil
+	}
+	q.Title = "Purge " + string(s.info.ID) + " for good?"
+	q.Hidden = map[string]string{"in_doubt": strconv.Itoa(doubt)}
+	q.Fields = []field{{Name: "name", Label: "The campaign's ID, to be sure", Help: "Type " + string(s.info.ID) + ".", Type: "text", Required: true}, why}
+	q.Do = "Purge it"
+	return "ask", q, nil
+}
+
+func (c *Console) purge(v *visit) (string, error) {
+	s, err := c.look(v)
+	if err != nil {
+		return "", err
+	}
+	if v.PostFormValue("name") != string(s.info.ID) {
+		return "", refuse(http.StatusUnprocessableEntity, "That isn't the campaign's ID. Nothing was done.")
+	}
+	if v.PostFormValue("in_doubt") != strconv.Itoa(s.balance.Of(campaign.InDoubt)) {
+		return "", refuse(http.StatusConflict, "The campaign has changed since you were asked. Nothing was done: look again.")
+	}
+	ctx, done := c.long(v)
+	defer done()
+	if err := c.ledger.Purge(ctx, s.info, v.actor(reasonOf(v)), time.Now(), nil); err != nil {
+		return "", err
+	}
+	v.flash("The campaign is purged: the data of its people is gone.")
+	return "/campaigns/" + string(s.info.ID), nil
+}

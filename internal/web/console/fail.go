@@ -1,0 +1,109 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/web/access"
+	"github.com/handout-dev/handout/ledger"
+)
+
+// refusal is an error of a page's own, in words for whoever asked.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (r *refusal) Error() string { return r.text }
+
+// refuse is an answer with this status, and a text that is shown.
+func refuse(status int, format string, args ...any) error {
+	if len(args) > 0 {
+		format = fmt.Sprintf(format, args...)
+	}
+	return &refusal{status, format}
+}
+
+var (
+	errNoPage = refuse(http.StatusNotFound, "There is no such page.")
+	errAway   = refuse(http.StatusServiceUnavailable, "The ledger in Redis can't be reached. Nothing is lost: workers wait for it too. Load the page again in a moment.")
+)
+
+// judge is the one switch from errors to what a visitor is told.
+func (c *Console) judge(ctx context.Context, err error) *refusal {
+	var (
+		own       *refusal
+		phase     *campaign.PhaseError
+		purged    *campaign.PurgedError
+		wrong     *campaign.TransitionError
+		answer    redis.Error
+		network   net.Error
+		unhealthy = errors.Is(err, io.EOF) || errors.Is(err, redis.ErrClosed) || errors.Is(err, redis.ErrPoolTimeout) ||
+			errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	)
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.Is(err, ledger.ErrNotFound):
+		return &refusal{http.StatusNotFound, "There is no such campaign, or no such recipient."}
+	case errors.As(err, &phase), errors.As(err, &purged), errors.As(err, &wrong), errors.Is(err, campaign.ErrCanceled),
+		errors.Is(err, ledger.ErrSteered), errors.Is(err, ledger.ErrRetrying), errors.Is(err, ledger.ErrKeysNeeded):
+		return &refusal{http.StatusConflict, err.Error()}
+	case unhealthy || errors.As(err, &answer) || errors.As(err, &network):
+		c.o.Logger.WarnContext(ctx, "the ledger can't be reached", "error", err)
+		return errAway.(*refusal)
+	}
+	c.o.Logger.ErrorContext(ctx, "a page failed", "error", err)
+	return &refusal{http.StatusInternalServerError, "Something went wrong here; the console's log says what."}
+}
+
+// failure is what the error page shows.
+type failure struct {
+	Status int
+	Title  string
+	Text   string
+}
+
+// fail answers with an error: the login page for whoever has no key yet, a page
+// of words for everyone else. v may be nil.
+func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err error) {
+	if errors.Is(err, access.ErrRefused) {
+		c.turnAway(w, r)
+		return
+	}
+	told := c.judge(r.Context(), err)
+	if told.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	c.render(w, v, told.status, "error", failure{told.status, http.StatusText(told.status), told.text})
+}
+
+// turnAway answers who has no key, or a wrong one.
+func (c *Console) turnAway(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Header.Get("Authorization") != "":
+		w.Header().Set("WWW-Authenticate", `Basic realm="handout: a key as the password", charset="UTF-8"`)
+		c.render(w, nil, http.StatusUnauthorized, "error", failure{http.StatusUnauthorized, "Wrong key", "This key isn't good, or was revoked."})
+	case r.Header.Get("HX-Request") != "":
+		w.Header().Set("HX-Redirect", "/login")
+		w.WriteHeader(http.StatusUnauthorized)
+	case r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Site") == "cross-site":
+		// A link on another site's page: the browser keeps the session's cookie
+		// back until a page of ours asks.
+		to := inside(r.URL.RequestURI())
+		w.Header().Set("Refresh", "0; url="+to)
+		c.render(w, nil, http.StatusOK, "moment", to)
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+	default:
+		c.render(w, nil, http.StatusUnauthorized, "error", failure{http.StatusUnauthorized, "Not logged in", "The session has ended. Nothing was done: log in and try again."})
+	}
+}

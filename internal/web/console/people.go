@@ -1,0 +1,236 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/translate"
+	"github.com/handout-dev/handout/internal/web/access"
+	"github.com/handout-dev/handout/ledger"
+)
+
+func (c *Console) peopleRoutes() {
+	c.page("GET /people", access.Read, c.people)
+	c.page("POST /people", access.Read, c.people) // what is looked for may be a number, and has no place in an address
+	c.page("GET /campaigns/{id}/people", access.Read, c.campaignPeople)
+	c.page("POST /campaigns/{id}/people", access.Read, c.campaignPeople)
+	c.page("GET /campaigns/{id}/people/{place}", access.Read, c.person)
+	c.page("GET /campaigns/{id}/people/{place}/resend", access.Control, c.askResend)
+	c.form("POST /campaigns/{id}/people/{place}/resend", access.Control, c.resend)
+	c.page("GET /campaigns/{id}/people/{place}/accept", access.Control, c.askAccept)
+	c.form("POST /campaigns/{id}/people/{place}/accept", access.Control, c.accept)
+	c.page("GET /doubt", access.Read, c.doubt)
+	c.page("GET /doubt/{id}/accept", access.Control, c.askAcceptAll)
+	c.form("POST /doubt/{id}/accept", access.Control, c.acceptAll)
+}
+
+const (
+	// peopleOnPage is how many people a page shows.
+	peopleOnPage = 50
+	// searchTime is how long a page looks for people.
+	searchTime = 5 * time.Second
+	// mostText is the longest text that is looked for, in bytes.
+	mostText = 200
+)
+
+// peoplePage is a search for people, in one campaign or in all.
+type peoplePage struct {
+	ID            string // empty: all campaigns
+	Address       string
+	Total         int
+	Text          string
+	State, By     string
+	Reason, Code  string
+	States        []campaign.State
+	Channels      []string
+	Filtered      bool
+	Asked         bool // there is something to be shown
+	Rows          []personRow
+	Notes         []string // on what was searched, and what wasn't
+	More          string   // the place to go on from; empty: that was all
+	Rest          bool     // the page doesn't begin with the first
+	First, Onward string   // addresses, when nothing of people stands in them
+}
+
+// personRow is somebody in a list.
+type personRow struct {
+	Campaign, Place, Address string
+	Name, Phone              string
+	State, By, Why           string
+	At                       time.Time
+}
+
+func (v *visit) personRow(id campaign.ID, f ledger.Found) personRow {
+	r := f.Seen.Record
+	row := personRow{
+		Campaign: string(id), Place: f.Place.String(), Address: personAddress(id, f.Place),
+		Name: v.name(f.Recipient.ID, f.Recipient.Phone), Phone: v.phone(f.Recipient.Phone),
+		State: r.State.String(), By: channelWords[r.DeliveredBy()], Why: translate.Reason(&r), At: r.SettledAt,
+	}
+	if row.At.IsZero() {
+		row.At = r.ClaimedAt
+	}
+	return row
+}
+
+func personAddress(id campaign.ID, p campaign.Place) string {
+	return "/campaigns/" + string(id) + "/people/" + p.String()
+}
+
+// parse reads what is looked for. The text comes only in a form's body: it may be
+// a number.
+func (c *Console) parse(v *visit, p *peoplePage) (*report.Filter, campaign.Place, error) {
+	none := campaign.Place{}
+	v.Body = http.MaxBytesReader(v.w, v.Body, maxForm)
+	if err := badForm(v.ParseForm()); err != nil {
+		return nil, none, err
+	}
+	if v.URL.Query().Has("q") {
+		return nil, none, refuse(http.StatusBadRequest, "What is looked for may be a number, and has no place in an address: use the form.")
+	}
+	p.Text = strings.TrimSpace(v.PostFormValue("q"))
+	p.State, p.By = v.FormValue("state"), v.FormValue("by")
+	p.Reason, p.Code = strings.TrimSpace(v.FormValue("reason")), strings.TrimSpace(v.FormValue("code"))
+	p.Channels = []string{"whatsapp", "sms", "both", "other"}
+	p.States = campaign.States()
+	f := &report.Filter{State: p.State, DeliveredBy: p.By, Reason: p.Reason}
+	if _, known := campaign.ParseState(p.State); !known && p.State != "" {
+		return nil, none, refuse(http.StatusBadRequest, "There is no such state.")
+	}
+	if len(p.Text) > mostText || len(p.Reason) > mostText {
+		return nil, none, refuse(http.StatusBadRequest, "That is too long to be looked for.")
+	}
+	if p.Code != "" {
+		code, err := strconv.Atoi(p.Code)
+		if err != nil || code < 1 {
+			return nil, none, refuse(http.StatusBadRequest, "The code is one of Telesign's, as in 3056.")
+		}
+		f.Code = code
+	}
+	p.Filtered = p.State != "" || p.By != "" || p.Reason != "" || p.Code != ""
+	f.Who = c.whoIs(v, p)
+	from := none
+	if text := v.FormValue("from"); text != "" {
+		ok := false
+		if from, ok = campaign.ParsePlace(text); !ok {
+			return nil, none, refuse(http.StatusBadRequest, "from is a place in the list, as in 12.7.")
+		}
+		p.Rest = true
+	}
+	return f, from, nil
+}
+
+// whoIs is who is meant by the text; nil for anyone.
+func (c *Console) whoIs(v *visit, p *peoplePage) *report.Who {
+	if p.Text == "" {
+		return nil
+	}
+	who := &report.Who{Text: p.Text, Masked: !v.may(access.People)}
+	if phone, err := c.normalize(p.Text); err == nil {
+		who.Phone = phone
+		if who.Masked {
+			p.Notes = append(p.Notes, "This key has not the scope people: nobody is found by the phone number.")
+		}
+	}
+	return who
+}
+
+// campaignPeople are the people of one campaign, by filters or by a search.
+func (c *Console) campaignPeople(v *visit) (string, any, error) {
+	s, err := c.look(v)
+	if err != nil {
+		return "", nil, err
+	}
+	if s.info.Phase == campaign.Draft {
+		return "", nil, ledger.ErrNotFound
+	}
+	p := peoplePage{ID: string(s.info.ID), Address: "/campaigns/" + string(s.info.ID) + "/people", Total: s.info.Total, Asked: true}
+	filter, from, err := c.parse(v, &p)
+	if err != nil {
+		return "", nil, err
+	}
+	if s.info.Gone() == nil && filter.Nobody(s.balance) { // a list of a million isn't read for that
+		return "people", p, nil
+	}
+	over := overIn(searchTime)
+	people, next, err := report.People(v.Context(), c.ledger, s.info, filter, from, peopleOnPage, func(int) bool { return over() })
+	if err != nil {
+		return "", nil, err
+	}
+	for _, f := range people {
+		p.Rows = append(p.Rows, v.personRow(s.info.ID, f))
+	}
+	if next > 0 {
+		p.More = campaign.PlaceOf(next).String()
+		if len(people) < peopleOnPage {
+			p.Notes = append(p.Notes, "The list is long: it was looked through up to "+p.More+". Go on for the others.")
+		}
+	}
+	if p.Text == "" {
+		p.First, p.Onward = p.address(""), p.address(p.More)
+	}
+	return "people", p, nil
+}
+
+// address leads to the same filters from a place on.
+func (p *peoplePage) address(from string) string {
+	q := url.Values{}
+	for name, value := range map[string]string{"state": p.State, "by": p.By, "reason": p.Reason, "code": p.Code, "from": from} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if len(q) == 0 {
+		return p.Address
+	}
+	return p.Address + "?" + q.Encode()
+}
+
+// overIn says whether so much time has passed.
+func overIn(d time.Duration) func() bool {
+	end := time.Now().Add(d)
+	return func() bool { return time.Now().After(end) }
+}
+
+// people searches all campaigns.
+func (c *Console) people(v *visit) (string, any, error) {
+	p := peoplePage{Address: "/people"}
+	filter, _, err := c.parse(v, &p)
+	if err != nil {
+		return "", nil, err
+	}
+	if filter.Who == nil {
+		return "people", p, nil
+	}
+	p.Asked = true
+	s, err := report.SearchAll(v.Context(), c.ledger, filter, peopleOnPage, overIn(searchTime))
+	if err != nil {
+		return "", nil, err
+	}
+	for _, m := range s.Matches {
+		p.Rows = append(p.Rows, v.personRow(m.Campaign, m.Found))
+	}
+	p.Notes = append(p.Notes, "Searched: "+plural(s.Searched, "campaign")+", the newest first.")
+	if s.Partly != "" {
+		p.Notes = append(p.Notes, "Campaign "+string(s.Partly)+" was searched only in part: search in it alone.")
+	}
+	if s.Left > 0 {
+		p.Notes = append(p.Notes, "Not searched: "+plural(s.Left, "older campaign")+". Search in a campaign alone.")
+	}
+	if s.Purged > 0 {
+		p.Notes = append(p.Notes, "Purged, and without people: "+plural(s.Purged, "campaign")+".")
+	}
+	return "people", p, nil
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return count(n) + " " + word + "s"
+}

@@ -1,0 +1,94 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// mostLog is how many deliveries an endpoint's log keeps, the latest.
+const mostLog = 100
+
+// Delivery is a line of an endpoint's log. It says nothing of anybody.
+type Delivery struct {
+	At       time.Time   `json:"at"`
+	Message  string      `json:"message"`
+	Type     string      `json:"type"`
+	Campaign campaign.ID `json:"campaign,omitempty"`
+	Count    int         `json:"count"`  // recipients
+	Status   int         `json:"status"` // HTTP; 0: no answer
+	Error    string      `json:"error,omitempty"`
+	TookMS   int64       `json:"took_ms"`
+	Attempt  int         `json:"attempt"` // from 1
+}
+
+// LogDelivery adds a line to an endpoint's log.
+func (l *Store) LogDelivery(ctx context.Context, endpoint string, d Delivery) error {
+	line, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.LPush(ctx, keyDeliveries(endpoint), line)
+		p.LTrim(ctx, keyDeliveries(endpoint), 0, mostLog-1)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("write the log of webhook %s: %w", endpoint, err)
+	}
+	return nil
+}
+
+// Deliveries reads an endpoint's deliveries, the latest first.
+func (l *Store) Deliveries(ctx context.Context, endpoint string) ([]Delivery, error) {
+	lines, err := l.rdb.LRange(ctx, keyDeliveries(endpoint), 0, mostLog-1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read the log of webhook %s: %w", endpoint, err)
+	}
+	all := make([]Delivery, len(lines))
+	for i, line := range lines {
+		if err := json.Unmarshal([]byte(line), &all[i]); err != nil {
+			return nil, fmt.Errorf("read the log of webhook %s: line %d: %w", endpoint, i, err)
+		}
+	}
+	return all, nil
+}
+
+// Failing reads which endpoints take nothing any more, and since when.
+func (l *Store) Failing(ctx context.Context) (map[string]time.Time, error) {
+	all, err := l.rdb.HGetAll(ctx, keyFailing).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read which webhooks are failing: %w", err)
+	}
+	failing := make(map[string]time.Time, len(all))
+	for id, ms := range all {
+		var n int64
+		if _, err := fmt.Sscan(ms, &n); err == nil {
+			failing[id] = time.UnixMilli(n).UTC()
+		}
+	}
+	return failing, nil
+}
+
+// SetFailing notes that an endpoint takes nothing any more; first is false when
+// that was known.
+func (l *Store) SetFailing(ctx context.Context, endpoint string, since time.Time) (first bool, err error) {
+	first, err = l.rdb.HSetNX(ctx, keyFailing, endpoint, since.UnixMilli()).Result()
+	if err != nil {
+		return false, fmt.Errorf("note that webhook %s is failing: %w", endpoint, err)
+	}
+	return first, nil
+}
+
+// ClearFailing notes that an endpoint takes what it is told.
+func (l *Store) ClearFailing(ctx context.Context, endpoint string) error {
+	if err := l.rdb.HDel(ctx, keyFailing, endpoint).Err(); err != nil {
+		return fmt.Errorf("note that webhook %s isn't failing: %w", endpoint, err)
+	}
+	return nil
+}

@@ -1,0 +1,268 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
+)
+
+// EndpointSecret signs what an endpoint is told. No log, table or error shows it.
+type Secret string
+
+// String hides it.
+func (Secret) String() string { return "(not shown)" }
+
+// GoString hides it.
+func (Secret) GoString() string { return "(not shown)" }
+
+// The sorts of events that an endpoint may be told.
+const (
+	EventCampaign   = "campaign"   // a campaign's state has changed
+	EventRecipients = "recipients" // recipients have their outcome, or another one
+)
+
+// Endpoint is another app's URL that is told what becomes of campaigns.
+type Endpoint struct {
+	ID     string   `json:"id"`
+	URL    string   `json:"url"`
+	Events []string `json:"events"` // TellCampaigns, TellRecipients
+	// Prefix begins the IDs of the campaigns that it is told of.
+	Prefix    string    `json:"prefix,omitempty"`
+	Phones    bool      `json:"phones,omitempty"` // it is told phone numbers
+	Secret    Secret    `json:"secret"`
+	CreatedAt time.Time `json:"created_at"`
+	// GoneAt is when it said that it wants to be told nothing any more.
+	GoneAt time.Time `json:"gone_at,omitzero"`
+	// Since is the generation in which it was added.
+	Since int64 `json:"since"`
+}
+
+// Told says whether it is told events of a sort, of a campaign.
+func (e *Endpoint) Subscribes(c campaign.ID, sort string) bool {
+	return e.GoneAt.IsZero() && strings.HasPrefix(string(c), e.Prefix) && slices.Contains(e.Events, sort)
+}
+
+// Endpoints are all of them, by ID, at one moment.
+type Endpoints struct {
+	All []Endpoint
+	// generation grows with each change; passed is that of which all campaigns know.
+	generation, passed int64
+}
+
+// MostEndpoints is how many there may be.
+const MaxEndpoints = 10
+
+// Errors that callers tell apart.
+var (
+	// ErrTooManyEndpoints means that there are [MaxEndpoints].
+	ErrTooMany = fmt.Errorf("there are %d webhooks, and there can't be more", MaxEndpoints)
+	// ErrNoEndpoint means that there is no endpoint with this ID.
+	ErrNotFound = errors.New("there is no webhook with this ID")
+)
+
+// Fields of the endpoints' hash that are no endpoint.
+const (
+	fieldGeneration = "*"
+	fieldPassed     = "*passed"
+)
+
+// Of is who is told anything of a campaign.
+func (e *Endpoints) Subscribers(c campaign.ID) []Endpoint {
+	return slices.DeleteFunc(slices.Clone(e.All), func(e Endpoint) bool {
+		return !e.Subscribes(c, EventCampaign) && !e.Subscribes(c, EventRecipients)
+	})
+}
+
+// Find finds an endpoint by its ID; nil if there is none.
+func (e *Endpoints) Find(id string) *Endpoint {
+	for i := range e.All {
+		if e.All[i].ID == id {
+			return &e.All[i]
+		}
+	}
+	return nil
+}
+
+// field is what a campaign's meta says of who is told: see lua/arm.lua.
+func (e *Endpoints) field(c campaign.ID) string {
+	s := strconv.FormatInt(e.generation, 10)
+	for sort, letter := range map[string]string{EventCampaign: "c", EventRecipients: "r"} {
+		if slices.ContainsFunc(e.All, func(e Endpoint) bool { return e.Subscribes(c, sort) }) {
+			s += letter
+		}
+	}
+	return s
+}
+
+// Endpoints reads all of them.
+func (l *Store) Endpoints(ctx context.Context) (*Endpoints, error) {
+	fields, err := l.rdb.HGetAll(ctx, keyEndpoints).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read the webhooks: %w", err)
+	}
+	all := &Endpoints{generation: number(fields[fieldGeneration]), passed: number(fields[fieldPassed])}
+	for id, text := range fields {
+		if strings.HasPrefix(id, fieldGeneration) {
+			continue
+		}
+		var e Endpoint
+		if err := json.Unmarshal([]byte(text), &e); err != nil {
+			return nil, fmt.Errorf("read webhook %s: not a webhook", id) // the cause would show of its text
+		}
+		all.All = append(all.All, e)
+	}
+	slices.SortFunc(all.All, func(a, b Endpoint) int { return strings.Compare(a.ID, b.ID) })
+	return all, nil
+}
+
+// AddEndpoint adds one: what happens from here on, it is told.
+// Errors: [ErrTooMany].
+func (l *Store) Add(ctx context.Context, e Endpoint) error {
+	return l.change(ctx, e.ID, func(all *Endpoints) (*Endpoint, error) {
+		if len(all.All) >= MaxEndpoints {
+			return nil, ErrTooMany
+		}
+		e.Since = all.generation + 1
+		return &e, nil
+	})
+}
+
+// RemoveEndpoint ends one. Errors: [ErrNotFound].
+func (l *Store) Remove(ctx context.Context, id string) error {
+	err := l.change(ctx, id, func(all *Endpoints) (*Endpoint, error) {
+		if all.Find(id) == nil {
+			return nil, fmt.Errorf("webhook %s: %w", id, ErrNotFound)
+		}
+		return nil, nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := l.rdb.HDel(ctx, keyFailing, id).Err(); err != nil {
+		return fmt.Errorf("remove webhook %s: %w", id, err)
+	}
+	if err := l.rdb.HDel(ctx, keyDiscarded, id).Err(); err != nil {
+		return fmt.Errorf("remove webhook %s: %w", id, err)
+	}
+	if err := l.rdb.Unlink(ctx, keyDeliveries(id)).Err(); err != nil {
+		return fmt.Errorf("remove webhook %s: %w", id, err)
+	}
+	return nil
+}
+
+// DisableEndpoint notes that an endpoint wants to be told nothing any more.
+// Errors: [ErrNotFound].
+func (l *Store) Disable(ctx context.Context, id string, now time.Time) error {
+	return l.change(ctx, id, func(all *Endpoints) (*Endpoint, error) {
+		e := all.Find(id)
+		if e == nil {
+			return nil, fmt.Errorf("webhook %s: %w", id, ErrNotFound)
+		}
+		e.GoneAt = now.UTC().Truncate(time.Second)
+		return e, nil
+	})
+}
+
+// changeEndpoint writes what change makes of an endpoint; nil deletes it.
+func (l *Store) change(ctx context.Context, id string, change func(*Endpoints) (*Endpoint, error)) error {
+	for {
+		all, err := l.Endpoints(ctx)
+		if err != nil {
+			return err
+		}
+		e, err := change(all)
+		if err != nil {
+			return err
+		}
+		text := []byte{}
+		if e != nil {
+			if text, err = json.Marshal(e); err != nil {
+				return fmt.Errorf("write webhook %s: %w", id, err)
+			}
+		}
+		n, err := endpointScript.Run(ctx, l.rdb, []string{keyEndpoints}, all.generation, id, text).Int()
+		if err != nil {
+			return fmt.Errorf("write webhook %s: %w", id, err)
+		}
+		if n == 1 {
+			break
+		}
+	}
+	all, err := l.Endpoints(ctx)
+	if err != nil {
+		return err
+	}
+	// That the campaigns know isn't noted: a worker tells them again, and with
+	// them those that came into being meanwhile.
+	return l.arm(ctx, all)
+}
+
+// ArmAll has all campaigns note what the endpoints of now are to be told, if some
+// don't know of them.
+func (l *Store) ArmAll(ctx context.Context, all *Endpoints) error {
+	if all.passed >= all.generation {
+		return nil
+	}
+	if err := l.arm(ctx, all); err != nil {
+		return err
+	}
+	if err := l.rdb.HSet(ctx, keyEndpoints, fieldPassed, all.generation).Err(); err != nil {
+		return fmt.Errorf("write the webhooks: %w", err)
+	}
+	return nil
+}
+
+func (l *Store) arm(ctx context.Context, all *Endpoints) error {
+	ids, err := l.campaigns(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range ids {
+		args := []any{all.generation, all.field(c)}
+		for _, e := range all.Subscribers(c) {
+			args = append(args, e.ID, e.Since)
+		}
+		if err := armScript.Run(ctx, l.rdb, []string{l.meta(c), KeyProgress(c), Key(c)}, args...).Err(); err != nil {
+			return fmt.Errorf("tell campaign %s of the webhooks: %w", c, err)
+		}
+	}
+	return nil
+}
+
+// Fields are the fields of meta with which a campaign comes into being: none
+// when no endpoint is told of it. An endpoint that is added after they were read
+// finds the campaign's name.
+func (l *Store) Fields(ctx context.Context, c campaign.ID) ([]any, error) {
+	all, err := l.Endpoints(ctx)
+	if err != nil || len(all.Subscribers(c)) == 0 {
+		return nil, err
+	}
+	return []any{fieldOutbox, all.field(c)}, nil
+}
+
+// LeaseOutboxes takes or keeps, for as long as d, the look at what is to be told,
+// or gives it back with a d of 0; false when someone else has it.
+func (l *Store) Lease(ctx context.Context, token string, d time.Duration) (bool, error) {
+	mine, err := redisx.Lease(ctx, l.rdb, keyEndpointsLease, token, d)
+	if err != nil {
+		return false, fmt.Errorf("lease the look at what is to be told: %w", err)
+	}
+	return mine, nil
+}
+
+// EndpointsFailing is how many take nothing any more.
+func (l *Store) CountFailing(ctx context.Context) (int, error) {
+	n, err := l.rdb.HLen(ctx, keyFailing).Result()
+	if err != nil {
+		return 0, fmt.Errorf("count failing webhooks: %w", err)
+	}
+	return int(n), nil
+}

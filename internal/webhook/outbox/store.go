@@ -1,0 +1,32 @@
+package outbox
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+)
+
+// Store is the endpoints and outboxes in one Redis. It is safe for concurrent
+// use.
+type Store struct {
+	rdb       redis.UniversalClient
+	meta      func(campaign.ID) string
+	campaigns func(context.Context) ([]campaign.ID, error)
+}
+
+// NewStore returns the store in rdb, which stays the caller's to close. meta names
+// a campaign's hash in the ledger, whose field [Field] says who is to be told, and
+// campaigns lists all that there are.
+func New(rdb redis.UniversalClient, meta func(campaign.ID) string, campaigns func(context.Context) ([]campaign.ID, error)) *Store {
+	return &Store{rdb: rdb, meta: meta, campaigns: campaigns}
+}
+
+// number reads a value of a hash; 0 when there is none.
+func number(v any) int64 {
+	s, _ := v.(string)
+	n, _ := strconv.ParseInt(s, 10, 64)
+	return n
+}
