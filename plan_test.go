@@ -11,77 +11,106 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 const module = "github.com/handout-dev/handout"
 
+// kind is what a room does.
+type kind string
+
+const (
+	// pure: values in, values out. No Redis, no network, no clock of its own, no
+	// goroutine, no log.
+	pure kind = "pure"
+	// client: speaks to others over the network, and keeps nothing.
+	client kind = "client"
+	// store: keeps its part in Redis, and is the only room that knows those keys.
+	store kind = "store"
+	// mover: takes work and does it.
+	mover kind = "mover"
+	// verbs: what operators do and ask, each once, for all faces.
+	verbs kind = "verbs"
+	// face: what people and programs touch. It decodes, calls and renders.
+	face kind = "face"
+	// kit: only tests import it, and commands.
+	kit kind = "kit"
+)
+
 // room is one package's row in the plan.
 type room struct {
+	kind kind
 	// imports are the rooms that its code imports, of ours; its tests may import
 	// any but commands.
 	imports []string
-	// speaks: a vocabulary. It starts no goroutine and doesn't log.
-	speaks bool
-	// helps: only tests import it, and commands.
-	helps bool
 }
 
 var everything = []string{"*"}
 
-// plan is who may import whom. Acting rooms (producer, worker, callbacks) never
-// import each other: they meet in Redis and in cmd.
+// plan is who may import whom. What sends, hears and tells (worker, callbacks,
+// internal/webhook) never import each other or what starts work: they meet in
+// Redis and in cmd. What starts work (internal/schedule, internal/orderhistory)
+// submits through producer, as other Go programs do.
 var plan = map[string]room{
-	"campaign": {speaks: true},
-	"ledger":   {imports: []string{"campaign"}},
-	"telesign": {speaks: true},
-	"tasks":    {speaks: true, imports: []string{"campaign"}},
+	"campaign":           {pure, nil},
+	"tasks":              {pure, []string{"campaign"}},
+	"internal/phone":     {pure, nil},
+	"internal/translate": {pure, []string{"campaign", "telesign"}},
 
-	"producer":  {imports: []string{"tasks", "campaign", "ledger", "telesign", "internal/message"}},
-	"worker":    {imports: []string{"tasks", "campaign", "ledger", "telesign", "internal/message", "internal/verdict", "internal/outbound"}},
-	"callbacks": {imports: []string{"campaign", "ledger", "telesign", "internal/verdict"}},
+	"telesign":          {client, nil},
+	"internal/outbound": {client, nil},
+	"internal/redisx":   {client, nil},
 
-	"internal/message":     {imports: []string{"campaign", "ledger", "telesign"}},
-	"internal/verdict":     {imports: []string{"campaign", "ledger", "telesign"}},
-	"internal/report":      {imports: []string{"campaign", "ledger", "internal/verdict"}},
-	"internal/redisx":      {},
-	"internal/web/access":  {imports: []string{"campaign", "ledger"}},
-	"internal/web/api":     {imports: []string{"producer", "campaign", "ledger", "internal/web/access", "internal/report", "internal/stoplist", "internal/verdict"}},
-	"internal/stoplist":    {imports: []string{"producer", "campaign", "ledger"}},
-	"internal/web/queues":  {imports: []string{"internal/web/access"}},
-	"internal/metrics":     {imports: []string{"campaign", "ledger", "tasks", "internal/redisx", "internal/report"}},
-	"internal/web/console": {imports: []string{"producer", "campaign", "ledger", "internal/web/access", "internal/report", "internal/stoplist", "internal/verdict"}},
-	"internal/webhook":     {imports: []string{"campaign", "ledger", "tasks", "internal/report", "internal/verdict"}},
-	"internal/outbound":    {},
-	"internal/schedule":    {imports: []string{"producer", "tasks", "campaign", "ledger", "internal/outbound"}},
+	"internal/pacing":         {store, []string{"campaign"}},
+	"internal/suppression":    {store, []string{"campaign", "producer", "telesign"}},
+	"internal/webhook/outbox": {store, []string{"campaign", "internal/redisx"}},
+	"internal/queue":          {store, nil},
+	"ledger":                  {store, []string{"campaign", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
 
-	"internal/orderhistory/folder":   {},
-	"internal/orderhistory":          {imports: []string{"campaign", "ledger", "producer", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},
-	"internal/orderhistory/database": {},
-	"internal/orderhistory/shop":     {imports: []string{"internal/orderhistory/database"}},
-	"internal/orderhistory/sheet":    {},
-	"internal/orderhistory/state":    {imports: []string{"internal/orderhistory/database"}},
-	"internal/orderhistory/store":    {imports: []string{"internal/orderhistory/folder"}},
+	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/phone", "internal/queue", "internal/translate"}},
+	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
+	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/suppression", "internal/translate"}},
+	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/phone", "internal/queue", "internal/translate", "internal/webhook/outbox"}},
+	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx"}},
 
-	"test/campaigntest":  {helps: true, imports: []string{"campaign"}},
-	"test/redistest":     {helps: true},
-	"test/browsertest":   {helps: true},
-	"telesign/simulator": {helps: true, imports: []string{"telesign"}},
+	"internal/orderhistory":          {mover, []string{"producer", "campaign", "ledger", "internal/phone", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},
+	"internal/orderhistory/database": {client, nil},
+	"internal/orderhistory/shop":     {client, []string{"internal/orderhistory/database"}},
+	"internal/orderhistory/sheet":    {pure, nil},
+	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
+	"internal/orderhistory/store":    {client, []string{"internal/orderhistory/folder"}},
+	"internal/orderhistory/folder":   {client, nil},
 
-	"test/postgrestest": {helps: true},
-	"test/s3test":       {helps: true},
+	"internal/report": {verbs, []string{"campaign", "ledger", "internal/phone", "internal/translate"}},
 
-	"cmd/handout":      {imports: everything},
-	"cmd/orderhistory": {imports: everything},
-	"bench":            {}, // tests alone, as below
-	"chaos":            {},
+	"internal/metrics":     {face, []string{"campaign", "ledger", "tasks", "internal/redisx", "internal/report"}},
+	"internal/web/access":  {store, nil},
+	"internal/web/api":     {face, []string{"producer", "campaign", "ledger", "internal/phone", "internal/report", "internal/suppression", "internal/translate", "internal/web/access"}},
+	"internal/web/console": {face, []string{"producer", "campaign", "ledger", "internal/phone", "internal/report", "internal/suppression", "internal/translate", "internal/web/access"}},
+	"internal/web/queues":  {face, []string{"internal/web/access"}},
+
+	"cmd/handout":      {face, everything},
+	"cmd/orderhistory": {face, everything},
+
+	"telesign/simulator": {kit, []string{"telesign"}},
+	"test/campaigntest":  {kit, []string{"campaign"}},
+	"test/redistest":     {kit, nil},
+	"test/browsertest":   {kit, nil},
+	"test/postgrestest":  {kit, nil},
+	"test/s3test":        {kit, nil},
+	"test/bench":         {kit, nil}, // tests alone, as below
+	"test/chaos":         {kit, nil},
 	// A module of its own, of tests alone.
-	"deploy/alertstest": {},
+	"deploy/alertstest": {kit, nil},
 }
 
 // mostLines is how long a file may be that isn't a test.
 const mostLines = 400
+
+// mostRoomLines is how long a room's code may be, without tests.
+const mostRoomLines = 4400 // until each verb stands once
 
 // source is one parsed Go file.
 type source struct {
@@ -158,7 +187,9 @@ func TestPlan(t *testing.T) {
 	t.Run("every room has a row", func(t *testing.T) { checkRows(t, all) })
 	t.Run("every room says what it is", func(t *testing.T) { checkComments(t, all) })
 	t.Run("files are short", func(t *testing.T) { checkLengths(t, all) })
-	t.Run("speaking rooms start nothing and log nothing", func(t *testing.T) { checkSpeakers(t, files, all) })
+	t.Run("packages are small", func(t *testing.T) { checkSizes(t, all) })
+	t.Run("pure rooms are pure", func(t *testing.T) { checkPure(t, files, all) })
+	t.Run("keys stand in their stores", func(t *testing.T) { checkKeys(t, files, all) })
 }
 
 func isCommand(room string) bool { return strings.HasPrefix(room, "cmd/") }
@@ -171,7 +202,7 @@ func checkImports(t *testing.T, all []source) {
 			switch {
 			case isCommand(room):
 				t.Errorf("%s imports %s: nothing imports a command", s.path, room)
-			case plan[room].helps && !s.test && !isCommand(s.room):
+			case plan[room].kind == kit && !s.test && !isCommand(s.room):
 				t.Errorf("%s imports %s: only tests and commands may", s.path, room)
 			case s.test || room == s.room || slices.Equal(may, everything) || slices.Contains(may, room):
 			default:
@@ -198,7 +229,7 @@ func checkRows(t *testing.T, all []source) {
 	delete(rooms, ".") // this test
 	for _, room := range slices.Sorted(maps.Keys(rooms)) {
 		if _, ok := plan[room]; !ok {
-			t.Errorf("folder %s has no row in the plan: write into plan_test.go what it may import, and whether it speaks", room)
+			t.Errorf("folder %s has no row in the plan: write into plan_test.go what it may import, and what kind it is", room)
 		}
 	}
 	for _, room := range slices.Sorted(maps.Keys(plan)) {
@@ -232,19 +263,72 @@ func checkLengths(t *testing.T, all []source) {
 	}
 }
 
-func checkSpeakers(t *testing.T, files *token.FileSet, all []source) {
+func checkSizes(t *testing.T, all []source) {
+	t.Helper()
+	lines := make(map[string]int)
+	for _, s := range all {
+		if !s.test {
+			lines[s.room] += s.lines
+		}
+	}
+	for room, n := range lines {
+		if n > mostRoomLines {
+			t.Errorf("%s has %d lines, over %d: it holds two ideas", room, n, mostRoomLines)
+		}
+	}
+}
+
+// clock are the functions of package time that read the machine's clock, or wait.
+var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
+
+func checkPure(t *testing.T, files *token.FileSet, all []source) {
 	t.Helper()
 	for _, s := range all {
-		if s.test || !plan[s.room].speaks {
+		if s.test || plan[s.room].kind != pure {
 			continue
 		}
 		for _, path := range s.imports() {
-			if path == "log" || path == "log/slog" {
-				t.Errorf("%s imports %s: a speaking room returns what went wrong, and others log it", s.path, path)
+			if slices.Contains([]string{"log", "log/slog", "net/http", "github.com/redis/go-redis/v9"}, path) {
+				t.Errorf("%s imports %s: a pure room has values in and values out", s.path, path)
 			}
 		}
 		for _, at := range goroutines(s.file) {
-			t.Errorf("%s starts a goroutine: a speaking room leaves that to those who act", files.Position(at))
+			t.Errorf("%s starts a goroutine: a pure room leaves that to those who act", files.Position(at))
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if f, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := f.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains(clock, f.Sel.Name) {
+					t.Errorf("%s calls time.%s: a pure room is given the time", files.Position(f.Pos()), f.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// keyPrefix begins every key of ours in Redis.
+const keyPrefix = "handout:"
+
+// checkKeys holds that a key stands in its store alone: in one file of it.
+func checkKeys(t *testing.T, files *token.FileSet, all []source) {
+	t.Helper()
+	for _, s := range all {
+		if s.test || plan[s.room].kind == kit || filepath.Base(s.path) == "keys.go" {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
+				text, err := strconv.Unquote(l.Value)
+				if rest, ok := strings.CutPrefix(text, keyPrefix); err == nil && ok && rest != "" && rest[0] != ' ' {
+					t.Errorf("%s: the key %q stands outside its store's keys.go", files.Position(l.Pos()), text)
+				}
+			}
+			return true
+		})
+	}
+	for name, r := range plan {
+		if _, err := os.Stat(filepath.Join(name, "keys.go")); err == nil && r.kind != store && name != "internal/schedule" {
+			t.Errorf("%s has a keys.go and is no store", name)
 		}
 	}
 }

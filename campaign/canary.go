@@ -34,7 +34,7 @@ func (b *Balance) JudgeCanary(fed int, limit float64) (passed bool, words string
 	return of > 0 && delivered >= need, fmt.Sprintf("%d of %d delivered", delivered, of)
 }
 
-// percent is a share in words, without its sign.
+// Percent is a share in words, without its sign.
 func Percent(share float64) string {
 	return strconv.FormatFloat(math.Round(share*1e4)/100, 'f', -1, 64)
 }

@@ -20,10 +20,10 @@ var CounterNames = func() [CounterCount]string {
 	return n
 }()
 
-// counterList is all names for a script: the first letter, a, counts the first.
+// CounterList is all names for a script: the first letter, a, counts the first.
 var CounterList = strings.Join(CounterNames[:], " ")
 
-// counters are the letters of the counters that a record is counted in.
+// Counters are the letters of the counters that a record is counted in.
 func (r *Record) Counters() string {
 	b := []byte{'a' + byte(r.State)}
 	if r.State == Delivered {
@@ -82,7 +82,7 @@ func (b *Balance) Counter(i int) int {
 	return b.Read
 }
 
-// parseBalance reads the values of the counts in the order of counterNames.
+// ParseBalance reads the values of the counts in the order of counterNames.
 func ParseBalance(values []any) (*Balance, error) {
 	b := new(Balance)
 	for i, v := range values {

@@ -23,7 +23,7 @@ type Actor struct {
 // Machine is handout itself, as an actor.
 func Machine(why string) Actor { return Actor{Name: "handout", Why: why} }
 
-// reason is what a campaign says of why it is in its state.
+// Reason is what a campaign says of why it is in its state.
 func (a Actor) Reason(verb string) string {
 	name, why := Clip(a.Name, MaxActor), Clip(a.Why, MaxWhy)
 	if name == "" {

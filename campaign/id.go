@@ -109,7 +109,7 @@ func ParseExternalID(s string) (ID, Place, int, error) {
 	return c, Place{Page: n[0], Index: n[1]}, n[2], nil
 }
 
-// parseNumber reads up to nine digits without sign or leading zero.
+// ParseNumber reads up to nine digits without sign or leading zero.
 func ParseNumber(s string) (int, bool) {
 	if s == "" || len(s) > 9 || (s[0] == '0' && len(s) > 1) {
 		return 0, false

@@ -292,7 +292,7 @@ func (r *Record) note(code int) {
 	}
 }
 
-// about is the event bound to what its caller has seen, so that it can't happen
+// BoundTo is the event bound to what its caller has seen, so that it can't happen
 // to a later attempt, or to another worker's claim, by the time that it is set.
 func (e Event) BoundTo(seen *Record) Event {
 	switch e.Kind {

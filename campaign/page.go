@@ -28,7 +28,7 @@ var ErrBadPage = errors.New("not a page of recipients")
 // lie together and compress well): IDs, numbers as uvarints, values.
 const pageV1 = 1
 
-// pageV2 is the first byte of a page that grows, of a standing campaign: what
+// PageV2 is the first byte of a page that grows, of a standing campaign: what
 // follows is, for each recipient, uvarint(length) and the plain form of a page
 // of one.
 const PageV2 = 2
@@ -200,7 +200,7 @@ const (
 	maxNumber = 999_999_999_999_999
 )
 
-// phoneNumber is the number behind the plus sign. No country code begins with
+// PhoneNumber is the number behind the plus sign. No country code begins with
 // 0, so nothing is lost.
 func PhoneNumber(e164 string) (uint64, error) {
 	if len(e164) < 3 || len(e164) > 16 || e164[0] != '+' || e164[1] == '0' {

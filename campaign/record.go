@@ -53,7 +53,7 @@ func (r *Record) DeliveredBy() DeliveredBy {
 	return ByNone
 }
 
-// watched says whether settle has something to look for in the record. Planned
+// Watched says whether settle has something to look for in the record. Planned
 // recipients are watched once they are fed, with their whole page.
 func (r *Record) Watched() bool {
 	switch r.State {
@@ -225,10 +225,10 @@ func DecodeRecord(b []byte) (Record, error) {
 	return r, nil
 }
 
-// storableReference is a reference as a record can hold it.
+// StorableReference is a reference as a record can hold it.
 func StorableReference(ref string) string { return ref[:min(len(ref), maxReference)] }
 
-// packReference turns 32 upper-case hex digits into 16 bytes.
+// PackReference turns 32 upper-case hex digits into 16 bytes.
 func PackReference(ref string) (packed [PackedRefSize]byte, ok bool) {
 	if len(ref) != 2*PackedRefSize {
 		return packed, false
@@ -328,7 +328,7 @@ func (r *recordReader) time(base int64) time.Time {
 	return epoch.Add(time.Duration(base+d) * time.Second)
 }
 
-// pastAttempt is the attempt whose record is to be kept as it stands before it
+// PastAttempt is the attempt whose record is to be kept as it stands before it
 // becomes next: when another one is asked for, or is made without having been
 // asked for. 0 for none.
 func PastAttempt(r, next *Record, why EventKind) int {
@@ -340,7 +340,7 @@ func PastAttempt(r, next *Record, why EventKind) int {
 	return 0
 }
 
-// impossible says what in a record no row of events can lead to.
+// Impossible says what in a record no row of events can lead to.
 func (r *Record) Impossible() string {
 	attempted := r.State == Claimed || r.State == Accepted || r.State == InDoubt ||
 		r.State == Delivered || r.State == Failed || r.State == Unconfirmed

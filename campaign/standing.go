@@ -9,7 +9,7 @@ const MessageColumn = "message"
 // StandingID is the standing campaign of a day in UTC, as in sends-2026-11-22.
 func StandingID(day time.Time) ID { return ID("sends-" + day.UTC().Format(time.DateOnly)) }
 
-// standingSpec is what a standing campaign is, its recipients' messages aside.
+// StandingSpec is what a standing campaign is, its recipients' messages aside.
 func StandingSpec(id ID) *Spec {
 	return &Spec{ID: id, Standing: true, Lane: LaneUrgent, OnDoubt: DoubtHold}
 }

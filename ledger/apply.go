@@ -54,7 +54,7 @@ type change struct {
 	turn   chan bool // true: carry out what waits, false: the answer is there
 }
 
-// Look reads one record.
+// ReadRecord reads one record.
 func (l *Ledger) ReadRecord(ctx context.Context, c *campaign.Info, p campaign.Place) (Seen, error) {
 	answer, err := l.set(ctx, &change{campaign: c, place: p, old: unread})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 // has the number, too.
 const mostPast = 20
 
-// Past is what became of a recipient's earlier attempts, the first one first:
+// Attempts is what became of a recipient's earlier attempts, the first one first:
 // their records as they stood when another attempt was asked for, or was made
 // after it was put off. seen is the recipient's record. The latest 20 are kept.
 func (l *Ledger) Attempts(ctx context.Context, c *campaign.Info, p campaign.Place, seen *campaign.Record) ([]campaign.Record, error) {

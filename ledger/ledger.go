@@ -30,7 +30,7 @@ type Ledger struct {
 	sampled atomic.Int64 // the Unix second of the last samples, see Sample
 }
 
-// NewLedger is the ledger in rdb, which stays the caller's to close.
+// New is the ledger in rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient) *Ledger {
 	l := &Ledger{rdb: rdb}
 	l.outbox = outbox.New(rdb, keyMeta, l.named)

@@ -26,7 +26,7 @@ func RestoredReason(since time.Time, before bool) string {
 	return restoredPrefix + " (" + of + since.UTC().Format(time.RFC3339) + "): who was sent to since then isn't known here"
 }
 
-// Distrust holds a campaign whose records may be older than what has been sent,
+// HoldRestored holds a campaign whose records may be older than what has been sent,
 // whatever else was the case with it: a paused one would start by itself, or
 // be resumed by somebody who doesn't know. One that only settles sends to nobody,
 // unless somebody in it is to be sent to again. It may be called again.

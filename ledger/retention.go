@@ -21,7 +21,7 @@ import (
 // retainAgain is when to look again, at the latest, at a campaign that isn't done.
 const retainAgain = 24 * time.Hour
 
-// retain has a campaign that is about to be done looked at when its time comes.
+// scheduleRetention has a campaign that is about to be done looked at when its time comes.
 func (l *Ledger) scheduleRetention(ctx context.Context, c campaign.ID, now time.Time) error {
 	info, err := l.Info(ctx, c)
 	if errors.Is(err, ErrNotFound) || (err == nil && info.Phase != campaign.Settling) {

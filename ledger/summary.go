@@ -11,7 +11,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// Glance is what can be seen of a campaign in passing.
+// Summary is what can be seen of a campaign in passing.
 type Summary struct {
 	ID         campaign.ID
 	Phase      campaign.Phase
@@ -19,10 +19,10 @@ type Summary struct {
 	InDoubt    int       // recipients
 }
 
-// glanceBatch is how many campaigns travel in one call.
+// summaryBatch is how many campaigns travel in one call.
 const summaryBatch = 200
 
-// Glances looks at campaigns in passing, in few round trips; those that aren't
+// Summaries looks at campaigns in passing, in few round trips; those that aren't
 // there are left out.
 func (l *Ledger) Summaries(ctx context.Context, campaigns []campaign.ID) ([]Summary, error) {
 	all := make([]Summary, 0, len(campaigns))

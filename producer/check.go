@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/telesign"
 )
@@ -26,7 +27,7 @@ type rowChecker struct {
 	list    string // its name
 	h       *header
 	cascade *campaign.Cascade
-	book    *phoneBook
+	book    *phone.Book
 	dry     bool      // count the SMS
 	zones   *zoneBook // nil: zones don't matter
 	base    int       // bytes of a request without its parameters' values, at most
@@ -49,7 +50,7 @@ type rowAt struct {
 	line   int
 }
 
-func newRowChecker(list string, h *header, cascade *campaign.Cascade, book *phoneBook, dry bool) *rowChecker {
+func newRowChecker(list string, h *header, cascade *campaign.Cascade, book *phone.Book, dry bool) *rowChecker {
 	c := &rowChecker{list: list, h: h, cascade: cascade, book: book, dry: dry, base: baseLength(cascade.Spec)}
 	c.onValue = c.value // once: a method value is an allocation
 	return c
@@ -58,7 +59,7 @@ func newRowChecker(list string, h *header, cascade *campaign.Cascade, book *phon
 // baseLength is the length of a request whose parameters are all empty.
 func baseLength(s *campaign.Spec) int {
 	m := telesign.Message{
-		PhoneNumber: strings.Repeat("9", maxE164),
+		PhoneNumber: strings.Repeat("9", phone.MaxDigits),
 		Content:     map[string]telesign.Content{},
 		MessageType: s.MessageType,
 		ExternalID:  strings.Repeat("x", telesign.MaxExternalID),
@@ -126,7 +127,7 @@ func (c *rowChecker) row(at rowAt, cells []cell) {
 	}
 	number := uint64(0)
 	var err error
-	if r.Phone, number, err = c.book.normalize(cells[c.h.phone].text); err != nil {
+	if r.Phone, number, err = c.book.Normalize(cells[c.h.phone].text); err != nil {
 		c.fault(cells[c.h.phone].offset, "phone: "+err.Error())
 	}
 	var zones *zoneSet
@@ -209,3 +210,13 @@ func (c *rowChecker) value(channel int, name, value string) error {
 	}
 	return nil
 }
+
+// ErrUnknownRegion means that the default region isn't a country's two letters of
+// ISO 3166.
+var ErrUnknownRegion = phone.ErrUnknownRegion
+
+// NormalizePhone brings a phone number into E.164 form, a plus sign and digits.
+// It takes international form (+ or 00 before the calling code) and, with a
+// region (a country's two letters of ISO 3166), national form. The error is a
+// reason in words, without the number; [ErrUnknownRegion] for the region.
+func NormalizePhone(number, region string) (string, error) { return phone.Normalize(number, region) }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/translate"
 )
 
@@ -60,7 +61,7 @@ const (
 // Check does everything that a submit does short of writing, without Redis.
 // Bad rows are in the summary; errors are those of the campaign file and the
 // list as a whole: [*Faults], [*ReadError], [ErrUnknownFormat],
-// [ErrUnknownRegion], [ErrNotRereadable], and ctx's own.
+// [phone.ErrUnknownRegion], [ErrNotRereadable], and ctx's own.
 func Check(ctx context.Context, f *File, l List, o CheckOptions) (*DryRun, error) {
 	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, mostFaults: o.MaxFaults, progress: o.Progress, dry: true})
 	if err != nil {
@@ -129,10 +130,10 @@ func sampleOf(c *campaign.Cascade, r *campaign.Recipient, position int) (json.Ra
 	if err != nil {
 		return nil, err
 	}
-	m.PhoneNumber = maskPhone(m.PhoneNumber, r.Phone)
+	m.PhoneNumber = phone.HideIn(m.PhoneNumber, r.Phone)
 	for _, content := range m.Content {
 		for name, value := range content.Parameters {
-			content.Parameters[name] = maskPhone(value, r.Phone)
+			content.Parameters[name] = phone.HideIn(value, r.Phone)
 		}
 	}
 	return m.Encode()

@@ -20,10 +20,6 @@ var (
 	// from a reader that can't be put back to its start. Submit again with a
 	// fresh one.
 	ErrNotRereadable = errors.New("the list can't be read a second time")
-
-	// ErrUnknownRegion means that the default region isn't a country's two
-	// letters of ISO 3166.
-	ErrUnknownRegion = errors.New("unknown region: a country's two letters are needed, such as US")
 )
 
 // OtherContentError means that a campaign with this ID stands already and has

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -145,9 +146,9 @@ channels:
 }
 
 func ExampleNormalizePhone() {
-	fmt.Println(producer.NormalizePhone("0044 20 7946 0958", ""))
-	fmt.Println(producer.NormalizePhone("(201) 555-0123", "US"))
-	fmt.Println(producer.NormalizePhone("+1 201 555", ""))
+	fmt.Println(phone.Normalize("0044 20 7946 0958", ""))
+	fmt.Println(phone.Normalize("(201) 555-0123", "US"))
+	fmt.Println(phone.Normalize("+1 201 555", ""))
 	// Output:
 	// +442079460958 <nil>
 	// +12015550123 <nil>

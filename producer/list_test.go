@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -192,7 +193,7 @@ func TestRegion_LetsNationalFormIn(t *testing.T) {
 		t.Errorf("%v %+v", faults, d)
 	}
 	_, err := producer.Check(t.Context(), parse(t, fileThenText), list(header), producer.CheckOptions{Region: "XX"})
-	if !errors.Is(err, producer.ErrUnknownRegion) {
+	if !errors.Is(err, phone.ErrUnknownRegion) {
 		t.Errorf("error: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -20,7 +21,7 @@ type run struct {
 	o       runOptions
 	source  source
 	cascade *campaign.Cascade
-	book    *phoneBook
+	book    *phone.Book
 	zones   *zoneBook // nil: the campaign has no hours by zone
 	close   func()    // once all that reads has ended
 
@@ -45,7 +46,7 @@ func newRun(f *File, l List, o runOptions) (*run, error) {
 	if l.err != nil {
 		return nil, l.err
 	}
-	book, err := newPhoneBook(o.region)
+	book, err := phone.NewBook(o.region)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/phone"
 )
 
 // OneOff is a message to one person, outside of any list.
@@ -44,7 +45,7 @@ const mostKey = 255
 // After an error call it again with the same key: the person is sent to once.
 //
 // Errors: [*Faults] (the message or the number), [ErrNoKey],
-// [ErrUnknownRegion], [ledger.ErrOtherContent] (the key was used for another
+// [phone.ErrUnknownRegion], [ledger.ErrOtherContent] (the key was used for another
 // message), [campaign.ErrCanceled], and those of Redis.
 func (c *Client) Send(ctx context.Context, s OneOff) (*Sent, error) {
 	if s.Key == "" || len(s.Key) > mostKey {
@@ -85,7 +86,7 @@ func checkOneOff(ctx context.Context, f *File, s OneOff) (campaign.Recipient, er
 	if d.Rejected {
 		return campaign.Recipient{}, &Faults{List: d.Summary.Faults, Total: d.Summary.BadRows}
 	}
-	phone, err := NormalizePhone(s.Phone, s.Region)
+	phone, err := phone.Normalize(s.Phone, s.Region)
 	if err != nil {
 		return campaign.Recipient{}, err
 	}

@@ -82,7 +82,7 @@ const waitBusy = time.Second
 // also after a crash, and does the same thing once.
 //
 // Errors: [*Faults] (nothing was kept), [*GateError], [*OtherContentError], [ErrEmptyList],
-// [*ReadError], [ErrNotRereadable], [ErrUnknownFormat], [ErrUnknownRegion],
+// [*ReadError], [ErrNotRereadable], [ErrUnknownFormat], [phone.ErrUnknownRegion],
 // ctx's own, one that names TMPDIR when a list of over two million numbers has no
 // temporary file (nothing was kept), and those of Redis. After ctx is done, and after an error of
 // Redis, a draft may stay behind; the next Submit of the same ID replaces it.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 	"github.com/handout-dev/handout/test/redistest"
@@ -484,8 +485,8 @@ func TestSubmit_NoErrorHoldsACell(t *testing.T) {
 			leaks(fmt.Sprintf("a fault of list %d", i), strings.Join(texts(d.Summary.Faults), "\n"))
 		}
 	}
-	for _, phone := range []string{"+1201555010", "+120155501011", "2015550101", "+1201555x101", "1.2015550E+10", "+1201555secret"} {
-		if _, err := producer.NormalizePhone(phone, ""); err == nil {
+	for _, number := range []string{"+1201555010", "+120155501011", "2015550101", "+1201555x101", "1.2015550E+10", "+1201555secret"} {
+		if _, err := phone.Normalize(number, ""); err == nil {
 			t.Errorf("a bad number is taken")
 		} else {
 			leaks("the error of NormalizePhone", err.Error())

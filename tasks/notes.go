@@ -160,7 +160,7 @@ func newForCampaign(typ, verb string, c campaign.ID, tick int64) *asynq.Task {
 		asynq.TaskID(verb+"."+string(c)+"."+strconv.FormatInt(tick, 10)),
 		asynq.Queue(QueueSystem),
 		asynq.MaxRetry(0), // the next tick is the retry
-		asynq.Deadline(time.Now().Add(systemTimeout)),
+		asynq.Timeout(systemTimeout),
 	)
 }
 

@@ -12,9 +12,9 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
-	"github.com/handout-dev/handout/producer"
 )
 
 func (a *app) suppressCommand() *cobra.Command {
@@ -50,7 +50,7 @@ func (a *app) ofNumber(use, short string, do func(ctx context.Context, l *suppre
 			if err != nil {
 				return err
 			}
-			phone, err := producer.NormalizePhone(args[0], c.Region)
+			phone, err := phone.Normalize(args[0], c.Region)
 			if err != nil {
 				return usagef("%s: PHONE: %w", name(cmd), err)
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
@@ -31,7 +32,7 @@ func (a *app) suppressImport() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			normalize, err := producer.PhoneNormalizer(c.Region)
+			normalize, err := phone.Normalizer(c.Region)
 			if err != nil {
 				return err
 			}

@@ -13,7 +13,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
-	"github.com/handout-dev/handout/producer"
+	"github.com/handout-dev/handout/internal/phone"
 )
 
 // plan fixes who gets a file. What is wrong with the list as a whole shows here
@@ -92,7 +92,7 @@ func (r *run) planned(c *shop.Customer, secret string) *state.File {
 	for _, v := range c.Extra {
 		f.Further = append(f.Further, clean(v))
 	}
-	phone, err := producer.NormalizePhone(c.Phone, r.Region)
+	phone, err := phone.Normalize(c.Phone, r.Region)
 	switch {
 	case c.ID == "" || len(c.ID) > mostCell:
 		f.State, f.Reason = state.SetAside, "the customer ID is empty or too long"

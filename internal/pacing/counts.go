@@ -2,7 +2,7 @@ package pacing
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// slotCounts are those of one limiter.
+// SlotCounts are those of one limiter.
 type SlotCounts struct{ Reserved, Used, Lost prometheus.Counter }
 
 // uncounted is for a limiter that nobody watches.

@@ -70,7 +70,7 @@ type waiter struct {
 // maxTurns bounds the campaigns whose last turn is kept.
 const maxTurns = 256
 
-// NewPacer is a pacer of rate slots per second, 0 for no limit, whose state
+// New is a pacer of rate slots per second, 0 for no limit, whose state
 // stands under key.
 func New(rdb redis.UniversalClient, key string, rate float64) *Pacer {
 	p := &Pacer{rdb: rdb, key: key, count: uncounted, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), turns: make(map[campaign.ID]uint64)}

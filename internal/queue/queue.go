@@ -22,7 +22,7 @@ type Queue struct {
 	batch   *asynq.Client
 }
 
-// NewQueue writes into rdb, which stays the caller's to close.
+// New writes into rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient) *Queue {
 	c := &capture{UniversalClient: rdb}
 	return &Queue{rdb: rdb, client: asynq.NewClientFromRedisClient(rdb), capture: c, batch: asynq.NewClientFromRedisClient(c)}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 )
@@ -45,11 +46,11 @@ func Export(ctx context.Context, l *ledger.Ledger, info *campaign.Info, w io.Wri
 	return export(ctx, l, info, w, f, func(row []string) {})
 }
 
-// ExportMasked is Export without the phone numbers: as [MaskPhone] and [MaskName]
+// ExportMasked is Export without the phone numbers: as [phone.Mask] and [phone.MaskName]
 // leave them.
 func ExportMasked(ctx context.Context, l *ledger.Ledger, info *campaign.Info, w io.Writer, f Format) error {
 	return export(ctx, l, info, w, f, func(row []string) {
-		row[0], row[1] = MaskName(row[0], row[1]), MaskPhone(row[1])
+		row[0], row[1] = phone.MaskName(row[0], row[1]), phone.Mask(row[1])
 	})
 }
 

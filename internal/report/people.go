@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 )
@@ -99,7 +100,7 @@ func (w *Who) Is(r *campaign.Recipient) bool {
 	}
 	name := r.ID
 	if w.Masked {
-		name = MaskName(name, r.Phone)
+		name = phone.MaskName(name, r.Phone)
 	}
 	return w.Text != "" && strings.Contains(strings.ToLower(name), strings.ToLower(w.Text))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
@@ -238,7 +239,7 @@ func refuse(err error, bytes int64) error {
 		return &Refusal{RefusedSource, read.Error()}
 	case errors.Is(err, producer.ErrUnknownFormat):
 		return &Refusal{RefusedSource, "it isn't known how the list is written: say format: csv or ndjson"}
-	case errors.Is(err, producer.ErrUnknownRegion):
+	case errors.Is(err, phone.ErrUnknownRegion):
 		return &Refusal{RefusedCampaign, err.Error()}
 	}
 	return err

@@ -2,7 +2,7 @@ package suppression
 
 import "github.com/handout-dev/handout/telesign"
 
-// OptOut says why nobody may write to a receipt's recipient again, if it says
+// WhyReceipt says why nobody may write to a receipt's recipient again, if it says
 // so: by its status, or by any leg of it.
 func WhyReceipt(r telesign.Receipt) (Why, bool) {
 	if why, ok := WhyCode(r.Status.Code); ok {
@@ -16,7 +16,7 @@ func WhyReceipt(r telesign.Receipt) (Why, bool) {
 	return 0, false
 }
 
-// OptOutCode is OptOut for a single code.
+// WhyCode is OptOut for a single code.
 func WhyCode(c telesign.Code) (Why, bool) {
 	switch {
 	case !c.OptOut():

@@ -34,7 +34,7 @@ func (w Why) String() string {
 	return fmt.Sprintf("Why(%d)", w)
 }
 
-// Suppression is an entry of the suppression list: when and why a number was
+// Entry is an entry of the suppression list: when and why a number was
 // put there. The number itself isn't in it.
 type Entry struct {
 	At       time.Time // whole seconds
@@ -50,7 +50,7 @@ const (
 	MaxNote = 200
 )
 
-// ErrBadSuppression means that stored bytes aren't an entry of the list.
+// ErrBadEntry means that stored bytes aren't an entry of the list.
 var ErrBadEntry = errors.New("not an entry of the suppression list")
 
 // Reason is the why with the note, if there is one.
@@ -88,7 +88,7 @@ const entryV1 = 1
 
 var epoch = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// maxSuppressionSeconds is 136 years, still a time.Duration.
+// maxSeconds is 136 years, still a time.Duration.
 const maxSeconds = 1 << 32
 
 func (s *Entry) encode() string {

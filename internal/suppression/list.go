@@ -26,10 +26,10 @@ type List struct {
 	questions questions // see Suppressed
 }
 
-// NewList returns the list in rdb, which stays the caller's to close.
+// New returns the list in rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient) *List { return &List{rdb: rdb} }
 
-// SuppressedNumber is a number with its entry.
+// Number is a number with its entry.
 type Number struct {
 	Phone string // in E.164 form
 	Entry
@@ -41,7 +41,7 @@ func IsPhone(s string) bool {
 	return err == nil
 }
 
-// suppressField is a number as it stands in the list.
+// fieldOf is a number as it stands in the list.
 func fieldOf(phone string) (string, error) {
 	n, err := campaign.PhoneNumber(phone)
 	if err != nil {
@@ -50,7 +50,7 @@ func fieldOf(phone string) (string, error) {
 	return strconv.FormatUint(n, 10), nil
 }
 
-// Suppress puts a number on the list, and says whether it is new there: the
+// Add puts a number on the list, and says whether it is new there: the
 // first entry stays. Calling it twice does no harm. An error never names the
 // number.
 func (l *List) Add(ctx context.Context, phone string, s Entry) (bool, error) {
@@ -58,7 +58,7 @@ func (l *List) Add(ctx context.Context, phone string, s Entry) (bool, error) {
 	return n == 1, err
 }
 
-// SuppressAll puts numbers on the list in one round trip, and returns how many
+// AddAll puts numbers on the list in one round trip, and returns how many
 // of them are new there. After an error some of them may be; calling it again
 // does no harm. A thousand at a time is a good measure.
 func (l *List) AddAll(ctx context.Context, numbers []Number) (added int, err error) {
@@ -88,7 +88,7 @@ func (l *List) AddAll(ctx context.Context, numbers []Number) (added int, err err
 	return added, nil
 }
 
-// Unsuppress takes a number off the list, and says whether it was there.
+// Remove takes a number off the list, and says whether it was there.
 func (l *List) Remove(ctx context.Context, phone string) (bool, error) {
 	field, err := fieldOf(phone)
 	if err != nil {
@@ -101,7 +101,7 @@ func (l *List) Remove(ctx context.Context, phone string) (bool, error) {
 	return n > 0, nil
 }
 
-// EachSuppressed walks over the list, in no order and in constant memory. What
+// Each walks over the list, in no order and in constant memory. What
 // is on it from the beginning to the end is seen; a number may be seen twice
 // while the list grows. It ends with the first error of f.
 func (l *List) Each(ctx context.Context, f func(Number) error) error {
@@ -122,7 +122,7 @@ func (l *List) Each(ctx context.Context, f func(Number) error) error {
 	}
 }
 
-// SuppressedFrom is one step of [Ledger.EachSuppressed]: about so many numbers,
+// Page is one step of [Ledger.EachSuppressed]: about so many numbers,
 // none or several more at times, and the cursor of the next step. The first
 // cursor, and that after the last step, is 0.
 func (l *List) Page(ctx context.Context, cursor uint64, about int) ([]Number, uint64, error) {
@@ -141,7 +141,7 @@ func (l *List) Page(ctx context.Context, cursor uint64, about int) ([]Number, ui
 	return numbers, next, nil
 }
 
-// CountSuppressed is how many numbers are on the list.
+// Count is how many numbers are on the list.
 func (l *List) Count(ctx context.Context) (int, error) {
 	n, err := l.rdb.HLen(ctx, keySuppressed).Result()
 	if err != nil {
@@ -150,7 +150,7 @@ func (l *List) Count(ctx context.Context) (int, error) {
 	return int(n), nil
 }
 
-// Suppressed says whether a number is on the list, and its entry. Concurrent
+// Find says whether a number is on the list, and its entry. Concurrent
 // callers share one question to Redis. With an error nothing is known: it never
 // means that the number may be sent to.
 func (l *List) Find(ctx context.Context, phone string) (Entry, bool, error) {
@@ -177,7 +177,7 @@ func (l *List) Find(ctx context.Context, phone string) (Entry, bool, error) {
 	return s, true, nil
 }
 
-// AreSuppressed says of each of some numbers whether it is on the list, with one
+// Contains says of each of some numbers whether it is on the list, with one
 // command. With an error nothing is known of any.
 func (l *List) Contains(ctx context.Context, phones []string) ([]bool, error) {
 	fields := make([]string, len(phones))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/producer"
 )
@@ -30,7 +31,7 @@ func read(t *testing.T, file string) (outcome, error) {
 	t.Helper()
 	var o outcome
 	r := &suppression.Reader{
-		Name: "list.csv", Normalize: func(s string) (string, error) { return producer.NormalizePhone(s, "") }, Entry: entry,
+		Name: "list.csv", Normalize: func(s string) (string, error) { return phone.Normalize(s, "") }, Entry: entry,
 		Bad: func(f producer.Fault) { o.faults = append(o.faults, f.String()) },
 	}
 	err := r.Each(t.Context(), strings.NewReader(file), func(numbers []suppression.Number) error {

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
@@ -82,7 +82,7 @@ func recipientOf(c campaign.ID, o *ledger.Outcome, phones bool) recipient {
 	if phones {
 		to.Phone = o.Recipient.Phone
 	} else {
-		to.Recipient = report.MaskName(o.Recipient.ID, o.Recipient.Phone)
+		to.Recipient = phone.MaskName(o.Recipient.ID, o.Recipient.Phone)
 	}
 	if r.Attempt > 0 {
 		to.ExternalID = campaign.ExternalID(c, o.Place, r.Attempt)

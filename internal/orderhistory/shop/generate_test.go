@@ -9,7 +9,7 @@ import (
 
 	"github.com/handout-dev/handout/internal/orderhistory/database"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
-	"github.com/handout-dev/handout/producer"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/telesign/simulator"
 )
 
@@ -27,7 +27,7 @@ func TestGenerate_NumbersAreValidAndTellEveryStory(t *testing.T) {
 	defer s.Close() //nolint:errcheck // only read
 	numbers, stories, slow := map[string]bool{}, map[string]bool{}, 0
 	err = s.Customers(t.Context(), until, func([]string) error { return nil }, func(c *shop.Customer) error {
-		phone, err := producer.NormalizePhone(c.Phone, "")
+		phone, err := phone.Normalize(c.Phone, "")
 		if err != nil || phone != c.Phone {
 			t.Fatalf("customer %s: %s, %v", c.ID, phone, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/internal/web/access"
@@ -85,7 +86,7 @@ func newRecipient(ctx context.Context, id campaign.ID, f ledger.Found) Recipient
 	r := f.Seen.Record
 	name, number := f.Recipient.ID, f.Recipient.Phone
 	if !caller(ctx).May(access.People) {
-		name, number = report.MaskName(name, number), report.MaskPhone(number)
+		name, number = phone.MaskName(name, number), phone.Mask(number)
 	}
 	out := Recipient{
 		Recipient: name, Phone: number, Place: placeName(f.Place),

@@ -11,7 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
@@ -56,11 +56,11 @@ type Suppressed struct {
 }
 
 func newSuppressed(ctx context.Context, n suppression.Number) Suppressed {
-	phone := n.Phone
+	number := n.Phone
 	if !caller(ctx).May(access.People) {
-		phone = report.MaskPhone(phone)
+		number = phone.Mask(number)
 	}
-	return Suppressed{Phone: phone, Since: n.At, Why: n.Reason(), Campaign: string(n.Campaign), By: n.By}
+	return Suppressed{Phone: number, Since: n.At, Why: n.Reason(), Campaign: string(n.Campaign), By: n.By}
 }
 
 type suppressedInput struct {
@@ -102,14 +102,14 @@ type PhonePath struct {
 
 // number is the path's in E.164 form.
 func (a *API) number(in *PhonePath) (string, error) {
-	phone, err := url.PathUnescape(in.Phone)
+	number, err := url.PathUnescape(in.Phone)
 	if err == nil {
-		phone, err = producer.NormalizePhone(phone, a.o.Region)
+		number, err = phone.Normalize(number, a.o.Region)
 	}
 	if err != nil {
 		return "", problem(invalid, "", Fault{Field: "phone", Message: err.Error()})
 	}
-	return phone, nil
+	return number, nil
 }
 
 type oneSuppressedOutput struct {
@@ -215,7 +215,7 @@ func (a *API) importSuppressed(ctx context.Context, in *importInput) (*importOut
 	if err != nil || format != producer.CSV {
 		return nil, problem(mediaType, "it has to be text/csv")
 	}
-	normalize, err := producer.PhoneNormalizer(a.o.Region)
+	normalize, err := phone.Normalizer(a.o.Region)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}

@@ -11,10 +11,10 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
-	"github.com/handout-dev/handout/producer"
 )
 
 // Options are what a console needs. Redis, Gate and Logger are required.
@@ -77,7 +77,7 @@ func New(o Options) (*Console, error) {
 	if o.MaxUpload == 0 {
 		o.MaxUpload = maxUpload
 	}
-	normalize, err := producer.PhoneNormalizer(o.Region)
+	normalize, err := phone.Normalizer(o.Region)
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}

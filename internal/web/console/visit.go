@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
 )
@@ -37,7 +37,7 @@ func (v *visit) phone(e164 string) string {
 	if v.may(access.People) {
 		return e164
 	}
-	return report.MaskPhone(e164)
+	return phone.Mask(e164)
 }
 
 // name is a recipient's name as the visitor may see it.
@@ -45,7 +45,7 @@ func (v *visit) name(name, e164 string) string {
 	if v.may(access.People) {
 		return name
 	}
-	return report.MaskName(name, e164)
+	return phone.MaskName(name, e164)
 }
 
 // id is the campaign of the path.

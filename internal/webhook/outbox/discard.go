@@ -9,7 +9,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// Dropped is what an endpoint isn't told any more of a campaign, since more waited
+// Discarded is what an endpoint isn't told any more of a campaign, since more waited
 // for it than may.
 type Discarded struct {
 	Recipients int `json:"recipients,omitempty"` // outcomes; somebody's may count several times
@@ -21,11 +21,11 @@ type Discarded struct {
 	To   time.Time `json:"to"`
 }
 
-// MostDropped is how many entries are dropped in one go: what Redis does within a
+// MaxDiscarded is how many entries are dropped in one go: what Redis does within a
 // few milliseconds.
 const MaxDiscarded = 10_000
 
-// Drop has an endpoint not be told the oldest entries of a campaign, at most so
+// Discard has an endpoint not be told the oldest entries of a campaign, at most so
 // many and at most [MaxDiscarded], and in the same step told that it isn't, under a
 // new message ID; a batch that was on its way is among them. The last entry stays:
 // by it the outbox is found. It returns how many were dropped; 0 also when the
@@ -76,7 +76,7 @@ func (l *Store) Discard(ctx context.Context, c *campaign.Info, to *Endpoint, mos
 	return len(gone), nil
 }
 
-// toldAll is the latest known moment when an endpoint had been told everything of
+// caughtUp is the latest known moment when an endpoint had been told everything of
 // a campaign.
 func (l *Store) caughtUp(ctx context.Context, c *campaign.Info, to *Endpoint) (time.Time, error) {
 	at := c.CreatedAt

@@ -14,7 +14,7 @@ import (
 	"github.com/handout-dev/handout/internal/redisx"
 )
 
-// EndpointSecret signs what an endpoint is told. No log, table or error shows it.
+// Secret signs what an endpoint is told. No log, table or error shows it.
 type Secret string
 
 // String hides it.
@@ -45,7 +45,7 @@ type Endpoint struct {
 	Since int64 `json:"since"`
 }
 
-// Told says whether it is told events of a sort, of a campaign.
+// Subscribes says whether it is told events of a sort, of a campaign.
 func (e *Endpoint) Subscribes(c campaign.ID, sort string) bool {
 	return e.GoneAt.IsZero() && strings.HasPrefix(string(c), e.Prefix) && slices.Contains(e.Events, sort)
 }
@@ -57,14 +57,14 @@ type Endpoints struct {
 	generation, passed int64
 }
 
-// MostEndpoints is how many there may be.
+// MaxEndpoints is how many there may be.
 const MaxEndpoints = 10
 
 // Errors that callers tell apart.
 var (
-	// ErrTooManyEndpoints means that there are [MaxEndpoints].
+	// ErrTooMany means that there are [MaxEndpoints].
 	ErrTooMany = fmt.Errorf("there are %d webhooks, and there can't be more", MaxEndpoints)
-	// ErrNoEndpoint means that there is no endpoint with this ID.
+	// ErrNotFound means that there is no endpoint with this ID.
 	ErrNotFound = errors.New("there is no webhook with this ID")
 )
 
@@ -74,7 +74,7 @@ const (
 	fieldPassed     = "*passed"
 )
 
-// Of is who is told anything of a campaign.
+// Subscribers is who is told anything of a campaign.
 func (e *Endpoints) Subscribers(c campaign.ID) []Endpoint {
 	return slices.DeleteFunc(slices.Clone(e.All), func(e Endpoint) bool {
 		return !e.Subscribes(c, EventCampaign) && !e.Subscribes(c, EventRecipients)
@@ -123,7 +123,7 @@ func (l *Store) Endpoints(ctx context.Context) (*Endpoints, error) {
 	return all, nil
 }
 
-// AddEndpoint adds one: what happens from here on, it is told.
+// Add adds one: what happens from here on, it is told.
 // Errors: [ErrTooMany].
 func (l *Store) Add(ctx context.Context, e Endpoint) error {
 	return l.change(ctx, e.ID, func(all *Endpoints) (*Endpoint, error) {
@@ -135,7 +135,7 @@ func (l *Store) Add(ctx context.Context, e Endpoint) error {
 	})
 }
 
-// RemoveEndpoint ends one. Errors: [ErrNotFound].
+// Remove ends one. Errors: [ErrNotFound].
 func (l *Store) Remove(ctx context.Context, id string) error {
 	err := l.change(ctx, id, func(all *Endpoints) (*Endpoint, error) {
 		if all.Find(id) == nil {
@@ -158,7 +158,7 @@ func (l *Store) Remove(ctx context.Context, id string) error {
 	return nil
 }
 
-// DisableEndpoint notes that an endpoint wants to be told nothing any more.
+// Disable notes that an endpoint wants to be told nothing any more.
 // Errors: [ErrNotFound].
 func (l *Store) Disable(ctx context.Context, id string, now time.Time) error {
 	return l.change(ctx, id, func(all *Endpoints) (*Endpoint, error) {
@@ -171,7 +171,7 @@ func (l *Store) Disable(ctx context.Context, id string, now time.Time) error {
 	})
 }
 
-// changeEndpoint writes what change makes of an endpoint; nil deletes it.
+// change writes what change makes of an endpoint; nil deletes it.
 func (l *Store) change(ctx context.Context, id string, change func(*Endpoints) (*Endpoint, error)) error {
 	for {
 		all, err := l.Endpoints(ctx)
@@ -248,7 +248,7 @@ func (l *Store) Fields(ctx context.Context, c campaign.ID) ([]any, error) {
 	return []any{fieldOutbox, all.field(c)}, nil
 }
 
-// LeaseOutboxes takes or keeps, for as long as d, the look at what is to be told,
+// Lease takes or keeps, for as long as d, the look at what is to be told,
 // or gives it back with a d of 0; false when someone else has it.
 func (l *Store) Lease(ctx context.Context, token string, d time.Duration) (bool, error) {
 	mine, err := redisx.Lease(ctx, l.rdb, keyEndpointsLease, token, d)
@@ -258,7 +258,7 @@ func (l *Store) Lease(ctx context.Context, token string, d time.Duration) (bool,
 	return mine, nil
 }
 
-// EndpointsFailing is how many take nothing any more.
+// CountFailing is how many take nothing any more.
 func (l *Store) CountFailing(ctx context.Context) (int, error) {
 	n, err := l.rdb.HLen(ctx, keyFailing).Result()
 	if err != nil {

@@ -29,7 +29,7 @@ type Outbox struct {
 	told   map[string]string
 }
 
-// Untold is how many entries an endpoint hasn't been told.
+// Undelivered is how many entries an endpoint hasn't been told.
 func (o *Outbox) Undelivered(endpoint string) int {
 	told := o.base
 	if n, ok := campaign.ParseNumber(o.told[endpoint]); ok {
@@ -56,7 +56,7 @@ const (
 	fieldAll   = ":all"
 )
 
-// Outboxes looks how much there is to tell of campaigns, in few round trips; those
+// Pending looks how much there is to tell of campaigns, in few round trips; those
 // of which there is nothing are left out.
 func (l *Store) Pending(ctx context.Context, campaigns []campaign.ID) ([]Outbox, error) {
 	lengths, err := l.outboxLengths(ctx, campaigns)
@@ -101,7 +101,7 @@ func (l *Store) outboxLengths(ctx context.Context, campaigns []campaign.ID) ([]i
 	return all, nil
 }
 
-// OutboxLength is how much there is to tell of campaigns, together.
+// Length is how much there is to tell of campaigns, together.
 func (l *Store) Length(ctx context.Context, campaigns []campaign.ID) (int, error) {
 	lengths, err := l.outboxLengths(ctx, campaigns)
 	sum := 0
@@ -124,7 +124,7 @@ type Batch struct {
 	raw string
 }
 
-// Happening is a change of a whole campaign's state.
+// Change is a change of a whole campaign's state.
 type Change struct {
 	At    time.Time // a whole second
 	State campaign.Phase
@@ -133,7 +133,7 @@ type Change struct {
 	Entry  campaign.Entry // the line in the history; without a verb: none
 }
 
-// Untold is what stands in an outbox for one endpoint.
+// Undelivered is what stands in an outbox for one endpoint.
 type Undelivered struct {
 	Batch *Batch // that it is told now; nil: none is fixed
 	// Entries are at most [MaxBatch], the oldest first.
@@ -142,16 +142,16 @@ type Undelivered struct {
 	cursor int
 }
 
-// OutboxEntry is a recipient's place, or what happened to the campaign.
+// Entry is a recipient's place, or what happened to the campaign.
 type Entry struct {
 	Place     campaign.Place
 	Happening *Change // nil: a recipient
 }
 
-// MostUntold is how many entries an endpoint is told in one go.
+// MaxBatch is how many entries an endpoint is told in one go.
 const MaxBatch = 200
 
-// Untold reads what an endpoint is to be told next of a campaign.
+// Undelivered reads what an endpoint is to be told next of a campaign.
 func (l *Store) Undelivered(ctx context.Context, c campaign.ID, endpoint string) (*Undelivered, error) {
 	return l.undelivered(ctx, c, endpoint, MaxBatch)
 }
@@ -233,13 +233,13 @@ func (l *Store) SetBatch(ctx context.Context, c campaign.ID, endpoint string, u 
 	return true, nil
 }
 
-// SetTold notes that an endpoint has taken so many entries of what it was to be
+// Acknowledge notes that an endpoint has taken so many entries of what it was to be
 // told; who is whoever is told of the campaign. False as in SetBatch.
 func (l *Store) Acknowledge(ctx context.Context, c campaign.ID, endpoint string, u *Undelivered, count int, who []Endpoint) (bool, error) {
 	return l.advance(ctx, c, endpoint, u, count, "", who)
 }
 
-// pass moves an endpoint's cursor by so many entries; after is its batch then.
+// advance moves an endpoint's cursor by so many entries; after is its batch then.
 func (l *Store) advance(ctx context.Context, c campaign.ID, endpoint string, u *Undelivered, count int, after string, who []Endpoint) (bool, error) {
 	before := ""
 	if u.Batch != nil {

@@ -17,7 +17,7 @@ type Store struct {
 	campaigns func(context.Context) ([]campaign.ID, error)
 }
 
-// NewStore returns the store in rdb, which stays the caller's to close. meta names
+// New returns the store in rdb, which stays the caller's to close. meta names
 // a campaign's hash in the ledger, whose field [Field] says who is to be told, and
 // campaigns lists all that there are.
 func New(rdb redis.UniversalClient, meta func(campaign.ID) string, campaigns func(context.Context) ([]campaign.ID, error)) *Store {

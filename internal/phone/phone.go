@@ -1,4 +1,4 @@
-package producer
+package phone
 
 import (
 	"errors"
@@ -11,37 +11,37 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// maxE164 is the longest number that E.164 allows, in digits. libphonenumber
-// knows a few longer ones, none of which can be sent to.
-const maxE164 = 15
+// ErrUnknownRegion means that the default region isn't a country's two letters of
+// ISO 3166.
+var ErrUnknownRegion = errors.New("unknown region: a country's two letters are needed, such as US")
 
-// NormalizePhone brings a phone number into E.164 form, a plus sign and digits.
+// Normalize brings a phone number into E.164 form, a plus sign and digits.
 // It takes international form (+ or 00 before the calling code) and, with a
 // region (a country's two letters of ISO 3166), national form. What is valid is
 // what libphonenumber finds valid. The error is a reason in words, without the
 // number; [ErrUnknownRegion] for the region.
-func NormalizePhone(phone, region string) (string, error) {
+func Normalize(phone, region string) (string, error) {
 	book, ok := books.Load(region)
 	if !ok {
-		made, err := newPhoneBook(region)
+		made, err := NewBook(region)
 		if err != nil {
 			return "", err
 		}
 		book, _ = books.LoadOrStore(region, made)
 	}
-	e164, _, err := book.(*phoneBook).normalize(phone)
+	e164, _, err := book.(*Book).Normalize(phone)
 	return e164, err
 }
 
-// PhoneNormalizer is [NormalizePhone] for many numbers of one region, hundreds of
+// Normalizer is [Normalize] for many numbers of one region, hundreds of
 // times as fast. The function is safe for concurrent use.
-func PhoneNormalizer(region string) (func(phone string) (string, error), error) {
-	book, err := newPhoneBook(region)
+func Normalizer(region string) (func(phone string) (string, error), error) {
+	book, err := NewBook(region)
 	if err != nil {
 		return nil, err
 	}
 	return func(phone string) (string, error) {
-		e164, _, err := book.normalize(phone)
+		e164, _, err := book.Normalize(phone)
 		return e164, err
 	}, nil
 }
@@ -50,8 +50,8 @@ func PhoneNormalizer(region string) (func(phone string) (string, error), error) 
 // reading a thousand numbers.
 var books sync.Map
 
-// phoneBook normalises the numbers of one list. It is safe for concurrent use.
-type phoneBook struct {
+// Book normalises the numbers of one list. It is safe for concurrent use.
+type Book struct {
 	region    string
 	code      int  // of the region
 	zeros     bool // 00 stands for the plus sign there
@@ -63,9 +63,9 @@ type phoneBook struct {
 	metadata map[string]*phonenumbers.PhoneMetadata
 }
 
-func newPhoneBook(region string) (*phoneBook, error) {
+func NewBook(region string) (*Book, error) {
 	region = strings.ToUpper(region)
-	b := &phoneBook{region: region, zeros: region == ""}
+	b := &Book{region: region, zeros: region == ""}
 	for code := range phonenumbers.GetSupportedCallingCodes() {
 		if code < len(b.supported) {
 			b.supported[code] = true
@@ -83,8 +83,8 @@ func newPhoneBook(region string) (*phoneBook, error) {
 	return b, nil
 }
 
-// normalize returns the number in E.164 form, and its digits as a number.
-func (b *phoneBook) normalize(phone string) (string, uint64, error) {
+// Normalize returns the number in E.164 form, and its digits as a number.
+func (b *Book) Normalize(phone string) (string, uint64, error) {
 	if e164, n, ok := b.fast(phone); ok {
 		return e164, n, nil
 	}
@@ -92,8 +92,8 @@ func (b *phoneBook) normalize(phone string) (string, uint64, error) {
 	if err != nil {
 		return "", 0, err
 	}
-	if len(e164) > 1+maxE164 {
-		return "", 0, fmt.Errorf("longer than the %d digits of E.164", maxE164)
+	if len(e164) > 1+MaxDigits {
+		return "", 0, fmt.Errorf("longer than the %d digits of E.164", MaxDigits)
 	}
 	n, err := strconv.ParseUint(e164[1:], 10, 64)
 	if err != nil {
@@ -103,8 +103,8 @@ func (b *phoneBook) normalize(phone string) (string, uint64, error) {
 }
 
 // fast normalises what is surely valid, which nearly every number of a list is.
-func (b *phoneBook) fast(phone string) (string, uint64, bool) {
-	var digits [maxE164 + 2]byte // with 00 before it
+func (b *Book) fast(phone string) (string, uint64, bool) {
+	var digits [MaxDigits + 2]byte // with 00 before it
 	n, plus, ok := scanDigits(phone, digits[:])
 	if !ok {
 		return "", 0, false
@@ -120,7 +120,7 @@ func (b *phoneBook) fast(phone string) (string, uint64, bool) {
 		return "", 0, false
 	}
 	code, length := b.callingCode(d)
-	if length == 0 || len(d) > maxE164 {
+	if length == 0 || len(d) > MaxDigits {
 		return "", 0, false
 	}
 	if plan := b.plan(code); plan == nil || !plan.surelyValid(d[length:]) {
@@ -162,7 +162,7 @@ func scanDigits(phone string, digits []byte) (n int, plus, ok bool) {
 
 // callingCode finds the calling code that the digits begin with, and its
 // length; 0 when there is none.
-func (b *phoneBook) callingCode(digits []byte) (code, length int) {
+func (b *Book) callingCode(digits []byte) (code, length int) {
 	if digits[0] == '0' {
 		return 0, 0
 	}
@@ -177,7 +177,7 @@ func (b *phoneBook) callingCode(digits []byte) (code, length int) {
 
 // plan is the numbering plan of a calling code, made when it is first needed;
 // nil when it can't be made, and the library must answer every time.
-func (b *phoneBook) plan(code int) *numbering {
+func (b *Book) plan(code int) *numbering {
 	if p := b.plans[code].Load(); p != nil {
 		return p.orNil()
 	}
@@ -203,7 +203,7 @@ func (p *numbering) orNil() *numbering {
 	return p
 }
 
-func (b *phoneBook) loadMetadata() {
+func (b *Book) loadMetadata() {
 	if b.metadata != nil {
 		return
 	}
@@ -242,7 +242,7 @@ var (
 )
 
 // ask is the library's answer.
-func (b *phoneBook) ask(phone string) (string, error) {
+func (b *Book) ask(phone string) (string, error) {
 	e164, err := b.parse(phone)
 	if err == nil {
 		return e164, nil
@@ -257,7 +257,7 @@ func (b *phoneBook) ask(phone string) (string, error) {
 	return "", err
 }
 
-func (b *phoneBook) parse(phone string) (string, error) {
+func (b *Book) parse(phone string) (string, error) {
 	if strings.TrimSpace(phone) == "" {
 		return "", errEmptyPhone
 	}
@@ -313,3 +313,7 @@ func isScientific(phone string) bool {
 	}
 	return true
 }
+
+// MaxDigits is the longest number that E.164 allows, in digits. libphonenumber
+// knows a few longer ones, none of which can be sent to.
+const MaxDigits = 15

@@ -1,4 +1,4 @@
-package producer
+package phone
 
 import (
 	"fmt"
@@ -26,11 +26,11 @@ func library(phone, region string) (string, bool) {
 
 // comparePhone checks one number against the library, and reports whether it is
 // valid and whether the automaton was sure of it.
-func comparePhone(t *testing.T, b *phoneBook, phone string) (valid, fast bool) {
+func comparePhone(t *testing.T, b *Book, phone string) (valid, fast bool) {
 	t.Helper()
 	want, valid := library(phone, b.region)
-	valid = valid && len(want) <= 1+maxE164
-	got, n, err := b.normalize(phone)
+	valid = valid && len(want) <= 1+MaxDigits
+	got, n, err := b.Normalize(phone)
 	if (err == nil) != valid {
 		t.Fatalf("%q in region %q: valid for the library: %v, error: %v", phone, b.region, valid, err)
 	}
@@ -113,7 +113,7 @@ func TestPhone_InternationalFormIsJudgedAsTheLibraryJudges(t *testing.T) {
 	t.Parallel()
 	perExample := few(200)
 	r := rand.New(rand.NewPCG(1, 2))
-	b, err := newPhoneBook("")
+	b, err := NewBook("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestPhone_NationalFormIsJudgedAsTheLibraryJudges(t *testing.T) {
 	numbers := examples(t)
 	var all, valid, fast int
 	for region := range phonenumbers.GetSupportedRegions() {
-		b, err := newPhoneBook(region)
+		b, err := NewBook(region)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -205,13 +205,13 @@ func FuzzPhone(f *testing.F) {
 		f.Add(s, "US")
 	}
 	f.Fuzz(func(t *testing.T, phone, region string) {
-		b, err := newPhoneBook(region)
+		b, err := NewBook(region)
 		if err != nil {
 			return // not a region
 		}
 		comparePhone(t, b, phone)
 		for _, r := range []string{"", "AR", "IT", "RU", "BR"} {
-			b, err := newPhoneBook(r)
+			b, err := NewBook(r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -227,16 +227,16 @@ func BenchmarkPhone(b *testing.B) {
 		phones[i] = fmt.Sprintf("+1%d5%06d", []int{201, 212, 415, 512, 617, 702}[r.IntN(6)], 550000+r.IntN(9999))
 	}
 	b.Run("automaton", func(b *testing.B) {
-		book, err := newPhoneBook("")
+		book, err := NewBook("")
 		if err != nil {
 			b.Fatal(err)
 		}
 		for _, p := range phones {
-			_, _, _ = book.normalize(p)
+			_, _, _ = book.Normalize(p)
 		}
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
-			_, _, _ = book.normalize(phones[i&(1<<16-1)])
+			_, _, _ = book.Normalize(phones[i&(1<<16-1)])
 		}
 	})
 	b.Run("library", func(b *testing.B) {

@@ -1,4 +1,4 @@
-package producer
+package phone
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ type nationalReader struct {
 }
 
 // fastNational is fast for digits without an international prefix.
-func (b *phoneBook) fastNational(digits []byte) (string, uint64, bool) {
+func (b *Book) fastNational(digits []byte) (string, uint64, bool) {
 	r := b.nationalReader()
 	if r.plan == nil || len(digits) < 3 {
 		return "", 0, false
@@ -32,15 +32,15 @@ func (b *phoneBook) fastNational(digits []byte) (string, uint64, bool) {
 	if r.trunk && digits[0] == '0' {
 		digits = digits[1:]
 	}
-	if len(r.code)+len(digits) > maxE164 || !r.plan.surelyValid(digits) {
+	if len(r.code)+len(digits) > MaxDigits || !r.plan.surelyValid(digits) {
 		return "", 0, false
 	}
-	e164 := make([]byte, 0, 1+maxE164)
+	e164 := make([]byte, 0, 1+MaxDigits)
 	e164 = append(append(append(e164, '+'), r.code...), digits...)
 	return string(e164), parseDigits(e164[1:]), true
 }
 
-func (b *phoneBook) nationalReader() *nationalReader {
+func (b *Book) nationalReader() *nationalReader {
 	if r := b.national.Load(); r != nil {
 		return r
 	}
@@ -54,7 +54,7 @@ func (b *phoneBook) nationalReader() *nationalReader {
 	return r
 }
 
-func (b *phoneBook) newNationalReader() *nationalReader {
+func (b *Book) newNationalReader() *nationalReader {
 	m := b.metadata[b.region]
 	plan, err := newNumbering(b.code, b.metadata, m)
 	if err != nil {

@@ -1,4 +1,4 @@
-package producer
+package phone
 
 import (
 	"encoding/binary"

@@ -1,0 +1,143 @@
+package access
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Keys are those in one Redis. It is safe for concurrent use.
+type Keys struct{ rdb redis.UniversalClient }
+
+// NewKeys are the keys in rdb, which stays the caller's to close.
+func NewKeys(rdb redis.UniversalClient) *Keys { return &Keys{rdb: rdb} }
+
+// stored is a key as Redis has it.
+type stored struct {
+	Hash    string  `json:"hash"` // SHA-256 of the secret, hex
+	Scopes  []Scope `json:"scopes"`
+	Created int64   `json:"created"` // Unix seconds
+}
+
+const secretBytes = 32
+
+func hash(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// Create makes a key and returns its token, which nobody can show again.
+// Errors: [ErrBadName], [ErrExists].
+func (k *Keys) Create(ctx context.Context, name string, scopes []Scope, now time.Time) (token string, err error) {
+	if !nameForm.MatchString(name) {
+		return "", ErrBadName
+	}
+	b := make([]byte, secretBytes)
+	rand.Read(b)
+	secret := hex.EncodeToString(b)
+	value, err := json.Marshal(stored{Hash: hash(secret), Scopes: scopes, Created: now.Unix()})
+	if err != nil {
+		return "", fmt.Errorf("create key %s: %w", name, err)
+	}
+	added, err := k.rdb.HSetNX(ctx, keyKeys, name, value).Result()
+	if err != nil {
+		return "", fmt.Errorf("create key %s: %w", name, err)
+	}
+	if !added {
+		return "", fmt.Errorf("key %s: %w", name, ErrExists)
+	}
+	return tokenPrefix + name + "_" + secret, nil
+}
+
+// List reads all keys, by name.
+func (k *Keys) List(ctx context.Context) ([]Key, error) {
+	all, err := k.rdb.HGetAll(ctx, keyKeys).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list keys: %w", err)
+	}
+	used, err := k.rdb.HGetAll(ctx, keyUsed).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list keys: %w", err)
+	}
+	keys := make([]Key, 0, len(all))
+	for name, value := range all {
+		key, _, err := decode(name, value, used[name])
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, *key)
+	}
+	slices.SortFunc(keys, func(a, b Key) int { return strings.Compare(a.Name, b.Name) })
+	return keys, nil
+}
+
+func decode(name, value, used string) (*Key, string, error) {
+	var s stored
+	if err := json.Unmarshal([]byte(value), &s); err != nil {
+		return nil, "", fmt.Errorf("read key %s: %w", name, err)
+	}
+	key := &Key{Name: name, Scopes: s.Scopes, CreatedAt: time.Unix(s.Created, 0).UTC()}
+	if day, err := time.Parse(time.DateOnly, used); err == nil {
+		key.LastUsed = day
+	}
+	return key, s.Hash, nil
+}
+
+// Revoke ends a key: the next request with it is refused. Errors: [ErrNoKey].
+func (k *Keys) Revoke(ctx context.Context, name string) error {
+	// The key first: a crash in between leaves a day that says nothing.
+	n, err := k.rdb.HDel(ctx, keyKeys, name).Result()
+	if err == nil {
+		err = k.rdb.HDel(ctx, keyUsed, name).Err()
+	}
+	if err != nil {
+		return fmt.Errorf("revoke key %s: %w", name, err)
+	}
+	if n == 0 {
+		return fmt.Errorf("key %s: %w", name, ErrNoKey)
+	}
+	return nil
+}
+
+// Check finds the key that a token is of, in Redis each time, so that a revoked
+// one ends at once. Errors: [ErrRefused], and those of Redis.
+func (k *Keys) Check(ctx context.Context, token string, now time.Time) (*Key, error) {
+	name, secret := cutToken(token)
+	if name == "" {
+		return nil, ErrRefused
+	}
+	var value, used *redis.StringCmd
+	_, err := k.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		value, used = p.HGet(ctx, keyKeys, name), p.HGet(ctx, keyUsed, name)
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("check a key: %w", err)
+	}
+	if errors.Is(value.Err(), redis.Nil) {
+		return nil, ErrRefused
+	}
+	key, want, err := decode(name, value.Val(), used.Val())
+	if err != nil {
+		return nil, err
+	}
+	if subtle.ConstantTimeCompare([]byte(hash(secret)), []byte(want)) != 1 {
+		return nil, ErrRefused
+	}
+	// One write a day. What it says is for a person who cleans up: nobody is
+	// refused because it couldn't be written.
+	if today := now.UTC().Format(time.DateOnly); used.Val() != today {
+		_ = k.rdb.HSet(ctx, keyUsed, name, today).Err()
+	}
+	return key, nil
+}
