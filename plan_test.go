@@ -83,12 +83,13 @@ var plan = map[string]room{
 	"internal/orderhistory/store":    {client, []string{"internal/orderhistory/folder"}},
 	"internal/orderhistory/folder":   {client, nil},
 
-	"internal/report": {verbs, []string{"campaign", "ledger", "internal/phone", "internal/translate"}},
+	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "internal/suppression", "internal/translate", "internal/webhook/outbox"}},
+	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/translate"}},
 
 	"internal/metrics":     {face, []string{"campaign", "ledger", "tasks", "internal/redisx", "internal/report"}},
 	"internal/web/access":  {store, nil},
-	"internal/web/api":     {face, []string{"producer", "campaign", "ledger", "internal/phone", "internal/report", "internal/suppression", "internal/translate", "internal/web/access"}},
-	"internal/web/console": {face, []string{"producer", "campaign", "ledger", "internal/phone", "internal/report", "internal/suppression", "internal/translate", "internal/web/access"}},
+	"internal/web/api":     {face, []string{"producer", "campaign", "ledger", "internal/operations", "internal/phone", "internal/report", "internal/suppression", "internal/translate", "internal/web/access"}},
+	"internal/web/console": {face, []string{"producer", "campaign", "ledger", "internal/operations", "internal/phone", "internal/report", "internal/suppression", "internal/translate", "internal/web/access"}},
 	"internal/web/queues":  {face, []string{"internal/web/access"}},
 
 	"cmd/handout":      {face, everything},
