@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -362,6 +363,32 @@ func TestPlan_SeesAGoroutineHoweverItIsStarted(t *testing.T) {
 		}
 		if len(goroutines(file)) != 1 {
 			t.Errorf("%q: %d goroutines found", body, len(goroutines(file)))
+		}
+	}
+}
+
+// inTour is a function or type that docs/tour.md names, and its file.
+var inTour = regexp.MustCompile("\\[`(\\w+)`\\]\\(\\.\\./([^)]+\\.go)\\)")
+
+func TestTour_NamesWhatIsThere(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("docs/tour.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := inTour.FindAllStringSubmatch(string(page), -1)
+	if len(names) < 20 {
+		t.Errorf("the tour names %d functions", len(names))
+	}
+	for _, m := range names {
+		name, path := m[1], m[2]
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !regexp.MustCompile(`(?m)^(func (\([^)]*\) )?|type )` + name + `\b`).Match(text) {
+			t.Errorf("docs/tour.md names %s in %s, which hasn't one", name, path)
 		}
 	}
 }
