@@ -39,10 +39,6 @@ func keyPage(c campaign.ID, page int) string {
 // number of its zones in the meta field zones.
 func keyZones(c campaign.ID) string { return "handout:{" + string(c) + "}:zones" }
 
-// keyFed: hash, of a campaign in pages by zone: number of the zones to pages fed,
-// and "r" and the number to recipients fed.
-func keyFed(c campaign.ID) string { return "handout:{" + string(c) + "}:fed" }
-
 // keyRecords: hash, index within the page to packed record.
 func keyRecords(c campaign.ID, page int) string {
 	return "handout:{" + string(c) + "}:rec:" + strconv.Itoa(page)

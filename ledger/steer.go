@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -134,7 +135,7 @@ func (l *Ledger) resume(ctx context.Context, c campaign.ID, s steering, now time
 	if err := l.rdb.HSetNX(ctx, keyMeta(c), fieldStarted, now.UnixMilli()).Err(); err != nil {
 		return fmt.Errorf("resume campaign %s: %w", c, err)
 	}
-	return l.callWindow(ctx, c, now)
+	return l.callUnsent(ctx, c, now)
 }
 
 // Reschedule pauses a campaign until a time, at which it goes on by itself.
@@ -168,28 +169,32 @@ var ErrSteered = errors.New("someone else has steered the campaign at the same m
 
 func startReason(start time.Time) string { return "starts at " + start.UTC().Format(time.RFC3339) }
 
-// MaxWindow is the most recipients of one campaign that may stand in the queue.
-const MaxWindow = 10_000
+const (
+	// maxPutOff is over the time that settle puts a page off for people who can't
+	// be sent to now (5 minutes), and over that of a visit (1 minute).
+	maxPutOff = 7 * time.Minute
+	// maxCalled is how many pages travel in one call.
+	maxCalled = 1000
+)
 
-// callWindow has settle look at everyone who may have stood in the queue when
-// the campaign stopped: their notes came to nothing.
-func (l *Ledger) callWindow(ctx context.Context, c campaign.ID, now time.Time) error {
-	_, _, cursor, err := l.Phase(ctx, c)
-	if err != nil || cursor == 0 {
+// callUnsent has settle look at the recipients who were handed to the queue and
+// haven't been sent to, since their tasks came to nothing while the campaign was
+// stopped. Each of them stands in a page that is due within [maxPutOff].
+func (l *Ledger) callUnsent(ctx context.Context, c campaign.ID, now time.Time) error {
+	due, err := l.Due(ctx, c, now.Add(maxPutOff), -1)
+	if err != nil {
 		return err
 	}
-	zoned, err := l.rdb.HExists(ctx, keyMeta(c), fieldZones).Result()
-	if err != nil {
-		return fmt.Errorf("read campaign %s: %w", c, err)
+	for some := range slices.Chunk(due, maxCalled) {
+		pages := make([]int, len(some))
+		for i, d := range some {
+			pages[i] = d.Page
+		}
+		if err := l.CallDue(ctx, c, now, pages...); err != nil {
+			return err
+		}
 	}
-	if zoned {
-		return l.callSoon(ctx, c, now)
-	}
-	var pages []int
-	for p := campaign.PlaceOf(max(0, cursor-MaxWindow)).Page; p <= campaign.PlaceOf(cursor-1).Page; p++ {
-		pages = append(pages, p)
-	}
-	return l.CallDue(ctx, c, now, pages...)
+	return nil
 }
 
 // Cancel ends a campaign for everyone who isn't claimed yet; what is under way
@@ -205,7 +210,7 @@ func (l *Ledger) Cancel(ctx context.Context, c campaign.ID, a campaign.Actor, no
 	if was != campaign.Running && was != campaign.Held && was != campaign.Paused && was != campaign.Ended {
 		return &campaign.PhaseError{ID: c, Phase: was, Verb: "canceled"}
 	}
-	return l.callWindow(ctx, c, now)
+	return l.callUnsent(ctx, c, now)
 }
 
 // Reopen makes a campaign run again when somebody in it is to be sent to after

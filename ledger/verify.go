@@ -130,9 +130,9 @@ func (v *Verdict) fault(format string, args ...any) {
 func (l *Ledger) recount(ctx context.Context, c *campaign.Info, progress func(int)) (*Verdict, error) {
 	v := new(Verdict)
 	err := l.EachPage(ctx, c, func(p *Page) error {
-		// The last page of a list that grows may have grown meanwhile.
-		last := p.Number == c.Pages-1 && !c.Zoned()
-		if n := c.Size(p.Number); !last && len(p.Recipients) != n {
+		// The last page of a standing campaign may have grown meanwhile.
+		grows := c.Spec.Standing && p.Number == c.Pages-1
+		if n := c.Size(p.Number); !grows && len(p.Recipients) != n {
 			v.fault("page %d has %d recipients, not %d", p.Number, len(p.Recipients), n)
 		}
 		for i := range p.Recipients {

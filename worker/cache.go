@@ -13,7 +13,7 @@ import (
 type subject struct {
 	*campaign.Info
 	cascade *campaign.Cascade
-	hours   *hours
+	zones   *zones
 }
 
 // cache keeps campaigns and pages that notes ask for again and again: the notes

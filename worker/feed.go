@@ -103,20 +103,15 @@ var errLeaseLost = errors.New("another worker has the lease")
 
 // fill tops the window up; more says whether to look again soon.
 func (w *Worker) fill(ctx context.Context, s *subject) (more bool, err error) {
-	if s.Zoned() {
-		return w.fillZones(ctx, s)
-	}
-	phase, _, cursor, err := w.ledger.Phase(ctx, s.ID)
-	if err != nil || cursor >= s.Total {
+	// This first: whatever another worker feeds after it was read makes Advance refuse.
+	f, err := w.ledger.Feed(ctx, s.Info)
+	if err != nil || f.Cursor >= s.Total {
 		return false, err
 	}
-	switch phase {
+	switch f.Phase {
 	case campaign.Running:
-		if closed, _ := s.hours.closed(0, w.clock.Now()); closed {
-			return false, nil
-		}
 	case campaign.Ended:
-		return w.cancelNext(ctx, s, cursor)
+		return w.cancelNext(ctx, s, f)
 	default:
 		return false, nil
 	}
@@ -127,20 +122,31 @@ func (w *Worker) fill(ctx context.Context, s *subject) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	// Fed and still planned: what stands in the queue, and what got lost there.
-	queued := cursor - (s.Total - balance.Of(campaign.Planned))
-	end, err := w.canary(ctx, s, cursor, balance)
-	if err != nil || cursor >= end {
+	end, err := w.canary(ctx, s, f.Cursor, balance)
+	if err != nil {
 		return false, err
 	}
+	open, closed := s.zones.split(w.clock.Now())
+	last := min(end-f.Cursor, s.zones.left(open, f.ByZone))
+	if last <= 0 {
+		return false, nil
+	}
+	stuck, err := w.stuckIn(ctx, s, closed, f.ByZone)
+	if err != nil {
+		return false, err
+	}
+	// Fed, still planned and not stuck: what stands in the queue, and what got lost
+	// there.
+	queued := f.Cursor - (s.Total - balance.Of(campaign.Planned)) - stuck
 	window := w.windowOf(s)
-	room := min(window-queued, end-cursor)
-	if room > 0 && (queued < w.refillAt(s, window) || cursor+room == end) {
-		if err := w.enqueueFrom(ctx, s, cursor, room); err != nil {
+	room := min(window-queued, last)
+	if room > 0 && (queued < w.refillAt(s, window) || room == last) {
+		if err := w.enqueue(ctx, s, f, open, room); err != nil {
 			return false, err
 		}
+		last -= room
 	}
-	return w.drainsFast(s), nil
+	return last > 0 && w.drainsFast(s), nil
 }
 
 // refillAt is how few stand in the queue when more are written. Of campaigns that
@@ -167,22 +173,35 @@ func (w *Worker) lookIn(s *subject) time.Duration {
 	return feedLook
 }
 
-func (w *Worker) enqueueFrom(ctx context.Context, s *subject, cursor, n int) error {
-	var notes []*asynq.Task
+// enqueue hands the next n recipients of open zones to the queue.
+func (w *Worker) enqueue(ctx context.Context, s *subject, f *ledger.Feed, open []int, n int) error {
+	parts, fed := s.zones.choose(open, f.ByZone, n)
+	var sends []*asynq.Task
 	run := w.runOf(s)
-	for i := 0; i < n; {
-		p := campaign.PlaceOf(cursor + i)
-		count := min(run, campaign.PageSize-p.Index, n-i)
-		notes = append(notes, tasks.NewSends(s.ID, p, count, s.Spec.Lane))
-		i += count
+	for _, p := range parts {
+		for i := 0; i < p.count; i += run {
+			place := campaign.Place{Page: p.page, Index: p.index + i}
+			sends = append(sends, tasks.NewSends(s.ID, place, min(run, p.count-i), s.Spec.Lane))
+		}
 	}
-	// The notes first: a crash in between enqueues them again, which is
-	// harmless; the other way round they would be missing until settle looks.
-	if _, err := w.queue.EnqueueAll(ctx, notes); err != nil {
+	// The tasks first: a crash in between enqueues them again, or others of zones
+	// that are open then. Either is harmless: a recipient who is sent to has a
+	// record, which refuses a second claim when they are fed later. The other way
+	// round they would be missing until settle looks.
+	if _, err := w.queue.EnqueueAll(ctx, sends); err != nil {
 		return err
 	}
-	_, err := w.ledger.Advance(ctx, s.ID, cursor, cursor+n, w.clock.Now().Add(w.lookAfter()))
+	_, err := w.ledger.Advance(ctx, s.ID, f.Cursor, fed, pagesOf(parts), w.clock.Now().Add(w.lookAfter()))
 	return err
+}
+
+// pagesOf are the pages that the parts stand in.
+func pagesOf(parts []part) []int {
+	pages := make([]int, len(parts))
+	for i, p := range parts {
+		pages[i] = p.page
+	}
+	return pages
 }
 
 // lookAfter is when settle looks at someone whose note has just been written.
@@ -242,12 +261,22 @@ func (w *Worker) shareOf(s *subject) float64 {
 // beside is how many campaigns are fed in its lane, with it.
 func (w *Worker) beside(s *subject) int { return w.fed.beside(s.ID, s.Spec.Lane) }
 
-// cancelNext cancels recipients of a canceled campaign who were never fed.
-func (w *Worker) cancelNext(ctx context.Context, s *subject, cursor int) (more bool, err error) {
-	n := min(10*campaign.PageSize, s.Total-cursor)
-	err = each(n, func(i int) error {
-		_, err := w.ledger.Apply(ctx, s.Info, campaign.PlaceOf(cursor+i), ledger.Seen{},
-			campaign.Event{Kind: campaign.EventCancel, At: w.clock.Now()})
+// cancelNext cancels recipients of a canceled campaign who were never fed, whether
+// their zone is open or not.
+func (w *Worker) cancelNext(ctx context.Context, s *subject, f *ledger.Feed) (more bool, err error) {
+	every := make([]int, len(s.zones.all))
+	for i := range every {
+		every[i] = i
+	}
+	parts, fed := s.zones.choose(every, f.ByZone, cancelBatch)
+	var places []campaign.Place
+	for _, p := range parts {
+		for i := range p.count {
+			places = append(places, campaign.Place{Page: p.page, Index: p.index + i})
+		}
+	}
+	err = each(len(places), func(i int) error {
+		_, err := w.ledger.Apply(ctx, s.Info, places[i], ledger.Seen{}, campaign.Event{Kind: campaign.EventCancel, At: w.clock.Now()})
 		var refused *campaign.TransitionError
 		if errors.As(err, &refused) {
 			return nil
@@ -257,9 +286,12 @@ func (w *Worker) cancelNext(ctx context.Context, s *subject, cursor int) (more b
 	if err != nil {
 		return false, err
 	}
-	_, err = w.ledger.Advance(ctx, s.ID, cursor, cursor+n, w.clock.Now())
-	return true, err
+	_, err = w.ledger.Advance(ctx, s.ID, f.Cursor, fed, pagesOf(parts), w.clock.Now())
+	return len(parts) > 0, err
 }
+
+// cancelBatch is how many recipients are canceled side by side.
+const cancelBatch = 10 * campaign.PageSize
 
 // each calls do for 0 to n-1 side by side, so that the ledger's changes travel
 // together.

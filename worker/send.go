@@ -191,7 +191,7 @@ func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (
 	if err != nil {
 		return nil, err
 	}
-	if closed, _ := s.hours.closed(to.Page, w.clock.Now()); closed {
+	if closed, _ := s.zones.closed(to.Page, w.clock.Now()); closed {
 		return nil, nil
 	}
 	c := &claim{ctx: context.WithoutCancel(ctx), subject: s, place: to}

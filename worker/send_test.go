@@ -15,7 +15,6 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
@@ -614,7 +613,7 @@ func TestNew_RefusesWhatItCannotWorkWith(t *testing.T) {
 		"a negative rate":  func(o *worker.Options) { o.Rate = -1 },
 		"no concurrency":   func(o *worker.Options) { o.Concurrency = 0 },
 		"no window":        func(o *worker.Options) { o.Window = 0 },
-		"a boundless one":  func(o *worker.Options) { o.Window = ledger.MaxWindow + 1 },
+		"a boundless one":  func(o *worker.Options) { o.Window = worker.MaxWindow + 1 },
 		"no send time-out": func(o *worker.Options) { o.SendTimeout = 0 },
 	} {
 		o := r.options()

@@ -67,7 +67,7 @@ func (w *Worker) visit(ctx context.Context, s *subject, d ledger.DuePage, keep f
 	if err != nil || !ok {
 		return err
 	}
-	phase, _, cursor, err := w.ledger.Phase(ctx, s.ID)
+	f, err := w.ledger.Feed(ctx, s.Info)
 	if err != nil {
 		return err
 	}
@@ -75,14 +75,11 @@ func (w *Worker) visit(ctx context.Context, s *subject, d ledger.DuePage, keep f
 	if err != nil {
 		return err
 	}
-	fed, err := w.fedIn(ctx, s, d.Page, cursor)
-	if err != nil {
-		return err
-	}
-	v := &visitor{w: w, s: s, phase: phase}
+	fed := s.zones.fedIn(d.Page, f.ByZone)
+	v := &visitor{w: w, s: s, phase: f.Phase}
 	for i := range s.Size(d.Page) {
 		p := campaign.Place{Page: d.Page, Index: i}
-		if i >= fed && (!s.Zoned() || records[i].Record.State == campaign.Planned) {
+		if i >= fed && records[i].Record.State == campaign.Planned {
 			continue // the feed's
 		}
 		if err := v.look(ctx, p, records[i]); err != nil {
@@ -170,6 +167,16 @@ func (v *visitor) look(ctx context.Context, p campaign.Place, seen ledger.Seen) 
 	return nil
 }
 
+// wait puts off a recipient whose zone is closed. Not by more than a while: a
+// cancel or a resume of the campaign calls the pages that are due within it.
+func (v *visitor) wait(until, now time.Time) {
+	later := now.Add(stoppedLook)
+	if !until.IsZero() && until.Before(later) {
+		later = until
+	}
+	v.again(later)
+}
+
 // unsent sees to someone who certainly hasn't been sent anything: a new note,
 // or none when the campaign has stopped.
 func (v *visitor) unsent(ctx context.Context, p campaign.Place, seen ledger.Seen) error {
@@ -178,7 +185,7 @@ func (v *visitor) unsent(ctx context.Context, p campaign.Place, seen ledger.Seen
 	case campaign.Ended:
 		return v.apply(ctx, p, seen, campaign.Event{Kind: campaign.EventCancel, At: now})
 	case campaign.Running, campaign.Settling:
-		if closed, until := v.s.hours.closed(p.Page, now); closed {
+		if closed, until := v.s.zones.closed(p.Page, now); closed {
 			v.wait(until, now)
 			return nil
 		}

@@ -241,7 +241,11 @@ func (r *rig) apply(c *campaign.Info, position int, events ...campaign.Event) {
 // fed moves the cursor over the whole list, and has settle look at once.
 func (r *rig) fed(c *campaign.Info) {
 	r.t.Helper()
-	if _, err := r.ledger.Advance(r.t.Context(), c.ID, 0, c.Total, time.Now().Add(-time.Second)); err != nil {
+	pages := make([]int, c.Pages)
+	for i := range pages {
+		pages[i] = i
+	}
+	if _, err := r.ledger.Advance(r.t.Context(), c.ID, 0, []int{c.Total}, pages, time.Now().Add(-time.Second)); err != nil {
 		r.t.Fatal(err)
 	}
 }

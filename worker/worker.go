@@ -23,6 +23,9 @@ import (
 	"github.com/handout-dev/handout/telesign"
 )
 
+// MaxWindow bounds [Options.Window]: what one feed hands to the queue at once.
+const MaxWindow = 10_000
+
 // Options are what a worker needs; all but those with a default are required.
 type Options struct {
 	Redis    redis.UniversalClient
@@ -100,7 +103,7 @@ func New(o Options) (*Worker, error) {
 	if o.Redis == nil || o.Telesign == nil || o.Logger == nil || o.Metrics == nil {
 		return nil, errors.New("worker: Redis, Telesign, Logger and Metrics are required")
 	}
-	if o.Rate < 0 || o.Concurrency < 1 || o.Window < 1 || o.Window > ledger.MaxWindow || o.SendTimeout <= 0 {
+	if o.Rate < 0 || o.Concurrency < 1 || o.Window < 1 || o.Window > MaxWindow || o.SendTimeout <= 0 {
 		return nil, fmt.Errorf("worker: rate %v, concurrency %d, window %d or send time-out %v is out of range",
 			o.Rate, o.Concurrency, o.Window, o.SendTimeout)
 	}
@@ -162,7 +165,7 @@ func (w *Worker) loadSubject(ctx context.Context, id campaign.ID) (*subject, err
 	if s.cascade, err = campaign.NewCascade(info.Spec, info.Columns); err != nil {
 		return nil, fmt.Errorf("campaign %s: %w", id, err)
 	}
-	if s.hours, err = w.loadHours(ctx, info); err != nil {
+	if s.zones, err = w.loadZones(ctx, info); err != nil {
 		return nil, err
 	}
 	return s, nil

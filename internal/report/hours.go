@@ -36,15 +36,11 @@ func (s *Situation) hours(info *campaign.Info, left []campaign.ZoneLeft, now tim
 		if z.Recipients == 0 && unfed > 0 {
 			continue // all of them have been handed to the queue
 		}
-		zones := z.Zones
-		if !info.Zoned() {
-			zones = "" // the hours' own
-		}
-		if info.Spec.Open(zones, now, hoursMargin) {
+		if info.Spec.Open(z.Zones, now, hoursMargin) {
 			s.OutsideHours = false
 			continue
 		}
-		from, ever := info.Spec.NextOpen(zones, now, hoursMargin)
+		from, ever := info.Spec.NextOpen(z.Zones, now, hoursMargin)
 		if !ever {
 			s.NoZone += z.Recipients
 		}
