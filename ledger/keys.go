@@ -23,9 +23,9 @@ const (
 	keyRetentionLease = "handout:retention:lease"
 )
 
-// KeyBeat: string with an expiry, the Unix millisecond of a worker's last sweep,
-// by which it knows whether Redis still is what it was.
-func KeyBeat(worker string) string { return "handout:beat:" + worker }
+// keyHeartbeat: string with an expiry, the Unix millisecond of a worker's last
+// sweep, by which it notices that Redis was rolled back to an older state.
+func keyHeartbeat(worker string) string { return "handout:beat:" + worker }
 
 // keyMeta: hash, what the campaign is; fields in info.go.
 func keyMeta(c campaign.ID) string { return "handout:{" + string(c) + "}:meta" }

@@ -132,13 +132,13 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 		if err != nil {
 			return err // nothing is claimed, nothing to undo
 		}
-		forgets := w.memory.forgets.Load()
+		rollbacks := w.rollback.rollbacks.Load()
 		claim, err := w.claim(ctx, id, to)
 		if claim == nil || err != nil {
 			w.pace.Unused(slot)
 			return err // a ledger that can't answer never means "go ahead"
 		}
-		if err := w.remembers(claim.ctx, forgets); err != nil {
+		if err := w.verify(claim.ctx, rollbacks); err != nil {
 			w.pace.Unused(slot)
 			return w.unsent(claim, err)
 		}

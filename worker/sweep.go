@@ -38,7 +38,7 @@ func (w *Worker) sweepOnce(ctx context.Context) error {
 		return err
 	}
 	// Before anything is woken: it may be what has been sent since.
-	if err := w.beat(ctx); err != nil {
+	if err := w.heartbeat(ctx); err != nil {
 		return err
 	}
 	if err := w.showPace(ctx); err != nil {

@@ -72,7 +72,7 @@ type Worker struct {
 	cache        *cache
 	clock        clock
 	fed          fed
-	memory       memory
+	rollback     rollbackDetector
 	metrics      *metrics
 	log          *slog.Logger
 
@@ -122,7 +122,7 @@ func New(o Options) (*Worker, error) {
 	w.look = make(chan struct{}, 1)
 	w.stopping, w.stop = context.WithCancel(context.Background())
 	w.pollOff.Store(!o.Poll)
-	w.memory.watch(o.Redis)
+	w.rollback.watch(o.Redis)
 	w.cache = &cache{
 		load: w.loadSubject, loadPage: w.ledger.Recipients,
 		subjects: make(map[campaign.ID]*entry[*subject]), pages: make(map[pageKey]*entry[[]campaign.Recipient]),
