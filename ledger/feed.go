@@ -80,10 +80,11 @@ type DuePage struct {
 	At   time.Time
 }
 
-// Due lists pages that settle must look at by now, the longest due first.
-func (l *Ledger) Due(ctx context.Context, c campaign.ID, now time.Time, most int) ([]DuePage, error) {
+// Due lists up to limit pages that settle must look at by now, the longest due
+// first; -1 is no limit.
+func (l *Ledger) Due(ctx context.Context, c campaign.ID, now time.Time, limit int) ([]DuePage, error) {
 	z, err := l.rdb.ZRangeByScoreWithScores(ctx, keyDue(c), &redis.ZRangeBy{
-		Min: "-inf", Max: strconv.FormatInt(now.UnixMilli(), 10), Count: int64(most),
+		Min: "-inf", Max: strconv.FormatInt(now.UnixMilli(), 10), Count: int64(limit),
 	}).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list due pages of campaign %s: %w", c, err)
@@ -115,7 +116,7 @@ func (l *Ledger) NextDue(ctx context.Context, c campaign.ID) (time.Time, error) 
 
 // SetDue puts off a page that was due; the zero time: nothing is left to do in
 // it. It returns false, and does nothing, when the page's time isn't d.At any
-// more: someone has asked for it since.
+// more: it has been called since.
 func (l *Ledger) SetDue(ctx context.Context, c campaign.ID, d DuePage, next time.Time) (bool, error) {
 	at := ""
 	if !next.IsZero() {
@@ -128,7 +129,7 @@ func (l *Ledger) SetDue(ctx context.Context, c campaign.ID, d DuePage, next time
 	return n == 1, nil
 }
 
-// CallDue has settle look at pages no later than at. A visitor who has read a
+// CallDue has settle look at pages no later than at. A visit that has read a
 // page before the call can't put it off by SetDue any more.
 func (l *Ledger) CallDue(ctx context.Context, c campaign.ID, at time.Time, pages ...int) error {
 	if len(pages) == 0 {

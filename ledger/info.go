@@ -101,9 +101,9 @@ func (l *Ledger) Phase(ctx context.Context, c campaign.ID) (p campaign.Phase, re
 	return campaign.Phase(state), reason, cursor, nil
 }
 
-// Campaigns lists campaigns, the newest first.
-func (l *Ledger) Campaigns(ctx context.Context, most int) ([]campaign.ID, error) {
-	names, err := l.rdb.ZRevRange(ctx, keyCampaigns, 0, int64(most)-1).Result()
+// Campaigns lists up to limit campaigns, the newest first.
+func (l *Ledger) Campaigns(ctx context.Context, limit int) ([]campaign.ID, error) {
+	names, err := l.rdb.ZRevRange(ctx, keyCampaigns, 0, int64(limit)-1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list campaigns: %w", err)
 	}

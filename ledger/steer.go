@@ -46,7 +46,7 @@ func (l *Ledger) steer(ctx context.Context, c campaign.ID, s steering) (was camp
 }
 
 // Pause stops new claims at once. Pausing a paused campaign changes nothing,
-// but that one which waits for its start stays paused.
+// except that it no longer starts by itself.
 func (l *Ledger) Pause(ctx context.Context, c campaign.ID, a campaign.Actor, now time.Time) error {
 	s := steering{
 		from: []campaign.Phase{campaign.Running, campaign.Held}, entry: a.Entry(now, "paused", ""),
@@ -106,8 +106,8 @@ func (l *Ledger) Start(ctx context.Context, c *campaign.Info, now time.Time) err
 }
 
 func (l *Ledger) resume(ctx context.Context, c campaign.ID, s steering, now time.Time) error {
-	// First the set: a crash in between leaves a name too many there, which is
-	// taken out again, and never one too few.
+	// First the set: a crash in between leaves a name too many there, which the
+	// sweep takes out again, and never one too few.
 	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
 		return fmt.Errorf("resume campaign %s: %w", c, err)
 	}
@@ -163,9 +163,9 @@ func (l *Ledger) Reschedule(ctx context.Context, c campaign.ID, start time.Time,
 	return &campaign.PhaseError{ID: c, Phase: was, Verb: "rescheduled"}
 }
 
-// ErrSteered means that someone else has steered the campaign at the same
-// moment; nothing was changed.
-var ErrSteered = errors.New("someone else has steered the campaign at the same moment; look, and try again")
+// ErrSteered means that the campaign was paused, resumed or changed by another
+// command at the same moment; nothing was changed.
+var ErrSteered = errors.New("another command changed the campaign at the same moment; read its state, and try again")
 
 func startReason(start time.Time) string { return "starts at " + start.UTC().Format(time.RFC3339) }
 
@@ -197,8 +197,8 @@ func (l *Ledger) callUnsent(ctx context.Context, c campaign.ID, now time.Time) e
 	return nil
 }
 
-// Cancel ends a campaign for everyone who isn't claimed yet; what is under way
-// is still settled. Canceling a canceled one changes nothing.
+// Cancel ends a campaign for all recipients who aren't claimed yet; what is under
+// way is still settled. Canceling a canceled one changes nothing.
 func (l *Ledger) Cancel(ctx context.Context, c campaign.ID, a campaign.Actor, now time.Time) error {
 	was, _, err := l.steer(ctx, c, steering{
 		from: []campaign.Phase{campaign.Running, campaign.Paused, campaign.Held}, entry: a.Entry(now, "canceled", ""),
@@ -213,8 +213,8 @@ func (l *Ledger) Cancel(ctx context.Context, c campaign.ID, a campaign.Actor, no
 	return l.callUnsent(ctx, c, now)
 }
 
-// Reopen makes a campaign run again when somebody in it is to be sent to after
-// all; one that was canceled goes on canceling.
+// Reopen makes a campaign run again when one of its recipients is to be sent to
+// after all; one that was canceled goes on canceling.
 func (l *Ledger) Reopen(ctx context.Context, c campaign.ID) error {
 	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
 		return fmt.Errorf("reopen campaign %s: %w", c, err)
@@ -233,7 +233,7 @@ func (l *Ledger) Reopen(ctx context.Context, c campaign.ID) error {
 	}
 	_, _, err = l.steer(ctx, c, steering{
 		from: []campaign.Phase{campaign.Settling, campaign.Done}, set: []any{fieldState, string(to), fieldReason, reason, fieldFinished, ""},
-		field: fieldPurged, value: "", // there is nobody left to send to in a purged one
+		field: fieldPurged, value: "", // a purged one has no recipients left
 	})
 	if err != nil {
 		return err
@@ -245,17 +245,17 @@ func (l *Ledger) Reopen(ctx context.Context, c campaign.ID) error {
 	return nil
 }
 
-// Settle notes that everyone has been sent to, or dropped: only outcomes are
-// still to come.
+// Settle records that all recipients have been sent to, or dropped: only outcomes
+// are still to come.
 func (l *Ledger) Settle(ctx context.Context, c campaign.ID) error {
 	_, _, err := l.steer(ctx, c, steering{from: []campaign.Phase{campaign.Running, campaign.Ended}, set: []any{fieldState, string(campaign.Settling)}})
 	return err
 }
 
-// Finish notes that the machine has nothing left to do in the campaign.
+// Finish records that the machine has nothing left to do in the campaign.
 func (l *Ledger) Finish(ctx context.Context, c campaign.ID, now time.Time) error {
-	// Before it is done: a crash in between leaves a look too many at it, and
-	// never one too few.
+	// Before it is done: a crash in between leaves one look too many, which finds
+	// nothing.
 	if err := l.scheduleRetention(ctx, c, now); err != nil {
 		return err
 	}
@@ -276,8 +276,8 @@ func (l *Ledger) Retire(ctx context.Context, c campaign.ID) error {
 	if err := l.rdb.SRem(ctx, keyActive, string(c)).Err(); err != nil {
 		return fmt.Errorf("retire campaign %s: %w", c, err)
 	}
-	// The look comes after: who makes the campaign run meanwhile is seen here, or
-	// adds the name later than it was taken out.
+	// Read after that: if the campaign was made to run meanwhile, either this sees it,
+	// or the name is added after it was taken out.
 	phase, _, _, err := l.Phase(ctx, c)
 	if errors.Is(err, ErrNotFound) || (err == nil && phase == campaign.Done) {
 		return nil

@@ -81,7 +81,7 @@ type Verdict struct {
 const verifyTries = 3
 
 // Verify recomputes the balance of a campaign from its records and says what
-// doesn't agree. progress, if not nil, is told the number of pages read.
+// doesn't agree. progress, if not nil, is called with the number of pages read.
 func (l *Ledger) Verify(ctx context.Context, c *campaign.Info, progress func(pages int)) (*Verdict, error) {
 	for try := 1; ; try++ {
 		before, err := l.Balance(ctx, c.ID)
@@ -118,11 +118,11 @@ func (l *Ledger) Verify(ctx context.Context, c *campaign.Info, progress func(pag
 	}
 }
 
-// mostFaults is how many faults of one kind are worth a line.
-const mostFaults = 50
+// maxFaults is how many faults of one kind are worth a line.
+const maxFaults = 50
 
 func (v *Verdict) fault(format string, args ...any) {
-	if len(v.Faults) < mostFaults {
+	if len(v.Faults) < maxFaults {
 		v.Faults = append(v.Faults, fmt.Sprintf(format, args...))
 	}
 }

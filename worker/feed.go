@@ -16,37 +16,37 @@ import (
 )
 
 const (
-	// windowTime is how long what stands in the queue lasts, of all campaigns of
-	// a lane together: little, so that another campaign needn't wait for it to
-	// drain, and some sweeps' worth, so that it doesn't run dry.
+	// windowTime is how long the queue of a lane lasts, all its campaigns together:
+	// short, since another campaign waits for it to drain, and longer than a few
+	// sweeps, or it would run dry.
 	windowTime = 3 * time.Second
-	// sharedTime is that of campaigns that are fed side by side: what stands there
-	// of each is sent in one go, the shorter the more even. It is looked at in
-	// sharedLook, since a sweep would come too late.
+	// sharedTime is the same for campaigns that are fed side by side: what stands
+	// there of each is sent in one go, so a shorter time is more even. A sweep would
+	// come too late for it; the feed looks again in sharedLook.
 	sharedTime = 2 * time.Second
 	sharedLook = 250 * time.Millisecond
 	// feedRun is how long one feed stays with a campaign that drains fast.
 	feedRun = 10 * time.Second
 	// feedLook is how often it looks meanwhile, at most.
 	feedLook = 50 * time.Millisecond
-	// lostAfter is when settle looks at a page that has been fed: by then a note
-	// that is still unsent may have been lost.
+	// lostAfter is when settle looks at a page that has been fed: a task that is
+	// still unsent by then may have been lost.
 	lostAfter = 30 * time.Second
-	// leaseTime outlives the longest step of a settle.
+	// leaseTime is longer than the longest step of a settle.
 	leaseTime = 30 * time.Second
-	// feedLease outlives that of a feed, and is short: while a killed worker's
-	// runs out, the campaign isn't fed.
+	// feedLease is longer than that of a feed, and short: a campaign isn't fed until
+	// the lease of a killed worker runs out.
 	feedLease = 5 * time.Second
 )
 
-// feed keeps a bounded window of a campaign's notes in the queue.
+// feed keeps a bounded window of a campaign's tasks in the queue.
 func (w *Worker) feed(ctx context.Context, t *asynq.Task) error {
-	note, err := tasks.ParseForCampaign(t.Payload())
+	payload, err := tasks.ParseForCampaign(t.Payload())
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
 	again := false
-	err = w.leased(ctx, note.Campaign, "feed", feedLease, func(s *subject, keep func() error) error {
+	err = w.leased(ctx, payload.Campaign, "feed", feedLease, func(s *subject, keep func() error) error {
 		for until := time.Now().Add(feedRun); ; {
 			more, err := w.fill(ctx, s)
 			if again = err == nil && more && time.Now().After(until); err != nil || !more || again {
@@ -63,11 +63,11 @@ func (w *Worker) feed(ctx context.Context, t *asynq.Task) error {
 	if err != nil || !again {
 		return err
 	}
-	// Others had their turn; the next sweep might find the window empty.
-	return w.queue.Enqueue(ctx, tasks.NewFeed(note.Campaign, time.Now().UnixNano()))
+	// Another campaign's feed may run first. A sweep might find the window empty.
+	return w.queue.Enqueue(ctx, tasks.NewFeed(payload.Campaign, time.Now().UnixNano()))
 }
 
-// leased runs work on a campaign unless someone else is at it. Two at once
+// leased runs work on a campaign unless another worker has its lease. Two at once
 // would do no harm: every step is checked in the ledger.
 func (w *Worker) leased(ctx context.Context, id campaign.ID, work string, lease time.Duration, run func(s *subject, keep func() error) error) error {
 	token := fmt.Sprintf("%s-%d", w.name, w.leases.Add(1))
@@ -94,7 +94,7 @@ func (w *Worker) leased(ctx context.Context, id campaign.ID, work string, lease 
 		return err
 	})
 	if errors.Is(err, errLeaseLost) {
-		return nil // whoever has it now goes on
+		return nil // the other worker goes on
 	}
 	return err
 }
@@ -149,9 +149,9 @@ func (w *Worker) fill(ctx context.Context, s *subject) (more bool, err error) {
 	return last > 0 && w.drainsFast(s), nil
 }
 
-// refillAt is how few stand in the queue when more are written. Of campaigns that
-// are fed side by side a little is written each time: what is written at once,
-// one worker takes, and the others would have none of the campaign.
+// refillAt is how few stand in the queue when more are written. Campaigns that are
+// fed side by side get a little each time: one worker takes what is written at
+// once, and the other workers would have none of the campaign.
 func (w *Worker) refillAt(s *subject, window int) int {
 	if w.beside(s) > 1 {
 		return window
@@ -159,7 +159,7 @@ func (w *Worker) refillAt(s *subject, window int) int {
 	return max(1, window*3/4)
 }
 
-// drainsFast says whether the window may run dry before the next sweep.
+// drainsFast reports whether the window may run dry before the next sweep.
 func (w *Worker) drainsFast(s *subject) bool {
 	rate := w.rateOf(s)
 	return rate == 0 || w.beside(s) > 1 || float64(w.windowOf(s)) < rate*windowTime.Seconds()*2/3
@@ -204,7 +204,7 @@ func pagesOf(parts []part) []int {
 	return pages
 }
 
-// lookAfter is when settle looks at someone whose note has just been written.
+// lookAfter is when settle looks at a recipient whose task has just been written.
 func (w *Worker) lookAfter() time.Duration {
 	if w.receiptIn > 0 {
 		return min(lostAfter, w.receiptIn)
@@ -216,31 +216,31 @@ func (w *Worker) lookAfter() time.Duration {
 func (w *Worker) rateOf(s *subject) float64 { return w.rates.of(s.Info) }
 
 const (
-	// runTime is how much of the rate one note may hold, and mostRun how many
-	// recipients: little, so that a window of notes is spread over all workers.
+	// runTime is how much of the rate one task may hold, and maxRun how many
+	// recipients: few, to spread a window over all workers.
 	runTime = 500 * time.Millisecond
-	mostRun = 25
-	// sharedRun is that of campaigns that are fed side by side: each worker is to
-	// have notes of all of them.
+	maxRun  = 25
+	// sharedRun is runTime for campaigns that are fed side by side: each worker is
+	// to have tasks of all of them.
 	sharedRun = 100 * time.Millisecond
 )
 
-// runOf is how many recipients one note holds: one below 4 a second, where the
+// runOf is how many recipients one task holds: one below 4 a second, where the
 // queue's own work is nothing beside the wait.
 func (w *Worker) runOf(s *subject) int {
 	rate, lasts := w.shareOf(s), runTime
 	if rate == 0 {
-		return mostRun
+		return maxRun
 	}
 	if w.beside(s) > 1 {
 		lasts = sharedRun
 	}
-	return max(1, min(mostRun, int(rate*lasts.Seconds())))
+	return max(1, min(maxRun, int(rate*lasts.Seconds())))
 }
 
-// windowOf is how many of a campaign's recipients may stand in the queue. Those
-// who are fed side by side have windows of one size: the queue is first come,
-// first served, and so each of them gets as much as the others.
+// windowOf is how many of a campaign's recipients may stand in the queue. Campaigns
+// that are fed side by side have windows of one size: the queue is first come,
+// first served, and so each gets as much as the others.
 func (w *Worker) windowOf(s *subject) int {
 	window := w.window
 	if rate := w.shareOf(s); rate > 0 {
@@ -293,8 +293,7 @@ func (w *Worker) cancelNext(ctx context.Context, s *subject, f *ledger.Feed) (mo
 // cancelBatch is how many recipients are canceled side by side.
 const cancelBatch = 10 * campaign.PageSize
 
-// each calls do for 0 to n-1 side by side, so that the ledger's changes travel
-// together.
+// each calls do for 0 to n-1 side by side: the ledger batches their changes.
 func each(n int, do func(i int) error) error {
 	errs := make([]error, n)
 	var group sync.WaitGroup

@@ -326,7 +326,7 @@ func (r *rig) closes(c *campaign.Info) {
 	}
 }
 
-// archived are the notes in the archives, with the reason.
+// archived are the tasks in the archives, with the reason.
 func (r *rig) archived() []string {
 	r.t.Helper()
 	var all []string
@@ -336,11 +336,11 @@ func (r *rig) archived() []string {
 		r.t.Fatal(err)
 	}
 	for _, q := range queues {
-		notes, err := inspector.ListArchivedTasks(q)
+		archived, err := inspector.ListArchivedTasks(q)
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		for _, n := range notes {
+		for _, n := range archived {
 			all = append(all, n.ID+": "+n.LastErr)
 		}
 	}

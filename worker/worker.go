@@ -39,7 +39,7 @@ type Options struct {
 	Poll bool
 	// Concurrency is the number of sends in flight at most.
 	Concurrency int
-	// Window is how many notes of one campaign stand in the queue at most.
+	// Window is how many recipients of one campaign stand in the queue at most.
 	Window int
 	// SendTimeout is that of a request to Telesign.
 	SendTimeout time.Duration
@@ -92,8 +92,8 @@ type Worker struct {
 	urgent, bulk, system *asynq.Server
 	swept                sync.WaitGroup
 	look                 chan struct{} // to sweep at once
-	// stopping is done when the worker is to stop: nobody waits any more, and
-	// what has been claimed is sent and recorded.
+	// stopping is done when the worker is to stop: every wait ends, and what has
+	// been claimed is sent and recorded.
 	stopping context.Context
 	stop     context.CancelFunc
 }
@@ -128,7 +128,7 @@ func New(o Options) (*Worker, error) {
 		subjects: make(map[campaign.ID]*entry[*subject]), pages: make(map[pageKey]*entry[[]campaign.Recipient]),
 	}
 	log := quietLogger{o.Logger}
-	// The whole send must end before asynq gives a note back to the queue:
+	// The whole send must end before asynq gives a task back to the queue:
 	// request, record, and a little.
 	shutdown := o.SendTimeout + recordPatience + 5*time.Second
 	server := func(queue string, concurrency int, look, forward time.Duration) *asynq.Server {
@@ -145,7 +145,7 @@ func New(o Options) (*Worker, error) {
 		})
 	}
 	// A server for each queue: one for several asks them one after the other for
-	// every single note, and urgent notes would wait for handlers of bulk ones.
+	// every single task, and urgent tasks would wait for handlers of bulk ones.
 	w.urgent = server(tasks.QueueUrgent, o.Concurrency, urgentLook, sendForward)
 	w.bulk = server(tasks.QueueBulk, o.Concurrency, emptyLook, sendForward)
 	w.system = server(tasks.QueueSystem, systemConcurrency, emptyLook, systemForward)
@@ -205,7 +205,7 @@ const (
 	emptyLook  = 200 * time.Millisecond
 )
 
-// How often a queue's notes that were given back are looked for. Those of the
+// How often a queue's tasks that were given back are looked for. Those of the
 // system queue are written anew every second.
 const (
 	sendForward   = time.Second
@@ -215,7 +215,7 @@ const (
 // systemConcurrency is how many campaigns are fed and settled side by side.
 const systemConcurrency = 64
 
-// retryDelay is when asynq runs a note again whose handler returned an error.
+// retryDelay is when asynq runs a task again whose handler returned an error.
 func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
 	if errors.Is(err, errStopping) {
 		return 0
@@ -223,7 +223,7 @@ func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
 	return backoff(n)
 }
 
-// Stop takes no more notes, lets what is under way end and be recorded, and
+// Stop takes no more tasks, lets what is under way end and be recorded, and
 // returns then: after the time-out of a send and half a minute at the latest.
 func (w *Worker) Stop() {
 	w.stop()

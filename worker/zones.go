@@ -105,7 +105,7 @@ func (z *zones) split(now time.Time) (open, closed []int) {
 // when; the zero time when there is no end to it.
 func (z *zones) closed(page int, now time.Time) (closed bool, until time.Time) {
 	if page < 0 || page >= len(z.of) {
-		return false, time.Time{} // the page holds no one yet
+		return false, time.Time{} // an empty page
 	}
 	open, opens, ever := z.open(int(z.of[page]), now)
 	if open || !ever {
