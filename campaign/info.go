@@ -51,15 +51,15 @@ type Info struct {
 	Digest  string   // of the content: two submits with the same are the same
 	Total   int      // recipients
 	Pages   int
-	// Zones and Partial are of a campaign whose list is in pages by zone: the
-	// zones with the people in each, and the size of each page that isn't full.
+	// Zones are the zones with the people in each: one, unless the list is in
+	// pages by zone. Partial is the size of each page of such a list that isn't full.
 	Zones   []ZoneCount
 	Partial map[int]int
 
 	Phase      Phase
 	Canceled   bool   // for good, whatever the phase
 	Reason     string // why it is paused, held or canceled
-	Cursor     int    // how many recipients have been handed to the queue
+	Cursor     int    // so many recipients have been handed to the queue, of each zone the first
 	CreatedAt  time.Time
 	StartedAt  time.Time // when it first ran
 	FinishedAt time.Time // when it was done

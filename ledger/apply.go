@@ -17,15 +17,16 @@ import (
 const unread = "?"
 
 const (
-	// applyTimeout bounds one call of the script, whoever waits for it.
+	// applyTimeout bounds one call of the script.
 	applyTimeout = 10 * time.Second
-	// leastTime is for the call of a caller whose own time is nearly over.
+	// leastTime is what a call has at least, also when its caller's own time is
+	// nearly over.
 	leastTime = 500 * time.Millisecond
 )
 
-// mostChanges is how many changes travel in one call: each takes Redis some
-// 3 µs, and all others wait meanwhile.
-const mostChanges = 200
+// maxChanges is how many changes one call makes: each takes Redis some 3 µs, and
+// every other client waits meanwhile.
+const maxChanges = 200
 
 // headArgs is how many arguments of lua/apply.lua come before the changes, and
 // changeArgs how many a change takes.
@@ -36,12 +37,11 @@ type change struct {
 	campaign *campaign.Info
 	place    campaign.Place
 	event    *campaign.Event // what is yet to be worked out, see Receive
-	wait     time.Duration   // for company, see ApplyWithin
 	next     campaign.Record
 	old, new string
 	letters  string // see lua/apply.lua
-	gated    bool
-	told     bool   // an outcome, or a change of one
+	gated    bool   // only while the campaign runs
+	final    bool   // an outcome, or a change of one
 	ref      string // new reference to be indexed
 	attempt  int
 	past     int       // the attempt whose record, as it stood, is kept; 0: none
@@ -49,9 +49,12 @@ type change struct {
 	signal   signal
 	at       time.Time // of the event
 
-	answer any
-	err    error
-	turn   chan bool // true: carry out what waits, false: the answer is there
+	// batchDelay is how long it waits for another change to share its call, see
+	// ApplyWithin; 0: its caller may flush at once.
+	batchDelay time.Duration
+	answer     any
+	err        error
+	turn       chan bool // true: flush what waits, false: the answer is there
 }
 
 // ReadRecord reads one record.
@@ -82,9 +85,9 @@ func (l *Ledger) Apply(ctx context.Context, c *campaign.Info, p campaign.Place, 
 	return l.ApplyWithin(ctx, c, p, seen, e, 0)
 }
 
-// ApplyWithin is Apply for a change that nobody hurries for: it waits so long at
-// most for another one to travel with. What comes later never overtakes it.
-func (l *Ledger) ApplyWithin(ctx context.Context, c *campaign.Info, p campaign.Place, seen Seen, e campaign.Event, wait time.Duration) (Seen, error) {
+// ApplyWithin is Apply for a change that isn't urgent: it waits up to batchDelay
+// for another one to share its call. Later changes never overtake it.
+func (l *Ledger) ApplyWithin(ctx context.Context, c *campaign.Info, p campaign.Place, seen Seen, e campaign.Event, batchDelay time.Duration) (Seen, error) {
 	e = e.BoundTo(&seen.Record)
 	for read := false; ; read = true {
 		next, refused := campaign.Next(seen.Record, e)
@@ -104,7 +107,7 @@ func (l *Ledger) ApplyWithin(ctx context.Context, c *campaign.Info, p campaign.P
 			seen = stands
 			continue
 		}
-		ch := &change{campaign: c, place: p, wait: wait}
+		ch := &change{campaign: c, place: p, batchDelay: batchDelay}
 		ch.become(seen, next, e)
 		if !ch.call.IsZero() {
 			if err := l.reactivate(ctx, c.ID); err != nil {
@@ -129,7 +132,7 @@ func (l *Ledger) ApplyWithin(ctx context.Context, c *campaign.Info, p campaign.P
 // become makes it the change from what stands to the record that follows.
 func (ch *change) become(seen Seen, next campaign.Record, e campaign.Event) {
 	ch.next, ch.old, ch.new = next, seen.raw, string(next.Encode())
-	ch.gated, ch.told = e.Kind == campaign.EventClaim, next.State.Final()
+	ch.gated, ch.final = e.Kind == campaign.EventClaim, next.State.Final()
 	ch.letters = seen.Record.Counters() + ">" + next.Counters()
 	ch.signal, ch.at = signalOf(e.Kind, seen.Record.State, next.State), e.At
 	if next.Reference != seen.Record.Reference {
@@ -157,8 +160,8 @@ func (ch *change) outcome(answer any) (stands Seen, set bool, err error) {
 		return Seen{}, false, &campaign.PurgedError{ID: ch.campaign.ID, At: time.UnixMilli(answer)}
 	case string:
 		if answer == ch.new {
-			// Ours: the change was made and its answer lost. A claim carries the
-			// claimant's number, so that nobody else's looks like this.
+			// Ours: the change was made and its answer lost. A claim carries a number
+			// of its claimant's, so no other claim looks like this.
 			return Seen{Record: ch.next, raw: ch.new}, true, nil
 		}
 		if stands, err = decodeSeen(answer); err != nil {
@@ -169,8 +172,8 @@ func (ch *change) outcome(answer any) (stands Seen, set bool, err error) {
 	return Seen{}, false, fmt.Errorf("%s of campaign %s: unexpected answer %v", place(ch.place), ch.campaign.ID, answer)
 }
 
-// reactivate puts a campaign among the active ones before somebody in it becomes
-// the machine's again. A crash in between leaves a name too many there, and
+// reactivate puts a campaign among the active ones before one of its recipients
+// needs the machine again. A crash in between leaves a name too many there, and
 // never one too few.
 func (l *Ledger) reactivate(ctx context.Context, c campaign.ID) error {
 	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
@@ -179,8 +182,8 @@ func (l *Ledger) reactivate(ctx context.Context, c campaign.ID) error {
 	return nil
 }
 
-// set carries a change to Redis, together with those of concurrent callers: the
-// first one carries what waits, and passes the turn on when its own is done.
+// set makes a change in Redis, together with those of concurrent callers: the
+// first of them is the flusher, and makes the next one so once its own is done.
 func (l *Ledger) set(ctx context.Context, ch *change) (any, error) {
 	if p := ch.place; p.Page < 0 || p.Index < 0 || p.Index >= campaign.PageSize ||
 		(!ch.campaign.Has(p) && !ch.campaign.Spec.Standing) {
@@ -192,22 +195,22 @@ func (l *Ledger) set(ctx context.Context, ch *change) (any, error) {
 	ch.turn = make(chan bool, 1)
 	l.mu.Lock()
 	l.waiting = append(l.waiting, ch)
-	lead := !l.flushing && ch.wait == 0
+	lead := !l.flushing && ch.batchDelay == 0
 	l.flushing = l.flushing || lead
 	l.mu.Unlock()
 	if !lead {
 		var late <-chan time.Time
-		if ch.wait > 0 {
-			late = time.After(ch.wait)
+		if ch.batchDelay > 0 {
+			late = time.After(ch.batchDelay)
 		}
 		select {
 		case lead = <-ch.turn:
 		case <-late:
-			if lead = l.waitsNoMore(ch); !lead {
+			if lead = l.promote(ch); !lead {
 				lead = <-ch.turn
 			}
 		case <-ctx.Done():
-			l.giveUp(ch)
+			l.withdraw(ch)
 			return nil, fmt.Errorf("%s of campaign %s: %w", place(ch.place), ch.campaign.ID, ctx.Err())
 		}
 	}
@@ -217,9 +220,9 @@ func (l *Ledger) set(ctx context.Context, ch *change) (any, error) {
 	return ch.answer, ch.err
 }
 
-// giveUp takes a change out that nobody waits for any more, if it hasn't left
-// yet. Should it have the turn, the next one gets it.
-func (l *Ledger) giveUp(ch *change) {
+// withdraw takes out the change of a caller whose context has ended, if it hasn't
+// been sent yet. If that caller was made the flusher, the next one becomes it.
+func (l *Ledger) withdraw(ch *change) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if i := slices.Index(l.waiting, ch); i >= 0 {
@@ -228,18 +231,19 @@ func (l *Ledger) giveUp(ch *change) {
 	select {
 	case lead := <-ch.turn:
 		if lead {
-			l.passOn()
+			l.nextFlusher()
 		}
 	default:
 	}
 }
 
-// waitsNoMore says whether a change that has found no company is to be carried by
-// its own caller. Else somebody is at it, or gives it the turn.
-func (l *Ledger) waitsNoMore(ch *change) (lead bool) {
+// promote makes the caller the flusher once its delay has passed. It returns false
+// when another one is flushing, which carries the change or makes its caller the
+// flusher.
+func (l *Ledger) promote(ch *change) (lead bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	ch.wait = 0
+	ch.batchDelay = 0
 	if l.flushing || !slices.Contains(l.waiting, ch) {
 		return false
 	}
@@ -247,16 +251,16 @@ func (l *Ledger) waitsNoMore(ch *change) (lead bool) {
 	return true
 }
 
-// passOn gives the turn to the first one who waits, if any is in a hurry.
-func (l *Ledger) passOn() {
-	if l.flushing = slices.ContainsFunc(l.waiting, func(ch *change) bool { return ch.wait == 0 }); l.flushing {
+// nextFlusher makes the first waiting caller the flusher, if any has no delay left.
+func (l *Ledger) nextFlusher() {
+	if l.flushing = slices.ContainsFunc(l.waiting, func(ch *change) bool { return ch.batchDelay == 0 }); l.flushing {
 		l.waiting[0].turn <- true
 	}
 }
 
-// callTime is how long a call may take that this caller makes for all. Others'
-// changes travel too: a caller who is canceled doesn't cancel them. Its own
-// deadline holds for them, but for a moment that it always has for them.
+// callTime is how long a call may take that this caller makes for all. It makes
+// other callers' changes too: canceling it doesn't cancel them. Its own deadline
+// bounds the call, but leaves it leastTime.
 func callTime(ctx context.Context) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -265,9 +269,10 @@ func callTime(ctx context.Context) time.Duration {
 	return min(applyTimeout, max(leastTime, time.Until(deadline)))
 }
 
+// flush makes the changes that wait, and hands over to the next flusher.
 func (l *Ledger) flush(ctx context.Context) {
 	l.mu.Lock()
-	n := min(len(l.waiting), mostChanges)
+	n := min(len(l.waiting), maxChanges)
 	batch := l.waiting[:n:n]
 	l.waiting = l.waiting[n:]
 	l.mu.Unlock()
@@ -291,11 +296,10 @@ func (l *Ledger) flush(ctx context.Context) {
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.passOn()
+	l.nextFlusher()
 }
 
-// send makes the changes of one campaign. The first of them may be the caller's
-// own; the others are told.
+// send makes the changes of one campaign, and gives each its answer.
 func (l *Ledger) send(ctx context.Context, batch []*change) {
 	c := batch[0].campaign
 	keys := []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID), keyWatch(c.ID), keyHistory(c.ID), outbox.Key(c.ID)}
@@ -323,7 +327,7 @@ func (l *Ledger) send(ctx context.Context, batch []*change) {
 		switch {
 		case ch.gated:
 			gate = "r"
-		case ch.told:
+		case ch.final:
 			gate = strconv.Itoa(ch.place.Position())
 		}
 		if !ch.call.IsZero() {

@@ -1,6 +1,6 @@
 package ledger
 
-// Waiting is how many changes wait for company, or to be carried.
+// Waiting is how many changes wait for their delay, or to be flushed.
 func (l *Ledger) Waiting() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -35,7 +35,7 @@ func TestAdvance_OfTwoFeedersOneMovesTheCursor(t *testing.T) {
 	var moved atomic.Int32
 	campaigntest.Together(8, func(int) {
 		for cursor := 0; cursor < info.Total; {
-			ok, err := b.ledger.Advance(t.Context(), "c", cursor, cursor+50, campaigntest.Noon)
+			ok, err := b.ledger.Advance(t.Context(), "c", cursor, []int{cursor + 50}, []int{cursor / 100}, campaigntest.Noon)
 			if err != nil {
 				t.Error(err)
 				return
@@ -67,16 +67,17 @@ func TestAdvance_CallsTheTouchedPages(t *testing.T) {
 	b.stand(t, "c", 1000)
 	for _, step := range []struct {
 		from, to int
+		pages    []int
 		moved    bool
 		due      []int
 	}{
-		{0, 30, true, []int{0}},
-		{0, 30, false, []int{0}},
-		{30, 100, true, []int{0}},
-		{100, 350, true, []int{0, 1, 2, 3}},
-		{100, 1000, false, []int{0, 1, 2, 3}},
+		{0, 30, []int{0}, true, []int{0}},
+		{0, 30, []int{0}, false, []int{0}},
+		{30, 100, []int{0}, true, []int{0}},
+		{100, 350, []int{1, 2, 3}, true, []int{0, 1, 2, 3}},
+		{100, 1000, []int{1, 9}, false, []int{0, 1, 2, 3}},
 	} {
-		ok, err := b.ledger.Advance(t.Context(), "c", step.from, step.to, campaigntest.Noon)
+		ok, err := b.ledger.Advance(t.Context(), "c", step.from, []int{step.to}, step.pages, campaigntest.Noon)
 		if err != nil || ok != step.moved {
 			t.Errorf("%d to %d: %v, %v", step.from, step.to, ok, err)
 		}
@@ -95,7 +96,7 @@ func TestAdvance_DoesNotPutOffWhoIsCalledSooner(t *testing.T) {
 	if err := b.ledger.CallDue(t.Context(), "c", campaigntest.Noon, 0); err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := b.ledger.Advance(t.Context(), "c", 0, 100, campaigntest.Noon.Add(time.Hour)); err != nil || !ok {
+	if ok, err := b.ledger.Advance(t.Context(), "c", 0, []int{100}, []int{0}, campaigntest.Noon.Add(time.Hour)); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 	if got := b.dueNow(t); len(got) != 1 {

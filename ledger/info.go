@@ -20,6 +20,7 @@ const (
 	fieldTotal    = "total"
 	fieldPages    = "pages"
 	fieldCursor   = "cursor"
+	fieldFed      = "fed" // JSON, the cursor by zone; absent: there is one zone
 	fieldCreated  = "created"
 	fieldStarted  = "started"
 	fieldFinished = "finished"
@@ -54,9 +55,6 @@ func parseInfo(c campaign.ID, f map[string]string) (*campaign.Info, error) {
 	if err := json.Unmarshal([]byte(f[fieldColumns]), &i.Columns); err != nil {
 		return nil, fmt.Errorf("columns: %w", err)
 	}
-	if err := parseZones(i, f); err != nil {
-		return nil, err
-	}
 	for field, n := range map[string]*int{fieldTotal: &i.Total, fieldPages: &i.Pages, fieldCursor: &i.Cursor} {
 		if f[field] == "" {
 			continue
@@ -64,6 +62,9 @@ func parseInfo(c campaign.ID, f map[string]string) (*campaign.Info, error) {
 		if *n, err = strconv.Atoi(f[field]); err != nil {
 			return nil, fmt.Errorf("%s: not a number", field)
 		}
+	}
+	if err := parseZones(i, f); err != nil {
+		return nil, err
 	}
 	for field, t := range map[string]*time.Time{
 		fieldCreated: &i.CreatedAt, fieldStarted: &i.StartedAt, fieldFinished: &i.FinishedAt, fieldStartAt: &i.StartAt,
@@ -100,9 +101,9 @@ func (l *Ledger) Phase(ctx context.Context, c campaign.ID) (p campaign.Phase, re
 	return campaign.Phase(state), reason, cursor, nil
 }
 
-// Campaigns lists campaigns, the newest first.
-func (l *Ledger) Campaigns(ctx context.Context, most int) ([]campaign.ID, error) {
-	names, err := l.rdb.ZRevRange(ctx, keyCampaigns, 0, int64(most)-1).Result()
+// Campaigns lists up to limit campaigns, the newest first.
+func (l *Ledger) Campaigns(ctx context.Context, limit int) ([]campaign.ID, error) {
+	names, err := l.rdb.ZRevRange(ctx, keyCampaigns, 0, int64(limit)-1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list campaigns: %w", err)
 	}

@@ -23,9 +23,9 @@ const (
 	keyRetentionLease = "handout:retention:lease"
 )
 
-// KeyBeat: string with an expiry, the Unix millisecond of a worker's last sweep,
-// by which it knows whether Redis still is what it was.
-func KeyBeat(worker string) string { return "handout:beat:" + worker }
+// keyHeartbeat: string with an expiry, the Unix millisecond of a worker's last
+// sweep, by which it notices that Redis was rolled back to an older state.
+func keyHeartbeat(worker string) string { return "handout:beat:" + worker }
 
 // keyMeta: hash, what the campaign is; fields in info.go.
 func keyMeta(c campaign.ID) string { return "handout:{" + string(c) + "}:meta" }
@@ -38,10 +38,6 @@ func keyPage(c campaign.ID, page int) string {
 // keyZones: string, of a campaign in pages by zone: for each page two bytes, the
 // number of its zones in the meta field zones.
 func keyZones(c campaign.ID) string { return "handout:{" + string(c) + "}:zones" }
-
-// keyFed: hash, of a campaign in pages by zone: number of the zones to pages fed,
-// and "r" and the number to recipients fed.
-func keyFed(c campaign.ID) string { return "handout:{" + string(c) + "}:fed" }
 
 // keyRecords: hash, index within the page to packed record.
 func keyRecords(c campaign.ID, page int) string {

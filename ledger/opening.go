@@ -112,7 +112,7 @@ type Content struct {
 	Partial   map[int]int
 }
 
-// fields are those of meta.
+// beginningFields are those of meta.
 func beginningFields(b campaign.Beginning, now time.Time) []any {
 	switch {
 	case b.Hold:
@@ -137,7 +137,7 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Be
 	if err != nil {
 		return nil, err
 	}
-	told, err := o.l.outbox.Fields(ctx, c)
+	events, err := o.l.outbox.Fields(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Be
 	now := time.Now()
 	args := []any{o.token, content.Total, begin.By.Entry(now, "submitted", strconv.Itoa(content.Total)+" recipients").Encode(),
 		fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldCursor, 0}
-	args = append(append(append(args, beginningFields(begin, now)...), zones...), told...)
+	args = append(append(append(args, beginningFields(begin, now)...), zones...), events...)
 	n, err := commitScript.Run(ctx, o.l.rdb, []string{keyMeta(c), keyCounts(c), keyHistory(c), outbox.Key(c)}, args...).Int()
 	if err != nil {
 		return nil, fmt.Errorf("commit campaign %s: %w", c, err)
@@ -179,8 +179,8 @@ func (o *Opening) trim(ctx context.Context, pages int) error {
 	return err
 }
 
-// Release leaves the draft, with what has been written, to whoever comes next,
-// who needn't wait for it to get stale.
+// Release leaves the draft, with what has been written, to the next submit, which
+// needn't wait for it to get stale.
 func (o *Opening) Release(ctx context.Context) error {
 	c := o.spec.ID
 	if err := pagesScript.Run(ctx, o.l.rdb, []string{keyMeta(c)}, o.token, 0, 0).Err(); err != nil {

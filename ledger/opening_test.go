@@ -45,6 +45,7 @@ func TestOpen_CommittedCampaignHasItsRecipients(t *testing.T) {
 	info := b.stand(t, "c", 250)
 	want := &campaign.Info{
 		ID: "c", Spec: campaigntest.Spec("c"), Columns: []string{"url"}, Digest: "digest", Total: 250, Pages: 3, Phase: campaign.Running,
+		Zones:     []campaign.ZoneCount{{Recipients: 250}},
 		CreatedAt: info.CreatedAt, StartedAt: info.StartedAt,
 	}
 	if d := cmp.Diff(want, info); d != "" {

@@ -194,8 +194,8 @@ func TestResumeAndCancel_CallForEveryoneWhoStoodInTheQueue(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.stand(t, "c", 500)
-	far := campaigntest.Noon.Add(time.Hour)
-	if ok, err := b.ledger.Advance(t.Context(), "c", 0, 250, far); err != nil || !ok {
+	soon := campaigntest.Noon.Add(5 * time.Minute) // as settle looks again at who can't be sent to
+	if ok, err := b.ledger.Advance(t.Context(), "c", 0, []int{250}, []int{0, 1, 2}, soon); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 	for _, verb := range []string{"pause", "resume", "cancel"} {
@@ -214,7 +214,7 @@ func TestResumeAndCancel_CallForEveryoneWhoStoodInTheQueue(t *testing.T) {
 			t.Errorf("%s: %d pages are due, want %d", verb, len(due), want)
 		}
 		for _, d := range due {
-			if ok, err := b.ledger.SetDue(t.Context(), "c", d, far); err != nil || !ok {
+			if ok, err := b.ledger.SetDue(t.Context(), "c", d, soon); err != nil || !ok {
 				t.Fatal(ok, err)
 			}
 		}

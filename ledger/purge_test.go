@@ -50,7 +50,7 @@ func (b *bundle) ended(t testing.TB, id campaign.ID, n int, end map[int][]campai
 // finish leaves nothing to do in a campaign.
 func (b *bundle) finish(t testing.TB, c *campaign.Info) {
 	t.Helper()
-	if _, err := b.ledger.Advance(t.Context(), c.ID, 0, c.Total, campaigntest.Noon); err != nil {
+	if _, err := b.ledger.Advance(t.Context(), c.ID, 0, []int{c.Total}, []int{0}, campaigntest.Noon); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.ledger.Settle(t.Context(), c.ID); err != nil {

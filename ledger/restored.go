@@ -2,12 +2,36 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/handout-dev/handout/campaign"
 )
+
+// Heartbeat reads the time that a worker has left; the zero time when none is
+// there.
+func (l *Ledger) Heartbeat(ctx context.Context, worker string) (time.Time, error) {
+	ms, err := l.rdb.Get(ctx, keyHeartbeat(worker)).Int64()
+	if errors.Is(err, redis.Nil) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the worker's heartbeat: %w", err)
+	}
+	return time.UnixMilli(ms), nil
+}
+
+// LeaveHeartbeat leaves a worker's time for so long.
+func (l *Ledger) LeaveHeartbeat(ctx context.Context, worker string, at time.Time, life time.Duration) error {
+	if err := l.rdb.Set(ctx, keyHeartbeat(worker), at.UnixMilli(), life).Err(); err != nil {
+		return fmt.Errorf("leave the worker's heartbeat: %w", err)
+	}
+	return nil
+}
 
 // restoredPrefix begins the reason of a campaign whose records are older than
 // what has been sent.
@@ -26,10 +50,10 @@ func RestoredReason(since time.Time, before bool) string {
 	return restoredPrefix + " (" + of + since.UTC().Format(time.RFC3339) + "): who was sent to since then isn't known here"
 }
 
-// HoldRestored holds a campaign whose records may be older than what has been sent.
-// That includes paused ones, which would start by themselves or be resumed by a
-// person who doesn't know, and settling ones with recipients to be sent to again. It
-// may be called again.
+// HoldRestored holds a campaign whose records may be older than what has been sent,
+// in whatever phase it is: a paused one would start by itself, or be resumed by a
+// person who doesn't know. One that only settles is held if it has recipients to
+// send to again. It may be called again.
 func (l *Ledger) HoldRestored(ctx context.Context, c campaign.ID, reason string, now time.Time) error {
 	for range holdTries { // a person may steer it at the same moment
 		phase, why, _, err := l.Phase(ctx, c)
@@ -56,7 +80,7 @@ func (l *Ledger) HoldRestored(ctx context.Context, c campaign.ID, reason string,
 			if err := l.Reopen(ctx, c); err != nil {
 				return err
 			}
-		default: // a draft, or canceled: nothing is sent
+		default: // a draft, or canceled: it sends nothing
 			return nil
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,7 +46,7 @@ func (l *Ledger) steer(ctx context.Context, c campaign.ID, s steering) (was camp
 }
 
 // Pause stops new claims at once. Pausing a paused campaign changes nothing,
-// but that one which waits for its start stays paused.
+// except that it no longer starts by itself.
 func (l *Ledger) Pause(ctx context.Context, c campaign.ID, a campaign.Actor, now time.Time) error {
 	s := steering{
 		from: []campaign.Phase{campaign.Running, campaign.Held}, entry: a.Entry(now, "paused", ""),
@@ -119,8 +120,8 @@ func (l *Ledger) Start(ctx context.Context, c *campaign.Info, now time.Time) err
 }
 
 func (l *Ledger) resume(ctx context.Context, c campaign.ID, s steering, now time.Time) error {
-	// First the set: a crash in between leaves a name too many there, which is
-	// taken out again, and never one too few.
+	// First the set: a crash in between leaves a name too many there, which the
+	// sweep takes out again, and never one too few.
 	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
 		return fmt.Errorf("resume campaign %s: %w", c, err)
 	}
@@ -150,7 +151,7 @@ func (l *Ledger) resume(ctx context.Context, c campaign.ID, s steering, now time
 	if err := l.rdb.HSetNX(ctx, keyMeta(c), fieldStarted, now.UnixMilli()).Err(); err != nil {
 		return fmt.Errorf("resume campaign %s: %w", c, err)
 	}
-	return l.callWindow(ctx, c, now)
+	return l.callUnsent(ctx, c, now)
 }
 
 // Reschedule pauses a campaign until a time, at which it goes on by itself. A
@@ -193,38 +194,42 @@ func (l *Ledger) Reschedule(ctx context.Context, c campaign.ID, start time.Time,
 	return &campaign.PhaseError{ID: c, Phase: was, Verb: "rescheduled"}
 }
 
-// ErrSteered means that someone else has steered the campaign at the same
-// moment; nothing was changed.
-var ErrSteered = errors.New("someone else has steered the campaign at the same moment; look, and try again")
+// ErrSteered means that the campaign was paused, resumed or changed by another
+// command at the same moment; nothing was changed.
+var ErrSteered = errors.New("another command changed the campaign at the same moment; read its state, and try again")
 
 func startReason(start time.Time) string { return "starts at " + start.UTC().Format(time.RFC3339) }
 
-// MaxWindow is the most recipients of one campaign that may stand in the queue.
-const MaxWindow = 10_000
+const (
+	// maxPutOff is over the time that settle puts a page off for people who can't
+	// be sent to now (5 minutes), and over that of a visit (1 minute).
+	maxPutOff = 7 * time.Minute
+	// maxCalled is how many pages travel in one call.
+	maxCalled = 1000
+)
 
-// callWindow has settle look at everyone who may have stood in the queue when
-// the campaign stopped: their notes came to nothing.
-func (l *Ledger) callWindow(ctx context.Context, c campaign.ID, now time.Time) error {
-	_, _, cursor, err := l.Phase(ctx, c)
-	if err != nil || cursor == 0 {
+// callUnsent has settle look at the recipients who were handed to the queue and
+// haven't been sent to, since their tasks came to nothing while the campaign was
+// stopped. Each of them stands in a page that is due within [maxPutOff].
+func (l *Ledger) callUnsent(ctx context.Context, c campaign.ID, now time.Time) error {
+	due, err := l.Due(ctx, c, now.Add(maxPutOff), -1)
+	if err != nil {
 		return err
 	}
-	zoned, err := l.rdb.HExists(ctx, keyMeta(c), fieldZones).Result()
-	if err != nil {
-		return fmt.Errorf("read campaign %s: %w", c, err)
+	for some := range slices.Chunk(due, maxCalled) {
+		pages := make([]int, len(some))
+		for i, d := range some {
+			pages[i] = d.Page
+		}
+		if err := l.CallDue(ctx, c, now, pages...); err != nil {
+			return err
+		}
 	}
-	if zoned {
-		return l.callSoon(ctx, c, now)
-	}
-	var pages []int
-	for p := campaign.PlaceOf(max(0, cursor-MaxWindow)).Page; p <= campaign.PlaceOf(cursor-1).Page; p++ {
-		pages = append(pages, p)
-	}
-	return l.CallDue(ctx, c, now, pages...)
+	return nil
 }
 
-// Cancel ends a campaign for everyone who isn't claimed yet; what is under way
-// is still settled. Canceling a canceled one changes nothing.
+// Cancel ends a campaign for all recipients who aren't claimed yet; what is under
+// way is still settled. Canceling a canceled one changes nothing.
 func (l *Ledger) Cancel(ctx context.Context, c campaign.ID, a campaign.Actor, now time.Time) error {
 	was, _, err := l.steer(ctx, c, steering{
 		from: []campaign.Phase{campaign.Running, campaign.Paused, campaign.Held}, entry: a.Entry(now, "canceled", ""),
@@ -236,11 +241,11 @@ func (l *Ledger) Cancel(ctx context.Context, c campaign.ID, a campaign.Actor, no
 	if was != campaign.Running && was != campaign.Held && was != campaign.Paused && was != campaign.Ended {
 		return &campaign.PhaseError{ID: c, Phase: was, Verb: "canceled"}
 	}
-	return l.callWindow(ctx, c, now)
+	return l.callUnsent(ctx, c, now)
 }
 
-// Reopen makes a campaign run again when somebody in it is to be sent to after
-// all; one that was canceled goes on canceling.
+// Reopen makes a campaign run again when one of its recipients is to be sent to
+// after all; one that was canceled goes on canceling.
 func (l *Ledger) Reopen(ctx context.Context, c campaign.ID) error {
 	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
 		return fmt.Errorf("reopen campaign %s: %w", c, err)
@@ -259,7 +264,7 @@ func (l *Ledger) Reopen(ctx context.Context, c campaign.ID) error {
 	}
 	_, _, err = l.steer(ctx, c, steering{
 		from: []campaign.Phase{campaign.Settling, campaign.Done}, set: []any{fieldState, string(to), fieldReason, reason, fieldFinished, ""},
-		field: fieldPurged, value: "", // there is nobody left to send to in a purged one
+		field: fieldPurged, value: "", // a purged one has no recipients left
 	})
 	if err != nil {
 		return err
@@ -271,17 +276,17 @@ func (l *Ledger) Reopen(ctx context.Context, c campaign.ID) error {
 	return nil
 }
 
-// Settle notes that everyone has been sent to, or dropped: only outcomes are
-// still to come.
+// Settle records that all recipients have been sent to, or dropped: only outcomes
+// are still to come.
 func (l *Ledger) Settle(ctx context.Context, c campaign.ID) error {
 	_, _, err := l.steer(ctx, c, steering{from: []campaign.Phase{campaign.Running, campaign.Ended}, set: []any{fieldState, string(campaign.Settling)}})
 	return err
 }
 
-// Finish notes that the machine has nothing left to do in the campaign.
+// Finish records that the machine has nothing left to do in the campaign.
 func (l *Ledger) Finish(ctx context.Context, c campaign.ID, now time.Time) error {
-	// Before it is done: a crash in between leaves a look too many at it, and
-	// never one too few.
+	// Before it is done: a crash in between leaves one look too many, which finds
+	// nothing.
 	if err := l.scheduleRetention(ctx, c, now); err != nil {
 		return err
 	}
@@ -302,8 +307,8 @@ func (l *Ledger) Retire(ctx context.Context, c campaign.ID) error {
 	if err := l.rdb.SRem(ctx, keyActive, string(c)).Err(); err != nil {
 		return fmt.Errorf("retire campaign %s: %w", c, err)
 	}
-	// The look comes after: who makes the campaign run meanwhile is seen here, or
-	// adds the name later than it was taken out.
+	// Read after that: if the campaign was made to run meanwhile, either this sees it,
+	// or the name is added after it was taken out.
 	phase, _, _, err := l.Phase(ctx, c)
 	if errors.Is(err, ErrNotFound) || (err == nil && phase == campaign.Done) {
 		return nil

@@ -81,7 +81,7 @@ type Verdict struct {
 const verifyTries = 3
 
 // Verify recomputes the balance of a campaign from its records and says what
-// doesn't agree. progress, if not nil, is told the number of pages read.
+// doesn't agree. progress, if not nil, is called with the number of pages read.
 func (l *Ledger) Verify(ctx context.Context, c *campaign.Info, progress func(pages int)) (*Verdict, error) {
 	for try := 1; ; try++ {
 		before, err := l.Balance(ctx, c.ID)
@@ -118,11 +118,11 @@ func (l *Ledger) Verify(ctx context.Context, c *campaign.Info, progress func(pag
 	}
 }
 
-// mostFaults is how many faults of one kind are worth a line.
-const mostFaults = 50
+// maxFaults is how many faults of one kind are worth a line.
+const maxFaults = 50
 
 func (v *Verdict) fault(format string, args ...any) {
-	if len(v.Faults) < mostFaults {
+	if len(v.Faults) < maxFaults {
 		v.Faults = append(v.Faults, fmt.Sprintf(format, args...))
 	}
 }
@@ -130,9 +130,9 @@ func (v *Verdict) fault(format string, args ...any) {
 func (l *Ledger) recount(ctx context.Context, c *campaign.Info, progress func(int)) (*Verdict, error) {
 	v := new(Verdict)
 	err := l.EachPage(ctx, c, func(p *Page) error {
-		// The last page of a list that grows may have grown meanwhile.
-		last := p.Number == c.Pages-1 && !c.Zoned()
-		if n := c.Size(p.Number); !last && len(p.Recipients) != n {
+		// The last page of a standing campaign may have grown meanwhile.
+		grows := c.Spec.Standing && p.Number == c.Pages-1
+		if n := c.Size(p.Number); !grows && len(p.Recipients) != n {
 			v.fault("page %d has %d recipients, not %d", p.Number, len(p.Recipients), n)
 		}
 		for i := range p.Recipients {

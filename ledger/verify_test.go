@@ -108,7 +108,7 @@ func TestVerify_FindsEachSortOfFault(t *testing.T) {
 		},
 		"a reference of nobody": {
 			func(t testing.TB, b *bundle) { b.rdb.HSet(t.Context(), key("c", "ref:0"), "abc", 250*16+1) },
-			"reference abc leads to nobody in the list",
+			"reference abc leads to no recipient in the list",
 		},
 		"a reference of another": {
 			func(t testing.TB, b *bundle) { b.rdb.HSet(t.Context(), key("c", "ref:0"), "abc", 3*16+1) },

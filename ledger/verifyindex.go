@@ -70,7 +70,7 @@ func (l *Ledger) checkIndex(ctx context.Context, c *campaign.Info, v *Verdict) e
 				e := indexEntry{reference: referenceOf(field)}
 				var ok bool
 				if e.place, e.attempt, ok = parseReferenceValue(value); !ok || !c.Has(e.place) {
-					v.fault("reference %s leads to nobody in the list", e.reference)
+					v.fault("reference %s leads to no recipient in the list", e.reference)
 					continue
 				}
 				entries = append(entries, e)

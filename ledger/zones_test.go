@@ -138,7 +138,7 @@ func TestZones_VerifyFindsWhatDoesntAgree(t *testing.T) {
 		"page 1 has none":   func(t *testing.T, b *bundle) { b.set(t, "zones", "\x00\x00\x00\x02") },
 		"zone 0 has 0":      func(t *testing.T, b *bundle) { b.set(t, "zones", "\x00\x01\x00\x01") },
 		"5 recipients have been fed by zone, 0 in all": func(t *testing.T, b *bundle) {
-			if err := b.rdb.HSet(t.Context(), key("c", "fed"), "r1", 5).Err(); err != nil {
+			if err := b.rdb.HSet(t.Context(), key("c", "meta"), "fed", "[0,5]").Err(); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -163,14 +163,13 @@ func (b *bundle) set(t *testing.T, rest, value string) {
 	}
 }
 
-func TestAdvanceZones_MovesOnceAndCallsThePages(t *testing.T) {
+func TestAdvance_MovesEachZoneOnceAndCallsThePages(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.standZoned(t, "c", twoZones, zonedPage{0, 100}, zonedPage{1, 100}, zonedPage{0, 7}, zonedPage{1, 3})
-	step := map[int]ledger.Fed{1: {Pages: 2, Recipients: 103}, 0: {Pages: 1, Recipients: 100}}
 	moved := make(chan bool, 8)
 	campaigntest.Together(8, func(int) {
-		ok, err := b.ledger.AdvanceZones(background(t), "c", 0, step, []int{0, 1, 3}, campaigntest.Noon)
+		ok, err := b.ledger.Advance(background(t), "c", 0, []int{100, 103}, []int{0, 1, 3}, campaigntest.Noon)
 		if err != nil {
 			t.Error(err)
 		}
@@ -185,15 +184,12 @@ func TestAdvanceZones_MovesOnceAndCallsThePages(t *testing.T) {
 	if n != 1 {
 		t.Errorf("%d have moved it", n)
 	}
-	fed, err := b.ledger.Fed(t.Context(), c)
+	fed, err := b.ledger.Feed(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff([]ledger.Fed{{1, 100}, {2, 103}}, fed); d != "" {
+	if d := cmp.Diff(&ledger.Feed{Phase: campaign.Running, Cursor: 203, ByZone: []int{100, 103}}, fed); d != "" {
 		t.Error(d)
-	}
-	if _, _, cursor, err := b.ledger.Phase(t.Context(), "c"); err != nil || cursor != 203 {
-		t.Errorf("the cursor is at %d (%v)", cursor, err)
 	}
 	due, err := b.ledger.Due(t.Context(), "c", campaigntest.Noon, 10)
 	if err != nil || len(due) != 3 || due[0].Page != 0 || due[1].Page != 1 || due[2].Page != 3 || !due[0].At.Equal(campaigntest.Noon) {
@@ -213,7 +209,7 @@ func TestZonesLeft_OfACampaignWithoutZones(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.stand(t, "c", 230)
-	if _, err := b.ledger.Advance(t.Context(), "c", 0, 30, campaigntest.Noon); err != nil {
+	if _, err := b.ledger.Advance(t.Context(), "c", 0, []int{30}, []int{0}, campaigntest.Noon); err != nil {
 		t.Fatal(err)
 	}
 	left, err := b.ledger.ZonesLeft(t.Context(), c)
@@ -228,8 +224,7 @@ func TestZones_ACancelCallsThePagesThatWait(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.standZoned(t, "c", twoZones, zonedPage{0, 100}, zonedPage{1, 100}, zonedPage{0, 7})
-	step := map[int]ledger.Fed{0: {Pages: 2, Recipients: 107}, 1: {Pages: 1, Recipients: 100}}
-	if _, err := b.ledger.AdvanceZones(t.Context(), "c", 0, step, []int{0, 1, 2}, campaigntest.Noon.Add(5*time.Minute)); err != nil {
+	if _, err := b.ledger.Advance(t.Context(), "c", 0, []int{107, 100}, []int{0, 1, 2}, campaigntest.Noon.Add(5*time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if ok, err := b.ledger.SetDue(t.Context(), "c", ledger.DuePage{Page: 1, At: campaigntest.Noon.Add(5 * time.Minute)}, campaigntest.Noon.Add(time.Hour)); !ok || err != nil {

@@ -13,10 +13,10 @@ import (
 type subject struct {
 	*campaign.Info
 	cascade *campaign.Cascade
-	hours   *hours
+	zones   *zones
 }
 
-// cache keeps campaigns and pages that notes ask for again and again: the notes
+// cache keeps campaigns and pages that tasks need again and again: the tasks
 // of a page stand in the queue side by side. Neither ever changes, but that the
 // standing campaign of one-off sends grows at its end.
 type cache struct {
@@ -34,24 +34,24 @@ type pageKey struct {
 	page     int
 }
 
-// entry is loaded once, by the first who asks.
+// entry is loaded once, by the first caller.
 type entry[T any] struct {
 	once  sync.Once
 	value T
 	err   error
 }
 
-// mostPages bounds the pages kept: 64 of 100 recipients are a few megabytes.
-const mostPages = 64
+// maxPages bounds the pages kept: 64 of 100 recipients are a few megabytes.
+const maxPages = 64
 
-// mostSubjects bounds the campaigns kept.
-const mostSubjects = 256
+// maxSubjects bounds the campaigns kept.
+const maxSubjects = 256
 
 func (c *cache) subject(ctx context.Context, id campaign.ID) (*subject, error) {
 	c.mu.Lock()
 	e, ok := c.subjects[id]
 	if !ok {
-		if len(c.subjects) >= mostSubjects {
+		if len(c.subjects) >= maxSubjects {
 			clear(c.subjects)
 		}
 		e = new(entry[*subject])
@@ -88,7 +88,7 @@ func (c *cache) page(ctx context.Context, id campaign.ID, page int) ([]campaign.
 	if !ok {
 		e = new(entry[[]campaign.Recipient])
 		c.pages[key] = e
-		if c.order = append(c.order, key); len(c.order) > mostPages {
+		if c.order = append(c.order, key); len(c.order) > maxPages {
 			delete(c.pages, c.order[0])
 			c.order = c.order[1:]
 		}
@@ -105,7 +105,7 @@ func (c *cache) page(ctx context.Context, id campaign.ID, page int) ([]campaign.
 	return e.value, e.err
 }
 
-// recipient finds the one that a note speaks of.
+// recipient returns the one at a place.
 func (c *cache) recipient(ctx context.Context, id campaign.ID, p campaign.Place) (*campaign.Recipient, error) {
 	page, err := c.page(ctx, id, p.Page)
 	if err != nil {

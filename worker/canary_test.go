@@ -37,7 +37,7 @@ func (r *rig) cursor(c *campaign.Info) int {
 // look once a second, and takes its lease.
 func (r *rig) aFewLooks() {
 	r.t.Helper()
-	looks := func() int64 { return r.server.CommandStats()["zrange"] } // at what is due, after the feed's note
+	looks := func() int64 { return r.server.CommandStats()["zrange"] } // at what is due, after the feed's task
 	before := looks()
 	r.until("the feed has looked", func() bool { return looks() >= before+3 })
 }

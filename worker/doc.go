@@ -1,8 +1,8 @@
-// Package worker takes notes from the queue and sends: it is the only room that
+// Package worker takes tasks from the queue and sends: it is the only room that
 // speaks to Telesign of its own accord.
 //
 //	sweep ──▶ feed ──▶ [queue] ──▶ send: decode, pace, claim, send, record
-//	  └─────▶ settle ────▲  └ what is overdue, and notes that got lost
+//	  └─────▶ settle ────▲  └ what is overdue, and tasks that got lost
 //
 // It promises that a claim stands in the ledger before a request is written,
 // that no answer is taken for "not sent" that doesn't say so, and that all

@@ -15,8 +15,8 @@ import (
 )
 
 // standing is how many recipients have been fed and are still planned, and how
-// many notes wait or are worked on, at one moment.
-func (r *rig) standing(ctx context.Context, c *campaign.Info) (recipients, notes int) {
+// many tasks wait or are worked on, at one moment.
+func (r *rig) standing(ctx context.Context, c *campaign.Info) (recipients, waiting int) {
 	var planned, cursor *redis.StringCmd
 	var pending, active *redis.IntCmd
 	_, err := r.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
@@ -36,7 +36,7 @@ func (r *rig) standing(ctx context.Context, c *campaign.Info) (recipients, notes
 func TestFeed_NeverMoreThanTheWindow(t *testing.T) {
 	t.Parallel()
 	const window, senders = 20, 8
-	for name, rate := range map[string]float64{"one recipient a note": 100, "several": 1000} {
+	for name, rate := range map[string]float64{"one recipient a task": 100, "several": 1000} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			const n = 250
@@ -44,12 +44,12 @@ func TestFeed_NeverMoreThanTheWindow(t *testing.T) {
 			r := setup(t, v)
 			c := r.stand("c", phones(n), false)
 			ctx, cancel := context.WithCancel(t.Context())
-			var most, mostNotes int
+			var most, maxTasks int
 			var watch sync.WaitGroup
 			watch.Go(func() {
 				for ctx.Err() == nil {
-					recipients, notes := r.standing(ctx, c)
-					most, mostNotes = max(most, recipients), max(mostNotes, notes)
+					recipients, waiting := r.standing(ctx, c)
+					most, maxTasks = max(most, recipients), max(maxTasks, waiting)
 					time.Sleep(time.Millisecond)
 				}
 			})
@@ -57,9 +57,9 @@ func TestFeed_NeverMoreThanTheWindow(t *testing.T) {
 			r.until("everyone is sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == n })
 			cancel()
 			watch.Wait()
-			// A note stays there for a moment after its claim.
-			if most > window || mostNotes > window+senders || most == 0 {
-				t.Errorf("%d recipients and %d notes in a window of %d", most, mostNotes, window)
+			// A task stays there for a moment after its claim.
+			if most > window || maxTasks > window+senders || most == 0 {
+				t.Errorf("%d recipients and %d tasks in a window of %d", most, maxTasks, window)
 			}
 			v.once(t, n)
 			if _, _, cursor, err := r.ledger.Phase(t.Context(), "c"); err != nil || cursor != n {
@@ -143,18 +143,18 @@ func TestFeed_ASlowCampaignKeepsItsOwnRate(t *testing.T) {
 	v.once(t, 214)
 }
 
-// The notes were written, and the cursor wasn't moved.
+// The tasks were written, and the cursor wasn't moved.
 func TestFeed_ACrashBeforeTheCursorMovesDoesNoHarm(t *testing.T) {
 	t.Parallel()
 	const n = 250
 	v := &vendor{}
 	r := setup(t, v)
 	c := r.stand("c", phones(n), false)
-	var notes []*asynq.Task
+	var sends []*asynq.Task
 	for i := range n {
-		notes = append(notes, tasks.NewSend("c", campaign.PlaceOf(i), 1, campaign.LaneBulk))
+		sends = append(sends, tasks.NewSend("c", campaign.PlaceOf(i), 1, campaign.LaneBulk))
 	}
-	if _, err := r.queue.EnqueueAll(t.Context(), notes); err != nil {
+	if _, err := r.queue.EnqueueAll(t.Context(), sends); err != nil {
 		t.Fatal(err)
 	}
 	r.start()
@@ -231,7 +231,7 @@ func (r *rig) pauseTwice(v *vendor, c *campaign.Info, now func() time.Time) {
 	}
 }
 
-// A campaign that was purged leaves the active ones, and its notes come to nothing.
+// A campaign that was purged leaves the active ones, and its tasks come to nothing.
 func TestFeed_APurgedCampaignIsForgotten(t *testing.T) {
 	t.Parallel()
 	v := &vendor{}

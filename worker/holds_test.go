@@ -89,7 +89,7 @@ func TestHold_APolledFaultOfTheAccountHoldsEveryCampaign(t *testing.T) {
 	r.apply(asked, 0, claimed(past), campaign.Event{
 		Kind: campaign.EventAccept, At: past, Attempt: 1, Code: 3001, Reference: reference(1), DueAt: past,
 	})
-	if _, err := r.ledger.Advance(t.Context(), asked.ID, 0, 1, past); err != nil {
+	if _, err := r.ledger.Advance(t.Context(), asked.ID, 0, []int{1}, []int{0}, past); err != nil {
 		t.Fatal(err)
 	}
 	r.start(func(o *worker.Options) { o.Rate = 0.01 }) // nobody is sent to meanwhile

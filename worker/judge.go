@@ -78,7 +78,7 @@ func (w *Worker) putOff(c *claim, event campaign.Event, why campaign.Reason) err
 	return w.record(c, event)
 }
 
-// later records that nothing was sent and leaves a note for another try.
+// later records that nothing was sent and leaves a task for another try.
 func (w *Worker) later(c *claim, e *telesign.Error, event campaign.Event) error {
 	faults := c.seen.Record.Faults
 	if w.late(c, event.At) {
@@ -93,10 +93,10 @@ func (w *Worker) later(c *claim, e *telesign.Error, event campaign.Event) error 
 	if err := w.record(c, event); err != nil {
 		return err
 	}
-	// Should this fail, or the process die here, settle writes the note.
-	note := tasks.NewSend(c.subject.ID, c.place, c.seen.Record.Attempt+1, c.subject.Spec.Lane)
-	if err := w.queue.Enqueue(c.ctx, note, asynq.ProcessIn(wait)); err != nil {
-		w.log.Warn("note for another try", "campaign", c.subject.ID, "error", err)
+	// If this fails, or the process dies here, settle writes the task.
+	task := tasks.NewSend(c.subject.ID, c.place, c.seen.Record.Attempt+1, c.subject.Spec.Lane)
+	if err := w.queue.Enqueue(c.ctx, task, asynq.ProcessIn(wait)); err != nil {
+		w.log.Warn("enqueue another try", "campaign", c.subject.ID, "error", err)
 	}
 	return nil
 }

@@ -23,12 +23,12 @@ const (
 // overdue asks Telesign what became of a message whose receipt hasn't come.
 func (v *visitor) overdue(ctx context.Context, p campaign.Place, seen ledger.Seen) error {
 	w, r, now := v.w, seen.Record, v.w.clock.Now()
-	lastCall := r.ClaimedAt.Add(mostDeadline)
+	lastCall := r.ClaimedAt.Add(maxDeadline)
 	unconfirmed := campaign.Event{Kind: campaign.EventOverdue, At: now, Reason: campaign.ReasonNoReceipt}
 	if r.Reference == "" || w.pollOff.Load() {
 		return v.apply(ctx, p, seen, unconfirmed)
 	}
-	// The page may be looked at sooner, for someone else in it.
+	// The page may be due sooner, for another recipient in it.
 	key := recipientKey{v.s.ID, p}
 	if next := w.asked.until(key); next.After(now) {
 		v.again(next)
@@ -97,15 +97,15 @@ type recipientKey struct {
 	place    campaign.Place
 }
 
-// asked remembers for whom Telesign was asked in vain, and until when not to
-// ask again. It is this worker's memory only: what is lost with it is a query.
+// asked is which recipients Telesign had no news of, and until when not to ask
+// again. It is kept in this worker only: what is lost with it is a query.
 type asked struct {
 	mu   sync.Mutex
 	next map[recipientKey]time.Time
 }
 
-// mostAsked bounds it; what is over has most likely been settled.
-const mostAsked = 100_000
+// maxAsked bounds it; an entry whose time is over has most likely been settled.
+const maxAsked = 100_000
 
 func (a *asked) until(k recipientKey) time.Time {
 	a.mu.Lock()
@@ -116,10 +116,10 @@ func (a *asked) until(k recipientKey) time.Time {
 func (a *asked) put(k recipientKey, next, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.next) >= mostAsked {
+	if len(a.next) >= maxAsked {
 		maps.DeleteFunc(a.next, func(_ recipientKey, t time.Time) bool { return !t.After(now) })
 	}
-	if a.next == nil || len(a.next) >= mostAsked {
+	if a.next == nil || len(a.next) >= maxAsked {
 		a.next = make(map[recipientKey]time.Time)
 	}
 	a.next[k] = next

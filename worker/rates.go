@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// ratesTime is how often a worker looks whether a person has set a rate.
+	// ratesTime is how often a worker reads the rates that persons have set.
 	ratesTime = 250 * time.Millisecond
-	// idleTime is how long a campaign's limiter is kept that nobody waits for.
+	// idleTime is how long a campaign's limiter is kept without a caller.
 	idleTime = time.Minute
-	// crowdLook is when settle looks at who had to go: about half of those who
-	// wait have been sent to by then.
+	// crowdLook is when settle looks at those who were turned away: about half of
+	// those who wait have been sent to by then.
 	crowdLook = windowTime / 2
 )
 
@@ -34,8 +34,8 @@ type rates struct {
 	campaigns map[campaign.ID]*ownPace
 }
 
-// ownPace is a campaign's limiter. It outlives the cache's memory of the
-// campaign, so that who waits for it hears of a change.
+// ownPace is a campaign's limiter. It outlives the cached campaign: its callers
+// must notice a change of the rate.
 type ownPace struct {
 	*pacing.Pacer
 	info    *campaign.Info
@@ -84,7 +84,7 @@ func (r *rates) put(set ledger.Rates) (changed bool) {
 }
 
 // errCrowded means that more callers wait for a campaign than it may send soon:
-// its rate was lowered, and they'd be in everybody else's way.
+// its rate was lowered, and they would hold up the other campaigns.
 var errCrowded = errors.New("the campaign's rate has been lowered")
 
 // wait waits for the campaign's own limiter. The context that it returns ends
@@ -122,9 +122,9 @@ func (r *rates) leave(p *ownPace) (same context.Context) {
 	return p.same
 }
 
-// slot waits for the campaign's own rate, then for the account's: its slot comes
-// last, so that none of the account's is wasted on the wait for another. Should
-// the campaign's rate change meanwhile, it begins again.
+// slot waits for the campaign's own rate, then for the account's: in this order
+// no slot of the account's is wasted on the other wait. If the campaign's rate
+// changes meanwhile, it begins again.
 func (r *rates) slot(ctx context.Context, c *campaign.Info, urgent bool) (time.Time, error) {
 	for {
 		same, err := r.wait(ctx, c)
@@ -199,7 +199,7 @@ func (w *Worker) readRates(ctx context.Context) error {
 	return nil
 }
 
-// showPace is for who watches.
+// showPace sets the metrics of the account's rate.
 func (w *Worker) showPace(ctx context.Context) error {
 	p, err := w.ledger.Pace(ctx)
 	if err != nil {

@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -16,45 +15,44 @@ import (
 )
 
 // A Redis that comes back with an older state, as from a snapshot, would have
-// everybody sent to again who was sent to since. So each worker leaves the time
-// in Redis whenever it sweeps, and looks whether it finds what it has left:
-// before it leaves another one, and between a claim and its request when there
-// has been a new connection since the last look, since Redis can't have been
-// another one without that.
+// everyone sent to again who was sent to since. So each worker leaves a heartbeat
+// in Redis whenever it sweeps, and checks first that the one before is still
+// there. It checks as well between a claim and its request when there has been
+// a new connection since: without one, Redis is the one that it was.
 
 const (
-	// mostForgotten is how much a Redis may forget before all is held: what
-	// appendfsync everysec and a replica that takes over lose is less.
-	mostForgotten = 10 * time.Second
-	// beatLife is how long a worker's beat outlives it.
-	beatLife = time.Hour
+	// maxRollback is how much a Redis may lose before all is held: what appendfsync
+	// everysec and a replica that takes over lose is less.
+	maxRollback = 10 * time.Second
+	// heartbeatLife is how long a worker's heartbeat outlives it.
+	heartbeatLife = time.Hour
 )
 
-// memory is what a worker knows of Redis's.
-type memory struct {
-	dials   atomic.Int64 // connections made to Redis
-	looked  atomic.Int64 // of these, at the latest look
-	forgets atomic.Int64 // how often Redis was found to have forgotten
+// rollbackDetector notices when Redis has been rolled back to an older state.
+type rollbackDetector struct {
+	dials     atomic.Int64 // connections made to Redis
+	checked   atomic.Int64 // of these, at the latest check
+	rollbacks atomic.Int64 // how often Redis was found to be rolled back
 
 	mu          sync.Mutex
-	first, last time.Time // beats that this worker has left, by Redis's clock
+	first, last time.Time // heartbeats that this worker has left, by Redis's clock
 }
 
-// errForgotten keeps a request from being made.
-var errForgotten = errors.New("an older state of Redis was restored")
+// errRolledBack keeps a request from being made.
+var errRolledBack = errors.New("an older state of Redis was restored")
 
 // watch counts connections. A cluster's aren't counted: there the sweep notices.
-func (m *memory) watch(rdb redis.UniversalClient) {
+func (d *rollbackDetector) watch(rdb redis.UniversalClient) {
 	if _, cluster := rdb.(*redis.ClusterClient); !cluster {
-		rdb.AddHook(dialHook{m})
+		rdb.AddHook(dialHook{d})
 	}
 }
 
-type dialHook struct{ m *memory }
+type dialHook struct{ d *rollbackDetector }
 
 func (h dialHook) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		h.m.dials.Add(1)
+		h.d.dials.Add(1)
 		return next(ctx, network, addr)
 	}
 }
@@ -63,66 +61,67 @@ func (dialHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	return next
 }
 
-// remembers makes sure that Redis is what it was when it had forgotten so often:
-// errForgotten, or Redis's own error.
-func (w *Worker) remembers(ctx context.Context, forgets int64) error {
-	if w.memory.looked.Load() != w.memory.dials.Load() {
-		if err := w.beat(ctx); err != nil {
+// verify returns errRolledBack if Redis has been rolled back since it had been
+// so often, or Redis's own error.
+func (w *Worker) verify(ctx context.Context, rollbacks int64) error {
+	if w.rollback.checked.Load() != w.rollback.dials.Load() {
+		if err := w.heartbeat(ctx); err != nil {
 			return err
 		}
 	}
-	if w.memory.forgets.Load() != forgets {
-		return errForgotten
+	if w.rollback.rollbacks.Load() != rollbacks {
+		return errRolledBack
 	}
 	return nil
 }
 
-// beat looks whether what this worker has left in Redis is still there, holds
-// every campaign if it isn't, and leaves the time anew after that: whoever dies
-// in between leaves it to be found again.
-func (w *Worker) beat(ctx context.Context) error {
-	m := &w.memory
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	dials := m.dials.Load()
-	key, now := ledger.KeyBeat(w.name), w.clock.Now().Truncate(time.Millisecond)
-	ms, err := w.rdb.Get(ctx, key).Int64()
-	missing := errors.Is(err, redis.Nil)
-	if err != nil && !missing {
-		return fmt.Errorf("read the worker's beat: %w", err)
+// heartbeat checks the heartbeat that this worker has left in Redis, holds every
+// campaign if it is missing or too old, and then leaves another one. A worker
+// that dies in between leaves the rollback to be found by the others.
+func (w *Worker) heartbeat(ctx context.Context) error {
+	d := &w.rollback
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	dials, now := d.dials.Load(), w.clock.Now().Truncate(time.Millisecond)
+	found, err := w.ledger.Heartbeat(ctx, w.name)
+	if err != nil {
+		return err
 	}
-	if reason := m.forgotten(time.UnixMilli(ms), missing, now); reason != "" {
-		if err := w.distrust(ctx, reason); err != nil {
+	if reason := d.reason(found, now); reason != "" {
+		if err := w.holdAll(ctx, reason); err != nil {
 			return err
 		}
 		// Only now: a claim of before, made in the older state, isn't sent.
-		m.forgets.Add(1)
+		d.rollbacks.Add(1)
 	}
-	if err := w.rdb.Set(ctx, key, now.UnixMilli(), beatLife).Err(); err != nil {
-		return fmt.Errorf("leave the worker's beat: %w", err)
+	if err := w.ledger.LeaveHeartbeat(ctx, w.name, now, heartbeatLife); err != nil {
+		return err
 	}
-	if m.last = now; m.first.IsZero() {
-		m.first = now
+	if d.last = now; d.first.IsZero() {
+		d.first = now
 	}
-	m.looked.Store(dials)
+	d.checked.Store(dials)
 	return nil
 }
 
-// forgotten says what Redis has forgotten; nothing is the rule.
-func (m *memory) forgotten(found time.Time, missing bool, now time.Time) string {
+// reason says from when the state is that Redis was rolled back to, by the
+// heartbeat found there (the zero time: none); empty: it wasn't rolled back.
+func (d *rollbackDetector) reason(found, now time.Time) string {
 	switch {
-	case m.last.IsZero():
-		return "" // this worker has left nothing yet
-	case missing && now.Sub(m.last) < beatLife && m.last.Sub(m.first) > mostForgotten:
-		return ledger.RestoredReason(m.first, true)
-	case !missing && m.last.Sub(found) > mostForgotten:
+	case d.last.IsZero():
+		return "" // this worker has left none yet
+	case found.IsZero():
+		if now.Sub(d.last) < heartbeatLife && d.last.Sub(d.first) > maxRollback {
+			return ledger.RestoredReason(d.first, true)
+		}
+	case d.last.Sub(found) > maxRollback:
 		return ledger.RestoredReason(found, false)
 	}
 	return ""
 }
 
-// distrust holds every campaign that might send.
-func (w *Worker) distrust(ctx context.Context, reason string) error {
+// holdAll holds every campaign that might send.
+func (w *Worker) holdAll(ctx context.Context, reason string) error {
 	w.metrics.restored.Inc()
 	ids, err := w.ledger.Active(ctx)
 	if err != nil {
@@ -136,8 +135,8 @@ func (w *Worker) distrust(ctx context.Context, reason string) error {
 	return errors.Join(errs...)
 }
 
-// unsent gives a claim back whose request wasn't made: Redis isn't what it was,
-// or can't say so.
+// unsent gives back a claim whose request wasn't made, since Redis was rolled
+// back or can't be asked.
 func (w *Worker) unsent(c *claim, err error) error {
 	w.log.Warn("not sent", "campaign", c.subject.ID, "recipient", recipientName(c.place), "error", err)
 	event := campaign.Event{At: w.clock.Now(), Attempt: c.seen.Record.Attempt}

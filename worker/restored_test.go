@@ -8,15 +8,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/test/redistest"
 	"github.com/handout-dev/handout/worker"
 )
 
-// beats are how many workers have left their time in Redis, and the latest.
-func (r *rig) beats() (n int, latest time.Time) {
+// heartbeats are how many workers have left one, and the time of the latest.
+func (r *rig) heartbeats() (n int, latest time.Time) {
 	r.t.Helper()
-	for _, k := range r.rdb.Keys(r.t.Context(), ledger.KeyBeat("*")).Val() {
+	for _, k := range r.rdb.Keys(r.t.Context(), "handout:beat:*").Val() {
 		ms, err := r.rdb.Get(r.t.Context(), k).Int64()
 		if err != nil {
 			r.t.Fatal(err)
@@ -28,10 +27,10 @@ func (r *rig) beats() (n int, latest time.Time) {
 	return n, latest
 }
 
-// untilBeats waits for a beat of after a moment.
-func (r *rig) untilBeats(workers int, after time.Time) {
+// untilHeartbeats waits until so many workers have left one, the latest after a moment.
+func (r *rig) untilHeartbeats(workers int, after time.Time) {
 	r.t.Helper()
-	r.until("the workers' beats", func() bool { n, latest := r.beats(); return n == workers && latest.After(after) })
+	r.until("the workers' heartbeats", func() bool { n, latest := r.heartbeats(); return n == workers && latest.After(after) })
 }
 
 // counted is a metric of a worker's.
@@ -69,11 +68,11 @@ func TestRestored_AnOlderStateHoldsEverythingAndNobodyIsSentTo(t *testing.T) {
 			running := r.stand("running", phones(9000), false, slow)
 			paused := r.stand("paused", phones(20), true)
 			r.until("some are sent to", func() bool { return len(v.all()) > 20 })
-			r.untilBeats(1, time.Time{})
+			r.untilHeartbeats(1, time.Time{})
 			restore := r.server.Snapshot()
 			at := time.Now()
 			// It goes on for longer than any Redis may forget.
-			r.untilBeats(1, at.Add(12*time.Second))
+			r.untilHeartbeats(1, at.Add(12*time.Second))
 			if phase, reason := r.phase(running); phase != campaign.Running {
 				t.Fatalf("before anything was restored it is %s: %s", phase, reason)
 			}
@@ -84,7 +83,7 @@ func TestRestored_AnOlderStateHoldsEverythingAndNobodyIsSentTo(t *testing.T) {
 				return a == campaign.Held && b == campaign.Held
 			})
 			// What stood in the queue is there again, and comes to nothing.
-			r.until("no note waits", func() bool { return r.rdb.LLen(t.Context(), "asynq:{bulk}:pending").Val() == 0 })
+			r.until("no task waits", func() bool { return r.rdb.LLen(t.Context(), "asynq:{bulk}:pending").Val() == 0 })
 			_, reason := r.phase(running)
 			if !strings.HasPrefix(reason, "Redis was restored from an older state (of 20") || !strings.HasSuffix(reason, "): who was sent to since then isn't known here") {
 				t.Errorf("reason: %s", reason)
@@ -102,11 +101,11 @@ func TestRestored_AnOlderStateHoldsEverythingAndNobodyIsSentTo(t *testing.T) {
 				t.Errorf("counted %d times", n)
 			}
 			// What is resumed by a person runs on, and isn't held again.
-			_, latest := r.beats()
+			_, latest := r.heartbeats()
 			if err := r.ledger.Resume(t.Context(), "paused", campaign.Actor{Name: "ann"}, time.Now()); err != nil {
 				t.Fatal(err)
 			}
-			r.untilBeats(1, latest.Add(2*time.Second))
+			r.untilHeartbeats(1, latest.Add(2*time.Second))
 			r.until("it runs on", func() bool { return r.balance(paused).Of(campaign.Accepted) == 20 })
 			r.closes(running)
 		})
@@ -123,7 +122,7 @@ func TestRestored_AStateOfBeforeTheWorkerIsOlderToo(t *testing.T) {
 	if err := r.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	r.untilBeats(1, time.Now().Add(12*time.Second))
+	r.untilHeartbeats(1, time.Now().Add(12*time.Second))
 	restore()
 	r.until("it is held", func() bool { p, _ := r.phase(c); return p == campaign.Held })
 	if _, reason := r.phase(c); !strings.HasPrefix(reason, "Redis was restored from an older state (of before 20") {
@@ -144,7 +143,7 @@ func TestRestored_ARedisThatForgetsNothingHoldsNothing(t *testing.T) {
 	r.start(func(o *worker.Options) { o.Rate = 100 })
 	c := r.stand("c", phones(300), false)
 	r.until("some are sent to", func() bool { return len(v.all()) > 50 })
-	r.untilBeats(2, time.Time{})
+	r.untilHeartbeats(2, time.Time{})
 	r.server.Kill()
 	r.server.Restart()
 	r.until("all are sent to", func() bool { return r.balance(c).Of(campaign.Accepted)+r.balance(c).Of(campaign.InDoubt) == 300 })

@@ -33,15 +33,14 @@ func (w *Worker) retain(ctx context.Context) {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			// Whoever comes next needn't wait; should this fail, it runs out by itself.
+			// The next worker needn't wait; if this fails, the lease runs out by itself.
 			_, _ = w.ledger.LeaseRetention(context.WithoutCancel(ctx), token, 0)
 			return
 		}
 	}
 }
 
-// expire is one look. Its lease isn't given back before the worker stops: who has
-// looked keeps the others from looking again at once.
+// expire is one look. It keeps its lease: no other worker looks again at once.
 func (w *Worker) expire(ctx context.Context, token string) error {
 	mine, err := w.ledger.LeaseRetention(ctx, token, retentionLook)
 	if err != nil || !mine {

@@ -94,7 +94,7 @@ func TestRetention_NotesOfAPurgedCampaignComeToNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := len(v.all())
-	notes := func() {
+	handle := func() {
 		for page := range 2 {
 			for attempt := 1; attempt < 4; attempt++ {
 				if err := r.queue.Enqueue(t.Context(), tasks.NewSend("c", campaign.Place{Page: page, Index: attempt}, attempt, campaign.LaneBulk)); err != nil {
@@ -102,20 +102,20 @@ func TestRetention_NotesOfAPurgedCampaignComeToNothing(t *testing.T) {
 				}
 			}
 		}
-		for _, note := range []func() error{
+		for _, task := range []func() error{
 			func() error { return r.queue.Enqueue(t.Context(), tasks.NewFeed("c", 1)) },
 			func() error { return r.queue.Enqueue(t.Context(), tasks.NewSettle("c", 1)) },
 		} {
-			if err := note(); err != nil {
+			if err := task(); err != nil {
 				t.Fatal(err)
 			}
 		}
 		r.untilQuiet()
 	}
-	notes() // with all in the worker's memory
+	handle() // with all in the worker's memory
 	stop()
 	r.start()
-	notes() // and to one that knows nothing
+	handle() // and to one that knows nothing
 	if n := len(v.all()) - before; n != 0 {
 		t.Errorf("%d were sent to after the purge", n)
 	}

@@ -18,9 +18,9 @@ import (
 	"github.com/handout-dev/handout/telesign"
 )
 
-// send handles the note of one recipient, or of a few side by side.
+// send handles the task of one recipient, or of a few side by side.
 func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
-	note, err := tasks.ParseSend(t.Payload())
+	payload, err := tasks.ParseSend(t.Payload())
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // junk: the one thing that may be archived
 	}
@@ -28,14 +28,14 @@ func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
 	urgent := queue == tasks.QueueUrgent
 	ctx, cancel := w.untilStop(ctx)
 	defer cancel()
-	listed, err := w.dropListed(ctx, note)
+	suppressed, err := w.dropSuppressed(ctx, payload)
 	if err != nil {
 		return w.outcome([]error{err})
 	}
-	errs := make([]error, note.Count)
+	errs := make([]error, payload.Count)
 	var sends sync.WaitGroup
-	for i := range note.Count {
-		if listed[i] {
+	for i := range payload.Count {
+		if suppressed[i] {
 			continue
 		}
 		land, err := w.flights.take(ctx, urgent)
@@ -45,7 +45,7 @@ func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
 		}
 		sends.Go(func() {
 			defer land()
-			errs[i] = w.sendTo(ctx, note.Campaign, campaign.Place{Page: note.Page, Index: note.Index + i}, urgent)
+			errs[i] = w.sendTo(ctx, payload.Campaign, campaign.Place{Page: payload.Page, Index: payload.Index + i}, urgent)
 			if errors.Is(errs[i], campaign.ErrNotRunning) {
 				cancel() // the others needn't ask
 			}
@@ -55,7 +55,7 @@ func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
 	return w.outcome(errs)
 }
 
-// outcome is what asynq is told of a note: nothing when all is recorded.
+// outcome is what the handler returns for a task: nil when all is recorded.
 func (w *Worker) outcome(errs []error) error {
 	var failed []error
 	stopped := false
@@ -66,15 +66,15 @@ func (w *Worker) outcome(errs []error) error {
 	}
 	switch {
 	case stopped:
-		return nil // the resume writes new notes
+		return nil // the resume writes new tasks
 	case len(failed) > 0 && w.stopping.Err() != nil:
 		return errStopping
 	}
 	return errors.Join(failed...)
 }
 
-// flights bounds the sends in flight. Some places are kept for urgent ones, so
-// that these never wait for a bulk of sends that wait for the rate.
+// flights bounds the sends in flight. Some places are kept for urgent ones: these
+// never wait for bulk sends that wait for the rate.
 type flights struct{ all, bulk chan struct{} }
 
 func newFlights(n int) *flights {
@@ -109,7 +109,7 @@ func (f *flights) take(ctx context.Context, urgent bool) (land func(), err error
 	}, nil
 }
 
-// errStopping gives a note back to the queue: another worker goes on with it.
+// errStopping gives a task back to the queue: another worker goes on with it.
 var errStopping = errors.New("the worker stops")
 
 // untilStop is a context for waiting: it ends when the worker is to stop.
@@ -123,22 +123,22 @@ func (w *Worker) untilStop(ctx context.Context) (context.Context, context.Cancel
 func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, urgent bool) error {
 	for {
 		if w.closed(ctx, id, to.Page) {
-			return nil // settle writes a note when their window opens
+			return nil // settle writes a task when their window opens
 		}
 		slot, err := w.slot(ctx, id, urgent)
-		if errors.Is(err, errCrowded) { // settle writes another note
+		if errors.Is(err, errCrowded) { // settle writes another task
 			return w.ledger.CallDue(ctx, id, w.clock.Now().Add(crowdLook), to.Page)
 		}
 		if err != nil {
 			return err // nothing is claimed, nothing to undo
 		}
-		forgets := w.memory.forgets.Load()
+		rollbacks := w.rollback.rollbacks.Load()
 		claim, err := w.claim(ctx, id, to)
 		if claim == nil || err != nil {
 			w.pace.Unused(slot)
 			return err // a ledger that can't answer never means "go ahead"
 		}
-		if err := w.remembers(claim.ctx, forgets); err != nil {
+		if err := w.verify(claim.ctx, rollbacks); err != nil {
 			w.pace.Unused(slot)
 			return w.unsent(claim, err)
 		}
@@ -165,7 +165,7 @@ func (w *Worker) slot(ctx context.Context, id campaign.ID, urgent bool) (time.Ti
 	return w.rates.slot(ctx, s.Info, urgent)
 }
 
-// claim is a recipient whom this worker, and nobody else, may send to now.
+// claim is a recipient whom this worker alone may send to now.
 type claim struct {
 	// ctx outlives a shutdown: what was begun is sent and recorded.
 	ctx     context.Context
@@ -177,12 +177,12 @@ type claim struct {
 }
 
 // claim takes the recipient, or returns nil when there is nothing to send:
-// someone else has, the campaign has stopped, their window has closed, or the
-// number is suppressed.
+// another worker has them, the campaign has stopped, their window has closed, or
+// the number is suppressed.
 func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (*claim, error) {
 	s, err := w.cache.subject(ctx, id)
 	if errors.Is(err, ledger.ErrNotFound) {
-		return nil, nil // purged: there is nobody to send to
+		return nil, nil // purged: the list is gone
 	}
 	if err != nil {
 		return nil, err
@@ -191,11 +191,11 @@ func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (
 	if err != nil {
 		return nil, err
 	}
-	if closed, _ := s.hours.closed(to.Page, w.clock.Now()); closed {
+	if closed, _ := s.zones.closed(to.Page, w.clock.Now()); closed {
 		return nil, nil
 	}
 	c := &claim{ctx: context.WithoutCancel(ctx), subject: s, place: to}
-	if listed, err := w.suppressed(c, r.Phone); listed || err != nil {
+	if suppressed, err := w.suppressed(c, r.Phone); suppressed || err != nil {
 		return nil, err
 	}
 	err = w.record(c, campaign.Event{Kind: campaign.EventClaim, At: w.clock.Now(), Claim: rand.Uint64() | 1})
@@ -216,8 +216,8 @@ func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (
 	return c, nil
 }
 
-// stopped drops the note of a campaign that isn't running. A canceled one's
-// recipient is canceled with it; a paused one's gets a new note at the resume.
+// stopped drops the task of a campaign that isn't running. A canceled one's
+// recipient is canceled with it; a paused one's gets a new task at the resume.
 func (w *Worker) stopped(ctx context.Context, s *subject, p campaign.Place) error {
 	phase, _, _, err := w.ledger.Phase(ctx, s.ID)
 	if err != nil {
@@ -264,19 +264,19 @@ func (w *Worker) deadlineAfter(fallbacks time.Duration) time.Time {
 	if in == 0 {
 		in = fallbacks + w.receiptMargin
 	}
-	return w.clock.Now().Add(min(in, mostDeadline))
+	return w.clock.Now().Add(min(in, maxDeadline))
 }
 
-// record writes an event of the claim to the ledger, and again while Redis
+// record writes an event of the claim to the ledger, and tries again while Redis
 // can't be reached: a claim whose outcome isn't written ends in doubt.
 func (w *Worker) record(c *claim, e campaign.Event) error { return w.recordWithin(c, e, 0) }
 
-// recordWithin is record for what may wait so long for another change.
-func (w *Worker) recordWithin(c *claim, e campaign.Event, company time.Duration) error {
+// recordWithin is record for a change that may wait so long for a batch.
+func (w *Worker) recordWithin(c *claim, e campaign.Event, batchDelay time.Duration) error {
 	wait := recordWait
 	for start := time.Now(); ; {
-		seen, err := w.ledger.ApplyWithin(c.ctx, c.subject.Info, c.place, c.seen, e, company)
-		company = 0
+		seen, err := w.ledger.ApplyWithin(c.ctx, c.subject.Info, c.place, c.seen, e, batchDelay)
+		batchDelay = 0
 		var refused *campaign.TransitionError
 		if err == nil || errors.As(err, &refused) || errors.Is(err, campaign.ErrNotRunning) {
 			c.seen = seen
@@ -294,15 +294,15 @@ func (w *Worker) recordWithin(c *claim, e campaign.Event, company time.Duration)
 }
 
 const (
-	// acceptWait is how long an acceptance waits for the next claim to travel
-	// with: that of the account's default rate comes in time. So about one answer
-	// more is known to nobody else when a worker dies.
+	// acceptWait is how long an acceptance waits for the next claim, to share its
+	// call: at the account's default rate one comes in time. So about one answer
+	// more is lost when a worker dies.
 	acceptWait = 120 * time.Millisecond
 	// recordPatience is how long a worker tries to write to a Redis that is
 	// away. Longer than a restart takes, shorter than a claim takes to get stale.
 	recordPatience = 20 * time.Second
 	recordWait     = 20 * time.Millisecond
-	// mostDeadline: Telesign forgets a reference after 12 hours.
+	// maxDeadline: Telesign forgets a reference after 12 hours.
 	// Source: OpenAPI "Engage API", GET /v1/omnichannel/{reference_id}, -10004.
-	mostDeadline = 11 * time.Hour
+	maxDeadline = 11 * time.Hour
 )

@@ -15,7 +15,6 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
@@ -319,7 +318,7 @@ func TestSend_GivesUpOnceItsTimeIsOverAndNotBefore(t *testing.T) {
 }
 
 // Who is throttled for as long goes on from slot to slot, and ends by itself:
-// neither a receipt nor a note is waited for.
+// neither a receipt nor a task is waited for.
 func TestSend_EndlessThrottlingEndsWithItsTime(t *testing.T) {
 	t.Parallel()
 	v := &vendor{send: func(w http.ResponseWriter, _ *http.Request, _ post) { answer(w, 429, 3204) }}
@@ -338,7 +337,7 @@ func TestSend_EndlessThrottlingEndsWithItsTime(t *testing.T) {
 	r.closes(c)
 }
 
-// copies are notes about one recipient under IDs of their own.
+// copies are tasks about one recipient under IDs of their own.
 func copies(n int, c campaign.ID, p campaign.Place) []*asynq.Task {
 	payload := tasks.NewSend(c, p, 1, campaign.LaneBulk).Payload()
 	all := make([]*asynq.Task, n)
@@ -430,13 +429,13 @@ func TestSend_WhatCannotBeFoundIsTriedAgain(t *testing.T) {
 	if err := r.rdb.Del(t.Context(), "handout:{c}:page:0").Err(); err != nil {
 		t.Fatal(err)
 	}
-	notes := []*asynq.Task{
+	sends := []*asynq.Task{
 		tasks.NewSend("c", campaign.Place{}, 1, campaign.LaneBulk),          // its page is missing
 		tasks.NewSend("c", campaign.Place{Index: 7}, 1, campaign.LaneBulk),  // there is no such recipient
 		tasks.NewSend("c", campaign.Place{Page: 9}, 1, campaign.LaneUrgent), // nor such a page
 		tasks.NewSend("gone", campaign.Place{}, 1, campaign.LaneBulk),       // nor such a campaign
 	}
-	if _, err := r.queue.EnqueueAll(t.Context(), notes); err != nil {
+	if _, err := r.queue.EnqueueAll(t.Context(), sends); err != nil {
 		t.Fatal(err)
 	}
 	r.start()
@@ -447,7 +446,7 @@ func TestSend_WhatCannotBeFoundIsTriedAgain(t *testing.T) {
 			return err == nil && info.State == asynq.TaskStateRetry && strings.Contains(info.LastErr, "not found")
 		})
 	}
-	r.until("the note of a campaign that is gone is dropped", func() bool {
+	r.until("the task of a campaign that is gone is dropped", func() bool {
 		_, err := inspector.GetTaskInfo("bulk", "gone.0.0.1")
 		return errors.Is(err, asynq.ErrTaskNotFound)
 	})
@@ -554,7 +553,7 @@ func TestStop_LetsWhatIsUnderWayEnd(t *testing.T) {
 	}
 	r := setup(t, v)
 	c := r.stand("c", phones(12), false)
-	stop := r.start(func(o *worker.Options) { o.Concurrency, o.Rate = 3, 100 }) // one recipient a note
+	stop := r.start(func(o *worker.Options) { o.Concurrency, o.Rate = 3, 100 }) // one recipient a task
 	for range 3 {
 		<-under
 	}
@@ -614,7 +613,7 @@ func TestNew_RefusesWhatItCannotWorkWith(t *testing.T) {
 		"a negative rate":  func(o *worker.Options) { o.Rate = -1 },
 		"no concurrency":   func(o *worker.Options) { o.Concurrency = 0 },
 		"no window":        func(o *worker.Options) { o.Window = 0 },
-		"a boundless one":  func(o *worker.Options) { o.Window = ledger.MaxWindow + 1 },
+		"a boundless one":  func(o *worker.Options) { o.Window = worker.MaxWindow + 1 },
 		"no send time-out": func(o *worker.Options) { o.SendTimeout = 0 },
 	} {
 		o := r.options()

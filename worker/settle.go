@@ -21,20 +21,20 @@ const (
 	// claimMargin is how long after the request's time-out a claim is stale: its
 	// worker has died, or can't reach Redis.
 	claimMargin = 15*time.Second + recordPatience
-	// stoppedLook is when to look again at someone in a campaign that is paused
-	// or held; the resume looks at once.
+	// stoppedLook is when to look again at a recipient of a campaign that is paused
+	// or held; a resume calls the page at once.
 	stoppedLook = 5 * time.Minute
 )
 
-// settle looks at pages that are due: stale claims, notes that got lost,
+// settle looks at pages that are due: stale claims, tasks that got lost,
 // receipts that didn't come. At the end it moves the campaign on.
 func (w *Worker) settle(ctx context.Context, t *asynq.Task) error {
-	note, err := tasks.ParseForCampaign(t.Payload())
+	payload, err := tasks.ParseForCampaign(t.Payload())
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
-	return w.leased(ctx, note.Campaign, "settle", leaseTime, func(s *subject, keep func() error) error {
-		// First of all: should somebody be to be sent to again, it must run.
+	return w.leased(ctx, payload.Campaign, "settle", leaseTime, func(s *subject, keep func() error) error {
+		// Reopen first if a resend has put a recipient back to retrying.
 		if err := w.conclude(ctx, s); err != nil {
 			return err
 		}
@@ -60,14 +60,14 @@ func (w *Worker) visit(ctx context.Context, s *subject, d ledger.DuePage, keep f
 	if err := keep(); err != nil {
 		return err
 	}
-	// Taken for a while: whoever calls for the page from here on is heard,
-	// since the last SetDue below then does nothing.
+	// Taken for a while: a call for the page from here on isn't lost, since the
+	// last SetDue below does nothing then.
 	taken := ledger.DuePage{Page: d.Page, At: w.clock.Now().Add(visitTime).Truncate(time.Millisecond)}
 	ok, err := w.ledger.SetDue(ctx, s.ID, d, taken.At)
 	if err != nil || !ok {
 		return err
 	}
-	phase, _, cursor, err := w.ledger.Phase(ctx, s.ID)
+	f, err := w.ledger.Feed(ctx, s.Info)
 	if err != nil {
 		return err
 	}
@@ -75,14 +75,11 @@ func (w *Worker) visit(ctx context.Context, s *subject, d ledger.DuePage, keep f
 	if err != nil {
 		return err
 	}
-	fed, err := w.fedIn(ctx, s, d.Page, cursor)
-	if err != nil {
-		return err
-	}
-	v := &visitor{w: w, s: s, phase: phase}
+	fed := s.zones.fedIn(d.Page, f.ByZone)
+	v := &visitor{w: w, s: s, phase: f.Phase}
 	for i := range s.Size(d.Page) {
 		p := campaign.Place{Page: d.Page, Index: i}
-		if i >= fed && (!s.Zoned() || records[i].Record.State == campaign.Planned) {
+		if i >= fed && records[i].Record.State == campaign.Planned {
 			continue // the feed's
 		}
 		if err := v.look(ctx, p, records[i]); err != nil {
@@ -96,19 +93,19 @@ func (w *Worker) visit(ctx context.Context, s *subject, d ledger.DuePage, keep f
 	return err
 }
 
-// enqueue writes the notes that the page needs. Most of them stand in the queue
-// and wait their turn; but one that is archived there, or belonged to a worker
-// that is lost, only keeps its ID from a new one.
+// enqueue writes the tasks that the page needs. Most of them stand in the queue
+// and wait their turn; but one that is archived, or belonged to a lost worker,
+// blocks its ID until it is freed.
 func (v *visitor) enqueue(ctx context.Context) error {
-	added, err := v.w.queue.EnqueueAll(ctx, v.notes)
-	if err != nil || added == len(v.notes) {
+	added, err := v.w.queue.EnqueueAll(ctx, v.sends)
+	if err != nil || added == len(v.sends) {
 		return err
 	}
-	freed, err := v.w.queue.Free(ctx, tasks.QueueOf(v.s.Spec.Lane), v.noteIDs, v.w.clock.Now())
+	freed, err := v.w.queue.Free(ctx, tasks.QueueOf(v.s.Spec.Lane), v.sendIDs, v.w.clock.Now())
 	if err != nil || freed == 0 {
 		return err
 	}
-	_, err = v.w.queue.EnqueueAll(ctx, v.notes)
+	_, err = v.w.queue.EnqueueAll(ctx, v.sends)
 	return err
 }
 
@@ -117,9 +114,9 @@ type visitor struct {
 	w     *Worker
 	s     *subject
 	phase campaign.Phase
-	notes []*asynq.Task
-	// noteIDs are those of notes.
-	noteIDs []string
+	sends []*asynq.Task
+	// sendIDs are those of sends.
+	sendIDs []string
 	next    time.Time // when to look again; zero: never
 }
 
@@ -170,7 +167,17 @@ func (v *visitor) look(ctx context.Context, p campaign.Place, seen ledger.Seen) 
 	return nil
 }
 
-// unsent sees to someone who certainly hasn't been sent anything: a new note,
+// wait puts off a recipient whose zone is closed. Not by more than a while: a
+// cancel or a resume of the campaign calls the pages that are due within it.
+func (v *visitor) wait(until, now time.Time) {
+	later := now.Add(stoppedLook)
+	if !until.IsZero() && until.Before(later) {
+		later = until
+	}
+	v.again(later)
+}
+
+// unsent sees to a recipient who certainly hasn't been sent anything: a new task,
 // or none when the campaign has stopped.
 func (v *visitor) unsent(ctx context.Context, p campaign.Place, seen ledger.Seen) error {
 	now := v.w.clock.Now()
@@ -178,7 +185,7 @@ func (v *visitor) unsent(ctx context.Context, p campaign.Place, seen ledger.Seen
 	case campaign.Ended:
 		return v.apply(ctx, p, seen, campaign.Event{Kind: campaign.EventCancel, At: now})
 	case campaign.Running, campaign.Settling:
-		if closed, until := v.s.hours.closed(p.Page, now); closed {
+		if closed, until := v.s.zones.closed(p.Page, now); closed {
 			v.wait(until, now)
 			return nil
 		}
@@ -186,9 +193,9 @@ func (v *visitor) unsent(ctx context.Context, p campaign.Place, seen ledger.Seen
 			v.again(due)
 			return nil
 		}
-		// The same ID as before: if the note is still there, nothing happens.
-		v.notes = append(v.notes, tasks.NewSend(v.s.ID, p, seen.Record.Attempt+1, v.s.Spec.Lane))
-		v.noteIDs = append(v.noteIDs, campaign.ExternalID(v.s.ID, p, seen.Record.Attempt+1))
+		// The same ID as before: if the task is still there, nothing happens.
+		v.sends = append(v.sends, tasks.NewSend(v.s.ID, p, seen.Record.Attempt+1, v.s.Spec.Lane))
+		v.sendIDs = append(v.sendIDs, campaign.ExternalID(v.s.ID, p, seen.Record.Attempt+1))
 		v.again(now.Add(v.w.lookAfter()))
 	default:
 		v.again(now.Add(stoppedLook))
@@ -232,7 +239,7 @@ func (w *Worker) conclude(ctx context.Context, s *subject) error {
 		}
 		if phase == campaign.Ended && s.Spec.OnDoubt == campaign.DoubtResend && b.Of(campaign.InDoubt) > 0 {
 			// Once it settles, nothing tells it from one that ran to its end: it
-			// stays canceled until nobody is left whom that would send to again.
+			// stays canceled until no recipient is left whom that would send to again.
 			if next, err := w.ledger.NextDue(ctx, s.ID); err != nil || !next.IsZero() {
 				return err
 			}

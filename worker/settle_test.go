@@ -234,13 +234,13 @@ func TestSettle_AFlushedQueueIsWrittenAgain(t *testing.T) {
 	r.closes(c)
 }
 
-// A note that is lost for good is found without anybody's help.
+// A task that is lost for good is found without anybody's help.
 func TestSettle_LooksAtFedPagesByItself(t *testing.T) {
 	t.Parallel()
 	v := &vendor{}
 	r := setup(t, v)
 	c := r.stand("c", phones(150), true)
-	r.fed(c) // and nobody wrote a note
+	r.fed(c) // and nobody wrote a task
 	if err := r.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, time.Now()); err != nil {
 		t.Fatal(err)
 	}

@@ -241,7 +241,11 @@ func (r *rig) apply(c *campaign.Info, position int, events ...campaign.Event) {
 // fed moves the cursor over the whole list, and has settle look at once.
 func (r *rig) fed(c *campaign.Info) {
 	r.t.Helper()
-	if _, err := r.ledger.Advance(r.t.Context(), c.ID, 0, c.Total, time.Now().Add(-time.Second)); err != nil {
+	pages := make([]int, c.Pages)
+	for i := range pages {
+		pages[i] = i
+	}
+	if _, err := r.ledger.Advance(r.t.Context(), c.ID, 0, []int{c.Total}, pages, time.Now().Add(-time.Second)); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -322,7 +326,7 @@ func (r *rig) closes(c *campaign.Info) {
 	}
 }
 
-// archived are the notes in the archives, with the reason.
+// archived are the tasks in the archives, with the reason.
 func (r *rig) archived() []string {
 	r.t.Helper()
 	var all []string
@@ -332,11 +336,11 @@ func (r *rig) archived() []string {
 		r.t.Fatal(err)
 	}
 	for _, q := range queues {
-		notes, err := inspector.ListArchivedTasks(q)
+		archived, err := inspector.ListArchivedTasks(q)
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		for _, n := range notes {
+		for _, n := range archived {
 			all = append(all, n.ID+": "+n.LastErr)
 		}
 	}

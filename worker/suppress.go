@@ -14,55 +14,55 @@ import (
 	"github.com/handout-dev/handout/telesign"
 )
 
-// dropListed settles those of a note who are on the suppression list, before
-// anybody waits for a slot: nobody's turn is spent on them. The claim asks again,
-// and judges who can't be found here.
-func (w *Worker) dropListed(ctx context.Context, note tasks.Send) (listed []bool, err error) {
-	none := make([]bool, note.Count)
-	s, err := w.cache.subject(ctx, note.Campaign)
+// dropSuppressed settles those of a task who are on the suppression list, before
+// a slot is spent on them. The claim asks again, and judges those who can't be
+// found here.
+func (w *Worker) dropSuppressed(ctx context.Context, payload tasks.Send) (suppressed []bool, err error) {
+	none := make([]bool, payload.Count)
+	s, err := w.cache.subject(ctx, payload.Campaign)
 	if errors.Is(err, ledger.ErrNotFound) {
 		return none, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	page, err := w.cache.page(ctx, note.Campaign, note.Page)
-	if errors.Is(err, ledger.ErrNotFound) || err == nil && note.Index+note.Count > len(page) {
+	page, err := w.cache.page(ctx, payload.Campaign, payload.Page)
+	if errors.Is(err, ledger.ErrNotFound) || err == nil && payload.Index+payload.Count > len(page) {
 		return none, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	phones := make([]string, note.Count)
+	phones := make([]string, payload.Count)
 	for i := range phones {
-		phones[i] = page[note.Index+i].Phone
+		phones[i] = page[payload.Index+i].Phone
 	}
-	if listed, err = w.suppressions.Contains(ctx, phones); err != nil {
+	if suppressed, err = w.suppressions.Contains(ctx, phones); err != nil {
 		w.metrics.ledgerErrors.Inc()
 		return nil, err
 	}
-	for i := range listed {
-		if !listed[i] {
+	for i := range suppressed {
+		if !suppressed[i] {
 			continue
 		}
-		c := &claim{ctx: context.WithoutCancel(ctx), subject: s, place: campaign.Place{Page: note.Page, Index: note.Index + i}}
+		c := &claim{ctx: context.WithoutCancel(ctx), subject: s, place: campaign.Place{Page: payload.Page, Index: payload.Index + i}}
 		if err := w.record(c, campaign.Event{Kind: campaign.EventSuppress, At: w.clock.Now()}); err != nil {
 			return nil, err
 		}
 	}
-	return listed, nil
+	return suppressed, nil
 }
 
 // suppressed looks whether a number is on the suppression list, the last thing
 // before the claim, and records it. A list that can't be read is an error: it
 // never means "go ahead".
 func (w *Worker) suppressed(c *claim, phone string) (bool, error) {
-	_, listed, err := w.suppressions.Find(c.ctx, phone)
+	_, suppressed, err := w.suppressions.Find(c.ctx, phone)
 	if err != nil {
 		w.metrics.ledgerErrors.Inc()
 		return false, err
 	}
-	if !listed {
+	if !suppressed {
 		return false, nil
 	}
 	err = w.record(c, campaign.Event{Kind: campaign.EventSuppress, At: w.clock.Now()})
@@ -71,7 +71,7 @@ func (w *Worker) suppressed(c *claim, phone string) (bool, error) {
 
 // optOut puts the number of a claim on the suppression list when Telesign's code
 // says that it must not be written to. That comes before the refusal is
-// recorded: nobody asks again about somebody who is settled.
+// recorded: a settled recipient isn't looked at again.
 func (w *Worker) optOut(c *claim, code telesign.Code) error {
 	why, ok := suppression.WhyCode(code)
 	if !ok {
@@ -95,8 +95,8 @@ func (w *Worker) optOut(c *claim, code telesign.Code) error {
 	}
 }
 
-// optOut does the same for the answer to a status query. Should it fail, the
-// next visit asks again.
+// optOut does the same for the answer to a status query. If it fails, the next
+// visit asks again.
 func (v *visitor) optOut(ctx context.Context, p campaign.Place, receipt telesign.Receipt) error {
 	why, ok := suppression.WhyReceipt(receipt)
 	if !ok {

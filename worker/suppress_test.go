@@ -228,7 +228,7 @@ func TestSuppressed_AListThatCannotBeReadLetsNobodyThrough(t *testing.T) {
 	r.closes(c)
 }
 
-// retries are the notes that asynq will run again.
+// retries are the tasks that asynq will run again.
 func (r *rig) retries() int {
 	return int(r.rdb.ZCard(r.t.Context(), "asynq:{"+tasks.QueueBulk+"}:retry").Val())
 }

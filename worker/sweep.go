@@ -13,9 +13,9 @@ import (
 // sweepTime is how often a worker looks over the active campaigns.
 const sweepTime = time.Second
 
-// sweep wakes campaigns up: it writes their feed and settle notes from what the
+// sweep wakes campaigns up: it writes their feed and settle tasks from what the
 // ledger says, so that whatever happens to the queue, work goes on within
-// seconds. All workers sweep; notes of the same second are one.
+// seconds. All workers sweep; tasks of the same second are one.
 func (w *Worker) sweep(ctx context.Context) {
 	ticker := time.NewTicker(sweepTime)
 	defer ticker.Stop()
@@ -38,7 +38,7 @@ func (w *Worker) sweepOnce(ctx context.Context) error {
 		return err
 	}
 	// Before anything is woken: it may be what has been sent since.
-	if err := w.beat(ctx); err != nil {
+	if err := w.heartbeat(ctx); err != nil {
 		return err
 	}
 	if err := w.showPace(ctx); err != nil {
@@ -81,7 +81,7 @@ func (f *fed) beside(c campaign.ID, lane campaign.Lane) int {
 	return n
 }
 
-// wake writes the notes that a campaign needs now, and counts it if it's fed.
+// wake writes the tasks that a campaign needs now, and counts it if it's fed.
 func (w *Worker) wake(ctx context.Context, id campaign.ID, fed map[campaign.ID]campaign.Lane) error {
 	s, err := w.cache.fresh(ctx, id)
 	if err != nil {

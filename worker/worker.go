@@ -23,6 +23,9 @@ import (
 	"github.com/handout-dev/handout/telesign"
 )
 
+// MaxWindow bounds [Options.Window]: what one feed hands to the queue at once.
+const MaxWindow = 10_000
+
 // Options are what a worker needs; all but those with a default are required.
 type Options struct {
 	Redis    redis.UniversalClient
@@ -36,7 +39,7 @@ type Options struct {
 	Poll bool
 	// Concurrency is the number of sends in flight at most.
 	Concurrency int
-	// Window is how many notes of one campaign stand in the queue at most.
+	// Window is how many recipients of one campaign stand in the queue at most.
 	Window int
 	// SendTimeout is that of a request to Telesign.
 	SendTimeout time.Duration
@@ -69,7 +72,7 @@ type Worker struct {
 	cache        *cache
 	clock        clock
 	fed          fed
-	memory       memory
+	rollback     rollbackDetector
 	metrics      *metrics
 	log          *slog.Logger
 
@@ -89,8 +92,8 @@ type Worker struct {
 	urgent, bulk, system *asynq.Server
 	swept                sync.WaitGroup
 	look                 chan struct{} // to sweep at once
-	// stopping is done when the worker is to stop: nobody waits any more, and
-	// what has been claimed is sent and recorded.
+	// stopping is done when the worker is to stop: every wait ends, and what has
+	// been claimed is sent and recorded.
 	stopping context.Context
 	stop     context.CancelFunc
 }
@@ -100,7 +103,7 @@ func New(o Options) (*Worker, error) {
 	if o.Redis == nil || o.Telesign == nil || o.Logger == nil || o.Metrics == nil {
 		return nil, errors.New("worker: Redis, Telesign, Logger and Metrics are required")
 	}
-	if o.Rate < 0 || o.Concurrency < 1 || o.Window < 1 || o.Window > ledger.MaxWindow || o.SendTimeout <= 0 {
+	if o.Rate < 0 || o.Concurrency < 1 || o.Window < 1 || o.Window > MaxWindow || o.SendTimeout <= 0 {
 		return nil, fmt.Errorf("worker: rate %v, concurrency %d, window %d or send time-out %v is out of range",
 			o.Rate, o.Concurrency, o.Window, o.SendTimeout)
 	}
@@ -119,13 +122,13 @@ func New(o Options) (*Worker, error) {
 	w.look = make(chan struct{}, 1)
 	w.stopping, w.stop = context.WithCancel(context.Background())
 	w.pollOff.Store(!o.Poll)
-	w.memory.watch(o.Redis)
+	w.rollback.watch(o.Redis)
 	w.cache = &cache{
 		load: w.loadSubject, loadPage: w.ledger.Recipients,
 		subjects: make(map[campaign.ID]*entry[*subject]), pages: make(map[pageKey]*entry[[]campaign.Recipient]),
 	}
 	log := quietLogger{o.Logger}
-	// The whole send must end before asynq gives a note back to the queue:
+	// The whole send must end before asynq gives a task back to the queue:
 	// request, record, and a little.
 	shutdown := o.SendTimeout + recordPatience + 5*time.Second
 	server := func(queue string, concurrency int, look, forward time.Duration) *asynq.Server {
@@ -142,7 +145,7 @@ func New(o Options) (*Worker, error) {
 		})
 	}
 	// A server for each queue: one for several asks them one after the other for
-	// every single note, and urgent notes would wait for handlers of bulk ones.
+	// every single task, and urgent tasks would wait for handlers of bulk ones.
 	w.urgent = server(tasks.QueueUrgent, o.Concurrency, urgentLook, sendForward)
 	w.bulk = server(tasks.QueueBulk, o.Concurrency, emptyLook, sendForward)
 	w.system = server(tasks.QueueSystem, systemConcurrency, emptyLook, systemForward)
@@ -162,7 +165,7 @@ func (w *Worker) loadSubject(ctx context.Context, id campaign.ID) (*subject, err
 	if s.cascade, err = campaign.NewCascade(info.Spec, info.Columns); err != nil {
 		return nil, fmt.Errorf("campaign %s: %w", id, err)
 	}
-	if s.hours, err = w.loadHours(ctx, info); err != nil {
+	if s.zones, err = w.loadZones(ctx, info); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -202,7 +205,7 @@ const (
 	emptyLook  = 200 * time.Millisecond
 )
 
-// How often a queue's notes that were given back are looked for. Those of the
+// How often a queue's tasks that were given back are looked for. Those of the
 // system queue are written anew every second.
 const (
 	sendForward   = time.Second
@@ -212,7 +215,7 @@ const (
 // systemConcurrency is how many campaigns are fed and settled side by side.
 const systemConcurrency = 64
 
-// retryDelay is when asynq runs a note again whose handler returned an error.
+// retryDelay is when asynq runs a task again whose handler returned an error.
 func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
 	if errors.Is(err, errStopping) {
 		return 0
@@ -220,7 +223,7 @@ func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
 	return backoff(n)
 }
 
-// Stop takes no more notes, lets what is under way end and be recorded, and
+// Stop takes no more tasks, lets what is under way end and be recorded, and
 // returns then: after the time-out of a send and half a minute at the latest.
 func (w *Worker) Stop() {
 	w.stop()

@@ -20,8 +20,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/internal/redisx"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
+	"github.com/handout-dev/handout/worker"
 )
 
 // Secret is a value that no log, table or error shows.
@@ -162,7 +162,7 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check(c.PollRate > 0 && c.PollRate <= 100_000, "HANDOUT_POLL_RATE", "must be over 0 and at most 100000, in questions per second")
 	check(c.CheckFilesRate > 0 && c.CheckFilesRate <= 100_000, "HANDOUT_CHECK_FILES_RATE", "must be over 0 and at most 100000, in files per second")
 	check(c.Concurrency > 0 && c.Concurrency <= 10_000, "HANDOUT_CONCURRENCY", "must be 1 to 10000")
-	check(c.Window > 0 && c.Window <= ledger.MaxWindow, "HANDOUT_WINDOW", "must be 1 to %d", ledger.MaxWindow)
+	check(c.Window > 0 && c.Window <= worker.MaxWindow, "HANDOUT_WINDOW", "must be 1 to %d", worker.MaxWindow)
 	check(c.SendTimeout >= 100*time.Millisecond && c.SendTimeout <= 5*time.Minute, "HANDOUT_SEND_TIMEOUT", "must be 100ms to 5m")
 	check(c.ReceiptMargin >= 0 && c.ReceiptMargin <= 11*time.Hour, "HANDOUT_RECEIPT_MARGIN", "must be 0s to 11h")
 	check(c.ReceiptDeadline >= 0 && c.ReceiptDeadline <= 11*time.Hour, "HANDOUT_RECEIPT_DEADLINE", "must be 0s to 11h")

@@ -178,7 +178,7 @@ func (p *past) play(info *campaign.Info, sent int, rate float64, every time.Dura
 		}
 	}
 	slices.SortStableFunc(all, func(a, b dated) int { return a.At.Compare(b.At) })
-	if ok, err := p.ledger.Advance(p.t.Context(), info.ID, 0, min(info.Total, sent+100), p.now.Add(time.Hour)); err != nil || !ok {
+	if ok, err := p.ledger.Advance(p.t.Context(), info.ID, 0, []int{min(info.Total, sent+100)}, nil, p.now.Add(time.Hour)); err != nil || !ok {
 		p.t.Fatal(ok, err)
 	}
 	seen, next := make(map[int]ledger.Seen), info.CreatedAt.Add(every)

@@ -25,7 +25,7 @@ func (s *Situation) readHours(ctx context.Context, l *ledger.Ledger, info *campa
 	return nil
 }
 
-// hours says whether anybody may be sent to now, and who waits for what.
+// hours adds whether any recipient may be sent to now, and when the next may be.
 func (s *Situation) hours(info *campaign.Info, left []campaign.ZoneLeft, now time.Time) {
 	unfed := 0
 	for _, z := range left {
@@ -36,15 +36,11 @@ func (s *Situation) hours(info *campaign.Info, left []campaign.ZoneLeft, now tim
 		if z.Recipients == 0 && unfed > 0 {
 			continue // all of them have been handed to the queue
 		}
-		zones := z.Zones
-		if !info.Zoned() {
-			zones = "" // the hours' own
-		}
-		if info.Spec.Open(zones, now, hoursMargin) {
+		if info.Spec.Open(z.Zones, now, hoursMargin) {
 			s.OutsideHours = false
 			continue
 		}
-		from, ever := info.Spec.NextOpen(zones, now, hoursMargin)
+		from, ever := info.Spec.NextOpen(z.Zones, now, hoursMargin)
 		if !ever {
 			s.NoZone += z.Recipients
 		}
@@ -52,8 +48,8 @@ func (s *Situation) hours(info *campaign.Info, left []campaign.ZoneLeft, now tim
 			s.HoursFrom = from
 		}
 	}
-	// Who has been handed to the queue is sent to in a moment, or waits in a zone
-	// that has just closed; either way the rate is what counts.
+	// Recipients who have been handed to the queue are sent to in a moment, or wait
+	// in a zone that has just closed; either way the rate decides.
 	s.takes = func(rate float64) (time.Duration, bool) {
 		takes, held := campaign.Estimate(info.Spec, left, rate, now)
 		takes += duration(float64(waiting(s.Balance)-unfed) / rate)

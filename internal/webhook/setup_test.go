@@ -310,7 +310,7 @@ func receipt(rank campaign.Rank, code int) campaign.Event {
 func (r *rig) finish(c *campaign.Info) {
 	r.t.Helper()
 	ctx := r.t.Context()
-	_, err := r.ledger.Advance(ctx, c.ID, 0, c.Total, noon)
+	_, err := r.ledger.Advance(ctx, c.ID, 0, []int{c.Total}, nil, noon)
 	if err == nil {
 		err = r.ledger.Settle(ctx, c.ID)
 	}

@@ -1,5 +1,5 @@
 -- Has members of a line looked at no later than a time. The time that stands
--- always changes, so that a visitor who has read it before this call can't put
+-- always changes, so that a visit that has read it before this call can't put
 -- the member off any more.
 --
 -- KEYS[1] -> handout:{c}:due or handout:early

@@ -1,5 +1,5 @@
--- Sets when settle must look at a page again, unless someone has asked for the
--- page since it was read.
+-- Sets when settle must look at a page again, unless the page was
+-- called since it was read.
 --
 -- KEYS[1] -> handout:{c}:due
 -- ARGV[1] -> page

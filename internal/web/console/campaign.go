@@ -268,15 +268,12 @@ func (c *Console) zones(v *visit, info *campaign.Info) ([]zoneRow, error) {
 		if z.Recipients == 0 {
 			continue
 		}
-		zones, name := z.Zones, strings.Join(campaign.SplitZones(z.Zones), ", ")
-		if !info.Zoned() {
-			zones, name = "", info.Spec.Hours.Zone
-		}
+		name := strings.Join(campaign.SplitZones(z.Zones), ", ")
 		if name == "" {
 			name = "unknown"
 		}
 		row := zoneRow{Zone: name, Left: z.Recipients, Opens: "never"}
-		switch next, ever := info.Spec.NextOpen(zones, now, campaign.RequestMargin); {
+		switch next, ever := info.Spec.NextOpen(z.Zones, now, campaign.RequestMargin); {
 		case ever && next.Equal(now):
 			row.Opens = "open now"
 		case ever:

@@ -90,7 +90,7 @@ func TestCampaign_SaysWhatBecameOfEveryoneAndWhy(t *testing.T) {
 // fed notes that everyone has been handed to the queue.
 func (h *house) fed(t testing.TB, info *campaign.Info) {
 	t.Helper()
-	if ok, err := h.ledger.Advance(t.Context(), info.ID, 0, info.Total, time.Now().Add(time.Hour)); err != nil || !ok {
+	if ok, err := h.ledger.Advance(t.Context(), info.ID, 0, []int{info.Total}, nil, time.Now().Add(time.Hour)); err != nil || !ok {
 		t.Fatalf("%t, %v", ok, err)
 	}
 }
