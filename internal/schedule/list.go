@@ -55,7 +55,7 @@ func (l *Lists) open(ctx context.Context, s *Schedule, p Period) *reader {
 		r.open = func() (io.ReadCloser, error) { return l.object(ctx, strings.TrimPrefix(text, "s3://")) }
 	case strings.Contains(text, "://"):
 		r.name = stripped(text)
-		r.open = func() (io.ReadCloser, error) { return l.fetch(ctx, text, r) }
+		r.open = func() (io.ReadCloser, error) { return l.fetch(ctx, outbound.New(l.outbound()), text, r) }
 	default:
 		r.name = text
 		r.open = func() (io.ReadCloser, error) { return os.Open(text) }
@@ -144,8 +144,8 @@ func (r *reader) close() {
 	}
 }
 
-// fetch gets a list over HTTP.
-func (l *Lists) fetch(ctx context.Context, text string, r *reader) (io.ReadCloser, error) {
+// fetch gets a list over HTTP; the client's connections end with it.
+func (l *Lists) fetch(ctx context.Context, client *http.Client, text string, r *reader) (io.ReadCloser, error) {
 	u, err := url.Parse(text)
 	if err != nil {
 		return nil, errors.New("not a URL")
@@ -158,7 +158,6 @@ func (l *Lists) fetch(ctx context.Context, text string, r *reader) (io.ReadClose
 		return nil, errors.New("not a URL")
 	}
 	req.Header.Set("User-Agent", "handout")
-	client := outbound.New(l.outbound())
 	resp, err := client.Do(req)
 	if err != nil {
 		client.CloseIdleConnections()

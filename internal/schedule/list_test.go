@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -78,6 +80,37 @@ func TestLists_AreFetchedOverHTTP(t *testing.T) {
 	t.Cleanup(secure.Close)
 	if _, _, err := whole(t, &Lists{MaxBytes: 100}, schedule(t, secure.URL+"/list.csv?secret=1")); err == nil || err.Error() != "a private address" {
 		t.Error(err)
+	}
+}
+
+// detour sends every request that isn't for this machine on to it.
+type detour struct {
+	http.RoundTripper
+	to string
+}
+
+func (d detour) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Hostname() == "127.0.0.1" {
+		return d.RoundTripper.RoundTrip(r)
+	}
+	return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {d.to}}, Body: http.NoBody, Request: r}, nil
+}
+
+func TestLists_AreFetchedFromNoPrivateAddressByARedirectOrByName(t *testing.T) {
+	t.Parallel()
+	served := 0
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served++ }))
+	t.Cleanup(server.Close)
+	l := &Lists{MaxBytes: 100, S3: S3{Endpoint: strings.Replace(server.URL, "127.0.0.1", "localhost", 1), Region: "eu-west-1"}}
+	for _, list := range []string{l.S3.Endpoint + "/list.csv", "s3://bucket/list.csv"} {
+		if _, _, err := whole(t, l, schedule(t, list)); !errors.Is(err, outbound.ErrPrivate) {
+			t.Errorf("%s: %v", list, err)
+		}
+	}
+	client := outbound.New(l.outbound())
+	client.Transport = detour{client.Transport, server.URL}
+	if _, err := l.fetch(t.Context(), client, "https://lists.example.com/list.csv", &reader{}); !errors.Is(err, outbound.ErrPrivate) || served != 0 {
+		t.Errorf("by a redirect: %v, reached %d times", err, served)
 	}
 }
 

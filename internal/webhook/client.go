@@ -4,25 +4,23 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
 const (
 	// postTime bounds a delivery from the look-up of the name to the answer's end.
 	postTime = 10 * time.Second
-	// mostAnswer is how much of an answer is read, so that its connection can
-	// serve again; what it says doesn't matter.
-	mostAnswer = 64 << 10
+	// maxAnswer is how much of an answer is read, in bytes, to use its connection
+	// again; what it says doesn't matter.
+	maxAnswer = 64 << 10
 )
 
 // Client makes deliveries. It is safe for concurrent use.
@@ -31,22 +29,12 @@ type Client struct {
 	private bool
 }
 
-// NewClient is a client that speaks to private addresses only if it may.
+// NewClient returns a client; private allows private addresses and http.
 func NewClient(private bool) *Client {
-	dialer := &net.Dialer{Timeout: postTime}
-	if !private {
-		dialer.Control = refusePrivate
-	}
-	return &Client{private: private, http: &http.Client{
-		Timeout: postTime,
-		Transport: &http.Transport{
-			Proxy:       nil, // which would be the one to resolve the name
-			DialContext: dialer.DialContext, ForceAttemptHTTP2: true,
-			MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute,
-			MaxResponseHeaderBytes: mostAnswer, DisableCompression: true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	c := outbound.New(outbound.Options{Private: private, HTTP: private, Header: postTime})
+	c.Timeout = postTime
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{http: c, private: private}
 }
 
 // Close ends idle connections.
@@ -123,23 +111,11 @@ func (c *Client) do(ctx context.Context, to *outbox.Endpoint, message string, bo
 	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return 0, withoutURL(err)
+		return 0, outbound.Reason(err)
 	}
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, mostAnswer) // the status has been said
+	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer) // the status has been said
 	return resp.StatusCode, nil
-}
-
-// withoutURL is an error of net/http without the URL, which may hold a secret.
-func withoutURL(err error) error {
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Errorf("no answer within %s", postTime)
-	}
-	if u := new(url.Error); errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }
 
 // Test sends an endpoint an event that says nothing, once, and logs it.

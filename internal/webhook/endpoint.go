@@ -36,8 +36,8 @@ var (
 	ErrInsecure = errors.New("it must be an https URL")
 )
 
-// CheckURL says whether an address may be told anything; plain http only where
-// private addresses are allowed.
+// CheckURL returns what is wrong with an endpoint's URL; plain http is allowed only
+// where private addresses are.
 func CheckURL(address string, private bool) error {
 	u, err := url.Parse(address) // whose error would repeat the address
 	switch {

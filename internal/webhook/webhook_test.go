@@ -14,6 +14,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/internal/webhook"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/tasks"
@@ -278,7 +279,7 @@ func TestServer_SpeaksToNoPrivateAddress(t *testing.T) {
 	r.start(false)
 	for i, e := range all {
 		await(t, "it is refused", func() bool { return len(r.deliveryLog(e)) > 0 })
-		want := webhook.ErrPrivate
+		want := outbound.ErrPrivate
 		if i == 2 {
 			want = webhook.ErrInsecure
 		}
