@@ -81,7 +81,7 @@ func NewServer(o Options) (*Server, error) {
 		TaskCheckInterval:        200 * time.Millisecond,
 		DelayedTaskCheckInterval: time.Second,
 		ShutdownTimeout:          postTime + recordTime + 5*time.Second,
-		Logger:                   quiet{o.Logger},
+		Logger:                   queue.Logger{Log: o.Logger},
 		LogLevel:                 asynq.WarnLevel,
 	})
 	return s, nil
@@ -106,12 +106,3 @@ func (s *Server) Stop() {
 	s.asynq.Shutdown()
 	s.client.Close()
 }
-
-// quiet gives asynq's lines to slog.
-type quiet struct{ log *slog.Logger }
-
-func (l quiet) Debug(args ...any) { l.log.Debug(fmt.Sprint(args...)) }
-func (l quiet) Info(args ...any)  { l.log.Info(fmt.Sprint(args...)) }
-func (l quiet) Warn(args ...any)  { l.log.Warn(fmt.Sprint(args...)) }
-func (l quiet) Error(args ...any) { l.log.Error(fmt.Sprint(args...)) }
-func (l quiet) Fatal(args ...any) { l.log.Error(fmt.Sprint(args...)) }
