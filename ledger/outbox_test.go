@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/test/campaigntest"
 )
@@ -21,7 +22,7 @@ func (b *bundle) endpoint(t testing.TB, id string, change ...func(*outbox.Endpoi
 	t.Helper()
 	e := outbox.Endpoint{
 		ID: id, URL: "https://example.com/" + id, Events: []string{outbox.EventCampaign, outbox.EventRecipients},
-		Secret: "whsec_c2VjcmV0", CreatedAt: campaigntest.Noon,
+		Secret: secret.New("whsec_c2VjcmV0"), CreatedAt: campaigntest.Noon,
 	}
 	for _, f := range change {
 		f(&e)
@@ -360,7 +361,7 @@ func TestEndpoints_AreTenAtMostAndGoOnce(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
 	campaigntest.Together(outbox.MaxEndpoints, func(i int) {
-		err := b.ledger.Outbox().Add(background(t), outbox.Endpoint{ID: fmt.Sprint("e", i), Events: []string{outbox.EventCampaign}})
+		err := b.ledger.Outbox().Add(background(t), outbox.Endpoint{ID: fmt.Sprint("e", i), Events: []string{outbox.EventCampaign}, Secret: secret.New("whsec_c2VjcmV0")})
 		if err != nil {
 			t.Error(err)
 		}
@@ -385,5 +386,8 @@ func TestEndpoints_AreTenAtMostAndGoOnce(t *testing.T) {
 	e := b.endpoints(t).All[0]
 	if text := fmt.Sprintf("%v %+v %#v", e, e, e.Secret); strings.Contains(text, "c2Vj") {
 		t.Error("the secret is shown")
+	}
+	if stored := b.rdb.HGet(ctx, "handout:webhooks", e.ID).Val(); e.Secret.Reveal() != "whsec_c2VjcmV0" || !strings.Contains(stored, `"secret":"whsec_c2VjcmV0"`) {
+		t.Errorf("stored: %s", stored)
 	}
 }

@@ -62,7 +62,7 @@ func (a *app) webhookAddCommand() *cobra.Command {
 					return err
 				}
 				fmt.Fprintf(a.stderr, "webhook %s is added; its secret:\n", e.ID)
-				fmt.Fprintln(a.stdout, string(e.Secret))
+				fmt.Fprintln(a.stdout, e.Secret.Reveal())
 				return nil
 			})
 		},

@@ -18,6 +18,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/queue"
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
@@ -151,7 +152,7 @@ func TestLedger_SaysWhatStandsInRedis(t *testing.T) {
 func TestLedger_SaysWhatWebhooksWereNeverTold(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
-	e := outbox.Endpoint{ID: "e", URL: "https://example.com", Events: []string{outbox.EventCampaign}, Secret: "whsec_c2VjcmV0"}
+	e := outbox.Endpoint{ID: "e", URL: "https://example.com", Events: []string{outbox.EventCampaign}, Secret: secret.New("whsec_c2VjcmV0")}
 	if err := b.ledger.Outbox().Add(ctx, e); err != nil {
 		t.Fatal(err)
 	}

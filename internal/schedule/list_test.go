@@ -13,6 +13,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/outbound"
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -128,7 +129,7 @@ func TestLists_AreFetchedFromS3(t *testing.T) {
 		fmt.Fprint(w, "a list")
 	}))
 	t.Cleanup(server.Close)
-	l := &Lists{Private: true, MaxBytes: 100, S3: S3{Endpoint: server.URL, Region: "eu-west-1", AccessKey: "key", SecretKey: "secret"}}
+	l := &Lists{Private: true, MaxBytes: 100, S3: S3{Endpoint: server.URL, Region: "eu-west-1", AccessKey: "key", SecretKey: secret.New("secret")}}
 	if got, format, err := whole(t, l, schedule(t, "s3://bucket/day/[[day]].csv")); got != "a list" || format != producer.CSV {
 		t.Errorf("%q, %s, %v", got, format, err)
 	}

@@ -92,7 +92,7 @@ func (c *Client) do(ctx context.Context, to *outbox.Endpoint, message string, bo
 	if err := CheckURL(to.URL, c.private); err != nil { // added where more is allowed
 		return 0, err
 	}
-	signer, err := standardwebhooks.NewWebhook(string(to.Secret))
+	signer, err := standardwebhooks.NewWebhook(to.Secret.Reveal())
 	if err != nil {
 		return 0, errors.New("its secret can't be read") // the cause might show it
 	}

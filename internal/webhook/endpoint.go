@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
@@ -21,11 +22,11 @@ const idLength = 12
 
 // New is an endpoint with an ID and a secret of its own.
 func New(address string, events []string, prefix string, phones bool, now time.Time) outbox.Endpoint {
-	secret := make([]byte, secretBytes)
-	rand.Read(secret)
+	key := make([]byte, secretBytes)
+	rand.Read(key)
 	return outbox.Endpoint{
 		ID: strings.ToLower(rand.Text()[:idLength]), URL: address, Events: events, Prefix: prefix, Phones: phones,
-		Secret:    outbox.Secret("whsec_" + base64.StdEncoding.EncodeToString(secret)),
+		Secret:    secret.New("whsec_" + base64.StdEncoding.EncodeToString(key)),
 		CreatedAt: now.UTC().Truncate(time.Second),
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/outbound"
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/internal/webhook"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/tasks"
@@ -363,7 +364,7 @@ func TestTest_SaysWhatCameOfIt(t *testing.T) {
 	if err != nil || d.Error != "" || d.Status != 200 || app.deliveries()[0].Type != "webhook.test" {
 		t.Errorf("%+v, %v", d, err)
 	}
-	e.Secret = "whsec_!s3cr3t"
+	e.Secret = secret.New("whsec_!s3cr3t")
 	if d, err = webhook.Test(t.Context(), r.ledger.Outbox(), client, &e, time.Now()); err != nil || d.Error != "its secret can't be read" {
 		t.Errorf("%+v, %v", d, err)
 	}

@@ -12,16 +12,8 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/secret"
 )
-
-// Secret signs what an endpoint is told. No log, table or error shows it.
-type Secret string
-
-// String hides it.
-func (Secret) String() string { return "(not shown)" }
-
-// GoString hides it.
-func (Secret) GoString() string { return "(not shown)" }
 
 // The sorts of events that an endpoint may be told.
 const (
@@ -35,14 +27,24 @@ type Endpoint struct {
 	URL    string   `json:"url"`
 	Events []string `json:"events"` // TellCampaigns, TellRecipients
 	// Prefix begins the IDs of the campaigns that it is told of.
-	Prefix    string    `json:"prefix,omitempty"`
-	Phones    bool      `json:"phones,omitempty"` // it is told phone numbers
-	Secret    Secret    `json:"secret"`
-	CreatedAt time.Time `json:"created_at"`
+	Prefix string `json:"prefix,omitempty"`
+	Phones bool   `json:"phones,omitempty"` // it is told phone numbers
+	// Secret signs its deliveries.
+	Secret    secret.Text `json:"secret"`
+	CreatedAt time.Time   `json:"created_at"`
 	// GoneAt is when it said that it wants to be told nothing any more.
 	GoneAt time.Time `json:"gone_at,omitzero"`
 	// Since is the generation in which it was added.
 	Since int64 `json:"since"`
+}
+
+// encode returns the stored form, which has the secret itself.
+func (e *Endpoint) encode() ([]byte, error) {
+	type fields Endpoint
+	return json.Marshal(struct {
+		fields
+		Secret string `json:"secret"` // in place of the one that isn't shown
+	}{fields(*e), e.Secret.Reveal()})
 }
 
 // Subscribes says whether it is told events of a sort, of a campaign.
@@ -184,7 +186,7 @@ func (l *Store) change(ctx context.Context, id string, change func(*Endpoints) (
 		}
 		text := []byte{}
 		if e != nil {
-			if text, err = json.Marshal(e); err != nil {
+			if text, err = e.encode(); err != nil {
 				return fmt.Errorf("write webhook %s: %w", id, err)
 			}
 		}
