@@ -149,7 +149,7 @@ func TestProgram_IsKilledWithAllThatItHasStarted(t *testing.T) {
 	r, s := m.runner(never + "timeout: 1s\n" + `command: [sh, -c, "trap '' TERM; (trap '' TERM; sleep 600; touch $FOLDER/alive) & echo $! > $FOLDER/child; sleep 600"]`)
 	began := time.Now()
 	tick := m.byHand(r, s, monday, Hand{})
-	if d := time.Since(began); tick.Reason != "not done within 1s" || d > 30*time.Second {
+	if d := time.Since(began); tick.Reason != "not done within 1 s" || d > 30*time.Second {
 		t.Errorf("after %s: %+v", d, tick)
 	}
 	child := strings.TrimSpace(m.read("child"))
