@@ -139,7 +139,7 @@ func (w *Worker) distrust(ctx context.Context, reason string) error {
 // unsent gives a claim back whose request wasn't made: Redis isn't what it was,
 // or can't say so.
 func (w *Worker) unsent(c *claim, err error) error {
-	w.log.Warn("not sent", "campaign", c.subject.ID, "recipient", recipientName(c.place), "error", err)
+	w.log.Warn("not sent", "campaign", c.subject.ID, "recipient", c.place.String(), "error", err)
 	event := campaign.Event{At: w.clock.Now(), Attempt: c.seen.Record.Attempt}
 	return w.putOff(c, event, campaign.ReasonNotWritten)
 }
