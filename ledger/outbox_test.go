@@ -56,7 +56,7 @@ func (b *bundle) news(t testing.TB, id campaign.ID, endpoint string) []string {
 	t.Helper()
 	words := []string{}
 	for _, e := range b.untold(t, id, endpoint).Entries {
-		if h := e.Happening; h != nil {
+		if h := e.Change; h != nil {
 			words = append(words, string(h.State)+"|"+h.Reason+"|"+h.Entry.By)
 		} else {
 			words = append(words, strconv.Itoa(e.Place.Position()))
@@ -142,7 +142,7 @@ func TestOutbox_HasEveryChangeOfTheCampaignsStateInItsPlace(t *testing.T) {
 		"running||", "paused|paused by ann: lunch|ann", "running||ann", "held|no money|handout", "running||ann",
 		"0", "settling||", "done||handout",
 	}, b.news(t, "c", "a"))
-	if at := b.untold(t, "c", "a").Entries[1].Happening.At; time.Since(at) > time.Minute || at.After(time.Now()) {
+	if at := b.untold(t, "c", "a").Entries[1].Change.At; time.Since(at) > time.Minute || at.After(time.Now()) {
 		t.Errorf("it happened at %v", at)
 	}
 	if err := b.ledger.Reopen(ctx, "c"); err != nil {
@@ -322,7 +322,7 @@ func TestBatch_IsFixedByOneAlone(t *testing.T) {
 		t.Fatal(ok, err)
 	}
 	boxes, err := b.ledger.Outbox().Pending(ctx, []campaign.ID{"c", "nobody"})
-	if err != nil || len(boxes) != 1 || boxes[0].Waits("a", time.Now()) || !boxes[0].Waits("a", next) || !boxes[0].Waits("b", next) {
+	if err != nil || len(boxes) != 1 || boxes[0].Due("a", time.Now()) || !boxes[0].Due("a", next) || !boxes[0].Due("b", next) {
 		t.Errorf("%+v, %v", boxes, err)
 	}
 	if moved, err := b.ledger.Outbox().Acknowledge(ctx, "c", "a", two, 1, b.endpoints(t).Subscribers("c")); err != nil || moved {

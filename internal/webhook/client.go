@@ -40,7 +40,7 @@ func NewClient(private bool) *Client {
 // Close ends idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// answer is what came of a delivery.
+// answer is the result of a delivery.
 type answer struct {
 	status int // HTTP; 0: none
 	err    error
@@ -49,10 +49,10 @@ type answer struct {
 
 // The results of a delivery, as metrics count them.
 const (
-	resultTaken       = "taken"
-	resultRefused     = "refused"     // an HTTP status that isn't 2xx
+	resultTaken       = "taken"       // 2xx
+	resultRefused     = "refused"     // another HTTP status
 	resultUnreachable = "unreachable" // no answer
-	resultGone        = "gone"        // 410: it wants to be told nothing any more
+	resultGone        = "gone"        // 410: the endpoint wants no more deliveries
 )
 
 var results = []string{resultTaken, resultRefused, resultUnreachable, resultGone}
@@ -69,7 +69,7 @@ func (a answer) result() string {
 	return resultUnreachable
 }
 
-// fault says in words why it wasn't taken, without the endpoint's URL.
+// fault returns in words why a delivery failed, without the endpoint's URL.
 func (a answer) fault() string {
 	switch {
 	case a.err != nil:
@@ -80,8 +80,8 @@ func (a answer) fault() string {
 	return ""
 }
 
-// post makes one delivery. Once the request is written, whether it was taken is
-// only known by the answer.
+// post makes one delivery. Once the request is written, only the answer says whether
+// it was taken.
 func (c *Client) post(ctx context.Context, to *outbox.Endpoint, message string, body []byte) answer {
 	started := time.Now()
 	status, err := c.do(ctx, to, message, body, started)
@@ -89,12 +89,12 @@ func (c *Client) post(ctx context.Context, to *outbox.Endpoint, message string, 
 }
 
 func (c *Client) do(ctx context.Context, to *outbox.Endpoint, message string, body []byte, now time.Time) (int, error) {
-	if err := CheckURL(to.URL, c.private); err != nil { // added where more is allowed
+	if err := CheckURL(to.URL, c.private); err != nil { // it was added where more was allowed
 		return 0, err
 	}
 	signer, err := standardwebhooks.NewWebhook(to.Secret.Reveal())
 	if err != nil {
-		return 0, errors.New("its secret can't be read") // the cause might show it
+		return 0, errors.New("its secret can't be read") // without the cause, which might show it
 	}
 	signature, err := signer.Sign(message, now, body)
 	if err != nil {
@@ -114,11 +114,11 @@ func (c *Client) do(ctx context.Context, to *outbox.Endpoint, message string, bo
 		return 0, outbound.Reason(err)
 	}
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer) // the status has been said
+	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer) // the status says it all
 	return resp.StatusCode, nil
 }
 
-// Test sends an endpoint an event that says nothing, once, and logs it.
+// Test sends an empty event to an endpoint, once, and logs the delivery.
 func Test(ctx context.Context, box *outbox.Store, c *Client, to *outbox.Endpoint, now time.Time) (outbox.Delivery, error) {
 	message := newMessage()
 	a := c.post(ctx, to, message, event{typeTest, now.UTC().Truncate(time.Second), struct{}{}}.encode())

@@ -14,13 +14,14 @@ import (
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
-// secretBytes is within the 24 to 64 that Standard Webhooks asks for.
-const secretBytes = 32
+const (
+	// secretBytes is within the 24 to 64 that Standard Webhooks asks for.
+	secretBytes = 32
+	// idLength is how many characters an endpoint's ID has.
+	idLength = 12
+)
 
-// idLength is that of an endpoint's ID.
-const idLength = 12
-
-// New is an endpoint with an ID and a secret of its own.
+// New returns an endpoint with a new ID and secret.
 func New(address string, events []string, prefix string, phones bool, now time.Time) outbox.Endpoint {
 	key := make([]byte, secretBytes)
 	rand.Read(key)
@@ -31,9 +32,9 @@ func New(address string, events []string, prefix string, phones bool, now time.T
 	}
 }
 
-// Errors of an address.
+// What can be wrong with an endpoint's URL.
 var (
-	ErrBadURL   = errors.New("it must be a URL as in https://example.com/hooks, without a name and password")
+	ErrBadURL   = errors.New("it must be a URL as in https://example.com/hooks, without user name and password")
 	ErrInsecure = errors.New("it must be an https URL")
 )
 
@@ -50,9 +51,9 @@ func CheckURL(address string, private bool) error {
 	return nil
 }
 
-// Place is where an address leads, without what it says after a question mark,
-// which may be a secret.
-func Place(address string) string {
+// ShowURL returns an endpoint's URL without its query, user and fragment, which may
+// hold secrets.
+func ShowURL(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return ""
@@ -64,9 +65,9 @@ func Place(address string) string {
 	return u.String()
 }
 
-// ParseEvents reads sorts of events with commas between them.
+// ParseEvents reads kinds of events with commas between them.
 func ParseEvents(s string) ([]string, error) {
-	var sorts []string
+	var kinds []string
 	for name := range strings.SplitSeq(s, ",") {
 		switch name = strings.TrimSpace(name); name {
 		case "campaigns":
@@ -75,9 +76,9 @@ func ParseEvents(s string) ([]string, error) {
 		default:
 			return nil, fmt.Errorf("there are no events %q: there are %s and %s", name, outbox.EventCampaign, outbox.EventRecipients)
 		}
-		if !slices.Contains(sorts, name) {
-			sorts = append(sorts, name)
+		if !slices.Contains(kinds, name) {
+			kinds = append(kinds, name)
 		}
 	}
-	return sorts, nil
+	return kinds, nil
 }

@@ -46,9 +46,9 @@ func TestCheckURL(t *testing.T) {
 	}
 }
 
-func TestPlace_LeavesOutWhatMayBeASecret(t *testing.T) {
+func TestShowURL_LeavesOutWhatMayBeASecret(t *testing.T) {
 	t.Parallel()
-	if got := Place("https://example.com/hooks?token=s3cr3t#s3cr3t"); got != "https://example.com/hooks?..." {
+	if got := ShowURL("https://example.com/hooks?token=s3cr3t#s3cr3t"); got != "https://example.com/hooks?..." {
 		t.Error(got)
 	}
 }

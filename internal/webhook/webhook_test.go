@@ -163,7 +163,7 @@ func TestServer_TellsItAgainWhenNobodyCouldNoteIt(t *testing.T) {
 	<-reached
 	r.server.Kill()
 	close(killed)
-	await(t, "the server notices", func() bool { return strings.Contains(r.log.String(), "tell a webhook") })
+	await(t, "the server notices", func() bool { return strings.Contains(r.log.String(), "deliver to a webhook") })
 	r.server.Restart()
 	all := app.told(2)
 	if all[0].ID != all[1].ID || words(all)[1] != "r1:failed" {
@@ -424,7 +424,7 @@ func TestServer_DropsTheOldestBeyondTheBacklogAndTellsSo(t *testing.T) {
 			line = d
 		}
 	}
-	if line.Campaign != "old" || line.Count != 33 || line.Error != "dropped: over 100 waited" || !strings.Contains(r.log.String(), "level=ERROR") {
+	if line.Campaign != "old" || line.Count != 33 || line.Error != "dropped: over 100 were pending" || !strings.Contains(r.log.String(), "level=ERROR") {
 		t.Errorf("%+v\n%s", line, r.log)
 	}
 	dropped, err := r.ledger.Outbox().CountDiscarded(t.Context())
