@@ -58,6 +58,7 @@ var plan = map[string]room{
 	"campaign":           {pure, nil},
 	"tasks":              {pure, []string{"campaign"}},
 	"internal/phone":     {pure, nil},
+	"internal/secret":    {pure, nil},
 	"internal/translate": {pure, []string{"campaign", "telesign"}},
 
 	"telesign":          {client, nil},
@@ -66,22 +67,22 @@ var plan = map[string]room{
 
 	"internal/pacing":         {store, []string{"campaign"}},
 	"internal/suppression":    {store, []string{"campaign", "producer", "telesign"}},
-	"internal/webhook/outbox": {store, []string{"campaign", "internal/redisx"}},
+	"internal/webhook/outbox": {store, []string{"campaign", "internal/redisx", "internal/secret"}},
 	"internal/queue":          {store, nil},
 	"ledger":                  {store, []string{"campaign", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
 
 	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/phone", "internal/queue", "internal/translate"}},
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
 	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/suppression", "internal/translate"}},
-	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/phone", "internal/queue", "internal/translate", "internal/webhook/outbox"}},
-	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx"}},
+	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
+	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/secret"}},
 
 	"internal/orderhistory":          {mover, []string{"producer", "campaign", "ledger", "internal/phone", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},
 	"internal/orderhistory/database": {client, nil},
 	"internal/orderhistory/shop":     {client, []string{"internal/orderhistory/database"}},
 	"internal/orderhistory/sheet":    {pure, nil},
 	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
-	"internal/orderhistory/store":    {client, []string{"internal/orderhistory/folder"}},
+	"internal/orderhistory/store":    {client, []string{"internal/orderhistory/folder", "internal/secret"}},
 	"internal/orderhistory/folder":   {client, nil},
 
 	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "internal/suppression", "internal/translate", "internal/webhook/outbox"}},

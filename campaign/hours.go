@@ -346,18 +346,7 @@ func (s *Spec) CheckHours() map[string]string {
 	case from >= to:
 		wrong["hours.to"] = "must be later than from: a window can't go over midnight; 24:00 is the day's end"
 	case to-from <= needs:
-		wrong["hours"] = fmt.Sprintf("the window of %s is too short: the last channel is tried up to %s after a send, and must fall into it", short(to-from), short(needs))
+		wrong["hours"] = fmt.Sprintf("the window of %s is too short: the last channel is tried up to %s after a send, and must fall into it", FormatDuration(to-from), FormatDuration(needs))
 	}
 	return wrong
-}
-
-// short is a duration in hours and minutes.
-func short(d time.Duration) string {
-	text := d.String()
-	for _, zeros := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(text, zeros) {
-			text = text[:len(text)-2]
-		}
-	}
-	return text
 }

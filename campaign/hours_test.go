@@ -163,7 +163,7 @@ func TestHours_Check(t *testing.T) {
 		{"no such time", daily("09:00", "24:01"), "", "hours.to", "must be a time of the day"},
 		{"over midnight", daily("20:00", "09:00"), "", "hours.to", "must be later than from: a window can't go over midnight"},
 		{"none at all", daily("09:00", "09:00"), "", "hours.to", "must be later than from"},
-		{"too short", daily("09:00", "09:11"), "", "hours", "the window of 11m is too short: the last channel is tried up to 11m after"},
+		{"too short", daily("09:00", "09:11"), "", "hours", "the window of 11 min is too short: the last channel is tried up to 11 min after"},
 		{"bad unknown zone", weekdays, "Mars/Olympus", "unknown_zone", "must be hold"},
 		{"unknown zone without need", campaign.Hours{From: "09:00", To: "20:00", Zone: "Asia/Tokyo"}, "Asia/Tokyo", "unknown_zone", "needs hours"},
 	} {
@@ -175,7 +175,7 @@ func TestHours_Check(t *testing.T) {
 	// Telesign's own fallback time counts where the file names none.
 	s := withHours(daily("09:00", "09:06"), "")
 	s.Channels[0].FallbackTime = 0
-	if wrong := s.CheckHours(); !strings.HasPrefix(wrong["hours"], "the window of 6m is too short") {
+	if wrong := s.CheckHours(); !strings.HasPrefix(wrong["hours"], "the window of 6 min is too short") {
 		t.Errorf("%q", wrong)
 	}
 	// The last channel's doesn't: nothing comes after it.

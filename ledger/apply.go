@@ -68,7 +68,7 @@ func (l *Ledger) ReadRecord(ctx context.Context, c *campaign.Info, p campaign.Pl
 		if ms, purged := answer.(int64); purged {
 			return Seen{}, &campaign.PurgedError{ID: c.ID, At: time.UnixMilli(ms)}
 		}
-		return Seen{}, fmt.Errorf("look at %s of campaign %s: unexpected answer %v", place(p), c.ID, answer)
+		return Seen{}, fmt.Errorf("look at recipient %s of campaign %s: unexpected answer %v", p, c.ID, answer)
 	}
 	return decodeSeen(raw)
 }
@@ -165,11 +165,11 @@ func (ch *change) outcome(answer any) (stands Seen, set bool, err error) {
 			return Seen{Record: ch.next, raw: ch.new}, true, nil
 		}
 		if stands, err = decodeSeen(answer); err != nil {
-			err = fmt.Errorf("%s of campaign %s: %w", place(ch.place), ch.campaign.ID, err)
+			err = fmt.Errorf("recipient %s of campaign %s: %w", ch.place, ch.campaign.ID, err)
 		}
 		return stands, false, err
 	}
-	return Seen{}, false, fmt.Errorf("%s of campaign %s: unexpected answer %v", place(ch.place), ch.campaign.ID, answer)
+	return Seen{}, false, fmt.Errorf("recipient %s of campaign %s: unexpected answer %v", ch.place, ch.campaign.ID, answer)
 }
 
 // reactivate puts a campaign among the active ones before one of its recipients
@@ -187,10 +187,10 @@ func (l *Ledger) reactivate(ctx context.Context, c campaign.ID) error {
 func (l *Ledger) set(ctx context.Context, ch *change) (any, error) {
 	if p := ch.place; p.Page < 0 || p.Index < 0 || p.Index >= campaign.PageSize ||
 		(!ch.campaign.Has(p) && !ch.campaign.Spec.Standing) {
-		return nil, fmt.Errorf("%s of campaign %s: %w", place(p), ch.campaign.ID, ErrNotFound)
+		return nil, fmt.Errorf("recipient %s of campaign %s: %w", p, ch.campaign.ID, ErrNotFound)
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("%s of campaign %s: %w", place(ch.place), ch.campaign.ID, err)
+		return nil, fmt.Errorf("recipient %s of campaign %s: %w", ch.place, ch.campaign.ID, err)
 	}
 	ch.turn = make(chan bool, 1)
 	l.mu.Lock()
@@ -211,7 +211,7 @@ func (l *Ledger) set(ctx context.Context, ch *change) (any, error) {
 			}
 		case <-ctx.Done():
 			l.withdraw(ch)
-			return nil, fmt.Errorf("%s of campaign %s: %w", place(ch.place), ch.campaign.ID, ctx.Err())
+			return nil, fmt.Errorf("recipient %s of campaign %s: %w", ch.place, ch.campaign.ID, ctx.Err())
 		}
 	}
 	if lead {
@@ -356,5 +356,3 @@ func (l *Ledger) send(ctx context.Context, batch []*change) {
 		ch.turn <- false
 	}
 }
-
-func place(p campaign.Place) string { return fmt.Sprintf("recipient %d.%d", p.Page, p.Index) }

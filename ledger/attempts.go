@@ -30,7 +30,7 @@ func (l *Ledger) Attempts(ctx context.Context, c *campaign.Info, p campaign.Plac
 	}
 	stored, err := l.rdb.HMGet(ctx, keyPast(c.ID, p.Page), fields...).Result()
 	if err != nil {
-		return nil, fmt.Errorf("read earlier attempts of %s of campaign %s: %w", place(p), c.ID, err)
+		return nil, fmt.Errorf("read earlier attempts of recipient %s of campaign %s: %w", p, c.ID, err)
 	}
 	var past []campaign.Record
 	for _, s := range stored {
@@ -40,7 +40,7 @@ func (l *Ledger) Attempts(ctx context.Context, c *campaign.Info, p campaign.Plac
 		}
 		r, err := campaign.DecodeRecord([]byte(raw))
 		if err != nil {
-			return nil, fmt.Errorf("earlier attempt of %s of campaign %s: %w", place(p), c.ID, err)
+			return nil, fmt.Errorf("earlier attempt of recipient %s of campaign %s: %w", p, c.ID, err)
 		}
 		past = append(past, r)
 	}

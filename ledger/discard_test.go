@@ -24,10 +24,10 @@ func (b *bundle) drop(t testing.TB, c *campaign.Info, endpoint string, most int,
 func (b *bundle) dropped(t testing.TB, id campaign.ID, endpoint string) (string, *outbox.Discarded) {
 	t.Helper()
 	u := b.untold(t, id, endpoint)
-	if u.Batch == nil || u.Batch.Dropped == nil || u.Batch.Count != 0 {
+	if u.Batch == nil || u.Batch.Discarded == nil || u.Batch.Count != 0 {
 		t.Fatalf("it isn't told of what was dropped: %+v", u.Batch)
 	}
-	return u.Batch.Message, u.Batch.Dropped
+	return u.Batch.Message, u.Batch.Discarded
 }
 
 func TestDrop_TakesTheOldestAndTellsSo(t *testing.T) {

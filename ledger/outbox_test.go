@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/test/campaigntest"
 )
@@ -21,7 +22,7 @@ func (b *bundle) endpoint(t testing.TB, id string, change ...func(*outbox.Endpoi
 	t.Helper()
 	e := outbox.Endpoint{
 		ID: id, URL: "https://example.com/" + id, Events: []string{outbox.EventCampaign, outbox.EventRecipients},
-		Secret: "whsec_c2VjcmV0", CreatedAt: campaigntest.Noon,
+		Secret: secret.New("whsec_c2VjcmV0"), CreatedAt: campaigntest.Noon,
 	}
 	for _, f := range change {
 		f(&e)
@@ -55,7 +56,7 @@ func (b *bundle) news(t testing.TB, id campaign.ID, endpoint string) []string {
 	t.Helper()
 	words := []string{}
 	for _, e := range b.untold(t, id, endpoint).Entries {
-		if h := e.Happening; h != nil {
+		if h := e.Change; h != nil {
 			words = append(words, string(h.State)+"|"+h.Reason+"|"+h.Entry.By)
 		} else {
 			words = append(words, strconv.Itoa(e.Place.Position()))
@@ -141,7 +142,7 @@ func TestOutbox_HasEveryChangeOfTheCampaignsStateInItsPlace(t *testing.T) {
 		"running||", "paused|paused by ann: lunch|ann", "running||ann", "held|no money|handout", "running||ann",
 		"0", "settling||", "done||handout",
 	}, b.news(t, "c", "a"))
-	if at := b.untold(t, "c", "a").Entries[1].Happening.At; time.Since(at) > time.Minute || at.After(time.Now()) {
+	if at := b.untold(t, "c", "a").Entries[1].Change.At; time.Since(at) > time.Minute || at.After(time.Now()) {
 		t.Errorf("it happened at %v", at)
 	}
 	if err := b.ledger.Reopen(ctx, "c"); err != nil {
@@ -321,7 +322,7 @@ func TestBatch_IsFixedByOneAlone(t *testing.T) {
 		t.Fatal(ok, err)
 	}
 	boxes, err := b.ledger.Outbox().Pending(ctx, []campaign.ID{"c", "nobody"})
-	if err != nil || len(boxes) != 1 || boxes[0].Waits("a", time.Now()) || !boxes[0].Waits("a", next) || !boxes[0].Waits("b", next) {
+	if err != nil || len(boxes) != 1 || boxes[0].Due("a", time.Now()) || !boxes[0].Due("a", next) || !boxes[0].Due("b", next) {
 		t.Errorf("%+v, %v", boxes, err)
 	}
 	if moved, err := b.ledger.Outbox().Acknowledge(ctx, "c", "a", two, 1, b.endpoints(t).Subscribers("c")); err != nil || moved {
@@ -360,7 +361,7 @@ func TestEndpoints_AreTenAtMostAndGoOnce(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
 	campaigntest.Together(outbox.MaxEndpoints, func(i int) {
-		err := b.ledger.Outbox().Add(background(t), outbox.Endpoint{ID: fmt.Sprint("e", i), Events: []string{outbox.EventCampaign}})
+		err := b.ledger.Outbox().Add(background(t), outbox.Endpoint{ID: fmt.Sprint("e", i), Events: []string{outbox.EventCampaign}, Secret: secret.New("whsec_c2VjcmV0")})
 		if err != nil {
 			t.Error(err)
 		}
@@ -385,5 +386,8 @@ func TestEndpoints_AreTenAtMostAndGoOnce(t *testing.T) {
 	e := b.endpoints(t).All[0]
 	if text := fmt.Sprintf("%v %+v %#v", e, e, e.Secret); strings.Contains(text, "c2Vj") {
 		t.Error("the secret is shown")
+	}
+	if stored := b.rdb.HGet(ctx, "handout:webhooks", e.ID).Val(); e.Secret.Reveal() != "whsec_c2VjcmV0" || !strings.Contains(stored, `"secret":"whsec_c2VjcmV0"`) {
+		t.Errorf("stored: %s", stored)
 	}
 }

@@ -52,7 +52,7 @@ func (l *Ledger) Outcomes(ctx context.Context, c campaign.ID, places []campaign.
 	all := make([]Outcome, 0, len(places))
 	for i, at := range places {
 		if at.Index >= len(lists[at.Page]) {
-			return nil, fmt.Errorf("%s of campaign %s: %w", place(at), c, ErrNotFound)
+			return nil, fmt.Errorf("recipient %s of campaign %s: %w", at, c, ErrNotFound)
 		}
 		raw, err := records[i].Result()
 		if errors.Is(err, redis.Nil) {
@@ -63,7 +63,7 @@ func (l *Ledger) Outcomes(ctx context.Context, c campaign.ID, places []campaign.
 			seen, err = decodeSeen(raw)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s of campaign %s: %w", place(at), c, err)
+			return nil, fmt.Errorf("recipient %s of campaign %s: %w", at, c, err)
 		}
 		all = append(all, Outcome{Place: at, Recipient: lists[at.Page][at.Index], Record: seen.Record})
 	}

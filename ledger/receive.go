@@ -82,7 +82,7 @@ func (l *Ledger) workOut(ctx context.Context, batch []*change) []*change {
 func (ch *change) see(raw string) error {
 	seen, err := decodeSeen(raw)
 	if err != nil {
-		return fmt.Errorf("%s of campaign %s: %w", place(ch.place), ch.campaign.ID, err)
+		return fmt.Errorf("recipient %s of campaign %s: %w", ch.place, ch.campaign.ID, err)
 	}
 	e := ch.event.BoundTo(&seen.Record)
 	if e.Attempt > seen.Record.Attempt {

@@ -23,7 +23,7 @@ func (l *Ledger) Find(ctx context.Context, c *campaign.Info, who string) ([]Foun
 	err := l.EachPage(ctx, c, func(p *Page) error {
 		for i, r := range p.Recipients {
 			at := campaign.Place{Page: p.Number, Index: i}
-			if r.ID == who || r.Phone == who || fmt.Sprintf("%d.%d", at.Page, at.Index) == who {
+			if r.ID == who || r.Phone == who || at.String() == who {
 				found = append(found, Found{at, r, p.Records[i]})
 			}
 		}
@@ -69,7 +69,7 @@ func (l *Ledger) decide(ctx context.Context, c *campaign.Info, p campaign.Place,
 		return l.Apply(ctx, c, p, seen, e) // which tells whether this still stands
 	}
 	// The line first: nothing is done of which the history doesn't know.
-	if err := l.Note(ctx, c.ID, a, e.At, verb, place(p)); err != nil {
+	if err := l.Note(ctx, c.ID, a, e.At, verb, "recipient "+p.String()); err != nil {
 		return seen, err
 	}
 	return l.Apply(ctx, c, p, seen, e)

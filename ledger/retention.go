@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -85,7 +84,7 @@ func (l *Ledger) Expire(ctx context.Context, e Expiring, now time.Time) (bool, e
 	case due.After(now):
 		return false, l.PutOffExpiry(ctx, e, due)
 	}
-	err = l.Purge(ctx, info, campaign.Machine("retention of "+days(keep)+" has passed"), now, nil)
+	err = l.Purge(ctx, info, campaign.Machine("retention of "+campaign.FormatDuration(keep)+" has passed"), now, nil)
 	var steered *campaign.PhaseError
 	if errors.As(err, &steered) {
 		return false, nil // a resend has just reopened it: the next look puts it off
@@ -115,19 +114,4 @@ func (l *Ledger) LeaseRetention(ctx context.Context, token string, d time.Durati
 		return false, fmt.Errorf("lease the look at retentions: %w", err)
 	}
 	return mine, nil
-}
-
-// days is a duration as a campaign file has it: 90d, 36h, 1h30m.
-func days(d time.Duration) string {
-	if d >= 24*time.Hour && d%(24*time.Hour) == 0 {
-		return strconv.Itoa(int(d/(24*time.Hour))) + "d"
-	}
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = s[:len(s)-2]
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = s[:len(s)-2]
-	}
-	return s
 }

@@ -54,7 +54,7 @@ func TestRetention_PurgesWhenItsTimeHasComeAndNotBefore(t *testing.T) {
 	if diff := cmp.Diff([]campaign.ID{"c"}, b.expire(t, campaigntest.Noon.Add(kept))); diff != "" {
 		t.Error(diff)
 	}
-	want := []string{"submitted|||3 recipients", "done|handout||", "purged|handout|retention of 90d has passed|3 recipients"}
+	want := []string{"submitted|||3 recipients", "done|handout||", "purged|handout|retention of 90 days has passed|3 recipients"}
 	if diff := cmp.Diff(want, b.history(t, "c")); diff != "" {
 		t.Error(diff)
 	}

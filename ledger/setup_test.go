@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/suppression"
@@ -21,13 +22,9 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	redis.SetLogger(quiet{}) // tests kill their Redis, and the client would say so
+	logging.Disable() // tests kill their Redis, and the client would say so
 	os.Exit(m.Run())
 }
-
-type quiet struct{}
-
-func (quiet) Printf(context.Context, string, ...any) {}
 
 // bundle is a ledger on a Redis of its own.
 type bundle struct {

@@ -34,7 +34,7 @@ func (l *Ledger) checkIndexed(ctx context.Context, c *campaign.Info, p *Page, v 
 	for i, cmd := range found {
 		at := campaign.Place{Page: p.Number, Index: i}
 		if to, _, ok := parseReferenceValue(cmd.Val()); !ok || to != at {
-			v.fault("%s is %s and its reference doesn't lead to it", place(at), p.Records[i].Record.State)
+			v.fault("recipient %s is %s and its reference doesn't lead to it", at, p.Records[i].Record.State)
 		}
 	}
 	return nil
@@ -102,9 +102,9 @@ func (l *Ledger) checkEntries(ctx context.Context, c *campaign.Info, entries []i
 		s, err := decodeSeen(e.record.Val())
 		switch r := s.Record; {
 		case err != nil:
-			v.fault("%s can't be read", place(e.place))
+			v.fault("recipient %s can't be read", e.place)
 		case r.Attempt < e.attempt, r.Attempt == e.attempt && r.Reference != e.reference:
-			v.fault("reference %s is of attempt %d of %s, which is %s at attempt %d", e.reference, e.attempt, place(e.place), r.State, r.Attempt)
+			v.fault("reference %s is of attempt %d of recipient %s, which is %s at attempt %d", e.reference, e.attempt, e.place, r.State, r.Attempt)
 		}
 	}
 	return nil

@@ -120,7 +120,7 @@ func (c *cache) recipient(ctx context.Context, id campaign.ID, p campaign.Place)
 		}
 	}
 	if p.Index >= len(page) {
-		return nil, fmt.Errorf("recipient %d.%d of campaign %s: %w", p.Page, p.Index, id, ledger.ErrNotFound)
+		return nil, fmt.Errorf("recipient %s of campaign %s: %w", p, id, ledger.ErrNotFound)
 	}
 	return &page[p.Index], nil
 }

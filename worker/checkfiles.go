@@ -126,7 +126,7 @@ func (w *Worker) lookAtFiles(ctx context.Context, s *subject, all places, p *led
 		}
 		if p.Bad++; p.First == "" {
 			page, index := all.at(p.Next + i)
-			p.First = fmt.Sprintf("%s (%d.%d)", found[i].fault, page, index)
+			p.First = fmt.Sprintf("%s (%s)", found[i].fault, campaign.Place{Page: page, Index: index})
 		}
 	}
 	p.Next += n

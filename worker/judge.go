@@ -32,7 +32,7 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 	switch {
 	case e.Class == telesign.Unknown:
 		event.Kind, event.Reason, event.DueAt = campaign.EventDoubt, doubtReason(e), c.deadline(w)
-		w.log.Warn("in doubt", "campaign", c.subject.ID, "recipient", recipientName(c.place), "attempt", event.Attempt, "error", e)
+		w.log.Warn("in doubt", "campaign", c.subject.ID, "recipient", c.place.String(), "attempt", event.Attempt, "error", e)
 		if err := w.record(c, event); err != nil || !e.Account {
 			return false, err
 		}
@@ -89,7 +89,7 @@ func (w *Worker) later(c *claim, e *telesign.Error, event campaign.Event) error 
 	if e.HTTPStatus == 0 {
 		event.Reason = campaign.ReasonNotWritten
 	}
-	w.log.Warn("put off", "campaign", c.subject.ID, "recipient", recipientName(c.place), "attempt", event.Attempt, "wait", wait, "error", e)
+	w.log.Warn("put off", "campaign", c.subject.ID, "recipient", c.place.String(), "attempt", event.Attempt, "wait", wait, "error", e)
 	if err := w.record(c, event); err != nil {
 		return err
 	}
@@ -150,4 +150,3 @@ func holdReason(e *telesign.Error) string {
 }
 
 // recipientName names a recipient in logs: by place, never by number or name.
-func recipientName(p campaign.Place) string { return fmt.Sprintf("%d.%d", p.Page, p.Index) }

@@ -85,7 +85,7 @@ func (v *visitor) overdue(ctx context.Context, p campaign.Place, seen ledger.See
 
 	default:
 		w.metrics.polls.WithLabelValues("failed").Inc()
-		w.log.Warn("ask for an outcome", "campaign", v.s.ID, "recipient", recipientName(p), "error", err)
+		w.log.Warn("ask for an outcome", "campaign", v.s.ID, "recipient", p.String(), "error", err)
 		w.asked.put(key, now.Add(pollLater), now)
 		v.again(now.Add(pollLater))
 		return nil

@@ -63,7 +63,7 @@ func TestRetention_AWorkerPurgesWhatIsDueAndNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if last := history[len(history)-1]; last.Verb != "purged" || last.By != "handout" || last.Why != "retention of 1h has passed" {
+	if last := history[len(history)-1]; last.Verb != "purged" || last.By != "handout" || last.Why != "retention of 1 h has passed" {
 		t.Errorf("%+v", last)
 	}
 	info, err := r.ledger.Info(t.Context(), "young")

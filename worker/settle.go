@@ -140,7 +140,7 @@ func (v *visitor) look(ctx context.Context, p campaign.Place, seen ledger.Seen) 
 			v.again(now.Add(w.lookAfter())) // it has most likely ended by then, and something else is due
 			return nil
 		}
-		w.log.Warn("in doubt", "campaign", v.s.ID, "recipient", recipientName(p), "attempt", r.Attempt, "error", "the worker was lost")
+		w.log.Warn("in doubt", "campaign", v.s.ID, "recipient", p.String(), "attempt", r.Attempt, "error", "the worker was lost")
 		return v.apply(ctx, p, seen, campaign.Event{Kind: campaign.EventOverdue, At: now, DueAt: w.deadline(v.s)})
 
 	case campaign.Accepted:

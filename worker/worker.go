@@ -127,7 +127,7 @@ func New(o Options) (*Worker, error) {
 		load: w.loadSubject, loadPage: w.ledger.Recipients,
 		subjects: make(map[campaign.ID]*entry[*subject]), pages: make(map[pageKey]*entry[[]campaign.Recipient]),
 	}
-	log := quietLogger{o.Logger}
+	log := queue.Logger{Log: o.Logger}
 	// The whole send must end before asynq gives a task back to the queue:
 	// request, record, and a little.
 	shutdown := o.SendTimeout + recordPatience + 5*time.Second
@@ -235,12 +235,3 @@ func (w *Worker) Stop() {
 	stopped.Wait()
 	w.files.client.CloseIdleConnections()
 }
-
-// quietLogger gives asynq's lines to slog.
-type quietLogger struct{ log *slog.Logger }
-
-func (l quietLogger) Debug(args ...any) { l.log.Debug(fmt.Sprint(args...)) }
-func (l quietLogger) Info(args ...any)  { l.log.Info(fmt.Sprint(args...)) }
-func (l quietLogger) Warn(args ...any)  { l.log.Warn(fmt.Sprint(args...)) }
-func (l quietLogger) Error(args ...any) { l.log.Error(fmt.Sprint(args...)) }
-func (l quietLogger) Fatal(args ...any) { l.log.Error(fmt.Sprint(args...)) }

@@ -59,7 +59,7 @@ func (a *app) acceptAsSent(ctx context.Context, l *ledger.Ledger, id campaign.ID
 	if err != nil {
 		return err
 	}
-	at := fmt.Sprintf("%d.%d", f.Place.Page, f.Place.Index)
+	at := f.Place.String()
 	if f.Seen.Record.State == campaign.InDoubt { // else there is nothing to ask
 		if err := a.ask(fmt.Sprintf("Recipient %s is %s. %s", at, standing(f), translate.AcceptRisk), "Take as sent?", yes); err != nil {
 			return err

@@ -20,32 +20,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
 )
 
-// Secret is a value that no log, table or error shows.
-type Secret string
-
-// String says whether there is one.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "(set, not shown)"
-}
-
-// LogValue keeps it out of logs.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
 // Config is every environment variable that handout reads, each as
 // HANDOUT_<NAME>; those with a name of their own are honoured under it too.
 type Config struct {
-	RedisURL           string `envconfig:"REDIS_URL" desc:"where Redis is: redis://, rediss://, unix://, Sentinel or Cluster"`
-	TelesignCustomerID string `envconfig:"TELESIGN_CUSTOMER_ID" desc:"the account's customer ID"`
-	TelesignAPIKey     Secret `envconfig:"TELESIGN_API_KEY" desc:"the account's API key; also verifies receipts"`
-	TelesignURL        string `envconfig:"TELESIGN_URL" default:"https://rest-ww.telesign.com" desc:"Telesign's server, or the simulator's"`
-	TelesignAuth       string `split_words:"true" default:"basic" desc:"how requests are authenticated: basic or digest"`
+	RedisURL           string      `envconfig:"REDIS_URL" desc:"where Redis is: redis://, rediss://, unix://, Sentinel or Cluster"`
+	TelesignCustomerID string      `envconfig:"TELESIGN_CUSTOMER_ID" desc:"the account's customer ID"`
+	TelesignAPIKey     secret.Text `envconfig:"TELESIGN_API_KEY" desc:"the account's API key; also verifies receipts"`
+	TelesignURL        string      `envconfig:"TELESIGN_URL" default:"https://rest-ww.telesign.com" desc:"Telesign's server, or the simulator's"`
+	TelesignAuth       string      `split_words:"true" default:"basic" desc:"how requests are authenticated: basic or digest"`
 
 	Rate        float64       `default:"10" desc:"messages per second that the account allows, for all workers together"`
 	Concurrency int           `default:"128" desc:"sends in flight in one worker, at most"`
@@ -87,14 +74,14 @@ type Config struct {
 	WebhookAllowPrivate bool `split_words:"true" default:"false" desc:"let webhooks lead to private addresses, and to http URLs"`
 	WebhookBacklog      int  `split_words:"true" default:"10000000" desc:"outcomes and changes that may wait for one webhook, about 6 bytes each; beyond it the oldest are dropped, and the webhook is told so"`
 
-	Schedules            string `default:"schedules.yaml" desc:"the file of what handout schedule runs"`
-	ScheduleAddr         string `split_words:"true" default:"127.0.0.1:8071" desc:"where handout schedule serves metrics and health"`
-	ScheduleAllowPrivate bool   `split_words:"true" default:"false" desc:"schedules may fetch lists from private addresses, and by http"`
-	ScheduleMaxList      int    `split_words:"true" default:"1024" desc:"size of a schedule's list in MB, at most"`
-	ScheduleS3Endpoint   string `envconfig:"HANDOUT_SCHEDULE_S3_ENDPOINT" default:"https://s3.amazonaws.com" desc:"where lists named s3://bucket/key are"`
-	ScheduleS3Region     string `envconfig:"HANDOUT_SCHEDULE_S3_REGION" desc:"the bucket's region; empty: it is asked for"`
-	ScheduleS3AccessKey  string `envconfig:"HANDOUT_SCHEDULE_S3_ACCESS_KEY" desc:"access key; empty: the bucket is open to all"`
-	ScheduleS3SecretKey  Secret `envconfig:"HANDOUT_SCHEDULE_S3_SECRET_KEY" desc:"its secret"`
+	Schedules            string      `default:"schedules.yaml" desc:"the file of what handout schedule runs"`
+	ScheduleAddr         string      `split_words:"true" default:"127.0.0.1:8071" desc:"where handout schedule serves metrics and health"`
+	ScheduleAllowPrivate bool        `split_words:"true" default:"false" desc:"schedules may fetch lists from private addresses, and by http"`
+	ScheduleMaxList      int         `split_words:"true" default:"1024" desc:"size of a schedule's list in MB, at most"`
+	ScheduleS3Endpoint   string      `envconfig:"HANDOUT_SCHEDULE_S3_ENDPOINT" default:"https://s3.amazonaws.com" desc:"where lists named s3://bucket/key are"`
+	ScheduleS3Region     string      `envconfig:"HANDOUT_SCHEDULE_S3_REGION" desc:"the bucket's region; empty: it is asked for"`
+	ScheduleS3AccessKey  string      `envconfig:"HANDOUT_SCHEDULE_S3_ACCESS_KEY" desc:"access key; empty: the bucket is open to all"`
+	ScheduleS3SecretKey  secret.Text `envconfig:"HANDOUT_SCHEDULE_S3_SECRET_KEY" desc:"its secret"`
 
 	LogFormat string     `split_words:"true" default:"text" desc:"text or json, on standard error"`
 	LogLevel  slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
@@ -197,9 +184,9 @@ func (c *Config) credentials() error {
 	if c.TelesignCustomerID == "" {
 		faults = append(faults, errors.New("TELESIGN_CUSTOMER_ID is not set"))
 	}
-	if c.TelesignAPIKey == "" {
+	if c.TelesignAPIKey.Reveal() == "" {
 		faults = append(faults, errors.New("TELESIGN_API_KEY is not set"))
-	} else if _, err := telesign.DecodeKey(string(c.TelesignAPIKey)); err != nil {
+	} else if _, err := telesign.DecodeKey(c.TelesignAPIKey.Reveal()); err != nil {
 		faults = append(faults, errors.New("TELESIGN_API_KEY isn't base64, so it can't be a key of Telesign's: was all of it copied?"))
 	}
 	if len(faults) > 0 {
@@ -213,7 +200,7 @@ func (c *Config) client() (*telesign.Client, error) {
 		return nil, err
 	}
 	client, err := telesign.NewClient(telesign.Options{
-		URL: c.TelesignURL, CustomerID: c.TelesignCustomerID, APIKey: string(c.TelesignAPIKey),
+		URL: c.TelesignURL, CustomerID: c.TelesignCustomerID, APIKey: c.TelesignAPIKey.Reveal(),
 		Auth: telesign.AuthMethod(c.TelesignAuth), Timeout: c.SendTimeout, UserAgent: "handout",
 	})
 	if err != nil {

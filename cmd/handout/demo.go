@@ -19,6 +19,7 @@ import (
 	"github.com/handout-dev/handout/callbacks"
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
@@ -60,7 +61,7 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err 
 	c := *env
 	// Never the real account's: whatever is in the environment, the demo speaks
 	// to its own simulator.
-	c.TelesignCustomerID, c.TelesignAPIKey = "00000000-DEMO-0000-0000-000000000000", Secret(rand.Text()+"AAAAAA")
+	c.TelesignCustomerID, c.TelesignAPIKey = "00000000-DEMO-0000-0000-000000000000", secret.New(rand.Text()+"AAAAAA")
 	c.Rate, c.SendTimeout, c.ReceiptDeadline, c.CallbackURL = demoRate, demoSendTimeout, demoDeadline, ""
 	c.SimulateSpeed, c.SimulateRate, c.SimulatePolling, c.Poll, c.PollRate = demoSpeed, 0, true, true, 50
 	c.ConsoleOpen = true // on the loopback alone, as all that the demo serves

@@ -183,9 +183,9 @@ func diagnoseCredentials(c *Config) []finding {
 		id.Found = "not set"
 	}
 	key := finding{OK: true, Fatal: true, Check: "TELESIGN_API_KEY", Found: "set, and it is base64", Advice: "it stands in Telesign's portal; take care to copy all of it"}
-	if c.TelesignAPIKey == "" {
+	if c.TelesignAPIKey.Reveal() == "" {
 		key.OK, key.Found = false, "not set"
-	} else if _, err := telesign.DecodeKey(string(c.TelesignAPIKey)); err != nil {
+	} else if _, err := telesign.DecodeKey(c.TelesignAPIKey.Reveal()); err != nil {
 		key.OK, key.Found = false, "set, but it isn't base64"
 	}
 	if id.OK && !looksLikeCustomerID(c.TelesignCustomerID) {

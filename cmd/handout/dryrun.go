@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/web/api"
 	"github.com/handout-dev/handout/producer"
 )
@@ -83,7 +84,7 @@ func (a *app) describeDryRun(file *producer.File, d *producer.DryRun) {
 	if d.Duration < 0 {
 		out("  takes        over a year at %g messages a second", d.Rate)
 	} else if d.Duration > 0 {
-		out("  takes        %s at %g messages a second", max(time.Second, d.Duration.Round(time.Second)), d.Rate)
+		out("  takes        %s at %g messages a second", campaign.FormatDuration(max(time.Second, d.Duration)), d.Rate)
 	}
 	for i, sample := range d.Samples {
 		out("  sample %d", i+1)

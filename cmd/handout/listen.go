@@ -75,7 +75,7 @@ func (a *app) serveListener(ctx context.Context, c *Config, rdb redis.UniversalC
 }
 
 func newListener(c *Config, rdb redis.UniversalClient, log *slog.Logger, r prometheus.Registerer) (*callbacks.Listener, error) {
-	verifier, err := telesign.NewVerifier(c.TelesignCustomerID, string(c.TelesignAPIKey))
+	verifier, err := telesign.NewVerifier(c.TelesignCustomerID, c.TelesignAPIKey.Reveal())
 	if err != nil {
 		return nil, usageError{err}
 	}

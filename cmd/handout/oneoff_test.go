@@ -8,6 +8,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 	"github.com/handout-dev/handout/test/redistest"
@@ -21,7 +22,7 @@ func TestOneOffSends_ReachEveryone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.TelesignCustomerID, c.TelesignAPIKey = "00000000-DEMO-0000-0000-000000000000", "b25lIG9mZiBzZW5kcyBvbmx5"
+	c.TelesignCustomerID, c.TelesignAPIKey = "00000000-DEMO-0000-0000-000000000000", secret.New("b25lIG9mZiBzZW5kcyBvbmx5")
 	c.Rate, c.ReceiptDeadline, c.SimulateSpeed = demoRate, demoDeadline, demoSpeed
 	h, err := a.openHouse(t.Context(), c, rdb)
 	if err != nil {

@@ -48,19 +48,19 @@ func (a *app) resend(ctx context.Context, l *ledger.Ledger, id campaign.ID, who 
 		return err
 	}
 	if risk := translate.ResendRisk(f.Seen.Record.State); risk != "" { // else there is nothing to ask
-		if err := a.confirm(fmt.Sprintf("Recipient %d.%d is %s. %s", f.Place.Page, f.Place.Index, standing(f), risk), yes); err != nil {
+		if err := a.confirm(fmt.Sprintf("Recipient %s is %s. %s", f.Place, standing(f), risk), yes); err != nil {
 			return err
 		}
 	}
 	_, err = l.Resend(ctx, info, f.Place, f.Seen, by, time.Now())
 	var refused *campaign.TransitionError
 	if errors.As(err, &refused) {
-		return fmt.Errorf("recipient %d.%d is %s and can't be sent to again", f.Place.Page, f.Place.Index, refused.State)
+		return fmt.Errorf("recipient %s is %s and can't be sent to again", f.Place, refused.State)
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "recipient %d.%d of campaign %s is to be sent to again\n", f.Place.Page, f.Place.Index, id)
+	fmt.Fprintf(a.stdout, "recipient %s of campaign %s is to be sent to again\n", f.Place, id)
 	return nil
 }
 
@@ -80,7 +80,7 @@ func (a *app) one(ctx context.Context, l *ledger.Ledger, id campaign.ID, who str
 	case len(found) > 1:
 		places := make([]string, len(found))
 		for i, f := range found {
-			places[i] = fmt.Sprintf("%d.%d (%s)", f.Place.Page, f.Place.Index, f.Seen.Record.State)
+			places[i] = fmt.Sprintf("%s (%s)", f.Place, f.Seen.Record.State)
 		}
 		return nil, none, fmt.Errorf("there are %d recipients of this name in campaign %s; name one by its place: %s", len(found), id, strings.Join(places, ", "))
 	}

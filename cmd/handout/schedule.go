@@ -81,7 +81,7 @@ func (a *app) newRunner(c *Config, rdb redis.UniversalClient, all []*schedule.Sc
 			Private: c.ScheduleAllowPrivate, MaxBytes: int64(c.ScheduleMaxList) << 20, Environment: programEnvironment(), Errors: errors,
 			S3: schedule.S3{
 				Endpoint: c.ScheduleS3Endpoint, Region: c.ScheduleS3Region,
-				AccessKey: c.ScheduleS3AccessKey, SecretKey: string(c.ScheduleS3SecretKey),
+				AccessKey: c.ScheduleS3AccessKey, SecretKey: c.ScheduleS3SecretKey,
 			},
 		},
 	})

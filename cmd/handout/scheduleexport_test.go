@@ -257,7 +257,7 @@ func TestSchedule_WhatAnExportRefusesIsSaidCountedAndNotSent(t *testing.T) {
 		"query-postgres":  {"export", "division by zero"},
 		"orders-postgres": {"export", "division by zero"},
 		"unreachable":     {"export", "the link can't be fetched"},
-		"expiring":        {"export", "the links hold for 3h, and have to for 3h1"},
+		"expiring":        {"export", "the links hold for 3 h, and have to for 3 h 1"},
 	} {
 		var tick shownTick
 		await(t, name+" is refused", func() bool {

@@ -64,7 +64,7 @@ func newSimulator(c *Config, log *slog.Logger) (*simulator.Simulator, error) {
 		rate = int(math.Ceil(c.Rate))
 	}
 	s, err := simulator.New(simulator.Options{
-		CustomerID: c.TelesignCustomerID, APIKey: string(c.TelesignAPIKey), Rate: rate,
+		CustomerID: c.TelesignCustomerID, APIKey: c.TelesignAPIKey.Reveal(), Rate: rate,
 		CallbackURL: c.SimulateCallbackURL, Speed: c.SimulateSpeed, Polling: c.SimulatePolling, FetchFiles: c.SimulateFetch, Logger: log,
 	})
 	if err != nil {

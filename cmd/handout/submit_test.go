@@ -89,7 +89,7 @@ func TestSubmit_ADryRunNeedsNoRedisAndMasksNumbers(t *testing.T) {
 	}
 	for _, want := range []string{
 		"nothing was written, nothing was sent", "rows         60", "recipients   59", "duplicates   1", "bad rows     0",
-		"SMS parts    1 a message, 59 if everyone gets the SMS", "takes        6s at 10 messages a second",
+		"SMS parts    1 a message, 59 if everyone gets the SMS", "takes        6 s at 10 messages a second",
 		`"phone_number": "*********00"`, `"text": "Your order history is ready for download at https://files.example.com/orders/1.xlsx."`,
 	} {
 		if !strings.Contains(r.stdout, want) {

@@ -62,7 +62,7 @@ func (a *app) webhookAddCommand() *cobra.Command {
 					return err
 				}
 				fmt.Fprintf(a.stderr, "webhook %s is added; its secret:\n", e.ID)
-				fmt.Fprintln(a.stdout, string(e.Secret))
+				fmt.Fprintln(a.stdout, e.Secret.Reveal())
 				return nil
 			})
 		},
@@ -139,7 +139,7 @@ func webhookRows(ctx context.Context, rdb redis.UniversalClient, l *ledger.Ledge
 		}
 		rows = append(rows, webhookRow{
 			Dropped: dropped[e.ID],
-			ID:      e.ID, URL: webhook.Place(e.URL), Events: e.Events, Campaigns: e.Prefix, Phones: e.Phones,
+			ID:      e.ID, URL: webhook.ShowURL(e.URL), Events: e.Events, Campaigns: e.Prefix, Phones: e.Phones,
 			Created: e.CreatedAt.Format(time.RFC3339), State: state,
 		})
 	}

@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/spf13/cobra"
 )
 
@@ -28,7 +28,7 @@ func (e usageError) Unwrap() error { return e.error }
 
 // execute is the program: it returns the exit status.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	redis.SetLogger(silent{}) // what goes wrong comes back as an error, too
+	logging.Disable() // what goes wrong comes back as an error, too
 	a := &app{stdout: stdout, stderr: stderr}
 	root := a.command()
 	root.SetArgs(args)
@@ -49,10 +49,6 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fmt.Fprintln(stderr, "orderhistory:", oneLine(err))
 	return exitFailed
 }
-
-type silent struct{}
-
-func (silent) Printf(context.Context, string, ...any) {}
 
 // oneLine is an error on one line; several have a semicolon between them.
 func oneLine(err error) string {

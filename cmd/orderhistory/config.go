@@ -20,19 +20,9 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/producer"
 )
-
-// Secret is a value that nothing shows.
-type Secret string
-
-// String says whether there is one.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "(set, not shown)"
-}
 
 // Config is every environment variable that orderhistory reads, each as
 // ORDERHISTORY_<NAME> but REDIS_URL.
@@ -48,14 +38,14 @@ type Config struct {
 	Folder    string `default:"files" desc:"folder for the files, unless a bucket is named"`
 	FolderURL string `split_words:"true" default:"http://127.0.0.1:8060" desc:"server of that folder, such as handout simulate with HANDOUT_SIMULATE_FILES"`
 
-	S3Bucket         string `envconfig:"S3_BUCKET" desc:"bucket for the files, of any S3-compatible store"`
-	S3Endpoint       string `envconfig:"S3_ENDPOINT" default:"https://s3.amazonaws.com" desc:"the store's URL"`
-	S3PublicEndpoint string `envconfig:"S3_PUBLIC_ENDPOINT" desc:"the store's URL in links, if it's another"`
-	S3Region         string `envconfig:"S3_REGION" default:"us-east-1" desc:"the bucket's region"`
-	S3AccessKey      string `envconfig:"S3_ACCESS_KEY" desc:"access key"`
-	S3SecretKey      Secret `envconfig:"S3_SECRET_KEY" desc:"secret key"`
-	LinkBase         string `split_words:"true" desc:"short links, for a bucket that anybody may read from: this URL and the file's name, unsigned; empty: presigned links"`
-	Prefix           string `default:"order-history" desc:"beginning of the files' names in the folder or bucket"`
+	S3Bucket         string      `envconfig:"S3_BUCKET" desc:"bucket for the files, of any S3-compatible store"`
+	S3Endpoint       string      `envconfig:"S3_ENDPOINT" default:"https://s3.amazonaws.com" desc:"the store's URL"`
+	S3PublicEndpoint string      `envconfig:"S3_PUBLIC_ENDPOINT" desc:"the store's URL in links, if it's another"`
+	S3Region         string      `envconfig:"S3_REGION" default:"us-east-1" desc:"the bucket's region"`
+	S3AccessKey      string      `envconfig:"S3_ACCESS_KEY" desc:"access key"`
+	S3SecretKey      secret.Text `envconfig:"S3_SECRET_KEY" desc:"secret key"`
+	LinkBase         string      `split_words:"true" desc:"short links, for a bucket that anybody may read from: this URL and the file's name, unsigned; empty: presigned links"`
+	Prefix           string      `default:"order-history" desc:"beginning of the files' names in the folder or bucket"`
 
 	LinkLife    time.Duration `split_words:"true" default:"72h" desc:"how long a link holds: 1h to 168h, which is the limit of S3"`
 	Zone        string        `default:"UTC" desc:"time zone of the periods and of the dates in the files"`
@@ -135,7 +125,7 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check(!strings.ContainsAny(c.LinkBase, "?#"), "ORDERHISTORY_LINK_BASE", "must be a URL without a query")
 	if c.S3Bucket != "" {
 		check(c.S3AccessKey != "", "ORDERHISTORY_S3_ACCESS_KEY", "is not set")
-		check(c.S3SecretKey != "", "ORDERHISTORY_S3_SECRET_KEY", "is not set")
+		check(c.S3SecretKey.Reveal() != "", "ORDERHISTORY_S3_SECRET_KEY", "is not set")
 	}
 	check(c.LinkLife >= time.Hour && c.LinkLife <= store.MaxLinkLife, "ORDERHISTORY_LINK_LIFE", "must be 1h to 168h")
 	_, err := time.LoadLocation(c.Zone)

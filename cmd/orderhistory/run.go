@@ -221,7 +221,7 @@ func (c *Config) store(ctx context.Context) (closingStore, error) {
 	}
 	return store.OpenS3(ctx, store.S3Options{
 		Endpoint: c.S3Endpoint, PublicEndpoint: c.S3PublicEndpoint, LinkBase: c.LinkBase, Region: c.S3Region, Bucket: c.S3Bucket,
-		AccessKey: c.S3AccessKey, SecretKey: string(c.S3SecretKey), Connections: c.Workers * c.Uploads,
+		AccessKey: c.S3AccessKey, SecretKey: c.S3SecretKey, Connections: c.Workers * c.Uploads,
 	})
 }
 

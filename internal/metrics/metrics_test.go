@@ -12,11 +12,13 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"go.uber.org/goleak"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/queue"
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
@@ -24,13 +26,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	redis.SetLogger(quiet{}) // tests kill their Redis, and the client would say so
+	logging.Disable() // tests kill their Redis, and the client would say so
 	goleak.VerifyTestMain(m)
 }
-
-type quiet struct{}
-
-func (quiet) Printf(context.Context, string, ...any) {}
 
 // bundle is the metrics of a ledger on a Redis of its own.
 type bundle struct {
@@ -154,7 +152,7 @@ func TestLedger_SaysWhatStandsInRedis(t *testing.T) {
 func TestLedger_SaysWhatWebhooksWereNeverTold(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
-	e := outbox.Endpoint{ID: "e", URL: "https://example.com", Events: []string{outbox.EventCampaign}, Secret: "whsec_c2VjcmV0"}
+	e := outbox.Endpoint{ID: "e", URL: "https://example.com", Events: []string{outbox.EventCampaign}, Secret: secret.New("whsec_c2VjcmV0")}
 	if err := b.ledger.Outbox().Add(ctx, e); err != nil {
 		t.Fatal(err)
 	}

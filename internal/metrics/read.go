@@ -38,9 +38,9 @@ var (
 	descOldest     = desc("queue_oldest_seconds", "For how long the oldest pending note has been in its queue.", "queue")
 	descReadable   = desc("queue_readable", "1 if the queue could be read; 0 if parts of its notes were deleted.", "queue")
 	descMemory     = desc("redis_memory_used_bytes", "Memory that Redis uses; of a cluster, its fullest node.")
-	descOutbox     = desc("webhook_outbox", "Outcomes and changes that not all webhooks have been told.")
-	descFailing    = desc("webhook_failing", "Webhooks that have taken nothing for three days.")
-	descDropped    = desc("webhook_dropped_total", "Outcomes and changes that a webhook was never told, since too much waited for it.", "webhook")
+	descOutbox     = desc("webhook_outbox", "Outcomes and changes that some webhook has yet to take.")
+	descFailing    = desc("webhook_failing", "Webhooks whose deliveries have all failed for three days.")
+	descDropped    = desc("webhook_dropped_total", "Outcomes and changes dropped undelivered, since too many were pending for a webhook.", "webhook")
 	descMemoryMost = desc("redis_memory_max_bytes", "Memory that Redis has: its maxmemory, or without one its machine's.")
 )
 

@@ -24,7 +24,7 @@ func (r *run) outlive(ctx context.Context, e *state.Export, expire time.Time) er
 		return refuse(Check, "the campaign would take over a year, by its rate and hours")
 	case expire.Sub(r.now()) < needed-time.Minute: // making them took a while
 		return refuse(Check, "the links hold for %s, and have to for %s: until the last customer is sent to at the campaign's rate and hours, the fallback times are over, and an hour more",
-			brief(r.LinkLife), brief(needed))
+			campaign.FormatDuration(r.LinkLife), campaign.FormatDuration((needed + time.Minute - 1).Truncate(time.Minute)))
 	}
 	return nil
 }
@@ -65,13 +65,4 @@ func (r *run) accountRate(ctx context.Context) (float64, error) {
 		return rate, nil
 	}
 	return usualRate, nil
-}
-
-// brief is a duration in hours and minutes, rounded up.
-func brief(d time.Duration) string {
-	d = (d + time.Minute - 1).Truncate(time.Minute)
-	if d%time.Hour == 0 {
-		return fmt.Sprintf("%dh", d/time.Hour)
-	}
-	return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
 }

@@ -257,12 +257,12 @@ func TestRefuse_LinksThatEndBeforeTheCampaignMay(t *testing.T) {
 	w := begin(t, parts{customers: 40})
 	w.x.Campaign.Rate = 40 / (0.98 * 7200)
 	w.x.LinkLife = 3 * time.Hour
-	w.refused("2026-11-23", orderhistory.Check, "the links hold for 3h, and have to for 3h1")
+	w.refused("2026-11-23", orderhistory.Check, "the links hold for 3 h, and have to for 3 h 1")
 	// Hours count: there is a day without any.
 	w.x.LinkLife = 12 * time.Hour
 	yesterday := campaign.Weekdays[(int(time.Now().UTC().Weekday())+5)%7]
 	w.x.Campaign.Hours = &campaign.Hours{From: "00:00", To: "24:00", Days: []string{yesterday}, Zone: "UTC"}
-	w.refused("2026-11-23", orderhistory.Check, "the links hold for 12h, and have to for 1")
+	w.refused("2026-11-23", orderhistory.Check, "the links hold for 12 h, and have to for ")
 	w.x.Campaign.Hours = nil
 	w.x.LinkLife = 4 * time.Hour
 	if r := w.runs("2026-11-23", orderhistory.RunOptions{}); r.Files != 40 || time.Until(r.LinksExpire) > 4*time.Hour {

@@ -80,7 +80,7 @@ func (s *Situation) Limit() (Limit, string) {
 	case waiting(s.Balance) == 0:
 		return LimitNothing, s.toCome()
 	case s.Unattended > unattendedTime:
-		return LimitWorker, "no worker has looked at it for " + about(s.Unattended)
+		return LimitWorker, "no worker has looked at it for " + campaign.FormatDuration(s.Unattended)
 	case s.ChecksFiles:
 		return LimitFiles, "its files are looked at before the first is sent"
 	case s.OutsideHours:

@@ -160,7 +160,7 @@ func TestPace_LineSaysItInWords(t *testing.T) {
 		{func(*report.Situation) {}, "4.9 messages/s, bound by the account's rate (10/s); about 3 min left (until " + until(183) + ")"},
 		{func(s *report.Situation) { s.CampaignRate = 5 }, "4.9 messages/s, bound by the campaign's rate (5/s); about 3 min left (until " + until(183) + ")"},
 		{func(s *report.Situation) { s.Balance.States[campaign.Planned] = 25_000 }, "4.9 messages/s, bound by the account's rate (10/s); about 1 h 25 min left (until " + until(5102) + ")"},
-		{func(s *report.Situation) { s.Balance.States[campaign.Planned] = 300 }, "4.9 messages/s, bound by the account's rate (10/s); about 61 s left (until " + until(61) + ")"},
+		{func(s *report.Situation) { s.Balance.States[campaign.Planned] = 300 }, "4.9 messages/s, bound by the account's rate (10/s); about 1 min left (until " + until(61) + ")"},
 		{func(s *report.Situation) { s.Phase, s.Reason = campaign.Held, "Telesign: 3507" }, "nothing is sent: held"},
 		{func(s *report.Situation) { s.Phase = campaign.Ended }, "nothing is sent: canceled"},
 		{func(s *report.Situation) { s.OutsideHours, s.HoursFrom = true, now }, "nothing is sent: outside its hours until " + until(0)},

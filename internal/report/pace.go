@@ -128,7 +128,7 @@ func (p *Pace) goes() string {
 	}
 	line := fmt.Sprintf("%.1f messages/s, bound by %s", p.Rate, p.LimitDetail)
 	if p.ETA != nil {
-		line += fmt.Sprintf("; about %s left (until %s)", about(p.left), clock(*p.ETA))
+		line += fmt.Sprintf("; about %s left (until %s)", campaign.FormatDuration(p.left.Round(10*time.Second)), clock(*p.ETA))
 	}
 	return line
 }
@@ -148,24 +148,9 @@ func (p *Pace) stands() string {
 	}
 	line := "nothing is sent: " + p.LimitDetail
 	if p.ETA != nil {
-		line += "; about " + about(p.left) + " left (until " + clock(*p.ETA) + ")"
+		line += "; about " + campaign.FormatDuration(p.left.Round(10*time.Second)) + " left (until " + clock(*p.ETA) + ")"
 	}
 	return line
-}
-
-// about is a length of time as people say it.
-func about(d time.Duration) string {
-	minutes := int(d.Round(time.Minute).Minutes())
-	switch {
-	case d < 90*time.Second:
-		return fmt.Sprintf("%d s", int(d.Round(time.Second).Seconds()))
-	case minutes < 60:
-		return fmt.Sprintf("%d min", minutes)
-	case minutes < 48*60:
-		return fmt.Sprintf("%d h %d min", minutes/60, minutes%60)
-	}
-	hours := (minutes + 30) / 60
-	return fmt.Sprintf("%d days %d h", hours/24, hours%24)
 }
 
 // clock is a time of day here, with its zone, and with the day if it isn't

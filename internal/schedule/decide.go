@@ -2,8 +2,9 @@ package schedule
 
 import (
 	"fmt"
-	"strings"
 	"time"
+
+	"github.com/handout-dev/handout/campaign"
 )
 
 // Overlap is what a tick does whose predecessor isn't done.
@@ -46,25 +47,13 @@ const late = 30 * time.Second
 func birth(tick, now time.Time, catchUp time.Duration, waiting int) (State, string) {
 	switch behind := now.Sub(tick); {
 	case behind > late && behind > catchUp:
-		return Missed, fmt.Sprintf("no scheduler ran; found %s late, which is over catch_up (%s)", brief(behind), brief(catchUp))
+		return Missed, fmt.Sprintf("no scheduler ran; found %s late, which is over catch_up (%s)", campaign.FormatDuration(behind), campaign.FormatDuration(catchUp))
 	case waiting >= mostWaiting:
 		return Missed, fmt.Sprintf("%d ticks wait already", waiting)
 	case behind > late:
-		return Waiting, fmt.Sprintf("caught up, %s late", brief(behind))
+		return Waiting, fmt.Sprintf("caught up, %s late", campaign.FormatDuration(behind))
 	}
 	return Waiting, ""
-}
-
-// brief is a duration to the second, without zeroes at its end.
-func brief(d time.Duration) string {
-	s := d.Truncate(time.Second).String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
 
 // Move is what a waiting tick does now.

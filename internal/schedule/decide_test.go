@@ -17,10 +17,10 @@ func TestBirth_CatchesUpWithinTheLimit(t *testing.T) {
 	}{
 		{0, 0, 0, Waiting, ""},
 		{30 * time.Second, 0, 0, Waiting, ""}, // as a restart takes
-		{31 * time.Second, 0, 0, Missed, "no scheduler ran; found 31s late, which is over catch_up (0s)"},
-		{2 * time.Hour, 2 * time.Hour, 0, Waiting, "caught up, 2h late"},
-		{2*time.Hour + time.Second, 2 * time.Hour, 0, Missed, "no scheduler ran; found 2h0m1s late, which is over catch_up (2h)"},
-		{90 * time.Minute, 2 * time.Hour, 19, Waiting, "caught up, 1h30m late"},
+		{31 * time.Second, 0, 0, Missed, "no scheduler ran; found 31 s late, which is over catch_up (0 s)"},
+		{2 * time.Hour, 2 * time.Hour, 0, Waiting, "caught up, 2 h late"},
+		{2*time.Hour + time.Second, 2 * time.Hour, 0, Missed, "no scheduler ran; found 2 h late, which is over catch_up (2 h)"},
+		{90 * time.Minute, 2 * time.Hour, 19, Waiting, "caught up, 1 h 30 min late"},
 		{0, 0, 20, Missed, "20 ticks wait already"},
 	} {
 		if got, why := birth(tick, tick.Add(c.after), c.catchUp, c.waiting); got != c.want || why != c.why {

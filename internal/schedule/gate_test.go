@@ -47,7 +47,7 @@ func TestGate_NothingIsSentOfWhatLooksWrong(t *testing.T) {
 		"nothing, failed":   {`command: ["false"]`, RefusedSource, "read false: the program failed: exit status 1"},
 		"killed":            {`command: [sh, -c, "cat $FOLDER/list.csv; kill -9 $$"]`, RefusedSource, "read sh: the program failed: signal: killed"},
 		"no such program":   {`command: [/no/such/program]`, RefusedSource, "/no/such/program: no such file or directory"},
-		"too slow":          {"timeout: 1s\n" + `command: [sh, -c, "cat $FOLDER/list.csv; sleep 600"]`, RefusedSource, "not done within 1s"},
+		"too slow":          {"timeout: 1s\n" + `command: [sh, -c, "cat $FOLDER/list.csv; sleep 600"]`, RefusedSource, "not done within 1 s"},
 		"bad rows":          {`command: [sh, -c, "cat $FOLDER/list.csv; echo x,1,https://x.y/z"]`, RefusedRows, "sh:22:3:"},
 		"no such file":      {`list: nobody.csv`, RefusedSource, "no such file"},
 		"half of it":        {`list: ` + half.URL + `/half.csv?sig=secret`, RefusedSource, "unexpected EOF"},
@@ -55,7 +55,7 @@ func TestGate_NothingIsSentOfWhatLooksWrong(t *testing.T) {
 		"no end":            {`list: ` + half.URL + `/endless.csv`, RefusedSource, "doesn't say where the list ends"},
 		"a page":            {`list: ` + half.URL + `/login.csv`, RefusedSource, "as of a login"},
 		"forbidden":         {`list: ` + half.URL + `/other.csv?sig=secret`, RefusedSource, "403 Forbidden"},
-		"too slow a server": {"timeout: 1s\nlist: " + half.URL + `/slow.csv`, RefusedSource, "not done within 1s"},
+		"too slow a server": {"timeout: 1s\nlist: " + half.URL + `/slow.csv`, RefusedSource, "not done within 1 s"},
 		"too large":         {`command: [sh, -c, "cat $FOLDER/list.csv; yes"]`, RefusedSource, "longer than 1 MB"},
 		"too small":         {`command: [sh, -c, "head -n 10 $FOLDER/list.csv"]`, RefusedDrift, "9 recipients, and 20 the last time: 55 % off, over max_drift (50 %)"},
 	} {
@@ -82,7 +82,7 @@ func TestGate_NothingIsSentOfWhatLooksWrong(t *testing.T) {
 			}
 			_, err := r.DryRun(t.Context(), s, monday, false)
 			var refusal *Refusal
-			if !errors.As(err, &refusal) && c.reason != "not done within 1s" || refusal != nil && refusal.Kind != c.kind {
+			if !errors.As(err, &refusal) && c.reason != "not done within 1 s" || refusal != nil && refusal.Kind != c.kind {
 				t.Errorf("dry run: %v", err)
 			}
 		})

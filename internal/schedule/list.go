@@ -16,6 +16,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/handout-dev/handout/internal/outbound"
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -34,8 +35,10 @@ type Lists struct {
 
 // S3 is where lists named s3://bucket/key are.
 type S3 struct {
-	Endpoint, Region     string // the endpoint is a URL
-	AccessKey, SecretKey string // empty: for buckets that anyone may read
+	Endpoint, Region string // the endpoint is a URL
+	// AccessKey and SecretKey are empty for buckets that anyone may read.
+	AccessKey string
+	SecretKey secret.Text
 }
 
 func (l *Lists) outbound() outbound.Options {
@@ -55,7 +58,7 @@ func (l *Lists) open(ctx context.Context, s *Schedule, p Period) *reader {
 		r.open = func() (io.ReadCloser, error) { return l.object(ctx, strings.TrimPrefix(text, "s3://")) }
 	case strings.Contains(text, "://"):
 		r.name = stripped(text)
-		r.open = func() (io.ReadCloser, error) { return l.fetch(ctx, text, r) }
+		r.open = func() (io.ReadCloser, error) { return l.fetch(ctx, outbound.New(l.outbound()), text, r) }
 	default:
 		r.name = text
 		r.open = func() (io.ReadCloser, error) { return os.Open(text) }
@@ -144,8 +147,8 @@ func (r *reader) close() {
 	}
 }
 
-// fetch gets a list over HTTP.
-func (l *Lists) fetch(ctx context.Context, text string, r *reader) (io.ReadCloser, error) {
+// fetch gets a list over HTTP; the client's connections end with it.
+func (l *Lists) fetch(ctx context.Context, client *http.Client, text string, r *reader) (io.ReadCloser, error) {
 	u, err := url.Parse(text)
 	if err != nil {
 		return nil, errors.New("not a URL")
@@ -158,7 +161,6 @@ func (l *Lists) fetch(ctx context.Context, text string, r *reader) (io.ReadClose
 		return nil, errors.New("not a URL")
 	}
 	req.Header.Set("User-Agent", "handout")
-	client := outbound.New(l.outbound())
 	resp, err := client.Do(req)
 	if err != nil {
 		client.CloseIdleConnections()
@@ -226,7 +228,7 @@ func (l *Lists) object(ctx context.Context, name string) (io.ReadCloser, error) 
 	}
 	transport := outbound.Transport(l.outbound())
 	core, err := minio.NewCore(endpoint.Host, &minio.Options{
-		Creds:  credentials.NewStaticV4(l.S3.AccessKey, l.S3.SecretKey, ""),
+		Creds:  credentials.NewStaticV4(l.S3.AccessKey, l.S3.SecretKey.Reveal(), ""),
 		Secure: endpoint.Scheme == "https", Region: l.S3.Region, Transport: transport, MaxRetries: 3,
 	})
 	if err != nil {

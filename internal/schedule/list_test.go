@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/outbound"
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -81,6 +84,37 @@ func TestLists_AreFetchedOverHTTP(t *testing.T) {
 	}
 }
 
+// detour sends every request that isn't for this machine on to it.
+type detour struct {
+	http.RoundTripper
+	to string
+}
+
+func (d detour) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Hostname() == "127.0.0.1" {
+		return d.RoundTripper.RoundTrip(r)
+	}
+	return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {d.to}}, Body: http.NoBody, Request: r}, nil
+}
+
+func TestLists_AreFetchedFromNoPrivateAddressByARedirectOrByName(t *testing.T) {
+	t.Parallel()
+	served := 0
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served++ }))
+	t.Cleanup(server.Close)
+	l := &Lists{MaxBytes: 100, S3: S3{Endpoint: strings.Replace(server.URL, "127.0.0.1", "localhost", 1), Region: "eu-west-1"}}
+	for _, list := range []string{l.S3.Endpoint + "/list.csv", "s3://bucket/list.csv"} {
+		if _, _, err := whole(t, l, schedule(t, list)); !errors.Is(err, outbound.ErrPrivate) {
+			t.Errorf("%s: %v", list, err)
+		}
+	}
+	client := outbound.New(l.outbound())
+	client.Transport = detour{client.Transport, server.URL}
+	if _, err := l.fetch(t.Context(), client, "https://lists.example.com/list.csv", &reader{}); !errors.Is(err, outbound.ErrPrivate) || served != 0 {
+		t.Errorf("by a redirect: %v, reached %d times", err, served)
+	}
+}
+
 func TestLists_AreFetchedFromS3(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -95,7 +129,7 @@ func TestLists_AreFetchedFromS3(t *testing.T) {
 		fmt.Fprint(w, "a list")
 	}))
 	t.Cleanup(server.Close)
-	l := &Lists{Private: true, MaxBytes: 100, S3: S3{Endpoint: server.URL, Region: "eu-west-1", AccessKey: "key", SecretKey: "secret"}}
+	l := &Lists{Private: true, MaxBytes: 100, S3: S3{Endpoint: server.URL, Region: "eu-west-1", AccessKey: "key", SecretKey: secret.New("secret")}}
 	if got, format, err := whole(t, l, schedule(t, "s3://bucket/day/[[day]].csv")); got != "a list" || format != producer.CSV {
 		t.Errorf("%q, %s, %v", got, format, err)
 	}
@@ -115,7 +149,7 @@ func TestProgram_IsKilledWithAllThatItHasStarted(t *testing.T) {
 	r, s := m.runner(never + "timeout: 1s\n" + `command: [sh, -c, "trap '' TERM; (trap '' TERM; sleep 600; touch $FOLDER/alive) & echo $! > $FOLDER/child; sleep 600"]`)
 	began := time.Now()
 	tick := m.byHand(r, s, monday, Hand{})
-	if d := time.Since(began); tick.Reason != "not done within 1s" || d > 30*time.Second {
+	if d := time.Since(began); tick.Reason != "not done within 1 s" || d > 30*time.Second {
 		t.Errorf("after %s: %+v", d, tick)
 	}
 	child := strings.TrimSpace(m.read("child"))

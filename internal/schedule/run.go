@@ -274,7 +274,7 @@ func (r *Runner) finish(ctx context.Context, s *Schedule, t *Tick, o opened) {
 	case ctx.Err() != nil: // before a deadline's error: the process is to stop
 		t.State, t.Reason = Waiting, "interrupted, and begun again soon"
 	case errors.Is(o.err, context.DeadlineExceeded):
-		t.State, t.Kind, t.Reason = Refused, kind, "not done within "+brief(s.Timeout)
+		t.State, t.Kind, t.Reason = Refused, kind, "not done within "+campaign.FormatDuration(s.Timeout)
 	case errors.As(o.err, &refusal):
 		t.State, t.Kind, t.Reason = Refused, refusal.Kind, refusal.Reason
 	case t.Attempt >= mostAttempts:

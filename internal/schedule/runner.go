@@ -74,7 +74,7 @@ func New(o Options) (*Runner, error) {
 	r.server = asynq.NewServerFromRedisClient(o.Redis, asynq.Config{
 		Concurrency: concurrency, Queues: map[string]int{tasks.QueueSchedule: 1},
 		TaskCheckInterval: 200 * time.Millisecond, ShutdownTimeout: 3*farewell + recordTime,
-		Logger: quietLogger{o.Logger}, LogLevel: asynq.WarnLevel,
+		Logger: queue.Logger{Log: o.Logger}, LogLevel: asynq.WarnLevel,
 	})
 	return r, nil
 }
@@ -332,12 +332,3 @@ func (r *Runner) put(ctx context.Context, s *Schedule, t *Tick) error {
 	}
 	return nil
 }
-
-// quietLogger gives asynq's lines to slog.
-type quietLogger struct{ log *slog.Logger }
-
-func (l quietLogger) Debug(args ...any) { l.log.Debug(fmt.Sprint(args...)) }
-func (l quietLogger) Info(args ...any)  { l.log.Info(fmt.Sprint(args...)) }
-func (l quietLogger) Warn(args ...any)  { l.log.Warn(fmt.Sprint(args...)) }
-func (l quietLogger) Error(args ...any) { l.log.Error(fmt.Sprint(args...)) }
-func (l quietLogger) Fatal(args ...any) { l.log.Error(fmt.Sprint(args...)) }

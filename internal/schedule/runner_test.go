@@ -75,7 +75,7 @@ func TestRunner_CatchesUpWhatWasMissedOrSaysSo(t *testing.T) {
 		if note := m.tick(p).Note; want == Running && now.Sub(at) > time.Minute && !strings.HasPrefix(note, "caught up, ") {
 			t.Errorf("%s: %q", p, note)
 		}
-		if reason := m.tick(p).Reason; want == Missed && !strings.Contains(reason, "over catch_up (1h30m)") {
+		if reason := m.tick(p).Reason; want == Missed && !strings.Contains(reason, "over catch_up (1 h 30 min)") {
 			t.Errorf("%s: %q", p, reason)
 		}
 	}

@@ -1,7 +1,6 @@
 package suppression_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/suppression"
@@ -21,13 +21,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	redis.SetLogger(quiet{}) // tests kill their Redis, and the client would say so
+	logging.Disable() // tests kill their Redis, and the client would say so
 	os.Exit(m.Run())
 }
-
-type quiet struct{}
-
-func (quiet) Printf(context.Context, string, ...any) {}
 
 // bundle is a list on a Redis of its own.
 type bundle struct {

@@ -6,16 +6,16 @@ import (
 )
 
 const (
-	firstWait   = 5 * time.Second
-	longestWait = time.Hour
-	// failingAfter is for how long an endpoint may take nothing before it is
-	// called failing. It goes on being tried.
+	firstWait = 5 * time.Second
+	maxWait   = time.Hour
+	// failingAfter is how long all deliveries to an endpoint must have failed
+	// before it is reported as failing. They go on.
 	failingAfter = 3 * 24 * time.Hour
 )
 
-// backoff is how long to wait after so many failures in a row: 5 s, doubled with
-// each, an hour at most, with jitter: somewhere in the last fifth of it.
+// backoff returns how long to wait after this many failures in a row: 5 s, doubled
+// with each, an hour at most, less up to a fifth of it at random.
 func backoff(failed int) time.Duration {
-	d := min(firstWait<<min(max(failed, 1)-1, 10), longestWait)
+	d := min(firstWait<<min(max(failed, 1)-1, 10), maxWait)
 	return d - rand.N(d/5+1)
 }

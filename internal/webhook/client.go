@@ -4,25 +4,23 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
 const (
 	// postTime bounds a delivery from the look-up of the name to the answer's end.
 	postTime = 10 * time.Second
-	// mostAnswer is how much of an answer is read, so that its connection can
-	// serve again; what it says doesn't matter.
-	mostAnswer = 64 << 10
+	// maxAnswer is how much of an answer is read, in bytes, to use its connection
+	// again; what it says doesn't matter.
+	maxAnswer = 64 << 10
 )
 
 // Client makes deliveries. It is safe for concurrent use.
@@ -31,28 +29,18 @@ type Client struct {
 	private bool
 }
 
-// NewClient is a client that speaks to private addresses only if it may.
+// NewClient returns a client; private allows private addresses and http.
 func NewClient(private bool) *Client {
-	dialer := &net.Dialer{Timeout: postTime}
-	if !private {
-		dialer.Control = refusePrivate
-	}
-	return &Client{private: private, http: &http.Client{
-		Timeout: postTime,
-		Transport: &http.Transport{
-			Proxy:       nil, // which would be the one to resolve the name
-			DialContext: dialer.DialContext, ForceAttemptHTTP2: true,
-			MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute,
-			MaxResponseHeaderBytes: mostAnswer, DisableCompression: true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	c := outbound.New(outbound.Options{Private: private, HTTP: private, Header: postTime})
+	c.Timeout = postTime
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{http: c, private: private}
 }
 
 // Close ends idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// answer is what came of a delivery.
+// answer is the result of a delivery.
 type answer struct {
 	status int // HTTP; 0: none
 	err    error
@@ -61,10 +49,10 @@ type answer struct {
 
 // The results of a delivery, as metrics count them.
 const (
-	resultTaken       = "taken"
-	resultRefused     = "refused"     // an HTTP status that isn't 2xx
+	resultTaken       = "taken"       // 2xx
+	resultRefused     = "refused"     // another HTTP status
 	resultUnreachable = "unreachable" // no answer
-	resultGone        = "gone"        // 410: it wants to be told nothing any more
+	resultGone        = "gone"        // 410: the endpoint wants no more deliveries
 )
 
 var results = []string{resultTaken, resultRefused, resultUnreachable, resultGone}
@@ -81,7 +69,7 @@ func (a answer) result() string {
 	return resultUnreachable
 }
 
-// fault says in words why it wasn't taken, without the endpoint's URL.
+// fault returns in words why a delivery failed, without the endpoint's URL.
 func (a answer) fault() string {
 	switch {
 	case a.err != nil:
@@ -92,8 +80,8 @@ func (a answer) fault() string {
 	return ""
 }
 
-// post makes one delivery. Once the request is written, whether it was taken is
-// only known by the answer.
+// post makes one delivery. Once the request is written, only the answer says whether
+// it was taken.
 func (c *Client) post(ctx context.Context, to *outbox.Endpoint, message string, body []byte) answer {
 	started := time.Now()
 	status, err := c.do(ctx, to, message, body, started)
@@ -101,12 +89,12 @@ func (c *Client) post(ctx context.Context, to *outbox.Endpoint, message string, 
 }
 
 func (c *Client) do(ctx context.Context, to *outbox.Endpoint, message string, body []byte, now time.Time) (int, error) {
-	if err := CheckURL(to.URL, c.private); err != nil { // added where more is allowed
+	if err := CheckURL(to.URL, c.private); err != nil { // it was added where more was allowed
 		return 0, err
 	}
-	signer, err := standardwebhooks.NewWebhook(string(to.Secret))
+	signer, err := standardwebhooks.NewWebhook(to.Secret.Reveal())
 	if err != nil {
-		return 0, errors.New("its secret can't be read") // the cause might show it
+		return 0, errors.New("its secret can't be read") // without the cause, which might show it
 	}
 	signature, err := signer.Sign(message, now, body)
 	if err != nil {
@@ -123,26 +111,14 @@ func (c *Client) do(ctx context.Context, to *outbox.Endpoint, message string, bo
 	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return 0, withoutURL(err)
+		return 0, outbound.Reason(err)
 	}
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, mostAnswer) // the status has been said
+	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer) // the status says it all
 	return resp.StatusCode, nil
 }
 
-// withoutURL is an error of net/http without the URL, which may hold a secret.
-func withoutURL(err error) error {
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Errorf("no answer within %s", postTime)
-	}
-	if u := new(url.Error); errors.As(err, &u) {
-		return u.Err
-	}
-	return err
-}
-
-// Test sends an endpoint an event that says nothing, once, and logs it.
+// Test sends an empty event to an endpoint, once, and logs the delivery.
 func Test(ctx context.Context, box *outbox.Store, c *Client, to *outbox.Endpoint, now time.Time) (outbox.Delivery, error) {
 	message := newMessage()
 	a := c.post(ctx, to, message, event{typeTest, now.UTC().Truncate(time.Second), struct{}{}}.encode())

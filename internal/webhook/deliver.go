@@ -16,34 +16,34 @@ import (
 )
 
 const (
-	// runTime is how long one run stays with a campaign of which there is much to
-	// tell; then it's another's turn.
+	// runTime is how long one task goes on with a campaign; then the endpoint is
+	// free for another's.
 	runTime = 15 * time.Second
-	// tellLease outlives a delivery and its record.
-	tellLease = 30 * time.Second
+	// deliveryLease outlives a delivery and its record.
+	deliveryLease = 30 * time.Second
 	// recordTime bounds what is written after a delivery, also while the process
-	// is being stopped.
+	// stops.
 	recordTime = 5 * time.Second
 )
 
-// newMessage is a message's ID: by it the receiver knows that it is told again.
-// A full stop would be ambiguous in what is signed.
+// newMessage returns a message ID, by which the receiver knows a repeated delivery.
+// It holds no full stop, which would be ambiguous in what is signed.
 func newMessage() string { return "msg_" + rand.Text() }
 
-// deliver tells an endpoint what there is to tell of a campaign. Whatever comes
-// of it is recorded, and no note is left behind: the next look writes another.
-func (s *Server) deliver(ctx context.Context, t *asynq.Task) error {
-	note, err := tasks.ParseDeliver(t.Payload())
+// handle delivers to an endpoint what is pending of a campaign. It never asks asynq
+// for a retry: the result is recorded, and the next scan writes another task.
+func (s *Server) handle(ctx context.Context, t *asynq.Task) error {
+	task, err := tasks.ParseDeliver(t.Payload())
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
-	if !s.take(note.Endpoint) {
-		return nil // it is being told of another campaign
+	if !s.take(task.Endpoint) {
+		return nil // another campaign's delivery is under way
 	}
-	defer s.free(note.Endpoint)
-	err = s.tell(ctx, note)
+	defer s.free(task.Endpoint)
+	err = s.deliver(ctx, task)
 	if err != nil && !errors.Is(err, ledger.ErrNotFound) && s.stopping.Err() == nil {
-		s.log.Warn("tell a webhook", "webhook", note.Endpoint, "campaign", note.Campaign, "error", err)
+		s.log.Warn("deliver to a webhook", "webhook", task.Endpoint, "campaign", task.Campaign, "error", err)
 	}
 	return nil
 }
@@ -64,71 +64,74 @@ func (s *Server) free(endpoint string) {
 	delete(s.busy, endpoint)
 }
 
-// tell tells all of it, part by part. Two at once would tell it twice and lose
-// nothing: the lease keeps it in order.
-func (s *Server) tell(ctx context.Context, note tasks.Deliver) error {
-	work, token := "webhook."+note.Endpoint, rand.Text()
-	keep := func() (bool, error) { return s.ledger.Lease(ctx, note.Campaign, work, token, tellLease) }
-	if mine, err := keep(); err != nil || !mine {
+// deliver makes one delivery after the other, for [runTime]. Two processes at once
+// would deliver twice and lose nothing; the lease keeps the order.
+func (s *Server) deliver(ctx context.Context, task tasks.Deliver) error {
+	work, token := "webhook."+task.Endpoint, rand.Text()
+	lease := func() (bool, error) { return s.ledger.Lease(ctx, task.Campaign, work, token, deliveryLease) }
+	if mine, err := lease(); err != nil || !mine {
 		return err
 	}
 	defer func() {
-		// Should this fail, the lease runs out by itself.
-		_ = s.ledger.Release(context.WithoutCancel(ctx), note.Campaign, work, token)
+		// If this fails, the lease runs out by itself.
+		_ = s.ledger.Release(context.WithoutCancel(ctx), task.Campaign, work, token)
 	}()
 	for until := time.Now().Add(runTime); time.Now().Before(until) && s.stopping.Err() == nil; {
-		more, err := s.tellPart(ctx, note)
+		more, err := s.deliverNext(ctx, task)
 		if err != nil || !more {
 			return err
 		}
-		if mine, err := keep(); err != nil || !mine {
+		if mine, err := lease(); err != nil || !mine {
 			return err
 		}
 	}
 	return nil
 }
 
-// tellPart tells the next part: read, fix, POST, record. It says whether there may
-// be more to tell at once.
-func (s *Server) tellPart(ctx context.Context, note tasks.Deliver) (more bool, _ error) {
+// deliverNext makes the next delivery: read, fix the batch, POST, record. It reports
+// whether more may be pending.
+func (s *Server) deliverNext(ctx context.Context, task tasks.Deliver) (more bool, _ error) {
 	endpoints, err := s.outbox.Endpoints(ctx)
 	if err != nil {
 		return false, err
 	}
-	who, to := endpoints.Subscribers(note.Campaign), endpoints.Find(note.Endpoint)
+	to := endpoints.Find(task.Endpoint)
 	if to == nil || !to.GoneAt.IsZero() {
 		return false, nil
 	}
-	untold, err := s.outbox.Undelivered(ctx, note.Campaign, to.ID)
-	if err != nil || len(untold.Entries) == 0 || (untold.Batch != nil && untold.Batch.Next.After(time.Now())) {
+	pending, err := s.outbox.Undelivered(ctx, task.Campaign, to.ID)
+	if err != nil || len(pending.Entries) == 0 || (pending.Batch != nil && pending.Batch.Next.After(time.Now())) {
 		return false, err
 	}
-	info, err := s.ledger.Info(ctx, note.Campaign)
+	info, err := s.ledger.Info(ctx, task.Campaign)
 	if err != nil {
 		return false, err
 	}
 	var p part
-	switch b := untold.Batch; {
-	case b != nil && b.Dropped != nil:
-		p = part{dropped: b.Dropped}
+	switch b := pending.Batch; {
+	case b != nil && b.Discarded != nil:
+		p = part{discarded: b.Discarded}
 	case b != nil:
-		p = nextPart(info, to, untold.Entries[:min(b.Count, len(untold.Entries))])
+		p = nextPart(info, to, pending.Entries[:min(b.Count, len(pending.Entries))])
 	default:
-		p = nextPart(info, to, untold.Entries)
+		p = nextPart(info, to, pending.Entries)
 	}
-	e, count, err := s.compose(ctx, info, to, p)
+	e, people, err := s.compose(ctx, info, to, p)
 	if errors.Is(err, campaign.ErrPurged) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
+	d := &delivery{info: info, to: to, subscribers: endpoints.Subscribers(task.Campaign), pending: pending, entries: p.count, people: people}
 	if e == nil {
-		return s.outbox.Acknowledge(ctx, info.ID, to.ID, untold, p.count, who)
+		return s.acknowledge(ctx, d)
 	}
-	if untold.Batch == nil {
-		// Before the POST: told again, it is the same message, of the same people.
-		fixed, err := s.outbox.SetBatch(ctx, info.ID, to.ID, untold, outbox.Batch{Message: newMessage(), Count: p.count})
+	d.event = *e
+	if pending.Batch == nil {
+		// Before the POST: if the process dies after it, the same message is
+		// delivered again, of the same people.
+		fixed, err := s.outbox.SetBatch(ctx, info.ID, to.ID, pending, outbox.Batch{Message: newMessage(), Count: p.count})
 		if err != nil || !fixed {
 			return false, err
 		}
@@ -136,19 +139,20 @@ func (s *Server) tellPart(ctx context.Context, note tasks.Deliver) (more bool, _
 	// Once begun, it ends and is recorded: asynq waits for it when it stops.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), postTime+recordTime)
 	defer cancel()
-	return s.send(ctx, &delivery{info: info, to: to, who: who, untold: untold, entries: p.count, event: *e, count: count})
+	return s.send(ctx, d)
 }
 
-// compose is what is told of a part; nil: nothing.
+// compose returns the event of a part and of how many recipients it is; nil if the
+// endpoint gets none.
 func (s *Server) compose(ctx context.Context, info *campaign.Info, to *outbox.Endpoint, p part) (*event, int, error) {
 	switch {
-	case p.dropped != nil:
-		e, tell := droppedEvent(info.ID, to, p.dropped)
-		if !tell {
+	case p.discarded != nil:
+		e, wanted := droppedEvent(info.ID, to, p.discarded)
+		if !wanted {
 			return nil, 0, nil
 		}
-		return &e, p.dropped.Recipients, nil
-	case !p.tell:
+		return &e, p.discarded.Recipients, nil
+	case !p.wanted:
 		return nil, 0, nil
 	case p.change != nil:
 		balance, err := s.ledger.Balance(ctx, info.ID)
@@ -169,32 +173,36 @@ func (s *Server) compose(ctx context.Context, info *campaign.Info, to *outbox.En
 	return &e, count, nil
 }
 
-// delivery is a part on its way.
+// delivery is one part of an outbox on its way to an endpoint.
 type delivery struct {
-	info    *campaign.Info
-	to      *outbox.Endpoint
-	who     []outbox.Endpoint // are told of the campaign
-	untold  *outbox.Undelivered
-	entries int // of the outbox
-	event   event
-	count   int // recipients
+	info        *campaign.Info
+	to          *outbox.Endpoint
+	subscribers []outbox.Endpoint // of the campaign
+	pending     *outbox.Undelivered
+	entries     int // of the outbox
+	event       event
+	people      int
 }
 
-// send makes the delivery and records what came of it.
+// send makes the delivery and records its result.
 func (s *Server) send(ctx context.Context, d *delivery) (more bool, _ error) {
 	started := time.Now()
-	a := s.client.post(ctx, d.to, d.untold.Batch.Message, d.event.encode())
+	a := s.client.post(ctx, d.to, d.pending.Batch.Message, d.event.encode())
 	s.deliveries.WithLabelValues(a.result()).Inc()
 	logged := s.outbox.LogDelivery(ctx, d.to.ID, outbox.Delivery{
-		At: started.UTC(), Message: d.untold.Batch.Message, Type: d.event.Type, Campaign: d.info.ID, Count: d.count,
-		Status: a.status, Error: a.fault(), TookMS: a.took.Milliseconds(), Attempt: d.untold.Batch.Failed + 1,
+		At: started.UTC(), Message: d.pending.Batch.Message, Type: d.event.Type, Campaign: d.info.ID, Count: d.people,
+		Status: a.status, Error: a.fault(), TookMS: a.took.Milliseconds(), Attempt: d.pending.Batch.Failed + 1,
 	})
 	more, err := s.record(ctx, d, a)
 	return more, errors.Join(err, logged)
 }
 
+func (s *Server) acknowledge(ctx context.Context, d *delivery) (more bool, _ error) {
+	return s.outbox.Acknowledge(ctx, d.info.ID, d.to.ID, d.pending, d.entries, d.subscribers)
+}
+
 func (s *Server) record(ctx context.Context, d *delivery, a answer) (more bool, _ error) {
-	batch := *d.untold.Batch
+	batch := *d.pending.Batch
 	switch a.result() {
 	case resultTaken:
 		if batch.Failed > 0 {
@@ -202,9 +210,9 @@ func (s *Server) record(ctx context.Context, d *delivery, a answer) (more bool, 
 				return false, err
 			}
 		}
-		return s.outbox.Acknowledge(ctx, d.info.ID, d.to.ID, d.untold, d.entries, d.who)
+		return s.acknowledge(ctx, d)
 	case resultGone:
-		s.log.Warn("webhook is gone (410), and is told nothing any more", "webhook", d.to.ID)
+		s.log.Warn("webhook is gone (410): no more deliveries", "webhook", d.to.ID)
 		return false, s.outbox.Disable(ctx, d.to.ID, time.Now())
 	}
 	now := time.Now().UTC()
@@ -214,16 +222,16 @@ func (s *Server) record(ctx context.Context, d *delivery, a answer) (more bool, 
 	}
 	batch.Next = now.Add(backoff(batch.Failed))
 	if now.Sub(batch.Since) >= failingAfter {
-		if err := s.callFailing(ctx, d.to.ID, batch.Since, a); err != nil {
+		if err := s.reportFailing(ctx, d.to.ID, batch.Since, a); err != nil {
 			return false, err
 		}
 	}
-	_, err := s.outbox.SetBatch(ctx, d.info.ID, d.to.ID, d.untold, batch)
+	_, err := s.outbox.SetBatch(ctx, d.info.ID, d.to.ID, d.pending, batch)
 	return false, err
 }
 
-// callFailing notes, once, that an endpoint takes nothing any more.
-func (s *Server) callFailing(ctx context.Context, endpoint string, since time.Time, a answer) error {
+// reportFailing marks an endpoint as failing, and logs that once.
+func (s *Server) reportFailing(ctx context.Context, endpoint string, since time.Time, a answer) error {
 	first, err := s.outbox.SetFailing(ctx, endpoint, since)
 	if err != nil {
 		return err

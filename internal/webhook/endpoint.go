@@ -10,34 +10,36 @@ import (
 	"strings"
 	"time"
 
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
-// secretBytes is within the 24 to 64 that Standard Webhooks asks for.
-const secretBytes = 32
+const (
+	// secretBytes is within the 24 to 64 that Standard Webhooks asks for.
+	secretBytes = 32
+	// idLength is how many characters an endpoint's ID has.
+	idLength = 12
+)
 
-// idLength is that of an endpoint's ID.
-const idLength = 12
-
-// New is an endpoint with an ID and a secret of its own.
+// New returns an endpoint with a new ID and secret.
 func New(address string, events []string, prefix string, phones bool, now time.Time) outbox.Endpoint {
-	secret := make([]byte, secretBytes)
-	rand.Read(secret)
+	key := make([]byte, secretBytes)
+	rand.Read(key)
 	return outbox.Endpoint{
 		ID: strings.ToLower(rand.Text()[:idLength]), URL: address, Events: events, Prefix: prefix, Phones: phones,
-		Secret:    outbox.Secret("whsec_" + base64.StdEncoding.EncodeToString(secret)),
+		Secret:    secret.New("whsec_" + base64.StdEncoding.EncodeToString(key)),
 		CreatedAt: now.UTC().Truncate(time.Second),
 	}
 }
 
-// Errors of an address.
+// What can be wrong with an endpoint's URL.
 var (
-	ErrBadURL   = errors.New("it must be a URL as in https://example.com/hooks, without a name and password")
+	ErrBadURL   = errors.New("it must be a URL as in https://example.com/hooks, without user name and password")
 	ErrInsecure = errors.New("it must be an https URL")
 )
 
-// CheckURL says whether an address may be told anything; plain http only where
-// private addresses are allowed.
+// CheckURL returns what is wrong with an endpoint's URL; plain http is allowed only
+// where private addresses are.
 func CheckURL(address string, private bool) error {
 	u, err := url.Parse(address) // whose error would repeat the address
 	switch {
@@ -49,9 +51,9 @@ func CheckURL(address string, private bool) error {
 	return nil
 }
 
-// Place is where an address leads, without what it says after a question mark,
-// which may be a secret.
-func Place(address string) string {
+// ShowURL returns an endpoint's URL without its query, user and fragment, which may
+// hold secrets.
+func ShowURL(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return ""
@@ -63,9 +65,9 @@ func Place(address string) string {
 	return u.String()
 }
 
-// ParseEvents reads sorts of events with commas between them.
+// ParseEvents reads kinds of events with commas between them.
 func ParseEvents(s string) ([]string, error) {
-	var sorts []string
+	var kinds []string
 	for name := range strings.SplitSeq(s, ",") {
 		switch name = strings.TrimSpace(name); name {
 		case "campaigns":
@@ -74,9 +76,9 @@ func ParseEvents(s string) ([]string, error) {
 		default:
 			return nil, fmt.Errorf("there are no events %q: there are %s and %s", name, outbox.EventCampaign, outbox.EventRecipients)
 		}
-		if !slices.Contains(sorts, name) {
-			sorts = append(sorts, name)
+		if !slices.Contains(kinds, name) {
+			kinds = append(kinds, name)
 		}
 	}
-	return sorts, nil
+	return kinds, nil
 }

@@ -38,7 +38,7 @@ type recipient struct {
 	DeliveredBy string         `json:"delivered_by"`
 	Read        bool           `json:"read"`
 	Reason      string         `json:"reason"`
-	Codes       map[string]int `json:"codes"` // by channel
+	Codes       map[string]int `json:"codes"` // Telesign's, by channel
 	ReferenceID string         `json:"reference_id"`
 	ExternalID  string         `json:"external_id"`
 	Attempts    int            `json:"attempts"`
@@ -62,11 +62,12 @@ func (e event) encode() []byte {
 	return b
 }
 
-// settledEvent tells of those who have an outcome; how many there are.
+// settledEvent returns the event of those recipients who have an outcome, and how
+// many there are.
 func settledEvent(c campaign.ID, outcomes []ledger.Outcome, phones bool, now time.Time) (event, int) {
 	data := settled{Campaign: c, Recipients: make([]recipient, 0, len(outcomes))}
 	for i := range outcomes {
-		if outcomes[i].Record.State.Final() { // else sent to again: its outcome comes anew
+		if outcomes[i].Record.State.Final() { // else sent to again: the next outcome has an entry of its own
 			data.Recipients = append(data.Recipients, recipientOf(c, &outcomes[i], phones))
 		}
 	}
@@ -99,17 +100,17 @@ func recipientOf(c campaign.ID, o *ledger.Outcome, phones bool) recipient {
 	return to
 }
 
-// campaignEvent tells that a campaign's state has changed; its balance is that of
-// now.
-func campaignEvent(c *campaign.Info, h *outbox.Change, b *campaign.Balance) event {
-	data := changed{Campaign: c.ID, State: h.State, Reason: h.Reason, By: h.Entry.By, Total: c.Total, Balance: make(map[string]int)}
-	if data.By == "" && h.Entry.Verb == "" {
+// campaignEvent returns the event of a change of a campaign's state, with the
+// balance of now.
+func campaignEvent(c *campaign.Info, change *outbox.Change, b *campaign.Balance) event {
+	data := changed{Campaign: c.ID, State: change.State, Reason: change.Reason, By: change.Entry.By, Total: c.Total, Balance: make(map[string]int)}
+	if data.By == "" && change.Entry.Verb == "" {
 		data.By = campaign.Machine("").Name
 	}
 	for _, s := range campaign.States() {
 		data.Balance[s.String()] = b.Of(s)
 	}
-	return event{typeCampaign + string(h.State), h.At, data}
+	return event{typeCampaign + string(change.State), change.At, data}
 }
 
 type dropped struct {
@@ -120,9 +121,9 @@ type dropped struct {
 	To         time.Time   `json:"to"`
 }
 
-// droppedEvent tells that an endpoint isn't told so many of what it asked for;
-// false: of none of that.
-func droppedEvent(c campaign.ID, to *outbox.Endpoint, d *outbox.Discarded) (event, bool) {
+// droppedEvent returns the event of discarded entries; wanted reports whether the
+// endpoint subscribes to any of them.
+func droppedEvent(c campaign.ID, to *outbox.Endpoint, d *outbox.Discarded) (_ event, wanted bool) {
 	data := dropped{Campaign: c, From: d.From, To: d.To}
 	if to.Subscribes(c, outbox.EventRecipients) {
 		data.Recipients = d.Recipients
@@ -133,38 +134,38 @@ func droppedEvent(c campaign.ID, to *outbox.Endpoint, d *outbox.Discarded) (even
 	return event{typeDropped, d.To, data}, data.Recipients+data.Changes > 0
 }
 
-// told says whether an endpoint is told a change of a campaign's state. A standing
-// campaign has nobody left to send to after each single send: that is no news.
-func told(c *campaign.Info, h *outbox.Change) bool {
+// isEvent reports whether a change of a campaign's state is an event. Of a standing
+// campaign only people's changes are: it settles and ends after each one-off send.
+func isEvent(c *campaign.Info, change *outbox.Change) bool {
 	switch {
 	case !c.Spec.Standing:
 		return true
-	case h.State == campaign.Settling, h.State == campaign.Done:
+	case change.State == campaign.Settling, change.State == campaign.Done:
 		return false
 	}
-	return h.Entry.Verb != ""
+	return change.Entry.Verb != ""
 }
 
-// part is the first part of what is untold that is told, or passed over, in one go.
+// part is the beginning of what is pending, for one delivery.
 type part struct {
-	count  int // entries
-	tell   bool
-	places []campaign.Place // without those that come twice
+	count  int              // entries
+	wanted bool             // the endpoint subscribes to them
+	places []campaign.Place // of recipients, each once
 	change *outbox.Change   // nil: recipients
-	// dropped, if not nil, is told before any entry.
-	dropped *outbox.Discarded
+	// discarded, if not nil, comes before all entries.
+	discarded *outbox.Discarded
 }
 
-// nextPart cuts it off entries, of which there is at least one: recipients up to
-// the next change of the campaign, or that change.
+// nextPart returns the first part of entries, of which there is at least one: the
+// recipients up to the next change of the campaign's state, or that change.
 func nextPart(c *campaign.Info, to *outbox.Endpoint, entries []outbox.Entry) part {
-	if h := entries[0].Happening; h != nil {
-		return part{count: 1, change: h, tell: to.Subscribes(c.ID, outbox.EventCampaign) && told(c, h)}
+	if change := entries[0].Change; change != nil {
+		return part{count: 1, change: change, wanted: to.Subscribes(c.ID, outbox.EventCampaign) && isEvent(c, change)}
 	}
-	p := part{tell: to.Subscribes(c.ID, outbox.EventRecipients)}
+	p := part{wanted: to.Subscribes(c.ID, outbox.EventRecipients)}
 	seen := make(map[campaign.Place]bool)
 	for _, e := range entries {
-		if e.Happening != nil {
+		if e.Change != nil {
 			break
 		}
 		p.count++

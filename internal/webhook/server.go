@@ -19,23 +19,23 @@ import (
 	"github.com/handout-dev/handout/tasks"
 )
 
-// concurrency is how many deliveries are under way in one process. Each endpoint
-// has one at most, so that no slow one is in another's way.
+// concurrency is how many deliveries are under way in one process: one for each
+// endpoint, so a slow one delays no other.
 const concurrency = outbox.MaxEndpoints
 
 // Options are what a server needs; all are required.
 type Options struct {
 	Redis   redis.UniversalClient
-	Private bool // may speak to private addresses, and without TLS
-	// Backlog is how many outcomes and changes may wait for one endpoint, about,
-	// over all campaigns.
+	Private bool // allows private addresses, and http
+	// Backlog is about how many outcomes and changes may be pending for one
+	// endpoint, over all campaigns.
 	Backlog int
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer
 }
 
-// Server tells endpoints what there is to tell. Make one with NewServer, then
-// Start it and Stop it, once each.
+// Server makes the deliveries. Make one with NewServer, then Start it and Stop it,
+// once each.
 type Server struct {
 	ledger     *ledger.Ledger
 	outbox     *outbox.Store
@@ -45,10 +45,10 @@ type Server struct {
 	log        *slog.Logger
 	deliveries *prometheus.CounterVec
 
-	asynq *asynq.Server
-	token string // for its leases
-	sight sight
-	swept sync.WaitGroup
+	asynq   *asynq.Server
+	token   string // for its leases
+	scanned scanned
+	scans   sync.WaitGroup
 
 	mu   sync.Mutex
 	busy map[string]bool // endpoints with a delivery under way
@@ -57,7 +57,7 @@ type Server struct {
 	stop     context.CancelFunc
 }
 
-// NewServer is a server that isn't running yet.
+// NewServer returns a server that has yet to be started.
 func NewServer(o Options) (*Server, error) {
 	if o.Redis == nil || o.Backlog <= 0 || o.Logger == nil || o.Metrics == nil {
 		return nil, errors.New("webhook: Redis, Backlog, Logger and Metrics are required")
@@ -67,10 +67,10 @@ func NewServer(o Options) (*Server, error) {
 		ledger: l, outbox: l.Outbox(), queue: queue.New(o.Redis), client: NewClient(o.Private),
 		backlog: o.Backlog, log: o.Logger, token: rand.Text(), busy: make(map[string]bool),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "handout_webhook_deliveries_total", Help: "Deliveries to webhooks by what came of them.",
+			Name: "handout_webhook_deliveries_total", Help: "Deliveries to webhooks, by result.",
 		}, []string{"result"}),
 	}
-	for _, r := range results { // an increase is seen from 0 on
+	for _, r := range results { // from 0 on, for increase()
 		s.deliveries.WithLabelValues(r)
 	}
 	o.Metrics.MustRegister(s.deliveries)
@@ -81,37 +81,28 @@ func NewServer(o Options) (*Server, error) {
 		TaskCheckInterval:        200 * time.Millisecond,
 		DelayedTaskCheckInterval: time.Second,
 		ShutdownTimeout:          postTime + recordTime + 5*time.Second,
-		Logger:                   quiet{o.Logger},
+		Logger:                   queue.Logger{Log: o.Logger},
 		LogLevel:                 asynq.WarnLevel,
 	})
 	return s, nil
 }
 
-// Start begins to tell and returns.
+// Start begins to deliver and returns.
 func (s *Server) Start() error {
 	mux := asynq.NewServeMux()
-	mux.HandleFunc(tasks.TypeDeliver, s.deliver)
+	mux.HandleFunc(tasks.TypeDeliver, s.handle)
 	if err := s.asynq.Start(mux); err != nil {
-		return fmt.Errorf("start the webhooks' server: %w", err)
+		return fmt.Errorf("start the server of webhooks: %w", err)
 	}
-	s.swept.Go(s.sweep)
+	s.scans.Go(s.scanLoop)
 	return nil
 }
 
-// Stop begins no delivery any more, and returns when those under way have ended
-// and are recorded: after some twenty seconds at the latest.
+// Stop begins no more deliveries, and returns when those under way have ended and
+// are recorded: within some twenty seconds.
 func (s *Server) Stop() {
 	s.stop()
-	s.swept.Wait()
+	s.scans.Wait()
 	s.asynq.Shutdown()
 	s.client.Close()
 }
-
-// quiet gives asynq's lines to slog.
-type quiet struct{ log *slog.Logger }
-
-func (l quiet) Debug(args ...any) { l.log.Debug(fmt.Sprint(args...)) }
-func (l quiet) Info(args ...any)  { l.log.Info(fmt.Sprint(args...)) }
-func (l quiet) Warn(args ...any)  { l.log.Warn(fmt.Sprint(args...)) }
-func (l quiet) Error(args ...any) { l.log.Error(fmt.Sprint(args...)) }
-func (l quiet) Fatal(args ...any) { l.log.Error(fmt.Sprint(args...)) }

@@ -110,7 +110,7 @@ func (r *rig) add(url string, change ...func(*outbox.Endpoint)) outbox.Endpoint 
 	if err := r.ledger.Outbox().Add(r.t.Context(), e); err != nil {
 		r.t.Fatal(err)
 	}
-	r.secrets = append(r.secrets, strings.TrimPrefix(string(e.Secret), "whsec_"))
+	r.secrets = append(r.secrets, strings.TrimPrefix(e.Secret.Reveal(), "whsec_"))
 	return e
 }
 
@@ -191,7 +191,7 @@ func (c *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (c *receiver) of(e outbox.Endpoint) *receiver {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.secret = string(e.Secret)
+	c.secret = e.Secret.Reveal()
 	return c
 }
 

@@ -14,6 +14,8 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/outbound"
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/internal/webhook"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/tasks"
@@ -161,7 +163,7 @@ func TestServer_TellsItAgainWhenNobodyCouldNoteIt(t *testing.T) {
 	<-reached
 	r.server.Kill()
 	close(killed)
-	await(t, "the server notices", func() bool { return strings.Contains(r.log.String(), "tell a webhook") })
+	await(t, "the server notices", func() bool { return strings.Contains(r.log.String(), "deliver to a webhook") })
 	r.server.Restart()
 	all := app.told(2)
 	if all[0].ID != all[1].ID || words(all)[1] != "r1:failed" {
@@ -278,7 +280,7 @@ func TestServer_SpeaksToNoPrivateAddress(t *testing.T) {
 	r.start(false)
 	for i, e := range all {
 		await(t, "it is refused", func() bool { return len(r.deliveryLog(e)) > 0 })
-		want := webhook.ErrPrivate
+		want := outbound.ErrPrivate
 		if i == 2 {
 			want = webhook.ErrInsecure
 		}
@@ -362,7 +364,7 @@ func TestTest_SaysWhatCameOfIt(t *testing.T) {
 	if err != nil || d.Error != "" || d.Status != 200 || app.deliveries()[0].Type != "webhook.test" {
 		t.Errorf("%+v, %v", d, err)
 	}
-	e.Secret = "whsec_!s3cr3t"
+	e.Secret = secret.New("whsec_!s3cr3t")
 	if d, err = webhook.Test(t.Context(), r.ledger.Outbox(), client, &e, time.Now()); err != nil || d.Error != "its secret can't be read" {
 		t.Errorf("%+v, %v", d, err)
 	}
@@ -422,7 +424,7 @@ func TestServer_DropsTheOldestBeyondTheBacklogAndTellsSo(t *testing.T) {
 			line = d
 		}
 	}
-	if line.Campaign != "old" || line.Count != 33 || line.Error != "dropped: over 100 waited" || !strings.Contains(r.log.String(), "level=ERROR") {
+	if line.Campaign != "old" || line.Count != 33 || line.Error != "dropped: over 100 were pending" || !strings.Contains(r.log.String(), "level=ERROR") {
 		t.Errorf("%+v\n%s", line, r.log)
 	}
 	dropped, err := r.ledger.Outbox().CountDiscarded(t.Context())

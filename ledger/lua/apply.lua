@@ -7,7 +7,7 @@
 -- KEYS[4] -> handout:{c}:watch, hash: last, the latest outcomes, a letter each,
 --            the oldest first
 -- KEYS[5] -> handout:{c}:history
--- KEYS[6] -> handout:{c}:outbox, list, see lua/outbox.lua; written only while the
+-- KEYS[6] -> handout:{c}:outbox, list, see internal/webhook/outbox; written only while the
 --            field outbox of meta has letters: r, somebody is told of recipients,
 --            c, of the campaign
 -- KEYS[7...] -> hashes of records, of references and of records as they stood

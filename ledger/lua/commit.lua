@@ -3,7 +3,7 @@
 -- KEYS[1] -> handout:{c}:meta
 -- KEYS[2] -> handout:{c}:counts
 -- KEYS[3] -> handout:{c}:history
--- KEYS[4] -> handout:{c}:outbox, see lua/outbox.lua
+-- KEYS[4] -> handout:{c}:outbox, see internal/webhook/outbox
 -- ARGV[1] -> token of the submit
 -- ARGV[2] -> number of recipients
 -- ARGV[3] -> the line for the history

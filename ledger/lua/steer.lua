@@ -3,7 +3,7 @@
 --
 -- KEYS[1] -> handout:{c}:meta
 -- KEYS[2] -> handout:{c}:history
--- KEYS[3] -> handout:{c}:outbox, see lua/outbox.lua
+-- KEYS[3] -> handout:{c}:outbox, see internal/webhook/outbox
 -- ARGV[1] -> states that it may be in, separated by blanks
 -- ARGV[2] -> "" | a field of meta that must have the value of ARGV[3], too
 -- ARGV[3] -> that value; "" for a field that isn't there

@@ -11,6 +11,8 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/handout-dev/handout/internal/secret"
 )
 
 // MaxLinkLife is the longest that a presigned link of S3 can hold: the
@@ -31,7 +33,7 @@ type S3Options struct {
 	Region    string
 	Bucket    string
 	AccessKey string
-	SecretKey string
+	SecretKey secret.Text
 	// Connections is how many requests are under way at once.
 	Connections int
 }
@@ -82,7 +84,7 @@ func (s *S3) dial(o S3Options, endpoint string) (*minio.Client, error) {
 		return nil, errors.New("an S3 endpoint must be an http or https URL without a path")
 	}
 	return minio.New(u.Host, &minio.Options{
-		Creds:  credentials.NewStaticV4(o.AccessKey, o.SecretKey, ""),
+		Creds:  credentials.NewStaticV4(o.AccessKey, o.SecretKey.Reveal(), ""),
 		Secure: u.Scheme == "https", Transport: s.transport, Region: o.Region, MaxRetries: 4,
 	})
 }

@@ -89,7 +89,7 @@ func newRecipient(ctx context.Context, id campaign.ID, f ledger.Found) Recipient
 		name, number = phone.MaskName(name, number), phone.Mask(number)
 	}
 	out := Recipient{
-		Recipient: name, Phone: number, Place: placeName(f.Place),
+		Recipient: name, Phone: number, Place: f.Place.String(),
 		State: r.State.String(), DeliveredBy: r.DeliveredBy().String(), Read: r.Read(), Reason: translate.Reason(&r),
 		Channels: newLegs(&r), Attempts: r.Attempt, PutOff: r.Faults, ReferenceID: r.Reference,
 		ClaimedAt: when(r.ClaimedAt), SettledAt: when(r.SettledAt), DueAt: when(r.DueAt),
@@ -214,7 +214,7 @@ func (a *API) find(ctx context.Context, in *RecipientPath) (*campaign.Info, ledg
 	}
 	faults := make([]Fault, len(found))
 	for i, f := range found {
-		faults[i] = Fault{Field: "recipient", Message: placeName(f.Place)}
+		faults[i] = Fault{Field: "recipient", Message: f.Place.String()}
 	}
 	return nil, none, problem(ambiguous, fmt.Sprintf("there are %d recipients of this name", len(found)), faults...)
 }

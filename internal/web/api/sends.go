@@ -2,13 +2,11 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/producer"
 )
@@ -59,11 +57,9 @@ func (a *API) send(ctx context.Context, in *sendInput) (*sendOutput, error) {
 	if err != nil {
 		return nil, a.fail(ctx, withoutPlaces(err))
 	}
-	out := &sendOutput{http.StatusCreated, Sent{Campaign: string(sent.Campaign), Place: placeName(sent.Place)}}
+	out := &sendOutput{http.StatusCreated, Sent{Campaign: string(sent.Campaign), Place: sent.Place.String()}}
 	if sent.Already {
 		out.Status = http.StatusOK
 	}
 	return out, nil
 }
-
-func placeName(p campaign.Place) string { return fmt.Sprintf("%d.%d", p.Page, p.Index) }

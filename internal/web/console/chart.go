@@ -241,7 +241,7 @@ func (t *timing) chart(limit time.Duration) *deliveryChart {
 	chart := &deliveryChart{}
 	for _, s := range spans {
 		if s <= end {
-			chart.X = append(chart.X, tick{plotLeft + place(s)*(plotRight-plotLeft), span(s)})
+			chart.X = append(chart.X, tick{plotLeft + place(s)*(plotRight-plotLeft), campaign.FormatDuration(s)})
 		}
 	}
 	for p := 0; p <= 100; p += 25 {
@@ -266,7 +266,7 @@ func (t *timing) chart(limit time.Duration) *deliveryChart {
 	line("sms", "SMS", t.sms, len(t.sms))
 	spread(chart.Curves)
 	if limit > 0 {
-		chart.Limit, chart.LimitText = plotLeft+place(limit)*(plotRight-plotLeft), "fallback "+span(limit)
+		chart.Limit, chart.LimitText = plotLeft+place(limit)*(plotRight-plotLeft), "fallback "+campaign.FormatDuration(limit)
 	}
 	chart.Words = "Share of deliveries by the time since the sending; the table has the numbers."
 	return chart

@@ -1,11 +1,12 @@
 package console
 
 import (
-	"fmt"
 	"html/template"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/handout-dev/handout/campaign"
 )
 
 // functions are what templates call.
@@ -15,9 +16,8 @@ var functions = template.FuncMap{
 	"percent": percent,
 	"plural":  plural,
 	"when":    when,
-	"ago":     func(t time.Time) string { return ago(time.Since(t)) },
 	"words":   words,
-	"seconds": func(n int) string { return span(time.Duration(n) * time.Second) },
+	"seconds": func(n int) string { return campaign.FormatDuration(time.Duration(n) * time.Second) },
 	// about is the same view with other data, for a part of a page.
 	"about": func(v *view, data any) *view {
 		other := *v
@@ -82,19 +82,6 @@ func when(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format("2006-01-02 15:04:05") + " UTC"
-}
-
-// ago is a length of time as people say it.
-func ago(d time.Duration) string {
-	switch {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s ago", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min ago", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h ago", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
 }
 
 // words is the name of a state for people.

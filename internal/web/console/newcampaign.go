@@ -165,7 +165,7 @@ func (p *reviewPage) describe(file *producer.File, d *producer.DryRun) {
 	case d.Duration < 0:
 		p.Takes = "over a year"
 	case d.Duration > 0:
-		p.Takes = span(max(time.Second, d.Duration.Round(time.Second)))
+		p.Takes = campaign.FormatDuration(max(time.Second, d.Duration))
 	}
 	if p.Takes != "" {
 		p.Takes += fmt.Sprintf(", at %g messages a second", d.Rate)

@@ -90,12 +90,12 @@ func (t *timing) table(limit time.Duration) []percentileRow {
 		}
 		r := percentileRow{Key: key, Name: name, People: len(took) + beyond}
 		for _, p := range percents {
-			cell := "over " + span(limit)
+			cell := "over " + campaign.FormatDuration(limit)
 			if limit == 0 {
 				cell = "not known"
 			}
 			if d, ok := percentile(took, beyond, p); ok {
-				cell = span(d)
+				cell = campaign.FormatDuration(d)
 			}
 			r.Cells = append(r.Cells, cell)
 		}
@@ -128,11 +128,11 @@ func (t *timing) fallback(limit time.Duration) *fallbackPart {
 			within++
 		}
 	}
-	f := &fallbackPart{Today: span(limit), Reached: reached, Late: t.both, Share: percent(within, reached)}
+	f := &fallbackPart{Today: campaign.FormatDuration(limit), Reached: reached, Late: t.both, Share: percent(within, reached)}
 	for _, p := range percents {
-		words := "more than today's " + span(limit)
+		words := "more than today's " + campaign.FormatDuration(limit)
 		if d, ok := percentile(t.whatsApp, t.both, p); ok {
-			words = span(max(d, leastFallback))
+			words = campaign.FormatDuration(max(d, leastFallback))
 		}
 		f.Enough = append(f.Enough, enough{fmt.Sprintf("%d %%", p), words})
 	}
@@ -141,19 +141,3 @@ func (t *timing) fallback(limit time.Duration) *fallbackPart {
 
 // leastFallback is the shortest fallback time that Telesign takes.
 const leastFallback = 30 * time.Second
-
-// span is a length of time in few letters.
-func span(d time.Duration) string {
-	s := int(d / time.Second)
-	switch {
-	case s < 60:
-		return fmt.Sprintf("%d s", s)
-	case s < 3600 && s%60 == 0:
-		return fmt.Sprintf("%d min", s/60)
-	case s < 3600:
-		return fmt.Sprintf("%d min %d s", s/60, s%60)
-	case s%3600 < 60:
-		return fmt.Sprintf("%d h", s/3600)
-	}
-	return fmt.Sprintf("%d h %d min", s/3600, s%3600/60)
-}

@@ -11,10 +11,10 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// mostLog is how many deliveries an endpoint's log keeps, the latest.
-const mostLog = 100
+// maxDeliveries is how many deliveries an endpoint's log keeps, the latest.
+const maxDeliveries = 100
 
-// Delivery is a line of an endpoint's log. It says nothing of anybody.
+// Delivery is a line of an endpoint's log. It holds no recipient's data.
 type Delivery struct {
 	At       time.Time   `json:"at"`
 	Message  string      `json:"message"`
@@ -35,7 +35,7 @@ func (l *Store) LogDelivery(ctx context.Context, endpoint string, d Delivery) er
 	}
 	_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.LPush(ctx, keyDeliveries(endpoint), line)
-		p.LTrim(ctx, keyDeliveries(endpoint), 0, mostLog-1)
+		p.LTrim(ctx, keyDeliveries(endpoint), 0, maxDeliveries-1)
 		return nil
 	})
 	if err != nil {
@@ -46,7 +46,7 @@ func (l *Store) LogDelivery(ctx context.Context, endpoint string, d Delivery) er
 
 // Deliveries reads an endpoint's deliveries, the latest first.
 func (l *Store) Deliveries(ctx context.Context, endpoint string) ([]Delivery, error) {
-	lines, err := l.rdb.LRange(ctx, keyDeliveries(endpoint), 0, mostLog-1).Result()
+	lines, err := l.rdb.LRange(ctx, keyDeliveries(endpoint), 0, maxDeliveries-1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the log of webhook %s: %w", endpoint, err)
 	}
@@ -59,7 +59,7 @@ func (l *Store) Deliveries(ctx context.Context, endpoint string) ([]Delivery, er
 	return all, nil
 }
 
-// Failing reads which endpoints take nothing any more, and since when.
+// Failing returns which endpoints are failing, and since when.
 func (l *Store) Failing(ctx context.Context) (map[string]time.Time, error) {
 	all, err := l.rdb.HGetAll(ctx, keyFailing).Result()
 	if err != nil {
@@ -75,20 +75,19 @@ func (l *Store) Failing(ctx context.Context) (map[string]time.Time, error) {
 	return failing, nil
 }
 
-// SetFailing notes that an endpoint takes nothing any more; first is false when
-// that was known.
+// SetFailing marks an endpoint as failing; first reports whether it wasn't yet.
 func (l *Store) SetFailing(ctx context.Context, endpoint string, since time.Time) (first bool, err error) {
 	first, err = l.rdb.HSetNX(ctx, keyFailing, endpoint, since.UnixMilli()).Result()
 	if err != nil {
-		return false, fmt.Errorf("note that webhook %s is failing: %w", endpoint, err)
+		return false, fmt.Errorf("mark webhook %s as failing: %w", endpoint, err)
 	}
 	return first, nil
 }
 
-// ClearFailing notes that an endpoint takes what it is told.
+// ClearFailing removes the mark of SetFailing.
 func (l *Store) ClearFailing(ctx context.Context, endpoint string) error {
 	if err := l.rdb.HDel(ctx, keyFailing, endpoint).Err(); err != nil {
-		return fmt.Errorf("note that webhook %s isn't failing: %w", endpoint, err)
+		return fmt.Errorf("mark webhook %s as not failing: %w", endpoint, err)
 	}
 	return nil
 }

@@ -9,40 +9,39 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// Discarded is what an endpoint isn't told any more of a campaign, since more waited
-// for it than may.
+// Discarded counts the undelivered entries of one campaign that were dropped for an
+// endpoint, since too many were pending.
 type Discarded struct {
-	Recipients int `json:"recipients,omitempty"` // outcomes; somebody's may count several times
+	Recipients int `json:"recipients,omitempty"` // outcomes; a recipient may have several
 	Changes    int `json:"changes,omitempty"`    // of the campaign's state
-	// From is a moment when the endpoint had been told everything: nothing from
-	// before it was dropped. Nor was anything from after To, when
-	// the last were. Whole seconds.
+	// All of them happened between From, when the endpoint had received everything,
+	// and To, when the last were dropped. Whole seconds.
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
 }
 
-// MaxDiscarded is how many entries are dropped in one go: what Redis does within a
-// few milliseconds.
+// MaxDiscarded is how many entries are dropped in one step: Redis takes a few
+// milliseconds for them.
 const MaxDiscarded = 10_000
 
-// Discard has an endpoint not be told the oldest entries of a campaign, at most so
-// many and at most [MaxDiscarded], and in the same step told that it isn't, under a
-// new message ID; a batch that was on its way is among them. The last entry stays:
-// by it the outbox is found. It returns how many were dropped; 0 also when the
-// endpoint was told something meanwhile. Who is as in SetTold.
-func (l *Store) Discard(ctx context.Context, c *campaign.Info, to *Endpoint, most int, message string, who []Endpoint) (int, error) {
-	u, err := l.undelivered(ctx, c.ID, to.ID, min(most, MaxDiscarded)+1)
+// Discard drops the oldest undelivered entries of a campaign, up to limit and
+// [MaxDiscarded], and replaces the pending batch with a notice of what was dropped,
+// under a new message ID, in one step. It keeps the last entry, by which a scan finds
+// the outbox. It returns how many it dropped: 0 also after a delivery meanwhile.
+// subscribers are as in [Store.Acknowledge].
+func (l *Store) Discard(ctx context.Context, c *campaign.Info, to *Endpoint, limit int, message string, subscribers []Endpoint) (int, error) {
+	u, err := l.undelivered(ctx, c.ID, to.ID, min(limit, MaxDiscarded)+1)
 	if err != nil || len(u.Entries) < 2 {
 		return 0, err
 	}
-	batch := Batch{Dropped: &Discarded{}}
-	if u.Batch != nil { // how it fails goes on
-		batch = *u.Batch
-		if batch.Dropped == nil {
-			batch.Dropped = &Discarded{}
-		}
+	var batch Batch
+	if u.Batch != nil {
+		batch = *u.Batch // its failures count on
 	}
-	d := batch.Dropped
+	if batch.Discarded == nil {
+		batch.Discarded = &Discarded{}
+	}
+	d := batch.Discarded
 	if d.From.IsZero() {
 		if d.From, err = l.caughtUp(ctx, c, to); err != nil {
 			return 0, err
@@ -55,7 +54,7 @@ func (l *Store) Discard(ctx context.Context, c *campaign.Info, to *Endpoint, mos
 	d.To = now.UTC().Truncate(time.Second).Add(time.Second)
 	gone := u.Entries[:len(u.Entries)-1]
 	for _, e := range gone {
-		if e.Happening != nil {
+		if e.Change != nil {
 			d.Changes++
 		} else {
 			d.Recipients++
@@ -66,18 +65,19 @@ func (l *Store) Discard(ctx context.Context, c *campaign.Info, to *Endpoint, mos
 	if err != nil {
 		return 0, fmt.Errorf("write a batch of campaign %s: %w", c.ID, err)
 	}
-	// Counted first: rather too many than too few.
+	// Counted first: if the process dies here, too many are counted, and none is
+	// dropped silently.
 	if err := l.rdb.HIncrBy(ctx, keyDiscarded, to.ID, int64(len(gone))).Err(); err != nil {
-		return 0, fmt.Errorf("count what webhook %s isn't told: %w", to.ID, err)
+		return 0, fmt.Errorf("count discarded entries of webhook %s: %w", to.ID, err)
 	}
-	if moved, err := l.advance(ctx, c.ID, to.ID, u, len(gone), string(text), who); err != nil || !moved {
+	if moved, err := l.advance(ctx, c.ID, to.ID, u, len(gone), string(text), subscribers); err != nil || !moved {
 		return 0, err
 	}
 	return len(gone), nil
 }
 
-// caughtUp is the latest known moment when an endpoint had been told everything of
-// a campaign.
+// caughtUp returns the latest known moment when an endpoint had received everything
+// of a campaign.
 func (l *Store) caughtUp(ctx context.Context, c *campaign.Info, to *Endpoint) (time.Time, error) {
 	at := c.CreatedAt
 	if to.CreatedAt.After(at) {
@@ -85,21 +85,22 @@ func (l *Store) caughtUp(ctx context.Context, c *campaign.Info, to *Endpoint) (t
 	}
 	fields, err := l.rdb.HMGet(ctx, KeyProgress(c.ID), to.ID+fieldAll).Result()
 	if err != nil {
-		return at, fmt.Errorf("read what was told of campaign %s: %w", c.ID, err)
+		return at, fmt.Errorf("read the progress in the outbox of campaign %s: %w", c.ID, err)
 	}
 	if text, ok := fields[0].(string); ok {
-		if told := time.Unix(number(text), 0); told.After(at) {
-			at = told
+		if all := time.Unix(number(text), 0); all.After(at) {
+			at = all
 		}
 	}
 	return at.UTC().Truncate(time.Second), nil
 }
 
-// EndpointsDropped is how much each endpoint was never told, since it was added.
+// CountDiscarded returns how many entries of each endpoint were discarded since it
+// was added.
 func (l *Store) CountDiscarded(ctx context.Context) (map[string]int, error) {
 	fields, err := l.rdb.HGetAll(ctx, keyDiscarded).Result()
 	if err != nil {
-		return nil, fmt.Errorf("read what webhooks weren't told: %w", err)
+		return nil, fmt.Errorf("read how much webhooks discarded: %w", err)
 	}
 	all := make(map[string]int, len(fields))
 	for id, n := range fields {

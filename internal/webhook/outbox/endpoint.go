@@ -12,52 +12,55 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/secret"
 )
 
-// Secret signs what an endpoint is told. No log, table or error shows it.
-type Secret string
-
-// String hides it.
-func (Secret) String() string { return "(not shown)" }
-
-// GoString hides it.
-func (Secret) GoString() string { return "(not shown)" }
-
-// The sorts of events that an endpoint may be told.
+// The kinds of events that an endpoint may subscribe to.
 const (
 	EventCampaign   = "campaign"   // a campaign's state has changed
 	EventRecipients = "recipients" // recipients have their outcome, or another one
 )
 
-// Endpoint is another app's URL that is told what becomes of campaigns.
+// Endpoint is another app's URL that receives events of campaigns.
 type Endpoint struct {
 	ID     string   `json:"id"`
 	URL    string   `json:"url"`
-	Events []string `json:"events"` // TellCampaigns, TellRecipients
-	// Prefix begins the IDs of the campaigns that it is told of.
-	Prefix    string    `json:"prefix,omitempty"`
-	Phones    bool      `json:"phones,omitempty"` // it is told phone numbers
-	Secret    Secret    `json:"secret"`
-	CreatedAt time.Time `json:"created_at"`
-	// GoneAt is when it said that it wants to be told nothing any more.
+	Events []string `json:"events"` // EventCampaign, EventRecipients
+	// Prefix begins the IDs of the campaigns whose events it receives.
+	Prefix string `json:"prefix,omitempty"`
+	Phones bool   `json:"phones,omitempty"` // events show phone numbers
+	// Secret signs its deliveries.
+	Secret    secret.Text `json:"secret"`
+	CreatedAt time.Time   `json:"created_at"`
+	// GoneAt is when it answered 410: no more deliveries.
 	GoneAt time.Time `json:"gone_at,omitzero"`
 	// Since is the generation in which it was added.
 	Since int64 `json:"since"`
 }
 
-// Subscribes says whether it is told events of a sort, of a campaign.
-func (e *Endpoint) Subscribes(c campaign.ID, sort string) bool {
-	return e.GoneAt.IsZero() && strings.HasPrefix(string(c), e.Prefix) && slices.Contains(e.Events, sort)
+// encode returns the stored form, which has the secret itself.
+func (e *Endpoint) encode() ([]byte, error) {
+	type fields Endpoint
+	return json.Marshal(struct {
+		fields
+		Secret string `json:"secret"` // in place of the one that isn't shown
+	}{fields(*e), e.Secret.Reveal()})
+}
+
+// Subscribes reports whether the endpoint receives events of this kind of a
+// campaign.
+func (e *Endpoint) Subscribes(c campaign.ID, kind string) bool {
+	return e.GoneAt.IsZero() && strings.HasPrefix(string(c), e.Prefix) && slices.Contains(e.Events, kind)
 }
 
 // Endpoints are all of them, by ID, at one moment.
 type Endpoints struct {
 	All []Endpoint
-	// generation grows with each change; passed is that of which all campaigns know.
+	// generation grows with each change; passed is the one that all campaigns have.
 	generation, passed int64
 }
 
-// MaxEndpoints is how many there may be.
+// MaxEndpoints is how many endpoints there may be.
 const MaxEndpoints = 10
 
 // Errors that callers tell apart.
@@ -74,14 +77,14 @@ const (
 	fieldPassed     = "*passed"
 )
 
-// Subscribers is who is told anything of a campaign.
+// Subscribers returns the endpoints that receive any events of a campaign.
 func (e *Endpoints) Subscribers(c campaign.ID) []Endpoint {
 	return slices.DeleteFunc(slices.Clone(e.All), func(e Endpoint) bool {
 		return !e.Subscribes(c, EventCampaign) && !e.Subscribes(c, EventRecipients)
 	})
 }
 
-// Find finds an endpoint by its ID; nil if there is none.
+// Find returns the endpoint with this ID, or nil.
 func (e *Endpoints) Find(id string) *Endpoint {
 	for i := range e.All {
 		if e.All[i].ID == id {
@@ -91,18 +94,18 @@ func (e *Endpoints) Find(id string) *Endpoint {
 	return nil
 }
 
-// field is what a campaign's meta says of who is told: see lua/arm.lua.
+// field returns what the field outbox of a campaign's meta must be, see lua/arm.lua.
 func (e *Endpoints) field(c campaign.ID) string {
 	s := strconv.FormatInt(e.generation, 10)
-	for sort, letter := range map[string]string{EventCampaign: "c", EventRecipients: "r"} {
-		if slices.ContainsFunc(e.All, func(e Endpoint) bool { return e.Subscribes(c, sort) }) {
+	for kind, letter := range map[string]string{EventCampaign: "c", EventRecipients: "r"} {
+		if slices.ContainsFunc(e.All, func(e Endpoint) bool { return e.Subscribes(c, kind) }) {
 			s += letter
 		}
 	}
 	return s
 }
 
-// Endpoints reads all of them.
+// Endpoints reads all endpoints.
 func (l *Store) Endpoints(ctx context.Context) (*Endpoints, error) {
 	fields, err := l.rdb.HGetAll(ctx, keyEndpoints).Result()
 	if err != nil {
@@ -115,7 +118,7 @@ func (l *Store) Endpoints(ctx context.Context) (*Endpoints, error) {
 		}
 		var e Endpoint
 		if err := json.Unmarshal([]byte(text), &e); err != nil {
-			return nil, fmt.Errorf("read webhook %s: not a webhook", id) // the cause would show of its text
+			return nil, fmt.Errorf("read webhook %s: not a webhook", id) // without the cause, which shows some of its text
 		}
 		all.All = append(all.All, e)
 	}
@@ -123,7 +126,7 @@ func (l *Store) Endpoints(ctx context.Context) (*Endpoints, error) {
 	return all, nil
 }
 
-// Add adds one: what happens from here on, it is told.
+// Add adds an endpoint, which receives the events from here on.
 // Errors: [ErrTooMany].
 func (l *Store) Add(ctx context.Context, e Endpoint) error {
 	return l.change(ctx, e.ID, func(all *Endpoints) (*Endpoint, error) {
@@ -135,7 +138,7 @@ func (l *Store) Add(ctx context.Context, e Endpoint) error {
 	})
 }
 
-// Remove ends one. Errors: [ErrNotFound].
+// Remove removes an endpoint. Errors: [ErrNotFound].
 func (l *Store) Remove(ctx context.Context, id string) error {
 	err := l.change(ctx, id, func(all *Endpoints) (*Endpoint, error) {
 		if all.Find(id) == nil {
@@ -158,7 +161,7 @@ func (l *Store) Remove(ctx context.Context, id string) error {
 	return nil
 }
 
-// Disable notes that an endpoint wants to be told nothing any more.
+// Disable ends the deliveries to an endpoint and keeps its log.
 // Errors: [ErrNotFound].
 func (l *Store) Disable(ctx context.Context, id string, now time.Time) error {
 	return l.change(ctx, id, func(all *Endpoints) (*Endpoint, error) {
@@ -171,7 +174,7 @@ func (l *Store) Disable(ctx context.Context, id string, now time.Time) error {
 	})
 }
 
-// change writes what change makes of an endpoint; nil deletes it.
+// change writes what change returns for an endpoint; nil deletes it.
 func (l *Store) change(ctx context.Context, id string, change func(*Endpoints) (*Endpoint, error)) error {
 	for {
 		all, err := l.Endpoints(ctx)
@@ -184,7 +187,7 @@ func (l *Store) change(ctx context.Context, id string, change func(*Endpoints) (
 		}
 		text := []byte{}
 		if e != nil {
-			if text, err = json.Marshal(e); err != nil {
+			if text, err = e.encode(); err != nil {
 				return fmt.Errorf("write webhook %s: %w", id, err)
 			}
 		}
@@ -200,13 +203,12 @@ func (l *Store) change(ctx context.Context, id string, change func(*Endpoints) (
 	if err != nil {
 		return err
 	}
-	// That the campaigns know isn't noted: a worker tells them again, and with
-	// them those that came into being meanwhile.
+	// passed stays as it is: a worker arms all campaigns again, with those that were
+	// created meanwhile.
 	return l.arm(ctx, all)
 }
 
-// ArmAll has all campaigns note what the endpoints of now are to be told, if some
-// don't know of them.
+// ArmAll has all campaigns record the events for these endpoints, unless they do.
 func (l *Store) ArmAll(ctx context.Context, all *Endpoints) error {
 	if all.passed >= all.generation {
 		return nil
@@ -231,15 +233,14 @@ func (l *Store) arm(ctx context.Context, all *Endpoints) error {
 			args = append(args, e.ID, e.Since)
 		}
 		if err := armScript.Run(ctx, l.rdb, []string{l.meta(c), KeyProgress(c), Key(c)}, args...).Err(); err != nil {
-			return fmt.Errorf("tell campaign %s of the webhooks: %w", c, err)
+			return fmt.Errorf("arm campaign %s for the webhooks: %w", c, err)
 		}
 	}
 	return nil
 }
 
-// Fields are the fields of meta with which a campaign comes into being: none
-// when no endpoint is told of it. An endpoint that is added after they were read
-// finds the campaign's name.
+// Fields returns the fields of meta that a new campaign needs for its endpoints: none
+// without any. An endpoint that is added after this arms the campaign itself.
 func (l *Store) Fields(ctx context.Context, c campaign.ID) ([]any, error) {
 	all, err := l.Endpoints(ctx)
 	if err != nil || len(all.Subscribers(c)) == 0 {
@@ -248,17 +249,17 @@ func (l *Store) Fields(ctx context.Context, c campaign.ID) ([]any, error) {
 	return []any{fieldOutbox, all.field(c)}, nil
 }
 
-// Lease takes or keeps, for as long as d, the look at what is to be told,
-// or gives it back with a d of 0; false when someone else has it.
+// Lease takes or renews the right to scan the outboxes for a time d, or gives it back
+// with a d of 0; false if another process has it.
 func (l *Store) Lease(ctx context.Context, token string, d time.Duration) (bool, error) {
 	mine, err := redisx.Lease(ctx, l.rdb, keyEndpointsLease, token, d)
 	if err != nil {
-		return false, fmt.Errorf("lease the look at what is to be told: %w", err)
+		return false, fmt.Errorf("lease the scan of the outboxes: %w", err)
 	}
 	return mine, nil
 }
 
-// CountFailing is how many take nothing any more.
+// CountFailing returns how many endpoints are failing.
 func (l *Store) CountFailing(ctx context.Context) (int, error) {
 	n, err := l.rdb.HLen(ctx, keyFailing).Result()
 	if err != nil {

@@ -2,22 +2,22 @@ package outbox
 
 import "github.com/handout-dev/handout/campaign"
 
-// Key: list, what is to be told of the campaign, see lua/outbox.lua.
+// Key: list, the campaign's entries, see lua/undelivered.lua.
 func Key(c campaign.ID) string { return "handout:{" + string(c) + "}:outbox" }
 
-// KeyProgress: hash, how much of that each endpoint was told, see lua/outbox.lua.
+// KeyProgress: hash, how far each endpoint is in them, see lua/undelivered.lua.
 func KeyProgress(c campaign.ID) string { return "handout:{" + string(c) + "}:told" }
 
-// Keys of those who are told what became of campaigns.
+// Keys of the endpoints.
 const (
 	// keyEndpoints: hash, endpoints in JSON, see lua/endpoint.lua.
 	keyEndpoints = "handout:webhooks"
-	// keyEndpointsLease: string with an expiry, which worker looks who is to be told.
+	// keyEndpointsLease: string with an expiry, the worker that scans the outboxes.
 	keyEndpointsLease = "handout:webhooks:lease"
-	// keyFailing: hash, an endpoint that takes nothing any more to the Unix
-	// millisecond since when, see internal/webhook.
+	// keyFailing: hash, a failing endpoint to the Unix millisecond since when, see
+	// internal/webhook.
 	keyFailing = "handout:webhooks:failing"
-	// keyDiscarded: hash, an endpoint to how much it was never told.
+	// keyDiscarded: hash, an endpoint to how many of its entries were discarded.
 	keyDiscarded = "handout:webhooks:dropped"
 )
 

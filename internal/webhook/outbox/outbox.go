@@ -14,50 +14,46 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// What is to be told of a campaign stands in its outbox, written in the same step
-// as the change. Of recipients it has the positions only: what became of them is
-// read when it is told, and is the truth of then.
-
-// fieldOutbox says in meta who is to be told, see lua/arm.lua.
+// fieldOutbox in meta says which events a campaign records, see lua/arm.lua.
 const fieldOutbox = "outbox"
 
-// Outbox is how much there is to tell of a campaign.
+// Outbox is how far the endpoints are with a campaign's entries.
 type Outbox struct {
-	ID     campaign.ID
-	Length int // entries that not all endpoints have been told
-	base   int
-	told   map[string]string
+	ID       campaign.ID
+	length   int // entries that some endpoint has yet to take
+	base     int // entries that were trimmed off
+	progress map[string]string
 }
 
-// Undelivered is how many entries an endpoint hasn't been told.
+// Undelivered returns how many entries are pending for an endpoint.
 func (o *Outbox) Undelivered(endpoint string) int {
-	told := o.base
-	if n, ok := campaign.ParseNumber(o.told[endpoint]); ok {
-		told = max(n, o.base)
+	taken := o.base
+	if n, ok := campaign.ParseNumber(o.progress[endpoint]); ok {
+		taken = max(n, o.base)
 	}
-	return max(o.base+o.Length-told, 0)
+	return max(o.base+o.length-taken, 0)
 }
 
-// Waits says whether an endpoint is to be told something by now.
-func (o *Outbox) Waits(endpoint string, now time.Time) bool {
+// Due reports whether a delivery to an endpoint is due.
+func (o *Outbox) Due(endpoint string, now time.Time) bool {
 	if o.Undelivered(endpoint) == 0 {
 		return false
 	}
 	var b Batch
-	if text := o.told[endpoint+fieldBatch]; text != "" && json.Unmarshal([]byte(text), &b) == nil {
+	if text := o.progress[endpoint+fieldBatch]; text != "" && json.Unmarshal([]byte(text), &b) == nil {
 		return !b.Next.After(now)
 	}
 	return true
 }
 
-// These follow an endpoint's ID: see lua/outbox.lua.
+// These follow an endpoint's ID, see lua/undelivered.lua.
 const (
 	fieldBatch = ":now"
 	fieldAll   = ":all"
 )
 
-// Pending looks how much there is to tell of campaigns, in few round trips; those
-// of which there is nothing are left out.
+// Pending returns the outboxes of those campaigns that have entries, in few round
+// trips.
 func (l *Store) Pending(ctx context.Context, campaigns []campaign.ID) ([]Outbox, error) {
 	lengths, err := l.outboxLengths(ctx, campaigns)
 	if err != nil {
@@ -68,11 +64,11 @@ func (l *Store) Pending(ctx context.Context, campaigns []campaign.ID) ([]Outbox,
 		if lengths[i] == 0 {
 			continue
 		}
-		told, err := l.rdb.HGetAll(ctx, KeyProgress(c)).Result()
+		progress, err := l.rdb.HGetAll(ctx, KeyProgress(c)).Result()
 		if err != nil {
-			return nil, fmt.Errorf("look at the outbox of campaign %s: %w", c, err)
+			return nil, fmt.Errorf("read the outbox of campaign %s: %w", c, err)
 		}
-		all = append(all, Outbox{ID: c, Length: lengths[i], base: int(number(told["base"])), told: told})
+		all = append(all, Outbox{ID: c, length: lengths[i], base: int(number(progress["base"])), progress: progress})
 	}
 	return all, nil
 }
@@ -80,7 +76,7 @@ func (l *Store) Pending(ctx context.Context, campaigns []campaign.ID) ([]Outbox,
 // outboxBatch is how many campaigns travel in one call.
 const outboxBatch = 200
 
-// outboxLengths are how many entries there are of each campaign.
+// outboxLengths returns how many entries each campaign has.
 func (l *Store) outboxLengths(ctx context.Context, campaigns []campaign.ID) ([]int, error) {
 	all := make([]int, 0, len(campaigns))
 	for batch := range slices.Chunk(campaigns, outboxBatch) {
@@ -92,7 +88,7 @@ func (l *Store) outboxLengths(ctx context.Context, campaigns []campaign.ID) ([]i
 			return nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("look at %d outboxes: %w", len(batch), err)
+			return nil, fmt.Errorf("read %d outboxes: %w", len(batch), err)
 		}
 		for _, n := range lengths {
 			all = append(all, int(n.Val()))
@@ -101,7 +97,7 @@ func (l *Store) outboxLengths(ctx context.Context, campaigns []campaign.ID) ([]i
 	return all, nil
 }
 
-// Length is how much there is to tell of campaigns, together.
+// Length returns how many entries campaigns have together.
 func (l *Store) Length(ctx context.Context, campaigns []campaign.ID) (int, error) {
 	lengths, err := l.outboxLengths(ctx, campaigns)
 	sum := 0
@@ -111,15 +107,15 @@ func (l *Store) Length(ctx context.Context, campaigns []campaign.ID) (int, error
 	return sum, err
 }
 
-// Batch is what an endpoint is told in one go, until it has taken it.
+// Batch is what is delivered to an endpoint in one message, until it has taken it.
 type Batch struct {
-	Message string    `json:"message"` // its ID, the same however often it is told
+	Message string    `json:"message"` // its ID, the same for each attempt
 	Count   int       `json:"count"`   // entries of the outbox
 	Failed  int       `json:"failed,omitempty"`
 	Since   time.Time `json:"since,omitzero"` // when it failed first
-	Next    time.Time `json:"next,omitzero"`  // not before
-	// Dropped is what it is told instead of entries: that it isn't told so many.
-	Dropped *Discarded `json:"dropped,omitempty"`
+	Next    time.Time `json:"next,omitzero"`  // the next attempt isn't before
+	// Discarded, if not nil, is delivered in place of entries.
+	Discarded *Discarded `json:"dropped,omitempty"`
 
 	raw string
 }
@@ -130,34 +126,34 @@ type Change struct {
 	State campaign.Phase
 	// Reason is why it is paused, held or canceled.
 	Reason string
-	Entry  campaign.Entry // the line in the history; without a verb: none
+	Entry  campaign.Entry // the line in the history; without a verb there is none
 }
 
-// Undelivered is what stands in an outbox for one endpoint.
+// Undelivered is what is pending of a campaign for one endpoint.
 type Undelivered struct {
-	Batch *Batch // that it is told now; nil: none is fixed
+	Batch *Batch // the one under way; nil: none is fixed
 	// Entries are at most [MaxBatch], the oldest first.
 	Entries []Entry
 
 	cursor int
 }
 
-// Entry is a recipient's place, or what happened to the campaign.
+// Entry is a recipient's place, or a change of the campaign's state.
 type Entry struct {
-	Place     campaign.Place
-	Happening *Change // nil: a recipient
+	Place  campaign.Place
+	Change *Change // nil: a recipient
 }
 
-// MaxBatch is how many entries an endpoint is told in one go.
+// MaxBatch is how many entries a message holds.
 const MaxBatch = 200
 
-// Undelivered reads what an endpoint is to be told next of a campaign.
+// Undelivered reads what is next for an endpoint of a campaign.
 func (l *Store) Undelivered(ctx context.Context, c campaign.ID, endpoint string) (*Undelivered, error) {
 	return l.undelivered(ctx, c, endpoint, MaxBatch)
 }
 
-func (l *Store) undelivered(ctx context.Context, c campaign.ID, endpoint string, most int) (*Undelivered, error) {
-	answer, err := outboxScript.Run(ctx, l.rdb, []string{KeyProgress(c), Key(c)}, endpoint, most).Slice()
+func (l *Store) undelivered(ctx context.Context, c campaign.ID, endpoint string, limit int) (*Undelivered, error) {
+	answer, err := undeliveredScript.Run(ctx, l.rdb, []string{KeyProgress(c), Key(c)}, endpoint, limit).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox of campaign %s: %w", c, err)
 	}
@@ -203,15 +199,15 @@ func parseOutboxEntry(text string) (Entry, bool) {
 	if err != nil {
 		return Entry{}, false
 	}
-	h := &Change{At: time.Unix(seconds, 0).UTC(), State: campaign.Phase(stored.State), Reason: stored.Reason}
-	if stored.Line != "" && json.Unmarshal([]byte(stored.Line), &h.Entry) != nil {
+	change := &Change{At: time.Unix(seconds, 0).UTC(), State: campaign.Phase(stored.State), Reason: stored.Reason}
+	if stored.Line != "" && json.Unmarshal([]byte(stored.Line), &change.Entry) != nil {
 		return Entry{}, false
 	}
-	return Entry{Happening: h}, true
+	return Entry{Change: change}, true
 }
 
-// SetBatch fixes what an endpoint is told now, or notes that it didn't take it.
-// False: someone else has, or nobody is told of the campaign any more.
+// SetBatch fixes what is delivered to an endpoint next, or records a failure. It
+// returns false if another process did so first, or no endpoint subscribes any more.
 func (l *Store) SetBatch(ctx context.Context, c campaign.ID, endpoint string, u *Undelivered, b Batch) (bool, error) {
 	before := ""
 	if u.Batch != nil {
@@ -233,25 +229,25 @@ func (l *Store) SetBatch(ctx context.Context, c campaign.ID, endpoint string, u 
 	return true, nil
 }
 
-// Acknowledge notes that an endpoint has taken so many entries of what it was to be
-// told; who is whoever is told of the campaign. False as in SetBatch.
-func (l *Store) Acknowledge(ctx context.Context, c campaign.ID, endpoint string, u *Undelivered, count int, who []Endpoint) (bool, error) {
-	return l.advance(ctx, c, endpoint, u, count, "", who)
+// Acknowledge records that an endpoint has taken count entries, and deletes those
+// that all subscribers of the campaign have. It returns false as SetBatch does.
+func (l *Store) Acknowledge(ctx context.Context, c campaign.ID, endpoint string, u *Undelivered, count int, subscribers []Endpoint) (bool, error) {
+	return l.advance(ctx, c, endpoint, u, count, "", subscribers)
 }
 
-// advance moves an endpoint's cursor by so many entries; after is its batch then.
-func (l *Store) advance(ctx context.Context, c campaign.ID, endpoint string, u *Undelivered, count int, after string, who []Endpoint) (bool, error) {
+// advance moves an endpoint's cursor by count entries and sets its batch to after.
+func (l *Store) advance(ctx context.Context, c campaign.ID, endpoint string, u *Undelivered, count int, after string, subscribers []Endpoint) (bool, error) {
 	before := ""
 	if u.Batch != nil {
 		before = u.Batch.raw
 	}
 	args := []any{endpoint, u.cursor, u.cursor + count, before, after}
-	for _, e := range who {
+	for _, e := range subscribers {
 		args = append(args, e.ID)
 	}
-	n, err := toldScript.Run(ctx, l.rdb, []string{l.meta(c), KeyProgress(c), Key(c)}, args...).Int()
+	n, err := advanceScript.Run(ctx, l.rdb, []string{l.meta(c), KeyProgress(c), Key(c)}, args...).Int()
 	if err != nil {
-		return false, fmt.Errorf("note what was told of campaign %s: %w", c, err)
+		return false, fmt.Errorf("advance in the outbox of campaign %s: %w", c, err)
 	}
 	return n == 1, nil
 }

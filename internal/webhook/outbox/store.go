@@ -17,9 +17,9 @@ type Store struct {
 	campaigns func(context.Context) ([]campaign.ID, error)
 }
 
-// New returns the store in rdb, which stays the caller's to close. meta names
-// a campaign's hash in the ledger, whose field [Field] says who is to be told, and
-// campaigns lists all that there are.
+// New returns the store in rdb, which stays the caller's to close. meta returns the
+// key of a campaign's hash in the ledger, whose field outbox says which events to
+// record; campaigns lists all campaigns.
 func New(rdb redis.UniversalClient, meta func(campaign.ID) string, campaigns func(context.Context) ([]campaign.ID, error)) *Store {
 	return &Store{rdb: rdb, meta: meta, campaigns: campaigns}
 }

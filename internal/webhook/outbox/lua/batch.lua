@@ -1,12 +1,12 @@
--- Writes an endpoint's batch, if the one that is thought to stand there does.
+-- Compares and sets an endpoint's batch.
 --
 -- KEYS[1] -> handout:{c}:meta
 -- KEYS[2] -> handout:{c}:told
 -- ARGV[1] -> the endpoint's ID
--- ARGV[2] -> the batch as it must stand now, "" for none
--- ARGV[3] -> the batch as it shall be
+-- ARGV[2] -> the expected batch, "" for none
+-- ARGV[3] -> the new one
 --
--- Returns 1, or 0 when another stands there, or when nobody is told any more.
+-- Returns 1, or 0 if another batch stands there, or no endpoint subscribes any more.
 local meta = redis.call('HMGET', KEYS[1], 'purged', 'outbox')
 if meta[1] or not string.find(meta[2] or '', '%a') then
   return 0

@@ -1,13 +1,13 @@
--- Changes an endpoint, if nobody has changed any since they were read.
+-- Changes an endpoint, unless one was changed since they were read.
 --
 -- KEYS[1] -> handout:webhooks, hash: endpoint to its JSON form; *, the generation,
---            which every change makes one more; *passed, that of which all
---            campaigns know
--- ARGV[1] -> the generation that must stand now
+--            which grows by one with each change; *passed, the generation that all
+--            campaigns have
+-- ARGV[1] -> the expected generation
 -- ARGV[2] -> the endpoint's ID
 -- ARGV[3] -> its JSON form; "" deletes it
 --
--- Returns 1, or 0 when another generation stands there.
+-- Returns 1, or 0 if another generation stands there.
 if (redis.call('HGET', KEYS[1], '*') or '0') ~= ARGV[1] then
   return 0
 end

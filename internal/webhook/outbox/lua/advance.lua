@@ -1,25 +1,26 @@
--- Notes that an endpoint was told, or that it isn't any more, and trims off what
--- waits for nobody.
+-- Moves an endpoint's cursor, sets its batch, and trims off the entries that all
+-- subscribers have taken.
 --
 -- KEYS[1] -> handout:{c}:meta
 -- KEYS[2] -> handout:{c}:told
 -- KEYS[3] -> handout:{c}:outbox
 -- ARGV[1] -> the endpoint's ID
--- ARGV[2] -> how many entries it must have been told now
--- ARGV[3] -> how many it has been told then
--- ARGV[4] -> its batch as it must stand now, "" for none
--- ARGV[5] -> its batch as it shall be, "" for none
--- ARGV[6...] -> IDs of all endpoints that are told of the campaign
+-- ARGV[2] -> the expected cursor: how many entries it has taken
+-- ARGV[3] -> the new one
+-- ARGV[4] -> the expected batch, "" for none
+-- ARGV[5] -> the new one, "" for none
+-- ARGV[6...] -> IDs of all subscribers of the campaign
 --
--- Returns 1, or 0 when it was told otherwise meanwhile, or nobody is any more.
+-- Returns 1, or 0 if another cursor or batch stands there, or no endpoint subscribes
+-- any more.
 local meta = redis.call('HMGET', KEYS[1], 'purged', 'outbox')
 if meta[1] or not string.find(meta[2] or '', '%a') then
   return 0
 end
-local told = redis.call('HMGET', KEYS[2], 'base', ARGV[1], ARGV[1] .. ':now')
-local base = tonumber(told[1] or '0')
-local cursor = math.max(tonumber(told[2] or base), base)
-if cursor ~= tonumber(ARGV[2]) or (told[3] or '') ~= ARGV[4] then
+local progress = redis.call('HMGET', KEYS[2], 'base', ARGV[1], ARGV[1] .. ':now')
+local base = tonumber(progress[1] or '0')
+local cursor = math.max(tonumber(progress[2] or base), base)
+if cursor ~= tonumber(ARGV[2]) or (progress[3] or '') ~= ARGV[4] then
   return 0
 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
