@@ -12,9 +12,9 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// maxCampaignFile is far more than any cascade needs: no request may be longer
-// than 10 KB.
-const maxCampaignFile = 1 << 20
+// MaxCampaignFile is the longest campaign file, in bytes: far more than any cascade
+// needs, since no request may be longer than 10 KB.
+const MaxCampaignFile = 1 << 20
 
 // File is a campaign file that has been read and found right.
 type File struct {
@@ -46,8 +46,8 @@ func (p places) find(path string) place {
 // reported with its line and column, as [*Faults]; name stands in them.
 func ParseCampaign(name string, src []byte) (*File, error) {
 	p := &fileParser{file: name, at: places{"": {1, 1}}, spec: &campaign.Spec{}}
-	if len(src) > maxCampaignFile {
-		p.fault(place{}, "the campaign file is longer than "+strconv.Itoa(maxCampaignFile)+" bytes")
+	if len(src) > MaxCampaignFile {
+		p.fault(place{}, "the campaign file is longer than "+strconv.Itoa(MaxCampaignFile)+" bytes")
 		return nil, p.faults.err()
 	}
 	root, err := p.document(src)

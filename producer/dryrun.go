@@ -3,7 +3,9 @@ package producer
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
@@ -29,6 +31,15 @@ type CheckOptions struct {
 type Parts struct {
 	Min, Max int // of one message
 	Total    int
+}
+
+// String says both: 1 to 2 a message, 59 if everyone gets the SMS.
+func (p Parts) String() string {
+	each := strconv.Itoa(p.Min)
+	if p.Max != p.Min {
+		each += " to " + strconv.Itoa(p.Max)
+	}
+	return fmt.Sprintf("%s a message, %d if everyone gets the SMS", each, p.Total)
 }
 
 // DryRun is what a submit would do.

@@ -14,7 +14,7 @@ var (
 
 	// ErrUnknownFormat means that a list's format was neither given nor told by
 	// its name's ending.
-	ErrUnknownFormat = errors.New("the list's format is unknown: name it .csv, .ndjson or .jsonl, or say which it is")
+	ErrUnknownFormat = errors.New("the list's name must end in .csv, .ndjson or .jsonl, which says how it is written")
 
 	// ErrNotRereadable means that a list had to be read a second time but comes
 	// from a reader that can't be put back to its start. Submit again with a

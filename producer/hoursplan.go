@@ -3,6 +3,7 @@ package producer
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
@@ -30,6 +31,20 @@ type ZonePlan struct {
 	// Opens is when they can be sent to, if not now; zero when never.
 	Open  bool
 	Opens time.Time
+}
+
+// Name is the zone's name, or that of the first of several.
+func (z *ZonePlan) Name() string {
+	switch n := len(z.Zones); n {
+	case 0:
+		return "an unknown zone"
+	case 1:
+		return z.Zones[0]
+	case 2:
+		return z.Zones[0] + " or 1 other"
+	default:
+		return z.Zones[0] + " or " + strconv.Itoa(n-1) + " others"
+	}
 }
 
 // OpensPlan is the people whose window opens at a time.

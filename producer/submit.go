@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -63,6 +65,18 @@ type Summary struct {
 	DuplicateLines []int
 	// Faults are those of the bad rows, at most MaxFaults of them.
 	Faults []Fault
+}
+
+// DuplicatesAt names the lines of the duplicates: 61, 70, …
+func (s *Summary) DuplicatesAt() string {
+	lines := make([]string, len(s.DuplicateLines))
+	for i, n := range s.DuplicateLines {
+		lines[i] = strconv.Itoa(n)
+	}
+	if s.Duplicates > len(lines) {
+		lines = append(lines, "…")
+	}
+	return strings.Join(lines, ", ")
 }
 
 // Result is what a submit came to.
@@ -181,11 +195,7 @@ const releaseTime = 2 * time.Second
 
 // compare tells whether the campaign that stands has the content submitted.
 func (c *Client) compare(ctx context.Context, run *run, f *File, info *campaign.Info) (*Result, error) {
-	same, err := sameSpec(f.Spec, info.Spec)
-	if err != nil {
-		return nil, err
-	}
-	if !same || !slices.Equal(run.columns(), info.Columns) {
+	if !f.Spec.Equal(info.Spec) || !slices.Equal(run.columns(), info.Columns) {
 		return nil, &OtherContentError{Info: info}
 	}
 	content, err := run.write(ctx, nil)
@@ -196,13 +206,4 @@ func (c *Client) compare(ctx context.Context, run *run, f *File, info *campaign.
 		return nil, &OtherContentError{Info: info}
 	}
 	return &Result{Info: info, Already: true, Summary: run.summary}, nil
-}
-
-func sameSpec(a, b *campaign.Spec) (bool, error) {
-	x, err := a.Encode()
-	if err != nil {
-		return false, err
-	}
-	y, err := b.Encode()
-	return string(x) == string(y), err
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"reflect"
 
@@ -52,18 +51,18 @@ func (a *API) send(ctx context.Context, in *sendInput) (*sendOutput, error) {
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	sent, err := a.client.Send(ctx, producer.OneOff{
-		Key: in.Key, Recipient: in.Body.Recipient, Phone: in.Body.Phone, Region: a.o.Region,
+	sent, err := a.ops.Send(ctx, producer.OneOff{
+		Key: in.Key, Recipient: in.Body.Recipient, Phone: in.Body.Phone,
 		MessageType: file.Spec.MessageType, Channels: file.Spec.Channels,
 	})
 	if err != nil {
 		return nil, a.fail(ctx, withoutPlaces(err))
 	}
-	out := &sendOutput{http.StatusCreated, Sent{Campaign: string(sent.Campaign), Place: placeName(sent.Place)}}
+	out := &sendOutput{http.StatusCreated, Sent{Campaign: string(sent.Campaign), Place: sent.Place.String()}}
 	if sent.Already {
 		out.Status = http.StatusOK
 	}
 	return out, nil
 }
 
-func placeName(p campaign.Place) string { return fmt.Sprintf("%d.%d", p.Page, p.Index) }
+func placeName(p campaign.Place) string { return p.String() }
