@@ -3,24 +3,23 @@ package producer
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
 )
 
-// HoursPlan is who of a list can be sent to when.
+// HoursPlan says how many of a list can be sent to when.
 type HoursPlan struct {
 	// Zones are the people by their zones, most of them first. A campaign whose
 	// hours are in one zone for all has that one alone.
 	Zones []ZonePlan
-	// Now is how many can be sent to at once, and Opens is who must wait, by the
+	// Now is how many can be sent to at once, and Opens how many must wait, by the
 	// time when their window opens, the earliest first.
 	Now   int
 	Opens []OpensPlan
-	// Unknown is how many have no zone that is known, and Apart how many may be in
-	// zones that have no minute of the hours in common. What becomes of them the
-	// campaign's unknown_zone says; Waiting is how many aren't sent to at all.
+	// Unknown is how many have no known zone, and Apart how many may be in zones
+	// that have no minute of the hours in common. The campaign's unknown_zone says
+	// what becomes of both; Waiting is how many are never sent to.
 	Unknown, Apart, Waiting int
 }
 
@@ -31,20 +30,6 @@ type ZonePlan struct {
 	// Opens is when they can be sent to, if not now; zero when never.
 	Open  bool
 	Opens time.Time
-}
-
-// Name is the zone's name, or that of the first of several.
-func (z *ZonePlan) Name() string {
-	switch n := len(z.Zones); n {
-	case 0:
-		return "an unknown zone"
-	case 1:
-		return z.Zones[0]
-	case 2:
-		return z.Zones[0] + " or 1 other"
-	default:
-		return z.Zones[0] + " or " + strconv.Itoa(n-1) + " others"
-	}
 }
 
 // OpensPlan is the people whose window opens at a time.

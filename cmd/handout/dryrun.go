@@ -56,8 +56,8 @@ func (a *app) describeDryRun(file *producer.File, d *operations.DryRun) {
 	out("  recipients   %d", d.Summary.Recipients)
 	out("  duplicates   %d", d.Summary.Duplicates)
 	out("  bad rows     %d", d.Summary.BadRows)
-	if d.SMS.Total > 0 {
-		out("  SMS parts    %s", d.SMS)
+	if parts := d.Parts(); parts != "" {
+		out("  SMS parts    %s", parts)
 	}
 	if len(d.ColumnsUnused) > 0 {
 		out("  not used     columns %s", strings.Join(d.ColumnsUnused, ", "))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -37,7 +38,7 @@ func describeHours(out func(format string, args ...any), s *campaign.Spec, p *pr
 			out("    %d in %d other zones", more, len(p.Zones)-i)
 			break
 		}
-		out("    %d in %s%s", z.Recipients, z.Name(), opens(z))
+		out("    %d in %s%s", z.Recipients, operations.ZoneName(z.Zones), opens(z))
 	}
 }
 

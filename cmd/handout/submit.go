@@ -8,13 +8,11 @@ import (
 	"os"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -91,13 +89,16 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 		return nil
 	}
 	a.badRows(result.Summary)
-	return a.withLedger(ctx, func(rdb redis.UniversalClient, _ *ledger.Ledger) error {
-		r, _, err := report.NewReader(rdb, c.Rate).Read(ctx, result.Info.ID)
-		if err != nil {
-			return err
-		}
-		return r.WriteJSON(a.stdout)
-	})
+	rdb, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer rdb.Close()
+	r, _, err := report.NewReader(rdb, c.Rate).Read(ctx, result.Info.ID)
+	if err != nil {
+		return err
+	}
+	return r.WriteJSON(a.stdout)
 }
 
 func rowsProgress(line *liveLine) func(int, int64) {
@@ -180,7 +181,7 @@ func (a *app) duplicates(s producer.Summary) {
 		word = "line"
 	}
 	fmt.Fprintf(a.stderr, "%s left out, with a phone number that stands further up: %s %s\n",
-		plural(s.Duplicates, "row"), word, s.DuplicatesAt())
+		plural(s.Duplicates, "row"), word, operations.DuplicateLines(&s))
 }
 
 func plural(n int, word string) string {

@@ -36,9 +36,6 @@ type Submission struct {
 // campaign: a little over the 15 s after which a draft may be taken over.
 const UploadPatience = 20 * time.Second
 
-// DryRun is what submitting something would do.
-type DryRun struct{ *producer.DryRun }
-
 // DryRun checks a submission. It writes nothing, and needs no Redis. Bad rows
 // aren't an error: see [DryRun.Refusal].
 func (o *Operations) DryRun(ctx context.Context, s *Submission) (*DryRun, error) {
@@ -52,34 +49,6 @@ func (o *Operations) DryRun(ctx context.Context, s *Submission) (*DryRun, error)
 		return nil, submitting(s.File.Spec.ID, err)
 	}
 	return &DryRun{d}, nil
-}
-
-// Refusal returns why a submit would refuse the list for what stands in it; nil
-// if it would take it.
-func (d *DryRun) Refusal(setAside bool) error {
-	bad, good := d.Summary.BadRows, d.Summary.Recipients
-	switch {
-	case bad > 0 && good == 0:
-		return refusef(Refused, "", "the list has %s and no good one", count(bad, "bad row"))
-	case good == 0:
-		return about("", producer.ErrEmptyList)
-	case bad > 0 && !setAside:
-		return refusef(Refused, "set_aside_bad_rows", "the list has %s: correct it, or set bad rows aside to send to the others", count(bad, "bad row"))
-	}
-	return nil
-}
-
-// Takes says how long sending takes, its durations written by span; empty if that
-// isn't known.
-func (d *DryRun) Takes(span func(time.Duration) string) string {
-	takes := "over a year"
-	switch {
-	case d.Duration == 0:
-		return ""
-	case d.Duration > 0:
-		takes = span(max(time.Second, d.Duration.Round(time.Second)))
-	}
-	return fmt.Sprintf("%s at %g messages a second", takes, d.Rate)
 }
 
 // Submit makes a campaign of a submission. It may be made again at any time, also

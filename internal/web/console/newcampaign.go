@@ -123,17 +123,14 @@ func (p *reviewPage) faulty(err error) error {
 }
 
 func (p *reviewPage) describe(spec *campaign.Spec, d *operations.DryRun) {
-	p.Summary, p.DuplicateLines, p.Unused = d.Summary, d.Summary.DuplicatesAt(), strings.Join(d.ColumnsUnused, ", ")
+	p.Summary, p.DuplicateLines, p.Unused = d.Summary, operations.DuplicateLines(&d.Summary), strings.Join(d.ColumnsUnused, ", ")
 	for _, sample := range d.Samples {
 		var b bytes.Buffer
 		if json.Indent(&b, sample, "", "  ") == nil {
 			p.Samples = append(p.Samples, b.String())
 		}
 	}
-	if d.SMS.Total > 0 {
-		p.SMS = d.SMS.String()
-	}
-	p.Takes, p.Hours = d.Takes(span), hoursFacts(spec, d.Hours)
+	p.SMS, p.Takes, p.Hours = d.Parts(), d.Takes(span), hoursFacts(spec, d.Hours)
 	if err := d.Refusal(true); err != nil {
 		p.Faults = []string{sentence(err.Error())}
 	}
@@ -156,7 +153,7 @@ func hoursFacts(s *campaign.Spec, h *producer.HoursPlan) []fact {
 	}
 	if s.ByZone() {
 		for _, z := range h.Zones[:min(len(h.Zones), zonesShown)] {
-			facts = append(facts, fact{"In " + z.Name(), count(z.Recipients)})
+			facts = append(facts, fact{"In " + operations.ZoneName(z.Zones), count(z.Recipients)})
 		}
 	}
 	return facts
