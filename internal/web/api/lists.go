@@ -21,7 +21,7 @@ func (a *API) registerLists() {
 		"The second step. The list is CSV with a header (`recipient`, `phone`, and columns for the templates), or NDJSON "+
 			"with the same names; it is read as it comes, up to 10 million rows. Nothing is sent before all of it has come "+
 			"and is right; a bad row rejects the list unless `set_aside_bad_rows` is given. A broken upload leaves "+
-			"nothing; the same request again does the same thing once.",
+			"nothing, and the same request may be made again: it is done once.",
 		malformed, notFound, tooSlow, otherContent, busy, tooLarge, mediaType, invalid)
 	put.RequestBody = listBody()
 	put.DefaultStatus = http.StatusCreated
@@ -151,7 +151,7 @@ type dryRunInput struct {
 // DryRun is what handing over a list would do.
 type DryRun struct {
 	List          List              `json:"list"`
-	Rejected      bool              `json:"rejected" doc:"the list would be refused for its bad rows, or since nobody is left to send to"`
+	Rejected      bool              `json:"rejected" doc:"the list would be refused: it has bad rows, or no good one"`
 	Samples       []json.RawMessage `json:"samples" nullable:"false" maxItems:"3" doc:"the first requests as Telesign would get them, with masked numbers"`
 	SMSParts      Parts             `json:"sms_parts"`
 	Rate          float64           `json:"rate" doc:"messages per second to count with; 0: unknown"`
