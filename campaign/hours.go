@@ -21,6 +21,18 @@ type Hours struct {
 	Zone string `json:"zone"`
 }
 
+// String says them in words: 09:00 to 20:00 in Europe/Berlin, mon, tue.
+func (h *Hours) String() string {
+	where, days := h.Zone, "every day"
+	if where == ZoneRecipient {
+		where = "the recipient's own zone"
+	}
+	if len(h.Days) > 0 {
+		days = strings.Join(h.Days, ", ")
+	}
+	return h.From + " to " + h.To + " in " + where + ", " + days
+}
+
 // ZoneRecipient stands for each recipient's own zone.
 const ZoneRecipient = "recipient"
 

@@ -149,6 +149,13 @@ func share(v, otherwise float64) float64 {
 // Encode is the spec's stored form. Equal specs have equal bytes.
 func (s *Spec) Encode() ([]byte, error) { return json.Marshal(s) }
 
+// Equal reports whether two specs are the same content.
+func (s *Spec) Equal(other *Spec) bool {
+	a, err := s.Encode()
+	b, wrong := other.Encode()
+	return err == nil && wrong == nil && string(a) == string(b)
+}
+
 // DecodeSpec reads the stored form.
 func DecodeSpec(b []byte) (*Spec, error) {
 	s := new(Spec)

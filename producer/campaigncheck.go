@@ -20,8 +20,8 @@ const (
 	fallbackRange = "must be from 30 seconds to 1 hour"
 )
 
-// finish sets the defaults of a spec and judges it. A path that is broken has
-// its fault already.
+// finish sets the defaults of a spec and checks it. A path that is broken has its
+// fault already.
 func (f *File) finish(faults *Faults, broken map[string]bool) {
 	s := f.Spec
 	s.Channels = slices.Clone(s.Channels)
@@ -67,7 +67,7 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	}
 }
 
-// limits judges what a file's parser has judged already, for specs from Go.
+// limits checks what a file's parser has checked already, for specs from Go.
 func (c *specChecker) limits(s *campaign.Spec) {
 	for path, v := range map[string]float64{"max_failure_rate": s.MaxFailureRate, "canary_success": s.CanarySuccess} {
 		if !(v >= 0 && v <= 1) {
@@ -84,6 +84,26 @@ func (c *specChecker) limits(s *campaign.Spec) {
 	}
 	if s.CanarySuccess > 0 && s.Canary == 0 {
 		c.fault("canary_success", "needs canary: how many are sent to first")
+	}
+}
+
+// hours sets the defaults of a spec's hours and checks them. Channels come before
+// it: how long their fallback takes is a part of the check.
+func (c *specChecker) hours(s *campaign.Spec) {
+	if s.UnknownZone == "hold" {
+		s.UnknownZone = "" // the default: written and not written are the same content
+	}
+	if h := s.Hours; h != nil {
+		own := *h
+		own.Days = slices.Clone(h.Days)
+		s.Hours = &own
+	}
+	if c.broken["hours"] {
+		return
+	}
+	wrong := s.CheckHours()
+	for _, path := range slices.Sorted(maps.Keys(wrong)) {
+		c.fault(path, wrong[path])
 	}
 }
 
@@ -142,8 +162,8 @@ func (c *specChecker) channel(i int, first map[string]bool) {
 	}
 }
 
-// parameter judges a parameter without the list: the template's form, and the
-// whole value where no column stands in it.
+// parameter checks a parameter without the list: the template's form, and the whole
+// value where no column stands in it.
 func (c *specChecker) parameter(path string, ch *campaign.Channel, name string) {
 	text := ch.Parameters[name]
 	if name == "" {
@@ -170,7 +190,7 @@ func (c *specChecker) parameter(path string, ch *campaign.Channel, name string) 
 	}
 }
 
-// columns judges every template against the header of a list.
+// columns checks every template against the header of a list.
 func (f *File) columns(columns []string) (*campaign.Cascade, error) {
 	var faults Faults
 	for i := range f.Spec.Channels {
@@ -189,7 +209,7 @@ func (f *File) columns(columns []string) (*campaign.Cascade, error) {
 	return campaign.NewCascade(f.Spec, columns)
 }
 
-// used are the columns that some template uses.
+// used splits columns into those that a template uses and the others.
 func (f *File) used(columns []string) (used, unused []string) {
 	uses := map[string]bool{}
 	for i := range f.Spec.Channels {

@@ -12,9 +12,9 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// maxCampaignFile is far more than any cascade needs: no request may be longer
-// than 10 KB.
-const maxCampaignFile = 1 << 20
+// MaxCampaignFile is the longest campaign file, in bytes: far more than any cascade
+// needs, since no request may be longer than 10 KB.
+const MaxCampaignFile = 1 << 20
 
 // File is a campaign file that has been read and found right.
 type File struct {
@@ -23,13 +23,13 @@ type File struct {
 	at   places
 }
 
-// places says where in the file each value stands, by its path such as
+// places are where in the file each value stands, by its path such as
 // channels[0].parameters.url.
 type places map[string]place
 
 type place struct{ line, column int }
 
-// find is the place of a path, or of the nearest thing around it.
+// find returns the place of a path, or of the nearest path around it.
 func (p places) find(path string) place {
 	for path != "" {
 		if at, ok := p[path]; ok {
@@ -42,12 +42,13 @@ func (p places) find(path string) place {
 
 // ParseCampaign reads a campaign file: YAML with the keys id, message_type,
 // channels, rate, lane, on_doubt, give_up_after, max_failure_rate, canary,
-// canary_success, retention, check_files, hours and unknown_zone. It is strict, and every fault in it is
-// reported with its line and column, as [*Faults]; name stands in them.
+// canary_success, retention, check_files, hours and unknown_zone. Other keys are
+// faults. The error is [*Faults]: every fault, with its line and column, and name
+// as the file's.
 func ParseCampaign(name string, src []byte) (*File, error) {
 	p := &fileParser{file: name, at: places{"": {1, 1}}, spec: &campaign.Spec{}}
-	if len(src) > maxCampaignFile {
-		p.fault(place{}, "the campaign file is longer than "+strconv.Itoa(maxCampaignFile)+" bytes")
+	if len(src) > MaxCampaignFile {
+		p.fault(place{}, "the campaign file is longer than "+strconv.Itoa(MaxCampaignFile)+" bytes")
 		return nil, p.faults.err()
 	}
 	root, err := p.document(src)
@@ -65,9 +66,9 @@ func ParseCampaign(name string, src []byte) (*File, error) {
 	return f, nil
 }
 
-// NewFile is a campaign file made in Go. The spec is checked as a file is, and
+// NewFile makes a campaign file in Go. The spec is checked as a file is, and
 // copied; the error is [*Faults].
-func NewFile(spec campaign.Spec) (*File, error) {
+func NewFile(spec Spec) (*File, error) {
 	f := &File{Spec: &spec, at: places{}}
 	var faults Faults
 	f.finish(&faults, nil)
@@ -77,8 +78,8 @@ func NewFile(spec campaign.Spec) (*File, error) {
 	return f, nil
 }
 
-// fileParser turns YAML into a spec. It judges only the form: what the values
-// mean is judged by File.finish, for specs from Go as well.
+// fileParser turns YAML into a spec. It checks only the form; File.finish checks
+// what the values mean, for specs from Go as well.
 type fileParser struct {
 	file   string
 	spec   *campaign.Spec
@@ -118,7 +119,7 @@ func (p *fileParser) document(src []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-// yamlPlace takes the line out of an error of the YAML package, which writes
+// yamlPlace splits the line off an error of the YAML package, which writes
 // "yaml: line 3: …" and has no type for it.
 func yamlPlace(err error) (place, string) {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")

@@ -6,9 +6,11 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/handout-dev/handout/campaign"
 )
 
-// The readers of a campaign file's plain values.
+// The values of a campaign file.
 
 func (p *fileParser) text(n *yaml.Node, path string) string {
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
@@ -18,8 +20,7 @@ func (p *fileParser) text(n *yaml.Node, path string) string {
 	return n.Value
 }
 
-// named is a text for which the empty one stands for the default, and may
-// therefore not be written.
+// named reads a text that must not be empty: leaving the key out is the default.
 func (p *fileParser) named(n *yaml.Node, path string) string {
 	s := p.text(n, path)
 	if s == "" && !p.broken[path] {
@@ -70,7 +71,8 @@ func (p *fileParser) long(n *yaml.Node, path string) int {
 	return int(d / time.Second)
 }
 
-// timespan is a Go duration, a number of days as in 90d, or a bare number of seconds.
+// timespan reads a Go duration, a number of days as in 90d, or a bare number of
+// seconds.
 func timespan(n *yaml.Node) (time.Duration, bool) {
 	if n.Kind != yaml.ScalarNode {
 		return 0, false
@@ -90,8 +92,8 @@ func timespan(n *yaml.Node) (time.Duration, bool) {
 	return 0, false
 }
 
-// share reads a part of a whole: 0.3 or 30%. None at all stands for the default
-// and may not be written.
+// share reads a part of a whole: 0.3 or 30%. It must not be 0: leaving the key out
+// is the default.
 func (p *fileParser) share(n *yaml.Node, path string) float64 {
 	v, err := 0.0, error(nil)
 	percent, ok := strings.CutSuffix(n.Value, "%")
@@ -105,12 +107,49 @@ func (p *fileParser) share(n *yaml.Node, path string) float64 {
 	return v
 }
 
-// count reads a whole number from 1 to most.
-func (p *fileParser) count(n *yaml.Node, path string, most int) int {
+// count reads a whole number from 1 to limit.
+func (p *fileParser) count(n *yaml.Node, path string, limit int) int {
 	v, err := strconv.Atoi(n.Value)
-	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || v < 1 || v > most {
-		p.wrong(n, path, "must be a whole number from 1 to "+strconv.Itoa(most))
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || v < 1 || v > limit {
+		p.wrong(n, path, "must be a whole number from 1 to "+strconv.Itoa(limit))
 		return 0
 	}
 	return v
+}
+
+// hours reads when a campaign may be sent.
+func (p *fileParser) hours(n *yaml.Node, path string) {
+	h := &campaign.Hours{}
+	p.spec.Hours = h
+	p.mapping(n, path, map[string]func(*yaml.Node, string){
+		"from": func(n *yaml.Node, path string) { h.From = p.text(n, path) },
+		"to":   func(n *yaml.Node, path string) { h.To = p.text(n, path) },
+		"zone": func(n *yaml.Node, path string) { h.Zone = p.text(n, path) },
+		"days": func(n *yaml.Node, path string) { h.Days = p.names(n, path) },
+	})
+}
+
+// names reads a list of at least one text.
+func (p *fileParser) names(n *yaml.Node, path string) []string {
+	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		p.wrong(n, path, "must be a list such as [mon, tue]")
+		return nil
+	}
+	var all []string
+	for _, item := range n.Content {
+		if item.Kind != yaml.ScalarNode || item.Tag != "!!str" {
+			p.wrong(n, path, "must be a list such as [mon, tue]")
+			return nil
+		}
+		all = append(all, item.Value)
+	}
+	return all
+}
+
+// fileCheck reads whose files are checked: none and nothing are the same.
+func fileCheck(name string) campaign.FileCheck {
+	if name == "none" {
+		return campaign.CheckNone
+	}
+	return campaign.FileCheck(name)
 }

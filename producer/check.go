@@ -21,7 +21,7 @@ const (
 
 const reasonLongRow = "a row is longer than 65536 bytes"
 
-// rowChecker judges the rows of one block after another. It belongs to one
+// rowChecker checks the rows of one block after another. It belongs to one
 // goroutine.
 type rowChecker struct {
 	list    string // its name
@@ -91,7 +91,7 @@ func (c *rowChecker) begin(b *block, rows int) {
 	}
 }
 
-// refuse notes a row that can't be read. A negative offset has no column.
+// refuse records a row that can't be read. A negative offset has no column.
 func (c *rowChecker) refuse(at rowAt, offset int, reason string) {
 	c.start(at)
 	c.fault(offset, reason)
@@ -112,7 +112,7 @@ func (c *rowChecker) fault(offset int, reason string) {
 	c.b.faults.add(f)
 }
 
-// row judges a row whose cells stand in the order of the header.
+// row checks a row whose cells stand in the order of the header.
 func (c *rowChecker) row(at rowAt, cells []cell) {
 	c.start(at)
 	if len(cells) != len(c.h.names) {
@@ -153,7 +153,7 @@ func (c *rowChecker) row(at rowAt, cells []cell) {
 	}
 }
 
-// forms judges what every cell must keep to.
+// forms checks each cell's length and encoding.
 func (c *rowChecker) forms(cells []cell) {
 	if !c.checkUTF8 && len(c.at.record) <= MaxCell && c.at.record != "" {
 		return
@@ -168,7 +168,7 @@ func (c *rowChecker) forms(cells []cell) {
 	}
 }
 
-// take copies the further columns to where the recipient keeps them.
+// take copies the further columns into the recipient's values.
 func (c *rowChecker) take(cells []cell) []string {
 	from := len(c.values)
 	for i := range cells {
@@ -179,7 +179,7 @@ func (c *rowChecker) take(cells []cell) []string {
 	return c.values[from:len(c.values):len(c.values)]
 }
 
-// request judges what would be sent to the recipient.
+// request checks what would be sent to the recipient.
 func (c *rowChecker) request(r *campaign.Recipient) {
 	if err := c.cascade.Each(r, c.onValue); err != nil {
 		c.fault(-1, err.Error()) // names channel and parameter, quotes nothing
@@ -215,8 +215,8 @@ func (c *rowChecker) value(channel int, name, value string) error {
 // ISO 3166.
 var ErrUnknownRegion = phone.ErrUnknownRegion
 
-// NormalizePhone brings a phone number into E.164 form, a plus sign and digits.
-// It takes international form (+ or 00 before the calling code) and, with a
-// region (a country's two letters of ISO 3166), national form. The error is a
-// reason in words, without the number; [ErrUnknownRegion] for the region.
+// NormalizePhone returns a phone number in E.164 form: a plus sign and digits. The
+// number stands in international form (+ or 00 before the calling code) or, with a
+// region (a country's two letters of ISO 3166), in national form. The error says
+// why in words, without the number; [ErrUnknownRegion] for the region.
 func NormalizePhone(number, region string) (string, error) { return phone.Normalize(number, region) }

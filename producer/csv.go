@@ -10,10 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// The CSV here is that of encoding/csv, read in two steps so that the second
-// can be done by several goroutines: cutting records, then reading their cells.
-// Unlike encoding/csv it goes on after a quote that is never closed, and bounds
-// what such a quote may take.
+// The CSV here is that of encoding/csv, read in two steps: one goroutine cuts
+// records, several read their cells. Unlike encoding/csv it goes on after a quote
+// that is never closed, and bounds the memory that such a quote takes.
 
 // csvSource is a list in CSV.
 type csvSource struct {
@@ -113,7 +112,7 @@ type brokenCSV struct {
 	reason string
 }
 
-// blank rows are skipped, as encoding/csv does.
+// blank reports whether a row is empty. Such rows are skipped, as encoding/csv does.
 func blank(record string) bool { return record == "\n" || record == "\r\n" || record == "\r" }
 
 // splitCSV appends the cells of a record, which ends with its line end unless

@@ -19,7 +19,7 @@ type CheckOptions struct {
 	// AccountRate is the account's limit in messages per second; 0 when it is
 	// not known.
 	AccountRate float64
-	// Now is when sending begins, for a campaign with hours; zero is at once.
+	// Now is when sending begins, for a campaign with hours; the zero time: at once.
 	Now      time.Time
 	Progress func(rows int, bytes int64) // as in SubmitOptions
 }
@@ -61,9 +61,9 @@ const (
 // Check does everything that a submit does short of writing, without Redis.
 // Bad rows are in the summary; errors are those of the campaign file and the
 // list as a whole: [*Faults], [*ReadError], [ErrUnknownFormat],
-// [phone.ErrUnknownRegion], [ErrNotRereadable], and ctx's own.
+// [ErrUnknownRegion], [ErrNotRereadable], and ctx's own.
 func Check(ctx context.Context, f *File, l List, o CheckOptions) (*DryRun, error) {
-	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, mostFaults: o.MaxFaults, progress: o.Progress, dry: true})
+	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, maxFaults: o.MaxFaults, progress: o.Progress, dry: true})
 	if err != nil {
 		return nil, err
 	}

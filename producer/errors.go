@@ -8,17 +8,16 @@ import (
 )
 
 var (
-	// ErrEmptyList means that nobody is left to send to: the list has no rows,
-	// or only bad ones that were set aside.
+	// ErrEmptyList means that the list has no rows, or only bad ones that were set
+	// aside.
 	ErrEmptyList = errors.New("the list has nobody to send to")
 
-	// ErrUnknownFormat means that a list's format was neither given nor told by
-	// its name's ending.
-	ErrUnknownFormat = errors.New("the list's format is unknown: name it .csv, .ndjson or .jsonl, or say which it is")
+	// ErrUnknownFormat means that a list's format was neither given nor is known by
+	// the ending of its name.
+	ErrUnknownFormat = errors.New("the list's name must end in .csv, .ndjson or .jsonl, which says how it is written")
 
-	// ErrNotRereadable means that a list had to be read a second time but comes
-	// from a reader that can't be put back to its start. Submit again with a
-	// fresh one.
+	// ErrNotRereadable means that a list had to be read a second time, but comes
+	// from a reader that can't seek. Submit again with a fresh one.
 	ErrNotRereadable = errors.New("the list can't be read a second time")
 )
 

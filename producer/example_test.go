@@ -9,8 +9,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -26,6 +24,15 @@ channels:
     template: text
     parameters: {text: "Your order history is ready for download at {{.url}}"}
 `
+
+// connect opens the Redis that the workers have.
+func connect() *redis.Client {
+	options, err := redis.ParseURL(os.Getenv("REDIS_URL"))
+	if err != nil {
+		panic(err)
+	}
+	return redis.NewClient(options)
+}
 
 // A list is checked whole before anything of it is sent.
 func ExampleCheck() {
@@ -55,14 +62,8 @@ bob,+1 201-555-01,https://files.example.com/bob.xlsx
 // Submit may be called again at any time, also after a crash: a campaign is
 // opened once.
 func ExampleClient_Submit() {
-	options, err := redis.ParseURL(os.Getenv("REDIS_URL"))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	rdb := redis.NewClient(options)
+	rdb := connect()
 	defer func() { _ = rdb.Close() }()
-
 	file, err := producer.ParseCampaign("campaign.yaml", []byte(exampleCampaign))
 	if err != nil {
 		fmt.Println(err)
@@ -98,19 +99,13 @@ bob,+1 201-555-0124,https://files.example.com/bob.xlsx
 
 // One person, on the urgent lane, once for each key.
 func ExampleClient_Send() {
-	options, err := redis.ParseURL(os.Getenv("REDIS_URL"))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	rdb := redis.NewClient(options)
+	rdb := connect()
 	defer func() { _ = rdb.Close() }()
-
 	client := producer.New(rdb)
 	for range 2 {
 		sent, err := client.Send(context.Background(), producer.OneOff{
 			Key: "order-4711-shipped", Recipient: "ann", Phone: "+1 201-555-0123", MessageType: "ARN",
-			Channels: []campaign.Channel{{
+			Channels: []producer.Channel{{
 				Channel: "sms", Template: "text", Parameters: map[string]string{"text": "Your order has been shipped."},
 			}},
 		})
@@ -123,6 +118,98 @@ func ExampleClient_Send() {
 	// Output:
 	// sent before: false
 	// sent before: true
+}
+
+// submitSpring opens a campaign of two people, made in Go and on hold.
+func submitSpring(client *producer.Client, id producer.ID) error {
+	file, err := producer.NewFile(producer.Spec{
+		ID: id, MessageType: "MKT",
+		Channels: []producer.Channel{{Channel: "sms", Template: "text", Parameters: map[string]string{"text": "Hello {{.name}}"}}},
+	})
+	if err != nil {
+		return err
+	}
+	rows := func(yield func(producer.Row, error) bool) {
+		_ = yield(producer.Row{Recipient: "customer-1", Phone: "+12015550123", Values: []string{"Ann"}}, nil) &&
+			yield(producer.Row{Recipient: "customer-2", Phone: "+12015550124", Values: []string{"Bob"}}, nil)
+	}
+	_, err = client.Submit(context.Background(), file, producer.ListRows([]string{"name"}, rows), producer.SubmitOptions{
+		Begin: producer.Beginning{By: producer.Actor{Name: "shop"}, Hold: true},
+	})
+	return err
+}
+
+// A campaign made in Go, and where it stands.
+func ExampleClient_Status() {
+	rdb := connect()
+	defer func() { _ = rdb.Close() }()
+	client := producer.New(rdb)
+	if err := submitSpring(client, "spring-status"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	s, err := client.Status(context.Background(), "spring-status")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s: %s\n", s.Phase, s.Reason)
+	fmt.Println("to be sent to:", s.Balance.Of(producer.Planned), "of", s.Total)
+	fmt.Println("delivered:", s.Balance.Of(producer.Delivered), "by SMS:", s.Balance.By[producer.BySMS])
+	_, err = client.Status(context.Background(), "autumn")
+	fmt.Println(errors.Is(err, producer.ErrNotFound))
+	// Output:
+	// paused: submitted on hold
+	// to be sent to: 2 of 2
+	// delivered: 0 by SMS: 0
+	// true
+}
+
+// Everyone in a campaign, one after another.
+func ExampleClient_Outcomes() {
+	rdb := connect()
+	defer func() { _ = rdb.Close() }()
+	client := producer.New(rdb)
+	if err := submitSpring(client, "spring-outcomes"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for o, err := range client.Outcomes(context.Background(), "spring-outcomes") {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(o.Place, o.Recipient, o.State, "after", o.Attempts, "attempts")
+	}
+	// Output:
+	// 0.0 customer-1 planned after 0 attempts
+	// 0.1 customer-2 planned after 0 attempts
+}
+
+// One person, by name or by the place in the list.
+func ExampleClient_Person() {
+	rdb := connect()
+	defer func() { _ = rdb.Close() }()
+	client := producer.New(rdb)
+	if err := submitSpring(client, "spring-person"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, who := range []string{"customer-2", "0.0", "customer-3"} {
+		o, err := client.Person(context.Background(), "spring-person", who)
+		switch {
+		case errors.Is(err, producer.ErrNotFound):
+			fmt.Println(who, "isn't in the campaign")
+		case err != nil:
+			fmt.Println(err)
+		default:
+			fmt.Println(o.Recipient, "is", o.State)
+		}
+	}
+	// Output:
+	// customer-2 is planned
+	// customer-1 is planned
+	// customer-3 isn't in the campaign
 }
 
 // Every fault of a campaign file is reported at once, with its place.
@@ -146,9 +233,9 @@ channels:
 }
 
 func ExampleNormalizePhone() {
-	fmt.Println(phone.Normalize("0044 20 7946 0958", ""))
-	fmt.Println(phone.Normalize("(201) 555-0123", "US"))
-	fmt.Println(phone.Normalize("+1 201 555", ""))
+	fmt.Println(producer.NormalizePhone("0044 20 7946 0958", ""))
+	fmt.Println(producer.NormalizePhone("(201) 555-0123", "US"))
+	fmt.Println(producer.NormalizePhone("+1 201 555", ""))
 	// Output:
 	// +442079460958 <nil>
 	// +12015550123 <nil>

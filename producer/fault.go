@@ -48,7 +48,7 @@ type Faults struct {
 	List  []Fault // at most MaxFaults, or as many as were asked for
 	Total int     // all of them
 
-	most int // to be kept; 0: MaxFaults
+	limit int // how many are kept; 0: MaxFaults
 }
 
 // Error has a line for each fault that was kept, and one that counts the rest.
@@ -66,14 +66,14 @@ func (f *Faults) Error() string {
 	return b.String()
 }
 
-// add keeps a fault. What is wrong with a whole line is wrong from its first
-// column on.
+// add counts a fault, and keeps it while there is room. A fault of a whole line
+// stands in its first column.
 func (f *Faults) add(fault Fault) {
 	if fault.File != "" && fault.Line > 0 && fault.Column == 0 {
 		fault.Column = 1
 	}
 	f.Total++
-	if len(f.List) < max(f.most, MaxFaults) {
+	if len(f.List) < max(f.limit, MaxFaults) {
 		f.List = append(f.List, fault)
 	}
 }
@@ -85,7 +85,7 @@ func (f *Faults) sort() {
 	})
 }
 
-// err is nil when there are none.
+// err returns the faults as an error; nil for none.
 func (f *Faults) err() error {
 	if f.Total == 0 {
 		return nil

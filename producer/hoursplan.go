@@ -8,18 +8,18 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// HoursPlan is who of a list can be sent to when.
+// HoursPlan says how many of a list can be sent to when.
 type HoursPlan struct {
 	// Zones are the people by their zones, most of them first. A campaign whose
 	// hours are in one zone for all has that one alone.
 	Zones []ZonePlan
-	// Now is how many can be sent to at once, and Opens is who must wait, by the
+	// Now is how many can be sent to at once, and Opens how many must wait, by the
 	// time when their window opens, the earliest first.
 	Now   int
 	Opens []OpensPlan
-	// Unknown is how many have no zone that is known, and Apart how many may be in
-	// zones that have no minute of the hours in common. What becomes of them the
-	// campaign's unknown_zone says; Waiting is how many aren't sent to at all.
+	// Unknown is how many have no known zone, and Apart how many may be in zones
+	// that have no minute of the hours in common. The campaign's unknown_zone says
+	// what becomes of both; Waiting is how many are never sent to.
 	Unknown, Apart, Waiting int
 }
 

@@ -20,8 +20,8 @@ const (
 	NDJSON Format = "ndjson"
 )
 
-// FormatOf tells a list's format by its name's ending: .csv, .ndjson or .jsonl.
-// Otherwise it is [ErrUnknownFormat].
+// FormatOf returns a list's format by the ending of its name: .csv, .ndjson or
+// .jsonl. The error is [ErrUnknownFormat].
 func FormatOf(name string) (Format, error) {
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".csv":
@@ -32,7 +32,7 @@ func FormatOf(name string) (Format, error) {
 	return "", ErrUnknownFormat
 }
 
-// Limits of a list, so that a broken file can't take the memory.
+// Limits of a list, which bound the memory that a broken file takes.
 const (
 	MaxCell    = 4096      // bytes of one cell
 	MaxRow     = 64 * 1024 // bytes of one row as it is written
@@ -46,8 +46,8 @@ type Row struct {
 	Values    []string // one for each column, in their order
 }
 
-// List is where the recipients of a campaign come from. It may be used again
-// and again, unless it was made from a reader that can't seek.
+// List is where the recipients of a campaign come from. It may be read any number
+// of times, unless it was made from a reader that can't seek.
 type List struct {
 	name   string
 	open   func() (io.ReadCloser, error)
@@ -58,18 +58,13 @@ type List struct {
 	rows    iter.Seq2[Row, error]
 }
 
-// ListFile is the list in a file; its format is told by the name's ending.
+// ListFile is the list in a file, in the format that the ending of its name says.
 func ListFile(path string) List {
 	format, err := FormatOf(path)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", path, err)
 	}
-	return ListFileAs(path, format).because(err)
-}
-
-// ListFileAs is the list in a file of the given format.
-func ListFileAs(path string, format Format) List {
-	return List{name: path, format: format, open: func() (io.ReadCloser, error) {
+	return List{name: path, format: format, err: err, open: func() (io.ReadCloser, error) {
 		f, err := os.Open(path)
 		if err != nil {
 			return nil, err // names the path itself
@@ -78,10 +73,10 @@ func ListFileAs(path string, format Format) List {
 	}}
 }
 
-// ListReader is the list that r gives; name stands in faults. A list is read
-// once, and once more when another submit has interfered: then r must be an
-// io.Seeker, else [ErrNotRereadable]. A Read that blocks holds up Submit even
-// after its context is done.
+// ListReader is the list read from r; name stands in faults. It is read once, and
+// once more when another submit has interfered: then r must be an io.Seeker, else
+// the error is [ErrNotRereadable]. A Read that blocks holds up Submit even after its
+// context is done.
 func ListReader(name string, format Format, r io.Reader) List {
 	used := false
 	return List{name: name, format: format, open: func() (io.ReadCloser, error) {
@@ -99,16 +94,11 @@ func ListReader(name string, format Format, r io.Reader) List {
 	}}
 }
 
-// ListRows is the list that rows gives, with these columns beside recipient and
+// ListRows is the list that rows yields, with these columns beside recipient and
 // phone. rows must give the same rows each time it is ranged over; an error
 // that it yields ends the submit, and nothing is sent.
 func ListRows(columns []string, rows iter.Seq2[Row, error]) List {
 	return List{columns: columns, rows: rows}
-}
-
-func (l List) because(err error) List {
-	l.err = err
-	return l
 }
 
 // readError adds the list's name to an error of reading, unless it is there.

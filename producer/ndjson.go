@@ -144,8 +144,8 @@ type brokenJSON struct {
 }
 
 // splitJSON appends the members of a line's object: texts, and numbers and
-// booleans as they are written. encoding/json judges everything but the
-// commonest forms.
+// booleans as they are written. It leaves all but the commonest forms to
+// encoding/json.
 func splitJSON(line string, members []member) ([]member, *brokenJSON) {
 	s := jsonScanner{line: line}
 	if !s.take('{') {

@@ -24,8 +24,8 @@ const (
 	heartbeat = 4 * time.Second
 )
 
-// addPages writes pages to a draft; without pages it only says that the submit
-// is alive.
+// addPages writes pages to a draft; without pages it only renews the draft, so that
+// no other submit takes it over.
 type addPages func(ctx context.Context, first int, pages [][]byte) error
 
 // pageWriter makes pages of recipients, digests them, and has them compressed
@@ -105,7 +105,7 @@ func (w *pageWriter) add(r *campaign.Recipient) error {
 	return w.flush()
 }
 
-// flush makes a page of the recipients at hand, or only digests them.
+// flush makes a page of the recipients collected, or only digests them.
 func (w *pageWriter) flush() error {
 	if len(w.page) == 0 {
 		return nil
@@ -122,7 +122,7 @@ func (w *pageWriter) flush() error {
 	*into = plain
 	w.digest.Write(plain[from:])
 	w.content.Total += len(w.page)
-	clear(w.page) // lets go of the texts
+	clear(w.page) // releases the texts
 	w.page = w.page[:0]
 	if into == &w.plain {
 		return nil
@@ -148,7 +148,7 @@ func (w *pageWriter) added() error {
 	return w.send()
 }
 
-// send hands the batch on.
+// send passes the batch on to be compressed and written.
 func (w *pageWriter) send() error {
 	b := w.batch
 	if len(b.ends) == 0 {
@@ -182,7 +182,7 @@ func (w *pageWriter) compress() {
 	}
 }
 
-// upload writes the batches in order. After an error it lets the others go by.
+// upload writes the batches in order. After an error it skips the others.
 func (w *pageWriter) upload() {
 	written := 0
 	alive := time.NewTicker(heartbeat)

@@ -29,16 +29,16 @@ type run struct {
 	faults  Faults
 	summary Summary
 	bytes   int64
-	told    time.Time // of the last call of progress
+	shown   time.Time // when progress was last called
 }
 
 type runOptions struct {
-	region     string
-	setAside   bool
-	mostFaults int
-	progress   func(rows int, bytes int64)
-	dry        bool
-	inMemory   int // phone numbers; 0 is seenMost
+	region    string
+	setAside  bool
+	maxFaults int
+	progress  func(rows int, bytes int64)
+	dry       bool
+	inMemory  int // phone numbers; 0 is seenMost
 }
 
 // newRun opens the list, reads its header, and holds the templates against it.
@@ -50,7 +50,7 @@ func newRun(f *File, l List, o runOptions) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{list: l, file: f, o: o, book: book, close: func() {}, faults: Faults{most: o.mostFaults}}
+	r := &run{list: l, file: f, o: o, book: book, close: func() {}, faults: Faults{limit: o.maxFaults}}
 	r.seen.most = cmp.Or(o.inMemory, seenMost)
 	if f.Spec.ByZone() {
 		r.zones = newZoneBook()
@@ -94,7 +94,7 @@ func (r *run) open() (err error) {
 	return r.asFault(err)
 }
 
-// asFault tells what is wrong with a list from what went wrong in reading it.
+// asFault returns an error of reading as [*Faults] where the list itself is wrong.
 func (r *run) asFault(err error) error {
 	var faults *Faults
 	switch {
@@ -158,11 +158,11 @@ func (r *run) blocks(ctx context.Context, collect func(*block) error) error {
 	return nil
 }
 
-// read hands every block to a worker and to the collector, in that order: a
-// block that the collector waits for is always in some worker's hands.
+// read passes every block to a worker and then to the collector: a worker always
+// has the block that the collector waits for.
 func (r *run) read(ctx context.Context, inOrder, todo chan<- *block) error {
 	for ctx.Err() == nil {
-		b := &block{checked: make(chan struct{}), faults: Faults{most: r.o.mostFaults}}
+		b := &block{checked: make(chan struct{}), faults: Faults{limit: r.o.maxFaults}}
 		err := r.source.fill(b)
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -181,9 +181,9 @@ func (r *run) read(ctx context.Context, inOrder, todo chan<- *block) error {
 	return nil
 }
 
-// scan reads the whole list and gives those who are to be sent to, in order and
-// without duplicates, to keep. The slices given are valid during the call; the
-// texts in them for as long as they are held.
+// scan reads the whole list and calls keep for each recipient to be sent to, in
+// order and without duplicates. The block is valid during the call; the texts in it
+// for as long as they are held.
 func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error {
 	defer r.seen.close()
 	err := r.blocks(ctx, func(b *block) error {
@@ -210,7 +210,7 @@ func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error 
 		}
 		return nil
 	})
-	r.tell(true)
+	r.showProgress(true)
 	r.summary.Faults = r.faults.List
 	return err
 }
@@ -223,18 +223,18 @@ func (r *run) count(b *block) {
 		r.faults.add(f)
 	}
 	r.faults.Total += b.faults.Total - len(b.faults.List)
-	r.tell(false)
+	r.showProgress(false)
 }
 
-// tellEvery is how often progress is told.
-const tellEvery = 100 * time.Millisecond
+// progressEvery is how often progress is called.
+const progressEvery = 100 * time.Millisecond
 
-func (r *run) tell(last bool) {
+func (r *run) showProgress(last bool) {
 	if r.o.progress == nil {
 		return
 	}
-	if now := time.Now(); last || now.Sub(r.told) >= tellEvery {
-		r.told = now
+	if now := time.Now(); last || now.Sub(r.shown) >= progressEvery {
+		r.shown = now
 		r.o.progress(r.summary.Rows, r.bytes)
 	}
 }

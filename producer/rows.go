@@ -33,9 +33,9 @@ func newRows(columns []string, rows iter.Seq2[Row, error]) (*rowsSource, error) 
 func (s *rowsSource) header() *header { return s.h }
 
 func (s *rowsSource) fill(b *block) error {
-	const most = 1000
+	const limit = 1000
 	b.first = s.n + 1
-	for len(b.rows) < most {
+	for len(b.rows) < limit {
 		row, err, ok := s.next()
 		if err != nil {
 			return err

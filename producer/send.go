@@ -23,32 +23,32 @@ type OneOff struct {
 	MessageType string
 	// Channels are tried in their order. Their parameters may use the columns
 	// recipient and phone.
-	Channels []campaign.Channel
+	Channels []Channel
 }
 
 // Sent says where a one-off send stands.
 type Sent struct {
-	Campaign campaign.ID // the day's standing campaign
-	Place    campaign.Place
-	// Already means that it stood before.
+	Campaign ID // the day's standing campaign
+	Place    Place
+	// Already means that it was sent before, by this key.
 	Already bool
 }
 
-// ErrNoKey means that a one-off send has no key.
-var ErrNoKey = errors.New("a one-off send needs a key, which makes it safe to repeat")
+// ErrNoKey means that a one-off send has no key, or one of over 255 bytes.
+var ErrNoKey = errors.New("a one-off send needs a key of 1 to 255 bytes, which makes it safe to repeat")
 
-// mostKey bounds a caller's key.
-const mostKey = 255
+// maxKey is the longest key of a caller, in bytes.
+const maxKey = 255
 
 // Send appends one person with a message of their own to the day's standing
 // campaign, on the urgent lane. All that holds for campaigns holds for it.
 // After an error call it again with the same key: the person is sent to once.
 //
 // Errors: [*Faults] (the message or the number), [ErrNoKey],
-// [phone.ErrUnknownRegion], [ledger.ErrOtherContent] (the key was used for another
-// message), [campaign.ErrCanceled], and those of Redis.
+// [ErrUnknownRegion], [ErrOtherContent] (the key was used for another message),
+// [ErrCanceled] and [ErrPurged] (of the day's campaign), and those of Redis.
 func (c *Client) Send(ctx context.Context, s OneOff) (*Sent, error) {
-	if s.Key == "" || len(s.Key) > mostKey {
+	if s.Key == "" || len(s.Key) > maxKey {
 		return nil, ErrNoKey
 	}
 	now := time.Now()
@@ -71,12 +71,12 @@ func (c *Client) Send(ctx context.Context, s OneOff) (*Sent, error) {
 		return nil, fmt.Errorf("send: %w", err)
 	}
 	if err := c.wake(ctx, id); err != nil {
-		return nil, fmt.Errorf("wake campaign %s: %w", id, err)
+		return nil, err
 	}
 	return &Sent{Campaign: id, Place: at, Already: !added}, nil
 }
 
-// checkOneOff holds a one-off send to all the rules for a list of one row.
+// checkOneOff checks a one-off send as a list of one row.
 func checkOneOff(ctx context.Context, f *File, s OneOff) (campaign.Recipient, error) {
 	rows := func(yield func(Row, error) bool) { yield(Row{Recipient: s.Recipient, Phone: s.Phone}, nil) }
 	d, err := Check(ctx, f, ListRows(nil, rows), CheckOptions{Region: s.Region})

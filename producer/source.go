@@ -10,13 +10,13 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// source gives a list in blocks of rows. header and fill are called by one
+// source reads a list in blocks of rows. header and fill are called by one
 // goroutine at a time; check by several, for different blocks.
 type source interface {
 	header() *header
 	// fill takes the next rows; io.EOF when there are none.
 	fill(*block) error
-	// check gives the rows of a block to the checker.
+	// check passes the rows of a block to the checker.
 	check(*block, *rowChecker)
 }
 
@@ -30,7 +30,7 @@ type header struct {
 
 // block is some rows on their way through the pipeline.
 type block struct {
-	// As read: text with the place of each row, or rows from Go.
+	// As read: a text with the span of each row, or rows from Go.
 	text  string
 	spans []span
 	rows  []Row
@@ -119,19 +119,19 @@ func (r *recordReader) load() error {
 	return nil
 }
 
-// fill takes up to most records; io.EOF when there are none.
-func (r *recordReader) fill(b *block, most int) error {
+// fill takes up to limit records; io.EOF when there are none.
+func (r *recordReader) fill(b *block, limit int) error {
 	if err := r.load(); err != nil {
 		return err
 	}
 	from := r.start
-	for len(b.spans) < most && r.next(b, from) {
+	for len(b.spans) < limit && r.next(b, from) {
 	}
 	b.text = string(r.buf[from:r.start])
 	b.bytes = r.total - int64(r.end-r.start)
 	if len(b.spans) == 0 {
 		if r.start < r.end || !r.eof {
-			return r.fill(b, most) // only the rest of a long line went by
+			return r.fill(b, limit) // it has skipped the rest of a long line
 		}
 		return io.EOF
 	}
@@ -176,8 +176,8 @@ func recordEnd(data []byte, quotes bool) (n, lines int) {
 	}
 	n = csvRecordEnd(data)
 	if n == 0 || n > MaxRow {
-		// A quote out of place: only the line that the record begins with is
-		// broken. Believing the quote would swallow good rows up to the next.
+		// A quote out of place: only the line that the record begins with is bad.
+		// Reading on to the next quote would swallow good rows.
 		return first, 1
 	}
 	return n, bytes.Count(data[:n], []byte{'\n'})
@@ -192,9 +192,9 @@ func position(record string, line, offset int) (int, int) {
 	return line, offset + 1
 }
 
-// newHeader judges the names of a list's columns. It returns the reasons that
-// they can't be taken, by column; -1 is the header as a whole. No name is
-// quoted: a list without a header begins with somebody's number.
+// newHeader checks the names of a list's columns. It returns what is wrong by
+// column; -1 is the header as a whole. It quotes no name: the first line of a list
+// without a header has a phone number in it.
 func newHeader(names []string) (*header, map[int]string) {
 	h := &header{names: names, recipient: -1, phone: -1, zone: -1}
 	wrong := map[int]string{}

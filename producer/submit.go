@@ -10,7 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/queue"
 	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/tasks"
 )
 
 // Client opens campaigns in one Redis. It is safe for concurrent use.
@@ -40,20 +42,20 @@ type SubmitOptions struct {
 	MaxFaults int
 	// Begin is how the campaign begins: at once by default.
 	Begin campaign.Beginning
-	// Gate, if not nil, is asked once the whole list has been read and found
-	// good, before the campaign stands: an error of it ends the submit as a
-	// [*GateError], and nothing is kept. It isn't asked for a campaign that
-	// stands already. It may be asked more than once.
+	// Gate, if not nil, is called once the whole list has been read and found
+	// good, before the campaign stands: its error ends the submit as a
+	// [*GateError], and nothing is kept. It isn't called for a campaign that
+	// stands already. It may be called more than once.
 	Gate func(Summary) error
-	// Progress is told how far the list has been read, at most ten times per
-	// second and once at the end, from the goroutine that called Submit.
+	// Progress is called with how far the list has been read, at most ten times
+	// per second and once at the end, from the goroutine that called Submit.
 	Progress func(rows int, bytes int64)
 	// OnWait is called each second while another submit writes the same
 	// campaign, from the goroutine that called Submit.
 	OnWait func()
 }
 
-// Summary is what a list came to.
+// Summary counts what stands in a list.
 type Summary struct {
 	Rows       int // in the list, bad ones and duplicates included
 	Recipients int // to be sent to
@@ -65,7 +67,7 @@ type Summary struct {
 	Faults []Fault
 }
 
-// Result is what a submit came to.
+// Result is what a submit has done.
 type Result struct {
 	Info *campaign.Info
 	// Already means that the campaign stood before, with the same content, and
@@ -74,7 +76,7 @@ type Result struct {
 	Summary Summary
 }
 
-// waitBusy is how often a submit looks whether another one has finished.
+// waitBusy is how often a submit tries again while another one is under way.
 const waitBusy = time.Second
 
 // Submit makes a campaign of a campaign file and a list. Until it returns
@@ -82,7 +84,7 @@ const waitBusy = time.Second
 // also after a crash, and does the same thing once.
 //
 // Errors: [*Faults] (nothing was kept), [*GateError], [*OtherContentError], [ErrEmptyList],
-// [*ReadError], [ErrNotRereadable], [ErrUnknownFormat], [phone.ErrUnknownRegion],
+// [*ReadError], [ErrNotRereadable], [ErrUnknownFormat], [ErrUnknownRegion],
 // ctx's own, one that names TMPDIR when a list of over two million numbers has no
 // temporary file (nothing was kept), and those of Redis. After ctx is done, and after an error of
 // Redis, a draft may stay behind; the next Submit of the same ID replaces it.
@@ -96,14 +98,14 @@ func (c *Client) Submit(ctx context.Context, f *File, l List, o SubmitOptions) (
 			return nil, err
 		}
 		if err := c.wake(ctx, result.Info.ID); err != nil {
-			return nil, fmt.Errorf("wake campaign %s: %w", result.Info.ID, err)
+			return nil, err
 		}
 		return result, nil
 	}
 }
 
 func (c *Client) try(ctx context.Context, f *File, l List, o SubmitOptions) (*Result, error) {
-	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, mostFaults: o.MaxFaults, progress: o.Progress, inMemory: c.inMemory})
+	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, maxFaults: o.MaxFaults, progress: o.Progress, inMemory: c.inMemory})
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +125,7 @@ func (c *Client) try(ctx context.Context, f *File, l List, o SubmitOptions) (*Re
 	return &Result{Info: info, Summary: run.summary}, nil
 }
 
-// open takes the draft, and waits while another submit is writing it.
+// open takes the draft. While another submit is writing it, open waits.
 func (c *Client) open(ctx context.Context, s *campaign.Spec, columns []string, onWait func()) (*ledger.Opening, error) {
 	for {
 		opening, err := c.ledger.Open(ctx, s, columns)
@@ -133,12 +135,10 @@ func (c *Client) open(ctx context.Context, s *campaign.Spec, columns []string, o
 		if onWait != nil {
 			onWait()
 		}
-		timer := time.NewTimer(waitBusy)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return nil, ctx.Err()
-		case <-timer.C:
+		case <-time.After(waitBusy):
 		}
 	}
 }
@@ -156,9 +156,9 @@ func fill(ctx context.Context, run *run, opening *ledger.Opening, o SubmitOption
 	return opening.Commit(ctx, content, o.Begin)
 }
 
-// abandon deletes the draft after an error that says that this content will
-// never stand. Otherwise the draft is left to whoever comes next: Redis may be
-// away, and a submit that was interrupted is to be run again.
+// abandon deletes the draft after an error by which this content will never stand.
+// After any other it leaves the draft to the next submit: Redis may be away, and an
+// interrupted submit is to be run again.
 func abandon(ctx context.Context, opening *ledger.Opening, because error) error {
 	var faults *Faults
 	var read *ReadError
@@ -168,7 +168,7 @@ func abandon(ctx context.Context, opening *ledger.Opening, because error) error 
 		errors.Is(because, ErrEmptyList) {
 		return opening.Abandon(ctx)
 	}
-	if ctx.Err() != nil { // interrupted: the next one needn't wait
+	if ctx.Err() != nil { // interrupted: spare the next one the wait
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
 		defer cancel()
 		_ = opening.Release(ctx) // else the draft gets stale by itself
@@ -176,16 +176,13 @@ func abandon(ctx context.Context, opening *ledger.Opening, because error) error 
 	return nil
 }
 
-// releaseTime bounds how long an interrupted submit takes to say goodbye.
+// releaseTime bounds how long an interrupted submit takes to release its draft.
 const releaseTime = 2 * time.Second
 
-// compare tells whether the campaign that stands has the content submitted.
+// compare reports whether the campaign that stands has the content submitted, as a
+// result or an [*OtherContentError].
 func (c *Client) compare(ctx context.Context, run *run, f *File, info *campaign.Info) (*Result, error) {
-	same, err := sameSpec(f.Spec, info.Spec)
-	if err != nil {
-		return nil, err
-	}
-	if !same || !slices.Equal(run.columns(), info.Columns) {
+	if !f.Spec.Equal(info.Spec) || !slices.Equal(run.columns(), info.Columns) {
 		return nil, &OtherContentError{Info: info}
 	}
 	content, err := run.write(ctx, nil)
@@ -198,11 +195,11 @@ func (c *Client) compare(ctx context.Context, run *run, f *File, info *campaign.
 	return &Result{Info: info, Already: true, Summary: run.summary}, nil
 }
 
-func sameSpec(a, b *campaign.Spec) (bool, error) {
-	x, err := a.Encode()
-	if err != nil {
-		return false, err
+// wake enqueues a task that feeds the campaign. If the process dies before it, the
+// workers' next sweep finds the campaign, within seconds.
+func (c *Client) wake(ctx context.Context, id campaign.ID) error {
+	if err := queue.New(c.rdb).Enqueue(ctx, tasks.NewFeed(id, time.Now().Unix())); err != nil {
+		return fmt.Errorf("wake campaign %s: %w", id, err)
 	}
-	y, err := b.Encode()
-	return string(x) == string(y), err
+	return nil
 }

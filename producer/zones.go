@@ -16,27 +16,28 @@ import (
 // campaign has hours in it.
 const zoneColumn = "zone"
 
-// zoneSet is the zones that somebody may be in. There is one for each.
+// zoneSet is the zones that a recipient may be in. Equal sets are one and the same
+// pointer.
 type zoneSet struct{ names string } // as campaign.JoinZones makes them
 
-// zoneBook finds the zones of one list's people. It is safe for concurrent use.
+// zoneBook finds the zones of one list's recipients. It is safe for concurrent use.
 type zoneBook struct {
 	mu    sync.RWMutex
 	sets  map[string]*zoneSet // by their names joined
 	cells map[string]*zoneSet // by what stands in the column; nil: no zone's name
-	// prefixes are the table's entries by where they stand in memory: it gives
-	// out the same for each number of a prefix.
+	// prefixes are the table's entries by their address in memory, which is the
+	// same for all numbers of a prefix.
 	prefixes map[*string]*zoneSet
 }
 
-// mostCells bounds what is kept of a column. A list has some hundreds of zones.
-const mostCells = 10_000
+// maxCells bounds what is kept of a column. A list has some hundreds of zones.
+const maxCells = 10_000
 
 func newZoneBook() *zoneBook {
 	return &zoneBook{sets: map[string]*zoneSet{}, cells: map[string]*zoneSet{}, prefixes: map[*string]*zoneSet{}}
 }
 
-// set is the one for these names. The lock is held.
+// set returns the set of these names. The lock is held.
 func (b *zoneBook) set(names string) *zoneSet {
 	s := b.sets[names]
 	if s == nil {
@@ -46,7 +47,7 @@ func (b *zoneBook) set(names string) *zoneSet {
 	return s
 }
 
-// named is the zone of this name; false when there is none.
+// named returns the zone of this name; false when there is none.
 func (b *zoneBook) named(cell string) (*zoneSet, bool) {
 	b.mu.RLock()
 	s, known := b.cells[cell]
@@ -57,7 +58,7 @@ func (b *zoneBook) named(cell string) (*zoneSet, bool) {
 	_, err := campaign.LoadZone(cell)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.cells) >= mostCells {
+	if len(b.cells) >= maxCells {
 		clear(b.cells)
 	}
 	cell = strings.Clone(cell) // it is a part of a block
@@ -70,7 +71,7 @@ func (b *zoneBook) named(cell string) (*zoneSet, bool) {
 	return s, true
 }
 
-// ofNumber is what the prefix of a number, in E.164 form, tells.
+// ofNumber returns the zones of a number in E.164 form, by its prefix.
 func (b *zoneBook) ofNumber(e164 string) *zoneSet {
 	names, err := phonenumbers.GetTimezonesForPrefix(e164)
 	if err != nil || len(names) == 0 || names[0] == phonenumbers.UNKNOWN_TIMEZONE {
@@ -85,7 +86,7 @@ func (b *zoneBook) ofNumber(e164 string) *zoneSet {
 	joined := campaign.JoinZones(names)
 	for _, name := range names {
 		if _, err := campaign.LoadZone(name); err != nil {
-			joined = "" // this machine can't tell the time there
+			joined = "" // this machine doesn't know the zone
 		}
 	}
 	b.mu.Lock()
@@ -101,7 +102,7 @@ func (b *zoneBook) unknown() *zoneSet {
 	return b.set("")
 }
 
-// zone finds a row's, by the list's own column or by the number.
+// zone finds a row's zones, by the list's own column or by the number.
 func (c *rowChecker) zone(cells []cell, e164 string) *zoneSet {
 	if c.h.zone >= 0 && cells[c.h.zone].text != "" {
 		s, ok := c.zones.named(cells[c.h.zone].text)
@@ -114,12 +115,12 @@ func (c *rowChecker) zone(cells []cell, e164 string) *zoneSet {
 }
 
 const (
-	// mostZones is how many zone sets a list may have: twice as many as there
+	// maxZones is how many zone sets a list may have: twice as many as there
 	// are, each name of the database and each set of the table.
-	mostZones = 2000
-	// mostOpen bounds the text of people who wait for their page to fill; beyond
-	// it the largest page is written as it is.
-	mostOpen = 64 << 20
+	maxZones = 2000
+	// maxOpen is how many bytes of text may wait for their pages to fill; beyond it
+	// the largest page is written as it is.
+	maxOpen = 64 << 20
 )
 
 // zonePages sorts a list into pages by zone. It keeps copies of its people's
@@ -129,7 +130,7 @@ type zonePages struct {
 	open   map[*zoneSet]*zonePage
 	order  []*zonePage // as they came first
 	bytes  int         // of texts in all of them
-	most   int         // of these
+	limit  int         // of bytes
 	first  int         // recipients in the first page of each zone set, at most
 	people []campaign.Recipient
 
@@ -154,15 +155,15 @@ func newZonePages(canary int, write func([]campaign.Recipient) error) *zonePages
 	if canary > 0 {
 		first = min(first, canary)
 	}
-	return &zonePages{write: write, open: map[*zoneSet]*zonePage{}, most: mostOpen, first: first, partial: map[int]int{}}
+	return &zonePages{write: write, open: map[*zoneSet]*zonePage{}, limit: maxOpen, first: first, partial: map[int]int{}}
 }
 
 func (z *zonePages) add(set *zoneSet, r *campaign.Recipient) error {
 	p := z.open[set]
 	if p == nil {
-		if len(z.order) == mostZones {
+		if len(z.order) == maxZones {
 			var faults Faults
-			faults.add(Fault{Message: "the list has people in more than " + strconv.Itoa(mostZones) + " combinations of time zones"})
+			faults.add(Fault{Message: "the list has people in more than " + strconv.Itoa(maxZones) + " combinations of time zones"})
 			return &faults
 		}
 		p = &zonePage{set: set, place: len(z.order)}
@@ -180,7 +181,7 @@ func (z *zonePages) add(set *zoneSet, r *campaign.Recipient) error {
 	if p.n == campaign.PageSize || (p.total == 0 && p.n == z.first) {
 		return z.flush(p)
 	}
-	if z.bytes <= z.most {
+	if z.bytes <= z.limit {
 		return nil
 	}
 	for _, q := range z.order {
@@ -196,7 +197,7 @@ func (p *zonePage) keep(s string) {
 	p.ends = append(p.ends, len(p.text))
 }
 
-// flush writes a page with whoever is in it.
+// flush writes a page as it is, unless it is empty.
 func (z *zonePages) flush(p *zonePage) error {
 	if p.n == 0 {
 		return nil
@@ -219,7 +220,7 @@ func (z *zonePages) flush(p *zonePage) error {
 	if p.n < campaign.PageSize {
 		z.partial[len(z.pageZones)] = p.n
 	}
-	z.pageZones = append(z.pageZones, uint16(p.place)) //nolint:gosec // at most mostZones
+	z.pageZones = append(z.pageZones, uint16(p.place)) //nolint:gosec // at most maxZones
 	z.bytes -= len(p.text)
 	p.total += p.n
 	p.text, p.ends, p.n = p.text[:0], p.ends[:0], 0
@@ -227,7 +228,7 @@ func (z *zonePages) flush(p *zonePage) error {
 	return nil
 }
 
-// finish writes the pages that aren't full, and says what stands beside them.
+// finish writes the pages that aren't full, and adds the zones of all to the content.
 func (z *zonePages) finish(c *ledger.Content) error {
 	for _, p := range z.order {
 		if err := z.flush(p); err != nil {

@@ -29,7 +29,7 @@ func zonedPeople(p *[][]campaign.Recipient) *zonePages {
 func TestZonePages_WritesTheLargestWhenTooMuchIsOpen(t *testing.T) {
 	var written [][]campaign.Recipient
 	z := zonedPeople(&written)
-	z.most = 10_000
+	z.limit = 10_000
 	long := strings.Repeat("x", 90)
 	sets := []*zoneSet{{"a"}, {"b"}, {"c"}}
 	const n = 1000
@@ -81,7 +81,7 @@ func TestZonePages_MoreZonesThanThereAreIsAFault(t *testing.T) {
 	var written [][]campaign.Recipient
 	z := zonedPeople(&written)
 	r := campaign.Recipient{ID: "a", Phone: "+12"}
-	for i := range mostZones {
+	for i := range maxZones {
 		if err := z.add(&zoneSet{fmt.Sprint(i)}, &r); err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +113,7 @@ func TestZoneBook_KnowsTheWholeTable(t *testing.T) {
 			t.Fatalf("%s: %q, want %q", number, s.names, names)
 		}
 	}
-	if len(b.sets) < 250 || len(b.sets) > mostZones/4 || unknown == 0 {
+	if len(b.sets) < 250 || len(b.sets) > maxZones/4 || unknown == 0 {
 		t.Errorf("%d sets of zones", len(b.sets))
 	}
 }

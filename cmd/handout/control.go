@@ -28,8 +28,11 @@ func (a *app) rescheduleCommand() *cobra.Command {
 	cmd := a.steerCommand("reschedule ID", "Pause a campaign until a time, at which it starts, or goes on, by itself",
 		func(o *operations.Operations, ctx context.Context, s *operations.Standing, by campaign.Actor) error {
 			start, err := startTime(at, time.Now())
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
+			case !start.After(time.Now()):
+				return usagef("--at: %s is past", at)
 			}
 			return o.Reschedule(ctx, s, start, false, by)
 		})
@@ -37,7 +40,7 @@ func (a *app) rescheduleCommand() *cobra.Command {
 	return cmd
 }
 
-// startTime reads a moment in the future, or the time until it.
+// startTime reads a moment, or the time until it.
 func startTime(s string, now time.Time) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339, s)
 	if in, wrong := time.ParseDuration(s); wrong == nil {
@@ -48,8 +51,6 @@ func startTime(s string, now time.Time) (time.Time, error) {
 		return at, usagef("--at is missing: when shall it start? As in 2026-11-23T09:00:00+01:00, or in how long: 90m")
 	case err != nil:
 		return at, usagef("--at: %q is no time as in 2026-11-23T09:00:00+01:00, with its zone, or 90m", s)
-	case !at.After(now):
-		return at, usagef("--at: %s is past", s)
 	}
 	return at, nil
 }

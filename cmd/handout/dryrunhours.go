@@ -1,27 +1,17 @@
 package main
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/producer"
 )
 
-// mostZones is how many zones are worth a line each.
-const mostZones = 10
+// maxZones is how many zones are worth a line each.
+const maxZones = 10
 
 // describeHours says who can be sent to when.
 func describeHours(out func(format string, args ...any), s *campaign.Spec, p *producer.HoursPlan) {
-	days := "every day"
-	if len(s.Hours.Days) > 0 {
-		days = strings.Join(s.Hours.Days, ", ")
-	}
-	where := "in the recipient's own zone"
-	if !s.ByZone() {
-		where = "in " + s.Hours.Zone
-	}
-	out("  hours        %s to %s %s, %s", s.Hours.From, s.Hours.To, where, days)
+	out("  hours        %s", s.Hours)
 	out("    can be sent now    %d", p.Now)
 	for _, o := range p.Opens {
 		out("    not before         %d: %s, %s UTC", o.Recipients, o.At.Format("Mon 2006-01-02 15:04 MST"), o.At.UTC().Format("Mon 15:04"))
@@ -40,7 +30,7 @@ func describeHours(out func(format string, args ...any), s *campaign.Spec, p *pr
 		return
 	}
 	for i, z := range p.Zones {
-		if i == mostZones {
+		if i == maxZones {
 			more := 0
 			for _, z := range p.Zones[i:] {
 				more += z.Recipients
@@ -48,18 +38,8 @@ func describeHours(out func(format string, args ...any), s *campaign.Spec, p *pr
 			out("    %d in %d other zones", more, len(p.Zones)-i)
 			break
 		}
-		out("    %d in %s%s", z.Recipients, zoneName(z.Zones), opens(z))
+		out("    %d in %s%s", z.Recipients, operations.ZoneName(z.Zones), opens(z))
 	}
-}
-
-func zoneName(zones []string) string {
-	switch len(zones) {
-	case 0:
-		return "an unknown zone"
-	case 1:
-		return zones[0]
-	}
-	return fmt.Sprintf("%s or %s", zones[0], plural(len(zones)-1, "other"))
 }
 
 func opens(z producer.ZonePlan) string {

@@ -4,19 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/producer"
 )
-
-// mostCampaignFile bounds what is read as a campaign file.
-const mostCampaignFile = 1 << 20
 
 type submitFlags struct {
 	dryRun, setAside, hold, asJSON bool
@@ -52,60 +50,55 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 	if err != nil {
 		return err
 	}
-	begin, err := f.beginning()
-	if err != nil {
-		return err
+	begin := campaign.Beginning{By: *f.by, Hold: f.hold}
+	if f.at != "" {
+		if begin.StartAt, err = startTime(f.at, time.Now()); err != nil {
+			return err
+		}
 	}
 	file, err := readCampaign(campaignPath)
 	if err != nil {
-		return a.faults(err)
+		return a.refused(err)
 	}
-	list := producer.ListFile(listPath)
+	line := newLiveLine(a.stderr)
+	s := &operations.Submission{
+		File: file, List: producer.ListFile(listPath), Begin: begin, SetAside: f.setAside, Progress: rowsProgress(line),
+		OnWait: func() { line.show("another submit of this campaign is under way; waiting for it") },
+	}
 	if f.dryRun {
-		return a.dryRun(ctx, c, file, list, f)
+		d, err := operations.New(nil, operations.Options{Region: c.Region, AccountRate: c.Rate}).DryRun(ctx, s)
+		line.end()
+		if err != nil {
+			return a.refused(err)
+		}
+		return a.showDryRun(s, d, f.asJSON)
 	}
+	var result *producer.Result
+	err = a.operate(ctx, func(o *operations.Operations) error {
+		result, err = o.Submit(ctx, s)
+		return err
+	})
+	line.end()
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted; run the same command again: it finishes the job, and sends to each person once")
+	case err != nil:
+		return a.refused(err)
+	case !f.asJSON:
+		a.describe(result)
+		return nil
+	}
+	a.badRows(result.Summary)
 	rdb, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer rdb.Close()
-	line := newLiveLine(a.stderr)
-	result, err := producer.New(rdb).Submit(ctx, file, list, producer.SubmitOptions{
-		Region: c.Region, SetAsideBadRows: f.setAside, Begin: begin,
-		Progress: rowsProgress(line),
-		OnWait:   func() { line.show("another submit of this campaign is under way; waiting for it") },
-	})
-	line.end()
-	if errors.Is(err, context.Canceled) {
-		return errors.New("interrupted; run the same command again: it finishes the job, and nobody is sent to twice")
-	}
-	if err != nil {
-		return a.faults(err)
-	}
-	if !f.asJSON {
-		a.describe(result)
-		return nil
-	}
-	a.badRows(result.Summary)
-	r, _, err := report.NewReader(rdb, a.config.Rate).Read(ctx, result.Info.ID)
+	r, _, err := report.NewReader(rdb, c.Rate).Read(ctx, result.Info.ID)
 	if err != nil {
 		return err
 	}
 	return r.WriteJSON(a.stdout)
-}
-
-// beginning is how the campaign begins.
-func (f submitFlags) beginning() (campaign.Beginning, error) {
-	b := campaign.Beginning{By: *f.by, Hold: f.hold}
-	switch {
-	case f.at == "":
-		return b, nil
-	case f.hold:
-		return b, usagef("--at and --hold: a campaign either starts by itself or waits for handout resume")
-	}
-	var err error
-	b.StartAt, err = startTime(f.at, time.Now())
-	return b, err
 }
 
 func rowsProgress(line *liveLine) func(int, int64) {
@@ -118,35 +111,33 @@ func rowsProgress(line *liveLine) func(int, int64) {
 }
 
 func readCampaign(path string) (*producer.File, error) {
-	stat, err := os.Stat(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("campaign file: %w", err)
 	}
-	if stat.Size() > mostCampaignFile {
-		return nil, fmt.Errorf("%s: a campaign file is at most 1 MB", path)
-	}
-	src, err := os.ReadFile(path)
+	defer f.Close()
+	src, err := io.ReadAll(io.LimitReader(f, producer.MaxCampaignFile+1)) // one more is a fault
 	if err != nil {
 		return nil, fmt.Errorf("campaign file: %w", err)
 	}
-	return producer.ParseCampaign(path, src)
+	return operations.ParseCampaign(path, src)
 }
 
-// faults prints a list of faults, a line each, and returns the one line that
-// sums them up. Other errors pass.
-func (a *app) faults(err error) error {
-	if errors.Is(err, producer.ErrUnknownFormat) {
-		return usagef("the list's name must end in .csv, .ndjson or .jsonl, which says how it is written")
-	}
+// refused prints the faults behind an error, a line each, and returns the error;
+// as one of usage where a flag or a file's name is wrong.
+func (a *app) refused(err error) error {
 	var faults *producer.Faults
-	if !errors.As(err, &faults) {
-		return err
+	if errors.As(err, &faults) {
+		fmt.Fprintln(a.stderr, faults)
 	}
-	lines := strings.Split(faults.Error(), "\n")
-	for _, l := range lines {
-		fmt.Fprintln(a.stderr, l)
+	var own *operations.Error
+	switch {
+	case errors.Is(err, producer.ErrUnknownFormat):
+		return usageError{producer.ErrUnknownFormat}
+	case errors.As(err, &own) && own.Field == "start_at":
+		return usagef("--at: %w", err)
 	}
-	return fmt.Errorf("nothing was sent: %s", plural(faults.Total, "fault"))
+	return err
 }
 
 func (a *app) badRows(s producer.Summary) {
@@ -161,43 +152,36 @@ func (a *app) badRows(s producer.Summary) {
 func (a *app) describe(r *producer.Result) {
 	a.badRows(r.Summary)
 	a.duplicates(r.Summary)
+	out := func(format string, args ...any) { fmt.Fprintf(a.stdout, format+"\n", args...) }
+	i := r.Info
 	if r.Already {
-		fmt.Fprintf(a.stdout, "campaign %s stood already with the same content; nothing has changed. It is %s, with %s.\n",
-			r.Info.ID, r.Info.Phase, plural(r.Info.Total, "recipient"))
-		if !r.Info.PurgedAt.IsZero() {
-			fmt.Fprintf(a.stdout, "It was purged on %s: its people's data is gone, and nobody is sent to again.\n", r.Info.PurgedAt.Format(time.DateOnly))
+		out("campaign %s stood already with the same content; nothing has changed. It is %s, with %s.", i.ID, i.Phase, plural(i.Total, "recipient"))
+		if !i.PurgedAt.IsZero() {
+			out("It was purged on %s: its people's data is gone, and nothing is sent to them again.", i.PurgedAt.Format(time.DateOnly))
 		}
 	} else {
-		fmt.Fprintf(a.stdout, "campaign %s is %s, with %s.\n", r.Info.ID, r.Info.Phase, plural(r.Info.Total, "recipient"))
+		out("campaign %s is %s, with %s.", i.ID, i.Phase, plural(i.Total, "recipient"))
 	}
-	if r.Info.Phase == campaign.Paused && !r.Info.StartAt.IsZero() {
-		fmt.Fprintf(a.stdout, "It starts by itself at %s; at once with: handout resume %s\n", r.Info.StartAt.Format(time.RFC3339), r.Info.ID)
-		return
+	switch {
+	case i.Phase == campaign.Paused && !i.StartAt.IsZero():
+		out("It starts by itself at %s; at once with: handout resume %s", i.StartAt.Format(time.RFC3339), i.ID)
+	case i.Phase == campaign.Paused:
+		out("Begin with: handout resume %s", i.ID)
+	default:
+		out("Watch it with: handout report %s --follow", i.ID)
 	}
-	if r.Info.Phase == campaign.Paused {
-		fmt.Fprintf(a.stdout, "Begin with: handout resume %s\n", r.Info.ID)
-		return
-	}
-	fmt.Fprintf(a.stdout, "Watch it with: handout report %s --follow\n", r.Info.ID)
 }
 
 func (a *app) duplicates(s producer.Summary) {
 	if s.Duplicates == 0 {
 		return
 	}
-	lines := make([]string, len(s.DuplicateLines))
-	for i, n := range s.DuplicateLines {
-		lines[i] = fmt.Sprint(n)
-	}
-	if s.Duplicates > len(lines) {
-		lines = append(lines, "…")
-	}
 	word := "lines"
 	if s.Duplicates == 1 {
 		word = "line"
 	}
 	fmt.Fprintf(a.stderr, "%s left out, with a phone number that stands further up: %s %s\n",
-		plural(s.Duplicates, "row"), word, strings.Join(lines, ", "))
+		plural(s.Duplicates, "row"), word, operations.DuplicateLines(&s))
 }
 
 func plural(n int, word string) string {

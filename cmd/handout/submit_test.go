@@ -123,7 +123,7 @@ func TestSubmit_BadRowsRejectTheListOrAreSetAside(t *testing.T) {
 		"c,+12015550102,https://x.example/3\nd,+12015550100,https://x.example/4\n")
 
 	dry := handout(t, bare(), "submit", file, list, "--dry-run")
-	if dry.code != 1 || !strings.Contains(dry.stderr, "\nhandout: a submit would refuse this list: 1 bad row; --set-aside-bad-rows sends to the others\n") {
+	if dry.code != 1 || !strings.Contains(dry.stderr, "\nhandout: a submit would refuse this: the list has 1 bad row: correct it, or set bad rows aside to send to the others\n") {
 		t.Errorf("dry run: exit status %d: %s", dry.code, dry.stderr)
 	}
 	if r := handout(t, e, "submit", file, list); r.code != 1 || r.stdout != "" {
@@ -147,11 +147,11 @@ func TestSubmit_ADryRunRefusesWhatASubmitWould(t *testing.T) {
 	checkAll(t, bare(), []refusal{
 		{
 			name: "nobody", args: []string{"submit", campaignFile(t, "spring"), write(t, "list.csv", "recipient,phone,url\n"), "--dry-run"},
-			code: 1, stderr: `a submit would refuse this list: the list has nobody to send to`, stdout: true,
+			code: 1, stderr: `a submit would refuse this: the list has nobody to send to`, stdout: true,
 		},
 		{
 			name: "only bad rows", args: []string{"submit", campaignFile(t, "spring"), write(t, "list.csv", "recipient,phone,url\na,1,https://x.example/1\n"), "--dry-run"},
-			code: 1, stderr: `a submit would refuse this list: 1 bad row, and no good one`, before: `\S+list.csv:2:3: phone: [^\n]+\n`, stdout: true,
+			code: 1, stderr: `a submit would refuse this: the list has 1 bad row and no good one`, before: `\S+list.csv:2:3: phone: [^\n]+\n`, stdout: true,
 		},
 	})
 }

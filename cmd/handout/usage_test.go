@@ -147,7 +147,7 @@ func TestUsage_WhatFailsIsExitStatus1(t *testing.T) {
 		"b,2015550101,https://x.example/2\nc,+1201555010,https://x.example/3\nd,+12015550102\n,+12015550103,https://x.example/5\n")
 	faulty := write(t, "faulty.yaml", "id: Spring Sale\nmessage_type: SPAM\nchannel: sms\n"+strings.SplitN(campaignText("x"), "\n", 3)[2])
 	cases := []refusal{
-		{name: "no campaign file", args: []string{"submit", "nowhere.yaml", list}, stderr: `campaign file: stat nowhere.yaml: no such file or directory`},
+		{name: "no campaign file", args: []string{"submit", "nowhere.yaml", list}, stderr: `campaign file: open nowhere.yaml: no such file or directory`},
 		{name: "a folder for a campaign file", args: []string{"submit", t.TempDir(), list}, stderr: `campaign file: .*is a directory`},
 		{name: "an empty campaign file", args: []string{"submit", write(t, "e.yaml", ""), list}, stderr: `nothing was sent: 1 fault`, before: `\S+e.yaml.*empty\n`},
 		{

@@ -96,7 +96,7 @@ func KindOf(err error) Kind {
 		return WrongPhase
 	case errors.Is(err, ledger.ErrSteered):
 		return Stale
-	case errors.As(err, &faults), errors.Is(err, producer.ErrEmptyList), errors.Is(err, producer.ErrUnknownRegion),
+	case errors.As(err, &faults), errors.Is(err, producer.ErrEmptyList), errors.Is(err, producer.ErrUnknownRegion), errors.Is(err, producer.ErrUnknownFormat),
 		errors.Is(err, producer.ErrNoKey), errors.Is(err, outbox.ErrTooMany):
 		return Refused
 	case errors.As(err, &other), errors.Is(err, ledger.ErrOtherContent), errors.Is(err, ledger.ErrOtherProposal):

@@ -20,7 +20,6 @@ import (
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
-	"github.com/handout-dev/handout/producer"
 )
 
 // Prefix is where all of it stands.
@@ -62,7 +61,6 @@ const (
 // API answers requests under Prefix.
 type API struct {
 	o            Options
-	client       *producer.Client
 	ledger       *ledger.Ledger
 	suppressions *suppression.List
 	reports      *report.Reader
@@ -93,7 +91,7 @@ func New(o Options) (*API, error) {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = defaultBeat
 	}
-	a := &API{o: o, client: producer.New(o.Redis), ledger: ledger.New(o.Redis), reports: report.NewReader(o.Redis, o.AccountRate),
+	a := &API{o: o, ledger: ledger.New(o.Redis), reports: report.NewReader(o.Redis, o.AccountRate),
 		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate}), suppressions: suppression.New(o.Redis)}
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	mux := http.NewServeMux()

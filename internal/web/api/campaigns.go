@@ -58,12 +58,6 @@ func withoutPlaces(err error) error {
 	return err
 }
 
-func equalSpecs(a, b *campaign.Spec) bool {
-	x, err := a.Encode()
-	y, wrong := b.Encode()
-	return err == nil && wrong == nil && string(x) == string(y)
-}
-
 func proposed(s *campaign.Spec) (*Campaign, error) {
 	c := newCampaign(&campaign.Info{ID: s.ID, Phase: "proposed"}, new(campaign.Balance))
 	var err error

@@ -3,9 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-
-	"github.com/handout-dev/handout/internal/operations"
-	"github.com/handout-dev/handout/producer"
 )
 
 type createInput struct {
@@ -21,27 +18,20 @@ func (a *API) create(ctx context.Context, in *createInput) (*campaignOutput, err
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	stands, err := a.ops.Standing(ctx, file.Spec.ID)
-	switch {
-	case err == nil:
-		if !equalSpecs(stands.Info.Spec, file.Spec) {
-			return nil, a.fail(ctx, &producer.OtherContentError{Info: stands.Info})
-		}
-		return a.answer(ctx, stands.Info, http.StatusOK)
-	case operations.KindOf(err) != operations.NotFound:
+	stands, added, err := a.ops.Propose(ctx, file, in.Replace)
+	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	added, err := a.ledger.Propose(ctx, file.Spec, in.Replace)
+	if stands != nil {
+		return a.answer(ctx, stands.Info, http.StatusOK)
+	}
+	c, err := proposed(file.Spec)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	status := http.StatusOK
 	if added {
 		status = http.StatusCreated
-	}
-	c, err := proposed(file.Spec)
-	if err != nil {
-		return nil, a.fail(ctx, err)
 	}
 	return &campaignOutput{status, c}, nil
 }

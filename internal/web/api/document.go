@@ -18,7 +18,7 @@ import (
 var docsText string
 
 // document serves the OpenAPI document, and a page made of it. Both are made
-// once, say nothing of anybody, and need no key.
+// once, hold no one's data, and need no key.
 func (a *API) document(mux *http.ServeMux) error {
 	document, err := a.openapi()
 	if err != nil {
@@ -33,7 +33,7 @@ func (a *API) document(mux *http.ServeMux) error {
 			h := w.Header()
 			h.Set("Content-Type", media)
 			h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-			_, _ = w.Write(content) // whoever hung up asks again
+			_, _ = w.Write(content) // a client that hung up asks again
 		}
 	}
 	mux.HandleFunc("GET "+Prefix+"/openapi.json", serve("application/json", document))
@@ -224,7 +224,7 @@ func limits(s *huma.Schema) string {
 		words string
 		n     *float64
 	}{{"at least ", s.Minimum}, {"at most ", s.Maximum}} {
-		if bound.n != nil && (*bound.n != 0 || bound.n == s.Maximum) { // that a number isn't negative goes without saying
+		if bound.n != nil && (*bound.n != 0 || bound.n == s.Maximum) { // "at least 0" is left out
 			parts = append(parts, bound.words+strconv.FormatFloat(*bound.n, 'g', -1, 64))
 		}
 	}

@@ -25,15 +25,13 @@ func (a *API) problem(ctx context.Context, err error) *problemError {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &faults):
-		return faulty(faults)
+		return faulty(faults, err)
 	case errors.As(err, &tooLong):
 		return problem(tooLarge, fmt.Sprintf("the list is longer than %d bytes", tooLong.Limit))
 	case errors.As(err, &read) && errors.Is(err, os.ErrDeadlineExceeded):
 		return problem(tooSlow, "the list stopped coming; nothing was sent")
 	case errors.As(err, &read):
 		return problem(malformed, "the list broke off; nothing was sent")
-	case errors.Is(err, producer.ErrNotRereadable):
-		return problem(busy, "another upload has interfered; make the same request again")
 	case ctx.Err() != nil: // the client is gone
 		return problem(unavailable, "")
 	}
@@ -72,8 +70,12 @@ var kindOf = map[operations.Kind]*kind{
 func (a *API) fail(ctx context.Context, err error) error { return a.problem(ctx, err) }
 
 // faulty is what is wrong in a campaign file or a list.
-func faulty(f *producer.Faults) *problemError {
-	p := problem(invalid, fmt.Sprintf("nothing was sent; faults: %d", f.Total), listFaults(f.List)...)
+func faulty(f *producer.Faults, err error) *problemError {
+	p := problem(invalid, "", listFaults(f.List)...)
+	var own *operations.Error
+	if errors.As(err, &own) {
+		p.Detail = own.Text
+	}
 	p.Count = f.Total
 	return p
 }

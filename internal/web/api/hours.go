@@ -17,11 +17,11 @@ type HoursFile struct {
 // DryHours is who of a list can be sent to when.
 type DryHours struct {
 	Zones   []DryZone `json:"zones" nullable:"false" doc:"most people first"`
-	Now     int       `json:"now" doc:"who can be sent to at once"`
-	Later   []DryLate `json:"later" nullable:"false" doc:"who must wait, by the time when their window opens"`
-	Unknown int       `json:"unknown" doc:"who has no zone that is known; unknown_zone says what becomes of them"`
-	Apart   int       `json:"apart" doc:"who may be in several zones that have no minute of the hours in common; likewise"`
-	Never   int       `json:"never" doc:"who isn't sent to at all"`
+	Now     int       `json:"now" doc:"how many can be sent to at once"`
+	Later   []DryLate `json:"later" nullable:"false" doc:"how many must wait, by the time when their window opens"`
+	Unknown int       `json:"unknown" doc:"how many have no known zone; unknown_zone says what becomes of them"`
+	Apart   int       `json:"apart" doc:"how many may be in several zones that have no minute of the hours in common; likewise"`
+	Never   int       `json:"never" doc:"how many are never sent to"`
 }
 
 // DryZone is the people of a list in one zone, or in any of several.
@@ -39,7 +39,7 @@ type DryLate struct {
 	Recipients int       `json:"recipients"`
 }
 
-// NewDryHours is a plan of hours as the API and the command line say it in JSON;
+// NewDryHours returns a plan of hours in the JSON of the API and the command line;
 // nil for none.
 func NewDryHours(p *producer.HoursPlan) *DryHours {
 	if p == nil {

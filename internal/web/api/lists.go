@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"mime"
 	"net/http"
 	"reflect"
@@ -14,7 +13,6 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -23,7 +21,7 @@ func (a *API) registerLists() {
 		"The second step. The list is CSV with a header (`recipient`, `phone`, and columns for the templates), or NDJSON "+
 			"with the same names; it is read as it comes, up to 10 million rows. Nothing is sent before all of it has come "+
 			"and is right; a bad row rejects the list unless `set_aside_bad_rows` is given. A broken upload leaves "+
-			"nothing; the same request again does the same thing once.",
+			"nothing, and the same request may be made again: it is done once.",
 		malformed, notFound, tooSlow, otherContent, busy, tooLarge, mediaType, invalid)
 	put.RequestBody = listBody()
 	put.DefaultStatus = http.StatusCreated
@@ -58,7 +56,7 @@ type putInput struct {
 	CampaignPath
 	ListQuery
 	Hold    bool      `query:"hold" doc:"don't send yet: start it later"`
-	StartAt time.Time `query:"start_at" example:"2026-11-23T09:00:00+01:00" doc:"start by itself at this time; at once if it is past"`
+	StartAt time.Time `query:"start_at" example:"2026-11-23T09:00:00+01:00" doc:"start by itself at this time, which must be to come"`
 }
 
 // List is what a list came to.
@@ -89,37 +87,18 @@ type putOutput struct {
 	Body   Submitted
 }
 
-// busyPatience is for how long an upload waits for another one of the same
-// campaign: a little over the 15 s after which a draft is nobody's.
-const busyPatience = 20
-
 func (a *API) put(ctx context.Context, in *putInput) (*putOutput, error) {
-	if in.Hold && !in.StartAt.IsZero() {
-		return nil, problem(invalid, "", Fault{Field: "start_at", Message: "a campaign either starts by itself or is on hold"})
-	}
-	file, list, err := a.submission(ctx, in.id())
+	s, err := a.submission(ctx, in.id(), in.ListQuery, campaign.Beginning{By: actor(ctx, ""), Hold: in.Hold, StartAt: in.StartAt})
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	// Whoever hangs up ends the list, and with it the draft. Once all of it is
-	// here it is carried through, whoever still listens.
-	working, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	defer context.AfterFunc(a.ctx, func() { cancel(a.ctx.Err()) })()
-	waited := 0
-	result, err := a.client.Submit(working, file, list, producer.SubmitOptions{
-		Region: a.o.Region, SetAsideBadRows: in.SetAsideBadRows, MaxFaults: mostFaults,
-		Begin: campaign.Beginning{By: actor(ctx, ""), Hold: in.Hold, StartAt: in.StartAt},
-		OnWait: func() {
-			extend(ctx, a.o.AnswerTime)
-			if waited++; waited == busyPatience {
-				cancel(errWaited)
-			}
-		},
-	})
-	if errors.Is(context.Cause(working), errWaited) {
-		err = problem(busy, "")
-	}
+	s.Patience, s.OnWait = operations.UploadPatience, func() { extend(ctx, a.o.AnswerTime) }
+	// A client that hangs up ends the list, and with it the draft. Once all of it
+	// is here it is carried through, whether the client still listens or not.
+	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(a.ctx, cancel)()
+	result, err := a.ops.Submit(working, s)
 	if err != nil {
 		drain(a.body(ctx))
 		return nil, a.fail(ctx, err)
@@ -136,30 +115,20 @@ func (a *API) put(ctx context.Context, in *putInput) (*putOutput, error) {
 	return out, nil
 }
 
-var errWaited = errors.New("another upload goes on and on")
-
-// submission is what a request with a list has: the campaign file that waits for
-// it, or that of the campaign that stands, and the list.
-func (a *API) submission(ctx context.Context, id campaign.ID) (*producer.File, producer.List, error) {
+// submission is what a request with a list asks for: the campaign file that waits
+// for the list, or that of the campaign that stands, and the list.
+func (a *API) submission(ctx context.Context, id campaign.ID, how ListQuery, begin campaign.Beginning) (*operations.Submission, error) {
 	format, err := listFormat(exchangeOf(ctx).r.Header.Get("Content-Type"))
 	if err != nil {
-		return nil, producer.List{}, err
+		return nil, err
 	}
-	spec, err := a.ledger.Proposed(ctx, id)
-	if errors.Is(err, ledger.ErrNotFound) {
-		var s *operations.Standing
-		if s, err = a.ops.Standing(ctx, id); err == nil {
-			spec = s.Info.Spec
-		}
-	}
+	file, err := a.ops.Proposed(ctx, id)
 	if err != nil {
-		return nil, producer.List{}, err
+		return nil, err
 	}
-	if spec.Standing {
-		return nil, producer.List{}, problem(invalid, "", Fault{Field: "id", Message: "one-off sends have no list: POST /sends"})
-	}
-	file, err := producer.NewFile(*spec)
-	return file, producer.ListReader("", format, a.body(ctx)), err
+	return &operations.Submission{
+		File: file, List: producer.ListReader("", format, a.body(ctx)), Begin: begin, SetAside: how.SetAsideBadRows, MaxFaults: mostFaults,
+	}, nil
 }
 
 func listFormat(contentType string) (producer.Format, error) {
@@ -182,7 +151,7 @@ type dryRunInput struct {
 // DryRun is what handing over a list would do.
 type DryRun struct {
 	List          List              `json:"list"`
-	Rejected      bool              `json:"rejected" doc:"the list would be refused for its bad rows, or since nobody is left to send to"`
+	Rejected      bool              `json:"rejected" doc:"the list would be refused: it has bad rows, or no good one"`
 	Samples       []json.RawMessage `json:"samples" nullable:"false" maxItems:"3" doc:"the first requests as Telesign would get them, with masked numbers"`
 	SMSParts      Parts             `json:"sms_parts"`
 	Rate          float64           `json:"rate" doc:"messages per second to count with; 0: unknown"`
@@ -202,19 +171,17 @@ type Parts struct {
 type dryRunOutput struct{ Body DryRun }
 
 func (a *API) dryRun(ctx context.Context, in *dryRunInput) (*dryRunOutput, error) {
-	file, list, err := a.submission(ctx, in.id())
+	s, err := a.submission(ctx, in.id(), in.ListQuery, campaign.Beginning{StartAt: in.StartAt})
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	d, err := producer.Check(ctx, file, list, producer.CheckOptions{
-		Region: a.o.Region, SetAsideBadRows: in.SetAsideBadRows, MaxFaults: mostFaults, AccountRate: a.o.AccountRate, Now: in.StartAt,
-	})
+	d, err := a.ops.DryRun(ctx, s)
 	if err != nil {
 		drain(a.body(ctx))
 		return nil, a.fail(ctx, err)
 	}
 	return &dryRunOutput{DryRun{
-		List: newList(d.Summary), Rejected: d.Rejected || d.Summary.Recipients == 0, Samples: append([]json.RawMessage{}, d.Samples...),
+		List: newList(d.Summary), Rejected: d.Refusal(s.SetAside) != nil, Samples: append([]json.RawMessage{}, d.Samples...),
 		SMSParts: Parts{d.SMS.Min, d.SMS.Max, d.SMS.Total}, Rate: d.Rate, Seconds: d.Duration.Seconds(), Hours: NewDryHours(d.Hours),
 		ColumnsUsed: append([]string{}, d.ColumnsUsed...), ColumnsUnused: append([]string{}, d.ColumnsUnused...),
 	}}, nil

@@ -105,10 +105,10 @@ var notHere = problem(notFound, "there is nothing under this path for this metho
 func (p *problemError) Error() string  { return p.Title }
 func (p *problemError) GetStatus() int { return p.Status }
 
-// ContentType is huma's question for the answer's type.
+// ContentType is the answer's media type, for huma.
 func (p *problemError) ContentType(string) string { return problemType }
 
-// GetHeaders is huma's question for further headers.
+// GetHeaders are the answer's further headers, for huma.
 func (p *problemError) GetHeaders() http.Header {
 	h := http.Header{}
 	p.headers(h)
@@ -129,7 +129,7 @@ func (p *problemError) write(w http.ResponseWriter) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="handout"`)
 	}
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p.Problem) // whoever hung up asks again
+	_ = json.NewEncoder(w).Encode(p.Problem) // a client that hung up asks again
 }
 
 // fromHuma makes huma's own errors problems of ours. It leaves out the values

@@ -50,8 +50,8 @@ func (a *API) send(ctx context.Context, in *sendInput) (*sendOutput, error) {
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	sent, err := a.client.Send(ctx, producer.OneOff{
-		Key: in.Key, Recipient: in.Body.Recipient, Phone: in.Body.Phone, Region: a.o.Region,
+	sent, err := a.ops.Send(ctx, producer.OneOff{
+		Key: in.Key, Recipient: in.Body.Recipient, Phone: in.Body.Phone,
 		MessageType: file.Spec.MessageType, Channels: file.Spec.Channels,
 	})
 	if err != nil {

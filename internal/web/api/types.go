@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/producer"
 )
@@ -75,7 +76,7 @@ func (f *CampaignFile) parse() (*producer.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := producer.ParseCampaign("", b)
+	file, err := operations.ParseCampaign("", b)
 	return file, withoutPlaces(err)
 }
 

@@ -2,19 +2,16 @@ package console
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -29,10 +26,9 @@ func (c *Console) newCampaignRoutes() {
 type upload struct {
 	owner    string // the key's name
 	at       time.Time
-	file     *producer.File
 	list     *listFile
-	format   producer.Format
-	listName string
+	submit   operations.Submission
+	dry      *operations.DryRun // nil: the files have faults
 	checked  reviewPage
 	imported *importPage // of an import into the suppression list, and nothing else then
 
@@ -47,20 +43,19 @@ type reviewPage struct {
 	Faults    []string // of the campaign file, or the list as a whole: there is nothing to confirm
 	More      int      // faults that aren't shown
 
-	ListName                              string
-	Rows, Recipients, Duplicates, BadRows int
-	DuplicateLines                        string
-	BadLines                              []badLine
-	Samples                               []string
-	SMS                                   string
-	Takes                                 string
-	Hours                                 []fact
-	Unused                                string
-	Stands                                string // the state of the campaign that has this ID
-	Submitted                             bool
-	Until                                 time.Time
-	Can                                   bool
-	MaxMB                                 int
+	ListName       string
+	Summary        producer.Summary
+	DuplicateLines string
+	Samples        []string
+	SMS            string
+	Takes          string
+	Hours          []fact
+	Unused         string
+	Stands         string // the state of the campaign that has this ID
+	Submitted      bool
+	Until          time.Time
+	Can            bool
+	MaxMB          int
 }
 
 type badLine struct {
@@ -92,28 +87,21 @@ func (c *Console) check(v *visit, up *upload, p *parts) error {
 	if p.text["campaign"] == "" || up.list == nil || up.list.size == 0 {
 		return refuse(http.StatusUnprocessableEntity, "Choose both: the campaign file and the list.")
 	}
-	var err error
-	if up.format, err = producer.FormatOf(p.names["list"]); err != nil {
-		return refuse(http.StatusUnprocessableEntity, "The list's name must end in .csv, .ndjson or .jsonl, which says how it is written.")
-	}
-	up.listName = page.ListName
-	if up.file, err = producer.ParseCampaign(filepath.Base(p.names["campaign"]), []byte(p.text["campaign"])); err != nil {
-		return page.faulty(err)
-	}
-	page.ID = string(up.file.Spec.ID)
-	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(longTime)) // without one there is nothing to move
-	d, err := producer.Check(v.Context(), up.file, up.read(), producer.CheckOptions{
-		Region: c.o.Region, SetAsideBadRows: true, AccountRate: c.o.AccountRate, MaxFaults: producer.MaxFaults,
-	})
+	format, err := producer.FormatOf(p.names["list"])
 	if err != nil {
+		return err
+	}
+	if up.submit.File, err = operations.ParseCampaign(filepath.Base(p.names["campaign"]), []byte(p.text["campaign"])); err != nil {
 		return page.faulty(err)
 	}
-	page.describe(up.file, d)
+	up.submit.List, up.submit.Patience = producer.ListReader(page.ListName, format, up.list.reader()), operations.UploadPatience
+	page.ID = string(up.submit.File.Spec.ID)
+	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(longTime)) // without one there is nothing to move
+	if up.dry, err = c.ops.DryRun(v.Context(), &up.submit); err != nil {
+		return page.faulty(err)
+	}
+	page.describe(up.submit.File.Spec, up.dry)
 	return nil
-}
-
-func (up *upload) read() producer.List {
-	return producer.ListReader(up.listName, up.format, up.list.reader())
 }
 
 // faulty keeps what is wrong with the files; other errors pass.
@@ -126,7 +114,7 @@ func (p *reviewPage) faulty(err error) error {
 			p.Faults = append(p.Faults, f.String())
 		}
 		p.More = faults.Total - len(faults.List)
-	case errors.As(err, &read), errors.Is(err, producer.ErrEmptyList):
+	case errors.As(err, &read):
 		p.Faults = []string{err.Error()}
 	default:
 		return err
@@ -134,46 +122,17 @@ func (p *reviewPage) faulty(err error) error {
 	return nil
 }
 
-func (p *reviewPage) describe(file *producer.File, d *producer.DryRun) {
-	s := d.Summary
-	p.Rows, p.Recipients, p.Duplicates, p.BadRows = s.Rows, s.Recipients, s.Duplicates, s.BadRows
-	lines := make([]string, len(s.DuplicateLines))
-	for i, n := range s.DuplicateLines {
-		lines[i] = strconv.Itoa(n)
-	}
-	if s.Duplicates > len(lines) {
-		lines = append(lines, "…")
-	}
-	p.DuplicateLines = strings.Join(lines, ", ")
-	for _, f := range s.Faults {
-		p.BadLines = append(p.BadLines, badLine{f.Line, f.Message})
-	}
+func (p *reviewPage) describe(spec *campaign.Spec, d *operations.DryRun) {
+	p.Summary, p.DuplicateLines, p.Unused = d.Summary, operations.DuplicateLines(&d.Summary), strings.Join(d.ColumnsUnused, ", ")
 	for _, sample := range d.Samples {
 		var b bytes.Buffer
 		if json.Indent(&b, sample, "", "  ") == nil {
 			p.Samples = append(p.Samples, b.String())
 		}
 	}
-	if d.SMS.Total > 0 {
-		p.SMS = strconv.Itoa(d.SMS.Min)
-		if d.SMS.Max != d.SMS.Min {
-			p.SMS += " to " + strconv.Itoa(d.SMS.Max)
-		}
-		p.SMS += " each, " + count(d.SMS.Total) + " if everyone gets the SMS"
-	}
-	switch {
-	case d.Duration < 0:
-		p.Takes = "over a year"
-	case d.Duration > 0:
-		p.Takes = campaign.FormatDuration(max(time.Second, d.Duration))
-	}
-	if p.Takes != "" {
-		p.Takes += fmt.Sprintf(", at %g messages a second", d.Rate)
-	}
-	p.Unused = strings.Join(d.ColumnsUnused, ", ")
-	p.Hours = hoursFacts(file.Spec, d.Hours)
-	if p.Recipients == 0 {
-		p.Faults = []string{"Nobody is left to send to."}
+	p.SMS, p.Takes, p.Hours = d.Parts(), d.Takes(), hoursFacts(spec, d.Hours)
+	if err := d.Refusal(true); err != nil {
+		p.Faults = []string{sentence(err.Error())}
 	}
 }
 
@@ -185,36 +144,17 @@ func hoursFacts(s *campaign.Spec, h *producer.HoursPlan) []fact {
 	if h == nil {
 		return nil
 	}
-	where := "by each recipient's clock"
-	if !s.ByZone() {
-		where = "in " + s.Hours.Zone
-	}
-	days := "every day"
-	if len(s.Hours.Days) > 0 {
-		days = strings.Join(s.Hours.Days, ", ")
-	}
-	facts := []fact{
-		{"Hours", s.Hours.From + " to " + s.Hours.To + " " + where + ", " + days},
-		{"Could be sent to now", count(h.Now)},
-	}
+	facts := []fact{{"Hours", s.Hours.String()}, {"Could be sent to now", count(h.Now)}}
 	for _, o := range h.Opens {
 		facts = append(facts, fact{"Not before " + o.At.UTC().Format("Mon 15:04") + " UTC", count(o.Recipients)})
 	}
 	if h.Waiting > 0 {
 		facts = append(facts, fact{"Never sent to, their zone being unknown", count(h.Waiting)})
 	}
-	for i, z := range h.Zones {
-		if i == zonesShown || !s.ByZone() {
-			break
+	if s.ByZone() {
+		for _, z := range h.Zones[:min(len(h.Zones), zonesShown)] {
+			facts = append(facts, fact{"In " + operations.ZoneName(z.Zones), count(z.Recipients)})
 		}
-		name := "an unknown zone"
-		if len(z.Zones) > 0 {
-			name = z.Zones[0]
-		}
-		if len(z.Zones) > 1 {
-			name += " or " + plural(len(z.Zones)-1, "other")
-		}
-		facts = append(facts, fact{"In " + name, count(z.Recipients)})
 	}
 	return facts
 }
@@ -231,11 +171,10 @@ func (c *Console) review(v *visit) (string, any, error) {
 	page.Token, page.Until = v.PathValue("token"), up.at.Add(c.o.UploadLife)
 	page.Submitted = c.uploads.isSubmitted(up)
 	if page.ID != "" {
-		info, err := c.ledger.Info(v.Context(), campaign.ID(page.ID))
-		switch {
-		case err == nil && info.Phase != campaign.Draft:
-			page.Stands = string(info.Phase)
-		case err != nil && !errors.Is(err, ledger.ErrNotFound):
+		switch stands, err := c.ops.Standing(v.Context(), campaign.ID(page.ID)); {
+		case err == nil:
+			page.Stands = string(stands.Info.Phase)
+		case operations.KindOf(err) != operations.NotFound:
 			return "", nil, err
 		}
 	}
@@ -249,10 +188,6 @@ func (u *uploads) isSubmitted(up *upload) bool {
 	return up.submitted
 }
 
-// busyPatience is how many seconds a submit waits for another one of the same
-// campaign.
-const busyPatience = 20
-
 // confirm submits what was reviewed. A second click finds it submitted, or under
 // way; and the campaign's ID makes a second submit of the same do nothing.
 func (c *Console) confirm(v *visit) (string, error) {
@@ -262,45 +197,30 @@ func (c *Console) confirm(v *visit) (string, error) {
 		return "", errNoUpload
 	}
 	if len(up.checked.Faults) > 0 {
-		return "", refuse(http.StatusConflict, "These files can't be submitted: mend them, and upload them again.")
+		return "", refuse(http.StatusConflict, "These files can't be submitted: correct them, and upload them again.")
 	}
-	to := "/campaigns/" + up.checked.ID
 	begin, err := beginning(v)
 	if err != nil {
 		return "", err
 	}
 	aside := v.PostFormValue("aside") != ""
-	if up.checked.BadRows > 0 && !aside {
-		return "", refuse(http.StatusUnprocessableEntity, "The list has %s. Say that they are left out, or mend the list. Nothing was sent.", plural(up.checked.BadRows, "bad row"))
+	if err := up.dry.Refusal(aside); err != nil {
+		return "", err
 	}
+	to := "/campaigns/" + up.checked.ID
 	if c.uploads.hold(token, v.key.Name) == nil {
 		if c.uploads.isSubmitted(up) {
 			return to, nil // clicked twice
 		}
-		return "", refuse(http.StatusConflict, "It is being submitted by another click. Look at the campaign in a moment.")
+		return "", refuse(http.StatusConflict, "Another click is submitting it. Look at the campaign in a moment.")
 	}
 	submitted := false
 	defer func() { c.uploads.release(up, submitted) }()
 	ctx, done := c.long(v)
 	defer done()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	waited := 0
-	result, err := producer.New(c.o.Redis).Submit(ctx, up.file, up.read(), producer.SubmitOptions{
-		Region: c.o.Region, SetAsideBadRows: aside, Begin: begin,
-		OnWait: func() {
-			if waited++; waited == busyPatience {
-				cancel(errBusy)
-			}
-		},
-	})
-	var other *producer.OtherContentError
-	switch {
-	case errors.Is(context.Cause(ctx), errBusy):
-		return "", errBusy
-	case errors.As(err, &other), errors.Is(err, ledger.ErrOtherContent):
-		return "", refuse(http.StatusConflict, "A campaign %s stands already, with other content. Nothing was sent: give this one another ID.", up.checked.ID)
-	case err != nil:
+	up.submit.Begin, up.submit.SetAside = begin, aside
+	result, err := c.ops.Submit(ctx, &up.submit)
+	if err != nil {
 		return "", err
 	}
 	submitted = true
@@ -312,26 +232,19 @@ func (c *Console) confirm(v *visit) (string, error) {
 	return to, nil
 }
 
-var errBusy = refuse(http.StatusConflict, "Somebody else is submitting this campaign. Nothing was done by this click: try again in a moment.")
-
 // beginning reads when the campaign is to begin.
-func beginning(v *visit) (campaign.Beginning, error) {
-	b := campaign.Beginning{By: v.actor(reasonOf(v))}
+func beginning(v *visit) (b campaign.Beginning, err error) {
+	b.By = v.actor(reasonOf(v))
 	switch v.PostFormValue("start") {
 	case "now":
 	case "hold":
 		b.Hold = true
 	case "at":
-		at, err := time.ParseInLocation(fieldTime, v.PostFormValue("at"), time.UTC)
-		if err != nil {
-			return b, refuse(http.StatusUnprocessableEntity, "When shall it start? The date and time can't be read. Nothing was sent.")
+		if b.StartAt, err = time.ParseInLocation(fieldTime, v.PostFormValue("at"), time.UTC); err != nil {
+			err = refuse(http.StatusUnprocessableEntity, "When shall it start? The date and time can't be read. Nothing was sent.")
 		}
-		if !at.After(time.Now()) {
-			return b, refuse(http.StatusUnprocessableEntity, "%s is past. Nothing was sent.", when(at))
-		}
-		b.StartAt = at
 	default:
-		return b, refuse(http.StatusUnprocessableEntity, "Choose when it starts. Nothing was sent.")
+		err = refuse(http.StatusUnprocessableEntity, "Choose when it starts. Nothing was sent.")
 	}
-	return b, nil
+	return b, err
 }

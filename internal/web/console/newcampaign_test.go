@@ -111,7 +111,7 @@ func TestNewCampaign_IsCheckedThenConfirmedOnce(t *testing.T) {
 	b.see(b.get(http.StatusOK, "/new"), `enctype="multipart/form-data"`)
 	at := b.review(someFile, "list.csv", rows(250)+"again,+41790000003,https://x.example.com\n")
 	a := b.get(http.StatusOK, at)
-	b.see(a, "251", "250", "lines 252", "whatsapp", "at 10 messages a second", "1 each", `id="submit"`)
+	b.see(a, "251", "250", "lines 252", "whatsapp", "at 10 messages a second", "1 a message", `id="submit"`)
 	b.miss(a, "4179", `id="aside"`)
 	h.none(t)
 	b.post(http.StatusUnprocessableEntity, at) // no start chosen

@@ -12,6 +12,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/handout-dev/handout/producer"
 )
 
 const (
@@ -21,11 +23,9 @@ const (
 	// maxBody is how much of an upload is read before it is broken off: a browser
 	// that is still sending wouldn't show the answer.
 	maxBody = 1 << 30
-	// maxCampaignFile is the longest campaign file, in bytes.
-	maxCampaignFile = 1 << 20
-	// mostUploads is how many lists wait for their confirmation at once; the
-	// oldest gives way.
-	mostUploads = 8
+	// maxUploads is how many lists wait for their confirmation at once; the oldest
+	// gives way.
+	maxUploads = 8
 	// uploadLife is how long one waits.
 	uploadLife = time.Hour
 	// uploadSilence is for how long a browser may send nothing of an upload.
@@ -40,14 +40,13 @@ type parts struct {
 	list  *listFile
 }
 
-// listFile is a list on the disk, under no name: it is gone with the process.
+// listFile is a list on the disk, under no name: it goes with the process.
 type listFile struct {
 	file *os.File
 	path string // empty: it is unlinked already
 	size int64
 }
 
-// reader reads the list from its beginning.
 func (l *listFile) reader() *io.SectionReader { return io.NewSectionReader(l.file, 0, l.size) }
 
 func (l *listFile) drop() {
@@ -60,13 +59,13 @@ func (l *listFile) drop() {
 	}
 }
 
-func tooLong(most int64) error {
+func tooLong(limit int64) error {
 	return refuse(http.StatusRequestEntityTooLarge,
-		"The file is longer than %d MB, and nothing of it was kept. The command takes longer ones, and for lists so does the API.", most>>20)
+		"The file is longer than %d MB, and nothing of it was kept. The command takes longer ones, and for lists so does the API.", limit>>20)
 }
 
 // receive reads a form with files. The list goes to the disk as it comes.
-func receive(v *visit, most int64) (*parts, error) {
+func receive(v *visit, limit int64) (*parts, error) {
 	r, err := v.MultipartReader()
 	if err != nil {
 		return nil, refuse(http.StatusBadRequest, "The form can't be read.")
@@ -84,7 +83,7 @@ func receive(v *visit, most int64) (*parts, error) {
 			return p, nil
 		}
 		if err == nil {
-			err = p.take(part, most, alive)
+			err = p.take(part, limit, alive)
 		}
 		if err != nil {
 			p.list.drop()
@@ -93,7 +92,7 @@ func receive(v *visit, most int64) (*parts, error) {
 	}
 }
 
-// broken is what went wrong on the way, in words.
+// broken returns what went wrong while an upload came in, in words.
 func broken(err error) error {
 	var own *refusal
 	var disk *os.PathError
@@ -106,13 +105,13 @@ func broken(err error) error {
 	return refuse(http.StatusBadRequest, "The upload broke off. Nothing was kept.")
 }
 
-func (p *parts) take(part *multipart.Part, most int64, alive func()) error {
+func (p *parts) take(part *multipart.Part, limit int64, alive func()) error {
 	name := part.FormName()
 	p.names[name] = part.FileName()
 	if name != "list" {
 		var b bytes.Buffer
-		n, err := io.Copy(&b, io.LimitReader(part, maxCampaignFile+1))
-		if n > maxCampaignFile {
+		n, err := io.Copy(&b, io.LimitReader(part, producer.MaxCampaignFile+1))
+		if n > producer.MaxCampaignFile {
 			return refuse(http.StatusRequestEntityTooLarge, "A campaign file is at most 1 MB.")
 		}
 		p.text[name] = b.String()
@@ -129,10 +128,10 @@ func (p *parts) take(part *multipart.Part, most int64, alive func()) error {
 	if os.Remove(f.Name()) == nil {
 		p.list.path = "" // else the system keeps names of open files, and it goes later
 	}
-	p.list.size, err = io.Copy(f, io.LimitReader(moving{part, alive}, most+1))
-	if err == nil && p.list.size > most {
+	p.list.size, err = io.Copy(f, io.LimitReader(moving{part, alive}, limit+1))
+	if err == nil && p.list.size > limit {
 		_, _ = io.Copy(io.Discard, moving{part, alive}) // so that the browser shows the answer
-		err = tooLong(most)
+		err = tooLong(limit)
 	}
 	return err
 }
@@ -161,9 +160,9 @@ func (u *uploads) put(ctx context.Context, up *upload, life time.Duration) (toke
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.kept == nil {
-		u.kept = make(map[string]*upload)
+		u.kept = map[string]*upload{}
 	}
-	for len(u.kept) >= mostUploads {
+	for len(u.kept) >= maxUploads {
 		oldest := ""
 		for t, other := range u.kept {
 			if oldest == "" || other.at.Before(u.kept[oldest].at) {
@@ -185,7 +184,8 @@ func (u *uploads) forget(token string) {
 	u.drop(token)
 }
 
-// drop deletes an upload, or leaves that to whoever is using it.
+// drop deletes an upload, or has release delete it when it is in use. The lock is
+// held.
 func (u *uploads) drop(token string) {
 	if up := u.kept[token]; up != nil {
 		delete(u.kept, token)
@@ -197,7 +197,7 @@ func (u *uploads) drop(token string) {
 	}
 }
 
-// get looks at an upload of this key's; nil when there is none.
+// get returns an upload that this key has made; nil for none.
 func (u *uploads) get(token, owner string) *upload {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -207,8 +207,8 @@ func (u *uploads) get(token, owner string) *upload {
 	return nil
 }
 
-// hold takes an upload for submitting it: nobody else has it until it is
-// released. It is nil when there is none, or when somebody has it.
+// hold takes an upload for submitting it, until release gives it back; nil for none,
+// and for one that is taken or submitted.
 func (u *uploads) hold(token, owner string) *upload {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -1,0 +1,179 @@
+package operations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/producer"
+)
+
+// Submission is a campaign file and a list, and how to take them.
+type Submission struct {
+	File *producer.File
+	List producer.List
+	// Begin is how the campaign begins. It is held, or starts at a time to come,
+	// or at once.
+	Begin campaign.Beginning
+	// SetAside sends to the good rows and reports the bad ones; without it any bad
+	// row rejects the list.
+	SetAside bool
+	// MaxFaults is how many faults are reported in full, if over
+	// [producer.MaxFaults].
+	MaxFaults int
+	// Patience is for how long to wait for another submit of the same campaign,
+	// in whole seconds; 0: until its end.
+	Patience time.Duration
+	// Progress and OnWait are as in [producer.SubmitOptions]; both may be nil.
+	Progress func(rows int, bytes int64)
+	OnWait   func()
+}
+
+// UploadPatience is for how long an upload waits for another one of the same
+// campaign: a little over the 15 s after which a draft may be taken over.
+const UploadPatience = 20 * time.Second
+
+// DryRun checks a submission. It writes nothing, and needs no Redis. Bad rows
+// aren't an error: see [DryRun.Refusal].
+func (o *Operations) DryRun(ctx context.Context, s *Submission) (*DryRun, error) {
+	if err := s.checkBeginning(); err != nil {
+		return nil, err
+	}
+	d, err := producer.Check(ctx, s.File, s.List, producer.CheckOptions{
+		Region: o.o.Region, MaxFaults: s.MaxFaults, AccountRate: o.o.AccountRate, Now: s.Begin.StartAt, Progress: s.Progress,
+	})
+	if err != nil {
+		return nil, submitting(s.File.Spec.ID, err)
+	}
+	return &DryRun{d}, nil
+}
+
+// Submit makes a campaign of a submission. It may be made again at any time, also
+// after a crash, and does the same thing once.
+//
+// Errors: Refused, also for a start that is past, unless the campaign stands
+// already; OtherContent; Busy; Unavailable. [*producer.Faults] and
+// [*producer.ReadError] stay reachable behind them.
+func (o *Operations) Submit(ctx context.Context, s *Submission) (*producer.Result, error) {
+	id := s.File.Spec.ID
+	if err := s.checkBeginning(); err != nil {
+		// Made again after its start has come, it still finds what it has done.
+		if _, stands := o.Standing(ctx, id); stands != nil || s.Begin.Hold {
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	waited := time.Duration(0)
+	result, err := o.producer.Submit(ctx, s.File, s.List, producer.SubmitOptions{
+		Region: o.o.Region, SetAsideBadRows: s.SetAside, MaxFaults: s.MaxFaults, Begin: s.Begin, Progress: s.Progress,
+		OnWait: func() { // each second
+			if s.OnWait != nil {
+				s.OnWait()
+			}
+			if waited += time.Second; waited == s.Patience {
+				cancel(errWaited)
+			}
+		},
+	})
+	if cause := context.Cause(ctx); errors.Is(cause, errWaited) {
+		err = cause
+	}
+	return result, submitting(id, err)
+}
+
+var errWaited = &Error{Kind: Busy, Text: "another submit of this campaign is under way; nothing was done: try again in a moment"}
+
+// checkBeginning reports a beginning that can't be.
+func (s *Submission) checkBeginning() error {
+	at := s.Begin.StartAt
+	switch {
+	case at.IsZero():
+		return nil
+	case s.Begin.Hold:
+		return refusef(Refused, "start_at", "a campaign either starts at a time or is held until a person resumes it: choose one of the two")
+	case !at.After(now()):
+		return refusef(Refused, "start_at", "%s is past; nothing was sent", at.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// ParseCampaign reads a campaign file. The error is Refused, with the
+// [*producer.Faults] behind it.
+func ParseCampaign(name string, src []byte) (*producer.File, error) {
+	f, err := producer.ParseCampaign(name, src)
+	return f, submitting("", err)
+}
+
+// submitting is about, for what is wrong with files.
+func submitting(id campaign.ID, err error) error {
+	var faults *producer.Faults
+	switch {
+	case errors.As(err, &faults):
+		return &Error{Kind: Refused, Text: "nothing was sent: " + count(faults.Total, "fault"), Err: err}
+	case errors.Is(err, producer.ErrNotRereadable):
+		return &Error{Kind: Busy, Text: "another submit has interfered: make the same one again", Err: err}
+	}
+	return about(id, err)
+}
+
+func count(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// Propose keeps a campaign file that waits a day for its list. The same file again
+// changes nothing but the day; added is false then. If the campaign stands already,
+// with the same file, Propose returns how it stands, and changes nothing.
+//
+// Errors: OtherContent, for a campaign that stands, and for another file that
+// waits unless it is to be replaced.
+func (o *Operations) Propose(ctx context.Context, f *producer.File, replace bool) (stands *Standing, added bool, err error) {
+	id := f.Spec.ID
+	stands, err = o.Standing(ctx, id)
+	switch {
+	case err == nil && !stands.Info.Spec.Equal(f.Spec):
+		return nil, false, about(id, &producer.OtherContentError{Info: stands.Info})
+	case err == nil || KindOf(err) != NotFound:
+		return stands, false, err
+	}
+	added, err = o.ledger.Propose(ctx, f.Spec, replace)
+	return nil, added, about(id, err)
+}
+
+// Proposed returns the campaign file that waits for its list, else that of the
+// campaign that stands. Errors: NotFound; Refused for a standing campaign, which
+// takes one-off sends alone.
+func (o *Operations) Proposed(ctx context.Context, id campaign.ID) (*producer.File, error) {
+	spec, err := o.ledger.Proposed(ctx, id)
+	if errors.Is(err, ledger.ErrNotFound) {
+		var s *Standing
+		if s, err = o.Standing(ctx, id); err == nil {
+			spec = s.Info.Spec
+		}
+	}
+	if err != nil {
+		return nil, about(id, err)
+	}
+	if spec.Standing {
+		return nil, refusef(Refused, "id", "campaign %s takes one-off sends, and no list", id)
+	}
+	f, err := producer.NewFile(*spec)
+	return f, submitting(id, err)
+}
+
+// Send sends to one person, by the day's standing campaign. The same key, that day
+// or the next, sends nothing more.
+//
+// Errors: Refused, OtherContent (the key was used for another message), WrongPhase
+// (the day's campaign was canceled, or purged).
+func (o *Operations) Send(ctx context.Context, s producer.OneOff) (*producer.Sent, error) {
+	s.Region = o.o.Region
+	sent, err := o.producer.Send(ctx, s)
+	return sent, submitting("", err)
+}
