@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/handout-dev/handout/internal/operations"
 )
 
 // usageError is wrong use: a flag, an argument or the environment.
@@ -17,6 +19,20 @@ func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// wrongUse makes an error about an input a usageError that names the command's flag or
+// argument.
+func wrongUse(cmd *cobra.Command, err error) error {
+	var refused *operations.Error
+	if !errors.As(err, &refused) || refused.Kind != operations.Refused || refused.Field == "" {
+		return err
+	}
+	input := strings.ToUpper(refused.Field)
+	if cmd.Flag(refused.Field) != nil {
+		input = "--" + refused.Field
+	}
+	return usagef("%s: %s: %w", name(cmd), input, err)
+}
 
 // setUsage makes whatever cobra finds wrong a usageError that says how it is
 // right. args are those of the whole program.
