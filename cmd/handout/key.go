@@ -1,9 +1,9 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
+	"context"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,48 +51,30 @@ func (a *app) keyCreateCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) keyListCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List the keys, and when each was last used",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.operate(cmd.Context(), func(o *operations.Operations) error {
-				all, err := o.Keys(cmd.Context())
-				if err != nil {
-					return err
-				}
-				return a.listKeys(all, asJSON)
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
-	return cmd
+// keyRow is a key as it is listed.
+type keyRow struct {
+	Name     string         `json:"name"`
+	Scopes   []access.Scope `json:"scopes"`
+	Created  string         `json:"created"`
+	LastUsed string         `json:"last_used"` // a day; empty: never
 }
 
-func (a *app) listKeys(keys []access.Key, asJSON bool) error {
-	type row struct {
-		Name     string         `json:"name"`
-		Scopes   []access.Scope `json:"scopes"`
-		Created  string         `json:"created"`
-		LastUsed string         `json:"last_used"` // a day; empty: never
-	}
-	rows := make([]row, len(keys))
-	for i, k := range keys {
-		rows[i] = row{Name: k.Name, Scopes: k.Scopes, Created: k.CreatedAt.Format(time.DateOnly)}
-		if !k.LastUsed.IsZero() {
-			rows[i].LastUsed = k.LastUsed.Format(time.DateOnly)
-		}
-	}
-	if asJSON {
-		return json.NewEncoder(a.stdout).Encode(rows)
-	}
-	t := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tSCOPES\tCREATED\tLAST USED")
-	for i, r := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", r.Name, access.Join(r.Scopes, ","), r.Created, keys[i].Used())
-	}
-	return t.Flush()
+func (a *app) keyListCommand() *cobra.Command {
+	return tableCommand(a, "list", "List the keys, and when each was last used", "NAME,SCOPES,CREATED,LAST USED",
+		func(ctx context.Context, o *operations.Operations, _ []string) ([]keyRow, error) {
+			keys, err := o.Keys(ctx)
+			rows := make([]keyRow, len(keys))
+			for i, k := range keys {
+				rows[i] = keyRow{Name: k.Name, Scopes: k.Scopes, Created: k.CreatedAt.Format(time.DateOnly)}
+				if !k.LastUsed.IsZero() {
+					rows[i].LastUsed = k.LastUsed.Format(time.DateOnly)
+				}
+			}
+			return rows, err
+		},
+		func(r keyRow) []any {
+			return []any{r.Name, access.Join(r.Scopes, ","), r.Created, cmp.Or(r.LastUsed, "never")}
+		})
 }
 
 func (a *app) keyRevokeCommand() *cobra.Command {

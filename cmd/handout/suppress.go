@@ -33,8 +33,9 @@ func (a *app) suppressCommand() *cobra.Command {
 	return cmd
 }
 
-// ofNumber is a command about one number.
-func (a *app) ofNumber(use, short string, do func(context.Context, *operations.Operations, *operations.Suppression) error) *cobra.Command {
+// ofNumber is a command about one number; do returns what it prints, which never names
+// the number.
+func (a *app) ofNumber(use, short string, do func(context.Context, *operations.Operations, *operations.Suppression) (string, error)) *cobra.Command {
 	return &cobra.Command{
 		Use: use + " PHONE", Short: short,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -49,65 +50,51 @@ func (a *app) ofNumber(use, short string, do func(context.Context, *operations.O
 				if err != nil {
 					return err
 				}
-				return do(cmd.Context(), o, s)
+				text, err := do(cmd.Context(), o, s)
+				if err == nil {
+					fmt.Fprintln(a.stdout, text)
+				}
+				return err
 			})
 		},
 	}
 }
 
-// entryFlags adds --by and --why, which the list keeps.
-func entryFlags(cmd *cobra.Command, by *campaign.Actor) {
-	cmd.Flags().StringVar(&by.Why, "why", "", "the reason, in a line of your own")
-	cmd.Flags().StringVar(&by.Name, "by", loginName(), "who does it")
-}
-
 func (a *app) suppressAdd() *cobra.Command {
-	var by campaign.Actor
-	cmd := a.ofNumber("add", "Put a number on the list", func(ctx context.Context, o *operations.Operations, s *operations.Suppression) error {
-		s, added, err := o.Suppress(ctx, s, by)
-		if err != nil {
-			return err
+	var by *campaign.Actor
+	cmd := a.ofNumber("add", "Put a number on the list", func(ctx context.Context, o *operations.Operations, s *operations.Suppression) (string, error) {
+		s, added, err := o.Suppress(ctx, s, *by)
+		if err != nil || added {
+			return "the number is on the list: nothing is sent to it any more", err
 		}
-		if added {
-			fmt.Fprintln(a.stdout, "the number is on the list: nothing is sent to it any more")
-			return nil
-		}
-		a.describeEntry(s, "was on the list already")
-		return nil
+		return describeEntry(s, "was on the list already"), nil
 	})
-	entryFlags(cmd, &by)
+	by = actorFlags(cmd)
 	return cmd
 }
 
 func (a *app) suppressRemove() *cobra.Command {
-	return a.ofNumber("remove", "Take a number off the list", func(ctx context.Context, o *operations.Operations, s *operations.Suppression) error {
+	return a.ofNumber("remove", "Take a number off the list", func(ctx context.Context, o *operations.Operations, s *operations.Suppression) (string, error) {
 		there, err := o.Unsuppress(ctx, s)
-		if err != nil {
-			return err
+		if !there {
+			return "the number wasn't on the list", err
 		}
-		if there {
-			fmt.Fprintln(a.stdout, "the number is off the list. People who were left out because of it stay left out.")
-		} else {
-			fmt.Fprintln(a.stdout, "the number wasn't on the list")
-		}
-		return nil
+		return "the number is off the list. People who were left out because of it stay left out.", err
 	})
 }
 
 func (a *app) suppressCheck() *cobra.Command {
-	return a.ofNumber("check", "Say whether a number is on the list, and why", func(_ context.Context, _ *operations.Operations, s *operations.Suppression) error {
-		a.describeEntry(s, "is on the list")
-		return nil
+	return a.ofNumber("check", "Say whether a number is on the list, and why", func(_ context.Context, _ *operations.Operations, s *operations.Suppression) (string, error) {
+		return describeEntry(s, "is on the list"), nil
 	})
 }
 
-// describeEntry says how a number came on the list, without naming it.
-func (a *app) describeEntry(s *operations.Suppression, how string) {
+// describeEntry says how a number came on the list.
+func describeEntry(s *operations.Suppression, how string) string {
 	if !s.Listed {
-		fmt.Fprintln(a.stdout, "the number isn't on the list")
-		return
+		return "the number isn't on the list"
 	}
-	fmt.Fprintf(a.stdout, "the number %s, since %s: %s\n", how, s.At.Format(time.RFC3339), &s.Entry)
+	return fmt.Sprintf("the number %s, since %s: %s", how, s.At.Format(time.RFC3339), &s.Entry)
 }
 
 // suppressedRow is a number of the list in JSON; in CSV it has the same columns.
@@ -160,6 +147,7 @@ func (a *app) listSuppressed(ctx context.Context, o *operations.Operations, asJS
 
 func (a *app) suppressImport() *cobra.Command {
 	var in operations.Import
+	var by *campaign.Actor
 	cmd := &cobra.Command{
 		Use:   "import FILE.csv",
 		Short: "Put the numbers of a file on the list",
@@ -172,11 +160,11 @@ func (a *app) suppressImport() *cobra.Command {
 				return err
 			}
 			defer file.Close()
-			in.File, in.Name = file, args[0]
+			in.File, in.Name, in.By = file, args[0], *by
 			return a.operate(cmd.Context(), func(o *operations.Operations) error { return a.importNumbers(cmd.Context(), o, in) })
 		},
 	}
-	entryFlags(cmd, &in.By)
+	by = actorFlags(cmd)
 	cmd.Flags().BoolVar(&in.SetAside, "set-aside-bad-rows", false, "import the good rows and report the bad ones; otherwise any bad row rejects the file")
 	return cmd
 }

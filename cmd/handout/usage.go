@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,18 +21,21 @@ func (e usageError) Unwrap() error { return e.err }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// wrongUse makes an error about an input a usageError that names the command's flag or
-// argument.
+// wrongUse makes an error about an argument or a flag of the command a usageError that
+// names it.
 func wrongUse(cmd *cobra.Command, err error) error {
 	var refused *operations.Error
-	if !errors.As(err, &refused) || refused.Kind != operations.Refused || refused.Field == "" {
+	if !errors.As(err, &refused) || refused.Kind != operations.Refused || errors.As(err, new(usageError)) {
 		return err
 	}
-	input := strings.ToUpper(refused.Field)
-	if cmd.Flag(refused.Field) != nil {
-		input = "--" + refused.Field
+	argument := strings.ToUpper(refused.Field)
+	switch {
+	case cmd.Flag(refused.Field) != nil:
+		return usagef("%s: --%s: %w", name(cmd), refused.Field, err)
+	case slices.Contains(strings.Fields(cmd.Use), argument):
+		return usagef("%s: %s: %w", name(cmd), argument, err)
 	}
-	return usagef("%s: %s: %w", name(cmd), input, err)
+	return err
 }
 
 // setUsage makes whatever cobra finds wrong a usageError that says how it is

@@ -1,12 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,62 +81,25 @@ func (a *app) webhookAddCommand() *cobra.Command {
 }
 
 func (a *app) webhookListCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List the webhooks, and whether they accept their events",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.operate(cmd.Context(), func(o *operations.Operations) error {
-				all, err := o.Webhooks(cmd.Context())
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return json.NewEncoder(a.stdout).Encode(all)
-				}
-				t := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
-				fmt.Fprintln(t, "ID\tURL\tEVENTS\tCAMPAIGNS\tPHONES\tSTATE")
-				for _, w := range all {
-					if w.Dropped > 0 {
-						w.State += fmt.Sprintf("; %d dropped", w.Dropped)
-					}
-					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%t\t%s\n", w.ID, w.URL, strings.Join(w.Events, ","), w.Campaigns+"*", w.Phones, w.State)
-				}
-				return t.Flush()
-			})
+	return tableCommand(a, "list", "List the webhooks, and whether they accept their events", "ID,URL,EVENTS,CAMPAIGNS,PHONES,STATE",
+		func(ctx context.Context, o *operations.Operations, _ []string) ([]operations.Webhook, error) {
+			return o.Webhooks(ctx)
 		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
-	return cmd
+		func(w operations.Webhook) []any {
+			if w.Dropped > 0 {
+				w.State += fmt.Sprintf("; %d dropped", w.Dropped)
+			}
+			return []any{w.ID, w.URL, strings.Join(w.Events, ","), w.Campaigns + "*", w.Phones, w.State}
+		})
 }
 
 func (a *app) webhookLogCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "log ID",
-		Short: "Show the latest 100 deliveries to a webhook, the latest first",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.operate(cmd.Context(), func(o *operations.Operations) error {
-				log, err := o.WebhookLog(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return json.NewEncoder(a.stdout).Encode(log)
-				}
-				t := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
-				fmt.Fprintln(t, "TIME\tTYPE\tCAMPAIGN\tRECIPIENTS\tATTEMPT\tTOOK\tANSWER")
-				for _, d := range log {
-					answer := d.Error
-					if answer == "" {
-						answer = "HTTP " + strconv.Itoa(d.Status)
-					}
-					fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%d ms\t%s\n", d.At.Format(time.RFC3339), d.Type, d.Campaign, d.Count, d.Attempt, d.TookMS, answer)
-				}
-				return t.Flush()
-			})
+	return tableCommand(a, "log ID", "Show the latest 100 deliveries to a webhook, the latest first", "TIME,TYPE,CAMPAIGN,RECIPIENTS,ATTEMPT,TOOK,ANSWER",
+		func(ctx context.Context, o *operations.Operations, args []string) ([]operations.Delivery, error) {
+			return o.WebhookLog(ctx, args[0])
 		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
-	return cmd
+		func(d operations.Delivery) []any {
+			answer := cmp.Or(d.Error, fmt.Sprintf("HTTP %d", d.Status))
+			return []any{d.At.Format(time.RFC3339), d.Type, d.Campaign, d.Count, d.Attempt, fmt.Sprintf("%d ms", d.TookMS), answer}
+		})
 }

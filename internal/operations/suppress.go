@@ -31,10 +31,6 @@ func (o *Operations) Suppression(ctx context.Context, number string) (*Suppressi
 	if err != nil {
 		return nil, refuse(Refused, "phone", err)
 	}
-	return o.suppression(ctx, e164)
-}
-
-func (o *Operations) suppression(ctx context.Context, e164 string) (*Suppression, error) {
 	entry, listed, err := o.suppressions.Find(ctx, e164)
 	if err != nil && !listed {
 		return nil, err
@@ -65,7 +61,7 @@ func (o *Operations) Suppress(ctx context.Context, s *Suppression, by campaign.A
 		return nil, false, err
 	}
 	if !added {
-		stands, err := o.suppression(ctx, s.Phone)
+		stands, err := o.Suppression(ctx, s.Phone)
 		if err != nil || stands.Listed { // else it was taken off just now
 			return stands, false, err
 		}
@@ -227,12 +223,11 @@ func (o *Operations) ImportSuppressed(ctx context.Context, in Import) (*Imported
 // fileError returns an error of the reader as one of any list's.
 func fileError(name string, err error) error {
 	var file *suppression.FileError
-	var read *suppression.ReadError
 	switch {
-	case errors.As(err, &file):
-		return &producer.Faults{List: []producer.Fault{{File: name, Line: file.Line, Message: file.Reason}}, Total: 1}
-	case errors.As(err, &read):
-		return &producer.ReadError{List: name, Err: read.Err}
+	case !errors.As(err, &file):
+		return err
+	case file.Read != nil:
+		return &producer.ReadError{List: name, Err: file.Read}
 	}
-	return err
+	return &producer.Faults{List: []producer.Fault{{File: name, Line: file.Line, Message: file.Text}}, Total: 1}
 }

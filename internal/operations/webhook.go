@@ -22,6 +22,9 @@ type Webhook struct {
 	Dropped   int       `json:"dropped"` // outcomes and changes that it never received
 }
 
+// Delivery is a line of a webhook's log.
+type Delivery = outbox.Delivery
+
 // NewWebhook is a webhook to add.
 type NewWebhook struct {
 	URL       string
@@ -97,7 +100,7 @@ func (o *Operations) RemoveWebhook(ctx context.Context, id string) error {
 
 // TestWebhook sends a webhook one event without content, from this machine, and logs
 // the delivery. The error says so if the webhook didn't accept it. Errors: NotFound.
-func (o *Operations) TestWebhook(ctx context.Context, id string) (*outbox.Delivery, error) {
+func (o *Operations) TestWebhook(ctx context.Context, id string) (*Delivery, error) {
 	e, err := o.endpoint(ctx, id)
 	if err != nil {
 		return nil, err
@@ -113,7 +116,7 @@ func (o *Operations) TestWebhook(ctx context.Context, id string) (*outbox.Delive
 
 // WebhookLog returns the latest deliveries to a webhook, the latest first. Errors:
 // NotFound.
-func (o *Operations) WebhookLog(ctx context.Context, id string) ([]outbox.Delivery, error) {
+func (o *Operations) WebhookLog(ctx context.Context, id string) ([]Delivery, error) {
 	e, err := o.endpoint(ctx, id)
 	if err != nil {
 		return nil, err

@@ -183,10 +183,7 @@ func (l *List) Contains(ctx context.Context, phones []string) ([]bool, error) {
 			return nil, fmt.Errorf("look into the suppression list: %w", err)
 		}
 	}
-	answers, err := l.rdb.HMGet(ctx, keySuppressed, fields...).Result()
-	if err == nil && len(answers) != len(phones) {
-		err = errors.New("wrong number of answers")
-	}
+	answers, err := entries(ctx, l.rdb, fields)
 	if err != nil {
 		return nil, discreet("look into the suppression list", err)
 	}
@@ -195,6 +192,15 @@ func (l *List) Contains(ctx context.Context, phones []string) ([]bool, error) {
 		listed[i] = answers[i] != nil
 	}
 	return listed, nil
+}
+
+// entries reads the stored entries of some numbers; nil for one that isn't listed.
+func entries(ctx context.Context, rdb redis.UniversalClient, fields []string) ([]any, error) {
+	answers, err := rdb.HMGet(ctx, keySuppressed, fields...).Result()
+	if err == nil && len(answers) != len(fields) {
+		err = errors.New("wrong number of answers")
+	}
+	return answers, err
 }
 
 // questions are the look-ups that wait. One caller at a time leads: it asks Redis for
@@ -243,10 +249,7 @@ func (w *questions) ask(ctx context.Context, rdb redis.UniversalClient, q *quest
 	// The command carries other callers' questions, so this caller can't cancel it.
 	all, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
-	answers, err := rdb.HMGet(all, keySuppressed, fields...).Result()
-	if err == nil && len(answers) != len(batch) {
-		err = errors.New("wrong number of answers")
-	}
+	answers, err := entries(all, rdb, fields)
 	for i := range batch {
 		if batch[i].err = err; err == nil {
 			batch[i].answer = answers[i]

@@ -19,24 +19,21 @@ const (
 	maxLine = 64 << 10
 )
 
-// FileError means that a file has no numbers to read: it is empty, or its header
-// is wrong.
+// FileError means that a file couldn't be read to its end, or that it has no numbers to
+// read: it is empty, or its header is wrong.
 type FileError struct {
-	Line   int // counted from 1; 0: the whole file
-	Reason string
+	Line int   // of the header; 0: it is about the whole file
+	Read error // why it couldn't be read on; nil: it could
+	Text string
 }
 
-// Error is the reason.
-func (e *FileError) Error() string { return e.Reason }
+// Error is the text.
+func (e *FileError) Error() string { return e.Text }
 
-// ReadError means that a file couldn't be read to its end.
-type ReadError struct{ Err error }
+// Unwrap is why the file couldn't be read on.
+func (e *FileError) Unwrap() error { return e.Read }
 
-// Error names the cause.
-func (e *ReadError) Error() string { return "read the file: " + e.Err.Error() }
-
-// Unwrap is the cause.
-func (e *ReadError) Unwrap() error { return e.Err }
+func broken(err error) error { return &FileError{Read: err, Text: "read the file: " + err.Error()} }
 
 // Reader reads one file line by line, in constant memory: CSV with a header, of
 // which it knows the columns phone and why. A cell with a line end in it is a bad
@@ -57,8 +54,8 @@ type Reader struct {
 }
 
 // Each passes the good rows to take, a batch at a time, and the bad ones to Bad. A
-// batch is valid until take returns. Errors: [FileError], [ReadError], those of
-// take, and the context's.
+// batch is valid until take returns. Errors: [FileError], those of take, and the
+// context's.
 func (r *Reader) Each(ctx context.Context, file io.Reader, take func([]Number) error) error {
 	in := bufio.NewReaderSize(file, maxLine)
 	if err := r.begin(in); err != nil {
@@ -74,7 +71,7 @@ func (r *Reader) Each(ctx context.Context, file io.Reader, take func([]Number) e
 		switch {
 		case errors.Is(err, errLongLine):
 		case err != nil:
-			return &ReadError{err}
+			return broken(err)
 		default:
 			row, err = r.row(text)
 		}
@@ -99,14 +96,14 @@ func (r *Reader) begin(in *bufio.Reader) error {
 	header, err := r.next(in)
 	switch {
 	case errors.Is(err, io.EOF):
-		return &FileError{Reason: "the file is empty"}
+		return &FileError{Text: "the file is empty"}
 	case err != nil && !errors.Is(err, errLongLine):
-		return &ReadError{err}
+		return broken(err)
 	case err == nil:
 		err = r.readHeader(header)
 	}
 	if err != nil {
-		return &FileError{Line: r.line, Reason: "header: " + err.Error()}
+		return &FileError{Line: r.line, Text: "header: " + err.Error()}
 	}
 	return nil
 }

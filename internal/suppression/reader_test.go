@@ -169,8 +169,8 @@ func TestReader_EndsWithTheCause(t *testing.T) {
 		"at once":  iotest.ErrReader(cause),
 		"later on": io.MultiReader(strings.NewReader(rows), iotest.ErrReader(cause)),
 	} {
-		var broken *suppression.ReadError
-		if n, err := each(t.Context(), file, nil); !errors.As(err, &broken) || !errors.Is(err, cause) || n > 1000 {
+		var broken *suppression.FileError
+		if n, err := each(t.Context(), file, nil); !errors.As(err, &broken) || !errors.Is(broken.Read, cause) || n > 1000 {
 			t.Errorf("a file that breaks %s: %d, %v", when, n, err)
 		}
 	}

@@ -76,14 +76,6 @@ type Key struct {
 	LastUsed  time.Time // the day in UTC; zero: never
 }
 
-// Used is the day on which the key was last used, or never.
-func (k *Key) Used() string {
-	if k.LastUsed.IsZero() {
-		return "never"
-	}
-	return k.LastUsed.Format(time.DateOnly)
-}
-
 // May reports whether the key has a scope.
 func (k *Key) May(s Scope) bool {
 	if s != All {

@@ -3,7 +3,6 @@ package access
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -64,21 +63,7 @@ func (k *Keys) Session(ctx context.Context, value string) (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("check a session: %w", err)
 	}
-	stands, err := k.rdb.HGet(ctx, keyKeys, s.Name).Result()
-	if errors.Is(err, redis.Nil) {
-		return nil, ErrRefused
-	}
-	if err != nil {
-		return nil, fmt.Errorf("check a session: %w", err)
-	}
-	key, want, err := decode(s.Name, stands, "")
-	if err != nil {
-		return nil, err
-	}
-	if subtle.ConstantTimeCompare([]byte(s.Hash), []byte(want)) != 1 {
-		return nil, ErrRefused
-	}
-	return key, nil
+	return k.find(ctx, s.Name, s.Hash)
 }
 
 // Logout ends a session. A session that has already ended is no error.

@@ -117,6 +117,21 @@ func (k *Keys) Check(ctx context.Context, token string, now time.Time) (*Key, er
 	if name == "" {
 		return nil, ErrRefused
 	}
+	key, err := k.find(ctx, name, hash(secret))
+	if err != nil {
+		return nil, err
+	}
+	// One write a day, for people who look for unused keys. If it fails, the request
+	// goes on.
+	if today := now.UTC().Format(time.DateOnly); key.LastUsed.Format(time.DateOnly) != today {
+		_ = k.rdb.HSet(ctx, keyUsed, name, today).Err()
+	}
+	return key, nil
+}
+
+// find returns the key of this name if its secret has this hash. Errors:
+// [ErrRefused], and those of Redis.
+func (k *Keys) find(ctx context.Context, name, hash string) (*Key, error) {
 	var value, used *redis.StringCmd
 	_, err := k.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		value, used = p.HGet(ctx, keyKeys, name), p.HGet(ctx, keyUsed, name)
@@ -132,13 +147,8 @@ func (k *Keys) Check(ctx context.Context, token string, now time.Time) (*Key, er
 	if err != nil {
 		return nil, err
 	}
-	if subtle.ConstantTimeCompare([]byte(hash(secret)), []byte(want)) != 1 {
+	if subtle.ConstantTimeCompare([]byte(hash), []byte(want)) != 1 {
 		return nil, ErrRefused
-	}
-	// One write a day, for people who look for unused keys. If it fails, the request
-	// goes on.
-	if today := now.UTC().Format(time.DateOnly); used.Val() != today {
-		_ = k.rdb.HSet(ctx, keyUsed, name, today).Err()
 	}
 	return key, nil
 }

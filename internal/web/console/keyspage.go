@@ -2,6 +2,7 @@ package console
 
 import (
 	"strings"
+	"time"
 
 	"github.com/handout-dev/handout/internal/web/access"
 )
@@ -15,7 +16,7 @@ func (c *Console) keyRoutes() {
 
 // keysPage is all keys.
 type keysPage struct {
-	Rows   []*keyRow
+	Rows   []keyRow
 	Scopes []access.Scope
 	Made   string // the name of the key that was just made
 	Token  string // which is shown once
@@ -23,12 +24,16 @@ type keysPage struct {
 
 type keyRow struct {
 	access.Key
-	Scopes string
-	Mine   bool
+	Scopes, Used string
+	Mine         bool
 }
 
-func keyRowOf(v *visit, k access.Key) *keyRow {
-	return &keyRow{k, access.Join(k.Scopes, ", "), k.Name == v.key.Name}
+func keyRowOf(v *visit, k access.Key) keyRow {
+	row := keyRow{k, access.Join(k.Scopes, ", "), "never", k.Name == v.key.Name}
+	if !k.LastUsed.IsZero() {
+		row.Used = k.LastUsed.Format(time.DateOnly)
+	}
+	return row
 }
 
 func (c *Console) keys(v *visit) (string, any, error) {
