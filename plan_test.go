@@ -66,7 +66,7 @@ var plan = map[string]room{
 	"internal/redisx":   {client, nil},
 
 	"internal/pacing":         {store, []string{"campaign"}},
-	"internal/suppression":    {store, []string{"campaign", "producer", "telesign"}},
+	"internal/suppression":    {store, []string{"campaign", "telesign"}},
 	"internal/webhook/outbox": {store, []string{"campaign", "internal/redisx", "internal/secret"}},
 	"internal/queue":          {store, nil},
 	"ledger":                  {store, []string{"campaign", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
@@ -85,7 +85,7 @@ var plan = map[string]room{
 	"internal/orderhistory/store":    {client, []string{"internal/orderhistory/folder", "internal/secret"}},
 	"internal/orderhistory/folder":   {client, nil},
 
-	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "internal/suppression", "internal/translate", "internal/webhook/outbox"}},
+	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
 	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/translate"}},
 
 	"internal/metrics":     {face, []string{"campaign", "ledger", "tasks", "internal/redisx", "internal/report"}},

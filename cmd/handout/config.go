@@ -25,8 +25,8 @@ import (
 	"github.com/handout-dev/handout/worker"
 )
 
-// Config is every environment variable that handout reads, each as
-// HANDOUT_<NAME>; those with a name of their own are honoured under it too.
+// Config has every environment variable that handout reads. Each is HANDOUT_<NAME>; one
+// with a name of its own is read under that name.
 type Config struct {
 	RedisURL           string      `envconfig:"REDIS_URL" desc:"where Redis is: redis://, rediss://, unix://, Sentinel or Cluster"`
 	TelesignCustomerID string      `envconfig:"TELESIGN_CUSTOMER_ID" desc:"the account's customer ID"`
@@ -36,16 +36,16 @@ type Config struct {
 
 	Rate        float64       `default:"10" desc:"messages per second that the account allows, for all workers together"`
 	Concurrency int           `default:"128" desc:"sends in flight in one worker, at most"`
-	Window      int           `default:"1000" desc:"notes of one campaign in the queue, at most"`
+	Window      int           `default:"1000" desc:"recipients of one campaign in the queue, at most"`
 	SendTimeout time.Duration `split_words:"true" default:"15s" desc:"time-out of a request to Telesign"`
 	CallbackURL string        `split_words:"true" desc:"callback URL sent with each message; the account must allow it (3203); empty: the account's own"`
 
 	ReceiptMargin   time.Duration `split_words:"true" default:"1m" desc:"how long after the fallback times an outcome may take before Telesign is asked for it"`
 	ReceiptDeadline time.Duration `split_words:"true" default:"0s" desc:"0s: fallback times plus margin; otherwise this instead, for rehearsals against a fast simulator"`
 	Poll            bool          `default:"true" desc:"ask Telesign for outcomes whose receipt hasn't come"`
-	PollRate        float64       `split_words:"true" default:"5" desc:"such questions per second"`
+	PollRate        float64       `split_words:"true" default:"5" desc:"such requests per second"`
 
-	CheckFilesRate    float64 `split_words:"true" default:"5" desc:"files of campaigns with check_files that are looked at per second, by all workers together"`
+	CheckFilesRate    float64 `split_words:"true" default:"5" desc:"files checked per second for campaigns with check_files, by all workers together"`
 	CheckFilesPrivate bool    `split_words:"true" default:"false" desc:"such files may be at private addresses"`
 
 	RequireSignature bool   `split_words:"true" default:"true" desc:"refuse receipts without a signature"`
@@ -53,13 +53,13 @@ type Config struct {
 
 	ListenAddr   string `split_words:"true" default:":8080" desc:"where handout listen takes receipts"`
 	ConsoleAddr  string `split_words:"true" default:"127.0.0.1:8090" desc:"where handout console serves its pages and the API"`
-	ConsoleOpen  bool   `split_words:"true" default:"false" desc:"let in without a key who comes from this machine itself, with all scopes"`
+	ConsoleOpen  bool   `split_words:"true" default:"false" desc:"admit requests from this machine without a key, with all scopes"`
 	QueuesWrite  bool   `split_words:"true" default:"false" desc:"let keys with the scope control pause and resume queues, and run or delete one task, at /queues/"`
 	WorkAddr     string `split_words:"true" default:"127.0.0.1:8070" desc:"where handout work serves metrics and health"`
-	SimulateAddr string `split_words:"true" default:"127.0.0.1:8060" desc:"where handout simulate is the vendor"`
+	SimulateAddr string `split_words:"true" default:"127.0.0.1:8060" desc:"where handout simulate plays the vendor"`
 
-	// ConsolePlainHTTP is about a session's cookie, which is Secure otherwise.
-	ConsolePlainHTTP bool `split_words:"true" default:"false" desc:"other machines reach the console over plain HTTP, with no TLS in front: a browser's session isn't safe on the way"`
+	// ConsolePlainHTTP: a session's cookie isn't marked Secure.
+	ConsolePlainHTTP bool `split_words:"true" default:"false" desc:"other machines reach the console over plain HTTP, without TLS in front: a browser's session can be read on the way"`
 
 	// ListenMetricsAddr is apart from ListenAddr, which the public calls.
 	ListenMetricsAddr string `split_words:"true" default:"127.0.0.1:8081" desc:"where handout listen serves metrics and health"`
@@ -89,7 +89,7 @@ type Config struct {
 
 const prefix = "handout"
 
-// loadConfig reports every fault at once.
+// loadConfig reads the environment. Its error has every fault.
 func loadConfig() (*Config, error) {
 	c := new(Config)
 	v := reflect.ValueOf(c).Elem()
@@ -112,8 +112,8 @@ func loadConfig() (*Config, error) {
 	return c, errors.Join(errs...)
 }
 
-// loadField reads one variable. envconfig, which stops at the first fault, is
-// given a struct of this field alone.
+// loadField reads one variable. envconfig stops at its first fault, so it gets a struct
+// with this field alone.
 func loadField(field reflect.StructField, into reflect.Value) error {
 	one := reflect.New(reflect.StructOf([]reflect.StructField{field}))
 	err := envconfig.Process(prefix, one.Interface())
@@ -128,7 +128,7 @@ func loadField(field reflect.StructField, into reflect.Value) error {
 	return nil
 }
 
-// wanted says what a variable's value looks like.
+// wanted says what a variable's value must look like.
 func wanted(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[time.Duration]():
@@ -143,10 +143,10 @@ func wanted(t reflect.Type) string {
 	return "must be a number"
 }
 
-// validate tells check of each variable whether its value is one that it may have.
+// validate calls check for each variable with whether its value is allowed.
 func (c *Config) validate(check func(ok bool, name, format string, args ...any)) {
 	check(c.Rate > 0 && c.Rate <= 100_000, "HANDOUT_RATE", "must be over 0 and at most 100000, in messages per second")
-	check(c.PollRate > 0 && c.PollRate <= 100_000, "HANDOUT_POLL_RATE", "must be over 0 and at most 100000, in questions per second")
+	check(c.PollRate > 0 && c.PollRate <= 100_000, "HANDOUT_POLL_RATE", "must be over 0 and at most 100000, in requests per second")
 	check(c.CheckFilesRate > 0 && c.CheckFilesRate <= 100_000, "HANDOUT_CHECK_FILES_RATE", "must be over 0 and at most 100000, in files per second")
 	check(c.Concurrency > 0 && c.Concurrency <= 10_000, "HANDOUT_CONCURRENCY", "must be 1 to 10000")
 	check(c.Window > 0 && c.Window <= worker.MaxWindow, "HANDOUT_WINDOW", "must be 1 to %d", worker.MaxWindow)
@@ -178,7 +178,7 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	}
 }
 
-// credentials checks what speaking to Telesign takes.
+// credentials checks what a request to Telesign needs.
 func (c *Config) credentials() error {
 	var faults []error
 	if c.TelesignCustomerID == "" {
@@ -209,7 +209,7 @@ func (c *Config) client() (*telesign.Client, error) {
 	return client, nil
 }
 
-// variable is one row of `handout config`.
+// variable is a row of `handout config`.
 type variable struct {
 	Name        string `json:"name"`
 	Value       string `json:"value"`
@@ -233,7 +233,7 @@ func (c *Config) variables() []variable {
 	return rows
 }
 
-// defaultOf is a variable's value when it isn't set.
+// defaultOf returns a variable's value when it isn't set.
 func defaultOf(name string) string {
 	for _, v := range new(Config).variables() {
 		if v.Name == name {
@@ -250,7 +250,7 @@ func variableName(f reflect.StructField) string {
 	return "HANDOUT_" + snake(f.Name)
 }
 
-// snake is a field's name as envconfig splits it: SendTimeout, SEND_TIMEOUT.
+// snake splits a field's name as envconfig does: SendTimeout becomes SEND_TIMEOUT.
 func snake(name string) string {
 	var b strings.Builder
 	for i, r := range name {
@@ -288,8 +288,8 @@ func (a *app) configCommand() *cobra.Command {
 	return cmd
 }
 
-// unknownVariables are those with our prefix that mean nothing: most likely
-// misspelt.
+// unknownVariables returns the variables with our prefix that handout doesn't know:
+// most likely misspelt.
 func unknownVariables() []string {
 	known := make(map[string]bool)
 	for _, v := range new(Config).variables() {

@@ -4,20 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redisx"
-	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/telesign"
 )
 
-// finding is one thing that doctor has looked at.
+// finding is the result of one check.
 type finding struct {
 	OK     bool   `json:"ok"`
-	Fatal  bool   `json:"fatal"` // a promise doesn't hold like this
+	Fatal  bool   `json:"fatal"` // unless OK: a promise doesn't hold
 	Check  string `json:"check"`
 	Found  string `json:"found"`
 	Advice string `json:"advice,omitempty"`
@@ -73,15 +73,15 @@ func (a *app) showFindings(findings []finding) {
 	}
 }
 
-// mostClockOffset is how far a worker's clock may be off Redis's: asynq's
-// leases, which last 30 s, go by the worker's.
-const mostClockOffset = 5 * time.Second
+// maxClockOffset is how far a worker's clock may be from Redis's: asynq's leases last
+// 30 s by the worker's clock.
+const maxClockOffset = 5 * time.Second
 
 func diagnose(ctx context.Context, c *Config) []finding {
 	findings := append(diagnoseRedis(ctx, c), diagnoseCredentials(c)...)
 	for _, name := range unknownVariables() {
 		findings = append(findings, finding{
-			Check: "environment", Found: name + " means nothing", Advice: "see handout config for the names",
+			Check: "environment", Found: name + " is no variable of handout's", Advice: "see handout config for the names",
 		})
 	}
 	return findings
@@ -113,7 +113,7 @@ func diagnoseRedis(ctx context.Context, c *Config) []finding {
 	if info.ConfigHidden {
 		findings = append(findings, finding{
 			Check: "Redis settings", Found: "this Redis doesn't show them",
-			Advice: "make sure yourself that it has appendonly yes, appendfsync always and maxmemory-policy noeviction",
+			Advice: "check yourself that it has appendonly yes, appendfsync always and maxmemory-policy noeviction",
 		})
 	} else {
 		findings = append(findings,
@@ -127,7 +127,7 @@ func diagnoseRedis(ctx context.Context, c *Config) []finding {
 			},
 			finding{
 				OK: info.MaxMemoryPolicy == "noeviction", Fatal: true, Check: "maxmemory-policy", Found: info.MaxMemoryPolicy,
-				Advice: "set maxmemory-policy noeviction: any other one throws records away when memory gets short",
+				Advice: "set maxmemory-policy noeviction: any other policy deletes records when memory runs out",
 			})
 	}
 	if info.MaxMemory > 0 {
@@ -137,37 +137,20 @@ func diagnoseRedis(ctx context.Context, c *Config) []finding {
 			Advice: "raise maxmemory, or purge campaigns: at 100 % nothing can be written and sending stops",
 		})
 	}
-	findings = append(findings, diagnoseRestored(ctx, ledger.New(rdb))...)
+	if id, reason, err := report.NewReader(rdb, c.Rate).Restored(ctx); err == nil && id != "" { // other checks report errors of Redis
+		findings = append(findings, finding{
+			Fatal: true, Check: "Redis's memory", Found: fmt.Sprintf("campaign %s is held: %s", id, reason),
+			Advice: "before you resume it, wait for receipts, run handout verify, and check in Telesign's own reports who was sent to: docs/promises.md, \"A restored snapshot\"",
+		})
+	}
 	if !info.ClockHidden {
 		findings = append(findings, finding{
-			OK: info.ClockOffset.Abs() < mostClockOffset, Fatal: true, Check: "clock",
-			Found:  fmt.Sprintf("Redis's is %s from this machine's", info.ClockOffset.Round(time.Millisecond)),
-			Advice: "let both machines keep time with NTP: leases in the queue go by the workers' clocks",
+			OK: info.ClockOffset.Abs() < maxClockOffset, Fatal: true, Check: "clock",
+			Found:  fmt.Sprintf("Redis's clock is %s from this machine's", info.ClockOffset.Round(time.Millisecond)),
+			Advice: "synchronise both machines with NTP: leases in the queue go by the workers' clocks",
 		})
 	}
 	return findings
-}
-
-// mostLooked is in how many campaigns doctor looks for traces of a restore.
-const mostLooked = 1000
-
-// diagnoseRestored finds campaigns that a worker holds since Redis came back with
-// an older state.
-func diagnoseRestored(ctx context.Context, l *ledger.Ledger) []finding {
-	ids, err := l.Active(ctx)
-	if err != nil {
-		return nil // what can't be read has been said
-	}
-	for _, id := range ids[:min(len(ids), mostLooked)] {
-		phase, reason, _, err := l.Phase(ctx, id)
-		if err == nil && phase == campaign.Held && ledger.IsRestored(reason) {
-			return []finding{{
-				Fatal: true, Check: "Redis's memory", Found: fmt.Sprintf("campaign %s is held: %s", id, reason),
-				Advice: "wait for receipts, verify, and look in Telesign's own reports who was sent to, before you resume: docs/promises.md, \"A restored snapshot\"",
-			}}
-		}
-	}
-	return nil
 }
 
 func onOff(on bool) string {
@@ -178,31 +161,21 @@ func onOff(on bool) string {
 }
 
 func diagnoseCredentials(c *Config) []finding {
-	id := finding{OK: c.TelesignCustomerID != "", Fatal: true, Check: "TELESIGN_CUSTOMER_ID", Found: "set", Advice: "it stands in Telesign's portal"}
+	id := finding{OK: c.TelesignCustomerID != "", Fatal: true, Check: "TELESIGN_CUSTOMER_ID", Found: "set", Advice: "copy it from Telesign's portal"}
 	if !id.OK {
 		id.Found = "not set"
 	}
-	key := finding{OK: true, Fatal: true, Check: "TELESIGN_API_KEY", Found: "set, and it is base64", Advice: "it stands in Telesign's portal; take care to copy all of it"}
+	key := finding{OK: true, Fatal: true, Check: "TELESIGN_API_KEY", Found: "set, and it is base64", Advice: "copy it from Telesign's portal, all of it"}
 	if c.TelesignAPIKey.Reveal() == "" {
 		key.OK, key.Found = false, "not set"
 	} else if _, err := telesign.DecodeKey(c.TelesignAPIKey.Reveal()); err != nil {
 		key.OK, key.Found = false, "set, but it isn't base64"
 	}
-	if id.OK && !looksLikeCustomerID(c.TelesignCustomerID) {
+	if id.OK && !customerID.MatchString(c.TelesignCustomerID) {
 		id.OK, id.Fatal, id.Found = false, false, "set, but it doesn't look like a customer ID (8-4-4-4-12 hex digits)"
 	}
 	return []finding{id, key}
 }
 
-func looksLikeCustomerID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i, c := range s {
-		hex := c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
-		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (c == '-') || (!dash && !hex) {
-			return false
-		}
-	}
-	return true
-}
+// customerID is the form of Telesign's customer IDs.
+var customerID = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)

@@ -50,9 +50,9 @@ func TestKey_WrongUse(t *testing.T) {
 	checkAll(t, e, []refusal{
 		{name: "no verb", args: []string{"key"}, code: 2, stderr: "key: create, list or revoke is missing; see handout key --help"},
 		{name: "no name", args: []string{"key", "create", "--scopes", "read"}, code: 2, stderr: "key create: --name and --scopes are needed, .*"},
-		{name: "no such scope", args: []string{"key", "create", "--name", "a", "--scopes", "root"}, code: 2, stderr: `key create: --scopes: there is no scope "root": there are read, submit, control, people`},
+		{name: "no such scope", args: []string{"key", "create", "--name", "a", "--scopes", "root"}, code: 2, stderr: `key create: --scopes: there is no scope "root": choose from read, submit, control, people`},
 		{name: "no name at all", args: []string{"key", "create", "--name", "A_b", "--scopes", "read"}, code: 2, stderr: "key create: --name: a key's name is .*"},
-		{name: "twice", args: []string{"key", "create", "--name", "billing", "--scopes", "read"}, code: 1, stderr: "key billing: there is a key of this name already; revoke it first"},
+		{name: "twice", args: []string{"key", "create", "--name", "billing", "--scopes", "read"}, code: 1, stderr: "key billing: there is a key of this name already, and it can't be shown again; revoke it first"},
 		{name: "nobody's", args: []string{"key", "revoke", "shop"}, code: 1, stderr: "key shop: there is no key of this name"},
 		{name: "whose", args: []string{"key", "revoke"}, code: 2, stderr: "key revoke: NAME is missing; usage: .*"},
 	})

@@ -40,7 +40,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
+	err = wrongUse(cmd, err)
 	var usage usageError
 	var silent silentError
 	switch {
@@ -147,7 +148,7 @@ func (a *app) operate(ctx context.Context, f func(o *operations.Operations) erro
 		return err
 	}
 	defer rdb.Close()
-	return f(operations.New(rdb, operations.Options{Region: a.config.Region, AccountRate: a.config.Rate}))
+	return f(operations.New(rdb, operations.Options{Region: a.config.Region, AccountRate: a.config.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate}))
 }
 
 func (a *app) logger(c *Config) *slog.Logger {

@@ -6,15 +6,13 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"os"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
-	"github.com/handout-dev/handout/internal/phone"
-	"github.com/handout-dev/handout/internal/suppression"
-	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 )
 
 func (a *app) suppressCommand() *cobra.Command {
@@ -22,10 +20,10 @@ func (a *app) suppressCommand() *cobra.Command {
 		Use:   "suppress COMMAND",
 		Short: "Keep the list of phone numbers that are never sent to",
 		Long: "Keep the list of phone numbers that are never sent to, by any campaign. A\n" +
-			"recipient's STOP and Telesign's codes 3046 and 3052 put numbers on it by\n" +
-			"themselves, a START takes one off; docs/suppression.md has the rules. The list is\n" +
-			"asked right before each send.",
-		// Whatever else stands here may be a number, so it isn't repeated.
+			"recipient's STOP and Telesign's codes 3046 and 3052 add numbers by themselves, and\n" +
+			"a START removes one; docs/suppression.md has the rules. Workers look into the list\n" +
+			"right before each send.",
+		// An unknown command may be a phone number, so the error doesn't repeat it.
 		Args: func(*cobra.Command, []string) error {
 			return usagef("suppress: a command is missing: add, remove, check, list or import; see handout suppress --help")
 		},
@@ -35,113 +33,68 @@ func (a *app) suppressCommand() *cobra.Command {
 	return cmd
 }
 
-// ofNumber is a command about one number.
-func (a *app) ofNumber(use, short string, do func(ctx context.Context, l *suppression.List, phone string) error) *cobra.Command {
+// ofNumber is a command about one number; do returns what it prints, which never names
+// the number.
+func (a *app) ofNumber(use, short string, do func(context.Context, *operations.Operations, *operations.Suppression) (string, error)) *cobra.Command {
 	return &cobra.Command{
 		Use: use + " PHONE", Short: short,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 { // parts of a number, most likely: not repeated
+			if len(args) > 1 { // most likely parts of a number: not repeated
 				return usagef("%s takes one number; one with blanks needs quotes", name(cmd))
 			}
 			return arguments(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.load()
-			if err != nil {
+			return a.operate(cmd.Context(), func(o *operations.Operations) error {
+				s, err := o.Suppression(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				text, err := do(cmd.Context(), o, s)
+				if err == nil {
+					fmt.Fprintln(a.stdout, text)
+				}
 				return err
-			}
-			phone, err := phone.Normalize(args[0], c.Region)
-			if err != nil {
-				return usagef("%s: PHONE: %w", name(cmd), err)
-			}
-			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, _ *ledger.Ledger) error {
-				l := suppression.New(rdb)
-				return do(cmd.Context(), l, phone)
 			})
 		},
 	}
 }
 
-// hand is what a person says of an entry.
-type hand struct{ why, by string }
-
-func (h *hand) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&h.why, "why", "", "what for, in a line of your own")
-	cmd.Flags().StringVar(&h.by, "by", "", "who does it (default: the login name)")
-}
-
-func (h *hand) entry() (suppression.Entry, error) {
-	s := suppression.Entry{At: time.Now(), Why: suppression.WhyHand, By: h.by, Note: h.why}
-	if s.By == "" {
-		s.By = loginName()
-	}
-	if err := s.Check(); err != nil {
-		return s, usageError{err}
-	}
-	return s, nil
-}
-
 func (a *app) suppressAdd() *cobra.Command {
-	var h hand
-	cmd := a.ofNumber("add", "Put a number on the list", func(ctx context.Context, l *suppression.List, phone string) error {
-		s, err := h.entry()
-		if err != nil {
-			return err
+	var by *campaign.Actor
+	cmd := a.ofNumber("add", "Put a number on the list", func(ctx context.Context, o *operations.Operations, s *operations.Suppression) (string, error) {
+		s, added, err := o.Suppress(ctx, s, *by)
+		if err != nil || added {
+			return "the number is on the list: nothing is sent to it any more", err
 		}
-		added, err := l.Add(ctx, phone, s)
-		if err != nil {
-			return err
-		}
-		if added {
-			fmt.Fprintln(a.stdout, "the number is on the list: nothing is sent to it any more")
-			return nil
-		}
-		return a.describeEntry(ctx, l, phone, "was on the list already")
+		return describeEntry(s, "was on the list already"), nil
 	})
-	h.flags(cmd)
+	by = actorFlags(cmd)
 	return cmd
 }
 
 func (a *app) suppressRemove() *cobra.Command {
-	return a.ofNumber("remove", "Take a number off the list", func(ctx context.Context, l *suppression.List, phone string) error {
-		there, err := l.Remove(ctx, phone)
-		if err != nil {
-			return err
+	return a.ofNumber("remove", "Take a number off the list", func(ctx context.Context, o *operations.Operations, s *operations.Suppression) (string, error) {
+		there, err := o.Unsuppress(ctx, s)
+		if !there {
+			return "the number wasn't on the list", err
 		}
-		if there {
-			fmt.Fprintln(a.stdout, "the number is off the list. Who was left out because of it stays left out.")
-		} else {
-			fmt.Fprintln(a.stdout, "the number wasn't on the list")
-		}
-		return nil
+		return "the number is off the list. People who were left out because of it stay left out.", err
 	})
 }
 
 func (a *app) suppressCheck() *cobra.Command {
-	return a.ofNumber("check", "Say whether a number is on the list, and why", func(ctx context.Context, l *suppression.List, phone string) error {
-		return a.describeEntry(ctx, l, phone, "is on the list")
+	return a.ofNumber("check", "Say whether a number is on the list, and why", func(_ context.Context, _ *operations.Operations, s *operations.Suppression) (string, error) {
+		return describeEntry(s, "is on the list"), nil
 	})
 }
 
-// describeEntry says of a number how it came on the list, without naming it.
-func (a *app) describeEntry(ctx context.Context, l *suppression.List, phone, how string) error {
-	s, listed, err := l.Find(ctx, phone)
-	if err != nil {
-		return err
+// describeEntry says how a number came on the list.
+func describeEntry(s *operations.Suppression, how string) string {
+	if !s.Listed {
+		return "the number isn't on the list"
 	}
-	if !listed {
-		fmt.Fprintln(a.stdout, "the number isn't on the list")
-		return nil
-	}
-	text := fmt.Sprintf("the number %s, since %s: %s", how, s.At.Format(time.RFC3339), s.Reason())
-	if s.Campaign != "" {
-		text += fmt.Sprintf(" (campaign %s)", s.Campaign)
-	}
-	if s.By != "" {
-		text += ", by " + s.By
-	}
-	fmt.Fprintln(a.stdout, text)
-	return nil
+	return fmt.Sprintf("the number %s, since %s: %s", how, s.At.Format(time.RFC3339), &s.Entry)
 }
 
 // suppressedRow is a number of the list in JSON; in CSV it has the same columns.
@@ -153,21 +106,16 @@ type suppressedRow struct {
 	By       string `json:"by"`
 }
 
-func rowOf(n suppression.Number) suppressedRow {
-	return suppressedRow{n.Phone, n.At.Format(time.RFC3339), n.Reason(), string(n.Campaign), n.By}
-}
-
 func (a *app) suppressList() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Write the list, in no order",
-		Long: "Write the list, in no order, as CSV: phone, since, why, campaign, by. What it\n" +
-			"writes is what suppress import reads.",
+		Long: "Write the list, in no order, as CSV: phone, since, why, campaign, by. suppress\n" +
+			"import reads what it writes.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, _ *ledger.Ledger) error {
-				l := suppression.New(rdb)
-				return a.listSuppressed(cmd.Context(), l, asJSON)
+			return a.operate(cmd.Context(), func(o *operations.Operations) error {
+				return a.listSuppressed(cmd.Context(), o, asJSON)
 			})
 		},
 	}
@@ -175,29 +123,76 @@ func (a *app) suppressList() *cobra.Command {
 	return cmd
 }
 
-func (a *app) listSuppressed(ctx context.Context, l *suppression.List, asJSON bool) error {
+func (a *app) listSuppressed(ctx context.Context, o *operations.Operations, asJSON bool) error {
 	out := bufio.NewWriter(a.stdout)
+	objects, cells := json.NewEncoder(out), csv.NewWriter(out)
+	objects.SetEscapeHTML(false)
+	write := func(r suppressedRow) error { return cells.Write([]string{r.Phone, r.Since, r.Why, r.Campaign, r.By}) }
 	if asJSON {
-		e := json.NewEncoder(out)
-		e.SetEscapeHTML(false)
-		if err := l.Each(ctx, func(n suppression.Number) error { return e.Encode(rowOf(n)) }); err != nil {
-			return err
-		}
-		return out.Flush()
-	}
-	w := csv.NewWriter(out)
-	if err := w.Write(strings.Split("phone,since,why,campaign,by", ",")); err != nil {
+		write = func(r suppressedRow) error { return objects.Encode(r) }
+	} else if err := write(suppressedRow{"phone", "since", "why", "campaign", "by"}); err != nil {
 		return err
 	}
-	err := l.Each(ctx, func(n suppression.Number) error {
-		r := rowOf(n)
-		return w.Write([]string{r.Phone, r.Since, r.Why, r.Campaign, r.By})
+	err := o.EachSuppressed(ctx, func(n operations.SuppressedNumber) error {
+		return write(suppressedRow{n.Phone, n.At.Format(time.RFC3339), n.Reason(), string(n.Campaign), n.By})
 	})
 	if err != nil {
 		return err
 	}
-	if w.Flush(); w.Error() != nil {
-		return w.Error()
+	if cells.Flush(); cells.Error() != nil {
+		return cells.Error()
 	}
 	return out.Flush()
+}
+
+func (a *app) suppressImport() *cobra.Command {
+	var in operations.Import
+	var by *campaign.Actor
+	cmd := &cobra.Command{
+		Use:   "import FILE.csv",
+		Short: "Put the numbers of a file on the list",
+		Long: "Put the numbers of a file on the list. It is CSV with a header: a column phone and,\n" +
+			"optionally, a column why; other columns are ignored. A number that is on the list\n" +
+			"already keeps its entry, so running it twice changes nothing.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, err := os.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer file.Close()
+			in.File, in.Name, in.By = file, args[0], *by
+			return a.operate(cmd.Context(), func(o *operations.Operations) error { return a.importNumbers(cmd.Context(), o, in) })
+		},
+	}
+	by = actorFlags(cmd)
+	cmd.Flags().BoolVar(&in.SetAside, "set-aside-bad-rows", false, "import the good rows and report the bad ones; otherwise any bad row rejects the file")
+	return cmd
+}
+
+func (a *app) importNumbers(ctx context.Context, o *operations.Operations, in operations.Import) error {
+	line := newLiveLine(a.stderr)
+	in.Progress = func(rows int, what string) {
+		if line.live {
+			line.show(fmt.Sprintf("%d rows %s", rows, what))
+		}
+	}
+	i, err := o.ImportSuppressed(ctx, in)
+	line.end()
+	if i != nil {
+		for _, f := range i.Faults {
+			fmt.Fprintln(a.stderr, f)
+		}
+		if more := i.Bad - len(i.Faults); more > 0 {
+			fmt.Fprintf(a.stderr, "… and %s more\n", plural(more, "bad row"))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("%s: %s added, %d on the list already", plural(i.Rows, "row"), plural(i.Added, "number"), i.Listed())
+	if i.Bad > 0 {
+		text += fmt.Sprintf(", %s set aside", plural(i.Bad, "bad row"))
+	}
+	fmt.Fprintln(a.stdout, text)
+	return nil
 }

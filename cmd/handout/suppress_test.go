@@ -107,8 +107,8 @@ func TestSuppress_WrongUseNamesNoNumber(t *testing.T) {
 		{name: "a number in parts", args: []string{"suppress", "check", "+1201", "5550100"}, stderr: `suppress check takes one number; one with blanks needs quotes`},
 		{name: "no region", args: []string{"suppress", "add", "2015550100"}, stderr: `suppress add: PHONE: not in international form, .*`},
 		{name: "no number at all", args: []string{"suppress", "remove", "+1201555010012015550100"}, stderr: `suppress remove: PHONE: .*`},
-		{name: "a long reason", args: []string{"suppress", "add", "+12015550100", "--why", strings.Repeat("x", 201)}, stderr: `the reason must be one line of at most 200 bytes`},
-		{name: "two lines", args: []string{"suppress", "add", "+12015550100", "--by", "a\nb"}, stderr: `the name of whoever does it must be one line .*`},
+		{name: "a long reason", args: []string{"suppress", "add", "+12015550100", "--why", strings.Repeat("x", 201)}, stderr: `suppress add: --why: the reason must be one line of at most 200 bytes`},
+		{name: "two lines", args: []string{"suppress", "add", "+12015550100", "--by", "a\nb"}, stderr: `suppress add: --by: the name must be one line of at most 64 bytes`},
 		{name: "no file", args: []string{"suppress", "import"}, stderr: `suppress import: FILE.csv is missing; .*`},
 		{name: "a flag that isn't there", args: []string{"suppress", "list", "--csv"}, stderr: `unknown flag: --csv; see handout suppress list --help`},
 		{name: "help for a number", args: []string{"help", "suppress", "+12015550100"}, stderr: `help: suppress has no such command; see handout suppress --help`},
@@ -123,7 +123,7 @@ func TestSuppress_WrongUseNamesNoNumber(t *testing.T) {
 		refusal{name: "no column phone", args: []string{"suppress", "import", write(t, "h.csv", "+12015550100\n")}, code: 1, stderr: `\S+h.csv:1: header: there is no column phone; .*`},
 		refusal{
 			name: "bad rows", args: []string{"suppress", "import", write(t, "b.csv", "name,phone,why\na,+12015550100,x\nb,2015550101,\n\"c,+12015550102\nd\n\ne,+12015550103,"+strings.Repeat("x", 201)+"\n"+strings.Repeat("12015550", 10_000)+"\nf,,\n")},
-			code: 1, stderr: `nothing was imported: 6 bad rows; --set-aside-bad-rows imports the others`,
+			code: 1, stderr: `nothing was imported: 6 of 7 rows are bad; correct them, or set bad rows aside`,
 			before: `\S+b.csv:3: phone: not in [^\n]*\n\S+b.csv:4: its quotes can't be read\n\S+b.csv:5: phone: empty\n\S+b.csv:7: why: [^\n]*\n\S+b.csv:8: longer than 65536 bytes\n\S+b.csv:9: phone: empty\n`,
 		})
 	t.Run("all", func(t *testing.T) { checkAll(t, e, cases) })

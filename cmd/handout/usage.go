@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/handout-dev/handout/internal/operations"
 )
 
 // usageError is wrong use: a flag, an argument or the environment.
@@ -18,8 +21,25 @@ func (e usageError) Unwrap() error { return e.err }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// setUsage makes whatever cobra finds wrong a usageError that says how it is
-// right. args are those of the whole program.
+// wrongUse makes an error about an argument or a flag of the command a usageError that
+// names it.
+func wrongUse(cmd *cobra.Command, err error) error {
+	var refused *operations.Error
+	if !errors.As(err, &refused) || refused.Kind != operations.Refused || errors.As(err, new(usageError)) {
+		return err
+	}
+	argument := strings.ToUpper(refused.Field)
+	switch {
+	case cmd.Flag(refused.Field) != nil:
+		return usagef("%s: --%s: %w", name(cmd), refused.Field, err)
+	case slices.Contains(strings.Fields(cmd.Use), argument):
+		return usagef("%s: %s: %w", name(cmd), argument, err)
+	}
+	return err
+}
+
+// setUsage makes each error of cobra's a usageError that says what would be right. args
+// are the program's.
 func setUsage(root *cobra.Command, args []string) {
 	root.SuggestionsMinimumDistance = 2
 	root.Args = func(_ *cobra.Command, args []string) error {
@@ -30,7 +50,7 @@ func setUsage(root *cobra.Command, args []string) {
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if cmd == root && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-			return unknownCommand(root, args[0]) // whose flags can't be known
+			return unknownCommand(root, args[0]) // it has no flags to check
 		}
 		var value *pflag.InvalidValueError
 		if errors.As(err, &value) {
@@ -58,7 +78,7 @@ func setArguments(commands []*cobra.Command) {
 	}
 }
 
-// arguments holds a command to the arguments that its usage line names.
+// arguments returns an error unless a command has the arguments of its usage line.
 func arguments(cmd *cobra.Command, args []string) error {
 	names := strings.Fields(cmd.Use)[1:]
 	switch {
@@ -70,7 +90,7 @@ func arguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// name is a command's without the program's.
+// name returns a command's name without the program's.
 func name(cmd *cobra.Command) string {
 	_, name, _ := strings.Cut(cmd.CommandPath(), " ")
 	return name
@@ -78,7 +98,7 @@ func name(cmd *cobra.Command) string {
 
 func unknownCommand(root *cobra.Command, name string) error {
 	if near := root.SuggestionsFor(name); len(near) > 0 {
-		return usagef("there is no command %q; is it %s?", name, strings.Join(near, " or "))
+		return usagef("there is no command %q; do you mean %s?", name, strings.Join(near, " or "))
 	}
 	return usagef("there is no command %q; see handout --help", name)
 }
@@ -94,7 +114,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 			if err != nil || cmd == root {
 				return unknownCommand(root, args[0])
 			}
-			if len(rest) > 0 { // what it is isn't repeated: it may be a phone number
+			if len(rest) > 0 { // not repeated: it may be a phone number
 				return usagef("help: %s has no such command; see handout %s --help", name(cmd), name(cmd))
 			}
 			cmd.InitDefaultHelpFlag()
@@ -103,7 +123,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 	}
 }
 
-// version is what the binary was built from.
+// version returns the version that the binary was built from.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version

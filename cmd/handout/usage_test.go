@@ -69,7 +69,7 @@ func TestUsage_WrongUseIsExitStatus2(t *testing.T) {
 	cases := []refusal{
 		{name: "no command", stderr: `a command is missing; see handout --help, or try handout demo`},
 		{name: "unknown command", args: []string{"frobnicate"}, stderr: `there is no command "frobnicate"; see handout --help`},
-		{name: "misspelt command", args: []string{"submitt"}, stderr: `there is no command "submitt"; is it submit\?`},
+		{name: "misspelt command", args: []string{"submitt"}, stderr: `there is no command "submitt"; do you mean submit\?`},
 		{name: "unknown command with a flag", args: []string{"frobnicate", "x", "--hard"}, stderr: `there is no command "frobnicate".*`},
 		{name: "unknown flag", args: []string{"--frob"}, stderr: `unknown flag: --frob; see handout --help`},
 		{name: "unknown flag of a command", args: []string{"report", "spring", "--frob"}, stderr: `unknown flag: --frob; see handout report --help`},

@@ -9,7 +9,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// loginName is who runs this command.
+// loginName returns the name of the user who runs this command.
 func loginName() string {
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		return u.Username
@@ -20,10 +20,11 @@ func loginName() string {
 	return "unknown"
 }
 
-// actorFlags adds --by and --why, which a campaign's history keeps.
+// actorFlags adds --by and --why, which a campaign's history keeps, or an entry of the
+// suppression list.
 func actorFlags(cmd *cobra.Command) *campaign.Actor {
 	a := new(campaign.Actor)
-	cmd.Flags().StringVar(&a.Name, "by", loginName(), "who does it, for the history")
-	cmd.Flags().StringVar(&a.Why, "why", "", "why, for the history")
+	cmd.Flags().StringVar(&a.Name, "by", loginName(), "who does it, for the record")
+	cmd.Flags().StringVar(&a.Why, "why", "", "why, for the record")
 	return a
 }

@@ -73,6 +73,11 @@ func refusef(kind Kind, field, format string, args ...any) error {
 	return &Error{Kind: kind, Field: field, Text: fmt.Sprintf(format, args...)}
 }
 
+// refuse is refusef with the words of the cause.
+func refuse(kind Kind, field string, err error) error {
+	return &Error{Kind: kind, Field: field, Text: err.Error(), Err: err}
+}
+
 // KindOf is an error's kind, whoever made it.
 func KindOf(err error) Kind {
 	var own *Error

@@ -20,6 +20,8 @@ type Options struct {
 	// AccountRate is the account's limit in messages per second where no person
 	// has set it.
 	AccountRate float64
+	// PrivateWebhooks: webhooks may lead to private addresses, and to http URLs.
+	PrivateWebhooks bool
 }
 
 // Operations does what operators ask for. It is safe for concurrent use.

@@ -2,8 +2,8 @@ package suppression
 
 import "github.com/handout-dev/handout/telesign"
 
-// WhyReceipt says why nobody may write to a receipt's recipient again, if it says
-// so: by its status, or by any leg of it.
+// WhyReceipt returns why a receipt puts its recipient on the list, if it does: by its
+// status, or by the status of any of its legs.
 func WhyReceipt(r telesign.Receipt) (Why, bool) {
 	if why, ok := WhyCode(r.Status.Code); ok {
 		return why, true
@@ -16,7 +16,7 @@ func WhyReceipt(r telesign.Receipt) (Why, bool) {
 	return 0, false
 }
 
-// WhyCode is OptOut for a single code.
+// WhyCode returns why a code puts its recipient on the list, if it does.
 func WhyCode(c telesign.Code) (Why, bool) {
 	switch {
 	case !c.OptOut():

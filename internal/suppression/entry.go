@@ -21,37 +21,44 @@ const (
 	WhyStop                 // the recipient wrote STOP
 	WhyBlocked              // code 3046: the recipient has blocked us
 	WhyBlocklist            // code 3052: Telesign keeps it blocked, at our request
-	whyCount
+	whyUnknown              // its stored entry can't be read; never stored
 )
 
-var whyNames = [whyCount]string{"by hand", "stop", "blocked (3046)", "blocklist (3052)"}
+var whyNames = [...]string{"by hand", "stop", "blocked (3046)", "blocklist (3052)", "unknown (its entry can't be read)"}
 
 // String is the why in a few words.
 func (w Why) String() string {
-	if w < whyCount {
+	if int(w) < len(whyNames) {
 		return whyNames[w]
 	}
 	return fmt.Sprintf("Why(%d)", w)
 }
 
-// Entry is an entry of the suppression list: when and why a number was
-// put there. The number itself isn't in it.
+// Entry says when and why a number was put on the suppression list. The number
+// itself isn't in it.
 type Entry struct {
 	At       time.Time // whole seconds
 	Why      Why
-	Campaign campaign.ID // by whose message it came to this; empty when unknown
-	By       string      // by hand: who did it, at most MaxBy bytes
-	Note     string      // by hand: what for, at most MaxNote bytes
+	Campaign campaign.ID // whose message the recipient answered, or Telesign refused; empty when unknown
+	By       string      // by hand: who did it, at most maxBy bytes
+	Note     string      // by hand: what for, at most maxNote bytes
 }
 
-// Bounds of what people write on the list, in bytes.
+// Limits of what people write on the list, in bytes.
 const (
-	MaxBy   = 64
-	MaxNote = 200
+	maxBy   = 64
+	maxNote = 200
 )
 
-// ErrBadEntry means that stored bytes aren't an entry of the list.
-var ErrBadEntry = errors.New("not an entry of the suppression list")
+// Errors of an entry.
+var (
+	// ErrBadEntry means that stored bytes aren't an entry of the list.
+	ErrBadEntry = errors.New("not an entry of the suppression list")
+	// ErrBadBy means that By can't be stored.
+	ErrBadBy = fmt.Errorf("the name must be one line of at most %d bytes", maxBy)
+
+	errBadNote = fmt.Errorf("the reason must be one line of at most %d bytes", maxNote)
+)
 
 // Reason is the why with the note, if there is one.
 func (s *Entry) Reason() string {
@@ -61,15 +68,27 @@ func (s *Entry) Reason() string {
 	return s.Why.String() + ": " + s.Note
 }
 
-// Check says in words what keeps an entry off the list, nil for nothing.
+// String is the reason, with the campaign or the person behind it.
+func (s *Entry) String() string {
+	text := s.Reason()
+	if s.Campaign != "" {
+		text += ", campaign " + string(s.Campaign)
+	}
+	if s.By != "" {
+		text += ", by " + s.By
+	}
+	return text
+}
+
+// Check returns what is wrong with the entry, and nil if it can be stored.
 func (s *Entry) Check() error {
 	switch {
-	case s.Why >= whyCount:
+	case s.Why >= whyUnknown:
 		return errors.New("unknown why")
-	case len(s.By) > MaxBy || !plain(s.By):
-		return fmt.Errorf("the name of whoever does it must be one line of at most %d bytes", MaxBy)
-	case len(s.Note) > MaxNote || !plain(s.Note):
-		return fmt.Errorf("the reason must be one line of at most %d bytes", MaxNote)
+	case len(s.By) > maxBy || !plain(s.By):
+		return ErrBadBy
+	case len(s.Note) > maxNote || !plain(s.Note):
+		return errBadNote
 	}
 	return nil
 }
@@ -106,7 +125,7 @@ func (s *Entry) encode() string {
 }
 
 func decodeEntry(raw string) (Entry, error) {
-	if raw == "" || raw[0]>>4 != entryV1 || Why(raw[0]&15) >= whyCount {
+	if raw == "" || raw[0]>>4 != entryV1 || Why(raw[0]&15) >= whyUnknown {
 		return Entry{}, ErrBadEntry
 	}
 	s := Entry{Why: Why(raw[0] & 15)}
@@ -121,7 +140,7 @@ func decodeEntry(raw string) (Entry, error) {
 			break
 		}
 		length, n := binary.Uvarint(b)
-		if n <= 0 || length > MaxNote || length > uint64(len(b)-n) {
+		if n <= 0 || length > maxNote || length > uint64(len(b)-n) {
 			return Entry{}, ErrBadEntry
 		}
 		*t, b = string(b[n:n+int(length)]), b[n+int(length):]

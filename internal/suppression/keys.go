@@ -1,5 +1,5 @@
 package suppression
 
-// keySuppressed: hash, phone numbers never to be sent to, digits only, to
-// when and why. It belongs to no campaign and outlives them all.
+// keySuppressed: hash, the digits of a phone number to its entry. It belongs to no
+// campaign and outlives them all.
 const keySuppressed = "handout:suppressed"

@@ -14,34 +14,31 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// The suppression list: numbers never to be sent to, whatever the campaign. It
-// takes Redis 67 bytes for a number without any text, and 91 for one with the
-// name of a campaign, as in order-history-2026-11 (measured at 100,000, see
-// TestSuppress_TakesLittleMemory).
-
-// List is the suppression list in one Redis. It is safe for concurrent use; the
-// questions of concurrent callers travel together.
+// List is the suppression list in one Redis: 67 bytes of Redis's memory for a number
+// without any text, 91 for one with the name of a campaign, as in
+// order-history-2026-11 (measured at 100,000, see TestSuppress_TakesLittleMemory).
+// It is safe for concurrent use; the look-ups of concurrent callers travel together.
 type List struct {
 	rdb       redis.UniversalClient
-	questions questions // see Suppressed
+	questions questions // of Find
 }
 
 // New returns the list in rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient) *List { return &List{rdb: rdb} }
 
-// Number is a number with its entry.
+// Number is a phone number with its entry.
 type Number struct {
 	Phone string // in E.164 form
 	Entry
 }
 
-// IsPhone says whether a text is a phone number in E.164 form.
+// IsPhone reports whether a text is a phone number in E.164 form.
 func IsPhone(s string) bool {
 	_, err := campaign.PhoneNumber(s)
 	return err == nil
 }
 
-// fieldOf is a number as it stands in the list.
+// fieldOf returns a number as it stands in the hash: its digits.
 func fieldOf(phone string) (string, error) {
 	n, err := campaign.PhoneNumber(phone)
 	if err != nil {
@@ -50,17 +47,16 @@ func fieldOf(phone string) (string, error) {
 	return strconv.FormatUint(n, 10), nil
 }
 
-// Add puts a number on the list, and says whether it is new there: the
-// first entry stays. Calling it twice does no harm. An error never names the
-// number.
+// Add puts a number on the list, and reports whether it is new there: the first
+// entry stays. Calling it twice does no harm.
 func (l *List) Add(ctx context.Context, phone string, s Entry) (bool, error) {
 	n, err := l.AddAll(ctx, []Number{{phone, s}})
 	return n == 1, err
 }
 
-// AddAll puts numbers on the list in one round trip, and returns how many
-// of them are new there. After an error some of them may be; calling it again
-// does no harm. A thousand at a time is a good measure.
+// AddAll puts numbers on the list in one round trip, best a thousand at a time, and
+// returns how many of them are new there. After an error some of them may be on the
+// list; calling it again does no harm.
 func (l *List) AddAll(ctx context.Context, numbers []Number) (added int, err error) {
 	pipe := l.rdb.Pipeline()
 	set := make([]*redis.BoolCmd, len(numbers))
@@ -88,7 +84,7 @@ func (l *List) AddAll(ctx context.Context, numbers []Number) (added int, err err
 	return added, nil
 }
 
-// Remove takes a number off the list, and says whether it was there.
+// Remove takes a number off the list, and reports whether it was there.
 func (l *List) Remove(ctx context.Context, phone string) (bool, error) {
 	field, err := fieldOf(phone)
 	if err != nil {
@@ -101,9 +97,9 @@ func (l *List) Remove(ctx context.Context, phone string) (bool, error) {
 	return n > 0, nil
 }
 
-// Each walks over the list, in no order and in constant memory. What
-// is on it from the beginning to the end is seen; a number may be seen twice
-// while the list grows. It ends with the first error of f.
+// Each calls f with every number of the list, in no order and in constant memory. It
+// visits all that are on the list from the beginning to the end, and may visit one
+// twice while the list grows. It ends with the first error of f.
 func (l *List) Each(ctx context.Context, f func(Number) error) error {
 	const atOnce = 1000
 	for cursor := uint64(0); ; {
@@ -122,9 +118,9 @@ func (l *List) Each(ctx context.Context, f func(Number) error) error {
 	}
 }
 
-// Page is one step of [Ledger.EachSuppressed]: about so many numbers,
-// none or several more at times, and the cursor of the next step. The first
-// cursor, and that after the last step, is 0.
+// Page is one step of [List.Each]: it returns about so many numbers, at times none or
+// some more, and the cursor of the next step. The first cursor is 0, and so is the
+// one after the last step.
 func (l *List) Page(ctx context.Context, cursor uint64, about int) ([]Number, uint64, error) {
 	fields, next, err := l.rdb.HScan(ctx, keySuppressed, cursor, "", int64(about)).Result()
 	if err != nil {
@@ -141,7 +137,7 @@ func (l *List) Page(ctx context.Context, cursor uint64, about int) ([]Number, ui
 	return numbers, next, nil
 }
 
-// Count is how many numbers are on the list.
+// Count returns how many numbers are on the list.
 func (l *List) Count(ctx context.Context) (int, error) {
 	n, err := l.rdb.HLen(ctx, keySuppressed).Result()
 	if err != nil {
@@ -150,9 +146,9 @@ func (l *List) Count(ctx context.Context) (int, error) {
 	return int(n), nil
 }
 
-// Find says whether a number is on the list, and its entry. Concurrent
-// callers share one question to Redis. With an error nothing is known: it never
-// means that the number may be sent to.
+// Find reports whether a number is on the list, and returns its entry. Concurrent
+// callers share one command. It fails closed: with an error, the number must not be
+// sent to. With [ErrBadEntry] the number is on the list, and its entry can't be read.
 func (l *List) Find(ctx context.Context, phone string) (Entry, bool, error) {
 	field, err := fieldOf(phone)
 	if err != nil {
@@ -172,13 +168,13 @@ func (l *List) Find(ctx context.Context, phone string) (Entry, bool, error) {
 	raw, _ := q.answer.(string)
 	s, err := decodeEntry(raw)
 	if err != nil { // on the list all the same
-		return Entry{}, true, fmt.Errorf("look into the suppression list: %w", err)
+		return Entry{Why: whyUnknown}, true, fmt.Errorf("look into the suppression list: %w", err)
 	}
 	return s, true, nil
 }
 
-// Contains says of each of some numbers whether it is on the list, with one
-// command. With an error nothing is known of any.
+// Contains reports for each of some numbers whether it is on the list, with one
+// command. With an error, none of them may be sent to.
 func (l *List) Contains(ctx context.Context, phones []string) ([]bool, error) {
 	fields := make([]string, len(phones))
 	for i, phone := range phones {
@@ -187,10 +183,7 @@ func (l *List) Contains(ctx context.Context, phones []string) ([]bool, error) {
 			return nil, fmt.Errorf("look into the suppression list: %w", err)
 		}
 	}
-	answers, err := l.rdb.HMGet(ctx, keySuppressed, fields...).Result()
-	if err == nil && len(answers) != len(phones) {
-		err = errors.New("wrong number of answers")
-	}
+	answers, err := entries(ctx, l.rdb, fields)
 	if err != nil {
 		return nil, discreet("look into the suppression list", err)
 	}
@@ -201,25 +194,34 @@ func (l *List) Contains(ctx context.Context, phones []string) ([]bool, error) {
 	return listed, nil
 }
 
-// questions are those that wait: the first caller asks for all of them, and
-// passes the turn on when its own is answered.
+// entries reads the stored entries of some numbers; nil for one that isn't listed.
+func entries(ctx context.Context, rdb redis.UniversalClient, fields []string) ([]any, error) {
+	answers, err := rdb.HMGet(ctx, keySuppressed, fields...).Result()
+	if err == nil && len(answers) != len(fields) {
+		err = errors.New("wrong number of answers")
+	}
+	return answers, err
+}
+
+// questions are the look-ups that wait. One caller at a time leads: it asks Redis for
+// all that wait, answers them, and passes the lead on.
 type questions struct {
 	mu      sync.Mutex
 	waiting []*question
 	asking  bool
 }
 
-// askTimeout bounds one command, whoever waits for its answer.
+// askTimeout bounds one command: its callers' contexts don't.
 const askTimeout = 10 * time.Second
 
-// mostQuestions is how many numbers one command asks for.
-const mostQuestions = 500
+// maxQuestions is how many numbers one command asks for.
+const maxQuestions = 500
 
 type question struct {
 	field  string
 	answer any
 	err    error
-	turn   chan bool // true: ask what waits, false: the answer is there
+	turn   chan bool // true: it is your turn to lead; false: the answer is there
 }
 
 func (w *questions) ask(ctx context.Context, rdb redis.UniversalClient, q *question) {
@@ -235,7 +237,7 @@ func (w *questions) ask(ctx context.Context, rdb redis.UniversalClient, q *quest
 		return
 	}
 	w.mu.Lock()
-	n := min(len(w.waiting), mostQuestions)
+	n := min(len(w.waiting), maxQuestions)
 	batch := w.waiting[:n:n]
 	w.waiting = w.waiting[n:]
 	w.mu.Unlock()
@@ -244,13 +246,10 @@ func (w *questions) ask(ctx context.Context, rdb redis.UniversalClient, q *quest
 	for i := range batch {
 		fields[i] = batch[i].field
 	}
-	// Others' questions are asked too: no single caller may cancel them.
+	// The command carries other callers' questions, so this caller can't cancel it.
 	all, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
-	answers, err := rdb.HMGet(all, keySuppressed, fields...).Result()
-	if err == nil && len(answers) != len(batch) {
-		err = errors.New("wrong number of answers")
-	}
+	answers, err := entries(all, rdb, fields)
 	for i := range batch {
 		if batch[i].err = err; err == nil {
 			batch[i].answer = answers[i]
@@ -267,11 +266,11 @@ func (w *questions) ask(ctx context.Context, rdb redis.UniversalClient, q *quest
 	w.waiting[0].turn <- true
 }
 
-// discreet is an error of Redis without a command's arguments, which are
-// numbers. It names them when it doesn't know the command.
+// discreet returns an error of Redis without the command's arguments, which are
+// phone numbers: Redis quotes them when it doesn't know the command.
 func discreet(what string, err error) error {
 	if strings.Contains(err.Error(), "with args beginning with") {
-		err = errors.New("a command that this takes isn't known to Redis")
+		err = errors.New("Redis doesn't know a command that this needs")
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

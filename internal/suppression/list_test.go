@@ -125,7 +125,7 @@ func TestSuppress_KeepsAllThatIsSaid(t *testing.T) {
 		"+4111":            {At: campaigntest.Noon, Why: suppression.WhyStop},
 		"+999999999999999": {At: campaigntest.Noon.Add(50 * 365 * 24 * time.Hour), Why: suppression.WhyBlocked, Campaign: long},
 		number(1):          {At: campaigntest.Noon, Why: suppression.WhyBlocklist, Campaign: "c"},
-		number(2):          {At: campaigntest.Noon, Why: suppression.WhyHand, By: strings.Repeat("b", suppression.MaxBy), Note: strings.Repeat("n", suppression.MaxNote)},
+		number(2):          {At: campaigntest.Noon, Why: suppression.WhyHand, By: strings.Repeat("b", 64), Note: strings.Repeat("n", 200)},
 		number(3):          {At: campaigntest.Noon, Why: suppression.WhyHand, Note: "ärgerlich, \"sehr\""},
 		number(4):          {At: campaigntest.Noon, Why: suppression.WhyStop, Campaign: long, By: "b", Note: "n"},
 	}
@@ -163,8 +163,8 @@ func TestSuppress_NeverNamesANumber(t *testing.T) {
 		}
 	}
 	for name, e := range map[string]suppression.Entry{
-		"note": {At: campaigntest.Noon, Note: strings.Repeat("x", suppression.MaxNote+1)}, "line": {At: campaigntest.Noon, Note: "a\nb"},
-		"by": {At: campaigntest.Noon, By: strings.Repeat("x", suppression.MaxBy+1)}, "text": {At: campaigntest.Noon, By: "\xff"}, "why": {At: campaigntest.Noon, Why: 9},
+		"note": {At: campaigntest.Noon, Note: strings.Repeat("x", 201)}, "line": {At: campaigntest.Noon, Note: "a\nb"},
+		"by": {At: campaigntest.Noon, By: strings.Repeat("x", 65)}, "text": {At: campaigntest.Noon, By: "\xff"}, "why": {At: campaigntest.Noon, Why: 9},
 	} {
 		_, err := b.suppressions.Add(t.Context(), number(1), e)
 		errs[name] = err

@@ -10,28 +10,42 @@ import (
 	"io"
 	"slices"
 	"strings"
-
-	"github.com/handout-dev/handout/producer"
 )
 
 const (
 	// batch is how many numbers are handed over at once.
 	batch = 1000
-	// mostLine bounds a line of the file, in bytes.
-	mostLine = 64 << 10
+	// maxLine bounds a line of the file, in bytes.
+	maxLine = 64 << 10
 )
+
+// FileError means that a file couldn't be read to its end, or that it has no numbers to
+// read: it is empty, or its header is wrong.
+type FileError struct {
+	Line int   // of the header; 0: it is about the whole file
+	Read error // why it couldn't be read on; nil: it could
+	Text string
+}
+
+// Error is the text.
+func (e *FileError) Error() string { return e.Text }
+
+// Unwrap is why the file couldn't be read on.
+func (e *FileError) Unwrap() error { return e.Read }
+
+func broken(err error) error { return &FileError{Read: err, Text: "read the file: " + err.Error()} }
 
 // Reader reads one file line by line, in constant memory: CSV with a header, of
 // which it knows the columns phone and why. A cell with a line end in it is a bad
-// row: neither a number nor a reason has one. It is good for one file.
+// row: neither a number nor a reason has one. Each file needs a Reader of its own.
 type Reader struct {
-	Name      string // of the file, for faults; may be empty
 	Normalize func(string) (string, error)
-	Entry     Entry // of each, but for a reason of its own
-	// Bad is told of bad rows, without their content.
-	Bad func(producer.Fault)
+	Entry     Entry // of each number; a row's own reason replaces its note
+	// Bad receives the line and the reason of each bad row. The reason never
+	// quotes the row.
+	Bad func(line int, reason string)
 
-	// Rows are those read so far, and BadRows those of them that are bad.
+	// Rows counts the rows read so far, BadRows the bad ones among them.
 	Rows, BadRows int
 
 	line       int
@@ -39,11 +53,11 @@ type Reader struct {
 	cells      []string
 }
 
-// Each hands over the good rows in batches, which are good until it returns, and
-// names the bad ones. Errors: *producer.Faults for a file without rows or a right
-// header, *producer.ReadError, those of take, and the context's.
+// Each passes the good rows to take, a batch at a time, and the bad ones to Bad. A
+// batch is valid until take returns. Errors: [FileError], those of take, and the
+// context's.
 func (r *Reader) Each(ctx context.Context, file io.Reader, take func([]Number) error) error {
-	in := bufio.NewReaderSize(file, mostLine)
+	in := bufio.NewReaderSize(file, maxLine)
 	if err := r.begin(in); err != nil {
 		return err
 	}
@@ -57,14 +71,14 @@ func (r *Reader) Each(ctx context.Context, file io.Reader, take func([]Number) e
 		switch {
 		case errors.Is(err, errLongLine):
 		case err != nil:
-			return r.broken(err)
+			return broken(err)
 		default:
 			row, err = r.row(text)
 		}
 		r.Rows++
 		if err != nil {
 			r.BadRows++
-			r.Bad(producer.Fault{File: r.Name, Line: r.line, Message: err.Error()})
+			r.Bad(r.line, err.Error())
 			continue
 		}
 		if good = append(good, row); len(good) == batch {
@@ -82,28 +96,21 @@ func (r *Reader) begin(in *bufio.Reader) error {
 	header, err := r.next(in)
 	switch {
 	case errors.Is(err, io.EOF):
-		return r.fault(0, "the file is empty")
+		return &FileError{Text: "the file is empty"}
 	case err != nil && !errors.Is(err, errLongLine):
-		return r.broken(err)
+		return broken(err)
 	case err == nil:
 		err = r.readHeader(header)
 	}
 	if err != nil {
-		return r.fault(r.line, "header: "+err.Error())
+		return &FileError{Line: r.line, Text: "header: " + err.Error()}
 	}
 	return nil
 }
 
-func (r *Reader) fault(line int, message string) error {
-	return &producer.Faults{List: []producer.Fault{{File: r.Name, Line: line, Message: message}}, Total: 1}
-}
+var errLongLine = fmt.Errorf("longer than %d bytes", maxLine)
 
-func (r *Reader) broken(err error) error { return &producer.ReadError{List: r.Name, Err: err} }
-
-var errLongLine = fmt.Errorf("longer than %d bytes", mostLine)
-
-// next is the next line that isn't blank, without its end. It is good until the
-// next call.
+// next returns the next line that isn't blank, without its line end.
 func (r *Reader) next(in *bufio.Reader) (string, error) {
 	for {
 		r.line++
@@ -126,6 +133,7 @@ func (r *Reader) next(in *bufio.Reader) (string, error) {
 	}
 }
 
+// split returns a line's cells; they are valid until the next call.
 func (r *Reader) split(line string) ([]string, error) {
 	if !strings.Contains(line, `"`) {
 		r.cells = r.cells[:0]
@@ -155,7 +163,8 @@ func (r *Reader) readHeader(line string) error {
 	return nil
 }
 
-// row is the entry that a line asks for. Its error never quotes the line.
+// row returns the number of a line, with its entry. Its error never quotes the
+// line.
 func (r *Reader) row(line string) (Number, error) {
 	cells, err := r.split(line)
 	if err != nil {
@@ -179,8 +188,8 @@ func (r *Reader) row(line string) (Number, error) {
 	return n, nil
 }
 
-// handNote is the reason in a cell, without the words that suppress list has put
-// before it.
+// handNote returns the reason in a cell, without the words that suppress list
+// puts before it.
 func handNote(cell string) string {
 	hand := WhyHand.String()
 	cell = strings.TrimSpace(cell)

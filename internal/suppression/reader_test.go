@@ -14,7 +14,6 @@ import (
 
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/suppression"
-	"github.com/handout-dev/handout/producer"
 )
 
 var entry = suppression.Entry{At: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), Why: suppression.WhyHand, By: "ann", Note: "the letter of May"}
@@ -31,8 +30,8 @@ func read(t *testing.T, file string) (outcome, error) {
 	t.Helper()
 	var o outcome
 	r := &suppression.Reader{
-		Name: "list.csv", Normalize: func(s string) (string, error) { return phone.Normalize(s, "") }, Entry: entry,
-		Bad: func(f producer.Fault) { o.faults = append(o.faults, f.String()) },
+		Normalize: func(s string) (string, error) { return phone.Normalize(s, "") }, Entry: entry,
+		Bad: func(line int, reason string) { o.faults = append(o.faults, fmt.Sprintf("%d: %s", line, reason)) },
 	}
 	err := r.Each(t.Context(), strings.NewReader(file), func(numbers []suppression.Number) error {
 		for _, n := range numbers {
@@ -87,16 +86,16 @@ func TestReader_NamesBadRowsByTheirLine(t *testing.T) {
 	t.Parallel()
 	const international = "phone: not in international form, which begins with + and a calling code"
 	for name, c := range map[string]struct{ row, want string }{
-		"no number":               {",by mail", "list.csv:3: phone: empty"},
-		"national form":           {"2015550199,by mail", "list.csv:3: " + international},
-		"words":                   {"call me,by mail", "list.csv:3: phone: not a phone number"},
-		"too short":               {"+1201555,by mail", "list.csv:3: phone: too short for country +1"},
-		"an open quote":           {`"+12015550199,by mail`, "list.csv:3: its quotes can't be read"},
-		"a quote in the middle":   {`+12015550199,by "mail"`, "list.csv:3: its quotes can't be read"},
+		"no number":               {",by mail", "3: phone: empty"},
+		"national form":           {"2015550199,by mail", "3: " + international},
+		"words":                   {"call me,by mail", "3: phone: not a phone number"},
+		"too short":               {"+1201555,by mail", "3: phone: too short for country +1"},
+		"an open quote":           {`"+12015550199,by mail`, "3: its quotes can't be read"},
+		"a quote in the middle":   {`+12015550199,by "mail"`, "3: its quotes can't be read"},
 		"a reason that is long":   {"+12015550199," + strings.Repeat("x", 1000), ""},
 		"a tab in the reason":     {"+12015550199,by\tmail", ""},
-		"a line that is too long": {strings.Repeat("9", 70_000), "list.csv:3: longer than 65536 bytes"},
-		"the last row":            {"x", "list.csv:3: phone: not a phone number"},
+		"a line that is too long": {strings.Repeat("9", 70_000), "3: longer than 65536 bytes"},
+		"the last row":            {"x", "3: phone: not a phone number"},
 	} {
 		got, err := read(t, "phone,why\n+12015550123,\n"+c.row+"\n+12015550124,\n")
 		if err != nil || len(got.good) != 2 || got.rows != 3 || got.bad != 1 || len(got.faults) != 1 {
@@ -104,7 +103,7 @@ func TestReader_NamesBadRowsByTheirLine(t *testing.T) {
 			continue
 		}
 		fault := got.faults[0]
-		if c.want != "" && fault != c.want || c.want == "" && !strings.HasPrefix(fault, "list.csv:3: why: ") {
+		if c.want != "" && fault != c.want || c.want == "" && !strings.HasPrefix(fault, "3: why: ") {
 			t.Errorf("%s: %q", name, fault)
 		}
 		if strings.Contains(fault, "0199") || strings.Contains(fault, "mail") {
@@ -116,18 +115,18 @@ func TestReader_NamesBadRowsByTheirLine(t *testing.T) {
 func TestReader_RefusesAFileWithoutAHeader(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ file, want string }{
-		"empty":            {"", "list.csv: the file is empty"},
-		"blank":            {"\n \n", "list.csv: the file is empty"},
-		"numbers at once":  {"+12015550123\n+12015550124\n", "list.csv:1: header: there is no column phone; cells are separated by commas"},
-		"semicolons":       {"phone;why\n+12015550123;x\n", "list.csv:1: header: there is no column phone; cells are separated by commas"},
-		"upper case":       {"\nPhone\n+12015550123\n", "list.csv:2: header: there is no column phone; cells are separated by commas"},
-		"an open quote":    {"\"phone\n+12015550123\n", "list.csv:1: header: its quotes can't be read"},
-		"a line too long":  {strings.Repeat("x", 70_000) + "\nphone\n", "list.csv:1: header: longer than 65536 bytes"},
-		"nothing readable": {"\x00\x01", "list.csv:1: header: there is no column phone; cells are separated by commas"},
+		"empty":            {"", "0: the file is empty"},
+		"blank":            {"\n \n", "0: the file is empty"},
+		"numbers at once":  {"+12015550123\n+12015550124\n", "1: header: there is no column phone; cells are separated by commas"},
+		"semicolons":       {"phone;why\n+12015550123;x\n", "1: header: there is no column phone; cells are separated by commas"},
+		"upper case":       {"\nPhone\n+12015550123\n", "2: header: there is no column phone; cells are separated by commas"},
+		"an open quote":    {"\"phone\n+12015550123\n", "1: header: its quotes can't be read"},
+		"a line too long":  {strings.Repeat("x", 70_000) + "\nphone\n", "1: header: longer than 65536 bytes"},
+		"nothing readable": {"\x00\x01", "1: header: there is no column phone; cells are separated by commas"},
 	} {
 		got, err := read(t, c.file)
-		var faults *producer.Faults
-		if !errors.As(err, &faults) || faults.Error() != c.want || faults.Total != 1 || got.rows != 0 || len(got.good) > 0 {
+		var wrong *suppression.FileError
+		if !errors.As(err, &wrong) || fmt.Sprintf("%d: %v", wrong.Line, wrong) != c.want || got.rows != 0 || len(got.good) > 0 {
 			t.Errorf("%s: %v, %+v; want %q", name, err, got, c.want)
 		}
 	}
@@ -140,7 +139,7 @@ func TestReader_HandsOverAThousandAtATime(t *testing.T) {
 	for i := range 2500 {
 		fmt.Fprintf(&file, "+1201555%04d\n", i)
 	}
-	r := &suppression.Reader{Normalize: func(s string) (string, error) { return s, nil }, Entry: entry, Bad: func(f producer.Fault) { t.Error(f) }}
+	r := &suppression.Reader{Normalize: func(s string) (string, error) { return s, nil }, Entry: entry, Bad: func(line int, reason string) { t.Error(line, reason) }}
 	var batches []int
 	last := ""
 	err := r.Each(t.Context(), strings.NewReader(file.String()), func(numbers []suppression.Number) error {
@@ -159,7 +158,7 @@ func TestReader_EndsWithTheCause(t *testing.T) {
 	cause := errors.New("the disk is gone")
 	rows := "phone\n" + strings.Repeat("+12015550123\n", 1500)
 	each := func(ctx context.Context, file io.Reader, take error) (taken int, err error) {
-		r := &suppression.Reader{Name: "list.csv", Normalize: func(s string) (string, error) { return s, nil }, Entry: entry, Bad: func(f producer.Fault) { t.Error(f) }}
+		r := &suppression.Reader{Normalize: func(s string) (string, error) { return s, nil }, Entry: entry, Bad: func(line int, reason string) { t.Error(line, reason) }}
 		err = r.Each(ctx, file, func(numbers []suppression.Number) error { taken += len(numbers); return take })
 		return taken, err
 	}
@@ -170,8 +169,8 @@ func TestReader_EndsWithTheCause(t *testing.T) {
 		"at once":  iotest.ErrReader(cause),
 		"later on": io.MultiReader(strings.NewReader(rows), iotest.ErrReader(cause)),
 	} {
-		var broken *producer.ReadError
-		if n, err := each(t.Context(), file, nil); !errors.As(err, &broken) || !errors.Is(err, cause) || n > 1000 {
+		var broken *suppression.FileError
+		if n, err := each(t.Context(), file, nil); !errors.As(err, &broken) || !errors.Is(broken.Read, cause) || n > 1000 {
 			t.Errorf("a file that breaks %s: %d, %v", when, n, err)
 		}
 	}

@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// Gate tells who a request is from.
+// Gate finds the key that a request is made with.
 type Gate struct {
 	Keys *Keys
-	// Open lets in without a key who comes from this machine, with all scopes.
+	// Open admits requests from this machine without a key, with all scopes.
 	Open bool
 }
 
-// Local is the name of whoever came in without a key.
+// Local is the name of a caller that Open has admitted.
 const Local = "local"
 
-// Bearer is the key in a request's Authorization header. Errors: [ErrRefused],
+// Bearer returns the key in a request's Authorization header. Errors: [ErrRefused],
 // and those of Redis.
 func (g *Gate) Bearer(r *http.Request) (*Key, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -29,10 +29,10 @@ func (g *Gate) Bearer(r *http.Request) (*Key, error) {
 	return g.without(r)
 }
 
-// Browser is Bearer, and takes what a browser has too: the cookie of a session,
-// or a key as the password of HTTP's Basic scheme, whatever the user's name. A
-// browser sends such a password along with requests that other sites make it
-// send: what writes has to refuse those itself (http.CrossOriginProtection).
+// Browser is Bearer that also accepts what browsers send: the cookie of a session, or
+// a key as the password of HTTP's Basic scheme, with any user name. A browser adds
+// such a password to requests that other sites make it send, so handlers that write
+// must refuse those (http.CrossOriginProtection).
 func (g *Gate) Browser(r *http.Request) (*Key, error) {
 	if c, err := r.Cookie(SessionCookie); err == nil && r.Header.Get("Authorization") == "" {
 		key, err := g.Keys.Session(r.Context(), c.Value)
@@ -46,7 +46,8 @@ func (g *Gate) Browser(r *http.Request) (*Key, error) {
 	return g.Bearer(r)
 }
 
-// without lets in who has shown no key, if anybody. A wrong key lets nobody in.
+// without admits a request that shows no key, if the gate is open to it. A request
+// with a wrong key is refused.
 func (g *Gate) without(r *http.Request) (*Key, error) {
 	if g.Open && r.Header.Get("Authorization") == "" && fromHere(r) {
 		return &Key{Name: Local, Scopes: Scopes()}, nil
@@ -54,10 +55,10 @@ func (g *Gate) without(r *http.Request) (*Key, error) {
 	return nil, ErrRefused
 }
 
-// fromHere says whether a request was made on this machine, for this machine:
-// the connection is the loopback's, no proxy stands in between, which would
-// make everyone's requests come from here, and the name asked for is this
-// machine's, not one of a site that has itself resolved to 127.0.0.1.
+// fromHere reports whether a request was made on this machine, for this machine: its
+// connection is the loopback's; no proxy forwarded it, behind which all requests would
+// seem to come from here; and its host is this machine, not another site's name that
+// resolves to 127.0.0.1.
 func fromHere(r *http.Request) bool {
 	addr, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !addr.Addr().Unmap().IsLoopback() {
@@ -71,7 +72,7 @@ func fromHere(r *http.Request) bool {
 	return LoopbackHost(r.Host)
 }
 
-// LoopbackHost says whether a request's host is the machine itself by its name.
+// LoopbackHost reports whether a request's host names this machine.
 func LoopbackHost(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h

@@ -1,10 +1,10 @@
-// Package access says who may do what over HTTP: the keys of other apps, their
-// scopes, and who gets in without one.
+// Package access decides who may do what over HTTP: it keeps the keys of other apps
+// and people, their scopes, and the sessions of browsers.
 //
 // A key is a bearer token, ho_<name>_<secret>. It is shown once, when it is made;
-// Redis has only the SHA-256 of its secret. A slow hash, as for passwords, would
-// gain nothing: the secret is 32 random bytes, which nobody guesses, and every
-// request has to be checked.
+// Redis has only the SHA-256 of its secret. A slow hash, as for passwords, would gain
+// nothing: the secret is 32 random bytes, which can't be guessed, and each request
+// checks it.
 package access
 
 import (
@@ -16,27 +16,41 @@ import (
 	"time"
 )
 
-// Scope is what a key may do. None includes another.
+// Scope is something that a key may do. No scope includes another.
 type Scope string
 
 // The scopes.
 const (
-	Read    Scope = "read"    // campaigns, outcomes, exports; phone numbers masked
-	Submit  Scope = "submit"  // campaigns, lists, one-off sends
-	Control Scope = "control" // start, pause, resume, cancel, retry, resend, purge; rates, the suppression list
-	People  Scope = "people"  // phone numbers unmasked, wherever others see them masked
+	Read    Scope = "read"
+	Submit  Scope = "submit"
+	Control Scope = "control"
+	People  Scope = "people"
+
+	// All stands for all scopes together, and takes a key with every one of them. Only
+	// such a key may make and revoke keys: otherwise a key could make a stronger one.
+	All Scope = "*"
 )
 
-// Scopes are all of them.
+var abouts = map[Scope]string{
+	Read:    "campaigns, outcomes and exports, with masked phone numbers",
+	Submit:  "new campaigns, lists, one-off sends",
+	Control: "start, pause, resume, cancel, send again, purge; rates and the suppression list",
+	People:  "phone numbers in full, wherever others see them masked",
+}
+
+// About says in a few words what the scope allows.
+func (s Scope) About() string { return abouts[s] }
+
+// Scopes returns all scopes.
 func Scopes() []Scope { return []Scope{Read, Submit, Control, People} }
 
-// ParseScopes reads names with commas between them.
+// ParseScopes reads names of scopes, separated by commas.
 func ParseScopes(s string) ([]Scope, error) {
 	var scopes []Scope
 	for name := range strings.SplitSeq(s, ",") {
 		scope := Scope(strings.TrimSpace(name))
 		if !slices.Contains(Scopes(), scope) {
-			return nil, fmt.Errorf("there is no scope %q: there are %s", scope, join(Scopes()))
+			return nil, fmt.Errorf("there is no scope %q: choose from %s", scope, Join(Scopes(), ", "))
 		}
 		if !slices.Contains(scopes, scope) {
 			scopes = append(scopes, scope)
@@ -45,15 +59,16 @@ func ParseScopes(s string) ([]Scope, error) {
 	return scopes, nil
 }
 
-func join(scopes []Scope) string {
+// Join returns the scopes' names with the separator between them.
+func Join(scopes []Scope, separator string) string {
 	names := make([]string, len(scopes))
 	for i, s := range scopes {
 		names[i] = string(s)
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(names, separator)
 }
 
-// Key is what a caller may do, under which name.
+// Key is a caller's name, and what the caller may do.
 type Key struct {
 	Name      string // the actor in a campaign's history
 	Scopes    []Scope
@@ -61,17 +76,24 @@ type Key struct {
 	LastUsed  time.Time // the day in UTC; zero: never
 }
 
-// May says whether the key has a scope.
-func (k *Key) May(s Scope) bool { return slices.Contains(k.Scopes, s) }
-
-// MayAll says whether the key has all scopes. Such a key may make others.
-func (k *Key) MayAll() bool {
-	for _, s := range Scopes() {
-		if !k.May(s) {
-			return false
-		}
+// May reports whether the key has a scope.
+func (k *Key) May(s Scope) bool {
+	if s != All {
+		return slices.Contains(k.Scopes, s)
 	}
-	return true
+	return !slices.ContainsFunc(Scopes(), func(s Scope) bool { return !k.May(s) })
+}
+
+// Require returns an error for people if the key lacks a scope.
+func (k *Key) Require(s Scope) error {
+	switch {
+	case k.May(s):
+		return nil
+	case s == All:
+		return fmt.Errorf("keys are made and revoked with a key that has all scopes: %s; the key %s lacks some. "+
+			"On the server, the command handout key does it", Join(Scopes(), ", "), k.Name)
+	}
+	return fmt.Errorf("the key %s lacks the scope %s", k.Name, s)
 }
 
 // Errors that callers tell apart.
@@ -79,19 +101,19 @@ var (
 	// ErrBadName means that a text can't be a key's name.
 	ErrBadName = errors.New("a key's name is 1 to 32 characters of a-z, 0-9 and -, and begins with a letter or digit")
 	// ErrExists means that a key of this name exists.
-	ErrExists = errors.New("there is a key of this name already; revoke it first")
+	ErrExists = errors.New("there is a key of this name already, and it can't be shown again; revoke it first")
 	// ErrNoKey means that there is no key of this name.
 	ErrNoKey = errors.New("there is no key of this name")
-	// ErrRefused means that a request has no key, or one that isn't good.
+	// ErrRefused means that a request has no key, or a wrong or revoked one.
 	ErrRefused = errors.New("a key is needed: Authorization: Bearer ho_…")
 )
 
-// nameForm has no underscore, which ends a name in a token.
+// nameForm allows no underscore: that ends the name in a token.
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
 
 const tokenPrefix = "ho_"
 
-// cutToken takes a token apart; what has not its form has an empty name.
+// cutToken splits a token; the name is empty if the text can't be a token.
 func cutToken(token string) (name, secret string) {
 	rest, ok := strings.CutPrefix(token, tokenPrefix)
 	if !ok {

@@ -3,7 +3,6 @@ package access
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -19,15 +18,15 @@ const SessionCookie = "handout_session"
 // SessionLife is how long a session lasts.
 const SessionLife = 12 * time.Hour
 
-// session is one as Redis has it, under the digest of its value.
+// session is a session's form in Redis, under the digest of its value.
 type session struct {
 	Name string `json:"name"` // of the key
-	// Hash is the key's: a key of the same name that was made later is another.
+	// Hash is the key's: it ends the session when a new key takes the name.
 	Hash string `json:"hash"`
 }
 
-// Login makes a session for whoever has this token, so that a browser need not
-// keep the token. Its value goes into a cookie, and only its digest to Redis.
+// Login makes a session for a token, which the browser then needn't keep. The value
+// goes into a cookie; Redis has only its digest.
 // Errors: [ErrRefused], and those of Redis.
 func (k *Keys) Login(ctx context.Context, token string, now time.Time) (value string, key *Key, err error) {
 	if key, err = k.Check(ctx, token, now); err != nil {
@@ -47,7 +46,7 @@ func (k *Keys) Login(ctx context.Context, token string, now time.Time) (value st
 	return value, key, nil
 }
 
-// Session is the key of a session, with the scopes that it has now. A session
+// Session returns the key of a session, with the scopes that it has now. A session
 // ends with its key. Errors: [ErrRefused], and those of Redis.
 func (k *Keys) Session(ctx context.Context, value string) (*Key, error) {
 	if len(value) != 2*secretBytes {
@@ -64,24 +63,10 @@ func (k *Keys) Session(ctx context.Context, value string) (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("check a session: %w", err)
 	}
-	stands, err := k.rdb.HGet(ctx, keyKeys, s.Name).Result()
-	if errors.Is(err, redis.Nil) {
-		return nil, ErrRefused
-	}
-	if err != nil {
-		return nil, fmt.Errorf("check a session: %w", err)
-	}
-	key, want, err := decode(s.Name, stands, "")
-	if err != nil {
-		return nil, err
-	}
-	if subtle.ConstantTimeCompare([]byte(s.Hash), []byte(want)) != 1 {
-		return nil, ErrRefused
-	}
-	return key, nil
+	return k.find(ctx, s.Name, s.Hash)
 }
 
-// Logout ends a session; one that isn't there is no error.
+// Logout ends a session. A session that has already ended is no error.
 func (k *Keys) Logout(ctx context.Context, value string) error {
 	if err := k.rdb.Del(ctx, keySession(hash(value))).Err(); err != nil {
 		return fmt.Errorf("log out: %w", err)

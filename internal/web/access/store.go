@@ -16,13 +16,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Keys are those in one Redis. It is safe for concurrent use.
+// Keys are the keys in one Redis. It is safe for concurrent use.
 type Keys struct{ rdb redis.UniversalClient }
 
-// NewKeys are the keys in rdb, which stays the caller's to close.
+// NewKeys returns the keys in rdb, which stays the caller's to close.
 func NewKeys(rdb redis.UniversalClient) *Keys { return &Keys{rdb: rdb} }
 
-// stored is a key as Redis has it.
+// stored is a key's form in Redis.
 type stored struct {
 	Hash    string  `json:"hash"` // SHA-256 of the secret, hex
 	Scopes  []Scope `json:"scopes"`
@@ -36,7 +36,7 @@ func hash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Create makes a key and returns its token, which nobody can show again.
+// Create makes a key and returns its token, which can't be shown again.
 // Errors: [ErrBadName], [ErrExists].
 func (k *Keys) Create(ctx context.Context, name string, scopes []Scope, now time.Time) (token string, err error) {
 	if !nameForm.MatchString(name) {
@@ -59,7 +59,7 @@ func (k *Keys) Create(ctx context.Context, name string, scopes []Scope, now time
 	return tokenPrefix + name + "_" + secret, nil
 }
 
-// List reads all keys, by name.
+// List returns all keys, sorted by name.
 func (k *Keys) List(ctx context.Context) ([]Key, error) {
 	all, err := k.rdb.HGetAll(ctx, keyKeys).Result()
 	if err != nil {
@@ -95,7 +95,8 @@ func decode(name, value, used string) (*Key, string, error) {
 
 // Revoke ends a key: the next request with it is refused. Errors: [ErrNoKey].
 func (k *Keys) Revoke(ctx context.Context, name string) error {
-	// The key first: a crash in between leaves a day that says nothing.
+	// The key first: a crash in between leaves only the day of its last use, which
+	// belongs to no key then.
 	n, err := k.rdb.HDel(ctx, keyKeys, name).Result()
 	if err == nil {
 		err = k.rdb.HDel(ctx, keyUsed, name).Err()
@@ -109,13 +110,28 @@ func (k *Keys) Revoke(ctx context.Context, name string) error {
 	return nil
 }
 
-// Check finds the key that a token is of, in Redis each time, so that a revoked
-// one ends at once. Errors: [ErrRefused], and those of Redis.
+// Check returns the key of a token. It reads Redis each time: a revoked key ends at
+// once. Errors: [ErrRefused], and those of Redis.
 func (k *Keys) Check(ctx context.Context, token string, now time.Time) (*Key, error) {
 	name, secret := cutToken(token)
 	if name == "" {
 		return nil, ErrRefused
 	}
+	key, err := k.find(ctx, name, hash(secret))
+	if err != nil {
+		return nil, err
+	}
+	// One write a day, for people who look for unused keys. If it fails, the request
+	// goes on.
+	if today := now.UTC().Format(time.DateOnly); key.LastUsed.Format(time.DateOnly) != today {
+		_ = k.rdb.HSet(ctx, keyUsed, name, today).Err()
+	}
+	return key, nil
+}
+
+// find returns the key of this name if its secret has this hash. Errors:
+// [ErrRefused], and those of Redis.
+func (k *Keys) find(ctx context.Context, name, hash string) (*Key, error) {
 	var value, used *redis.StringCmd
 	_, err := k.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		value, used = p.HGet(ctx, keyKeys, name), p.HGet(ctx, keyUsed, name)
@@ -131,13 +147,8 @@ func (k *Keys) Check(ctx context.Context, token string, now time.Time) (*Key, er
 	if err != nil {
 		return nil, err
 	}
-	if subtle.ConstantTimeCompare([]byte(hash(secret)), []byte(want)) != 1 {
+	if subtle.ConstantTimeCompare([]byte(hash), []byte(want)) != 1 {
 		return nil, ErrRefused
-	}
-	// One write a day. What it says is for a person who cleans up: nobody is
-	// refused because it couldn't be written.
-	if today := now.UTC().Format(time.DateOnly); used.Val() != today {
-		_ = k.rdb.HSet(ctx, keyUsed, name, today).Err()
 	}
 	return key, nil
 }

@@ -17,7 +17,6 @@ import (
 
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
-	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
 )
@@ -60,15 +59,14 @@ const (
 
 // API answers requests under Prefix.
 type API struct {
-	o            Options
-	ledger       *ledger.Ledger
-	suppressions *suppression.List
-	reports      *report.Reader
-	ops          *operations.Operations
-	huma         huma.API
-	handler      http.Handler
-	feeds        feeds
-	order        []string // operations, as they were registered
+	o       Options
+	ledger  *ledger.Ledger
+	reports *report.Reader
+	ops     *operations.Operations
+	huma    huma.API
+	handler http.Handler
+	feeds   feeds
+	order   []string // operations, as they were registered
 
 	ctx  context.Context //nolint:containedctx // ends what outlives a request
 	stop context.CancelFunc
@@ -92,7 +90,7 @@ func New(o Options) (*API, error) {
 		o.Heartbeat = defaultBeat
 	}
 	a := &API{o: o, ledger: ledger.New(o.Redis), reports: report.NewReader(o.Redis, o.AccountRate),
-		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate}), suppressions: suppression.New(o.Redis)}
+		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate})}
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	a.huma = humago.NewWithPrefix(mux, Prefix, config())

@@ -39,8 +39,8 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	for _, scope := range ctx.Operation().Security[0][securityScheme] {
-		if !key.May(access.Scope(scope)) {
-			problem(forbidden, "the key "+key.Name+" has not the scope "+scope).write(w)
+		if err := key.Require(access.Scope(scope)); err != nil {
+			problem(forbidden, err.Error()).write(w)
 			return
 		}
 	}

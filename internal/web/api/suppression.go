@@ -2,25 +2,22 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"reflect"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/phone"
-	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
 func (a *API) registerSuppression() {
 	huma.Register(a.huma, a.operation("list-suppressed", http.MethodGet, "/suppression", access.Read, "List the suppression list",
-		"The numbers that are never sent to, in no order. What is on the list from the first answer to the last is seen; "+
+		"The numbers that are never sent to, in no order. The answers together have all that are on the list from the first to the last; "+
 			"a number may come twice while the list grows.", invalid), a.suppressed)
 	huma.Register(a.huma, a.operation("get-suppressed", http.MethodGet, "/suppression/{phone}", access.Read, "Ask for one number",
 		"When and why it came on the list; 404 if it isn't there.", notFound, invalid), a.lookSuppressed)
@@ -30,12 +27,12 @@ func (a *API) registerSuppression() {
 	a.also(&put, "200", "It was on the list already; nothing has changed.", reflect.TypeFor[Suppressed]())
 	huma.Register(a.huma, put, a.suppress)
 	huma.Register(a.huma, a.operation("unsuppress", http.MethodDelete, "/suppression/{phone}", access.Control, "Take a number off the list",
-		"Who was left out because of it stays left out.", invalid), a.unsuppress)
+		"People who were left out because of it stay left out.", invalid), a.unsuppress)
 	load := a.operation("import-suppressed", http.MethodPost, "/suppression", access.Control, "Put a file's numbers on the list",
-		"CSV with a header: a column `phone` and, if you like, a column `why`; other columns are left alone, so that what "+
-			"`handout suppress list` writes can be sent as it is. It is read as it comes: good rows are on the list at once, "+
-			"whatever becomes of the others, since a number too many is mended more easily than a message too many. Bad rows are "+
-			"answered with 422 and their lines, or, with `set_aside_bad_rows`, with 200. The same file again changes nothing.",
+		"CSV with a header: a column `phone` and, optionally, a column `why`; other columns are ignored, and what "+
+			"`handout suppress list` writes can be sent as it is. It is read as it comes: good rows are on the list at once, also "+
+			"if there are bad ones, since a number too many is easier to correct than a message too many. Bad rows are "+
+			"answered with 422 and their lines or, with `set_aside_bad_rows`, with 200. The same file again changes nothing.",
 		malformed, tooSlow, tooLarge, mediaType, invalid, incomplete)
 	load.RequestBody = &huma.RequestBody{
 		Required: true, Description: "A line has at most 64 KiB.",
@@ -55,7 +52,7 @@ type Suppressed struct {
 	By       string    `json:"by" example:"billing" doc:"by hand: a key's name or a person's login name"`
 }
 
-func newSuppressed(ctx context.Context, n suppression.Number) Suppressed {
+func newSuppressed(ctx context.Context, n operations.SuppressedNumber) Suppressed {
 	number := n.Phone
 	if !caller(ctx).May(access.People) {
 		number = phone.Mask(number)
@@ -71,26 +68,19 @@ type suppressedInput struct {
 type suppressedOutput struct {
 	Body struct {
 		Suppressed []Suppressed `json:"suppressed" nullable:"false"`
-		NextCursor string       `json:"next_cursor,omitempty" doc:"there may be more: ask with it as cursor; an answer may be short, or empty, and still have one"`
+		NextCursor string       `json:"next_cursor,omitempty" doc:"there may be more: ask with it as cursor; an answer may be short and still have one"`
 	}
 }
 
 func (a *API) suppressed(ctx context.Context, in *suppressedInput) (*suppressedOutput, error) {
-	cursor, err := strconv.ParseUint(in.Cursor, 10, 64)
-	if err != nil && in.Cursor != "" {
-		return nil, problem(invalid, "", Fault{Field: "cursor", Message: "isn't one of an answer"})
-	}
-	numbers, next, err := a.suppressions.Page(ctx, cursor, in.Limit)
+	numbers, next, err := a.ops.SuppressedPage(ctx, in.Cursor, in.Limit)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	out := new(suppressedOutput)
-	out.Body.Suppressed = make([]Suppressed, len(numbers))
+	out.Body.Suppressed, out.Body.NextCursor = make([]Suppressed, len(numbers)), next
 	for i, n := range numbers {
 		out.Body.Suppressed[i] = newSuppressed(ctx, n)
-	}
-	if next != 0 {
-		out.Body.NextCursor = strconv.FormatUint(next, 10)
 	}
 	return out, nil
 }
@@ -100,16 +90,13 @@ type PhonePath struct {
 	Phone string `path:"phone" minLength:"1" maxLength:"64" example:"+12015550100" doc:"in international form; a + may be written as it is, or as %2B"`
 }
 
-// number is the path's in E.164 form.
-func (a *API) number(in *PhonePath) (string, error) {
+// suppression reads what the list says of the path's number.
+func (a *API) suppression(ctx context.Context, in *PhonePath) (*operations.Suppression, error) {
 	number, err := url.PathUnescape(in.Phone)
-	if err == nil {
-		number, err = phone.Normalize(number, a.o.Region)
-	}
 	if err != nil {
-		return "", problem(invalid, "", Fault{Field: "phone", Message: err.Error()})
+		return nil, problem(invalid, "", Fault{Field: "phone", Message: "its % escapes can't be read"})
 	}
-	return number, nil
+	return a.ops.Suppression(ctx, number)
 }
 
 type oneSuppressedOutput struct {
@@ -118,18 +105,14 @@ type oneSuppressedOutput struct {
 }
 
 func (a *API) lookSuppressed(ctx context.Context, in *PhonePath) (*oneSuppressedOutput, error) {
-	phone, err := a.number(in)
-	if err != nil {
-		return nil, err
-	}
-	s, on, err := a.suppressions.Find(ctx, phone)
-	if err == nil && !on {
-		err = ledger.ErrNotFound
-	}
-	if err != nil {
+	s, err := a.suppression(ctx, in)
+	switch {
+	case err != nil:
 		return nil, a.fail(ctx, err)
+	case !s.Listed:
+		return nil, problem(notFound, "the number isn't on the suppression list")
 	}
-	return &oneSuppressedOutput{http.StatusOK, newSuppressed(ctx, suppression.Number{Phone: phone, Entry: s})}, nil
+	return &oneSuppressedOutput{http.StatusOK, newSuppressed(ctx, s.SuppressedNumber)}, nil
 }
 
 // SuppressWhy is what a person says of an entry.
@@ -143,39 +126,23 @@ type suppressInput struct {
 }
 
 func (a *API) suppress(ctx context.Context, in *suppressInput) (*oneSuppressedOutput, error) {
-	phone, err := a.number(&in.PhonePath)
-	if err != nil {
-		return nil, err
-	}
-	s := byHand(ctx)
+	why := ""
 	if in.Body != nil {
-		s.Note = in.Body.Why
+		why = in.Body.Why
 	}
-	if err := s.Check(); err != nil {
-		return nil, problem(invalid, "", Fault{Field: "why", Message: err.Error()})
+	s, err := a.suppression(ctx, &in.PhonePath)
+	added := false
+	if err == nil {
+		s, added, err = a.ops.Suppress(ctx, s, actor(ctx, why))
 	}
-	added, err := a.suppressions.Add(ctx, phone, s)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	out := &oneSuppressedOutput{Status: http.StatusCreated}
-	if !added {
-		out.Status = http.StatusOK
-		stands, on, err := a.suppressions.Find(ctx, phone)
-		if err != nil {
-			return nil, a.fail(ctx, err)
-		}
-		if on { // else it was just taken off
-			s = stands
-		}
+	out := &oneSuppressedOutput{http.StatusOK, newSuppressed(ctx, s.SuppressedNumber)}
+	if added {
+		out.Status = http.StatusCreated
 	}
-	out.Body = newSuppressed(ctx, suppression.Number{Phone: phone, Entry: s})
 	return out, nil
-}
-
-// byHand is an entry of the caller's.
-func byHand(ctx context.Context) suppression.Entry {
-	return suppression.Entry{At: time.Now().UTC().Truncate(time.Second), Why: suppression.WhyHand, By: caller(ctx).Name}
 }
 
 type unsuppressOutput struct {
@@ -185,12 +152,12 @@ type unsuppressOutput struct {
 }
 
 func (a *API) unsuppress(ctx context.Context, in *PhonePath) (*unsuppressOutput, error) {
-	phone, err := a.number(in)
-	if err != nil {
-		return nil, err
-	}
 	out := new(unsuppressOutput)
-	if out.Body.Removed, err = a.suppressions.Remove(ctx, phone); err != nil {
+	s, err := a.suppression(ctx, in)
+	if err == nil {
+		out.Body.Removed, err = a.ops.Unsuppress(ctx, s)
+	}
+	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	return out, nil
@@ -215,35 +182,19 @@ func (a *API) importSuppressed(ctx context.Context, in *importInput) (*importOut
 	if err != nil || format != producer.CSV {
 		return nil, problem(mediaType, "it has to be text/csv")
 	}
-	normalize, err := phone.Normalizer(a.o.Region)
-	if err != nil {
-		return nil, a.fail(ctx, err)
+	done, err := a.ops.ImportSuppressed(ctx, operations.Import{Stream: a.body(ctx), By: actor(ctx, ""), SetAside: in.SetAsideBadRows})
+	if err == nil {
+		return &importOutput{Imported{Rows: done.Rows, Added: done.Added, BadRows: done.Bad, Faults: listFaults(done.Faults)}}, nil
 	}
-	var out importOutput
-	var faults []producer.Fault
-	file := &suppression.Reader{Normalize: normalize, Entry: byHand(ctx), Bad: func(f producer.Fault) {
-		if len(faults) < mostFaults {
-			faults = append(faults, f)
-		}
-	}}
-	err = file.Each(ctx, a.body(ctx), func(numbers []suppression.Number) error {
-		n, err := a.suppressions.AddAll(ctx, numbers)
-		out.Body.Added += n
-		return err
-	})
-	if err != nil {
-		p := a.problem(ctx, err)
-		if out.Body.Added > 0 {
-			p.Detail += fmt.Sprintf("; %d numbers before it were added, and the same file again adds the others", out.Body.Added)
-		}
-		drain(a.body(ctx))
+	if done != nil && done.Bad > 0 && operations.KindOf(err) == operations.Refused {
+		p := problem(incomplete, err.Error(), listFaults(done.Faults)...)
+		p.Count = done.Bad
 		return nil, p
 	}
-	out.Body.Rows, out.Body.BadRows, out.Body.Faults = file.Rows, file.BadRows, listFaults(faults)
-	if file.BadRows > 0 && !in.SetAsideBadRows {
-		p := problem(incomplete, fmt.Sprintf("bad rows: %d of %d; the numbers of all others are on the list, %d of them new", file.BadRows, file.Rows, out.Body.Added), out.Body.Faults...)
-		p.Count = file.BadRows
-		return nil, p
+	p := a.problem(ctx, err)
+	if done != nil && done.Added > 0 {
+		p.Detail += "; " + done.Partly()
 	}
-	return &out, nil
+	drain(a.body(ctx))
+	return nil, p
 }

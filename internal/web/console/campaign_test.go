@@ -101,7 +101,7 @@ func TestCampaign_ButtonsAreForWhoMaySteer(t *testing.T) {
 	h.submit(t, "spring", 3, true, "")
 	reader, steerer := h.login(t, "eve", access.Read, access.Submit, access.People), h.login(t, "olga", access.Read, access.Control)
 	for _, path := range []string{"pause", "resume", "cancel", "reschedule", "rate", "retry", "purge"} {
-		reader.see(reader.post(http.StatusForbidden, "/campaigns/spring/"+path, "rate", "3", "name", "spring"), "has not the scope control")
+		reader.see(reader.post(http.StatusForbidden, "/campaigns/spring/"+path, "rate", "3", "name", "spring"), "lacks the scope control")
 		if path != "pause" {
 			reader.get(http.StatusForbidden, "/campaigns/spring/"+path)
 		}

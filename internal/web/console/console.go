@@ -126,6 +126,10 @@ func (c *Console) Close() { c.stop() }
 func (c *Console) page(pattern string, scope access.Scope, show func(*visit) (name string, data any, err error)) {
 	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		v, err := c.enter(w, r, scope)
+		if err == nil && r.Method == http.MethodPost {
+			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			err = badForm(r.ParseForm())
+		}
 		if err != nil {
 			c.fail(w, r, v, err)
 			return
@@ -186,8 +190,8 @@ func (c *Console) enter(w http.ResponseWriter, r *http.Request, scope access.Sco
 		return nil, err
 	}
 	v := &visit{Request: r, w: w, key: key, secure: c.secure(r)}
-	if !key.May(scope) {
-		return v, refuse(http.StatusForbidden, "The key "+key.Name+" has not the scope "+string(scope)+".")
+	if err := key.Require(scope); err != nil {
+		return v, refuse(http.StatusForbidden, "%s", sentence(err.Error()))
 	}
 	return v, nil
 }

@@ -13,7 +13,7 @@ var nav = []navEntry{
 	{"/people", "People", access.Read},
 	{"/doubt", "In doubt", access.Read},
 	{"/suppression", "Suppressed", access.Read},
-	{"/keys", "Keys", everyScope},
+	{"/keys", "Keys", access.All},
 	{"/queues/", "Queues", access.Read},
 	{"/api/v1/docs", "API", access.Read},
 }

@@ -115,7 +115,7 @@ func TestPages_TakeAKeyAsAPasswordToo(t *testing.T) {
 		t.Error("nothing says how to show a key")
 	}
 	b.header.Set("Authorization", "Bearer "+h.key(t, "shop", access.Submit))
-	b.see(b.get(http.StatusForbidden, "/campaigns"), "has not the scope read")
+	b.see(b.get(http.StatusForbidden, "/campaigns"), "lacks the scope read")
 }
 
 func TestForms_AreRefusedFromOtherSites(t *testing.T) {

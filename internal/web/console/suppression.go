@@ -1,16 +1,12 @@
 package console
 
 import (
-	"context"
 	"net/http"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/handout-dev/handout/internal/suppression"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/producer"
 )
 
 func (c *Console) suppressionRoutes() {
@@ -34,7 +30,7 @@ const (
 type suppressionPage struct {
 	All     int
 	Rows    []numberRow
-	Next    string // address; empty: that was all
+	Next    string // the cursor; empty: that was all
 	Rest    bool
 	Checked string // what was found of a number
 	Found   bool
@@ -44,121 +40,71 @@ type suppressionPage struct {
 }
 
 type numberRow struct {
-	Phone, Why, By string
-	Campaign       string
-	Since          time.Time
-	Number         string // for the form that removes it; empty without the scope people
+	operations.SuppressedNumber
+	Shown string // the phone number as the visitor may see it
 }
 
 // importPage is what an import came to.
 type importPage struct {
-	Name                    string
-	Rows, Bad, Added, There int
-	Faults                  []badLine
-	Wrong                   string // why nothing was imported
+	*operations.Imported
+	Name  string
+	Wrong string // why nothing was imported
 }
 
 func (c *Console) suppression(v *visit) (string, any, error) {
-	cursor := uint64(0)
-	if text := v.URL.Query().Get("from"); text != "" {
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			return "", nil, refuse(http.StatusBadRequest, "from is a number: begin anew.")
-		}
-		cursor = n
-	}
-	p, err := c.suppressionPage(v, cursor)
+	p, err := c.suppressionPage(v)
 	return "suppression", p, err
 }
 
-func (c *Console) suppressionPage(v *visit, cursor uint64) (*suppressionPage, error) {
-	all, err := c.suppressions.Count(v.Context())
+func (c *Console) suppressionPage(v *visit) (*suppressionPage, error) {
+	all, err := c.ops.CountSuppressed(v.Context())
 	if err != nil {
 		return nil, err
 	}
-	p := &suppressionPage{All: all, Rest: cursor > 0, Unmask: v.may(access.People), MaxMB: maxNumbers >> 20}
-	numbers, next, err := c.suppressions.Page(v.Context(), cursor, numbersOnPage)
-	for len(numbers) == 0 && next != 0 && err == nil { // a scan may come back with nothing, and not be at its end
-		numbers, next, err = c.suppressions.Page(v.Context(), next, numbersOnPage)
-	}
+	from := v.URL.Query().Get("from")
+	numbers, next, err := c.ops.SuppressedPage(v.Context(), from, numbersOnPage)
 	if err != nil {
 		return nil, err
 	}
+	p := &suppressionPage{All: all, Next: next, Rest: from != "", Unmask: v.may(access.People), MaxMB: maxNumbers >> 20}
 	for _, n := range numbers {
-		row := numberRow{Phone: v.phone(n.Phone), Why: n.Reason(), By: n.By, Campaign: string(n.Campaign), Since: n.At}
-		if p.Unmask {
-			row.Number = n.Phone
-		}
-		p.Rows = append(p.Rows, row)
-	}
-	if next != 0 {
-		p.Next = "/suppression?from=" + strconv.FormatUint(next, 10)
+		p.Rows = append(p.Rows, numberRow{n, v.phone(n.Phone)})
 	}
 	return p, nil
 }
 
-// number is the one in a form. The error never repeats it.
-func (c *Console) number(v *visit) (string, error) {
-	phone, err := c.normalize(strings.TrimSpace(v.PostFormValue("phone")))
-	if err != nil {
-		return "", refuse(http.StatusUnprocessableEntity, "The number can't be used: %s. Nothing was done.", err.Error())
-	}
-	return phone, nil
+// number reads what the list says of the number in a form.
+func (c *Console) number(v *visit) (*operations.Suppression, error) {
+	return c.ops.Suppression(v.Context(), v.PostFormValue("phone"))
+}
+
+// since says how a number came on the list.
+func since(s *operations.Suppression) string {
+	return "on the list, since " + when(s.At) + ": " + s.Entry.String() + "."
 }
 
 func (c *Console) checkSuppressed(v *visit) (string, any, error) {
-	v.Body = http.MaxBytesReader(v.w, v.Body, maxForm)
-	if err := badForm(v.ParseForm()); err != nil {
-		return "", nil, err
-	}
-	phone, err := c.number(v)
+	s, err := c.number(v)
 	if err != nil {
 		return "", nil, err
 	}
-	s, listed, err := c.suppressions.Find(v.Context(), phone)
-	if err != nil && !listed {
-		return "", nil, err
-	}
-	p, err := c.suppressionPage(v, 0)
+	p, err := c.suppressionPage(v)
 	if err != nil {
 		return "", nil, err
 	}
-	p.Checked, p.Found = v.phone(phone)+" isn't on the list.", listed
-	if listed {
-		p.Checked = v.phone(phone) + " is on the list, since " + when(s.At) + ": " + s.Reason() + byWhom(s) + "."
+	p.Checked, p.Found = v.phone(s.Phone)+" isn't on the list.", s.Listed
+	if s.Listed {
+		p.Checked = v.phone(s.Phone) + " is " + since(s)
 	}
 	return "suppression", p, nil
 }
 
-func byWhom(s suppression.Entry) string {
-	switch {
-	case s.By != "":
-		return ", by " + s.By
-	case s.Campaign != "":
-		return ", campaign " + string(s.Campaign)
-	}
-	return ""
-}
-
-// byHand is an entry that this visitor makes.
-func byHand(v *visit) (suppression.Entry, error) {
-	s := suppression.Entry{At: time.Now(), Why: suppression.WhyHand, By: v.key.Name, Note: strings.TrimSpace(v.PostFormValue("why"))}
-	if err := s.Check(); err != nil {
-		return s, refuse(http.StatusUnprocessableEntity, "%s. Nothing was done.", err.Error())
-	}
-	return s, nil
-}
-
 func (c *Console) addSuppressed(v *visit) (string, error) {
-	phone, err := c.number(v)
+	s, err := c.number(v)
 	if err != nil {
 		return "", err
 	}
-	s, err := byHand(v)
-	if err != nil {
-		return "", err
-	}
-	added, err := c.suppressions.Add(v.Context(), phone, s)
+	_, added, err := c.ops.Suppress(v.Context(), s, v.actor(v.PostFormValue("why")))
 	if err != nil {
 		return "", err
 	}
@@ -171,47 +117,46 @@ func (c *Console) addSuppressed(v *visit) (string, error) {
 }
 
 // unsuppressPage asks before a number is taken off the list.
-type unsuppressPage struct{ Number, Phone, Entry string }
+type unsuppressPage struct{ Number, Phone, Entry, Since, Risk string }
 
 func (c *Console) askUnsuppress(v *visit) (string, any, error) {
-	v.Body = http.MaxBytesReader(v.w, v.Body, maxForm)
-	if err := badForm(v.ParseForm()); err != nil {
-		return "", nil, err
-	}
-	phone, err := c.number(v)
-	if err != nil {
-		return "", nil, err
-	}
-	s, listed, err := c.suppressions.Find(v.Context(), phone)
+	s, err := c.number(v)
 	switch {
-	case err != nil && !listed:
+	case err != nil:
 		return "", nil, err
-	case !listed:
+	case !s.Listed:
 		return "", nil, refuse(http.StatusConflict, "The number isn't on the list.")
 	}
-	// Whoever asks has the number: they have typed it, or may see it.
-	return "unsuppress", unsuppressPage{phone, v.phone(phone), "On the list since " + when(s.At) + ": " + s.Reason() + byWhom(s) + "."}, nil
+	// The visitor may see the number in the form: they have typed it, or have the scope.
+	return "unsuppress", unsuppressPage{
+		s.Phone, v.phone(s.Phone), "It is " + since(s), s.At.Format(time.RFC3339), operations.UnsuppressRisk,
+	}, nil
 }
 
 func (c *Console) removeSuppressed(v *visit) (string, error) {
-	phone, err := c.number(v)
+	at, err := time.Parse(time.RFC3339, v.PostFormValue("since"))
+	if err != nil {
+		return "", refuse(http.StatusUnprocessableEntity, "The form has no since: look the number up again.")
+	}
+	s, err := c.number(v)
+	if err == nil {
+		err = s.Seen(at)
+	}
 	if err != nil {
 		return "", err
 	}
-	there, err := c.suppressions.Remove(v.Context(), phone)
+	there, err := c.ops.Unsuppress(v.Context(), s)
 	if err != nil {
 		return "", err
 	}
 	if there {
-		v.flash("The number is off the list. Who was left out because of it stays left out.")
+		v.flash("The number is off the list. People who were left out because of it stay left out.")
 	} else {
 		v.flash("The number wasn't on the list.")
 	}
 	return "/suppression", nil
 }
 
-// importSuppressed reads the file twice, to check all of it before anything of it
-// is on the list. Made twice it changes nothing.
 func (c *Console) importSuppressed(v *visit) (string, error) {
 	p, err := receive(v, maxNumbers)
 	if err != nil {
@@ -221,55 +166,28 @@ func (c *Console) importSuppressed(v *visit) (string, error) {
 	if p.list == nil || p.list.size == 0 {
 		return "", refuse(http.StatusUnprocessableEntity, "Choose a file with numbers in it.")
 	}
-	entry := suppression.Entry{At: time.Now(), Why: suppression.WhyHand, By: v.key.Name, Note: strings.TrimSpace(p.text["why"])}
-	if err := entry.Check(); err != nil {
-		return "", refuse(http.StatusUnprocessableEntity, "%s. Nothing was done.", err.Error())
-	}
 	ctx, done := c.long(v)
 	defer done()
-	page, err := c.importNumbers(ctx, p, entry)
-	if err != nil {
+	page := &importPage{Name: filepath.Base(p.names["list"])}
+	page.Imported, err = c.ops.ImportSuppressed(ctx, operations.Import{
+		File: p.list.reader(), Name: page.Name, By: v.actor(p.text["why"]), SetAside: p.text["aside"] != "",
+	})
+	if err != nil && (page.Imported == nil || operations.KindOf(err) != operations.Refused) {
 		return "", err
+	}
+	if err != nil {
+		page.Wrong = sentence(err.Error())
 	}
 	up := &upload{owner: v.key.Name, at: time.Now(), imported: page}
 	return "/suppression/import/" + c.uploads.put(c.ctx, up, c.o.UploadLife), nil
 }
 
-func (c *Console) importNumbers(ctx context.Context, p *parts, entry suppression.Entry) (*importPage, error) {
-	page := &importPage{Name: filepath.Base(p.names["list"])}
-	check := suppression.Reader{Name: page.Name, Normalize: c.normalize, Entry: entry, Bad: func(f producer.Fault) {
-		if len(page.Faults) < producer.MaxFaults {
-			page.Faults = append(page.Faults, badLine{f.Line, f.Message})
-		}
-	}}
-	err := check.Each(ctx, p.list.reader(), func([]suppression.Number) error { return nil })
-	page.Rows, page.Bad = check.Rows, check.BadRows
-	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case err != nil:
-		page.Wrong = err.Error() + "."
-		return page, nil
-	case check.BadRows > 0 && p.text["aside"] == "":
-		page.Wrong = "There are bad rows. Mend them, or have them left out."
-		return page, nil
-	}
-	second := suppression.Reader{Name: page.Name, Normalize: c.normalize, Entry: entry, Bad: func(producer.Fault) {}}
-	err = second.Each(ctx, p.list.reader(), func(numbers []suppression.Number) error {
-		n, err := c.suppressions.AddAll(ctx, numbers)
-		page.Added += n
-		return err
-	})
-	page.There = page.Rows - page.Bad - page.Added
-	return page, err
-}
-
 func (c *Console) imported(v *visit) (string, any, error) {
 	up := c.uploads.get(v.PathValue("token"), v.key.Name)
 	if up == nil || up.imported == nil {
-		return "", nil, refuse(http.StatusNotFound, "What this import came to isn't kept any more. The list itself is.")
+		return "", nil, refuse(http.StatusNotFound, "The result of this import isn't kept any more. The list itself is.")
 	}
-	p, err := c.suppressionPage(v, 0)
+	p, err := c.suppressionPage(v)
 	if err != nil {
 		return "", nil, err
 	}

@@ -3,6 +3,7 @@ package console_test
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -36,12 +37,17 @@ func TestSuppression_AddCheckRemove(t *testing.T) {
 		reader.post(http.StatusForbidden, "/suppression/"+deed, "phone", "+12015550107")
 	}
 	reader.files(http.StatusForbidden, "/suppression/import", "list=n.csv", "phone\n+12015550101\n")
-	b.see(b.post(http.StatusOK, "/suppression/remove/ask", "phone", "201-555-0107"), `id="risk"`, "she wrote")
+	a = b.post(http.StatusOK, "/suppression/remove/ask", "phone", "201-555-0107")
+	b.see(a, `id="risk"`, "she wrote")
+	since := regexp.MustCompile(`name="since" value="([^"]+)"`).FindStringSubmatch(a.body)[1]
 	b.post(http.StatusConflict, "/suppression/remove/ask", "phone", "+12015550108")
 	if n, err := h.suppressions.Count(t.Context()); n != 1 || err != nil {
 		t.Errorf("the question alone left %d, %v", n, err)
 	}
-	b.post(http.StatusSeeOther, "/suppression/remove", "phone", "201-555-0107")
+	b.post(http.StatusUnprocessableEntity, "/suppression/remove", "phone", "201-555-0107")
+	b.see(b.post(http.StatusConflict, "/suppression/remove", "phone", "201-555-0107", "since", "2026-01-01T00:00:00Z"), "put on the list anew", "she wrote")
+	b.post(http.StatusSeeOther, "/suppression/remove", "phone", "201-555-0107", "since", since)
+	b.post(http.StatusSeeOther, "/suppression/remove", "phone", "201-555-0107", "since", since) // sent twice
 	if n, err := h.suppressions.Count(t.Context()); n != 0 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
@@ -72,7 +78,7 @@ func TestSuppression_ImportsAFileOrNothing(t *testing.T) {
 	if n := count(); n != 0 {
 		t.Fatalf("%d were imported", n)
 	}
-	b.see(imported("list=n.csv", bad, "aside", "1"), "3\u202f000 added", "1 bad row left out")
+	b.see(imported("list=n.csv", bad, "aside", "1"), "3\u202f000 added", "1 bad row set aside")
 	b.see(imported("list=n.csv", list.String()), "0 added, 3\u202f000 on the list already")
 	b.see(imported("list=n.csv", "number\n1\n"), "nothing was imported", "no column phone")
 	b.files(http.StatusUnprocessableEntity, "/suppression/import", "why", "x")

@@ -18,7 +18,7 @@ import (
 	"github.com/hibiken/asynqmon"
 )
 
-// frontend is one asynqmon: its files as they are served here, and its API.
+// frontend is an asynqmon: its files, as they are served here, and its API.
 type frontend struct {
 	monitor http.Handler
 	page    []byte // with noncePlace in it
@@ -37,18 +37,18 @@ var icons = []string{
 	"/android-chrome-192x192.png", "/android-chrome-512x512.png",
 }
 
-// noncePlace is where each answer has a number of its own.
+// noncePlace stands where each answer gets a nonce of its own.
 const noncePlace = "NONCE"
 
 var (
-	// otherHosts are stylesheets from elsewhere, with fonts that aren't needed; and
-	// the manifest, which browsers ask for without a key.
+	// otherHosts matches stylesheets of other hosts, for fonts that the pages can do
+	// without, and the manifest, which browsers request without a key.
 	otherHosts   = regexp.MustCompile(`<link rel="(stylesheet" href="https?:|manifest")[^>]*>`)
 	inlineScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
 )
 
-// newFrontend takes asynqmon's files, and makes of its page one that needs no
-// other host and runs no script but its own.
+// newFrontend takes asynqmon's files, and changes its page: it loads nothing from
+// another host, and runs only its own scripts.
 func newFrontend(root string, monitor *asynqmon.HTTPHandler) (*frontend, error) {
 	f := &frontend{monitor: monitor, files: make(map[string]file)}
 	page, err := f.take(root + "/")
@@ -59,7 +59,7 @@ func newFrontend(root string, monitor *asynqmon.HTTPHandler) (*frontend, error) 
 		return nil, err
 	}
 	page = otherHosts.ReplaceAll(page, nil)
-	// The styles that Material UI writes bear this.
+	// Material UI marks the styles that it inserts with this nonce.
 	page = bytes.Replace(page, []byte("<title>"), []byte(`<meta property="csp-nonce" content="`+noncePlace+`"><title>`), 1)
 	scripts := []string{"script-src 'self'"}
 	for _, s := range inlineScript.FindAllSubmatch(page, -1) {
@@ -74,7 +74,7 @@ func newFrontend(root string, monitor *asynqmon.HTTPHandler) (*frontend, error) 
 	return f, nil
 }
 
-// takeFiles keeps what the page loads, by asynqmon's own list.
+// takeFiles keeps the files that the page loads, by asynqmon's own list.
 func (f *frontend) takeFiles(root string, page []byte) error {
 	list, err := f.take(root + "/asset-manifest.json")
 	if err != nil {
@@ -110,7 +110,7 @@ func (f *frontend) takeFiles(root string, page []byte) error {
 	return nil
 }
 
-// take asks asynqmon for a file.
+// take returns a file of asynqmon's.
 func (f *frontend) take(path string) ([]byte, error) {
 	a := answer{header: make(http.Header)}
 	f.monitor.ServeHTTP(&a, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}, Header: http.Header{}, Body: http.NoBody})
@@ -120,7 +120,7 @@ func (f *frontend) take(path string) ([]byte, error) {
 	return a.body.Bytes(), nil
 }
 
-// answer is an answer that stays here.
+// answer is a http.ResponseWriter that keeps the answer.
 type answer struct {
 	header http.Header
 	status int
@@ -131,7 +131,7 @@ func (a *answer) Header() http.Header         { return a.header }
 func (a *answer) WriteHeader(status int)      { a.status = status }
 func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 
-// secure is what every answer says, the page's policy aside.
+// secure sets the headers of all answers; the page replaces the policy.
 func secure(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -139,13 +139,13 @@ func secure(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// file serves one, if there is one of this name.
+// file serves the file of this name, and reports whether there is one.
 func (f *frontend) file(w http.ResponseWriter, name string) bool {
 	one, ok := f.files[name]
 	if ok {
 		w.Header().Set("Content-Type", one.media)
 		w.Header().Set("Cache-Control", "private, max-age=3600")
-		_, _ = w.Write(one.content) // whoever hung up asks again
+		_, _ = w.Write(one.content) // an error means that the client is gone
 	}
 	return ok
 }

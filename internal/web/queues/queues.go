@@ -1,9 +1,9 @@
 // Package queues serves asynqmon, the pages of the queues, made safe.
 //
-// asynqmon by itself asks nobody for a key, does what any other site's page makes
-// a browser send, and has buttons that stop Redis for seconds and lose tasks for
-// good. Here its routes stand in a table that says of each whether it may be
-// called; everything else is refused. By default it only shows.
+// asynqmon itself asks for no key, obeys requests that another site's page makes a
+// browser send, and has buttons that stop Redis for seconds and lose tasks for good.
+// Here a table says for each of its routes whether it may be called; all others are
+// refused. By default the pages are read-only.
 package queues
 
 import (
@@ -28,37 +28,37 @@ type Options struct {
 	Redis redis.UniversalClient // stays the caller's to close
 	// Root is the path that the pages stand under, as in /queues.
 	Root string
-	// Key tells who asks. Errors: [access.ErrRefused], and those of Redis.
+	// Key returns the key of a request. Errors: [access.ErrRefused], and those of Redis.
 	Key    func(*http.Request) (*access.Key, error)
 	Logger *slog.Logger
-	// Write lets keys with the scope control change what does no harm: pause and
-	// resume a queue, run or delete one task.
+	// Write allows keys with the scope control the harmless changes: pause and resume a
+	// queue, run or delete one task.
 	Write bool
 }
 
-// mostTasks is how many tasks one answer has, at most. asynqmon has no bound.
-const mostTasks = 100
+// maxTasks is how many tasks one answer has. asynqmon has no limit.
+const maxTasks = 100
 
-// pages serves them. The two asynqmons differ in whether they show buttons.
+// pages serves two asynqmons: one without buttons, and one with them.
 type pages struct {
 	o              Options
 	shown, changed *frontend
 }
 
-// sharedClient gives asynqmon the client that we have already.
+// sharedClient makes asynqmon use our client.
 type sharedClient struct{ rdb redis.UniversalClient }
 
 func (s sharedClient) MakeRedisClient() any { return s.rdb }
 
 var _ asynq.RedisConnOpt = sharedClient{}
 
-// New is a handler for everything under o.Root. It lets in who has the scope
+// New returns a handler for everything under o.Root. It takes a key with the scope
 // read.
 func New(o Options) (http.Handler, error) {
 	if o.Redis == nil || o.Key == nil || o.Logger == nil || !strings.HasPrefix(o.Root, "/") {
 		return nil, errors.New("queues: Redis, Root, Key and Logger are required")
 	}
-	// Never closed: closing asynqmon would close the client that we share with it.
+	// Never closed: that would close the client that asynqmon shares with us.
 	monitor := func(readOnly bool) (*frontend, error) {
 		return newFrontend(o.Root, asynqmon.New(asynqmon.Options{RootPath: o.Root, RedisConnOpt: sharedClient{o.Redis}, ReadOnly: readOnly}))
 	}
@@ -88,8 +88,9 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		refuse(w, http.StatusServiceUnavailable, "Redis can't be reached")
 		return
-	case !key.May(access.Read):
-		refuse(w, http.StatusForbidden, "the key has not the scope read")
+	}
+	if err := key.Require(access.Read); err != nil {
+		refuse(w, http.StatusForbidden, err.Error())
 		return
 	}
 	may := p.o.Write && key.May(access.Control)
@@ -109,7 +110,7 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case method == http.MethodGet && !found:
 		refuse(w, http.StatusNotFound, "there is no such page")
 	case !found:
-		refuse(w, http.StatusForbidden, "the queues' pages know nothing of the sort")
+		refuse(w, http.StatusForbidden, "these pages have no such request")
 	case to.verdict == never:
 		refuse(w, http.StatusForbidden, to.why)
 	case to.verdict == look && isPage(to.path):
@@ -117,25 +118,24 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case to.verdict == look:
 		show.monitor.ServeHTTP(w, bounded(r))
 	case !p.o.Write:
-		refuse(w, http.StatusForbidden, "these pages only show: HANDOUT_QUEUES_WRITE is false")
+		refuse(w, http.StatusForbidden, "these pages are read-only: HANDOUT_QUEUES_WRITE is false")
 	case !may:
-		refuse(w, http.StatusForbidden, "the key has not the scope control")
+		refuse(w, http.StatusForbidden, key.Require(access.Control).Error())
 	default:
 		p.o.Logger.InfoContext(r.Context(), "a queue is changed", "by", key.Name, "method", r.Method, "path", at)
 		show.monitor.ServeHTTP(w, r)
 	}
 }
 
-// bounded is a request for at most mostTasks tasks, and at least one: asynq takes
-// 0 for all of them.
+// bounded returns a request for 1 to maxTasks tasks: asynq takes 0 for all of them.
 func bounded(r *http.Request) *http.Request {
 	q := r.URL.Query()
 	if !q.Has("size") && !q.Has("page") {
 		return r
 	}
-	for name, most := range map[string]int{"size": mostTasks, "page": 1_000_000} {
+	for name, limit := range map[string]int{"size": maxTasks, "page": 1_000_000} {
 		if n, err := strconv.Atoi(q.Get(name)); err == nil {
-			q.Set(name, strconv.Itoa(min(max(n, 1), most)))
+			q.Set(name, strconv.Itoa(min(max(n, 1), limit)))
 		} else {
 			q.Del(name) // asynqmon takes its default
 		}

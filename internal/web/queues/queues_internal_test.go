@@ -56,7 +56,7 @@ func open(t *testing.T, write bool) *house {
 }
 
 // pendingTasks are more than one answer may have.
-const pendingTasks = mostTasks + 20
+const pendingTasks = maxTasks + 20
 
 // fill makes tasks: those that a server has seen, then those that wait.
 func (h *house) fill(client *asynq.Client, server *asynq.Server) {
@@ -186,7 +186,7 @@ func TestPages_EveryRoute(t *testing.T) {
 		refusal   string
 	}{
 		{"to look only", "ann", false, "HANDOUT_QUEUES_WRITE is false"},
-		{"without the scope", "eve", true, "the key has not the scope control"},
+		{"without the scope", "eve", true, "the key eve lacks the scope control"},
 		{"with all", "ann", true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

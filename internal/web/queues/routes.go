@@ -6,36 +6,36 @@ import (
 	"strings"
 )
 
-// verdict is what becomes of a request.
+// verdict says whether a request is allowed.
 type verdict int
 
 const (
-	never  verdict = iota // it does harm, or nothing that anybody needs
+	never  verdict = iota // it does harm, or nothing useful here
 	look                  // it only reads
-	change                // it changes one thing, which the ledger mends
+	change                // it changes one thing, which the ledger repairs
 )
 
-// route is one of asynqmon's, beneath where it is mounted.
+// route is one of asynqmon's routes, below the path where it is mounted.
 type route struct {
 	method, path string
 	verdict      verdict
-	why          string // of never
+	why          string // why never
 }
 
-// Why something is refused, for whoever has pressed the button.
+// Why a request is refused, for the person who has pressed the button.
 const (
-	bulk = "it is about many tasks at once, during which Redis answers nobody else; " +
+	bulk = "it changes many tasks at once, and Redis answers no other request meanwhile; " +
 		"handout pause and handout cancel stop a campaign"
-	archives = "an archived task keeps its ID taken, so that its recipients' note would never be written again; " +
-		"of many tasks it keeps Redis from answering anybody, and leaves most of them in no list"
+	archives = "an archived task keeps its ID, and the task for its recipients could never be written again; " +
+		"for many tasks, it also blocks Redis, and leaves most of them in no list"
 	losesQueue   = "it deletes a whole queue; handout pause and handout cancel stop a campaign"
-	cancels      = "a task under way may have sent already; handout pause stops what comes after it"
+	cancels      = "a running task may have sent already; handout pause stops those that follow"
 	unused       = "handout has no such tasks"
 	noPrometheus = "these pages have no Prometheus to ask; see /metrics"
 )
 
-// routes are all of asynqmon's, in its own order: the first one that fits counts.
-// A test fails when asynqmon has others.
+// routes are all routes of asynqmon, in its own order: the first that matches counts. A
+// test fails when asynqmon has others.
 var routes = []route{
 	{http.MethodGet, "/api/queues", look, ""},
 	{http.MethodGet, "/api/queues/{qname}", look, ""},
@@ -112,7 +112,7 @@ var routes = []route{
 	{http.MethodGet, "/queues/{qname}/tasks/{task_id}", look, ""},
 }
 
-// pattern is a path as asynqmon's router reads it.
+// pattern returns the expression that asynqmon's router makes of a path.
 func pattern(path string) *regexp.Regexp {
 	parts := regexp.MustCompile(`\{[a-z_]+\}`).Split(path, -1)
 	for i, p := range parts {
@@ -129,7 +129,7 @@ var patterns = func() []*regexp.Regexp {
 	return all
 }()
 
-// find is the route that a request takes; false when there is none.
+// find returns the route that a request takes, and whether there is one.
 func find(method, path string) (route, bool) {
 	for i, p := range patterns {
 		if routes[i].method == method && p.MatchString(path) {
@@ -139,5 +139,5 @@ func find(method, path string) (route, bool) {
 	return route{}, false
 }
 
-// isPage says whether a path is one of the pages, which are all the same file.
+// isPage reports whether a path is one of the pages, which are all the same file.
 func isPage(path string) bool { return !strings.HasPrefix(path, "/api/") }

@@ -1,0 +1,233 @@
+package operations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/phone"
+	"github.com/handout-dev/handout/internal/suppression"
+	"github.com/handout-dev/handout/producer"
+)
+
+// SuppressedNumber is a phone number on the suppression list.
+type SuppressedNumber = suppression.Number
+
+// Suppression is what the suppression list says of a phone number.
+type Suppression struct {
+	SuppressedNumber // without an entry unless it is listed
+	Listed           bool
+}
+
+// Suppression reads what the suppression list says of a phone number, which may be
+// written as people do. Errors: Refused for what is no phone number.
+func (o *Operations) Suppression(ctx context.Context, number string) (*Suppression, error) {
+	e164, err := phone.Normalize(number, o.o.Region)
+	if err != nil {
+		return nil, refuse(Refused, "phone", err)
+	}
+	entry, listed, err := o.suppressions.Find(ctx, e164)
+	if err != nil && !listed {
+		return nil, err
+	}
+	return &Suppression{SuppressedNumber{Phone: e164, Entry: entry}, listed}, nil
+}
+
+// Seen reports whether a number's entry still is the one that a person was shown: the
+// one made at this time. The error is Stale.
+func (s *Suppression) Seen(at time.Time) error {
+	if !s.Listed || s.At.Equal(at) {
+		return nil
+	}
+	return refusef(Stale, "", "the number was put on the list anew in the meantime, at %s: %s; nothing was done, look again",
+		s.At.Format(time.RFC3339), s.Reason())
+}
+
+// Suppress puts a number on the suppression list: nothing is sent to it any more. It
+// returns what the list then says, and whether the number is new there; the first
+// entry stays. Errors: Refused for a name or a reason that is too long.
+func (o *Operations) Suppress(ctx context.Context, s *Suppression, by campaign.Actor) (*Suppression, bool, error) {
+	entry, err := byHand(by)
+	if err != nil {
+		return nil, false, err
+	}
+	added, err := o.suppressions.Add(ctx, s.Phone, entry)
+	if err != nil {
+		return nil, false, err
+	}
+	if !added {
+		stands, err := o.Suppression(ctx, s.Phone)
+		if err != nil || stands.Listed { // else it was taken off just now
+			return stands, false, err
+		}
+	}
+	return &Suppression{SuppressedNumber{Phone: s.Phone, Entry: entry}, true}, added, nil
+}
+
+// byHand returns the entry that a person makes.
+func byHand(by campaign.Actor) (suppression.Entry, error) {
+	entry := suppression.Entry{
+		At: now().UTC().Truncate(time.Second), Why: suppression.WhyHand, By: by.Name, Note: strings.TrimSpace(by.Why),
+	}
+	err := entry.Check()
+	if err == nil {
+		return entry, nil
+	}
+	field := "why"
+	if errors.Is(err, suppression.ErrBadBy) {
+		field = "by"
+	}
+	return entry, refuse(Refused, field, err)
+}
+
+// UnsuppressRisk says what a person should know before a number is taken off the
+// suppression list.
+const UnsuppressRisk = "The person may have asked not to be written to, and every campaign may write to them again from now on. " +
+	"The entry, with its reason, is lost."
+
+// Unsuppress takes a number off the suppression list, and reports whether it was
+// there. People who were left out because of it stay left out.
+func (o *Operations) Unsuppress(ctx context.Context, s *Suppression) (bool, error) {
+	return o.suppressions.Remove(ctx, s.Phone)
+}
+
+// CountSuppressed returns how many numbers are on the suppression list.
+func (o *Operations) CountSuppressed(ctx context.Context) (int, error) {
+	return o.suppressions.Count(ctx)
+}
+
+// EachSuppressed calls f with every number on the suppression list, in no order.
+func (o *Operations) EachSuppressed(ctx context.Context, f func(SuppressedNumber) error) error {
+	return o.suppressions.Each(ctx, f)
+}
+
+// SuppressedPage returns about so many numbers of the suppression list, in no order,
+// and the cursor of the next page. The first cursor is empty, and so is the one after
+// the last page. Errors: Refused for a cursor that isn't one.
+func (o *Operations) SuppressedPage(ctx context.Context, cursor string, about int) ([]SuppressedNumber, string, error) {
+	at, err := strconv.ParseUint(cursor, 10, 64)
+	if err != nil && cursor != "" {
+		return nil, "", refusef(Refused, "cursor", "the cursor isn't one of a page before; begin anew")
+	}
+	for {
+		numbers, next, err := o.suppressions.Page(ctx, at, about)
+		switch {
+		case err != nil:
+			return nil, "", err
+		case next == 0:
+			return numbers, "", nil
+		case len(numbers) > 0:
+			return numbers, strconv.FormatUint(next, 10), nil
+		}
+		at = next // a step of the scan may find nothing before its end
+	}
+}
+
+// Import is a file of phone numbers for the suppression list: CSV with a column phone
+// and, optionally, a column why. Set either File or Stream.
+type Import struct {
+	// File is checked as a whole before any of its numbers is on the list.
+	File io.ReadSeeker
+	// Stream can be read only once: its good rows are on the list as they come, also
+	// if there are bad ones among them.
+	Stream io.Reader
+
+	Name     string                      // of the file, for faults; may be empty
+	By       campaign.Actor              // Why is for rows without a reason of their own
+	SetAside bool                        // leave bad rows out; otherwise they are an error
+	Progress func(rows int, what string) // called for each batch; may be nil
+}
+
+// Imported is what an import came to.
+type Imported struct {
+	Rows   int              // all of them, bad ones included
+	Bad    int              // of the rows
+	Faults []producer.Fault // of the first maxFaults bad rows
+	Added  int              // numbers that are new on the list
+}
+
+// maxFaults is how many bad rows an import describes.
+const maxFaults = 1000
+
+// Listed is how many numbers were on the list already.
+func (i *Imported) Listed() int { return i.Rows - i.Bad - i.Added }
+
+// Partly says what an import that broke off has done.
+func (i *Imported) Partly() string {
+	return fmt.Sprintf("%d numbers before that were added, and the same file again adds the others", i.Added)
+}
+
+// ImportSuppressed puts a file's numbers on the suppression list, a batch at a time: if
+// the process dies in between, some batches are on the list, and the same file again
+// adds the others. Errors: Refused for bad rows that aren't set aside, with the result;
+// *producer.Faults for a file without a header; *producer.ReadError.
+func (o *Operations) ImportSuppressed(ctx context.Context, in Import) (*Imported, error) {
+	entry, err := byHand(in.By)
+	if err != nil {
+		return nil, err
+	}
+	normalize, err := phone.Normalizer(o.o.Region)
+	if err != nil {
+		return nil, err
+	}
+	var done *Imported
+	read := func(file io.Reader, what string, take func([]suppression.Number) error) error {
+		done = new(Imported)
+		r := &suppression.Reader{Normalize: normalize, Entry: entry, Bad: func(line int, reason string) {
+			if len(done.Faults) < maxFaults {
+				done.Faults = append(done.Faults, producer.Fault{File: in.Name, Line: line, Message: reason})
+			}
+		}}
+		err := r.Each(ctx, file, func(numbers []suppression.Number) error {
+			err := take(numbers)
+			if in.Progress != nil {
+				in.Progress(r.Rows, what)
+			}
+			return err
+		})
+		done.Rows, done.Bad = r.Rows, r.BadRows
+		return fileError(in.Name, err)
+	}
+	file := in.Stream
+	if in.File != nil {
+		file = in.File
+		if err := read(file, "checked", func([]suppression.Number) error { return nil }); err != nil {
+			return done, err
+		}
+		if done.Bad > 0 && !in.SetAside {
+			return done, refusef(Refused, "", "nothing was imported: %d of %d rows are bad; correct them, or set bad rows aside", done.Bad, done.Rows)
+		}
+		if _, err := in.File.Seek(0, io.SeekStart); err != nil {
+			return done, &producer.ReadError{List: in.Name, Err: err}
+		}
+	}
+	err = read(file, "imported", func(numbers []suppression.Number) error {
+		n, err := o.suppressions.AddAll(ctx, numbers)
+		done.Added += n
+		return err
+	})
+	switch {
+	case err != nil && done.Added > 0:
+		err = &Error{Kind: KindOf(err), Text: err.Error() + "; " + done.Partly(), Err: err}
+	case err == nil && done.Bad > 0 && !in.SetAside:
+		err = refusef(Refused, "", "%d of %d rows are bad; the numbers of all others are on the list, %d of them new", done.Bad, done.Rows, done.Added)
+	}
+	return done, err
+}
+
+// fileError returns an error of the reader as one of any list's.
+func fileError(name string, err error) error {
+	var file *suppression.FileError
+	switch {
+	case !errors.As(err, &file):
+		return err
+	case file.Read != nil:
+		return &producer.ReadError{List: name, Err: file.Read}
+	}
+	return &producer.Faults{List: []producer.Fault{{File: name, Line: file.Line, Message: file.Text}}, Total: 1}
+}
