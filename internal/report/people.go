@@ -11,6 +11,9 @@ import (
 	"github.com/handout-dev/handout/ledger"
 )
 
+// Found is a recipient of a campaign with what became of them.
+type Found = ledger.Found
+
 // Filter picks people of a campaign. The zero Filter takes everyone. It is for
 // one goroutine at a time: it remembers reasons.
 type Filter struct {
@@ -112,7 +115,7 @@ var errEnough = errors.New("enough")
 // stop, which is asked after each page with how many have been looked at, says
 // so; a page has at most [campaign.PageSize] people. next is where to go on, 0
 // when nobody is left.
-func (q *Reader) People(ctx context.Context, info *campaign.Info, f *Filter, from campaign.Place, most int, stop func(pages int) bool) (people []ledger.Found, next int, err error) {
+func (q *Reader) People(ctx context.Context, info *campaign.Info, f *Filter, from campaign.Place, most int, stop func(pages int) bool) (people []Found, next int, err error) {
 	err = q.ledger.EachPageFrom(ctx, info, from.Page, func(p *ledger.Page) error {
 		if looked := p.Number - from.Page; looked > 0 && stop(looked) {
 			next = campaign.Place{Page: p.Number}.Position()
@@ -128,7 +131,7 @@ func (q *Reader) People(ctx context.Context, info *campaign.Info, f *Filter, fro
 					next = at.Position()
 					return errEnough
 				}
-				people = append(people, ledger.Found{Place: at, Recipient: p.Recipients[i], Seen: p.Records[i]})
+				people = append(people, Found{Place: at, Recipient: p.Recipients[i], Seen: p.Records[i]})
 			}
 		}
 		return nil
@@ -142,7 +145,7 @@ func (q *Reader) People(ctx context.Context, info *campaign.Info, f *Filter, fro
 // Match is somebody found in some campaign.
 type Match struct {
 	Campaign campaign.ID
-	ledger.Found
+	Found
 }
 
 // Search is what a search through all campaigns came to.
@@ -155,13 +158,13 @@ type Search struct {
 	Partly                 campaign.ID
 }
 
-// mostSearched is how many campaigns a search knows of.
-const mostSearched = 100_000
+// maxSearched is how many campaigns a search knows of.
+const maxSearched = 100_000
 
 // SearchAll looks through all campaigns, the newest first, for at most so many
 // people, until over says that it has taken long enough.
 func (q *Reader) SearchAll(ctx context.Context, f *Filter, most int, over func() bool) (*Search, error) {
-	ids, err := q.ledger.Campaigns(ctx, mostSearched)
+	ids, err := q.ledger.Campaigns(ctx, maxSearched)
 	if err != nil {
 		return nil, err
 	}
