@@ -102,14 +102,14 @@ func newRecipient(ctx context.Context, id campaign.ID, f report.Found) Recipient
 func (r Recipient) tell(story []report.Moment) Recipient {
 	r.Timeline = []Moment{}
 	for _, m := range story {
-		told := Moment{At: m.At, What: m.What, Attempt: m.Attempt, By: m.By, Why: m.Why}
+		out := Moment{At: m.At, What: m.What, Attempt: m.Attempt, By: m.By, Why: m.Why}
 		switch m.What {
 		case report.MomentHeard:
-			told.Channel = new(newLeg(m.Leg))
+			out.Channel = new(newLeg(m.Leg))
 		case report.MomentSettled:
-			told.State = m.State.String()
+			out.State = m.State.String()
 		}
-		r.Timeline = append(r.Timeline, told)
+		r.Timeline = append(r.Timeline, out)
 	}
 	return r
 }

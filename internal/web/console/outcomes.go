@@ -132,7 +132,7 @@ type outcomesPart struct {
 	Fed       int
 	At        time.Time
 	Reasons   []reasonRow
-	Deliver   *deliveryChart // nil: nobody was delivered to yet
+	Deliver   *deliveryChart // nil: there are no deliveries yet
 	Standards []percentileRow
 	Fallback  *fallbackPart // nil: WhatsApp is the only channel, or isn't one
 }

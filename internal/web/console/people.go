@@ -34,8 +34,8 @@ const (
 	peopleOnPage = 50
 	// searchTime is how long a page looks for people.
 	searchTime = 5 * time.Second
-	// mostText is the longest text that is looked for, in bytes.
-	mostText = 200
+	// maxText is the longest text that is looked for, in bytes.
+	maxText = 200
 )
 
 // peoplePage is a search for people, in one campaign or in all.
@@ -57,7 +57,7 @@ type peoplePage struct {
 	First, Onward string   // addresses, when nothing of people stands in them
 }
 
-// personRow is somebody in a list.
+// personRow is a person in a list.
 type personRow struct {
 	Campaign, Place, Address string
 	Name, Phone              string
@@ -102,7 +102,7 @@ func (c *Console) parse(v *visit, p *peoplePage) (*report.Filter, campaign.Place
 	if _, known := campaign.ParseState(p.State); !known && p.State != "" {
 		return nil, none, refuse(http.StatusBadRequest, "There is no such state.")
 	}
-	if len(p.Text) > mostText || len(p.Reason) > mostText {
+	if len(p.Text) > maxText || len(p.Reason) > maxText {
 		return nil, none, refuse(http.StatusBadRequest, "That is too long to be looked for.")
 	}
 	if p.Code != "" {
@@ -151,7 +151,7 @@ func (c *Console) campaignPeople(v *visit) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	if s.Info.Gone() == nil && filter.Nobody(s.Balance) { // a list of a million isn't read for that
+	if s.Info.Gone() == nil && filter.TakesNone(s.Balance) { // a list of a million isn't read for that
 		return "people", p, nil
 	}
 	over := overIn(searchTime)

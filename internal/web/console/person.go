@@ -86,7 +86,7 @@ var reasonWords = map[campaign.Reason]string{
 	campaign.ReasonTakenAsSent: "It was in doubt, and a person has decided that it was sent.",
 }
 
-// broughtBy says of somebody who was delivered to, how.
+// broughtBy says how a person was delivered to.
 var broughtBy = map[campaign.DeliveredBy]string{
 	campaign.ByWhatsApp: "WhatsApp brought it", campaign.BySMS: "the SMS brought it, and WhatsApp didn't",
 	campaign.ByBoth: "the SMS brought it, and so did WhatsApp", campaign.ByOther: "another channel brought it",
@@ -230,27 +230,27 @@ func channelName(channel string) string {
 	return channel
 }
 
-// timeline is what is known to have happened to somebody, in its order.
+// timeline is what is known to have happened to a person, in its order.
 func timeline(info *campaign.Info, story []report.Moment, now time.Time) []moment {
 	all := []moment{{At: info.CreatedAt, What: "put on the list"}}
 	for _, m := range story {
-		told := moment{At: m.At, What: m.What, Who: m.By, Note: m.Why, Future: m.At.After(now)}
+		row := moment{At: m.At, What: m.What, Who: m.By, Note: m.Why, Future: m.At.After(now)}
 		switch m.What {
 		case report.MomentClaimed:
-			told.What = "attempt " + strconv.Itoa(m.Attempt) + " began"
+			row.What = "attempt " + strconv.Itoa(m.Attempt) + " began"
 		case report.MomentPutOff:
-			told.What = "put off for the first time"
+			row.What = "put off for the first time"
 		case report.MomentHeard:
-			told.What, told.Note = channelName(m.Leg.Channel)+" "+heard[m.Leg.Rank], translate.Words(m.Leg.Leg)
+			row.What, row.Note = channelName(m.Leg.Channel)+" "+heard[m.Leg.Rank], translate.Words(m.Leg.Leg)
 			if m.Leg.Code != 0 {
-				told.Note += " (" + strconv.Itoa(m.Leg.Code) + ")"
+				row.Note += " (" + strconv.Itoa(m.Leg.Code) + ")"
 			}
 		case report.MomentSettled:
-			told.What = words(m.State.String())
+			row.What = words(m.State.String())
 		case report.MomentDue:
-			told.What = due(m.State)
+			row.What = due(m.State)
 		}
-		all = append(all, told)
+		all = append(all, row)
 	}
 	return all
 }
@@ -314,10 +314,7 @@ func (c *Console) decide(verb operations.Verb, done string) func(*visit) (string
 			return "", err
 		}
 		state, _ := campaign.ParseState(v.PostFormValue("state"))
-		attempt, wrong := strconv.Atoi(v.PostFormValue("attempt"))
-		if wrong != nil {
-			attempt = -1 // no form of ours: nobody was asked
-		}
+		attempt, _ := strconv.Atoi(v.PostFormValue("attempt")) // 0 of none: nothing can be decided about such a person
 		if err = who.Seen(state, attempt); err == nil {
 			err = c.ops.Decide(v.Context(), who, verb, v.actor(reasonOf(v)))
 		}
