@@ -63,8 +63,8 @@ func (a *app) decide(ctx context.Context, d decision, id campaign.ID, who string
 		if err != nil {
 			return err
 		}
-		if risk := p.Risk(d.verb); risk != "" { // else there is nothing to ask
-			r := &p.Found.Seen.Record
+		r := &p.Found.Seen.Record
+		if risk := d.verb.RiskOf(r.State); risk != "" { // else there is nothing to ask
 			stands := strings.TrimSuffix(r.State.String()+": "+translate.Reason(r), ": ")
 			if err := a.ask(fmt.Sprintf("Recipient %s is %s. %s", p.Found.Place, stands, risk), d.question, yes); err != nil {
 				return err

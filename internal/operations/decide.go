@@ -29,28 +29,20 @@ func RetryState(name string) (campaign.State, error) {
 	return state, nil
 }
 
-// AcceptRisk is what [VerbAccept] may come to.
-const AcceptRisk = "Telesign may not have taken the message: who is taken for sent to and wasn't, gets nothing."
-
-// ResendRisk is what [VerbResend] may come to for those in a state; empty where
-// the file certainly didn't arrive.
-func ResendRisk(s campaign.State) string {
-	switch s {
-	case campaign.InDoubt:
+// RiskOf says what a person should know before a decision about those in a state;
+// empty for nothing.
+func (v Verb) RiskOf(s campaign.State) string {
+	switch {
+	case v == VerbAccept && s == campaign.InDoubt:
+		return "Telesign may not have taken the message: who is taken for sent to and wasn't, gets nothing."
+	case v == VerbResend && s == campaign.InDoubt:
 		return "Telesign may have taken the message: sent again, it may arrive twice."
-	case campaign.Unconfirmed:
+	case v == VerbResend && s == campaign.Unconfirmed:
 		return "Telesign took the message, and whether it arrived isn't known: sent again, it may arrive twice."
-	case campaign.Failed:
+	case v == VerbResend && s == campaign.Failed:
 		return "A late delivery isn't excluded: sent again, it may arrive twice."
 	}
 	return ""
-}
-
-func (v Verb) risk(s campaign.State) string {
-	if v == VerbAccept {
-		return AcceptRisk
-	}
-	return ResendRisk(s)
 }
 
 // event is what a decision does to a record.
@@ -90,9 +82,6 @@ func (o *Operations) Select(ctx context.Context, id campaign.ID, v Verb, state c
 	}
 	return &Selection{*s, v, state, s.Balance.Of(state)}, nil
 }
-
-// Risk says what a person should know before.
-func (s *Selection) Risk() string { return s.Verb.risk(s.State) }
 
 // Seen makes the selection the one that a person was shown: so many, at this time
 // by Redis's clock. The error is Stale.

@@ -143,14 +143,6 @@ func (p *Person) Check(v Verb) error {
 	return nil
 }
 
-// Risk says what a person should know before the verb is done; empty for nothing.
-func (p *Person) Risk(v Verb) string {
-	if !p.May(v) {
-		return ""
-	}
-	return v.risk(p.Found.Seen.Record.State)
-}
-
 // Decide does [VerbResend] or [VerbAccept] to a recipient who stands as p says,
 // and makes p what stands then. What was decided before is left alone.
 func (o *Operations) Decide(ctx context.Context, p *Person, v Verb, by campaign.Actor) error {

@@ -12,8 +12,8 @@ import (
 )
 
 func (a *API) registerDoubt() {
-	const becomes = "They become unconfirmed, and nobody sends to them again unless a person asks for it; a receipt that still " +
-		"comes is recorded. " + operations.AcceptRisk
+	becomes := "They become unconfirmed, and nobody sends to them again unless a person asks for it; a receipt that still " +
+		"comes is recorded. " + operations.VerbAccept.RiskOf(campaign.InDoubt)
 	huma.Register(a.huma, a.operation("accept-as-sent", http.MethodPost, "/campaigns/{id}/recipients/{recipient}/accept-as-sent", access.Control,
 		"Take one recipient in doubt for sent to", becomes+" Who was taken so before is left alone.",
 		malformed, notFound, wrongState, stale, ambiguous, tooLarge, mediaType, invalid), a.decide(operations.VerbAccept))

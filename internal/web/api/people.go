@@ -23,8 +23,8 @@ func (a *API) registerPeople() {
 		"Look at one recipient", "What became of them, by which channel and why, and when. By name it takes a look at the "+
 			"list; by place it is immediate.", notFound, wrongState, ambiguous, invalid), a.person)
 	huma.Register(a.huma, a.operation("resend", http.MethodPost, "/campaigns/{id}/recipients/{recipient}/resend", access.Control,
-		"Send to one recipient again", "Who is in doubt, failed, refused or unconfirmed, with the campaign's content as it stands. In doubt: "+operations.ResendRisk(campaign.InDoubt)+
-			" Unconfirmed: "+operations.ResendRisk(campaign.Unconfirmed)+" Failed: "+operations.ResendRisk(campaign.Failed),
+		"Send to one recipient again", "Who is in doubt, failed, refused or unconfirmed, with the campaign's content as it stands. In doubt: "+operations.VerbResend.RiskOf(campaign.InDoubt)+
+			" Unconfirmed: "+operations.VerbResend.RiskOf(campaign.Unconfirmed)+" Failed: "+operations.VerbResend.RiskOf(campaign.Failed),
 		malformed, notFound, wrongState, stale, ambiguous, tooLarge, mediaType, invalid), a.decide(operations.VerbResend))
 }
 

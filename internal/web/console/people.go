@@ -25,8 +25,8 @@ func (c *Console) peopleRoutes() {
 	c.page("GET /campaigns/{id}/people/{place}/accept", access.Control, c.askDecision(operations.VerbAccept))
 	c.form("POST /campaigns/{id}/people/{place}/accept", access.Control, c.decide(operations.VerbAccept, "Recipient %s is taken as sent."))
 	c.page("GET /doubt", access.Read, c.doubt)
-	c.page("GET /doubt/{id}/accept", access.Control, c.askAcceptAll)
-	c.form("POST /doubt/{id}/accept", access.Control, c.acceptAll)
+	c.page("GET /doubt/{id}/accept", access.Control, c.askAll(operations.VerbAccept))
+	c.form("POST /doubt/{id}/accept", access.Control, c.decideAll(operations.VerbAccept, "%s in doubt are taken as sent."))
 }
 
 const (

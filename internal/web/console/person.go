@@ -291,7 +291,7 @@ func (c *Console) askDecision(verb operations.Verb) func(*visit) (string, any, e
 		}
 		r, at, to := &who.Found.Seen.Record, who.Found.Place, who.Found.Recipient
 		q := question{
-			ID: string(who.Info.ID), To: personAddress(who.Info.ID, at) + "/" + string(verb), Risk: who.Risk(verb), Fields: []field{why},
+			ID: string(who.Info.ID), To: personAddress(who.Info.ID, at) + "/" + string(verb), Risk: verb.RiskOf(r.State), Fields: []field{why},
 			Text:   []string{v.name(to.ID, to.Phone) + ", " + v.phone(to.Phone) + ", is " + stateAndWhy(r) + "."},
 			Hidden: map[string]string{"state": r.State.String(), "attempt": strconv.Itoa(r.Attempt)},
 		}
