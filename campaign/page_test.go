@@ -253,3 +253,20 @@ func FuzzDecodePage(f *testing.F) {
 		}
 	})
 }
+
+func TestDecodePageWith_LeavesOutPagesThatCantHoldTheName(t *testing.T) {
+	t.Parallel()
+	people := campaigntest.People(0, 100)
+	stored, err := campaign.EncodePage(1, people)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for who, want := range map[string]int{people[0].ID: 100, people[99].ID: 100, people[42].Phone: 100, "nobody": 0, "+4179": 0, "": 0} {
+		if got, err := campaign.DecodePageWith(stored, who); err != nil || len(got) != want {
+			t.Errorf("%q: %d recipients, want %d (%v)", who, len(got), want, err)
+		}
+	}
+	if _, err := campaign.DecodePageWith(stored[:len(stored)-1], people[0].ID); !errors.Is(err, campaign.ErrBadPage) {
+		t.Errorf("a broken page: %v", err)
+	}
+}

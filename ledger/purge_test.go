@@ -190,8 +190,8 @@ func TestPurge_NothingIsReadOrWrittenAnyMore(t *testing.T) {
 	for name, err := range map[string]error{
 		"look":     second(b.ledger.ReadRecord(ctx, c, campaign.PlaceOf(0))),
 		"page":     second(b.ledger.Recipients(ctx, "c", 0)),
-		"find":     second(b.ledger.Find(ctx, now, "r1")),
-		"find old": second(b.ledger.Find(ctx, c, "r1")),
+		"find":     second(b.ledger.Find(ctx, now, "r1", true)),
+		"find old": second(b.ledger.Find(ctx, c, "r1", true)),
 		"each":     b.ledger.EachPage(ctx, now, func(*ledger.Page) error { return nil }),
 		"verify":   second(b.ledger.Verify(ctx, now, nil)),
 		"resend":   second(b.ledger.Resend(ctx, now, campaign.PlaceOf(2), page[2], ann, campaigntest.Noon)),

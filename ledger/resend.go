@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,25 +16,42 @@ type Found struct {
 	Seen      Seen
 }
 
-// Find looks a recipient up by the caller's own name for them, by the phone
-// number in E.164 form, or by the place in the list, as in 12.7. It reads the
-// whole list; several recipients may have one name.
-func (l *Ledger) Find(ctx context.Context, c *campaign.Info, who string) ([]Found, error) {
+// maxFound is how many recipients of one name [Ledger.Find] looks for: the second
+// says that the name doesn't decide.
+const maxFound = 2
+
+// Find returns the first two recipients of this name, or with numbers of this
+// phone number in E.164 form, in the order of the list; none: there is no such
+// recipient. It reads the list up to the second one, and their records alone.
+func (l *Ledger) Find(ctx context.Context, c *campaign.Info, who string, numbers bool) ([]Found, error) {
 	var found []Found
-	err := l.EachPage(ctx, c, func(p *Page) error {
-		for i, r := range p.Recipients {
-			at := campaign.Place{Page: p.Number, Index: i}
-			if r.ID == who || r.Phone == who || at.String() == who {
-				found = append(found, Found{at, r, p.Records[i]})
+	err := l.eachStored(ctx, c, 0, false, func(page int, list []byte, _ map[string]string) error {
+		recipients, err := campaign.DecodePageWith(list, who)
+		if err != nil {
+			return fmt.Errorf("page %d of campaign %s: %w", page, c.ID, err)
+		}
+		for i, r := range recipients {
+			if len(found) < maxFound && (r.ID == who || (numbers && r.Phone == who)) {
+				found = append(found, Found{Place: campaign.Place{Page: page, Index: i}, Recipient: r})
 			}
+		}
+		if len(found) == maxFound {
+			return errEnough
 		}
 		return nil
 	})
-	if err == nil && len(found) == 0 {
-		err = fmt.Errorf("recipient: %w", ErrNotFound)
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, err
 	}
-	return found, err
+	for i := range found {
+		if found[i].Seen, err = l.ReadRecord(ctx, c, found[i].Place); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
+
+var errEnough = errors.New("enough")
 
 // Resend asks for another attempt at a recipient who is in doubt, failed,
 // refused or unconfirmed, and says so in the campaign's history. Who is in

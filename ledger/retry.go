@@ -15,7 +15,7 @@ import (
 var ErrRetrying = errors.New("another retry is under way; wait for its end, and look who is left")
 
 const (
-	// leaseRetry is the lease of whoever asks for another attempt at many.
+	// leaseRetry is the lease under which many are decided about.
 	leaseRetry = "retry"
 	// retryLease is for how long, and retryKeep how often it is taken anew.
 	retryLease = 30 * time.Second
@@ -33,8 +33,8 @@ func (l *Ledger) Now(ctx context.Context) (time.Time, error) {
 
 // ResendAll asks for another attempt at everyone who was in this state when the
 // action began, by Redis's clock, and returns at how many. Who came to be in it
-// later, as by the outcome of another retry, is left alone: nobody is asked for
-// twice by one intention. It may be interrupted and called again: who was asked
+// later, as by the outcome of another retry, is left alone: one intention asks for
+// each of them once. It may be interrupted and called again: who was asked
 // for already is in another state.
 //
 // The history has a line before anybody is asked for, with how many there were,
@@ -140,7 +140,7 @@ func (r *retry) page(ctx context.Context, p *Page) error {
 	return nil
 }
 
-// later says whether somebody came to be in the state after the action began. A
+// later reports whether a recipient came to be in the state after the action began. A
 // record's times are whole seconds: the second of the beginning counts as before.
 func (r *retry) later(rec *campaign.Record) bool {
 	since := rec.SettledAt

@@ -30,6 +30,21 @@ func (l *Ledger) EachPage(ctx context.Context, c *campaign.Info, yield func(*Pag
 
 // EachPageFrom is EachPage without the pages before the one with this number.
 func (l *Ledger) EachPageFrom(ctx context.Context, c *campaign.Info, page int, yield func(*Page) error) error {
+	return l.eachStored(ctx, c, page, true, func(n int, list []byte, records map[string]string) (err error) {
+		page := &Page{Number: n}
+		if page.Recipients, err = campaign.DecodePage(list); err != nil {
+			return fmt.Errorf("page %d of campaign %s: %w", n, c.ID, err)
+		}
+		if page.Records, err = decodeRecords(c.ID, n, records); err != nil {
+			return err
+		}
+		return yield(page)
+	})
+}
+
+// eachStored reads pages in order as they are stored, with their records if asked
+// for.
+func (l *Ledger) eachStored(ctx context.Context, c *campaign.Info, page int, withRecords bool, yield func(page int, list []byte, records map[string]string) error) error {
 	if err := c.Gone(); err != nil {
 		return err
 	}
@@ -38,8 +53,10 @@ func (l *Ledger) EachPageFrom(ctx context.Context, c *campaign.Info, page int, y
 		lists, records := make([]*redis.StringCmd, n), make([]*redis.MapStringStringCmd, n)
 		_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i := range n {
-				lists[i] = p.Get(ctx, keyPage(c.ID, first+i))
-				records[i] = p.HGetAll(ctx, keyRecords(c.ID, first+i))
+				lists[i], records[i] = p.Get(ctx, keyPage(c.ID, first+i)), new(redis.MapStringStringCmd)
+				if withRecords {
+					records[i] = p.HGetAll(ctx, keyRecords(c.ID, first+i))
+				}
 			}
 			return nil
 		})
@@ -47,18 +64,11 @@ func (l *Ledger) EachPageFrom(ctx context.Context, c *campaign.Info, page int, y
 			return fmt.Errorf("read campaign %s: %w", c.ID, err)
 		}
 		for i := range n {
-			page := &Page{Number: first + i}
-			b, err := lists[i].Bytes()
+			list, err := lists[i].Bytes()
 			if err != nil {
-				return l.missing(ctx, c.ID, page.Number)
+				return l.missing(ctx, c.ID, first+i)
 			}
-			if page.Recipients, err = campaign.DecodePage(b); err != nil {
-				return fmt.Errorf("page %d of campaign %s: %w", page.Number, c.ID, err)
-			}
-			if page.Records, err = decodeRecords(c.ID, page.Number, records[i].Val()); err != nil {
-				return err
-			}
-			if err := yield(page); err != nil {
+			if err := yield(first+i, list, records[i].Val()); err != nil {
 				return err
 			}
 		}

@@ -113,7 +113,7 @@ func (c *Client) Person(ctx context.Context, id ID, who string) (*Outcome, error
 		o := newOutcome(at, &found[0].Recipient, &found[0].Record)
 		return &o, nil
 	}
-	found, err := c.ledger.Find(ctx, info, who)
+	found, err := c.ledger.Find(ctx, info, who, true)
 	if err != nil {
 		return nil, fmt.Errorf("a person of campaign %s: %w", id, err)
 	}

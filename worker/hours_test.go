@@ -356,7 +356,7 @@ func TestHours_AnotherTryWaitsForTheWindow(t *testing.T) {
 			}
 		}
 	}
-	found, err := r.ledger.Find(t.Context(), c, "r102")
+	found, err := r.ledger.Find(t.Context(), c, "r102", false)
 	if err != nil || len(found) != 1 || found[0].Place != places[2] {
 		t.Fatalf("%+v (%v)", found, err)
 	}

@@ -1,17 +1,9 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"time"
-
-	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/translate"
-	"github.com/handout-dev/handout/ledger"
 )
 
 func (a *app) acceptAsSentCommand() *cobra.Command {
@@ -40,82 +32,13 @@ func (a *app) acceptAsSentCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
-				if all {
-					return a.acceptAllAsSent(cmd.Context(), l, id, *by, yes)
-				}
-				return a.acceptAsSent(cmd.Context(), l, id, args[1], *by, yes)
-			})
+			if all {
+				return a.decideAll(cmd.Context(), accepting, id, campaign.InDoubt, *by, yes)
+			}
+			return a.decide(cmd.Context(), accepting, id, args[1], *by, yes)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "everyone in doubt in the campaign")
-	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask; without a terminal nobody is asked")
-	by = actorFlags(cmd)
+	by = a.decisionFlags(cmd, &yes)
 	return cmd
-}
-
-func (a *app) acceptAsSent(ctx context.Context, l *ledger.Ledger, id campaign.ID, who string, by campaign.Actor, yes bool) error {
-	info, f, err := a.one(ctx, l, id, who)
-	if err != nil {
-		return err
-	}
-	at := f.Place.String()
-	if f.Seen.Record.State == campaign.InDoubt { // else there is nothing to ask
-		if err := a.ask(fmt.Sprintf("Recipient %s is %s. %s", at, standing(f), translate.AcceptRisk), "Take as sent?", yes); err != nil {
-			return err
-		}
-	}
-	_, err = l.AcceptAsSent(ctx, info, f.Place, f.Seen, by, time.Now())
-	var refused *campaign.TransitionError
-	if errors.As(err, &refused) {
-		return fmt.Errorf("recipient %s is %s, and not in doubt", at, refused.State)
-	}
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(a.stdout, "recipient %s of campaign %s is taken as sent to: unconfirmed, until a receipt says more\n", at, id)
-	return nil
-}
-
-func (a *app) acceptAllAsSent(ctx context.Context, l *ledger.Ledger, id campaign.ID, by campaign.Actor, yes bool) error {
-	// Before the number is shown that the person says yes to.
-	began, err := l.Now(ctx)
-	if err != nil {
-		return err
-	}
-	info, err := a.standing(ctx, l, id)
-	if err != nil {
-		return err
-	}
-	if err := info.Gone(); err != nil {
-		return err
-	}
-	b, err := l.Balance(ctx, id)
-	if err != nil {
-		return err
-	}
-	all := b.Of(campaign.InDoubt)
-	if all == 0 {
-		fmt.Fprintf(a.stdout, "campaign %s: nobody is in doubt\n", id)
-		return nil
-	}
-	about := fmt.Sprintf("In campaign %s, %s %s in doubt. %s", id, plural(all, "recipient"), are(all), translate.AcceptRisk)
-	if err := a.ask(about, "Take as sent?", yes); err != nil {
-		return err
-	}
-	line := newLiveLine(a.stderr)
-	n, err := l.AcceptAllAsSent(ctx, info, by, began, func(n int) {
-		if line.live {
-			line.show(fmt.Sprintf("%d of %d", n, all))
-		}
-	})
-	line.end()
-	if errors.Is(err, ledger.ErrRetrying) && n == 0 {
-		return err
-	}
-	if err != nil {
-		return fmt.Errorf("after %s: %w; run it again for the others", plural(n, "recipient"), err)
-	}
-	fmt.Fprintf(a.stdout, "campaign %s: %s taken as sent to: unconfirmed, until a receipt says more\n", id, plural(n, "recipient"))
-	return nil
 }

@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/translate"
-	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/internal/operations"
 )
 
 func (a *app) retryCommand() *cobra.Command {
@@ -27,64 +25,46 @@ func (a *app) retryCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			state, ok := campaign.ParseState(only)
-			if !ok || (state != campaign.Failed && state != campaign.Unconfirmed && state != campaign.InDoubt) {
-				return usagef("retry: --only must be failed, unconfirmed or in_doubt")
+			state, err := operations.RetryState(only)
+			if err != nil {
+				return usagef("retry: --%w", err)
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
-				return a.retry(cmd.Context(), l, id, state, *by, yes)
-			})
+			return a.decideAll(cmd.Context(), resending, id, state, *by, yes)
 		},
 	}
 	cmd.Flags().StringVar(&only, "only", "", "failed, unconfirmed or in_doubt")
-	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask; without a terminal nobody is asked")
-	by = actorFlags(cmd)
+	by = a.decisionFlags(cmd, &yes)
 	return cmd
 }
 
-func (a *app) retry(ctx context.Context, l *ledger.Ledger, id campaign.ID, state campaign.State, by campaign.Actor, yes bool) error {
-	// Before the number is shown that the person says yes to.
-	began, err := l.Now(ctx)
-	if err != nil {
-		return err
-	}
-	info, err := a.standing(ctx, l, id)
-	if err != nil {
-		return err
-	}
-	if err := info.Gone(); err != nil {
-		return err
-	}
-	if info.Canceled {
-		return fmt.Errorf("campaign %s was canceled: nobody in it is sent to again", id)
-	}
-	b, err := l.Balance(ctx, id)
-	if err != nil {
-		return err
-	}
-	if b.Of(state) == 0 {
-		fmt.Fprintf(a.stdout, "campaign %s: nobody is %s\n", id, state)
-		return nil
-	}
-	about := fmt.Sprintf("In campaign %s, %s %s.", id, plural(b.Of(state), "recipient"), are(b.Of(state))+" "+state.String())
-	if err := a.confirm(about+" "+translate.ResendRisk(state), yes); err != nil {
-		return err
-	}
-	line := newLiveLine(a.stderr)
-	n, err := l.ResendAll(ctx, info, state, by, began, func(n int) {
-		if line.live {
-			line.show(fmt.Sprintf("%d of %d", n, b.Of(state)))
+// decideAll decides about everyone in a state.
+func (a *app) decideAll(ctx context.Context, d decision, id campaign.ID, state campaign.State, by campaign.Actor, yes bool) error {
+	return a.operate(ctx, func(o *operations.Operations) error {
+		s, err := o.Select(ctx, id, d.verb, state)
+		if err != nil {
+			return err
 		}
+		word := strings.ReplaceAll(state.String(), "_", " ")
+		if s.Count == 0 {
+			fmt.Fprintf(a.stdout, "campaign %s: nobody is %s\n", id, word)
+			return nil
+		}
+		if err := a.ask(fmt.Sprintf("In campaign %s, %s %s %s. %s", id, plural(s.Count, "recipient"), are(s.Count), word, d.verb.RiskOf(state)), d.question, yes); err != nil {
+			return err
+		}
+		line := newLiveLine(a.stderr)
+		n, err := o.DecideAll(ctx, s, by, func(n int) {
+			if line.live {
+				line.show(fmt.Sprintf("%d of %d", n, s.Count))
+			}
+		})
+		line.end()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stdout, "campaign %s: %s %s\n", id, plural(n, "recipient"), d.done)
+		return nil
 	})
-	line.end()
-	if errors.Is(err, ledger.ErrRetrying) && n == 0 {
-		return err
-	}
-	if err != nil {
-		return fmt.Errorf("after %s: %w; run it again for the others", plural(n, "recipient"), err)
-	}
-	fmt.Fprintf(a.stdout, "campaign %s: %s to be sent to again\n", id, plural(n, "recipient"))
-	return nil
 }
 
 func are(n int) string {

@@ -11,6 +11,9 @@ import (
 	"github.com/handout-dev/handout/ledger"
 )
 
+// Found is a recipient of a campaign with what became of them.
+type Found = ledger.Found
+
 // Filter picks people of a campaign. The zero Filter takes everyone. It is for
 // one goroutine at a time: it remembers reasons.
 type Filter struct {
@@ -45,9 +48,9 @@ func (f *Filter) reasonHolds(r *campaign.Record) bool {
 	return holds
 }
 
-// Nobody says that the filter takes nobody in a campaign that stands so: it asks
-// for a state, or a channel, that nobody has.
-func (f *Filter) Nobody(b *campaign.Balance) bool {
+// TakesNone reports whether the counts say that the filter takes no one: it asks
+// for a state, or a channel, whose count is 0.
+func (f *Filter) TakesNone(b *campaign.Balance) bool {
 	if state, known := campaign.ParseState(f.State); known && b.Of(state) == 0 {
 		return true
 	}
@@ -62,7 +65,7 @@ func (f *Filter) Nobody(b *campaign.Balance) bool {
 	return false
 }
 
-// Takes says whether somebody is picked.
+// Takes reports whether a recipient is picked.
 func (f *Filter) Takes(to *campaign.Recipient, r *campaign.Record) bool {
 	return (f.State == "" || r.State.String() == f.State) &&
 		(f.DeliveredBy == "" || r.DeliveredBy().String() == f.DeliveredBy) &&
@@ -80,7 +83,7 @@ func hasCode(r *campaign.Record, code int) bool {
 	return false
 }
 
-// Who is somebody whom a person looks for.
+// Who is whom a person looks for.
 type Who struct {
 	Text  string // stands in the name; capital letters don't matter
 	Phone string // or is the number, in E.164 form; empty: no number is looked for
@@ -111,8 +114,8 @@ var errEnough = errors.New("enough")
 // from a place on and at most so many, in memory for these. It ends early when
 // stop, which is asked after each page with how many have been looked at, says
 // so; a page has at most [campaign.PageSize] people. next is where to go on, 0
-// when nobody is left.
-func (q *Reader) People(ctx context.Context, info *campaign.Info, f *Filter, from campaign.Place, most int, stop func(pages int) bool) (people []ledger.Found, next int, err error) {
+// at the end of the list.
+func (q *Reader) People(ctx context.Context, info *campaign.Info, f *Filter, from campaign.Place, most int, stop func(pages int) bool) (people []Found, next int, err error) {
 	err = q.ledger.EachPageFrom(ctx, info, from.Page, func(p *ledger.Page) error {
 		if looked := p.Number - from.Page; looked > 0 && stop(looked) {
 			next = campaign.Place{Page: p.Number}.Position()
@@ -128,7 +131,7 @@ func (q *Reader) People(ctx context.Context, info *campaign.Info, f *Filter, fro
 					next = at.Position()
 					return errEnough
 				}
-				people = append(people, ledger.Found{Place: at, Recipient: p.Recipients[i], Seen: p.Records[i]})
+				people = append(people, Found{Place: at, Recipient: p.Recipients[i], Seen: p.Records[i]})
 			}
 		}
 		return nil
@@ -139,10 +142,10 @@ func (q *Reader) People(ctx context.Context, info *campaign.Info, f *Filter, fro
 	return people, next, err
 }
 
-// Match is somebody found in some campaign.
+// Match is a recipient found in a campaign.
 type Match struct {
 	Campaign campaign.ID
-	ledger.Found
+	Found
 }
 
 // Search is what a search through all campaigns came to.
@@ -155,13 +158,13 @@ type Search struct {
 	Partly                 campaign.ID
 }
 
-// mostSearched is how many campaigns a search knows of.
-const mostSearched = 100_000
+// maxSearched is how many campaigns a search knows of.
+const maxSearched = 100_000
 
 // SearchAll looks through all campaigns, the newest first, for at most so many
 // people, until over says that it has taken long enough.
 func (q *Reader) SearchAll(ctx context.Context, f *Filter, most int, over func() bool) (*Search, error) {
-	ids, err := q.ledger.Campaigns(ctx, mostSearched)
+	ids, err := q.ledger.Campaigns(ctx, maxSearched)
 	if err != nil {
 		return nil, err
 	}

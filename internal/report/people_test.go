@@ -179,7 +179,7 @@ func TestFilter_NobodyByTheBalance(t *testing.T) {
 		{report.Filter{DeliveredBy: "both"}, true},
 		{report.Filter{State: "failed", Reason: "no such"}, false},
 	} {
-		if got := c.filter.Nobody(b); got != c.want {
+		if got := c.filter.TakesNone(b); got != c.want {
 			t.Errorf("%+v: %t", c.filter, got)
 		}
 	}

@@ -1,12 +1,12 @@
 package report
 
 import (
+	"context"
 	"slices"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/translate"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // What happens to a recipient. What people decide stands under the words of the
@@ -31,9 +31,33 @@ type Moment struct {
 	By, Why string              // of a decision, who and why; MomentSettled: the reason
 }
 
-// Story is what happened to somebody, in its order: each attempt as it stood when
-// another one was asked for, what people decided, and what stands now.
-func Story(f ledger.Found, past []campaign.Record, history []campaign.Entry) []Moment {
+// Story is what became of a recipient's earlier attempts, the first one first, and
+// all that happened, in its order.
+type Story struct {
+	Earlier []campaign.Record
+	Moments []Moment
+}
+
+// Story reads what happened to a recipient of a campaign.
+func (q *Reader) Story(ctx context.Context, info *campaign.Info, f Found) (*Story, error) {
+	earlier, err := q.ledger.Attempts(ctx, info, f.Place, &f.Seen.Record)
+	if err != nil {
+		return nil, err
+	}
+	history, err := q.ledger.History(ctx, info.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &Story{earlier, moments(f, earlier, history)}, nil
+}
+
+// LatestMoments are what happened to a recipient as far as their record tells: of
+// the latest attempt alone, and without decisions.
+func LatestMoments(f Found) []Moment { return moments(f, nil, nil) }
+
+// moments puts together each attempt as it stood when another one was asked for,
+// what people decided, and what stands now.
+func moments(f Found, past []campaign.Record, history []campaign.Entry) []Moment {
 	var all []Moment
 	for i := range past {
 		all = append(all, momentsOf(&past[i])...)

@@ -52,6 +52,9 @@ func (a *API) problem(ctx context.Context, err error) *problemError {
 	}
 	p = problem(k, err.Error())
 	if errors.As(err, &own) {
+		if own.Field != "" && own.Places == nil {
+			p.Errors = append(p.Errors, Fault{Field: own.Field, Message: own.Text})
+		}
 		for _, at := range own.Places {
 			p.Errors = append(p.Errors, Fault{Field: "recipient", Message: at.Place.String() + " is " + at.State.String()})
 		}

@@ -2,19 +2,17 @@ package api
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 )
 
 func (a *API) registerPeople() {
@@ -23,11 +21,11 @@ func (a *API) registerPeople() {
 		notFound, wrongState, invalid), a.people)
 	huma.Register(a.huma, a.operation("get-recipient", http.MethodGet, "/campaigns/{id}/recipients/{recipient}", access.Read,
 		"Look at one recipient", "What became of them, by which channel and why, and when. By name it takes a look at the "+
-			"whole list; by place it is immediate.", notFound, wrongState, ambiguous, invalid), a.person)
+			"list; by place it is immediate.", notFound, wrongState, ambiguous, invalid), a.person)
 	huma.Register(a.huma, a.operation("resend", http.MethodPost, "/campaigns/{id}/recipients/{recipient}/resend", access.Control,
-		"Send to one recipient again", "Who is in doubt, failed, refused or unconfirmed, with the campaign's content as it stands. In doubt: "+translate.ResendRisk(campaign.InDoubt)+
-			" Unconfirmed: "+translate.ResendRisk(campaign.Unconfirmed)+" Failed: "+translate.ResendRisk(campaign.Failed),
-		malformed, notFound, wrongState, ambiguous, tooLarge, mediaType, invalid), a.resend)
+		"Send to one recipient again", "Who is in doubt, failed, refused or unconfirmed, with the campaign's content as it stands. In doubt: "+operations.VerbResend.RiskOf(campaign.InDoubt)+
+			" Unconfirmed: "+operations.VerbResend.RiskOf(campaign.Unconfirmed)+" Failed: "+operations.VerbResend.RiskOf(campaign.Failed),
+		malformed, notFound, wrongState, stale, ambiguous, tooLarge, mediaType, invalid), a.decide(operations.VerbResend))
 }
 
 // Recipient is one person of a campaign, and what became of them.
@@ -82,7 +80,7 @@ type Moment struct {
 	Why     string    `json:"why,omitempty" doc:"settled: the outcome's reason; else the reason that was given"`
 }
 
-func newRecipient(ctx context.Context, id campaign.ID, f ledger.Found) Recipient {
+func newRecipient(ctx context.Context, id campaign.ID, f report.Found) Recipient {
 	r := f.Seen.Record
 	name, number := f.Recipient.ID, f.Recipient.Phone
 	if !caller(ctx).May(access.People) {
@@ -97,21 +95,21 @@ func newRecipient(ctx context.Context, id campaign.ID, f ledger.Found) Recipient
 	if r.Attempt > 0 {
 		out.ExternalID = campaign.ExternalID(id, f.Place, r.Attempt)
 	}
-	return out.tell(f, nil, nil)
+	return out.tell(report.LatestMoments(f))
 }
 
 // tell puts in what happened.
-func (r Recipient) tell(f ledger.Found, past []campaign.Record, history []campaign.Entry) Recipient {
+func (r Recipient) tell(story []report.Moment) Recipient {
 	r.Timeline = []Moment{}
-	for _, m := range report.Story(f, past, history) {
-		told := Moment{At: m.At, What: m.What, Attempt: m.Attempt, By: m.By, Why: m.Why}
+	for _, m := range story {
+		out := Moment{At: m.At, What: m.What, Attempt: m.Attempt, By: m.By, Why: m.Why}
 		switch m.What {
 		case report.MomentHeard:
-			told.Channel = new(newLeg(m.Leg))
+			out.Channel = new(newLeg(m.Leg))
 		case report.MomentSettled:
-			told.State = m.State.String()
+			out.State = m.State.String()
 		}
-		r.Timeline = append(r.Timeline, told)
+		r.Timeline = append(r.Timeline, out)
 	}
 	return r
 }
@@ -135,8 +133,8 @@ func newAttempt(id campaign.ID, p campaign.Place, r *campaign.Record) Attempt {
 	}
 }
 
-// mostPages is how many pages of a list one request goes through, at most.
-const mostPages = 1000
+// maxPages is how many pages of a list one request goes through, at most.
+const maxPages = 1000
 
 type peopleInput struct {
 	CampaignPath
@@ -163,7 +161,7 @@ func (a *API) people(ctx context.Context, in *peopleInput) (*peopleOutput, error
 	out.Body.Recipients = []Recipient{}
 	filter := &report.Filter{State: in.State, DeliveredBy: in.DeliveredBy, Reason: in.Reason}
 	people, next, err := a.reports.People(ctx, info, filter, campaign.PlaceOf(in.Cursor), in.Limit,
-		func(pages int) bool { return pages >= mostPages })
+		func(pages int) bool { return pages >= maxPages })
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
@@ -179,85 +177,30 @@ type RecipientPath struct {
 	Recipient string `path:"recipient" minLength:"1" maxLength:"4096" example:"customer-1" doc:"the name in the list; or the place, as in 12.7, which prevails; or, with the scope people, the phone number"`
 }
 
-// find looks a recipient up.
-func (a *API) find(ctx context.Context, in *RecipientPath) (*campaign.Info, ledger.Found, error) {
-	none := ledger.Found{}
-	info, err := a.listed(ctx, in.id())
-	if err != nil {
-		return nil, none, err
-	}
-	if place, ok := campaign.ParsePlace(in.Recipient); ok {
-		f, err := a.at(ctx, info, place)
-		if !errors.Is(err, ledger.ErrNotFound) {
-			return info, f, err
-		}
+// find reads who is meant. Without the scope people a number finds only a
+// recipient of that name.
+func (a *API) find(ctx context.Context, in *RecipientPath) (*operations.Person, error) {
+	if _, err := a.listed(ctx, in.id()); err != nil {
+		return nil, err
 	}
 	extend(ctx, longTime)
-	found, err := a.ledger.Find(ctx, info, in.Recipient)
-	if err != nil {
-		return nil, none, err
-	}
-	if !caller(ctx).May(access.People) {
-		named := found[:0]
-		for _, f := range found {
-			if f.Recipient.ID == in.Recipient {
-				named = append(named, f)
-			}
-		}
-		found = named
-	}
-	switch len(found) {
-	case 0:
-		return nil, none, ledger.ErrNotFound
-	case 1:
-		return info, found[0], nil
-	}
-	faults := make([]Fault, len(found))
-	for i, f := range found {
-		faults[i] = Fault{Field: "recipient", Message: f.Place.String()}
-	}
-	return nil, none, problem(ambiguous, fmt.Sprintf("there are %d recipients of this name", len(found)), faults...)
-}
-
-func (a *API) at(ctx context.Context, info *campaign.Info, p campaign.Place) (ledger.Found, error) {
-	page, err := a.ledger.Recipients(ctx, info.ID, p.Page)
-	if err == nil && p.Index >= len(page) {
-		err = ledger.ErrNotFound
-	}
-	if err != nil {
-		return ledger.Found{}, err
-	}
-	seen, err := a.ledger.ReadRecord(ctx, info, p)
-	return ledger.Found{Place: p, Recipient: page[p.Index], Seen: seen}, err
+	return a.ops.Person(ctx, in.id(), in.Recipient, caller(ctx).May(access.People))
 }
 
 type personOutput struct{ Body Recipient }
 
 func (a *API) person(ctx context.Context, in *RecipientPath) (*personOutput, error) {
-	info, f, err := a.find(ctx, in)
+	p, err := a.find(ctx, in)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	past, err := a.ledger.Attempts(ctx, info, f.Place, &f.Seen.Record)
+	story, err := a.reports.Story(ctx, p.Info, p.Found)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	history, err := a.ledger.History(ctx, info.ID)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	out := newRecipient(ctx, info.ID, f).tell(f, past, history)
-	for i := range past {
-		out.Earlier = append(out.Earlier, newAttempt(info.ID, f.Place, &past[i]))
+	out := newRecipient(ctx, p.Info.ID, p.Found).tell(story.Moments)
+	for i := range story.Earlier {
+		out.Earlier = append(out.Earlier, newAttempt(p.Info.ID, p.Found.Place, &story.Earlier[i]))
 	}
 	return &personOutput{out}, nil
-}
-
-type resendInput struct {
-	RecipientPath
-	Body *Why
-}
-
-func (a *API) resend(ctx context.Context, in *resendInput) (*personOutput, error) {
-	return a.decide(ctx, &in.RecipientPath, in.Body, a.ledger.Resend)
 }

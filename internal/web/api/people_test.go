@@ -102,7 +102,7 @@ func TestRecipient_IsFoundByNameOrPlaceAndByPhoneOnlyByWhoSeesThem(t *testing.T)
 		problemOf(t, get(c, 404, name), "not-found")
 	}
 	p := problemOf(t, get(c, 409, "twin"), "ambiguous")
-	if len(p.Errors) != 2 || p.Errors[0].Message != "0.1" || p.Errors[1].Message != "0.2" {
+	if len(p.Errors) != 2 || p.Errors[0].Message != "0.1 is planned" || p.Errors[1].Message != "0.2 is planned" {
 		t.Errorf("%+v", p)
 	}
 	problemOf(t, c.do(t, 409, "POST", "/campaigns/spring/recipients/twin/resend", "", ""), "ambiguous")

@@ -2,9 +2,8 @@ package api
 
 import (
 	"context"
-	"time"
 
-	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 )
 
 // Retry names those who are to be sent to again.
@@ -26,12 +25,11 @@ type retryOutput struct {
 }
 
 func (a *API) retry(ctx context.Context, in *retryInput) (*retryOutput, error) {
-	state, _ := campaign.ParseState(in.Body.Only)
 	out := new(retryOutput)
-	var err error
-	out.Body.Retried, err = a.decideAll(ctx, in.id(), state, in.Body.Expected, (*campaign.Info).Resendable, func(info *campaign.Info, began time.Time, progress func(int)) (int, error) {
-		return a.ledger.ResendAll(ctx, info, state, actor(ctx, in.Body.Why), began, progress)
-	})
+	state, err := operations.RetryState(in.Body.Only)
+	if err == nil {
+		out.Body.Retried, err = a.decideAll(ctx, in.id(), operations.VerbResend, state, in.Body.Expected, in.Body.Why)
+	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}

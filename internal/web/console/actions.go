@@ -25,9 +25,6 @@ type action struct {
 	Post, Danger      bool
 }
 
-// retryable are the states that can be asked for again, all at once.
-var retryable = []campaign.State{campaign.Failed, campaign.Unconfirmed, campaign.InDoubt}
-
 // actionsOf are what the visitor may do with a campaign now.
 func actionsOf(v *visit, s standing) actionsPart {
 	if !v.may(access.Control) {
@@ -54,7 +51,7 @@ func actionsOf(v *visit, s standing) actionsPart {
 			action{ID: "cancel", Text: "Cancel…", Address: at + "/cancel", Danger: true})
 	}
 	if !s.info.Canceled && s.info.Gone() == nil && phase != campaign.Draft {
-		for _, state := range retryable {
+		for _, state := range operations.Retryable() {
 			if n := s.balance.Of(state); n > 0 {
 				p.List = append(p.List, action{ID: "retry-" + state.String(), Text: "Send again to " + count(n) + " " + words(state.String()) + "…", Address: at + "/retry?only=" + state.String()})
 			}

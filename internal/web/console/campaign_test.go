@@ -236,8 +236,8 @@ func TestRetry_IsForTheNumberThatWasAsked(t *testing.T) {
 	b.post(http.StatusConflict, "/campaigns/spring/retry", formOf(asked)...)
 	b.get(http.StatusConflict, "/campaigns/spring/retry?only=failed")
 	for _, only := range []string{"", "delivered", "planned"} {
-		b.get(http.StatusBadRequest, "/campaigns/spring/retry?only="+only)
-		b.post(http.StatusBadRequest, "/campaigns/spring/retry", "only", only, "expected", "3", "began", "1")
+		b.get(http.StatusUnprocessableEntity, "/campaigns/spring/retry?only="+only)
+		b.post(http.StatusUnprocessableEntity, "/campaigns/spring/retry", "only", only, "expected", "3", "began", "1")
 	}
 	b.post(http.StatusBadRequest, "/campaigns/spring/retry", "only", "failed")
 }

@@ -9,19 +9,15 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/translate"
-	"github.com/handout-dev/handout/ledger"
 )
 
 const (
-	// mostRead is how many people's records are read for a page; of larger
-	// campaigns, pages at even distances.
-	mostRead = 200_000
-	// readers is how many pages of records are read at once.
-	readers = 8
+	// maxRead is how many people's records are read for a page.
+	maxRead = 200_000
 	// outcomesLife is how long what was read is shown while a campaign moves.
 	outcomesLife = 20 * time.Second
-	// mostKept is for how many campaigns it is kept.
-	mostKept = 50
+	// maxKept is for how many campaigns it is kept.
+	maxKept = 50
 )
 
 // outcome is a state and why, and for how many of those looked at.
@@ -62,7 +58,7 @@ func (c *outcomeCache) of(id campaign.ID, now time.Time) *keptOutcomes {
 	}
 	k := c.all[id]
 	if k == nil {
-		if len(c.all) >= mostKept {
+		if len(c.all) >= maxKept {
 			c.dropOldest()
 		}
 		k = new(keptOutcomes)
@@ -90,7 +86,7 @@ func (c *Console) outcomes(ctx context.Context, s standing) (*outcomes, error) {
 	if o := k.last; o != nil && (o.balance == *s.balance || time.Since(o.at) < outcomesLife) {
 		return o, nil
 	}
-	o, err := readOutcomes(ctx, c.ledger, s.info, mostRead)
+	o, err := c.readOutcomes(ctx, s.info, maxRead)
 	if err != nil {
 		return nil, err
 	}
@@ -99,53 +95,15 @@ func (c *Console) outcomes(ctx context.Context, s standing) (*outcomes, error) {
 	return o, nil
 }
 
-// pagesToRead are the pages of so many people at most, at even distances. of is
-// how many people all pages have together that could have a record.
-func pagesToRead(info *campaign.Info, most int) (pages []int, of int) {
-	last := info.Pages
-	if !info.Zoned() { // fed in order: nobody after the cursor has a record
-		last = min(last, (info.Cursor+campaign.PageSize-1)/campaign.PageSize)
-	}
-	n := min(last, max(1, most/campaign.PageSize))
-	for i := range n {
-		pages = append(pages, i*last/n)
-	}
-	for page := range last {
-		of += info.Size(page)
-	}
-	return pages, of
-}
-
 // readOutcomes reads the records of at most so many people.
-func readOutcomes(ctx context.Context, l *ledger.Ledger, info *campaign.Info, most int) (*outcomes, error) {
-	pages, of := pagesToRead(info, most)
-	o := &outcomes{Fed: of}
+func (c *Console) readOutcomes(ctx context.Context, info *campaign.Info, maxPeople int) (o *outcomes, err error) {
+	o = new(outcomes)
 	counts := make(map[outcome]int)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var mu sync.Mutex
-	var group sync.WaitGroup
-	for reader := range readers {
-		group.Go(func() {
-			for i := reader; i < len(pages) && ctx.Err() == nil; i += readers {
-				records, err := l.Records(ctx, info.ID, pages[i])
-				if err != nil {
-					cancel(err)
-					return
-				}
-				mu.Lock()
-				o.Looked += info.Size(pages[i])
-				for _, seen := range records {
-					r := seen.Record
-					counts[outcome{State: r.State, Reason: translate.Reason(&r)}]++
-					o.Timing.add(&r)
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	group.Wait()
-	if err := context.Cause(ctx); err != nil {
+	o.Looked, o.Fed, err = c.reports.Sample(ctx, info, maxPeople, func(r *campaign.Record) {
+		counts[outcome{State: r.State, Reason: translate.Reason(r)}]++
+		o.Timing.add(r)
+	})
+	if err != nil {
 		return nil, err
 	}
 	for one, n := range counts {
@@ -174,7 +132,7 @@ type outcomesPart struct {
 	Fed       int
 	At        time.Time
 	Reasons   []reasonRow
-	Deliver   *deliveryChart // nil: nobody was delivered to yet
+	Deliver   *deliveryChart // nil: there are no deliveries yet
 	Standards []percentileRow
 	Fallback  *fallbackPart // nil: WhatsApp is the only channel, or isn't one
 }
@@ -184,8 +142,8 @@ type reasonRow struct {
 	Count                 int
 }
 
-// mostReasons is how many reasons a page shows.
-const mostReasons = 40
+// maxReasons is how many reasons a page shows.
+const maxReasons = 40
 
 func outcomesOf(s standing, o *outcomes) *outcomesPart {
 	if o == nil {
@@ -193,7 +151,7 @@ func outcomesOf(s standing, o *outcomes) *outcomesPart {
 	}
 	p := &outcomesPart{Sampled: o.Looked < o.Fed, Looked: o.Looked, Fed: o.Fed, At: o.at}
 	for _, one := range o.Outcomes {
-		if one.Reason == "" || urgency(one.State) < 0 || len(p.Reasons) == mostReasons {
+		if one.Reason == "" || urgency(one.State) < 0 || len(p.Reasons) == maxReasons {
 			continue
 		}
 		state := one.State.String()

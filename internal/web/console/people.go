@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 )
 
 func (c *Console) peopleRoutes() {
@@ -20,13 +20,13 @@ func (c *Console) peopleRoutes() {
 	c.page("GET /campaigns/{id}/people", access.Read, c.campaignPeople)
 	c.page("POST /campaigns/{id}/people", access.Read, c.campaignPeople)
 	c.page("GET /campaigns/{id}/people/{place}", access.Read, c.person)
-	c.page("GET /campaigns/{id}/people/{place}/resend", access.Control, c.askResend)
-	c.form("POST /campaigns/{id}/people/{place}/resend", access.Control, c.resend)
-	c.page("GET /campaigns/{id}/people/{place}/accept", access.Control, c.askAccept)
-	c.form("POST /campaigns/{id}/people/{place}/accept", access.Control, c.accept)
+	c.page("GET /campaigns/{id}/people/{place}/resend", access.Control, c.askDecision(operations.VerbResend))
+	c.form("POST /campaigns/{id}/people/{place}/resend", access.Control, c.decide(operations.VerbResend, "Recipient %s is to be sent to again."))
+	c.page("GET /campaigns/{id}/people/{place}/accept", access.Control, c.askDecision(operations.VerbAccept))
+	c.form("POST /campaigns/{id}/people/{place}/accept", access.Control, c.decide(operations.VerbAccept, "Recipient %s is taken as sent."))
 	c.page("GET /doubt", access.Read, c.doubt)
-	c.page("GET /doubt/{id}/accept", access.Control, c.askAcceptAll)
-	c.form("POST /doubt/{id}/accept", access.Control, c.acceptAll)
+	c.page("GET /doubt/{id}/accept", access.Control, c.askAll(operations.VerbAccept))
+	c.form("POST /doubt/{id}/accept", access.Control, c.decideAll(operations.VerbAccept, "%s in doubt are taken as sent."))
 }
 
 const (
@@ -34,8 +34,8 @@ const (
 	peopleOnPage = 50
 	// searchTime is how long a page looks for people.
 	searchTime = 5 * time.Second
-	// mostText is the longest text that is looked for, in bytes.
-	mostText = 200
+	// maxText is the longest text that is looked for, in bytes.
+	maxText = 200
 )
 
 // peoplePage is a search for people, in one campaign or in all.
@@ -57,7 +57,7 @@ type peoplePage struct {
 	First, Onward string   // addresses, when nothing of people stands in them
 }
 
-// personRow is somebody in a list.
+// personRow is a person in a list.
 type personRow struct {
 	Campaign, Place, Address string
 	Name, Phone              string
@@ -65,7 +65,7 @@ type personRow struct {
 	At                       time.Time
 }
 
-func (v *visit) personRow(id campaign.ID, f ledger.Found) personRow {
+func (v *visit) personRow(id campaign.ID, f report.Found) personRow {
 	r := f.Seen.Record
 	row := personRow{
 		Campaign: string(id), Place: f.Place.String(), Address: personAddress(id, f.Place),
@@ -102,7 +102,7 @@ func (c *Console) parse(v *visit, p *peoplePage) (*report.Filter, campaign.Place
 	if _, known := campaign.ParseState(p.State); !known && p.State != "" {
 		return nil, none, refuse(http.StatusBadRequest, "There is no such state.")
 	}
-	if len(p.Text) > mostText || len(p.Reason) > mostText {
+	if len(p.Text) > maxText || len(p.Reason) > maxText {
 		return nil, none, refuse(http.StatusBadRequest, "That is too long to be looked for.")
 	}
 	if p.Code != "" {
@@ -142,28 +142,25 @@ func (c *Console) whoIs(v *visit, p *peoplePage) *report.Who {
 
 // campaignPeople are the people of one campaign, by filters or by a search.
 func (c *Console) campaignPeople(v *visit) (string, any, error) {
-	s, err := c.look(v)
+	s, err := c.standing(v)
 	if err != nil {
 		return "", nil, err
 	}
-	if s.info.Phase == campaign.Draft {
-		return "", nil, ledger.ErrNotFound
-	}
-	p := peoplePage{ID: string(s.info.ID), Address: "/campaigns/" + string(s.info.ID) + "/people", Total: s.info.Total, Asked: true}
+	p := peoplePage{ID: string(s.Info.ID), Address: "/campaigns/" + string(s.Info.ID) + "/people", Total: s.Info.Total, Asked: true}
 	filter, from, err := c.parse(v, &p)
 	if err != nil {
 		return "", nil, err
 	}
-	if s.info.Gone() == nil && filter.Nobody(s.balance) { // a list of a million isn't read for that
+	if s.Info.Gone() == nil && filter.TakesNone(s.Balance) { // a list of a million isn't read for that
 		return "people", p, nil
 	}
 	over := overIn(searchTime)
-	people, next, err := c.reports.People(v.Context(), s.info, filter, from, peopleOnPage, func(int) bool { return over() })
+	people, next, err := c.reports.People(v.Context(), s.Info, filter, from, peopleOnPage, func(int) bool { return over() })
 	if err != nil {
 		return "", nil, err
 	}
 	for _, f := range people {
-		p.Rows = append(p.Rows, v.personRow(s.info.ID, f))
+		p.Rows = append(p.Rows, v.personRow(s.Info.ID, f))
 	}
 	if next > 0 {
 		p.More = campaign.PlaceOf(next).String()

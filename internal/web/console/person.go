@@ -1,17 +1,16 @@
 package console
 
 import (
-	"net/http"
-	"slices"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // personPage is one person of a campaign.
@@ -87,7 +86,7 @@ var reasonWords = map[campaign.Reason]string{
 	campaign.ReasonTakenAsSent: "It was in doubt, and a person has decided that it was sent.",
 }
 
-// broughtBy says of somebody who was delivered to, how.
+// broughtBy says how a person was delivered to.
 var broughtBy = map[campaign.DeliveredBy]string{
 	campaign.ByWhatsApp: "WhatsApp brought it", campaign.BySMS: "the SMS brought it, and WhatsApp didn't",
 	campaign.ByBoth: "the SMS brought it, and so did WhatsApp", campaign.ByOther: "another channel brought it",
@@ -98,60 +97,41 @@ var channelWords = map[campaign.DeliveredBy]string{
 	campaign.ByWhatsApp: "WhatsApp", campaign.BySMS: "SMS", campaign.ByBoth: "both", campaign.ByOther: "another channel",
 }
 
-// resendable are the states in which another attempt may be asked for.
-var resendable = []campaign.State{campaign.InDoubt, campaign.Failed, campaign.Refused, campaign.Unconfirmed}
-
 // personAt is the person of the path.
-func (c *Console) personAt(v *visit) (info *campaign.Info, f ledger.Found, err error) {
-	s, err := c.look(v)
+func (c *Console) personAt(v *visit) (*operations.Person, error) {
+	id, err := v.id()
 	if err != nil {
-		return nil, f, err
+		return nil, err
 	}
 	at, ok := campaign.ParsePlace(v.PathValue("place"))
-	if !ok || s.info.Phase == campaign.Draft {
-		return nil, f, ledger.ErrNotFound
+	if !ok {
+		return nil, errNoPage
 	}
-	if err := s.info.Gone(); err != nil {
-		return nil, f, err
-	}
-	page, err := c.ledger.Recipients(v.Context(), s.info.ID, at.Page)
-	if err != nil {
-		return nil, f, err
-	}
-	if at.Index >= len(page) {
-		return nil, f, ledger.ErrNotFound
-	}
-	f = ledger.Found{Place: at, Recipient: page[at.Index]}
-	f.Seen, err = c.ledger.ReadRecord(v.Context(), s.info, at)
-	return s.info, f, err
+	return c.ops.PersonAt(v.Context(), id, at)
 }
 
 func (c *Console) person(v *visit) (string, any, error) {
-	info, f, err := c.personAt(v)
+	who, err := c.personAt(v)
 	if err != nil {
 		return "", nil, err
 	}
+	info, f := who.Info, who.Found
 	r := &f.Seen.Record
+	story, err := c.reports.Story(v.Context(), info, f)
+	if err != nil {
+		return "", nil, err
+	}
 	p := personPage{
 		Row: v.personRow(info.ID, f), Means: statesInWords[r.State], Words: reasonWords[r.Reason],
 		Waits: waits(r), Legs: legsOf(r), PutOff: r.Faults,
+		Attempts: attempts(info.ID, f, story.Earlier), Timeline: timeline(info, story.Moments, time.Now()),
 	}
-	past, err := c.ledger.Attempts(v.Context(), info, f.Place, r)
-	if err != nil {
-		return "", nil, err
-	}
-	p.Attempts = attempts(info.ID, f, past)
 	if r.State == campaign.Delivered {
 		p.Means = broughtBy[r.DeliveredBy()]
 		if r.Read() {
 			p.Means += ", and it was read"
 		}
 	}
-	history, err := c.ledger.History(v.Context(), info.ID)
-	if err != nil {
-		return "", nil, err
-	}
-	p.Timeline = timeline(info, f, past, history, time.Now())
 	if p.Hidden = !v.may(access.People) && len(info.Columns) > 0; !p.Hidden {
 		for i, name := range info.Columns {
 			if i < len(f.Recipient.Values) {
@@ -159,33 +139,29 @@ func (c *Console) person(v *visit) (string, any, error) {
 			}
 		}
 	}
-	entry, listed, err := c.suppressions.Find(v.Context(), f.Recipient.Phone)
-	if err != nil && !listed {
-		return "", nil, err
+	if s := who.Suppressed; s != nil {
+		p.Suppressed = "On the suppression list since " + when(s.At) + ": " + s.Reason() + ". Nothing is sent to this number."
 	}
-	if listed {
-		p.Suppressed = "On the suppression list since " + when(entry.At) + ": " + entry.Reason() + ". Nothing is sent to this number."
-	}
-	p.deeds(v, info, r)
+	p.deeds(v, who)
 	return "person", p, nil
 }
 
 // deeds are what the visitor may do about the person.
-func (p *personPage) deeds(v *visit, info *campaign.Info, r *campaign.Record) {
-	open := slices.Contains(resendable, r.State)
-	switch {
-	case !open:
-	case !v.may(access.Control):
-		p.Hint = "This key has not the scope control: it may look, and change nothing."
-	default:
-		if info.Canceled {
-			p.Hint = "The campaign was canceled: nobody in it is sent to again."
-		} else {
-			p.Resend = p.Row.Address + "/resend"
-		}
-		if r.State == campaign.InDoubt {
-			p.Accept = p.Row.Address + "/accept"
-		}
+func (p *personPage) deeds(v *visit, who *operations.Person) {
+	if !who.May(operations.VerbResend) {
+		return
+	}
+	if !v.may(access.Control) {
+		p.Hint = "This key is read-only: it lacks the control scope."
+		return
+	}
+	if err := who.Check(operations.VerbResend); err != nil {
+		p.Hint = sentence(err.Error())
+	} else {
+		p.Resend = p.Row.Address + "/resend"
+	}
+	if who.May(operations.VerbAccept) {
+		p.Accept = p.Row.Address + "/accept"
 	}
 }
 
@@ -207,7 +183,7 @@ func waits(r *campaign.Record) string {
 }
 
 // attempts are all that were made, the latest last.
-func attempts(id campaign.ID, f ledger.Found, past []campaign.Record) []attempt {
+func attempts(id campaign.ID, f report.Found, past []campaign.Record) []attempt {
 	kept := make(map[int]*campaign.Record)
 	for i := range past {
 		kept[past[i].Attempt] = &past[i]
@@ -254,27 +230,27 @@ func channelName(channel string) string {
 	return channel
 }
 
-// timeline is what is known to have happened to somebody, in its order.
-func timeline(info *campaign.Info, f ledger.Found, past []campaign.Record, history []campaign.Entry, now time.Time) []moment {
+// timeline is what is known to have happened to a person, in its order.
+func timeline(info *campaign.Info, story []report.Moment, now time.Time) []moment {
 	all := []moment{{At: info.CreatedAt, What: "put on the list"}}
-	for _, m := range report.Story(f, past, history) {
-		told := moment{At: m.At, What: m.What, Who: m.By, Note: m.Why, Future: m.At.After(now)}
+	for _, m := range story {
+		row := moment{At: m.At, What: m.What, Who: m.By, Note: m.Why, Future: m.At.After(now)}
 		switch m.What {
 		case report.MomentClaimed:
-			told.What = "attempt " + strconv.Itoa(m.Attempt) + " began"
+			row.What = "attempt " + strconv.Itoa(m.Attempt) + " began"
 		case report.MomentPutOff:
-			told.What = "put off for the first time"
+			row.What = "put off for the first time"
 		case report.MomentHeard:
-			told.What, told.Note = channelName(m.Leg.Channel)+" "+heard[m.Leg.Rank], translate.Words(m.Leg.Leg)
+			row.What, row.Note = channelName(m.Leg.Channel)+" "+heard[m.Leg.Rank], translate.Words(m.Leg.Leg)
 			if m.Leg.Code != 0 {
-				told.Note += " (" + strconv.Itoa(m.Leg.Code) + ")"
+				row.Note += " (" + strconv.Itoa(m.Leg.Code) + ")"
 			}
 		case report.MomentSettled:
-			told.What = words(m.State.String())
+			row.What = words(m.State.String())
 		case report.MomentDue:
-			told.What = due(m.State)
+			row.What = due(m.State)
 		}
-		all = append(all, told)
+		all = append(all, row)
 	}
 	return all
 }
@@ -298,100 +274,54 @@ func due(s campaign.State) string {
 	return "the outcome is asked for"
 }
 
-// asked are the fields of a question about a person as they stood when it was
-// asked.
-func asked(r *campaign.Record) map[string]string {
-	return map[string]string{"state": r.State.String(), "attempt": strconv.Itoa(r.Attempt)}
-}
-
-// stale refuses the answer to a question that was about something else.
-func stale(v *visit, r *campaign.Record) error {
-	for name, value := range asked(r) {
-		if v.PostFormValue(name) != value {
-			return refuse(http.StatusConflict, "The person is %s by now, at attempt %d. Nothing was done: look again.", words(r.State.String()), r.Attempt)
-		}
-	}
-	return nil
-}
-
-func (c *Console) askResend(v *visit) (string, any, error) {
-	info, f, err := c.personAt(v)
-	if err != nil {
-		return "", nil, err
-	}
-	r := &f.Seen.Record
-	switch {
-	case info.Canceled:
-		return "", nil, campaign.ErrCanceled
-	case !slices.Contains(resendable, r.State):
-		return "", nil, refuse(http.StatusConflict, "The person is %s: there is nothing to send again.", words(r.State.String()))
-	}
-	entry, listed, err := c.suppressions.Find(v.Context(), f.Recipient.Phone)
-	if err != nil && !listed {
-		return "", nil, err
-	}
-	if listed {
-		return "", nil, refuse(http.StatusConflict, "The number is on the suppression list, since %s: %s. Nothing would be sent.", when(entry.At), entry.Reason())
-	}
-	return "ask", question{
-		ID: string(info.ID), Title: "Send again to " + f.Place.String() + "?", To: personAddress(info.ID, f.Place) + "/resend",
-		Text: []string{
-			v.name(f.Recipient.ID, f.Recipient.Phone) + ", " + v.phone(f.Recipient.Phone) + ", is " + stateAndWhy(r) + ".",
-			"The campaign's content is sent as it stands.",
-		},
-		Risk: translate.ResendRisk(r.State), Fields: []field{why}, Hidden: asked(r), Do: "Send again", Danger: translate.ResendRisk(r.State) != "",
-	}, nil
-}
-
 func stateAndWhy(r *campaign.Record) string {
 	return strings.TrimSuffix(words(r.State.String())+": "+translate.Reason(r), ": ")
 }
 
-func (c *Console) resend(v *visit) (string, error) {
-	info, f, err := c.personAt(v)
-	if err != nil {
-		return "", err
+// askDecision asks before a verb is done to a person, and keeps what the visitor
+// was shown.
+func (c *Console) askDecision(verb operations.Verb) func(*visit) (string, any, error) {
+	return func(v *visit) (string, any, error) {
+		who, err := c.personAt(v)
+		if err == nil {
+			err = who.Check(verb)
+		}
+		if err != nil {
+			return "", nil, err
+		}
+		r, at, to := &who.Found.Seen.Record, who.Found.Place, who.Found.Recipient
+		q := question{
+			ID: string(who.Info.ID), To: personAddress(who.Info.ID, at) + "/" + string(verb), Risk: verb.RiskOf(r.State), Fields: []field{why},
+			Text:   []string{v.name(to.ID, to.Phone) + ", " + v.phone(to.Phone) + ", is " + stateAndWhy(r) + "."},
+			Hidden: map[string]string{"state": r.State.String(), "attempt": strconv.Itoa(r.Attempt)},
+		}
+		if verb == operations.VerbAccept {
+			q.Title, q.Do = "Take "+at.String()+" as sent?", "Take as sent"
+			q.Text = append(q.Text, waits(r), "Taken as sent they are unconfirmed; a receipt that still comes is recorded.")
+		} else {
+			q.Title, q.Do, q.Danger = "Send again to "+at.String()+"?", "Send again", q.Risk != ""
+			q.Text = append(q.Text, "The campaign's content is sent as it stands.")
+		}
+		return "ask", q, nil
 	}
-	if err := stale(v, &f.Seen.Record); err != nil {
-		return "", err
-	}
-	if _, err := c.ledger.Resend(v.Context(), info, f.Place, f.Seen, v.actor(reasonOf(v)), time.Now()); err != nil {
-		return "", err
-	}
-	v.flash("Recipient " + f.Place.String() + " is to be sent to again.")
-	return personAddress(info.ID, f.Place), nil
 }
 
-func (c *Console) askAccept(v *visit) (string, any, error) {
-	info, f, err := c.personAt(v)
-	if err != nil {
-		return "", nil, err
+// decide does a verb to a person, as the visitor was asked; done says so.
+func (c *Console) decide(verb operations.Verb, done string) func(*visit) (string, error) {
+	return func(v *visit) (string, error) {
+		who, err := c.personAt(v)
+		if err != nil {
+			return "", err
+		}
+		state, _ := campaign.ParseState(v.PostFormValue("state"))
+		attempt, _ := strconv.Atoi(v.PostFormValue("attempt")) // 0 of none: nothing can be decided about such a person
+		if err = who.Seen(state, attempt); err == nil {
+			err = c.ops.Decide(v.Context(), who, verb, v.actor(reasonOf(v)))
+		}
+		if err != nil {
+			return "", err
+		}
+		v.flash(fmt.Sprintf(done, who.Found.Place))
+		return personAddress(who.Info.ID, who.Found.Place), nil
 	}
-	r := &f.Seen.Record
-	if r.State != campaign.InDoubt {
-		return "", nil, refuse(http.StatusConflict, "The person is %s, and not in doubt.", words(r.State.String()))
-	}
-	return "ask", question{
-		ID: string(info.ID), Title: "Take " + f.Place.String() + " as sent?", To: personAddress(info.ID, f.Place) + "/accept",
-		Text: []string{
-			v.name(f.Recipient.ID, f.Recipient.Phone) + ", " + v.phone(f.Recipient.Phone) + ", is " + stateAndWhy(r) + ".",
-			waits(r), "Taken as sent they are unconfirmed; a receipt that still comes is recorded.",
-		},
-		Risk: translate.AcceptRisk, Fields: []field{why}, Hidden: asked(r), Do: "Take as sent",
-	}, nil
-}
-
-func (c *Console) accept(v *visit) (string, error) {
-	info, f, err := c.personAt(v)
-	if err != nil {
-		return "", err
-	}
-	if err := stale(v, &f.Seen.Record); err != nil {
-		return "", err
-	}
-	if _, err := c.ledger.AcceptAsSent(v.Context(), info, f.Place, f.Seen, v.actor(reasonOf(v)), time.Now()); err != nil {
-		return "", err
-	}
-	v.flash("Recipient " + f.Place.String() + " is taken as sent.")
-	return personAddress(info.ID, f.Place), nil
 }

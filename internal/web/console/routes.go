@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
@@ -56,8 +57,8 @@ func (c *Console) campaignRoutes() {
 	c.form("POST /campaigns/{id}/reschedule", access.Control, c.reschedule)
 	c.page("GET /campaigns/{id}/rate", access.Control, c.askRate)
 	c.form("POST /campaigns/{id}/rate", access.Control, c.setRate)
-	c.page("GET /campaigns/{id}/retry", access.Control, c.askRetry)
-	c.form("POST /campaigns/{id}/retry", access.Control, c.retry)
+	c.page("GET /campaigns/{id}/retry", access.Control, c.askAll(operations.VerbResend))
+	c.form("POST /campaigns/{id}/retry", access.Control, c.decideAll(operations.VerbResend, "%s people are sent to again."))
 	c.page("GET /campaigns/{id}/purge", access.Control, c.askPurge)
 	c.form("POST /campaigns/{id}/purge", access.Control, c.purge)
 }

@@ -1,0 +1,172 @@
+package operations
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/suppression"
+	"github.com/handout-dev/handout/ledger"
+)
+
+// Person is one recipient of a campaign, as they stood when they were read.
+type Person struct {
+	Info       *campaign.Info
+	Found      ledger.Found
+	Suppressed *suppression.Entry // nil: the number isn't on the suppression list
+}
+
+// Person finds one recipient: by the place in the list, as in 12.7, which reads
+// one page; else by the name in the list or, with numbers, the phone number in
+// E.164 form, which reads the list up to the second one of that name.
+//
+// Errors: NotFound, WrongPhase for a purged campaign, and Ambiguous with the
+// places of those among whom the name doesn't decide.
+func (o *Operations) Person(ctx context.Context, id campaign.ID, who string, numbers bool) (*Person, error) {
+	if at, ok := campaign.ParsePlace(who); ok {
+		p, err := o.PersonAt(ctx, id, at)
+		if KindOf(err) != NotFound {
+			return p, err
+		}
+	}
+	info, err := o.listed(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	found, err := o.ledger.Find(ctx, info, who, numbers)
+	switch {
+	case err != nil:
+		return nil, about(id, err)
+	case len(found) == 0:
+		return nil, noSuchRecipient(id)
+	case len(found) > 1:
+		return nil, ambiguous(id, found)
+	}
+	return o.person(ctx, info, found[0])
+}
+
+// PersonAt reads the recipient at a place. Errors: as of [Operations.Person].
+func (o *Operations) PersonAt(ctx context.Context, id campaign.ID, at campaign.Place) (*Person, error) {
+	info, err := o.listed(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	page, err := o.ledger.Recipients(ctx, id, at.Page)
+	if KindOf(err) == NotFound || (err == nil && at.Index >= len(page)) {
+		return nil, noSuchRecipient(id)
+	}
+	if err != nil {
+		return nil, about(id, err)
+	}
+	f := ledger.Found{Place: at, Recipient: page[at.Index]}
+	if f.Seen, err = o.ledger.ReadRecord(ctx, info, at); err != nil {
+		return nil, about(id, err)
+	}
+	return o.person(ctx, info, f)
+}
+
+// person looks up whether the recipient's number is suppressed.
+func (o *Operations) person(ctx context.Context, info *campaign.Info, f ledger.Found) (*Person, error) {
+	p := &Person{Info: info, Found: f}
+	entry, suppressed, err := o.suppressions.Find(ctx, f.Recipient.Phone)
+	if suppressed { // also by an entry that can't be read
+		p.Suppressed = &entry
+	} else if err != nil {
+		return nil, about(info.ID, err)
+	}
+	return p, nil
+}
+
+// listed reads a campaign that has its recipients.
+func (o *Operations) listed(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
+	info, err := o.ledger.Info(ctx, id)
+	if err == nil && info.Phase == campaign.Draft {
+		err = ledger.ErrNotFound
+	}
+	if err == nil {
+		err = info.Gone()
+	}
+	return info, about(id, err)
+}
+
+func noSuchRecipient(id campaign.ID) error {
+	return refusef(NotFound, "", "there is no such recipient in campaign %s", id)
+}
+
+func ambiguous(id campaign.ID, found []ledger.Found) error {
+	e := &Error{Kind: Ambiguous, Field: "recipient"}
+	words := make([]string, len(found))
+	for i, f := range found {
+		e.Places = append(e.Places, PersonPlace{f.Place, f.Seen.Record.State})
+		words[i] = fmt.Sprintf("%s (%s)", f.Place, f.Seen.Record.State)
+	}
+	e.Text = fmt.Sprintf("several recipients of campaign %s have this name; name one by its place: %s", id, strings.Join(words, ", "))
+	return e
+}
+
+// Seen reports whether the recipient still is as a person has seen them: in this
+// state, at this attempt. The error is Stale.
+func (p *Person) Seen(state campaign.State, attempt int) error {
+	r := &p.Found.Seen.Record
+	if r.State == state && r.Attempt == attempt {
+		return nil
+	}
+	return refusef(Stale, "", "recipient %s is %s by now, at attempt %d; nothing was done, look again", p.Found.Place, r.State, r.Attempt)
+}
+
+// May reports whether the verb would change anything about a recipient in this
+// state; [Person.Check] reports what else stands against it.
+func (p *Person) May(v Verb) bool {
+	r := p.Found.Seen.Record
+	next, err := campaign.Next(r, v.event().BoundTo(&r))
+	return err == nil && next != r
+}
+
+// Check reports why the verb can't be done to the recipient; nil if it can, or if
+// it was done before.
+func (p *Person) Check(v Verb) error {
+	if err := v.allowed(p.Info); err != nil {
+		return err
+	}
+	at, r := p.Found.Place, p.Found.Seen.Record
+	if _, err := campaign.Next(r, v.event().BoundTo(&r)); err != nil {
+		if v == VerbAccept {
+			return refusef(WrongPhase, "", "recipient %s is %s, and not in doubt", at, r.State)
+		}
+		return refusef(WrongPhase, "", "recipient %s is %s and can't be sent to again", at, r.State)
+	}
+	if v == VerbResend && p.Suppressed != nil {
+		return refusef(WrongPhase, "", "the number of recipient %s is suppressed since %s (%s), and nothing is sent to it; take it off the suppression list first",
+			at, p.Suppressed.At.UTC().Format("2006-01-02 15:04 UTC"), p.Suppressed.Reason())
+	}
+	return nil
+}
+
+// Decide does [VerbResend] or [VerbAccept] to a recipient who stands as p says,
+// and makes p what stands then. What was decided before is left alone.
+func (o *Operations) Decide(ctx context.Context, p *Person, v Verb, by campaign.Actor) error {
+	shown := p.Found.Seen.Record
+	stands, err := o.PersonAt(ctx, p.Info.ID, p.Found.Place)
+	if err == nil {
+		err = stands.Check(v)
+	}
+	if err != nil {
+		return err
+	}
+	if stands.May(v) {
+		if err := stands.Seen(shown.State, shown.Attempt); err != nil {
+			return err
+		}
+		do := o.ledger.Resend
+		if v == VerbAccept {
+			do = o.ledger.AcceptAsSent
+		}
+		f := &stands.Found
+		if f.Seen, err = do(ctx, stands.Info, f.Place, f.Seen, by, now()); err != nil {
+			return about(p.Info.ID, err)
+		}
+	}
+	*p = *stands
+	return nil
+}
