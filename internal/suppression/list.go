@@ -157,15 +157,14 @@ func (l *List) Find(ctx context.Context, phone string) (Entry, bool, error) {
 	if err := ctx.Err(); err != nil {
 		return Entry{}, false, fmt.Errorf("look into the suppression list: %w", err)
 	}
-	q := &question{field: field, turn: make(chan bool, 1)}
-	l.questions.ask(ctx, l.rdb, q)
-	if q.err != nil {
-		return Entry{}, false, discreet("look into the suppression list", q.err)
+	answer, err := l.questions.ask(ctx, l.rdb, field)
+	if err != nil {
+		return Entry{}, false, discreet("look into the suppression list", err)
 	}
-	if q.answer == nil {
+	if answer == nil {
 		return Entry{}, false, nil
 	}
-	raw, _ := q.answer.(string)
+	raw, _ := answer.(string)
 	s, err := decodeEntry(raw)
 	if err != nil { // on the list all the same
 		return Entry{Why: whyUnknown}, true, fmt.Errorf("look into the suppression list: %w", err)
@@ -203,67 +202,66 @@ func entries(ctx context.Context, rdb redis.UniversalClient, fields []string) ([
 	return answers, err
 }
 
-// questions are the look-ups that wait. One caller at a time leads: it asks Redis for
-// all that wait, answers them, and passes the lead on.
-type questions struct {
-	mu      sync.Mutex
-	waiting []*question
-	asking  bool
-}
-
 // askTimeout bounds one command: its callers' contexts don't.
 const askTimeout = 10 * time.Second
 
 // maxQuestions is how many numbers one command asks for.
 const maxQuestions = 500
 
-type question struct {
-	field  string
-	answer any
-	err    error
-	turn   chan bool // true: it is your turn to lead; false: the answer is there
+// questions are the look-ups of concurrent callers. One command is under way at a
+// time; callers that come meanwhile share the next one.
+type questions struct {
+	asking sync.Mutex // held during a command
+
+	mu   sync.Mutex
+	next *question // may be joined; nil: none
 }
 
-func (w *questions) ask(ctx context.Context, rdb redis.UniversalClient, q *question) {
-	w.mu.Lock()
-	w.waiting = append(w.waiting, q)
-	lead := !w.asking
-	w.asking = true
-	w.mu.Unlock()
-	if !lead {
-		lead = <-q.turn
-	}
-	if !lead {
-		return
-	}
-	w.mu.Lock()
-	n := min(len(w.waiting), maxQuestions)
-	batch := w.waiting[:n:n]
-	w.waiting = w.waiting[n:]
-	w.mu.Unlock()
+// question is one command and its answers.
+type question struct {
+	fields  []string
+	answers []any
+	err     error
+	done    chan struct{}
+}
 
-	fields := make([]string, len(batch))
-	for i := range batch {
-		fields[i] = batch[i].field
+// ask returns the stored entry of a number, nil if it isn't listed.
+func (w *questions) ask(ctx context.Context, rdb redis.UniversalClient, field string) (any, error) {
+	w.mu.Lock()
+	q, first := w.next, w.next == nil
+	if first {
+		q = &question{done: make(chan struct{})}
+		w.next = q
 	}
+	i := len(q.fields)
+	if q.fields = append(q.fields, field); len(q.fields) == maxQuestions {
+		w.next = nil
+	}
+	w.mu.Unlock()
+	if !first {
+		<-q.done
+		return q.answer(i)
+	}
+	w.asking.Lock()
+	defer w.asking.Unlock()
+	w.mu.Lock()
+	if w.next == q {
+		w.next = nil
+	}
+	w.mu.Unlock()
 	// The command carries other callers' questions, so this caller can't cancel it.
 	all, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
-	answers, err := entries(all, rdb, fields)
-	for i := range batch {
-		if batch[i].err = err; err == nil {
-			batch[i].answer = answers[i]
-		}
-		batch[i].turn <- false
-	}
+	q.answers, q.err = entries(all, rdb, q.fields)
+	close(q.done)
+	return q.answer(i)
+}
 
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.waiting) == 0 {
-		w.asking = false
-		return
+func (q *question) answer(i int) (any, error) {
+	if q.err != nil {
+		return nil, q.err
 	}
-	w.waiting[0].turn <- true
+	return q.answers[i], nil
 }
 
 // discreet returns an error of Redis without the command's arguments, which are

@@ -50,7 +50,6 @@ type Reader struct {
 
 	line       int
 	phone, why int // columns; why is -1 when there is none
-	cells      []string
 }
 
 // Each passes the good rows to take, a batch at a time, and the bad ones to Bad. A
@@ -133,14 +132,10 @@ func (r *Reader) next(in *bufio.Reader) (string, error) {
 	}
 }
 
-// split returns a line's cells; they are valid until the next call.
-func (r *Reader) split(line string) ([]string, error) {
+// split returns a line's cells. Its error never quotes them.
+func split(line string) ([]string, error) {
 	if !strings.Contains(line, `"`) {
-		r.cells = r.cells[:0]
-		for cell := range strings.SplitSeq(line, ",") {
-			r.cells = append(r.cells, cell)
-		}
-		return r.cells, nil
+		return strings.Split(line, ","), nil
 	}
 	cells, err := csv.NewReader(strings.NewReader(line)).Read()
 	if err != nil {
@@ -150,7 +145,7 @@ func (r *Reader) split(line string) ([]string, error) {
 }
 
 func (r *Reader) readHeader(line string) error {
-	names, err := r.split(line)
+	names, err := split(line)
 	if err != nil {
 		return err
 	}
@@ -166,7 +161,7 @@ func (r *Reader) readHeader(line string) error {
 // row returns the number of a line, with its entry. Its error never quotes the
 // line.
 func (r *Reader) row(line string) (Number, error) {
-	cells, err := r.split(line)
+	cells, err := split(line)
 	if err != nil {
 		return Number{}, err
 	}
