@@ -1,7 +1,6 @@
 package producer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -38,7 +37,6 @@ type runOptions struct {
 	maxFaults int
 	progress  func(rows int, bytes int64)
 	dry       bool
-	inMemory  int // phone numbers; 0 is seenMost
 }
 
 // newRun opens the list, reads its header, and holds the templates against it.
@@ -50,8 +48,10 @@ func newRun(f *File, l List, o runOptions) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{list: l, file: f, o: o, book: book, close: func() {}, faults: Faults{limit: o.maxFaults}}
-	r.seen.most = cmp.Or(o.inMemory, seenMost)
+	r := &run{
+		list: l, file: f, o: o, book: book, close: func() {},
+		seen: seen{max: maxSeenBytes}, faults: Faults{limit: o.maxFaults},
+	}
 	if f.Spec.ByZone() {
 		r.zones = newZoneBook()
 	}
@@ -185,7 +185,6 @@ func (r *run) read(ctx context.Context, inOrder, todo chan<- *block) error {
 // order and without duplicates. The block is valid during the call; the texts in it
 // for as long as they are held.
 func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error {
-	defer r.seen.close()
 	err := r.blocks(ctx, func(b *block) error {
 		r.count(b)
 		if r.faults.Total > 0 && !r.o.setAside && !r.o.dry {
@@ -194,7 +193,9 @@ func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error 
 		for i := range b.recipients {
 			fresh, err := r.seen.add(b.numbers[i])
 			if err != nil {
-				return err
+				full := &Faults{}
+				full.add(Fault{File: r.list.name, Line: int(b.lines[i]), Message: err.Error()})
+				return full
 			}
 			if !fresh {
 				r.summary.Duplicates++

@@ -19,8 +19,6 @@ import (
 type Client struct {
 	rdb    redis.UniversalClient
 	ledger *ledger.Ledger
-
-	inMemory int // a test's: phone numbers of a list, before they move to a file
 }
 
 // New is a client of the ledger in rdb, which stays the caller's to close.
@@ -83,11 +81,12 @@ const waitBusy = time.Second
 // without an error nothing of it is sent. It may be called again at any time,
 // also after a crash, and does the same thing once.
 //
-// Errors: [*Faults] (nothing was kept), [*GateError], [*OtherContentError], [ErrEmptyList],
-// [*ReadError], [ErrNotRereadable], [ErrUnknownFormat], [ErrUnknownRegion],
-// ctx's own, one that names TMPDIR when a list of over two million numbers has no
-// temporary file (nothing was kept), and those of Redis. After ctx is done, and after an error of
-// Redis, a draft may stay behind; the next Submit of the same ID replaces it.
+// Errors: [*Faults] (nothing was kept; also of a list with more phone numbers
+// than duplicates can be found among, which ten million fit in), [*GateError],
+// [*OtherContentError], [ErrEmptyList], [*ReadError], [ErrNotRereadable],
+// [ErrUnknownFormat], [phone.ErrUnknownRegion], ctx's own, and those of Redis.
+// After ctx is done, and after an error of Redis, a draft may stay behind; the
+// next Submit of the same ID replaces it.
 func (c *Client) Submit(ctx context.Context, f *File, l List, o SubmitOptions) (*Result, error) {
 	for {
 		result, err := c.try(ctx, f, l, o)
@@ -105,11 +104,15 @@ func (c *Client) Submit(ctx context.Context, f *File, l List, o SubmitOptions) (
 }
 
 func (c *Client) try(ctx context.Context, f *File, l List, o SubmitOptions) (*Result, error) {
-	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, maxFaults: o.MaxFaults, progress: o.Progress, inMemory: c.inMemory})
+	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, maxFaults: o.MaxFaults, progress: o.Progress})
 	if err != nil {
 		return nil, err
 	}
 	defer run.close()
+	return c.submit(ctx, run, f, o)
+}
+
+func (c *Client) submit(ctx context.Context, run *run, f *File, o SubmitOptions) (*Result, error) {
 	opening, err := c.open(ctx, f.Spec, run.columns(), o.OnWait)
 	var stands *ledger.StandsError
 	if errors.As(err, &stands) {
@@ -163,9 +166,7 @@ func abandon(ctx context.Context, opening *ledger.Opening, because error) error 
 	var faults *Faults
 	var read *ReadError
 	var gate *GateError
-	var disk *seenError
-	if errors.As(because, &faults) || errors.As(because, &gate) || errors.As(because, &read) || errors.As(because, &disk) ||
-		errors.Is(because, ErrEmptyList) {
+	if errors.As(because, &faults) || errors.As(because, &gate) || errors.As(because, &read) || errors.Is(because, ErrEmptyList) {
 		return opening.Abandon(ctx)
 	}
 	if ctx.Err() != nil { // interrupted: spare the next one the wait

@@ -17,12 +17,7 @@ type cpu struct{ self, redis, vendor time.Duration }
 // cpuTime reads it; to may be nil.
 func cpuTime(b *testing.B, server *redistest.Server, to *vendor) cpu {
 	b.Helper()
-	var c cpu
-	var self syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &self); err != nil {
-		b.Fatal(err)
-	}
-	c.self = time.Duration(self.Utime.Nano() + self.Stime.Nano())
+	c := cpu{self: selfTime(b)}
 	text, err := server.Client().Info(b.Context(), "cpu").Result()
 	if err != nil {
 		b.Fatal(err)
@@ -39,6 +34,16 @@ func cpuTime(b *testing.B, server *redistest.Server, to *vendor) cpu {
 		c.vendor = processTime(to.pid)
 	}
 	return c
+}
+
+// selfTime returns the processor time that this process has used.
+func selfTime(b *testing.B) time.Duration {
+	b.Helper()
+	var self syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &self); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(self.Utime.Nano() + self.Stime.Nano())
 }
 
 // processTime is what /proc says of another process; 0 where there is none.
