@@ -127,7 +127,7 @@ func (a *API) submission(ctx context.Context, id campaign.ID, how ListQuery, beg
 		return nil, err
 	}
 	return &operations.Submission{
-		File: file, List: producer.ListReader("", format, a.body(ctx)), Begin: begin, SetAside: how.SetAsideBadRows, MaxFaults: mostFaults,
+		File: file, List: producer.ListReader("", format, a.body(ctx)), Begin: begin, SetAside: how.SetAsideBadRows, MaxFaults: maxFaults,
 	}, nil
 }
 

@@ -29,8 +29,8 @@ type Fault struct {
 	Message string `json:"message" example:"missing"`
 }
 
-// mostFaults is how many faults are answered in full.
-const mostFaults = 1000
+// maxFaults is how many faults are answered in full.
+const maxFaults = 1000
 
 // kind is a kind of problem.
 type kind struct {
@@ -95,7 +95,7 @@ type problemError struct {
 func problem(k *kind, detail string, faults ...Fault) *problemError {
 	p := &problemError{retry: k.retry}
 	p.Type, p.Title, p.Status, p.Detail = k.uri(), k.title, k.status, detail
-	p.Errors, p.Count = faults[:min(len(faults), mostFaults)], len(faults)
+	p.Errors, p.Count = faults[:min(len(faults), maxFaults)], len(faults)
 	return p
 }
 
