@@ -9,7 +9,7 @@ import (
 )
 
 // Class says what a failed call means for the message. The zero Class is
-// Unknown, so a failure that nobody classified is never taken for "not sent".
+// Unknown, so an unclassified failure is never taken for "not sent".
 type Class int
 
 // The classes of a failed call.

@@ -51,8 +51,8 @@ func NewTransport() *http.Transport {
 	return t
 }
 
-// outgoing is a request's body that remembers whether anybody took of it. As
-// long as nobody did, and no header was written, nothing can have been sent.
+// outgoing is a request's body that remembers whether it was read. Unless it was,
+// or a header was written, nothing can have been sent.
 type outgoing struct {
 	data    []byte
 	reader  bytes.Reader
@@ -171,7 +171,7 @@ func readAnswer(resp *http.Response) answer {
 }
 
 // retryAfter reads Retry-After, in seconds or as a date. Telesign does not
-// document it, but a proxy may set it; a day is as long as anybody can mean.
+// document it, but a proxy may set it; a day is the longest that makes sense.
 func retryAfter(h http.Header) time.Duration {
 	const longest = 24 * time.Hour
 	value := h.Get("Retry-After")

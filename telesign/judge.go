@@ -114,7 +114,7 @@ func (e *Error) judgeHTTP() {
 		// meet the same.
 		e.Class, e.Account = Refused, true
 	case http.StatusTooManyRequests:
-		// Whoever limits a rate does it before doing the work.
+		// A rate is limited before the work is done.
 		e.Class, e.Throttled = Later, true
 	default:
 		e.Class = Unknown

@@ -16,19 +16,19 @@ import (
 )
 
 const (
-	// fileSample is of how many people a sample of files is.
+	// fileSample is how many recipients a sample of files has.
 	fileSample = 20
-	// filesAtOnce are looked at side by side, between two renewals of the lease.
+	// filesAtOnce are checked at once, between two renewals of the lease.
 	filesAtOnce = 5
-	// mostBadFiles is when a check of all files ends early.
-	mostBadFiles = 20
+	// maxBadFiles ends a check of all files early.
+	maxBadFiles = 20
 )
 
 // fileParameters are those that name a file by its URL.
 var fileParameters = []string{"url", "header_url", "media_url", "document_url"}
 
-// filesPass says whether a campaign may be fed as far as its files go. If not,
-// it looks at the next few of them; more says to come back soon.
+// filesPass reports whether a campaign may be fed as far as its files go. If not, it
+// checks the next few of them; more asks for another call soon.
 func (w *Worker) filesPass(ctx context.Context, s *subject) (pass, more bool, err error) {
 	if s.Spec.CheckFiles == campaign.CheckNone || s.Spec.Standing {
 		return true, false, nil
@@ -37,14 +37,14 @@ func (w *Worker) filesPass(ctx context.Context, s *subject) (pass, more bool, er
 	if err != nil || stood == ledger.FilesPassed {
 		return err == nil, false, err
 	}
-	// One that failed and runs was resumed at that very moment: it begins anew.
+	// A campaign that failed the check and runs was just resumed: begin anew.
 	places := filePlaces(s.Info)
-	if err := w.lookAtFiles(ctx, s, places, &p); err != nil {
+	if err := w.checkNextFiles(ctx, s, places, &p); err != nil {
 		return false, false, err
 	}
 	now := w.clock.Now()
 	switch {
-	case p.Bad > 0 && (p.Next >= places.count || p.Bad >= mostBadFiles):
+	case p.Bad > 0 && (p.Next >= places.count || p.Bad >= maxBadFiles):
 		words := fmt.Sprintf("%d of %d can't be sent: %s", p.Bad, places.people(p.Next), p.First)
 		w.log.Error("campaign held", "campaign", s.ID, "files", words)
 		return false, false, w.ledger.FailFiles(ctx, s.ID, stood, words, now)
@@ -58,11 +58,11 @@ func (w *Worker) filesPass(ctx context.Context, s *subject) (pass, more bool, er
 	return false, true, w.ledger.KeepFiles(ctx, s.ID, stood, p)
 }
 
-// places are the people whose files are looked at, by number.
+// places are the recipients whose files are checked, by number.
 type places struct {
 	count  int
 	at     func(i int) (page, index int)
-	people func(i int) int // how many of the first i places have somebody
+	people func(i int) int // how many of the first i places have a recipient
 }
 
 func filePlaces(c *campaign.Info) places {
@@ -74,7 +74,7 @@ func filePlaces(c *campaign.Info) places {
 	case !c.Zoned():
 		return places{c.Total, plain, everyone}
 	}
-	// Pages by zone needn't be full; all of them are gone through.
+	// Pages by zone may be partly filled; all places are gone through.
 	return places{c.Pages * campaign.PageSize, plain, func(i int) int {
 		n := 0
 		for page := range i/campaign.PageSize + 1 {
@@ -84,7 +84,7 @@ func filePlaces(c *campaign.Info) places {
 	}}
 }
 
-// nth is where the nth of a campaign's people stands, from 0.
+// nth returns the place of a campaign's nth recipient, from 0.
 func nth(c *campaign.Info, n int) (page, index int) {
 	if !c.Zoned() {
 		return n / campaign.PageSize, n % campaign.PageSize
@@ -96,8 +96,8 @@ func nth(c *campaign.Info, n int) (page, index int) {
 	return page, n
 }
 
-// lookAtFiles looks at the next few.
-func (w *Worker) lookAtFiles(ctx context.Context, s *subject, all places, p *ledger.FilesProgress) error {
+// checkNextFiles checks the next few files.
+func (w *Worker) checkNextFiles(ctx context.Context, s *subject, all places, p *ledger.FilesProgress) error {
 	until, err := w.neededUntil(ctx, s)
 	if err != nil {
 		return err
@@ -105,15 +105,15 @@ func (w *Worker) lookAtFiles(ctx context.Context, s *subject, all places, p *led
 	n := min(filesAtOnce, all.count-p.Next)
 	found := make([]fileVerdict, n)
 	errs := make([]error, n)
-	var looking sync.WaitGroup
+	var checking sync.WaitGroup
 	for i := range n {
 		page, index := all.at(p.Next + i)
 		if index >= s.Size(page) {
 			continue
 		}
-		looking.Go(func() { found[i], errs[i] = w.lookAtFile(ctx, s, campaign.Place{Page: page, Index: index}, until) })
+		checking.Go(func() { found[i], errs[i] = w.checkFilesOf(ctx, s, campaign.Place{Page: page, Index: index}, until) })
 	}
-	looking.Wait()
+	checking.Wait()
 	for i := range n {
 		if errs[i] != nil {
 			return errs[i]
@@ -133,8 +133,8 @@ func (w *Worker) lookAtFiles(ctx context.Context, s *subject, all places, p *led
 	return nil
 }
 
-// lookAtFile judges the files of one person. An error says nothing about them.
-func (w *Worker) lookAtFile(ctx context.Context, s *subject, p campaign.Place, until time.Time) (fileVerdict, error) {
+// checkFilesOf judges the files of one recipient. An error says nothing about them.
+func (w *Worker) checkFilesOf(ctx context.Context, s *subject, p campaign.Place, until time.Time) (fileVerdict, error) {
 	people, err := w.ledger.Recipients(ctx, s.ID, p.Page)
 	if err != nil {
 		return fileVerdict{}, err
@@ -153,7 +153,7 @@ func (w *Worker) lookAtFile(ctx context.Context, s *subject, p campaign.Place, u
 		if err := w.filesPace.Wait(ctx); err != nil {
 			return v, err
 		}
-		one := w.files.look(ctx, u, parameters["file_name"], until)
+		one := w.files.check(ctx, u, parameters["file_name"], until)
 		if ctx.Err() != nil {
 			return v, ctx.Err() // a shutdown says nothing about the file
 		}
@@ -164,8 +164,8 @@ func (w *Worker) lookAtFile(ctx context.Context, s *subject, p campaign.Place, u
 	return v, nil
 }
 
-// neededUntil is how long a link must hold. Who has no hours at all, their zone
-// being unknown, isn't waited for.
+// neededUntil returns until when a link must hold. Recipients of an unknown zone have
+// no hours, and don't count.
 func (w *Worker) neededUntil(ctx context.Context, s *subject) (time.Time, error) {
 	left, err := w.ledger.ZonesLeft(ctx, s.Info)
 	if err != nil {

@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	// fileTime bounds one look at a file.
+	// fileTime bounds the check of one file.
 	fileTime = 10 * time.Second
-	// mostFileSize is of a document. Source: WhatsApp Business Platform, "Media",
+	// maxFileSize is how large a document may be, in bytes. Source: WhatsApp Business Platform, "Media",
 	// documents: 100 MB.
-	mostFileSize = 100 << 20
+	maxFileSize = 100 << 20
 )
 
 // fileTypes are those that WhatsApp takes as a document, with the endings of
@@ -40,17 +40,17 @@ var fileTypes = map[string][]string{
 	"video/mp4":  {".mp4"},
 }
 
-// unsaid are the types that a store gives to what it wasn't told the type of.
+// unsaid are the types that stores give to files of unknown type.
 var unsaid = []string{"", "application/octet-stream", "binary/octet-stream"}
 
-// fileVerdict is what is wrong with a file; an empty fault: nothing. unsure: its
-// name or type is odd, and Telesign may take it all the same.
+// fileVerdict is what is wrong with a file; an empty fault: nothing. unsure means that
+// its name or type is odd, and Telesign may take it all the same.
 type fileVerdict struct {
 	fault  string
 	unsure bool
 }
 
-// files looks at files.
+// files checks files over HTTP.
 type files struct {
 	client  *http.Client
 	options outbound.Options
@@ -61,9 +61,9 @@ func newFiles(private bool) *files {
 	return &files{client: outbound.New(o), options: o}
 }
 
-// look judges one file: by HEAD, or by its first byte where HEAD isn't allowed
+// check judges one file: by HEAD, or by its first byte where HEAD isn't allowed
 // or, as for a presigned link, signed. No fault quotes the URL.
-func (f *files) look(ctx context.Context, u *url.URL, name string, until time.Time) fileVerdict {
+func (f *files) check(ctx context.Context, u *url.URL, name string, until time.Time) fileVerdict {
 	if end, ok := linkEnd(u); ok && end.Before(until) {
 		return fileVerdict{fault: "the link ends before the campaign may"}
 	}
@@ -109,7 +109,7 @@ func judgeFile(resp *http.Response, name string) (v fileVerdict) {
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent {
 		return fileVerdict{fault: fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))}
 	}
-	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // what can't be read is unsaid
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // an unreadable one is unsaid
 	endings, known := fileTypes[kind]
 	switch {
 	case kind == "text/html":
@@ -119,7 +119,7 @@ func judgeFile(resp *http.Response, name string) (v fileVerdict) {
 	case !known:
 		return fileVerdict{fault: "WhatsApp takes no " + kind}
 	}
-	if fileSize(resp) > mostFileSize {
+	if fileSize(resp) > maxFileSize {
 		return fileVerdict{fault: "over 100 MB"}
 	}
 	if ending := strings.ToLower(path.Ext(name)); known && ending != "" && !slices.Contains(endings, ending) {
@@ -128,7 +128,7 @@ func judgeFile(resp *http.Response, name string) (v fileVerdict) {
 	return v
 }
 
-// fileSize is the whole file's, also from an answer to a range; -1: not said.
+// fileSize returns the whole file's size, also from an answer to a range; -1: unknown.
 func fileSize(resp *http.Response) int64 {
 	if resp.StatusCode == http.StatusPartialContent {
 		_, whole, _ := strings.Cut(resp.Header.Get("Content-Range"), "/")
@@ -140,7 +140,7 @@ func fileSize(resp *http.Response) int64 {
 	return resp.ContentLength
 }
 
-// linkEnd is when a presigned link ends.
+// linkEnd returns when a presigned link ends.
 func linkEnd(u *url.URL) (time.Time, bool) {
 	q := u.Query()
 	if begin, err := time.Parse("20060102T150405Z", q.Get("X-Amz-Date")); err == nil {

@@ -38,7 +38,7 @@ func TestFiles_ReachNoPrivateAddressByARedirectOrByName(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.client.Transport = transport
-		if v := f.look(t.Context(), u, "a.pdf", time.Time{}); v.fault != "a private address" || served != 0 {
+		if v := f.check(t.Context(), u, "a.pdf", time.Time{}); v.fault != "a private address" || served != 0 {
 			t.Errorf("%s: %+v, reached %d times", text, v, served)
 		}
 	}

@@ -250,7 +250,7 @@ func TestSchedule_WhatAnExportRefusesIsSaidCountedAndNotSent(t *testing.T) {
 
 	s := serve(t, x.env, "schedule")
 	for name, want := range map[string]struct{ kind, reason string }{
-		"empty":           {"empty", "there is nobody to send a file to"},
+		"empty":           {"empty", "there is no customer to send a file to"},
 		"drift":           {"drift", "5 files are more than 50 % off the 40 of the last time"},
 		"query-sqlite":    {"export", "integer overflow"},
 		"orders-sqlite":   {"export", "integer overflow"},

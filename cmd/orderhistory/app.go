@@ -43,7 +43,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "orderhistory:", oneLine(err))
 		return exitUsage
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		fmt.Fprintln(stderr, "orderhistory: interrupted; run the same command again: it goes on where it was, and nobody is sent to twice")
+		fmt.Fprintln(stderr, "orderhistory: interrupted; run the same command again: it goes on where it was, and sends to no customer twice")
 		return exitFailed
 	}
 	fmt.Fprintln(stderr, "orderhistory:", oneLine(err))

@@ -30,10 +30,10 @@ type Config struct {
 	RedisURL string `envconfig:"REDIS_URL" desc:"where Redis is, as for handout"`
 
 	Shop         string `default:"sqlite:shop.db" desc:"the shop's database: postgres://… or sqlite:PATH"`
-	State        string `default:"sqlite:orderhistory-state.db" desc:"where is kept what was exported: postgres://… or sqlite:PATH"`
+	State        string `default:"sqlite:orderhistory-state.db" desc:"the database of what was exported: postgres://… or sqlite:PATH"`
 	CustomersSQL string `envconfig:"CUSTOMERS_SQL" desc:"file with the query for customers; empty: that for a generated shop"`
 	OrdersSQL    string `envconfig:"ORDERS_SQL" desc:"file with the query for orders; empty: that for a generated shop"`
-	Campaign     string `desc:"campaign file; its id is the beginning of the campaigns'; empty: WhatsApp, then SMS"`
+	Campaign     string `desc:"campaign file; its id begins those of the campaigns; empty: WhatsApp, then SMS"`
 
 	Folder    string `default:"files" desc:"folder for the files, unless a bucket is named"`
 	FolderURL string `split_words:"true" default:"http://127.0.0.1:8060" desc:"server of that folder, such as handout simulate with HANDOUT_SIMULATE_FILES"`
@@ -44,24 +44,24 @@ type Config struct {
 	S3Region         string      `envconfig:"S3_REGION" default:"us-east-1" desc:"the bucket's region"`
 	S3AccessKey      string      `envconfig:"S3_ACCESS_KEY" desc:"access key"`
 	S3SecretKey      secret.Text `envconfig:"S3_SECRET_KEY" desc:"secret key"`
-	LinkBase         string      `split_words:"true" desc:"short links, for a bucket that anybody may read from: this URL and the file's name, unsigned; empty: presigned links"`
+	LinkBase         string      `split_words:"true" desc:"short links, for a bucket that is open to all: this URL and the file's name, unsigned; empty: presigned links"`
 	Prefix           string      `default:"order-history" desc:"beginning of the files' names in the folder or bucket"`
 
 	LinkLife    time.Duration `split_words:"true" default:"72h" desc:"how long a link holds: 1h to 168h, which is the limit of S3"`
 	Zone        string        `default:"UTC" desc:"time zone of the periods and of the dates in the files"`
 	Currency    string        `default:"USD" desc:"shown over the amounts; may be empty"`
-	PhoneRegion string        `split_words:"true" desc:"country whose phone numbers may stand in national form, as in US"`
+	PhoneRegion string        `split_words:"true" desc:"country of phone numbers in national form, as in US"`
 
 	Workers  int     `default:"4" desc:"chunks of 100 customers under way at once"`
 	Uploads  int     `default:"8" desc:"uploads of one chunk at once"`
-	MaxDrift float64 `split_words:"true" default:"0.5" desc:"how far files and bytes may be off from the last time: 0.5 is 50 %"`
+	MaxDrift float64 `split_words:"true" default:"0.5" desc:"how far files and bytes may differ from the last time: 0.5 is 50 %"`
 	MaxBad   float64 `split_words:"true" default:"0.05" desc:"what share of the customers may be set aside"`
-	KeepDays int     `split_words:"true" default:"400" desc:"how many days the state keeps who had which file; 0: for ever"`
+	KeepDays int     `split_words:"true" default:"400" desc:"how many days the state keeps which customer had which file; 0: for ever"`
 	TryLinks int     `split_words:"true" default:"3" desc:"how many links are fetched before the campaign opens"`
 }
 
-// mostKeep is how many days fit into a duration, roundly.
-const mostKeep = 100_000
+// maxKeep is how many days fit into a duration, roundly.
+const maxKeep = 100_000
 
 // loadConfig reads the environment. A variable that is set to nothing, as by
 // Docker Compose, has its default.
@@ -135,7 +135,7 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check(c.Uploads > 0 && c.Uploads <= 64, "ORDERHISTORY_UPLOADS", "must be 1 to 64")
 	check(c.MaxDrift >= 0, "ORDERHISTORY_MAX_DRIFT", "must not be negative")
 	check(c.MaxBad >= 0 && c.MaxBad <= 1, "ORDERHISTORY_MAX_BAD", "must be 0 to 1")
-	check(c.KeepDays >= 0 && c.KeepDays <= mostKeep, "ORDERHISTORY_KEEP_DAYS", "must be 0 to %d", mostKeep)
+	check(c.KeepDays >= 0 && c.KeepDays <= maxKeep, "ORDERHISTORY_KEEP_DAYS", "must be 0 to %d", maxKeep)
 	check(c.TryLinks >= 0, "ORDERHISTORY_TRY_LINKS", "must not be negative")
 }
 

@@ -228,7 +228,7 @@ func TestRun_InterruptedItGoesOnLater(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("it doesn't end")
 	}
-	if r.cmd.ProcessState.ExitCode() != 1 || r.out.String() != "orderhistory: interrupted; run the same command again: it goes on where it was, and nobody is sent to twice\n" {
+	if r.cmd.ProcessState.ExitCode() != 1 || r.out.String() != "orderhistory: interrupted; run the same command again: it goes on where it was, and sends to no customer twice\n" {
 		t.Errorf("%d: %s", r.cmd.ProcessState.ExitCode(), r.out.String())
 	}
 	p.done("run", "--period", day)

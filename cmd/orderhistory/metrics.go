@@ -12,8 +12,8 @@ import (
 )
 
 // writeMetrics writes a file for Prometheus's textfile collector. The counts of
-// refusals are those of all runs, from the state: a counter must not begin anew
-// with each process.
+// refusals are those of all runs, from the state: a counter mustn't begin at 0 with
+// each process.
 func writeMetrics(ctx context.Context, path string, s *state.State, took time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()

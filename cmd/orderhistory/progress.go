@@ -10,7 +10,7 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory"
 )
 
-// liveLine is a line of progress that is written over; none where nobody looks.
+// liveLine is a line of progress that is written over, on terminals only.
 type liveLine struct {
 	w    *os.File
 	used bool

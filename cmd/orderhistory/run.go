@@ -48,13 +48,13 @@ func (a *app) runCommand() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&f.period, "period", "", "orders before this day, or time, belong to it, as in 2026-11-23 (default today)")
+	cmd.Flags().StringVar(&f.period, "period", "", "the end of the period: it has the orders before this day or time, as in 2026-11-23 (default today)")
 	cmd.Flags().BoolVar(&f.everybody, "all", false, "also customers without orders since their last file")
-	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "say who would be sent to, and leave no trace")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show which customers would get a file, and write nothing")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object, also of a run that fails: refused, reason and again")
-	cmd.Flags().StringVar(&f.force, "force-drift", "", "let pass that it's far from the last time; say why, for the record")
+	cmd.Flags().StringVar(&f.force, "force-drift", "", "accept figures far from the last time; say why, for the record")
 	cmd.Flags().StringVar(&f.metrics, "metrics-file", "", "write Prometheus metrics to this file, for the textfile collector")
-	cmd.Flags().DurationVar(&f.wait, "wait", 0, "wait so long for another run to end, instead of failing at once")
+	cmd.Flags().DurationVar(&f.wait, "wait", 0, "how long to wait for another run to end, instead of failing at once")
 	return cmd
 }
 
@@ -100,9 +100,9 @@ func (a *app) run(ctx context.Context, f *runFlags) (err error) {
 	return nil
 }
 
-// patiently tries again for a time while another run is under way.
-func patiently(ctx context.Context, most time.Duration, try func() (*orderhistory.Result, error)) (*orderhistory.Result, error) {
-	deadline := time.Now().Add(most)
+// patiently tries again for up to wait while another run is under way.
+func patiently(ctx context.Context, wait time.Duration, try func() (*orderhistory.Result, error)) (*orderhistory.Result, error) {
+	deadline := time.Now().Add(wait)
 	for {
 		result, err := try()
 		if !errors.Is(err, state.ErrBusy) || time.Now().After(deadline) {
@@ -111,12 +111,12 @@ func patiently(ctx context.Context, most time.Duration, try func() (*orderhistor
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(500 * time.Millisecond): // nothing tells when a lock is free
+		case <-time.After(500 * time.Millisecond): // there is no signal for a free lock
 		}
 	}
 }
 
-// whoami is the person at the keyboard, as far as the system knows.
+// whoami returns the name of the user who runs the program.
 func whoami() string {
 	u, err := user.Current()
 	if err != nil {
@@ -225,7 +225,7 @@ func (c *Config) store(ctx context.Context) (closingStore, error) {
 	})
 }
 
-// aside names those who were set aside, on standard error.
+// aside lists the customers set aside, on standard error.
 func (a *app) aside(r *orderhistory.Result) {
 	for _, f := range r.Aside {
 		fmt.Fprintf(a.stderr, "customer %s is set aside: %s\n", f.Customer, f.Reason)
@@ -253,13 +253,13 @@ func (a *app) describe(r *orderhistory.Result) {
 
 func size(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
 
-// failureJSON is what --json prints of a run that failed, for whoever has started
-// it: handout schedule shows the reason, and begins again where that is asked for.
+// failureJSON is what --json prints of a run that failed, for the program that
+// started it: handout schedule shows the reason, and runs it again if again is true.
 type failureJSON struct {
 	Period  string `json:"period"`  // as it was given
 	Refused string `json:"refused"` // one of [orderhistory.Reasons]; empty: something else
 	Reason  string `json:"reason"`
-	Again   bool   `json:"again"` // nothing is wrong but the moment
+	Again   bool   `json:"again"` // the same run may succeed later
 }
 
 func writeFailure(w io.Writer, period string, err error, interrupted bool) error {

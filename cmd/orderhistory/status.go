@@ -25,16 +25,16 @@ type statusOf struct {
 	SetAside  int        `json:"set_aside"`
 	PlannedAt time.Time  `json:"planned_at"`
 	DoneAt    *time.Time `json:"done_at"`
-	Refused   string     `json:"refused"` // why, the last time
+	Refused   string     `json:"refused"` // the reason of the last refusal
 }
 
-// mostStatus is how many periods are shown.
-const mostStatus = 20
+// maxStatus is how many periods are shown.
+const maxStatus = 20
 
 func (a *app) statusCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "status", Short: "Say what was exported for which period",
+		Use: "status", Short: "List the periods and what was exported for each",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			ctx := cmd.Context()
 			c, err := loadConfig()
@@ -61,7 +61,7 @@ func (a *app) statusCommand() *cobra.Command {
 }
 
 func statuses(ctx context.Context, s *state.State) ([]statusOf, error) {
-	exports, err := s.Exports(ctx, mostStatus)
+	exports, err := s.Exports(ctx, maxStatus)
 	if err != nil {
 		return nil, err
 	}

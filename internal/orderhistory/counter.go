@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// counter tells how far a run is, a few times a second.
+// counter reports how far a run is, a few times a second.
 type counter struct {
 	mu       sync.Mutex
 	done, of int
@@ -28,7 +28,7 @@ func (c *counter) add(to func(Progress), doing string, n int) {
 	c.say(to, Progress{doing, c.done, c.of})
 }
 
-func (c *counter) tell(to func(Progress), doing string, done, of int) {
+func (c *counter) report(to func(Progress), doing string, done, of int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.say(to, Progress{doing, done, of})

@@ -1,11 +1,11 @@
-// Package orderhistory sends everybody the history of their orders as an Excel
-// file: it plans who, writes a file for each, puts it where it can be fetched,
-// looks whether it can, and opens one campaign through the producer. It is a
-// pattern for exports that are behind handout.
+// Package orderhistory sends all customers the history of their orders as an Excel
+// file: it plans who gets one, writes the files, uploads them, checks that they can
+// be fetched, and opens one campaign through the producer. It is a pattern for
+// exports with handout behind them.
 //
-//	shop's database ──▶ plan ──▶ write ──▶ upload, look ──▶ gate ──▶ links, look ──▶ campaign
-//	                     │         │            │                        │               │
-//	                     ▼         ▼            ▼                        ▼               ▼
+//	shop's database ──▶ plan ──▶ write ──▶ upload, check ──▶ gate ──▶ links, check ──▶ campaign
+//	                     │         │            │                         │                │
+//	                     ▼         ▼            ▼                         ▼                ▼
 //	                    the state: what was done for which period, in a database of its own
 //
 // It promises:
@@ -16,10 +16,10 @@
 //     which is the period's, makes a second submit of the same list change
 //     nothing.
 //   - A run that finished is a no-op when it's run again.
-//   - Nothing goes out that looks wrong: see Reason. A refused run has sent
-//     nothing. Who is set aside is named.
+//   - A run that looks wrong is refused and sends nothing: see Reason. Customers
+//     that are set aside are named.
 //   - Memory doesn't grow with the number of customers.
 //
-// A customer's last file, by which the next period is chosen, moves only when
-// the campaign stands.
+// A customer's last file, which decides what the next period has for them, moves only
+// once the campaign is open.
 package orderhistory

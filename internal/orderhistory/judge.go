@@ -7,52 +7,53 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/state"
 )
 
-// figures are what the gate looks at.
+// figures are what the gate judges.
 type figures struct {
-	Customers, SetAside, Files int
-	Bytes                      int64 // -1: not known yet
+	customers, setAside, files int
+	bytes                      int64 // -1: not known yet
 }
 
 // limits are what it allows.
-type limits struct{ MaxDrift, MaxBad float64 }
+type limits struct{ maxDrift, maxBad float64 }
 
-// verdict decides on an export by its figures and those of the last successful
-// one, which may be nil. The second refusal may be let pass by a person.
+// verdict judges an export by its figures and those of the last successful one, which
+// may be nil. A person may let the second refusal, drift, pass.
 func verdict(now figures, last *state.Export, l limits) (final, drift *Refusal) {
-	if now.Customers > 0 {
-		if bad := float64(now.SetAside) / float64(now.Customers); bad > l.MaxBad {
+	if now.customers > 0 {
+		if bad := float64(now.setAside) / float64(now.customers); bad > l.maxBad {
 			return &Refusal{BadRows, fmt.Errorf("%d of %d customers are set aside, %.1f %%, and at most %.1f %% may be",
-				now.SetAside, now.Customers, 100*bad, 100*l.MaxBad)}, nil
+				now.setAside, now.customers, 100*bad, 100*l.maxBad)}, nil
 		}
 	}
-	if now.Files == 0 {
-		return &Refusal{Empty, fmt.Errorf("there is nobody to send a file to")}, nil
+	if now.files == 0 {
+		return &Refusal{Empty, fmt.Errorf("there is no customer to send a file to")}, nil
 	}
 	if last == nil {
 		return nil, nil
 	}
-	if why := drifted("files", float64(now.Files), float64(last.Files), l.MaxDrift); why != "" {
+	if why := drifted("files", float64(now.files), float64(last.Files), l.maxDrift); why != "" {
 		return nil, &Refusal{Drift, fmt.Errorf("%s, in period %s", why, last.Period)}
 	}
-	if now.Bytes >= 0 {
-		if why := drifted("bytes", float64(now.Bytes), float64(last.Bytes), l.MaxDrift); why != "" {
+	if now.bytes >= 0 {
+		if why := drifted("bytes", float64(now.bytes), float64(last.Bytes), l.maxDrift); why != "" {
 			return nil, &Refusal{Drift, fmt.Errorf("%s, in period %s", why, last.Period)}
 		}
 	}
 	return nil, nil
 }
 
-// drifted says in words that a figure is too far from the last one.
-func drifted(what string, now, last, most float64) string {
-	if last <= 0 || math.Abs(now-last)/last <= most {
+// drifted returns in words that a figure is too far from the last one; empty: it
+// isn't.
+func drifted(what string, now, last, maxDrift float64) string {
+	if last <= 0 || math.Abs(now-last)/last <= maxDrift {
 		return ""
 	}
-	return fmt.Sprintf("%.0f %s are more than %.0f %% off the %.0f of the last time", now, what, 100*most, last)
+	return fmt.Sprintf("%.0f %s are more than %.0f %% off the %.0f of the last time", now, what, 100*maxDrift, last)
 }
 
 // judge is the gate: it refuses an export that looks wrong.
 func (r *run) judge(t state.Totals, files int, bytes int64) error {
-	now := figures{Customers: t.Customers, SetAside: t.SetAside, Files: files, Bytes: bytes}
+	now := figures{customers: t.Customers, setAside: t.SetAside, files: files, bytes: bytes}
 	final, drift := verdict(now, r.last, limits{r.MaxDrift, r.MaxBad})
 	switch {
 	case final != nil:

@@ -32,7 +32,7 @@ func TestVerdict(t *testing.T) {
 		"bad rows go before drift":  {figures{10, 5, 5, 1}, last, BadRows, ""},
 		"a last one without a size": {figures{100, 0, 100, 7}, &state.Export{Files: 100}, "", ""},
 	} {
-		final, drift := verdict(c.now, c.last, limits{MaxDrift: 0.5, MaxBad: 0.05})
+		final, drift := verdict(c.now, c.last, limits{maxDrift: 0.5, maxBad: 0.05})
 		reason := func(r *Refusal) Reason {
 			if r == nil {
 				return ""

@@ -12,8 +12,8 @@ type Period struct {
 	Until time.Time
 }
 
-// ErrPeriod means that a text isn't a period.
-var ErrPeriod = errors.New("a period is a day as in 2026-11-23, or a day and a time as in 2026-11-23T14:00")
+// errPeriod means that a text isn't a period.
+var errPeriod = errors.New("a period is a day as in 2026-11-23, or a day and a time as in 2026-11-23T14:00")
 
 // ParsePeriod reads a period. It ends where the day begins, or at the time, by
 // the clocks of zone.
@@ -23,7 +23,7 @@ func ParsePeriod(key string, zone *time.Location) (Period, error) {
 			return Period{Key: key, Until: at}, nil
 		}
 	}
-	return Period{}, ErrPeriod
+	return Period{}, errPeriod
 }
 
 // id is the period as a part of a campaign's ID: no two periods have the same.

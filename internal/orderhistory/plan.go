@@ -65,7 +65,7 @@ func (r *run) fix(ctx context.Context, e *state.Export, judge func(state.Totals,
 		n := 0
 		err := r.Shop.Customers(ctx, r.period.Until, columns, func(c *shop.Customer) error {
 			n++
-			r.counter.tell(r.Progress, "planning", n, 0)
+			r.counter.report(r.Progress, "planning", n, 0)
 			asked = true
 			defer func() { asked = false }()
 			return add(r.planned(c, secret))
@@ -82,7 +82,7 @@ func (r *run) fix(ctx context.Context, e *state.Export, judge func(state.Totals,
 	return err
 }
 
-// planned is a customer's row of the plan; one whose row can't be sent to is set
+// planned returns a customer's row of the plan; one whose row can't be sent to is set
 // aside.
 func (r *run) planned(c *shop.Customer, secret string) *state.File {
 	f := &state.File{
@@ -94,7 +94,7 @@ func (r *run) planned(c *shop.Customer, secret string) *state.File {
 	}
 	phone, err := phone.Normalize(c.Phone, r.Region)
 	switch {
-	case c.ID == "" || len(c.ID) > mostCell:
+	case c.ID == "" || len(c.ID) > maxCell:
 		f.State, f.Reason = state.SetAside, "the customer ID is empty or too long"
 	case c.Phone == "":
 		f.State, f.Reason = state.SetAside, "no phone number"
@@ -106,15 +106,15 @@ func (r *run) planned(c *shop.Customer, secret string) *state.File {
 	return f
 }
 
-// mostCell is how long a text of the shop's may be in the list, in bytes; the
+// maxCell is how long a text of the shop's may be in the list, in bytes; the
 // producer takes far longer ones.
-const mostCell = 500
+const maxCell = 500
 
 // clean makes a text fit for the list: valid, on one line, and short.
 func clean(s string) string {
 	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "\ufffd")), " ")
-	if len(s) > mostCell {
-		s = strings.ToValidUTF8(s[:mostCell], "")
+	if len(s) > maxCell {
+		s = strings.ToValidUTF8(s[:maxCell], "")
 	}
 	return s
 }
@@ -122,7 +122,7 @@ func clean(s string) string {
 var objectCode = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // objectName is where a customer's file of the period goes: always the same, and
-// nothing that anybody could guess.
+// nothing that can be guessed.
 func (r *run) objectName(secret, customer string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	_, _ = io.WriteString(mac, r.period.Key+"\n"+customer)

@@ -10,7 +10,7 @@ type Reason string
 
 // The reasons.
 const (
-	Empty      Reason = "empty"      // nobody to send to
+	Empty      Reason = "empty"      // no customer to send to
 	Drift      Reason = "drift"      // far more or less than last time
 	BadRows    Reason = "bad_rows"   // too many customers set aside
 	Query      Reason = "query"      // the database gave an error, maybe half-way
@@ -25,7 +25,7 @@ func Reasons() []Reason { return []Reason{Empty, Drift, BadRows, Query, Incomple
 // Refusal is a run that was refused before anything was sent.
 type Refusal struct {
 	Reason Reason
-	Err    error // why, in a line, without anybody's number, name or link
+	Err    error // why, in a line, without a number, a name or a link
 }
 
 // Error is the reason and why.

@@ -46,10 +46,10 @@ type Exporter struct {
 	Uploads  int           // of one chunk, at once
 	MaxDrift float64       // 0.5: at most 50 % more or less than last time
 	MaxBad   float64       // 0.05: at most 5 % of the customers set aside
-	Keep     time.Duration // of who had which file; 0: for ever
+	Keep     time.Duration // how long the state keeps who had which file; 0: for ever
 	TryLinks int           // how many links are fetched before the campaign opens; 0: none
 
-	// Progress is told how far the run is, from several goroutines, but never
+	// Progress gets how far the run is, from several goroutines, but never
 	// from two at once. It may be nil.
 	Progress func(Progress)
 }
@@ -81,7 +81,7 @@ type Result struct {
 	DryRun                     bool
 	Customers, Files, SetAside int
 	Bytes                      int64
-	// Aside are those set aside, state.MostAside at most, with their reasons.
+	// Aside are those set aside, 1,000 at most, with their reasons.
 	Aside       []state.File
 	LinksExpire time.Time
 	// Drifted is what Force has let pass, in words; empty for nothing.
@@ -91,7 +91,7 @@ type Result struct {
 // Run exports a period. It may be called again at any time, also after a crash,
 // and does the same thing once.
 //
-// Errors: [*Refusal], [state.ErrBusy], [ErrLost], [ErrOtherPlan], ctx's own, and those of the
+// Errors: [*Refusal], [state.ErrBusy], [ErrLost], another plan, ctx's own, and those of the
 // state and of Redis.
 func (x *Exporter) Run(ctx context.Context, p Period, o RunOptions) (*Result, error) {
 	if err := x.State.Lock(ctx); err != nil {
@@ -124,8 +124,8 @@ type run struct {
 // of having submitted it.
 var ErrLost = errors.New("the campaign of this period stands, but the state knows nothing of it: is this the right state?")
 
-// ErrOtherPlan means that the run of a period was begun in another way.
-var ErrOtherPlan = errors.New("it was begun for everybody or not, or under another campaign, and has to be finished in the same way")
+// errOtherPlan means that the run of a period was begun with other options.
+var errOtherPlan = errors.New("it was begun with or without --all, or under another campaign, and has to be finished in the same way")
 
 func (r *run) do(ctx context.Context) (*Result, error) {
 	id, err := r.campaignID()
@@ -143,7 +143,7 @@ func (r *run) do(ctx context.Context) (*Result, error) {
 		return r.dryRun(ctx, id)
 	}
 	if e != nil && (e.Campaign != string(id) || e.Everybody != r.options.Everybody) {
-		return nil, fmt.Errorf("period %s: %w", e.Period, ErrOtherPlan)
+		return nil, fmt.Errorf("period %s: %w", e.Period, errOtherPlan)
 	}
 	stands, err := r.stands(ctx, id)
 	if err != nil {
@@ -216,7 +216,7 @@ func (r *run) prepare(ctx context.Context, e *state.Export) error {
 	if err := r.outlive(ctx, e, expire); err != nil {
 		return err
 	}
-	// From here on the list stands, whoever runs next.
+	// From here on the list is fixed, also for the next run.
 	return r.State.Send(ctx, e.Period, t.Ready, t.Bytes, expire)
 }
 
@@ -258,7 +258,7 @@ func (r *run) campaignID() (campaign.ID, error) {
 	return id, nil
 }
 
-// refused keeps a refusal, and forgets a plan whose content was at fault.
+// refused records a refusal, and drops a plan whose content was at fault.
 func (r *run) refused(ctx context.Context, no *Refusal) error {
 	err := r.State.NoteRefusal(ctx, state.Refusal{Period: r.period.Key, At: r.now(), Reason: string(no.Reason), Detail: no.Err.Error()})
 	if no.content() {

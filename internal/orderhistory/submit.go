@@ -21,8 +21,8 @@ import (
 // filesAtOnce is how many rows of the state are read or written at once.
 const filesAtOnce = 1000
 
-// link makes a link for every file and stores it, and tries some of them. It
-// returns when the first of them expires.
+// link makes and stores a link for every file, and tries some of them. It returns
+// when the first link expires.
 func (r *run) link(ctx context.Context, e *state.Export) (time.Time, error) {
 	expire := r.now().Add(r.LinkLife)
 	tried := 0
@@ -50,14 +50,15 @@ func (r *run) link(ctx context.Context, e *state.Export) (time.Time, error) {
 			return expire, err
 		}
 		n += len(files)
-		r.counter.tell(r.Progress, "making links", n, 0)
+		r.counter.report(r.Progress, "making links", n, 0)
 	}
 }
 
 // tryTime is how long fetching a link may take.
 const tryTime = 30 * time.Second
 
-// try fetches a link as the vendor will, and looks whether it brings the file.
+// try fetches a link as the vendor will, and checks that it brings the file. The
+// links are of the store that the operator has set, so no guard stands before them.
 func (r *run) try(ctx context.Context, f *state.File) error {
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
@@ -94,10 +95,10 @@ func (r *run) submit(ctx context.Context, e *state.Export) error {
 	if err != nil {
 		return err
 	}
-	// Only numbers in international form are left, each once: whatever the
-	// producer objects to now is a fault of ours.
+	// Only numbers in international form are left, each once: what the producer
+	// objects to now is our own fault.
 	result, err := r.Producer.Submit(ctx, file, r.list(ctx, e), producer.SubmitOptions{
-		Progress: func(rows int, _ int64) { r.counter.tell(r.Progress, "submitting", rows, e.Files) },
+		Progress: func(rows int, _ int64) { r.counter.report(r.Progress, "submitting", rows, e.Files) },
 	})
 	if err != nil {
 		return fmt.Errorf("submit campaign %s: %w", e.Campaign, err)
@@ -108,7 +109,7 @@ func (r *run) submit(ctx context.Context, e *state.Export) error {
 	return nil
 }
 
-// campaignFile is what is sent.
+// campaignFile returns the campaign file of an export.
 func (r *run) campaignFile(e *state.Export) (*producer.File, error) {
 	spec := r.Campaign
 	spec.ID = campaign.ID(e.Campaign)
@@ -119,12 +120,12 @@ func (r *run) campaignFile(e *state.Export) (*producer.File, error) {
 	return file, nil
 }
 
-// list is whom it is sent to.
+// list returns the campaign's list.
 func (r *run) list(ctx context.Context, e *state.Export) producer.List {
 	return producer.ListRows(append([]string{"url", "name"}, e.Further...), r.rows(ctx, e))
 }
 
-// rows is the campaign's list, in the plan's order. It may be ranged over again.
+// rows returns the rows of the campaign's list, in the plan's order. It may be ranged over again.
 func (r *run) rows(ctx context.Context, e *state.Export) iter.Seq2[producer.Row, error] {
 	return func(yield func(producer.Row, error) bool) {
 		for after := 0; ; {

@@ -14,13 +14,13 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/store"
 )
 
-// mostFile is the largest document that WhatsApp takes, in bytes.
-const mostFile = 100 << 20
+// maxFile is the largest document that WhatsApp takes, in bytes.
+const maxFile = 100 << 20
 
-// mostHeld is how many bytes of files a worker holds before it uploads them.
-const mostHeld = 8 << 20
+// maxHeld is how many bytes of files a worker holds before it uploads them.
+const maxHeld = 8 << 20
 
-// write makes, uploads and looks at every file of the plan that isn't there yet.
+// write makes, uploads and checks every file of the plan that isn't there yet.
 // Chunks of customers are dealt out to the workers in the plan's order.
 func (r *run) write(ctx context.Context, e *state.Export) error {
 	t, err := r.State.Totals(ctx, e.Period)
@@ -64,7 +64,7 @@ type made struct {
 	content []byte
 }
 
-// chunk does the work for some customers: adopt, query, write, upload, look.
+// chunk does the work for some customers: adopt, query, write, upload, check.
 func (r *run) chunk(ctx context.Context, e *state.Export, files []state.File) error {
 	files, err := r.adopt(ctx, e, files)
 	if err != nil || len(files) == 0 {
@@ -89,8 +89,8 @@ func (r *run) chunk(ctx context.Context, e *state.Export, files []state.File) er
 	return err
 }
 
-// adopt finds the files that an earlier run uploaded and died before it could
-// say so. It returns those that are still to be written.
+// adopt marks the files that an earlier run uploaded before it died, and returns
+// those that are yet to be written.
 func (r *run) adopt(ctx context.Context, e *state.Export, files []state.File) ([]state.File, error) {
 	var there, rest []state.File
 	for _, f := range files {
@@ -120,7 +120,7 @@ type chunkWriter struct {
 	*run
 	ctx    context.Context
 	export *state.Export
-	files  map[string]*state.File // those whose lines haven't come
+	files  map[string]*state.File // those whose lines are yet to come
 
 	current *state.File
 	sheet   *sheet.Writer
@@ -129,7 +129,7 @@ type chunkWriter struct {
 	ours    bool // the error isn't the query's
 }
 
-var errNotTogether = errors.New("the rows of a customer don't stand together, or are of one who wasn't asked for")
+var errNotTogether = errors.New("the rows of a customer don't stand together, or are of a customer that wasn't asked for")
 
 func (w *chunkWriter) line(l *shop.Line) error {
 	if w.current == nil || l.Customer != w.current.Customer {
@@ -180,19 +180,19 @@ func (w *chunkWriter) finish() error {
 	switch {
 	case f.Reason != "":
 		m.State = state.SetAside
-	case len(m.content) > mostFile:
+	case len(m.content) > maxFile:
 		m.State, m.Reason = state.SetAside, "the file is over 100 MB"
 	default:
 		m.State, m.Size, m.SHA256 = state.Written, int64(len(m.content)), store.Sum(m.content)
 	}
 	w.held = append(w.held, m)
-	if w.size += len(m.content); w.size >= mostHeld {
+	if w.size += len(m.content); w.size >= maxHeld {
 		return w.fail(w.deliver(w.ctx))
 	}
 	return nil
 }
 
-// end finishes the last file and sets aside those for whom no line came.
+// end finishes the last file and sets aside the customers without a line.
 func (w *chunkWriter) end() error {
 	if err := w.finish(); err != nil {
 		return err
@@ -212,8 +212,9 @@ func (w *chunkWriter) abandon() {
 	}
 }
 
-// deliver notes the held files, uploads them, looks at them and notes that. The
-// note before the upload lets the next run know what it finds in the store.
+// deliver marks the held files as written, uploads and checks them, and marks them as
+// uploaded. If the process dies between the marks, the next run knows what it finds
+// in the store.
 func (w *chunkWriter) deliver(ctx context.Context) error {
 	if err := w.mark(ctx); err != nil {
 		return err
@@ -277,8 +278,8 @@ func (w *chunkWriter) upload(ctx context.Context, m *made) error {
 	return nil
 }
 
-// same says how the store's file differs from the one that was written: nil if
-// it doesn't.
+// same returns how the store's file differs from the one that was written; nil: it
+// doesn't.
 func same(f *state.File, has *store.Object) error {
 	switch {
 	case has.Size != f.Size:
@@ -291,7 +292,7 @@ func same(f *state.File, has *store.Object) error {
 	return nil
 }
 
-// storeFault is a refusal, unless the run was interrupted.
+// storeFault returns a refusal, unless the run was interrupted.
 func storeFault(ctx context.Context, reason Reason, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -21,8 +21,8 @@ var (
 	ErrPrivate = errors.New("a private address")
 	// ErrRedirects means that there are more redirects than [Options] allow.
 	ErrRedirects = errors.New("too many redirects")
-	// ErrScheme means that a URL isn't https.
-	ErrScheme = errors.New("not an https URL")
+	// errScheme means that a URL isn't https.
+	errScheme = errors.New("not an https URL")
 )
 
 // Options are what a client may do.
@@ -45,12 +45,12 @@ func New(o Options) *http.Client {
 	}}
 }
 
-// Allowed returns ErrScheme unless a URL's scheme is allowed.
+// Allowed returns an error unless a URL's scheme is allowed.
 func Allowed(u *url.URL, o Options) error {
 	if u.Scheme == "https" || o.HTTP && u.Scheme == "http" {
 		return nil
 	}
-	return ErrScheme
+	return errScheme
 }
 
 // Transport returns the transport of such a client. Addresses are judged when they

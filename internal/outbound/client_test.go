@@ -113,7 +113,7 @@ func TestClient_RefusesPrivateAddressesAlsoAfterARedirectAndByName(t *testing.T)
 	secure := httptest.NewTLSServer(http.RedirectHandler(server.URL, http.StatusFound))
 	t.Cleanup(secure.Close)
 	onlyTLS.Transport.(*http.Transport).TLSClientConfig = secure.Client().Transport.(*http.Transport).TLSClientConfig
-	if _, err := onlyTLS.Get(secure.URL); !errors.Is(err, ErrScheme) {
+	if _, err := onlyTLS.Get(secure.URL); !errors.Is(err, errScheme) {
 		t.Error(err)
 	}
 }

@@ -30,9 +30,9 @@ var errEvery = errors.New("@every has no times of its own, and each scheduler wo
 // allHours are the bits of a field of hours that names every one.
 const allHours = 1<<24 - 1
 
-// ParseClock reads a cron expression; zone is a name as in Europe/Paris, empty
+// parseClock reads a cron expression; zone is a name as in Europe/Paris, empty
 // for UTC.
-func ParseClock(expression, zone string) (*Clock, error) {
+func parseClock(expression, zone string) (*Clock, error) {
 	if strings.HasPrefix(expression, "TZ=") || strings.HasPrefix(expression, "CRON_TZ=") {
 		return nil, errors.New("the zone stands under zone, not in the expression")
 	}
@@ -63,13 +63,13 @@ func ParseClock(expression, zone string) (*Clock, error) {
 	return c, nil
 }
 
-// Zone is the one whose clocks count.
+// Zone returns the zone of the clocks.
 func (c *Clock) Zone() *time.Location { return c.zone }
 
-// widestChange is over the widest change of any zone's clocks, a whole day.
+// widestChange is more than any zone's clocks were ever changed by: a whole day.
 const widestChange = 26 * time.Hour
 
-// Next is the first tick after t, in UTC; zero if there is none within years.
+// Next returns the first tick after t, in UTC; zero if there is none within years.
 func (c *Clock) Next(t time.Time) time.Time {
 	if c.hourly {
 		next := c.fields.Next(t)
@@ -78,8 +78,8 @@ func (c *Clock) Next(t time.Time) time.Time {
 		}
 		return next.UTC()
 	}
-	// The expression is held against what the wall clock shows, as if that were
-	// UTC; beginning early, since clocks may have been put back.
+	// The expression is matched with what the wall clock shows, as if that were
+	// UTC; from earlier on, since clocks may have been put back.
 	for wall := c.wall(t).Add(-widestChange); ; {
 		wall = c.fields.Next(wall)
 		if wall.IsZero() {
@@ -91,13 +91,13 @@ func (c *Clock) Next(t time.Time) time.Time {
 	}
 }
 
-// wall is what the clocks show at t, as if it were UTC.
+// wall returns what the clocks show at t, as if it were UTC.
 func (c *Clock) wall(t time.Time) time.Time {
 	_, offset := t.In(c.zone).Zone()
 	return t.UTC().Add(time.Duration(offset) * time.Second)
 }
 
-// instant is when the clocks show wall for the first time, or pass it.
+// instant returns when the clocks show wall for the first time, or pass it.
 func (c *Clock) instant(wall time.Time) time.Time {
 	_, before := wall.Add(-widestChange).In(c.zone).Zone()
 	_, after := wall.Add(widestChange).In(c.zone).Zone()
@@ -107,13 +107,13 @@ func (c *Clock) instant(wall time.Time) time.Time {
 			return at
 		}
 	}
-	// The clocks never show it: it falls into the change that is under way.
+	// The clocks skip it: it falls into the change that is under way.
 	start, _ := late.In(c.zone).ZoneBounds()
 	return start.UTC()
 }
 
-// Between are the ticks after from, up to and with to.
-func (c *Clock) Between(from, to time.Time) []time.Time {
+// between returns the ticks after from, up to and including to.
+func (c *Clock) between(from, to time.Time) []time.Time {
 	var ticks []time.Time
 	for t := c.Next(from); !t.IsZero() && !t.After(to); t = c.Next(t) {
 		ticks = append(ticks, t)
@@ -121,10 +121,10 @@ func (c *Clock) Between(from, to time.Time) []time.Time {
 	return ticks
 }
 
-// Last is the latest tick up to and with t; zero if there is none within years.
+// Last returns the latest tick up to and including t; zero if there is none within years.
 func (c *Clock) Last(t time.Time) time.Time {
 	for back := time.Hour; back < 10*366*24*time.Hour; back *= 4 {
-		if ticks := c.Between(t.Add(-back), t); len(ticks) > 0 {
+		if ticks := c.between(t.Add(-back), t); len(ticks) > 0 {
 			return ticks[len(ticks)-1]
 		}
 	}
@@ -135,7 +135,7 @@ func (c *Clock) Last(t time.Time) time.Time {
 // 2026-11-23T02:00Z, with seconds where there are any. Periods sort by time.
 type Period string
 
-// PeriodOf is the period of a tick.
+// PeriodOf returns the period of a tick.
 func PeriodOf(t time.Time) Period {
 	t = t.UTC()
 	if t.Second() != 0 {
@@ -158,7 +158,7 @@ func ParsePeriod(schedule, text string) (Period, error) {
 	return "", errPeriod
 }
 
-// Time is when the period's tick was due.
+// Time returns when the period's tick is due.
 func (p Period) Time() time.Time {
 	for _, layout := range []string{"2006-01-02T15:04Z", "2006-01-02T15:04:05Z"} {
 		if t, err := time.Parse(layout, string(p)); err == nil {
@@ -168,8 +168,7 @@ func (p Period) Time() time.Time {
 	return time.Time{}
 }
 
-// id is the period as a part of a campaign's ID: 20261123t0200z. No two periods
-// have the same.
+// id returns the period as a part of a campaign's ID, unique to it: 20261123t0200z.
 func (p Period) id() string {
 	return strings.ToLower(strings.NewReplacer("-", "", ":", "").Replace(string(p)))
 }

@@ -37,12 +37,12 @@ func TestClock_TicksOnceAlsoWhereClocksAreChanged(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			clock, err := ParseClock(c.cron, c.zone)
+			clock, err := parseClock(c.cron, c.zone)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, at := range clock.Between(instant(t, c.from), instant(t, c.to)) {
+			for _, at := range clock.between(instant(t, c.from), instant(t, c.to)) {
 				got = append(got, string(PeriodOf(at)))
 			}
 			if strings.Join(got, " ") != c.want {
@@ -58,7 +58,7 @@ func TestParseClock_RefusesWhatHasNoTimesOfItsOwn(t *testing.T) {
 		{"@every 1h", "", "@every has no times"}, {"0 2 * *", "", "expected"}, {"0 2 * * *", "Europe/Pariss", "isn't known"},
 		{"TZ=UTC 0 2 * * *", "", "stands under zone"}, {"0 2 * * *", "Local", "another one on each machine"}, {"0 0 30 2 *", "", "never comes"},
 	} {
-		if _, err := ParseClock(c[0], c[1]); err == nil || !strings.Contains(err.Error(), c[2]) {
+		if _, err := parseClock(c[0], c[1]); err == nil || !strings.Contains(err.Error(), c[2]) {
 			t.Errorf("%s %s: %v", c[0], c[1], err)
 		}
 	}
@@ -67,7 +67,7 @@ func TestParseClock_RefusesWhatHasNoTimesOfItsOwn(t *testing.T) {
 func TestLast_IsTheLatestTick(t *testing.T) {
 	t.Parallel()
 	for cron, want := range map[string]Period{"0 2 * * *": "2026-11-23T02:00Z", "*/5 * * * *": "2026-11-23T12:30Z", "0 0 1 1 *": "2026-01-01T00:00Z"} {
-		clock, err := ParseClock(cron, "")
+		clock, err := parseClock(cron, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,12 +16,12 @@ const (
 	// headerTime bounds how long a server takes to begin its answer: a list may
 	// be made while it is asked for.
 	headerTime = 5 * time.Minute
-	// farewell is how long a program has to end after SIGTERM.
-	farewell = 5 * time.Second
+	// graceTime is how long a program has to end after SIGTERM.
+	graceTime = 5 * time.Second
 )
 
-// program is one that runs, and what it prints. Whoever reads to the end gets
-// io.EOF only if it ended well.
+// program is a running program. Its output ends with io.EOF only if the program
+// ended with status 0.
 type program struct {
 	cmd    *exec.Cmd
 	out    *os.File
@@ -32,19 +32,19 @@ type program struct {
 	ended  error
 }
 
-// exitError is a program that ended, but not well.
+// exitError means that a program ended with another status than 0.
 type exitError struct{ state *os.ProcessState }
 
-// Error is how it ended.
+// Error says how it ended.
 func (e *exitError) Error() string { return "the program failed: " + e.state.String() }
 
-// killed says that it didn't end by itself: a person, or a machine without
-// memory, has ended it.
+// killed reports whether a signal ended it: a person's, or of a machine that is out
+// of memory.
 func (e *exitError) killed() bool { return e.state.ExitCode() == -1 }
 
-// startTied starts a program that goes with this process, also when this one is
-// killed, where the system can do so. To the system it belongs to the thread that
-// starts it, so that thread is kept until over is closed.
+// startTied starts a program that ends with this process, also if this one is
+// killed, where the system supports that. The program is tied to the thread that
+// starts it, which therefore lives until over is closed.
 func startTied(cmd *exec.Cmd, over <-chan struct{}) error {
 	started := make(chan error, 1)
 	go func() {
@@ -56,8 +56,8 @@ func startTied(cmd *exec.Cmd, over <-chan struct{}) error {
 	return <-started
 }
 
-// run starts a program without a shell, in a process group of its own. When ctx
-// is done it is asked to end, and killed after a while with all that it started.
+// run starts a program without a shell, in a process group of its own. When ctx is
+// done, the group gets SIGTERM, and SIGKILL after [graceTime].
 func (l *Lists) run(ctx context.Context, args []string, p Period) (*program, error) {
 	out, in, err := os.Pipe()
 	if err != nil {
@@ -69,10 +69,10 @@ func (l *Lists) run(ctx context.Context, args []string, p Period) (*program, err
 	cmd.Env = append(append([]string{}, l.Environment...), "HANDOUT_PERIOD="+string(p))
 	ownGroup(cmd)
 	cmd.Cancel = func() error { return signalGroup(cmd, false) }
-	cmd.WaitDelay = farewell
+	cmd.WaitDelay = graceTime
 	over := make(chan struct{})
 	err = startTied(cmd, over)
-	_ = in.Close() // the child holds its own
+	_ = in.Close() // the child has its own
 	if err != nil {
 		close(over)
 		cancel()
@@ -81,13 +81,13 @@ func (l *Lists) run(ctx context.Context, args []string, p Period) (*program, err
 	}
 	x := &program{cmd: cmd, out: out, ctx: ctx, cancel: cancel, over: over}
 	context.AfterFunc(ctx, func() {
-		// Somebody may hold the pipe whom it has started.
-		time.AfterFunc(2*farewell, func() { _ = out.Close() })
+		// A process that it started may still hold the pipe.
+		time.AfterFunc(2*graceTime, func() { _ = out.Close() })
 	})
 	return x, nil
 }
 
-// startError says why a program couldn't be started, without its arguments.
+// startError returns why a program couldn't be started, without its arguments.
 func startError(err error) error {
 	var path *os.PathError
 	var name *exec.Error
@@ -115,14 +115,14 @@ func (x *program) Read(b []byte) (int, error) {
 	return n, io.EOF
 }
 
-// wait is what it ended with; nil for exit status 0.
+// wait returns what it ended with; nil for exit status 0.
 func (x *program) wait() error {
 	x.once.Do(func() {
 		err := x.cmd.Wait()
 		var exit *exec.ExitError
 		switch {
 		case x.ctx.Err() != nil:
-			_ = signalGroup(x.cmd, true) // whom it has started, and left
+			_ = signalGroup(x.cmd, true) // the processes that it started and left
 			x.ended = x.ctx.Err()
 		case errors.As(err, &exit):
 			x.ended = &exitError{exit.ProcessState}
@@ -135,10 +135,10 @@ func (x *program) wait() error {
 	return x.ended
 }
 
-// Close ends it, unless it has ended.
+// Close ends it if it still runs.
 func (x *program) Close() error {
 	x.cancel()
 	_ = x.out.Close()
-	_ = x.wait() // it was told to end
+	_ = x.wait() // its status no longer matters
 	return nil
 }

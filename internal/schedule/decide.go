@@ -7,17 +7,17 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// Overlap is what a tick does whose predecessor isn't done.
-type Overlap string
+// overlap is what a tick does while its predecessor isn't done.
+type overlap string
 
 // The overlaps.
 const (
-	OverlapWait   Overlap = "wait"   // until it is done
-	OverlapSkip   Overlap = "skip"   // is left out
-	OverlapBeside Overlap = "beside" // doesn't care
+	overlapWait   overlap = "wait"   // it waits
+	overlapSkip   overlap = "skip"   // it is skipped
+	overlapBeside overlap = "beside" // it runs at the same time
 )
 
-// State is what became of a tick.
+// State is how far a tick is.
 type State string
 
 // The states. A tick runs from when its list is read until its campaign is
@@ -27,28 +27,28 @@ const (
 	Running State = "running"
 	Done    State = "done"
 	Refused State = "refused" // nothing was sent
-	Missed  State = "missed"  // nobody was there to do it in time
+	Missed  State = "missed"  // no scheduler ran in time
 	Skipped State = "skipped" // its predecessor wasn't done
 )
 
-// Final says whether nothing more becomes of the tick by itself.
-func (s State) Final() bool { return s != Waiting && s != Running }
+// final reports whether the tick is over, unless a person runs it again.
+func (s State) final() bool { return s != Waiting && s != Running }
 
-// mostWaiting is how many ticks of a schedule may wait, so that one whose
-// campaign is held for months doesn't send a hundred at its end.
-const mostWaiting = 20
+// maxWaiting is how many ticks of a schedule may wait: after a campaign that was held
+// for months, not a hundred are sent at once.
+const maxWaiting = 20
 
-// late is under what a tick counts as on time: schedulers look each second, and
-// a restart takes a few.
+// late is from when on a tick isn't on time: schedulers scan each second, and a
+// restart takes a few.
 const late = 30 * time.Second
 
-// birth is what becomes of a tick that comes up at now, beside so many that wait
-// already, and why.
+// birth returns the first state of a tick that comes up at now, and why, if so many
+// others wait already.
 func birth(tick, now time.Time, catchUp time.Duration, waiting int) (State, string) {
 	switch behind := now.Sub(tick); {
 	case behind > late && behind > catchUp:
 		return Missed, fmt.Sprintf("no scheduler ran; found %s late, which is over catch_up (%s)", campaign.FormatDuration(behind), campaign.FormatDuration(catchUp))
-	case waiting >= mostWaiting:
+	case waiting >= maxWaiting:
 		return Missed, fmt.Sprintf("%d ticks wait already", waiting)
 	case behind > late:
 		return Waiting, fmt.Sprintf("caught up, %s late", campaign.FormatDuration(behind))
@@ -56,35 +56,35 @@ func birth(tick, now time.Time, catchUp time.Duration, waiting int) (State, stri
 	return Waiting, ""
 }
 
-// Move is what a waiting tick does now.
-type Move int
+// move is what a waiting tick does now.
+type move int
 
 // The moves.
 const (
-	Go Move = iota
-	Wait
-	Skip
+	moveRun move = iota
+	moveWait
+	moveSkip
 )
 
-// decide is what a waiting tick does, by the ticks of its schedule. Those that
-// come after it don't count.
-func decide(p Period, ticks map[Period]State, overlap Overlap) (Move, Period) {
-	if overlap == OverlapBeside {
-		return Go, ""
+// decide returns what a waiting tick does, by the earlier ticks of its schedule, and
+// the tick that it waits for or is skipped for.
+func decide(p Period, ticks map[Period]State, overlap overlap) (move, Period) {
+	if overlap == overlapBeside {
+		return moveRun, ""
 	}
 	var before Period // the latest that isn't done
 	running := false
 	for other, state := range ticks {
-		// By their times: as texts 02:00Z would come after 02:00:01Z.
-		if !state.Final() && other.Time().Before(p.Time()) && (before == "" || other.Time().After(before.Time())) {
+		// Compared by time: as text, 02:00Z comes after 02:00:01Z.
+		if !state.final() && other.Time().Before(p.Time()) && (before == "" || other.Time().After(before.Time())) {
 			before, running = other, state == Running
 		}
 	}
 	switch {
 	case before == "":
-		return Go, ""
-	case running && overlap == OverlapSkip:
-		return Skip, before
+		return moveRun, ""
+	case running && overlap == overlapSkip:
+		return moveSkip, before
 	}
-	return Wait, before // one that waits itself will run first
+	return moveWait, before // before runs first, if it waits itself
 }

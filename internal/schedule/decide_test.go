@@ -36,21 +36,21 @@ func TestDecide_IsTheWholeTable(t *testing.T) {
 	for _, c := range []struct {
 		name               string
 		ticks              map[Period]State
-		wait, skip, beside Move
+		wait, skip, beside move
 		before             Period
 	}{
-		{"alone", map[Period]State{p: Waiting}, Go, Go, Go, ""},
-		{"all before it is over", map[Period]State{first: Done, second: Refused, p: Waiting}, Go, Go, Go, ""},
-		{"missed and skipped are over", map[Period]State{first: Missed, second: Skipped, p: Waiting}, Go, Go, Go, ""},
-		{"one runs", map[Period]State{second: Running, p: Waiting}, Wait, Skip, Go, second},
-		{"one further back runs", map[Period]State{first: Running, second: Skipped, p: Waiting}, Wait, Skip, Go, first},
-		{"one waits to run", map[Period]State{second: Waiting, p: Waiting}, Wait, Wait, Go, second},
-		{"one waits for one that runs", map[Period]State{first: Running, second: Waiting, p: Waiting}, Wait, Wait, Go, second},
-		{"what comes after doesn't count", map[Period]State{p: Waiting, later: Running}, Go, Go, Go, ""},
+		{"alone", map[Period]State{p: Waiting}, moveRun, moveRun, moveRun, ""},
+		{"all before it is over", map[Period]State{first: Done, second: Refused, p: Waiting}, moveRun, moveRun, moveRun, ""},
+		{"missed and skipped are over", map[Period]State{first: Missed, second: Skipped, p: Waiting}, moveRun, moveRun, moveRun, ""},
+		{"one runs", map[Period]State{second: Running, p: Waiting}, moveWait, moveSkip, moveRun, second},
+		{"one further back runs", map[Period]State{first: Running, second: Skipped, p: Waiting}, moveWait, moveSkip, moveRun, first},
+		{"one waits to run", map[Period]State{second: Waiting, p: Waiting}, moveWait, moveWait, moveRun, second},
+		{"one waits for one that runs", map[Period]State{first: Running, second: Waiting, p: Waiting}, moveWait, moveWait, moveRun, second},
+		{"what comes after doesn't count", map[Period]State{p: Waiting, later: Running}, moveRun, moveRun, moveRun, ""},
 	} {
-		for overlap, want := range map[Overlap]Move{OverlapWait: c.wait, OverlapSkip: c.skip, OverlapBeside: c.beside} {
+		for overlap, want := range map[overlap]move{overlapWait: c.wait, overlapSkip: c.skip, overlapBeside: c.beside} {
 			before := c.before
-			if overlap == OverlapBeside {
+			if overlap == overlapBeside {
 				before = ""
 			}
 			if got, because := decide(p, c.ticks, overlap); got != want || because != before {
@@ -67,11 +67,11 @@ func TestJudgeSize_RefusesWhatLooksWrong(t *testing.T) {
 		most       float64
 		kind       string
 	}{
-		{0, 0, 0.5, RefusedEmpty}, {0, 10, 1, RefusedEmpty}, {1, 0, 0.5, ""}, {100, 100, 0, ""}, {101, 100, 0, RefusedDrift},
-		{50, 100, 0.5, ""}, {49, 100, 0.5, RefusedDrift}, {150, 100, 0.5, ""}, {151, 100, 0.5, RefusedDrift}, {400, 100, 3, ""},
+		{0, 0, 0.5, refusedEmpty}, {0, 10, 1, refusedEmpty}, {1, 0, 0.5, ""}, {100, 100, 0, ""}, {101, 100, 0, refusedDrift},
+		{50, 100, 0.5, ""}, {49, 100, 0.5, refusedDrift}, {150, 100, 0.5, ""}, {151, 100, 0.5, refusedDrift}, {400, 100, 3, ""},
 	} {
 		err := judgeSize(c.size, c.last, c.most)
-		var r *Refusal
+		var r *refusal
 		if errors.As(err, &r) != (c.kind != "") || r != nil && r.Kind != c.kind {
 			t.Errorf("%d after %d: %v", c.size, c.last, err)
 		}
@@ -87,11 +87,11 @@ func TestDecide_AFullMinuteComesBeforeItsSeconds(t *testing.T) {
 	t.Parallel()
 	minute, second := Period("2026-11-23T02:00Z"), Period("2026-11-23T02:00:01Z")
 	ticks := map[Period]State{minute: Running, second: Waiting}
-	if move, before := decide(second, ticks, OverlapWait); move != Wait || before != minute {
+	if move, before := decide(second, ticks, overlapWait); move != moveWait || before != minute {
 		t.Errorf("the second: %v, %s", move, before)
 	}
 	ticks[minute] = Waiting
-	if move, _ := decide(minute, ticks, OverlapWait); move != Go {
+	if move, _ := decide(minute, ticks, overlapWait); move != moveRun {
 		t.Errorf("the minute: %v", move)
 	}
 }

@@ -12,18 +12,18 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// mostOutput is of an export, which says what it did.
-const mostOutput = 1 << 20
+// maxOutput is how much of an export's output is read, in bytes.
+const maxOutput = 1 << 20
 
-// export runs a program that opens a campaign itself, and returns which. One
-// that is killed isn't refused: it may be begun again.
+// export runs a program that opens a campaign itself, and returns which. If the
+// program is killed, the tick isn't refused but begun again.
 func (l *Lists) export(ctx context.Context, s *Schedule, p Period) (campaign.ID, error) {
 	x, err := l.run(ctx, s.fillAll(s.Export, p), p)
 	if err != nil {
-		return "", &Refusal{RefusedExport, err.Error()}
+		return "", &refusal{refusedExport, err.Error()}
 	}
 	defer x.Close()
-	out, err := io.ReadAll(io.LimitReader(x, mostOutput))
+	out, err := io.ReadAll(io.LimitReader(x, maxOutput))
 	var exit *exitError
 	switch {
 	case ctx.Err() != nil:
@@ -32,8 +32,8 @@ func (l *Lists) export(ctx context.Context, s *Schedule, p Period) (campaign.ID,
 		return "", fmt.Errorf("the export was killed: %s", exit.state)
 	case err != nil:
 		return "", failedBy(out, err)
-	case len(out) == mostOutput:
-		return "", &Refusal{RefusedExport, "the export printed over 1 MB, where it should name its campaign"}
+	case len(out) == maxOutput:
+		return "", &refusal{refusedExport, "the export printed over 1 MB, where it should name its campaign"}
 	}
 	var said struct {
 		Campaign string `json:"campaign"`
@@ -44,13 +44,13 @@ func (l *Lists) export(ctx context.Context, s *Schedule, p Period) (campaign.ID,
 	}
 	id, err := campaign.ParseID(name)
 	if err != nil {
-		return "", &Refusal{RefusedExport, "the export ended well, and named no campaign on its last line"}
+		return "", &refusal{refusedExport, "the export ended well, and named no campaign on its last line"}
 	}
 	return id, nil
 }
 
-// lastWord reads what an export says at its end: a JSON object, all of the output
-// or its last line, or just that line.
+// lastWord reads the result of an export: a JSON object, which is all of the output
+// or its last line, or that line as text.
 func lastWord(out []byte, object any) (line string, isObject bool) {
 	out = bytes.TrimSpace(out)
 	last := out[bytes.LastIndexByte(out, '\n')+1:]
@@ -62,12 +62,12 @@ func lastWord(out []byte, object any) (line string, isObject bool) {
 	return strings.TrimSpace(string(last)), false
 }
 
-// mostReason is how long an export's own reason may be, in bytes.
-const mostReason = 500
+// maxReason is how long an export's own reason may be, in bytes.
+const maxReason = 500
 
-// failedBy is what the failure of an export comes to: a refusal, in its own words
-// if it gave any, unless it asks to be begun again. What it wrote to standard
-// error isn't looked at: who knows whose numbers stand there.
+// failedBy returns the error of a failed export: a refusal, in the export's words if
+// it gave any, unless it asks to be begun again. Its standard error isn't read, since
+// phone numbers may stand there.
 func failedBy(out []byte, err error) error {
 	var said struct {
 		Refused string `json:"refused"`
@@ -75,17 +75,17 @@ func failedBy(out []byte, err error) error {
 		Again   bool   `json:"again"`
 	}
 	if _, ok := lastWord(out, &said); !ok || said.Reason == "" {
-		return &Refusal{RefusedExport, err.Error()}
+		return &refusal{refusedExport, err.Error()}
 	}
 	reason := strings.Join(strings.Fields(said.Reason), " ")
-	if len(reason) > mostReason {
-		reason = strings.ToValidUTF8(reason[:mostReason], "") + "…"
+	if len(reason) > maxReason {
+		reason = strings.ToValidUTF8(reason[:maxReason], "") + "…"
 	}
 	if said.Again {
 		return fmt.Errorf("the export says: %s", reason)
 	}
-	no := &Refusal{RefusedExport, reason}
-	for _, kind := range []string{RefusedEmpty, RefusedDrift, RefusedSource, RefusedRows, RefusedCampaign} {
+	no := &refusal{refusedExport, reason}
+	for _, kind := range []string{refusedEmpty, refusedDrift, refusedSource, refusedRows, refusedCampaign} {
 		if said.Refused == kind {
 			no.Kind = kind
 		}

@@ -23,19 +23,19 @@ type Schedule struct {
 	Cron     string // as it is written
 	Clock    *Clock
 	CatchUp  time.Duration // how late a tick may be done
-	Overlap  Overlap
+	Overlap  overlap
 	Timeout  time.Duration // of reading a list, or of an export
 	Hold     bool          // each campaign waits for a person's resume
 	Region   string        // as in producer.SubmitOptions
 	SetAside bool          // bad rows, as there
 	MaxDrift float64       // as a part of the last list's size
 
-	// One of the three is set.
+	// One of these three is set.
 	List    string   // a file, s3://bucket/key or an https URL
 	Command []string // prints the list
 	Export  []string // opens the campaign itself
 
-	Format   producer.Format // of the list; empty: told by its name
+	Format   producer.Format // of the list; empty: by its name
 	file     string          // the campaign file
 	template []byte          // its content
 }
@@ -81,7 +81,7 @@ func (e *entry) UnmarshalYAML(n *yaml.Node) error {
 		return err
 	}
 	known := regexp.MustCompile(`^(name|cron|zone|campaign|list|command|export|format|catch_up|overlap|timeout|hold|region|set_aside_bad_rows|max_drift)$`)
-	for i := 0; i+1 < len(n.Content); i += 2 { // Decode doesn't hand KnownFields down
+	for i := 0; i+1 < len(n.Content); i += 2 { // Decode doesn't pass KnownFields on
 		if key := n.Content[i]; !known.MatchString(key.Value) {
 			return fmt.Errorf("line %d: unknown key %s", key.Line, key.Value)
 		}
@@ -94,13 +94,13 @@ func (e *entry) UnmarshalYAML(n *yaml.Node) error {
 const (
 	defaultCatchUp  = time.Hour
 	defaultTimeout  = time.Hour
-	mostTimeout     = 24 * time.Hour
-	mostCatchUp     = 31 * 24 * time.Hour
+	maxTimeout      = 24 * time.Hour
+	maxCatchUp      = 31 * 24 * time.Hour
 	defaultMaxDrift = 0.5
-	mostMaxDrift    = 1000
-	mostFile        = 1 << 20
-	// mostName leaves room for a period with seconds in a campaign's ID.
-	mostName = campaign.MaxIDLength - len("-20261123t020005z")
+	maxMaxDrift     = 1000
+	maxFile         = 1 << 20
+	// maxName leaves room for a period with seconds in a campaign's ID.
+	maxName = campaign.MaxIDLength - len("-20261123t020005z")
 )
 
 // Load reads a file of schedules and the campaign files that it names, whose
@@ -145,8 +145,8 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, mostFile+1))
-	if err == nil && len(text) > mostFile {
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
 		err = fmt.Errorf("%s: longer than 1 MB", path)
 	}
 	return text, err
@@ -160,28 +160,28 @@ func (e *entry) schedule(folder string) (*Schedule, []error) {
 		}
 	}
 	s := &Schedule{
-		Name: e.Name, Cron: e.Cron, CatchUp: or(e.CatchUp, defaultCatchUp), Overlap: Overlap(e.Overlap),
+		Name: e.Name, Cron: e.Cron, CatchUp: or(e.CatchUp, defaultCatchUp), Overlap: overlap(e.Overlap),
 		Timeout: or(e.Timeout, defaultTimeout), Hold: e.Hold, Region: e.Region, SetAside: e.SetAside, MaxDrift: defaultMaxDrift,
 		List: e.List, Command: e.Command, Export: e.Export, Format: producer.Format(e.Format),
 	}
-	if _, err := campaign.ParseID(e.Name); err != nil || len(e.Name) > mostName {
-		check(false, "name: 1 to %d characters of a-z, 0-9, _ and -, beginning with a letter or digit", mostName)
+	if _, err := campaign.ParseID(e.Name); err != nil || len(e.Name) > maxName {
+		check(false, "name: 1 to %d characters of a-z, 0-9, _ and -, beginning with a letter or digit", maxName)
 	}
-	clock, err := ParseClock(e.Cron, e.Zone)
+	clock, err := parseClock(e.Cron, e.Zone)
 	if err != nil {
 		faults = append(faults, err)
 	}
 	s.Clock = clock
 	if s.Overlap == "" {
-		s.Overlap = OverlapWait
+		s.Overlap = overlapWait
 	}
 	if e.MaxDrift != nil {
 		s.MaxDrift = *e.MaxDrift
 	}
-	check(s.Overlap == OverlapWait || s.Overlap == OverlapSkip || s.Overlap == OverlapBeside, "overlap: must be wait, skip or beside")
-	check(s.CatchUp <= mostCatchUp, "catch_up: must be at most %s", mostCatchUp)
-	check(s.Timeout >= time.Second && s.Timeout <= mostTimeout, "timeout: must be 1s to 24h")
-	check(s.MaxDrift >= 0 && s.MaxDrift <= mostMaxDrift, "max_drift: must be 0 to %d, as a part: 0.5 is 50 %%", mostMaxDrift)
+	check(s.Overlap == overlapWait || s.Overlap == overlapSkip || s.Overlap == overlapBeside, "overlap: must be wait, skip or beside")
+	check(s.CatchUp <= maxCatchUp, "catch_up: must be at most %s", maxCatchUp)
+	check(s.Timeout >= time.Second && s.Timeout <= maxTimeout, "timeout: must be 1s to 24h")
+	check(s.MaxDrift >= 0 && s.MaxDrift <= maxMaxDrift, "max_drift: must be 0 to %d, as a part: 0.5 is 50 %%", maxMaxDrift)
 	check(s.Format == "" || s.Format == producer.CSV || s.Format == producer.NDJSON, "format: must be csv or ndjson")
 	what := 0
 	for _, set := range []bool{e.List != "", len(e.Command) > 0, len(e.Export) > 0} {

@@ -41,23 +41,23 @@ func TestGate_NothingIsSentOfWhatLooksWrong(t *testing.T) {
 	}))
 	t.Cleanup(half.Close)
 	for name, c := range map[string]struct{ source, kind, reason string }{
-		"no rows":           {`command: [echo, "recipient,phone,url"]`, RefusedEmpty, "the list has nobody to send to"},
-		"no output":         {`command: ["true"]`, RefusedEmpty, "the list has nobody to send to"},
-		"exit status":       {`command: [sh, -c, "cat $FOLDER/list.csv; exit 3"]`, RefusedSource, "read sh: the program failed: exit status 3"},
-		"nothing, failed":   {`command: ["false"]`, RefusedSource, "read false: the program failed: exit status 1"},
-		"killed":            {`command: [sh, -c, "cat $FOLDER/list.csv; kill -9 $$"]`, RefusedSource, "read sh: the program failed: signal: killed"},
-		"no such program":   {`command: [/no/such/program]`, RefusedSource, "/no/such/program: no such file or directory"},
-		"too slow":          {"timeout: 1s\n" + `command: [sh, -c, "cat $FOLDER/list.csv; sleep 600"]`, RefusedSource, "not done within 1 s"},
-		"bad rows":          {`command: [sh, -c, "cat $FOLDER/list.csv; echo x,1,https://x.y/z"]`, RefusedRows, "sh:22:3:"},
-		"no such file":      {`list: nobody.csv`, RefusedSource, "no such file"},
-		"half of it":        {`list: ` + half.URL + `/half.csv?sig=secret`, RefusedSource, "unexpected EOF"},
-		"cut":               {`list: ` + half.URL + `/cut.csv`, RefusedSource, "unexpected EOF"},
-		"no end":            {`list: ` + half.URL + `/endless.csv`, RefusedSource, "doesn't say where the list ends"},
-		"a page":            {`list: ` + half.URL + `/login.csv`, RefusedSource, "as of a login"},
-		"forbidden":         {`list: ` + half.URL + `/other.csv?sig=secret`, RefusedSource, "403 Forbidden"},
-		"too slow a server": {"timeout: 1s\nlist: " + half.URL + `/slow.csv`, RefusedSource, "not done within 1 s"},
-		"too large":         {`command: [sh, -c, "cat $FOLDER/list.csv; yes"]`, RefusedSource, "longer than 1 MB"},
-		"too small":         {`command: [sh, -c, "head -n 10 $FOLDER/list.csv"]`, RefusedDrift, "9 recipients, and 20 the last time: 55 % off, over max_drift (50 %)"},
+		"no rows":           {`command: [echo, "recipient,phone,url"]`, refusedEmpty, "the list has nobody to send to"},
+		"no output":         {`command: ["true"]`, refusedEmpty, "the list has nobody to send to"},
+		"exit status":       {`command: [sh, -c, "cat $FOLDER/list.csv; exit 3"]`, refusedSource, "read sh: the program failed: exit status 3"},
+		"nothing, failed":   {`command: ["false"]`, refusedSource, "read false: the program failed: exit status 1"},
+		"killed":            {`command: [sh, -c, "cat $FOLDER/list.csv; kill -9 $$"]`, refusedSource, "read sh: the program failed: signal: killed"},
+		"no such program":   {`command: [/no/such/program]`, refusedSource, "/no/such/program: no such file or directory"},
+		"too slow":          {"timeout: 1s\n" + `command: [sh, -c, "cat $FOLDER/list.csv; sleep 600"]`, refusedSource, "not done within 1 s"},
+		"bad rows":          {`command: [sh, -c, "cat $FOLDER/list.csv; echo x,1,https://x.y/z"]`, refusedRows, "sh:22:3:"},
+		"no such file":      {`list: nobody.csv`, refusedSource, "no such file"},
+		"half of it":        {`list: ` + half.URL + `/half.csv?sig=secret`, refusedSource, "unexpected EOF"},
+		"cut":               {`list: ` + half.URL + `/cut.csv`, refusedSource, "unexpected EOF"},
+		"no end":            {`list: ` + half.URL + `/endless.csv`, refusedSource, "doesn't say where the list ends"},
+		"a page":            {`list: ` + half.URL + `/login.csv`, refusedSource, "as of a login"},
+		"forbidden":         {`list: ` + half.URL + `/other.csv?sig=secret`, refusedSource, "403 Forbidden"},
+		"too slow a server": {"timeout: 1s\nlist: " + half.URL + `/slow.csv`, refusedSource, "not done within 1 s"},
+		"too large":         {`command: [sh, -c, "cat $FOLDER/list.csv; yes"]`, refusedSource, "longer than 1 MB"},
+		"too small":         {`command: [sh, -c, "head -n 10 $FOLDER/list.csv"]`, refusedDrift, "9 recipients, and 20 the last time: 55 % off, over max_drift (50 %)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -77,11 +77,11 @@ func TestGate_NothingIsSentOfWhatLooksWrong(t *testing.T) {
 			if n := counted(t, r.metrics.refused.WithLabelValues("nightly", c.kind)); n != 1 {
 				t.Errorf("%v counted", n)
 			}
-			if size, err := r.store.Size(t.Context(), "nightly"); err != nil || size != 20 {
+			if size, err := r.store.size(t.Context(), "nightly"); err != nil || size != 20 {
 				t.Errorf("size %d, %v", size, err)
 			}
 			_, err := r.DryRun(t.Context(), s, monday, false)
-			var refusal *Refusal
+			var refusal *refusal
 			if !errors.As(err, &refusal) && c.reason != "not done within 1 s" || refusal != nil && refusal.Kind != c.kind {
 				t.Errorf("dry run: %v", err)
 			}
@@ -98,14 +98,14 @@ func TestByHand_LetsADriftPassAndIsDoneOnce(t *testing.T) {
 		t.Fatalf("%+v", tick)
 	}
 	m.write("list.csv", people(45))
-	if tick := m.byHand(r, s, tuesday, Hand{By: "ann"}); tick.State != Refused || tick.Kind != RefusedDrift {
+	if tick := m.byHand(r, s, tuesday, Hand{By: "ann"}); tick.State != Refused || tick.Kind != refusedDrift {
 		t.Fatalf("%+v", tick)
 	}
 	tick := m.byHand(r, s, tuesday, Hand{By: "bob", Why: "a new shop", AcceptDrift: true})
 	if tick.Total != 45 || tick.Attempt != 2 || tick.Reason != "" || tick.Kind != "" {
 		t.Errorf("%+v", tick)
 	}
-	if size, err := r.store.Size(t.Context(), "nightly"); err != nil || size != 45 {
+	if size, err := r.store.size(t.Context(), "nightly"); err != nil || size != 45 {
 		t.Errorf("size %d, %v", size, err)
 	}
 	info, err := r.ledger.Info(t.Context(), tick.Campaign)
@@ -133,7 +133,7 @@ func TestByHand_MindsThePredecessorUnlessToldNotTo(t *testing.T) {
 	m.byHand(r, s, monday, Hand{By: "ann"})
 	_, err := r.ByHand(t.Context(), s, tuesday, Hand{By: "ann"})
 	var overlap *OverlapError
-	if !errors.As(err, &overlap) || overlap.Before != "nightly:2026-11-23T02:00Z" || m.tick(tuesday).State != "" {
+	if !errors.As(err, &overlap) || overlap.before != "nightly:2026-11-23T02:00Z" || m.tick(tuesday).State != "" {
 		t.Errorf("%v, %+v", err, m.tick(tuesday))
 	}
 	if tick := m.byHand(r, s, tuesday, Hand{By: "ann", Beside: true}); tick.Total != 20 {
@@ -151,7 +151,7 @@ func TestRunner_TriesAgainWhenRedisFailsInTheMiddle(t *testing.T) {
 	if tick.State != Waiting || tick.Attempt != 2 || tick.Reason != "is tried again: redis: connection refused" {
 		t.Errorf("%+v", tick)
 	}
-	tick.Attempt = mostAttempts
+	tick.Attempt = maxAttempts
 	r.finish(t.Context(), s, tick, opened{err: errors.New("redis: connection refused")})
 	if tick.State != Refused || tick.Reason != "tried 10 times: redis: connection refused" {
 		t.Errorf("%+v", tick)

@@ -7,15 +7,15 @@ import (
 	"github.com/handout-dev/handout/producer"
 )
 
-// ByHand does a tick that a person asks for, and returns what stands of it. One
-// that was sent already is left as it is. Errors: [ErrBusy], [*OverlapError],
+// ByHand runs a tick that a person asks for, and returns it. One that was sent
+// already stays as it is. Errors: [ErrBusy], [*OverlapError],
 // ctx's own and those of Redis; a refusal is in the tick.
 func (r *Runner) ByHand(ctx context.Context, s *Schedule, p Period, h Hand) (*Tick, error) {
 	return r.perform(ctx, s, p, &h)
 }
 
-// DryRun reads the list of a tick, and judges it as a run would; nothing is
-// written. Errors: [*Refusal], ctx's own and those of Redis.
+// DryRun reads and judges the list of a tick as a run would, and writes nothing.
+// Errors: a refusal, ctx's own and those of Redis.
 func (r *Runner) DryRun(ctx context.Context, s *Schedule, p Period, acceptDrift bool) (*producer.DryRun, error) {
 	if len(s.Export) > 0 {
 		return nil, errors.New("an export opens its campaign itself: ask it for a dry run of its own")
@@ -24,9 +24,9 @@ func (r *Runner) DryRun(ctx context.Context, s *Schedule, p Period, acceptDrift 
 	defer cancel()
 	file, err := s.campaign(p)
 	if err != nil {
-		return nil, &Refusal{RefusedCampaign, firstFault(err)}
+		return nil, &refusal{refusedCampaign, firstFault(err)}
 	}
-	last, err := r.store.Size(ctx, s.Name)
+	last, err := r.store.size(ctx, s.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (r *Runner) DryRun(ctx context.Context, s *Schedule, p Period, acceptDrift 
 	}
 	if d.Rejected {
 		faults := &producer.Faults{List: d.Summary.Faults, Total: d.Summary.BadRows}
-		return nil, &Refusal{RefusedRows, firstFault(faults)}
+		return nil, &refusal{refusedRows, firstFault(faults)}
 	}
 	return d, judgeSize(d.Summary.Recipients, last, s.MaxDrift)
 }

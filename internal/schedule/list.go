@@ -24,12 +24,12 @@ import (
 type Lists struct {
 	// Private allows private and loopback addresses, and http beside https.
 	Private bool
-	// MaxBytes is the size of a list at most.
+	// MaxBytes is how large a list may be.
 	MaxBytes int64
 	S3       S3
-	// Environment is that of programs, beside HANDOUT_PERIOD.
+	// Environment is what programs get, with HANDOUT_PERIOD added.
 	Environment []string
-	// Errors is where programs write what they have to say.
+	// Errors is the standard error of programs.
 	Errors *os.File
 }
 
@@ -45,9 +45,9 @@ func (l *Lists) outbound() outbound.Options {
 	return outbound.Options{Private: l.Private, HTTP: l.Private, Redirects: 3, Header: headerTime}
 }
 
-// open gives the reader of a tick's list. ctx bounds all of the reading.
+// open returns the reader of a tick's list. ctx bounds all of the reading.
 func (l *Lists) open(ctx context.Context, s *Schedule, p Period) *reader {
-	r := &reader{most: l.MaxBytes, format: s.Format}
+	r := &reader{max: l.MaxBytes, format: s.Format}
 	switch text := s.fill(s.List, p); {
 	case len(s.Command) > 0:
 		args := s.fillAll(s.Command, p)
@@ -69,7 +69,7 @@ func (l *Lists) open(ctx context.Context, s *Schedule, p Period) *reader {
 	return r
 }
 
-// stripped is a URL without what may be secret in it.
+// stripped returns a URL without user and query, which may be secret.
 func stripped(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -78,19 +78,20 @@ func stripped(text string) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-// reader reads a list that is opened when it is first read, and again when it is
-// put back to its start.
+// reader reads a list. It opens the list at the first read, and again after a Seek to
+// the start.
 type reader struct {
 	name   string
 	format producer.Format
 	open   func() (io.ReadCloser, error)
-	most   int64
+	max    int64
 
 	in    io.ReadCloser
 	bytes int64
 }
 
-// list is the producer's. A format that only the answer tells is read first.
+// list returns the producer's list. If only the server's answer has the format, it
+// opens the list for that.
 func (r *reader) list() (producer.List, error) {
 	if r.format == "" {
 		if err := r.begin(); err != nil {
@@ -118,19 +119,19 @@ func (r *reader) begin() error {
 	return err
 }
 
-// Read reads on.
+// Read reads the list, up to its limit.
 func (r *reader) Read(b []byte) (int, error) {
 	if err := r.begin(); err != nil {
 		return 0, err
 	}
 	n, err := r.in.Read(b)
-	if r.bytes += int64(n); r.bytes > r.most {
-		return 0, fmt.Errorf("longer than %d MB", r.most>>20)
+	if r.bytes += int64(n); r.bytes > r.max {
+		return 0, fmt.Errorf("longer than %d MB", r.max>>20)
 	}
 	return n, err
 }
 
-// Seek goes back to the start, and nowhere else.
+// Seek goes to the start; it supports nothing else.
 func (r *reader) Seek(offset int64, whence int) (int64, error) {
 	if offset != 0 || whence != io.SeekStart {
 		return 0, errors.ErrUnsupported
@@ -142,7 +143,7 @@ func (r *reader) Seek(offset int64, whence int) (int64, error) {
 
 func (r *reader) close() {
 	if r.in != nil {
-		_ = r.in.Close() // what was read is read
+		_ = r.in.Close() // read to the end, or given up
 		r.in = nil
 	}
 }
@@ -174,7 +175,7 @@ func (l *Lists) fetch(ctx context.Context, client *http.Client, text string, r *
 	case kind == "text/html":
 		err = errors.New("the server answers with a page, as of a login, and not with a list")
 	case resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && resp.ProtoMajor == 1:
-		err = errors.New("the server doesn't say where the list ends, so that half of it would look whole")
+		err = errors.New("the server doesn't say where the list ends: half of it would look whole")
 	case r.format == "" && kind == "text/csv":
 		r.format = producer.CSV
 	case r.format == "" && (kind == "application/x-ndjson" || kind == "application/jsonl"):
@@ -187,7 +188,7 @@ func (l *Lists) fetch(ctx context.Context, client *http.Client, text string, r *
 	return body, nil
 }
 
-// fetched is an answer whose connections end with it.
+// fetched is an answer that closes its connections with itself.
 type fetched struct {
 	io.ReadCloser
 	client *http.Client
@@ -202,7 +203,7 @@ func (f *fetched) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// reason is what went wrong: ctx's own when that is done.
+// reason returns what went wrong: ctx's error if that is done.
 func reason(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

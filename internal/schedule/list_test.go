@@ -40,7 +40,7 @@ func whole(t *testing.T, l *Lists, s *Schedule) (string, producer.Format, error)
 
 func schedule(t *testing.T, list string) *Schedule {
 	t.Helper()
-	clock, err := ParseClock("0 2 * * *", "Europe/Paris")
+	clock, err := parseClock("0 2 * * *", "Europe/Paris")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,13 +175,13 @@ func TestExport_OpensTheCampaignItself(t *testing.T) {
 		"a line":        {`echo exporting; echo shop-2026-11-23`, "", ""},
 		"json":          {`echo '{"files": 3, "campaign": "shop-2026-11-23"}'`, "", ""},
 		"json, pretty":  {`printf '{\n  "campaign": "shop-2026-11-23"\n}\n'`, "", ""},
-		"failed":        {`echo shop-2026-11-23; exit 1`, RefusedExport, "exit status 1"},
-		"names none":    {`echo "nothing to do"`, RefusedExport, "named no campaign"},
-		"json of none":  {`echo '{"campaign": ""}'`, RefusedExport, "named no campaign"},
-		"says why":      {`echo '{"refused": "drift", "reason": "12 files are far off the 400"}'; exit 1`, RefusedDrift, "12 files are far off the 400"},
-		"in its words":  {`echo '{"refused": "check", "reason": "a link  is dead"}'; exit 1`, RefusedExport, "a link is dead"},
-		"no reason":     {`echo '{"refused": "drift"}'; exit 3`, RefusedExport, "the program failed: exit status 3"},
-		"names another": {`echo shop-2026-11-24`, RefusedExport, "isn't there: shop-2026-11-24"},
+		"failed":        {`echo shop-2026-11-23; exit 1`, refusedExport, "exit status 1"},
+		"names none":    {`echo "nothing to do"`, refusedExport, "named no campaign"},
+		"json of none":  {`echo '{"campaign": ""}'`, refusedExport, "named no campaign"},
+		"says why":      {`echo '{"refused": "drift", "reason": "12 files are far off the 400"}'; exit 1`, refusedDrift, "12 files are far off the 400"},
+		"in its words":  {`echo '{"refused": "check", "reason": "a link  is dead"}'; exit 1`, refusedExport, "a link is dead"},
+		"no reason":     {`echo '{"refused": "drift"}'; exit 3`, refusedExport, "the program failed: exit status 3"},
+		"names another": {`echo shop-2026-11-24`, refusedExport, "isn't there: shop-2026-11-24"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -207,7 +207,7 @@ func TestExport_OpensTheCampaignItself(t *testing.T) {
 				t.Errorf("%+v", tick)
 			}
 			m.end(tick.Campaign)
-			r.Look(t.Context())
+			r.scan(t.Context())
 			if tick := m.tick(monday); tick.State != Done || tick.Outcome["planned"] != 7 {
 				t.Errorf("%+v", tick)
 			}
@@ -232,12 +232,12 @@ func TestExport_BegunAgain(t *testing.T) {
 			if tick.State != Waiting || tick.Attempt != 2 || tick.Reason != c.reason {
 				t.Fatalf("%+v", tick)
 			}
-			tick.Attempt = mostAttempts
-			if err := r.store.Put(t.Context(), s.Name, tick, 0); err != nil {
+			tick.Attempt = maxAttempts
+			if err := r.store.put(t.Context(), s.Name, tick, 0); err != nil {
 				t.Fatal(err)
 			}
 			tick = m.byHand(r, s, monday, Hand{})
-			if tick.State != Refused || tick.Kind != RefusedExport || !strings.HasPrefix(tick.Reason, "tried 10 times: the export") {
+			if tick.State != Refused || tick.Kind != refusedExport || !strings.HasPrefix(tick.Reason, "tried 10 times: the export") {
 				t.Errorf("%+v", tick)
 			}
 			if begun := m.read("begun"); begun != "begun\nbegun\n" || len(m.campaigns()) != 0 {

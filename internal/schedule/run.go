@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	// leaseTime is how long a killed scheduler's tick is left alone, leaseKeep
-	// how often one that lives says so.
+	// leaseTime is after how long another scheduler takes a killed one's tick over;
+	// leaseKeep is how often a living one renews its lease.
 	leaseTime = 15 * time.Second
 	leaseKeep = 4 * time.Second
-	// mostAttempts is how often a tick is begun whose scheduler dies, or can't
-	// reach Redis.
-	mostAttempts = 10
-	// recordTime bounds how long recording takes when the process is to stop.
+	// maxAttempts is how often a tick is begun, after schedulers that died or
+	// couldn't reach Redis.
+	maxAttempts = 10
+	// recordTime bounds how long recording takes while the process stops.
 	recordTime = 4 * time.Second
 )
 
@@ -29,25 +29,25 @@ const (
 type Hand struct {
 	By          string
 	Why         string
-	AcceptDrift bool // let a list pass whose size is off
-	Beside      bool // don't mind that a predecessor runs
+	AcceptDrift bool // accept a list of another size
+	Beside      bool // run beside a predecessor
 }
 
-// ErrBusy means that another scheduler is at the tick.
-var ErrBusy = errors.New("another scheduler is at this tick")
+// ErrBusy means that another scheduler runs the tick.
+var ErrBusy = errors.New("another scheduler runs this tick")
 
 // OverlapError means that a tick's predecessor isn't done.
-type OverlapError struct{ Before string }
+type OverlapError struct{ before string }
 
 // Error names the predecessor.
-func (e *OverlapError) Error() string { return e.Before + " isn't done" }
+func (e *OverlapError) Error() string { return e.before + " isn't done" }
 
 var errLeaseLost = errors.New("another scheduler has taken the tick over")
 
-// perform does a waiting tick: with hand, one in any state that isn't sent.
+// perform runs a waiting tick; with hand, one in any state that hasn't sent.
 func (r *Runner) perform(ctx context.Context, s *Schedule, p Period, hand *Hand) (*Tick, error) {
 	token := fmt.Sprintf("%s-%d", r.name, r.leases.Add(1))
-	mine, err := r.store.Lease(ctx, s.Name, p, token, leaseTime)
+	mine, err := r.store.lease(ctx, s.Name, p, token, leaseTime)
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +55,8 @@ func (r *Runner) perform(ctx context.Context, s *Schedule, p Period, hand *Hand)
 		return nil, ErrBusy
 	}
 	defer func() {
-		// Should this fail, the lease runs out by itself.
-		_, _ = r.store.Lease(context.WithoutCancel(ctx), s.Name, p, token, 0)
+		// If this fails, the lease runs out by itself.
+		_, _ = r.store.lease(context.WithoutCancel(ctx), s.Name, p, token, 0)
 	}()
 	ctx, stop := r.keep(ctx, s, p, token)
 	defer stop()
@@ -66,7 +66,7 @@ func (r *Runner) perform(ctx context.Context, s *Schedule, p Period, hand *Hand)
 	}
 	r.log.Info("tick runs", "schedule", s.Name, "period", p, "attempt", t.Attempt)
 	r.finish(ctx, s, t, r.open(ctx, s, t, hand))
-	// What is to be recorded is, also when the process is to stop.
+	// The result is recorded also while the process stops.
 	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
 	if errors.Is(context.Cause(ctx), errLeaseLost) {
@@ -86,7 +86,7 @@ func (r *Runner) keep(ctx context.Context, s *Schedule, p Period, token string) 
 				return
 			case <-time.After(leaseKeep):
 			}
-			mine, err := r.store.Lease(ctx, s.Name, p, token, leaseTime)
+			mine, err := r.store.lease(ctx, s.Name, p, token, leaseTime)
 			switch {
 			case err == nil && mine:
 				until = time.Now().Add(leaseTime)
@@ -98,8 +98,8 @@ func (r *Runner) keep(ctx context.Context, s *Schedule, p Period, token string) 
 	return ctx, func() { cancel(nil); renewing.Wait() }
 }
 
-// claim makes a tick this process's own: Running, with the lease's token. Other
-// states mean that there is nothing to do.
+// claim makes a tick Running, with the lease's token. If it returns another state,
+// there is nothing to do.
 func (r *Runner) claim(ctx context.Context, s *Schedule, p Period, token string, hand *Hand) (*Tick, error) {
 	ticks, err := r.store.Ticks(ctx, s.Name)
 	if err != nil {
@@ -125,13 +125,13 @@ func (r *Runner) claim(ctx context.Context, s *Schedule, p Period, token string,
 	}
 	if hand == nil || !hand.Beside {
 		move, before := decide(p, states, s.Overlap)
-		if move != Go && hand != nil {
+		if move != moveRun && hand != nil {
 			return nil, &OverlapError{s.Key(before)}
 		}
-		if move == Skip {
+		if move == moveSkip {
 			t.State, t.Reason, t.At = Skipped, s.Key(before)+" isn't done", time.Now().UTC()
 		}
-		if move != Go {
+		if move != moveRun {
 			return t, r.put(ctx, s, t)
 		}
 	}
@@ -139,10 +139,10 @@ func (r *Runner) claim(ctx context.Context, s *Schedule, p Period, token string,
 	if hand != nil {
 		t.By = hand.By
 	}
-	return t, r.store.Put(ctx, s.Name, t, 0)
+	return t, r.store.put(ctx, s.Name, t, 0)
 }
 
-// opened is what came of opening a tick's campaign.
+// opened is the result of opening a tick's campaign.
 type opened struct {
 	info *campaign.Info
 	note string
@@ -160,15 +160,15 @@ func (r *Runner) open(ctx context.Context, s *Schedule, t *Tick, hand *Hand) ope
 		}
 		info, err := r.ledger.Info(ctx, id)
 		if errors.Is(err, ledger.ErrNotFound) || err == nil && info.Phase == campaign.Draft {
-			err = &Refusal{RefusedExport, "the export names a campaign that isn't there: " + string(id)}
+			err = &refusal{refusedExport, "the export names a campaign that isn't there: " + string(id)}
 		}
 		return opened{info: info, err: err}
 	}
 	file, err := s.campaign(t.Period)
 	if err != nil {
-		return opened{err: &Refusal{RefusedCampaign, firstFault(err)}}
+		return opened{err: &refusal{refusedCampaign, firstFault(err)}}
 	}
-	last, err := r.store.Size(ctx, s.Name)
+	last, err := r.store.size(ctx, s.Name)
 	if err != nil {
 		return opened{err: err}
 	}
@@ -200,10 +200,10 @@ func (r *Runner) open(ctx context.Context, s *Schedule, t *Tick, hand *Hand) ope
 	return o
 }
 
-// standing holds a failure against what stands: a rerun whose list is another
-// one, or fails, doesn't undo the campaign that the first run has opened.
+// standing returns the campaign that an earlier run of the tick opened, if there is
+// one: a rerun that is refused doesn't undo it.
 func (r *Runner) standing(ctx context.Context, s *Schedule, t *Tick, err error) opened {
-	var refusal *Refusal
+	var refusal *refusal
 	if !errors.As(err, &refusal) {
 		return opened{err: err}
 	}
@@ -214,11 +214,11 @@ func (r *Runner) standing(ctx context.Context, s *Schedule, t *Tick, err error) 
 		}
 		return opened{err: err}
 	}
-	return opened{info: info, note: "the campaign stood already, and stays as it is; read again: " + refusal.Reason}
+	return opened{info: info, note: "the campaign was there already, and stays as it is; read again: " + refusal.Reason}
 }
 
-// refuse makes a refusal of an error that says that this list can't be sent.
-// Others pass: they say nothing about the list.
+// refuse returns a refusal for an error that is the list's fault, and any other error
+// as it is.
 func refuse(err error, bytes int64) error {
 	var faults *producer.Faults
 	var read *producer.ReadError
@@ -228,19 +228,19 @@ func refuse(err error, bytes int64) error {
 	case errors.As(err, &gate):
 		return gate.Err
 	case errors.As(err, &other):
-		return &Refusal{RefusedRows, "the list, or the campaign file, has other content"}
+		return &refusal{refusedRows, "the list, or the campaign file, has other content"}
 	case errors.Is(err, producer.ErrEmptyList), errors.As(err, &faults) && bytes == 0:
-		return &Refusal{RefusedEmpty, "the list has nobody to send to"}
+		return &refusal{refusedEmpty, "the list has nobody to send to"}
 	case errors.As(err, &faults):
-		return &Refusal{RefusedRows, firstFault(err)}
+		return &refusal{refusedRows, firstFault(err)}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &read):
-		return &Refusal{RefusedSource, read.Error()}
+		return &refusal{refusedSource, read.Error()}
 	case errors.Is(err, producer.ErrUnknownFormat):
-		return &Refusal{RefusedSource, "it isn't known how the list is written: say format: csv or ndjson"}
+		return &refusal{refusedSource, "the list's format is unknown: say format: csv or ndjson"}
 	case errors.Is(err, phone.ErrUnknownRegion):
-		return &Refusal{RefusedCampaign, err.Error()}
+		return &refusal{refusedCampaign, err.Error()}
 	}
 	return err
 }
@@ -256,13 +256,13 @@ func firstFault(err error) string {
 	return fmt.Sprintf("%d faults, the first: %s", faults.Total, faults.List[0].String())
 }
 
-// finish writes into a tick what came of opening its campaign.
+// finish writes the result of opening its campaign into a tick.
 func (r *Runner) finish(ctx context.Context, s *Schedule, t *Tick, o opened) {
 	t.At, t.Owner = time.Now().UTC(), ""
-	var refusal *Refusal
-	kind := RefusedSource
+	var refusal *refusal
+	kind := refusedSource
 	if len(s.Export) > 0 {
-		kind = RefusedExport
+		kind = refusedExport
 	}
 	switch {
 	case o.err == nil:
@@ -271,13 +271,13 @@ func (r *Runner) finish(ctx context.Context, s *Schedule, t *Tick, o opened) {
 			t.Note += "; "
 		}
 		t.Note += o.note
-	case ctx.Err() != nil: // before a deadline's error: the process is to stop
+	case ctx.Err() != nil: // before a deadline's error: the process stops
 		t.State, t.Reason = Waiting, "interrupted, and begun again soon"
 	case errors.Is(o.err, context.DeadlineExceeded):
 		t.State, t.Kind, t.Reason = Refused, kind, "not done within "+campaign.FormatDuration(s.Timeout)
 	case errors.As(o.err, &refusal):
 		t.State, t.Kind, t.Reason = Refused, refusal.Kind, refusal.Reason
-	case t.Attempt >= mostAttempts:
+	case t.Attempt >= maxAttempts:
 		t.State, t.Kind, t.Reason = Refused, kind, fmt.Sprintf("tried %d times: %v", t.Attempt, o.err)
 	default:
 		t.Attempt++

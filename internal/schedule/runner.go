@@ -30,7 +30,7 @@ type Options struct {
 	Metrics   prometheus.Registerer
 }
 
-// Runner does the ticks of schedules. Any number may run at once.
+// Runner runs the ticks of schedules. Any number of processes may have one.
 type Runner struct {
 	schedules []*Schedule
 	byName    map[string]*Schedule
@@ -47,17 +47,17 @@ type Runner struct {
 	leases   atomic.Int64
 	stopping context.Context
 	stop     context.CancelFunc
-	looking  sync.WaitGroup
+	scanning sync.WaitGroup
 }
 
 const (
-	// lookEvery is how often the clock is looked at.
-	lookEvery = time.Second
-	// concurrency is how many ticks one process does side by side.
+	// scanEvery is how often the clock and the ticks are scanned.
+	scanEvery = time.Second
+	// concurrency is how many ticks one process runs at once.
 	concurrency = 16
 )
 
-// New is a runner that isn't running yet.
+// New returns a runner that has yet to be started.
 func New(o Options) (*Runner, error) {
 	if o.Redis == nil || len(o.Schedules) == 0 || o.Logger == nil || o.Metrics == nil || o.Lists.MaxBytes <= 0 {
 		return nil, errors.New("schedule: Redis, Schedules, Lists.MaxBytes, Logger and Metrics are required")
@@ -73,13 +73,13 @@ func New(o Options) (*Runner, error) {
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	r.server = asynq.NewServerFromRedisClient(o.Redis, asynq.Config{
 		Concurrency: concurrency, Queues: map[string]int{tasks.QueueSchedule: 1},
-		TaskCheckInterval: 200 * time.Millisecond, ShutdownTimeout: 3*farewell + recordTime,
+		TaskCheckInterval: 200 * time.Millisecond, ShutdownTimeout: 3*graceTime + recordTime,
 		Logger: queue.Logger{Log: o.Logger}, LogLevel: asynq.WarnLevel,
 	})
 	return r, nil
 }
 
-// Start begins to do ticks and returns.
+// Start begins to run ticks and returns.
 func (r *Runner) Start(ctx context.Context) error {
 	if _, err := r.ledger.Now(ctx); err != nil {
 		return err
@@ -89,9 +89,9 @@ func (r *Runner) Start(ctx context.Context) error {
 	if err := r.server.Start(mux); err != nil {
 		return fmt.Errorf("start the queue's server: %w", err)
 	}
-	r.looking.Go(func() {
-		for every := time.NewTicker(lookEvery); ; {
-			r.Look(r.stopping)
+	r.scanning.Go(func() {
+		for every := time.NewTicker(scanEvery); ; {
+			r.scan(r.stopping)
 			select {
 			case <-r.stopping.Done():
 				every.Stop()
@@ -103,36 +103,37 @@ func (r *Runner) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop interrupts what is read: another scheduler, or the next start, begins it
-// again. It returns when all is recorded.
+// Stop interrupts running ticks, which another scheduler or the next start begins
+// again, and returns when that is recorded.
 func (r *Runner) Stop() {
 	r.stop()
-	r.looking.Wait()
+	r.scanning.Wait()
 	r.server.Shutdown()
 }
 
-// handle does a tick. It never fails: what isn't done is seen at the next look.
-func (r *Runner) handle(ctx context.Context, note *asynq.Task) error {
-	n, err := tasks.ParseTick(note.Payload())
+// handle runs a tick. It returns nil also after a failure: the next scan writes the
+// task again.
+func (r *Runner) handle(ctx context.Context, task *asynq.Task) error {
+	n, err := tasks.ParseTick(task.Payload())
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
 	s := r.byName[n.Schedule]
 	if s == nil {
-		return nil // of another file; whoever has it writes the note again
+		return nil // of another file; a scheduler with that file writes the task again
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(r.stopping, cancel)()
 	_, err = r.perform(ctx, s, Period(n.Period), nil)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrBusy) && !errors.Is(err, errChanged) && !errors.Is(err, errLeaseLost) {
-		r.log.Error("tick fails, and is tried again", "schedule", s.Name, "period", n.Period, "error", err)
+		r.log.Error("tick failed, and is tried again", "schedule", s.Name, "period", n.Period, "error", err)
 	}
 	return nil
 }
 
-// Look looks at the clock and at all ticks, once.
-func (r *Runner) Look(ctx context.Context) {
+// scan reads the clock and tends all ticks, once.
+func (r *Runner) scan(ctx context.Context) {
 	now, err := r.ledger.Now(ctx)
 	for _, s := range r.schedules {
 		if err == nil {
@@ -142,27 +143,27 @@ func (r *Runner) Look(ctx context.Context) {
 			err = r.tend(ctx, s, now)
 		}
 		if err != nil && ctx.Err() == nil {
-			r.log.Error("schedule can't be looked at", "schedule", s.Name, "error", err)
+			r.log.Error("scan a schedule", "schedule", s.Name, "error", err)
 		}
 		err = nil
 	}
 }
 
-// judge writes down the ticks that have come up. The place up to which it did
-// moves last: what a crash leaves undone is done by the next look.
+// judge records the ticks that have come up. It moves the time up to which it did so
+// last: if the process dies before, the next scan records the rest.
 func (r *Runner) judge(ctx context.Context, s *Schedule, now time.Time) error {
-	seen, err := r.store.Seen(ctx, s.Name)
+	seen, err := r.store.seen(ctx, s.Name)
 	if err != nil {
 		return err
 	}
 	if seen.IsZero() {
-		return r.store.See(ctx, s.Name, now) // it is new: nothing before now counts
+		return r.store.See(ctx, s.Name, now) // a new schedule: earlier ticks don't count
 	}
-	due := s.Clock.Between(seen, now)
+	due := s.Clock.between(seen, now)
 	if len(due) == 0 {
 		return nil
 	}
-	if over := len(due) - mostTicks; over > 0 {
+	if over := len(due) - maxTicks; over > 0 {
 		r.log.Warn("ticks missed, too many to keep", "schedule", s.Name, "ticks", over)
 		r.metrics.ticks.WithLabelValues(s.Name, string(Missed)).Add(float64(over))
 		due = due[over:]
@@ -180,7 +181,7 @@ func (r *Runner) judge(ctx context.Context, s *Schedule, now time.Time) error {
 	for _, at := range due {
 		t := &Tick{Period: PeriodOf(at), Attempt: 1, At: now.UTC()}
 		if t.State, t.Reason = birth(at, now, s.CatchUp, waiting); t.State == Waiting {
-			t.Note, t.Reason = t.Reason, "" // it is still true later
+			t.Note, t.Reason = t.Reason, "" // a note stays, a reason is overwritten
 		}
 		if err := r.put(ctx, s, t); err != nil && !errors.Is(err, errChanged) {
 			return err
@@ -192,7 +193,7 @@ func (r *Runner) judge(ctx context.Context, s *Schedule, now time.Time) error {
 	return r.store.See(ctx, s.Name, due[len(due)-1])
 }
 
-// tend does what is to be done for the ticks that aren't over.
+// tend takes all ticks that aren't over one step on.
 func (r *Runner) tend(ctx context.Context, s *Schedule, now time.Time) error {
 	ticks, err := r.store.Ticks(ctx, s.Name)
 	if err != nil {
@@ -220,33 +221,33 @@ func (r *Runner) tend(ctx context.Context, s *Schedule, now time.Time) error {
 	return nil
 }
 
-// wake writes a waiting tick's note, unless it waits for another tick. It is
-// written at each look, as it may have got lost; one that is there stays.
+// wake writes the task of a waiting tick, unless that waits for another tick. Each
+// scan writes it again, since it may have got lost; one that is there stays.
 func (r *Runner) wake(ctx context.Context, s *Schedule, t *Tick, states map[Period]State, now time.Time) error {
-	if move, before := decide(t.Period, states, s.Overlap); move == Wait {
+	if move, before := decide(t.Period, states, s.Overlap); move == moveWait {
 		reason := "waits for " + s.Key(before)
 		if t.Reason == reason {
 			return nil
 		}
 		t.Reason = reason
-		return r.store.Put(ctx, s.Name, t, 0)
+		return r.store.put(ctx, s.Name, t, 0)
 	}
 	if now.Sub(t.At) < backoff(t.Attempt) {
 		return nil
 	}
-	if now.Sub(t.At) > late { // somebody may have archived it
+	if now.Sub(t.At) > late { // it may have been archived
 		if _, err := r.queue.Free(ctx, tasks.QueueSchedule, []string{tasks.TickID(s.Name, string(t.Period), t.Attempt)}, time.Now()); err != nil {
 			return err
 		}
 	}
-	note, err := tasks.NewTick(s.Name, string(t.Period), t.Attempt)
+	task, err := tasks.NewTick(s.Name, string(t.Period), t.Attempt)
 	if err != nil {
 		return err
 	}
-	return r.queue.Enqueue(ctx, note)
+	return r.queue.Enqueue(ctx, task)
 }
 
-// backoff is how long a tick waits before this attempt.
+// backoff returns how long a tick waits before this attempt.
 func backoff(attempt int) time.Duration {
 	if attempt <= 2 {
 		return 0
@@ -256,14 +257,15 @@ func backoff(attempt int) time.Duration {
 
 // takeOver begins a tick again whose scheduler has died.
 func (r *Runner) takeOver(ctx context.Context, s *Schedule, t *Tick) error {
-	leased, err := r.store.Leased(ctx, s.Name, t.Period)
+	leased, err := r.store.leased(ctx, s.Name, t.Period)
 	if err != nil || leased {
 		return err
 	}
-	// Read before the lease was looked for: who has ended since has changed it.
+	// The tick was read before the lease: a scheduler that ended in between has
+	// changed it, and put returns errChanged.
 	t.Owner, t.At = "", time.Now().UTC()
-	if t.Attempt >= mostAttempts {
-		t.State, t.Kind, t.Reason = Refused, RefusedSource, fmt.Sprintf("begun %d times, and each time its scheduler died", t.Attempt)
+	if t.Attempt >= maxAttempts {
+		t.State, t.Kind, t.Reason = Refused, refusedSource, fmt.Sprintf("begun %d times, and each time its scheduler died", t.Attempt)
 		return r.put(ctx, s, t)
 	}
 	t.Attempt++
@@ -271,7 +273,7 @@ func (r *Runner) takeOver(ctx context.Context, s *Schedule, t *Tick) error {
 	if err := r.put(ctx, s, t); err != nil {
 		return err
 	}
-	r.log.Warn("tick is taken over", "schedule", s.Name, "period", t.Period, "attempt", t.Attempt)
+	r.log.Warn("tick taken over", "schedule", s.Name, "period", t.Period, "attempt", t.Attempt)
 	return nil
 }
 
@@ -299,20 +301,20 @@ func (r *Runner) settle(ctx context.Context, s *Schedule, t *Tick) error {
 	for attempt := 1; attempt < t.Attempt; attempt++ {
 		old = append(old, tasks.TickID(s.Name, string(t.Period), attempt))
 	}
-	// Notes of schedulers that died: the queue has put them into its archive.
+	// Tasks of schedulers that died: asynq has archived them.
 	if _, err := r.queue.Free(ctx, tasks.QueueSchedule, old, time.Now()); err != nil {
 		return err
 	}
 	return r.put(ctx, s, t)
 }
 
-// put writes a tick, and tells of it when this process was the one to write it.
+// put writes a tick, and logs and counts it if this process was the one to write it.
 func (r *Runner) put(ctx context.Context, s *Schedule, t *Tick) error {
 	sent := 0
 	if t.State == Running && t.Campaign != "" && len(s.Export) == 0 {
 		sent = t.Total
 	}
-	if err := r.store.Put(ctx, s.Name, t, sent); err != nil {
+	if err := r.store.put(ctx, s.Name, t, sent); err != nil {
 		return err
 	}
 	about := []any{"schedule", s.Name, "period", t.Period}
@@ -323,11 +325,11 @@ func (r *Runner) put(ctx context.Context, s *Schedule, t *Tick) error {
 		r.log.Error("tick refused, nothing was sent", append(about, "kind", t.Kind, "reason", t.Reason)...)
 		r.metrics.refused.WithLabelValues(s.Name, t.Kind).Inc()
 	case Running:
-		r.log.Info("tick's campaign stands", append(about, "campaign", t.Campaign, "recipients", t.Total, "note", t.Note)...)
+		r.log.Info("tick's campaign is open", append(about, "campaign", t.Campaign, "recipients", t.Total, "note", t.Note)...)
 	case Done:
 		r.log.Info("tick done", append(about, "campaign", t.Campaign)...)
 	}
-	if t.State.Final() {
+	if t.State.final() {
 		r.metrics.ticks.WithLabelValues(s.Name, string(t.State)).Inc()
 	}
 	return nil

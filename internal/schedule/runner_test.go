@@ -55,7 +55,7 @@ func TestRunner_CatchesUpWhatWasMissedOrSaysSo(t *testing.T) {
 	m.write("list.csv", people(3))
 	r, s := m.runner("cron: 0 * * * *\ncatch_up: 90m\noverlap: beside\nlist: list.csv")
 	now := time.Now()
-	due := s.Clock.Between(now.Add(-4*time.Hour), now)
+	due := s.Clock.between(now.Add(-4*time.Hour), now)
 	if err := m.rdb.HSet(t.Context(), keySchedule("nightly"), "seen", now.Add(-4*time.Hour).Unix()).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -91,8 +91,8 @@ func TestRunner_NewSchedulesBeginNow(t *testing.T) {
 	t.Parallel()
 	m := newRoom(t)
 	r, _ := m.runner("cron: '* * * * *'\nlist: list.csv\ncatch_up: 24h")
-	r.Look(t.Context())
-	seen, err := r.store.Seen(t.Context(), "nightly")
+	r.scan(t.Context())
+	seen, err := r.store.seen(t.Context(), "nightly")
 	if err != nil || time.Since(seen) > time.Minute || len(m.ticks()) != 0 {
 		t.Errorf("seen %s, %v, %d ticks", seen, err, len(m.ticks()))
 	}
@@ -100,14 +100,14 @@ func TestRunner_NewSchedulesBeginNow(t *testing.T) {
 
 func TestRunner_OverlapIsAsConfigured(t *testing.T) {
 	t.Parallel()
-	for overlap, want := range map[Overlap]State{OverlapWait: Waiting, OverlapSkip: Skipped, OverlapBeside: Running} {
+	for overlap, want := range map[overlap]State{overlapWait: Waiting, overlapSkip: Skipped, overlapBeside: Running} {
 		t.Run(string(overlap), func(t *testing.T) {
 			t.Parallel()
 			m := newRoom(t)
 			m.write("list.csv", people(3))
 			r, s := m.runner(never + "list: list.csv\noverlap: " + string(overlap))
 			m.byHand(r, s, monday, Hand{By: "ann"}) // nobody sends it
-			if err := r.store.Put(t.Context(), "nightly", &Tick{Period: tuesday, State: Waiting, Attempt: 1, At: time.Now()}, 0); err != nil {
+			if err := r.store.put(t.Context(), "nightly", &Tick{Period: tuesday, State: Waiting, Attempt: 1, At: time.Now()}, 0); err != nil {
 				t.Fatal(err)
 			}
 			m.start(r)
@@ -135,7 +135,7 @@ func TestRunner_OverlapIsAsConfigured(t *testing.T) {
 // died leaves a tick as a scheduler does that is killed in the middle of it.
 func (m *room) died(p Period, attempt int) {
 	m.t.Helper()
-	err := NewStore(m.rdb).Put(m.t.Context(), "nightly", &Tick{Period: p, State: Running, Attempt: attempt, Owner: "dead", At: time.Now().UTC(), raw: m.tick(p).raw}, 0)
+	err := NewStore(m.rdb).put(m.t.Context(), "nightly", &Tick{Period: p, State: Running, Attempt: attempt, Owner: "dead", At: time.Now().UTC(), raw: m.tick(p).raw}, 0)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -166,8 +166,8 @@ func TestRunner_ARerunWithAnotherListLeavesTheCampaignThatStands(t *testing.T) {
 				t.Errorf("%+v", tick)
 			}
 			want := map[string]string{
-				"another list":  "the campaign stood already, and stays as it is; read again: the list, or the campaign file, has other content",
-				"a failure":     "the campaign stood already, and stays as it is; read again: read sh: the program failed: exit status 3",
+				"another list":  "the campaign was there already, and stays as it is; read again: the list, or the campaign file, has other content",
+				"a failure":     "the campaign was there already, and stays as it is; read again: read sh: the program failed: exit status 3",
 				"the same list": "",
 			}[name]
 			if tick.Note != want {
@@ -186,10 +186,10 @@ func TestRunner_LeavesATickThatSomeoneHas(t *testing.T) {
 	m := newRoom(t)
 	r, s := m.runner(never + "list: list.csv")
 	m.died(monday, 1)
-	if mine, err := r.store.Lease(t.Context(), "nightly", monday, "other", time.Minute); err != nil || !mine {
+	if mine, err := r.store.lease(t.Context(), "nightly", monday, "other", time.Minute); err != nil || !mine {
 		t.Fatal(mine, err)
 	}
-	r.Look(t.Context())
+	r.scan(t.Context())
 	if tick := m.tick(monday); tick.State != Running || tick.Owner != "dead" {
 		t.Errorf("%+v", tick)
 	}
@@ -202,8 +202,8 @@ func TestRunner_GivesUpOnATickThatKillsItsSchedulers(t *testing.T) {
 	t.Parallel()
 	m := newRoom(t)
 	r, _ := m.runner(never + "list: list.csv")
-	m.died(monday, mostAttempts)
-	r.Look(t.Context())
+	m.died(monday, maxAttempts)
+	r.scan(t.Context())
 	if tick := m.tick(monday); tick.State != Refused || !strings.Contains(tick.Reason, "begun 10 times") {
 		t.Errorf("%+v", tick)
 	}
@@ -215,7 +215,7 @@ func TestRunner_StopsAtOnceAndAnotherGoesOn(t *testing.T) {
 	m.write("list.csv", people(3))
 	const keys = never + `command: [sh, -c, "if [ -e $FOLDER/ready ]; then cat $FOLDER/list.csv; else touch $FOLDER/begun; sleep 600; fi"]`
 	r, _ := m.runner(keys)
-	if err := r.store.Put(t.Context(), "nightly", &Tick{Period: monday, State: Waiting, Attempt: 1, At: time.Now()}, 0); err != nil {
+	if err := r.store.put(t.Context(), "nightly", &Tick{Period: monday, State: Waiting, Attempt: 1, At: time.Now()}, 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Start(t.Context()); err != nil {
@@ -242,10 +242,10 @@ func TestRunner_AFlushedOrArchivedNoteIsWrittenAgain(t *testing.T) {
 	m.write("list.csv", people(3))
 	r, _ := m.runner(never + "list: list.csv")
 	tick := &Tick{Period: monday, State: Waiting, Attempt: 1, At: time.Now().Add(-time.Minute)}
-	if err := r.store.Put(t.Context(), "nightly", tick, 0); err != nil {
+	if err := r.store.put(t.Context(), "nightly", tick, 0); err != nil {
 		t.Fatal(err)
 	}
-	r.Look(t.Context())
+	r.scan(t.Context())
 	key := "asynq:{" + tasks.QueueSchedule + "}:"
 	id := tasks.TickID("nightly", string(monday), 1)
 	// As the queue's pages archive it.
@@ -257,7 +257,7 @@ func TestRunner_AFlushedOrArchivedNoteIsWrittenAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.Look(t.Context())
+	r.scan(t.Context())
 	if got := m.rdb.LRange(t.Context(), key+"pending", 0, -1).Val(); len(got) != 1 || got[0] != id {
 		t.Errorf("%q", got)
 	}
@@ -275,7 +275,7 @@ func TestStore_KeepsAHundredTicksAndAllThatArentOver(t *testing.T) {
 		if i == 3 {
 			tick.State = Waiting
 		}
-		if err := store.Put(t.Context(), "nightly", tick, 0); err != nil {
+		if err := store.put(t.Context(), "nightly", tick, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -284,11 +284,11 @@ func TestStore_KeepsAHundredTicksAndAllThatArentOver(t *testing.T) {
 		t.Errorf("%d ticks, %+v %+v", len(all), all[0], all[1])
 	}
 	old := *all[5]
-	if err := store.Put(t.Context(), "nightly", all[5], 0); err != nil {
+	if err := store.put(t.Context(), "nightly", all[5], 0); err != nil {
 		t.Fatal(err)
 	}
 	old.raw, old.State = "{}", Refused
-	if err := store.Put(t.Context(), "nightly", &old, 0); err != errChanged {
+	if err := store.put(t.Context(), "nightly", &old, 0); err != errChanged {
 		t.Error(err)
 	}
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/handout-dev/handout/internal/redisx"
 )
 
-// mostTicks is how many ticks of a schedule are kept.
-const mostTicks = 100
+// maxTicks is how many ticks of a schedule are kept.
+const maxTicks = 100
 
-// Tick is what became of a tick.
+// Tick is one tick of a schedule as it is stored.
 type Tick struct {
 	Period   Period      `json:"period"`
 	State    State       `json:"state"`
@@ -29,22 +29,22 @@ type Tick struct {
 	Note     string      `json:"note,omitempty"`     // what else a person should know
 	Campaign campaign.ID `json:"campaign,omitempty"` // once it stands
 	Total    int         `json:"total,omitempty"`    // recipients of it
-	// Outcome is the campaign's people by their state, once it is done.
+	// Outcome counts the campaign's recipients by state, once it is done.
 	Outcome map[string]int `json:"outcome,omitempty"`
-	// Canceled means that the campaign was, before everybody was sent to.
+	// Canceled means that the campaign was canceled.
 	Canceled bool      `json:"canceled,omitempty"`
 	By       string    `json:"by,omitempty"` // who asked for it by hand
 	Attempt  int       `json:"attempt"`      // from 1
 	Owner    string    `json:"owner,omitempty"`
 	At       time.Time `json:"at"` // of this state
 
-	raw string // as it stands in Redis; empty: it doesn't
+	raw string // as stored in Redis; empty: it isn't
 }
 
 // Store keeps ticks in Redis.
 type Store struct{ rdb redis.UniversalClient }
 
-// NewStore is a store in rdb, which stays the caller's to close.
+// NewStore returns a store in rdb, which stays the caller's to close.
 func NewStore(rdb redis.UniversalClient) *Store { return &Store{rdb: rdb} }
 
 var (
@@ -57,11 +57,11 @@ var (
 	seenScript = redis.NewScript(seenSource)
 )
 
-// errChanged means that someone else has changed a tick.
-var errChanged = errors.New("someone else has changed the tick")
+// errChanged means that another process has changed a tick since it was read.
+var errChanged = errors.New("another process has changed the tick")
 
-// Seen is up to when a schedule's ticks have been judged; zero: it is new.
-func (s *Store) Seen(ctx context.Context, name string) (time.Time, error) {
+// seen returns up to when a schedule's ticks have been judged; zero: it is new.
+func (s *Store) seen(ctx context.Context, name string) (time.Time, error) {
 	n, err := s.number(ctx, name, "seen")
 	if err != nil || n == 0 {
 		return time.Time{}, err
@@ -69,7 +69,7 @@ func (s *Store) Seen(ctx context.Context, name string) (time.Time, error) {
 	return time.Unix(n, 0).UTC(), nil
 }
 
-// See says that everything up to t has been judged.
+// See records that everything up to t has been judged.
 func (s *Store) See(ctx context.Context, name string, t time.Time) error {
 	if err := seenScript.Run(ctx, s.rdb, []string{keySchedule(name)}, t.Unix()).Err(); err != nil {
 		return fmt.Errorf("schedule %s: %w", name, err)
@@ -77,8 +77,8 @@ func (s *Store) See(ctx context.Context, name string, t time.Time) error {
 	return nil
 }
 
-// Size is that of the last list that was sent; 0: none was.
-func (s *Store) Size(ctx context.Context, name string) (int, error) {
+// size returns how long the last list was that was sent; 0: none was.
+func (s *Store) size(ctx context.Context, name string) (int, error) {
 	n, err := s.number(ctx, name, "size")
 	return int(n), err
 }
@@ -91,7 +91,7 @@ func (s *Store) number(ctx context.Context, name, field string) (int64, error) {
 	return n, nil
 }
 
-// Ticks are the last ones of a schedule, the oldest first.
+// Ticks returns the last ticks of a schedule, the oldest first.
 func (s *Store) Ticks(ctx context.Context, name string) ([]*Tick, error) {
 	all, err := s.rdb.HGetAll(ctx, keyTicks(name)).Result()
 	if err != nil {
@@ -111,26 +111,14 @@ func (s *Store) Ticks(ctx context.Context, name string) ([]*Tick, error) {
 	return ticks, nil
 }
 
-// Tick is one; nil when nothing stands of it.
-func (s *Store) Tick(ctx context.Context, name string, p Period) (*Tick, error) {
-	raw, err := s.rdb.HGet(ctx, keyTicks(name), string(p)).Result()
-	if errors.Is(err, redis.Nil) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("tick %s of schedule %s: %w", p, name, err)
-	}
-	return decodeTick(raw)
-}
-
 func decodeTick(raw string) (*Tick, error) {
 	t := &Tick{raw: raw}
 	return t, json.Unmarshal([]byte(raw), t)
 }
 
-// Put writes a tick if what stands is what it was read as: errChanged. sent is
-// the size of a list that was sent; 0: none was.
-func (s *Store) Put(ctx context.Context, name string, t *Tick, sent int) error {
+// put compares and sets a tick: errChanged if another process was first. sent is the
+// length of a list that was sent; 0: none was.
+func (s *Store) put(ctx context.Context, name string, t *Tick, sent int) error {
 	b, err := json.Marshal(t)
 	if err != nil {
 		return err
@@ -139,9 +127,9 @@ func (s *Store) Put(ctx context.Context, name string, t *Tick, sent int) error {
 	if sent > 0 {
 		size = strconv.Itoa(sent)
 	}
-	// A time-out on the way may hide that it was written: written twice is written.
+	// go-redis may repeat the call after a time-out: the script takes it twice.
 	n, err := tickScript.Run(ctx, s.rdb, []string{keyTicks(name), keySchedule(name)},
-		string(t.Period), t.raw, string(b), mostTicks, size).Int()
+		string(t.Period), t.raw, string(b), maxTicks, size).Int()
 	if err != nil {
 		return fmt.Errorf("tick %s of schedule %s: %w", t.Period, name, err)
 	}
@@ -152,9 +140,9 @@ func (s *Store) Put(ctx context.Context, name string, t *Tick, sent int) error {
 	return nil
 }
 
-// Lease takes or keeps a tick for as long as d; false when another has it. 0
-// gives it back.
-func (s *Store) Lease(ctx context.Context, name string, p Period, token string, d time.Duration) (bool, error) {
+// lease takes or renews a tick for a time d; false if another process has it. A d of
+// 0 gives it back.
+func (s *Store) lease(ctx context.Context, name string, p Period, token string, d time.Duration) (bool, error) {
 	mine, err := redisx.Lease(ctx, s.rdb, keyLease(name, string(p)), token, d)
 	if err != nil {
 		return false, fmt.Errorf("lease of tick %s of schedule %s: %w", p, name, err)
@@ -162,8 +150,8 @@ func (s *Store) Lease(ctx context.Context, name string, p Period, token string, 
 	return mine, nil
 }
 
-// Leased says whether anybody has a tick.
-func (s *Store) Leased(ctx context.Context, name string, p Period) (bool, error) {
+// leased reports whether a process has a tick.
+func (s *Store) leased(ctx context.Context, name string, p Period) (bool, error) {
 	n, err := s.rdb.Exists(ctx, keyLease(name, string(p))).Result()
 	if err != nil {
 		return false, fmt.Errorf("lease of tick %s of schedule %s: %w", p, name, err)

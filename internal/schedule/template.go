@@ -9,9 +9,9 @@ import (
 	"github.com/handout-dev/handout/producer"
 )
 
-// The places of a tick are written [[id]], [[period]], [[day]] and [[time]]: in
-// the campaign file, in the list's name, and in arguments of a program. Channel
-// parameters have {{.column}} for the recipients' own.
+// The placeholders of a tick are [[id]], [[period]], [[day]] and [[time]]: in the
+// campaign file, in the list's name, and in arguments of a program. Those of the
+// recipients' columns, in channel parameters, are {{.column}}.
 var places = regexp.MustCompile(`\[\[([a-z_]+)\]\]`)
 
 var known = map[string]bool{"id": true, "period": true, "day": true, "time": true}
@@ -25,14 +25,14 @@ func checkPlaces(text string) error {
 	return nil
 }
 
-// ID is that of a tick's campaign: nightly-20261123t0200z.
+// ID returns the ID of a tick's campaign: nightly-20261123t0200z.
 func (s *Schedule) ID(p Period) campaign.ID { return campaign.ID(s.Name + "-" + p.id()) }
 
-// Key names a tick: nightly:2026-11-23T02:00Z.
+// Key returns a tick's name: nightly:2026-11-23T02:00Z.
 func (s *Schedule) Key(p Period) string { return s.Name + ":" + string(p) }
 
-// fill puts a tick's own texts in their places. They hold nothing that would
-// mean something to YAML, a URL or a path.
+// fill replaces the placeholders in a text. Their values have no character that is
+// special in YAML, a URL or a path.
 func (s *Schedule) fill(text string, p Period) string {
 	at := p.Time().In(s.Clock.Zone())
 	return strings.NewReplacer(
@@ -49,8 +49,8 @@ func (s *Schedule) fillAll(texts []string, p Period) []string {
 	return filled
 }
 
-// campaign is the campaign file of a tick. Errors: *producer.Faults, and what is
-// wrong with its places.
+// campaign returns the campaign file of a tick. Errors: *producer.Faults, and faults
+// of its placeholders.
 func (s *Schedule) campaign(p Period) (*producer.File, error) {
 	if err := checkPlaces(string(s.template)); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.file, err)
@@ -60,7 +60,7 @@ func (s *Schedule) campaign(p Period) (*producer.File, error) {
 		return nil, err
 	}
 	if file.Spec.ID != s.ID(p) {
-		return nil, fmt.Errorf(`%s: id: must be "[[id]]", which is another one for each tick`, s.file)
+		return nil, fmt.Errorf(`%s: id: must be "[[id]]", which differs for each tick`, s.file)
 	}
 	return file, nil
 }

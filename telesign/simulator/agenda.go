@@ -17,7 +17,7 @@ type errand struct {
 	done    chan struct{} // closed after the attempt, if anyone waits for it
 }
 
-// agenda hands out errands when they are due, the earliest first, to whoever
+// agenda hands out errands when they are due, the earliest first, to what
 // receives from out. However many wait, there is one timer and one goroutine.
 type agenda struct {
 	out  chan *errand

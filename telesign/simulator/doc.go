@@ -19,7 +19,7 @@
 // # Stories
 //
 // The last two digits of the phone number choose what happens to the message.
-// What it ends as is told for WhatsApp first and SMS second:
+// The ends are those for WhatsApp first and SMS second:
 //
 //	00-34         delivered: WhatsApp delivers
 //	              → delivered, whatsapp
@@ -85,9 +85,9 @@
 //	              → failed
 //	94            unproven: WhatsApp fails at once (3055), SMS is sent and never confirmed (3004)
 //	              → unconfirmed
-//	95            unknown code: WhatsApp brings code 3999, which nobody knows, then delivers
+//	95            unknown code: WhatsApp brings code 3999, which isn't documented, then delivers
 //	              → delivered, whatsapp
-//	96            another channel: WhatsApp fails at once (3055), RCS delivers, which nobody asked for
+//	96            another channel: WhatsApp fails at once (3055), RCS delivers, which wasn't asked for
 //	              → delivered, other
 //	97            unreadable answer: accepted, the answer is a 200 with half a body; callbacks follow
 //	              → delivered, whatsapp

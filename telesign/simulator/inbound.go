@@ -53,12 +53,12 @@ func (i Inbound) body(ref string, at time.Time) ([]byte, error) {
 			"phone_number": phone, "mo_message": strings.ToUpper(action), "price": nil,
 		}
 	case telesign.ChannelWhatsApp:
-		told := object{"text": action, "iso_country_code": "US", "action": strings.ToUpper(action), "keyword": action}
+		reply := object{"text": action, "iso_country_code": "US", "action": strings.ToUpper(action), "keyword": action}
 		if i.OriginalReference != "" {
-			told["original_reference_id"] = i.OriginalReference
+			reply["original_reference_id"] = i.OriginalReference
 		}
 		body["phone_number"], body["waba_phone_number"] = phone, "15550000000"
-		body["content"] = object{"type": "text", "content": object{"body": action}, "end_user_action": told}
+		body["content"] = object{"type": "text", "content": object{"body": action}, "end_user_action": reply}
 	default:
 		return nil, errors.New("a channel is sms or whatsapp")
 	}

@@ -34,8 +34,6 @@ type Options struct {
 	AllowCallbackURL bool
 	// NoCallbacks accepts and never calls back. For throughput benchmarks.
 	NoCallbacks bool
-	// Senders is how many callbacks are under way at once. Default 32.
-	Senders int
 	// CallbackTimeout is how long the listener has for its answer. Default 5 s,
 	// as documented; it is real time, whatever Speed says.
 	CallbackTimeout time.Duration
@@ -50,9 +48,6 @@ type Options struct {
 	// Polling enables the status query, which the vendor enables account by
 	// account. Otherwise it answers 401/3206.
 	Polling bool
-	// ReferenceLife is how long the status of a message can be asked for, in
-	// real time. Default 12 h, as documented; then it is 404/-10004.
-	ReferenceLife time.Duration
 
 	// FetchFiles fetches the file of every message over WhatsApp, by the address
 	// in its url or header_url, before the POST is answered: WhatsApp does so at
@@ -64,8 +59,8 @@ type Options struct {
 	// runs never hand out the same reference; nothing else depends on chance.
 	Seed uint64
 
-	// Logger hears what is refused and which callbacks fail. Nil is silence. It
-	// never hears a phone number or a text.
+	// Logger logs refused requests and failed callbacks, without phone numbers and
+	// texts. Nil logs nothing.
 	Logger *slog.Logger
 }
 
@@ -85,23 +80,17 @@ func (o *Options) complete() error {
 			faults = append(faults, fmt.Errorf("callback URL: %w", err))
 		}
 	}
-	if o.Rate < 0 || o.Senders < 0 || o.Latency < 0 || o.CallbackTimeout < 0 || o.ReferenceLife < 0 {
-		faults = append(faults, errors.New("a rate, a number or a duration is negative"))
+	if o.Rate < 0 || o.Latency < 0 || o.CallbackTimeout < 0 {
+		faults = append(faults, errors.New("a rate or a duration is negative"))
 	}
 	if o.Speed < 0 || math.IsNaN(o.Speed) || math.IsInf(o.Speed, 0) {
 		faults = append(faults, errors.New("the speed isn't a positive number"))
-	}
-	if o.Senders == 0 {
-		o.Senders = 32
 	}
 	if o.CallbackTimeout == 0 {
 		o.CallbackTimeout = 5 * time.Second
 	}
 	if o.Speed == 0 {
 		o.Speed = 1
-	}
-	if o.ReferenceLife == 0 {
-		o.ReferenceLife = 12 * time.Hour
 	}
 	if o.Seed == 0 {
 		var b [8]byte

@@ -22,7 +22,7 @@ type script struct {
 	unpollable bool
 }
 
-// always is more refusals than anybody waits for.
+// always is more refusals than any client waits for.
 const always = 1 << 30
 
 // part is what one channel does with the message.
@@ -112,7 +112,7 @@ type legState struct {
 	at      time.Duration
 }
 
-// call is one callback: which moment it tells of, and when.
+// call is one callback: its time, and the moment that it reports.
 type call struct {
 	at     time.Duration
 	moment int
@@ -163,7 +163,7 @@ func perform(sc *script, legs []leg, jitter time.Duration) *plan {
 	if !ended {
 		// Not a moment of its own: the last channel's failure is the whole one's.
 		b.moments[len(b.moments)-1].code = telesign.CodeDeliveryError
-		b.told[len(b.told)-1] = true
+		b.reported[len(b.reported)-1] = true
 	}
 	if straggler >= 0 {
 		b.now += toLate
@@ -173,14 +173,14 @@ func perform(sc *script, legs []leg, jitter time.Duration) *plan {
 	return b.plan(sc.receipts)
 }
 
-// stage is where a script is played: the state so far and what has been told.
+// stage is where a script is played: the state so far and which moments were reported.
 type stage struct {
-	legs    []leg
-	jitter  time.Duration
-	now     time.Duration
-	state   moment
-	moments []moment
-	told    []bool // by a callback, for each moment
+	legs     []leg
+	jitter   time.Duration
+	now      time.Duration
+	state    moment
+	moments  []moment
+	reported []bool // by a callback, for each moment
 }
 
 // play plays one channel. It says whether the message ends here.
@@ -248,7 +248,7 @@ func (b *stage) note(channel string, code telesign.Code) {
 func (b *stage) tell(code telesign.Code, aloud bool) {
 	b.state.code, b.state.at = code, b.now
 	b.moments = append(b.moments, b.state)
-	b.told = append(b.told, aloud)
+	b.reported = append(b.reported, aloud)
 }
 
 // unasked is a channel that the cascade doesn't have.
@@ -269,7 +269,7 @@ func knowsReading(channel string) bool {
 func (b *stage) plan(how receipts) *plan {
 	p := &plan{moments: b.moments}
 	var calls []call
-	for i, aloud := range b.told {
+	for i, aloud := range b.reported {
 		if aloud {
 			calls = append(calls, call{b.moments[i].at, i})
 		}

@@ -91,7 +91,7 @@ func (s *Simulator) refuse(w http.ResponseWriter, body []byte, no *refusal) {
 	if no.http == http.StatusBadRequest {
 		answer.ReferenceID = s.refs.of(refusalBit | s.tally.refusal())
 	}
-	w.Header().Set("X-Simulator-Reason", no.why) // not the vendor's: for whoever debugs a request
+	w.Header().Set("X-Simulator-Reason", no.why) // not the vendor's: for debugging
 	writeJSON(w, no.http, answer)
 }
 

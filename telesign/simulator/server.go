@@ -14,6 +14,9 @@ import (
 	"github.com/handout-dev/handout/telesign"
 )
 
+// callbackSenders is how many callbacks are under way at once.
+const callbackSenders = 32
+
 const (
 	sendPath   = "/v1/omnichannel"
 	statusPath = "/v1/omnichannel/"
@@ -68,8 +71,8 @@ func New(o Options) (*Simulator, error) {
 		fetcher: newFetcher(),
 		client: &http.Client{
 			Transport: &http.Transport{
-				MaxIdleConns:        o.Senders,
-				MaxIdleConnsPerHost: o.Senders,
+				MaxIdleConns:        callbackSenders,
+				MaxIdleConnsPerHost: callbackSenders,
 				IdleConnTimeout:     time.Minute,
 			},
 			// A redirect isn't 200, and only 200 is success.
@@ -79,7 +82,7 @@ func New(o Options) (*Simulator, error) {
 	s.SetCallbackURL(o.CallbackURL)
 	if !o.NoCallbacks {
 		s.works.Go(func() { s.agenda.run(s.done) })
-		for range o.Senders {
+		for range callbackSenders {
 			s.works.Go(func() { s.deliver(ctx) })
 		}
 	}

@@ -9,6 +9,10 @@ import (
 	"github.com/handout-dev/handout/telesign"
 )
 
+// referenceLife is how long the status of a message can be asked for, in real time,
+// as documented; then the answer is 404/-10004.
+const referenceLife = 12 * time.Hour
+
 // statusAnswer is the body of a status query's answer, with the places of the
 // vendor's sample (reference: getmessagingstatus): price and currency at the
 // top, against its own schema.
@@ -61,7 +65,7 @@ func (s *Simulator) status(w http.ResponseWriter, r *http.Request) {
 	if known {
 		e, known = s.journal.get(n)
 	}
-	if !known || time.Since(e.accepted()) > s.o.ReferenceLife || storyAt(e.story).script.unpollable {
+	if !known || time.Since(e.accepted()) > referenceLife || storyAt(e.story).script.unpollable {
 		// The vendor has one answer for old and for unknown.
 		s.refuseStatus(w, http.StatusNotFound, telesign.CodeReferenceExpired, "", "the reference is unknown or expired")
 		return

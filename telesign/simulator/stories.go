@@ -170,12 +170,12 @@ var stories = []Story{
 		script:        script{first: failing(codeNoSuchUser), rest: part{act: fades}},
 	},
 	{
-		Name: "unknown code", Digits: "95", Doc: "WhatsApp brings code 3999, which nobody knows, then delivers",
+		Name: "unknown code", Digits: "95", Doc: "WhatsApp brings code 3999, which isn't documented, then delivers",
 		ExpectedState: "delivered", ExpectedDeliveredBy: "whatsapp",
 		script: script{first: part{act: puzzles, code: codeUnknown}},
 	},
 	{
-		Name: "another channel", Digits: "96", Doc: "WhatsApp fails at once (3055), RCS delivers, which nobody asked for",
+		Name: "another channel", Digits: "96", Doc: "WhatsApp fails at once (3055), RCS delivers, which wasn't asked for",
 		ExpectedState: "delivered", ExpectedDeliveredBy: "other",
 		script: script{first: part{act: detours, code: codeNoSuchUser}},
 	},

@@ -86,8 +86,8 @@ func open(ctx context.Context, rawURL, options string) (*DB, error) {
 	return &DB{DB: db, Kind: kind, Path: rest}, nil
 }
 
-// private makes a file that only its owner may read, if there is none: SQLite's
-// own would be everybody's.
+// private makes a file that only its owner may read, if there is none: one that
+// SQLite makes can be read by all users.
 func private(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -135,7 +135,7 @@ func Describe(rawURL string) string {
 }
 
 // withoutURL drops what a parser repeats of a URL, which may hold a password in
-// a place where nobody expects it.
+// an unexpected place.
 func withoutURL(err error) error {
 	if parse := (*pgconn.ParseConfigError)(nil); errors.As(err, &parse) {
 		return errors.New("the URL can't be read")

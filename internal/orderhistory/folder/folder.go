@@ -1,7 +1,7 @@
 // Package folder keeps files in a folder and serves them by links that expire:
-// the store for whoever has no object storage, and for a demo. Who writes the
-// files and who serves them may be different processes; they share the folder,
-// and in it the key that the links are signed with.
+// the store where there is no object storage, and of a demo. The files may be
+// written and served by different processes, which share the folder and, in it, the
+// key that signs the links.
 //
 //	/files/order-history/2026-11-23/4kq2….xlsx?expires=1795564800&signature=…
 //
@@ -147,7 +147,7 @@ func served(name string) bool {
 	return fs.ValidPath(name) && name != "." && !strings.HasPrefix(name, ".") && !strings.Contains(name, "/.")
 }
 
-// withoutName keeps a file's name out of errors: who knows it has half a link.
+// withoutName keeps a file's name, which is half of a link, out of errors.
 func withoutName(err error) error {
 	if at := (*fs.PathError)(nil); errors.As(err, &at) {
 		return at.Err

@@ -22,15 +22,15 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// ContentType is what the files are, for whoever serves them.
+// ContentType is the files' type over HTTP.
 const ContentType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 // Name is the name of the only sheet.
 const Name = "Orders"
 
-// MaxRows is how many lines one file holds: Excel's own limit less the header
+// maxRows is how many lines one file holds: Excel's own limit less the header
 // and what stands below the lines.
-const MaxRows = 1<<20 - 4
+const maxRows = 1<<20 - 4
 
 // maxCell is the longest text that Excel takes in a cell, in characters.
 const maxCell = 32767
@@ -181,8 +181,8 @@ func (w *Writer) put(cells []any, o ...excelize.RowOpts) error {
 }
 
 const (
-	rowHeight  = 15  // points
-	mostHeight = 405 // of a row; Excel's own limit is 409
+	rowHeight = 15  // points
+	maxHeight = 405 // of a row; Excel's own limit is 409
 )
 
 // height is a row's whose texts take several lines in their columns. Not every
@@ -196,12 +196,12 @@ func height(l *Line) []excelize.RowOpts {
 	if lines == 1 {
 		return nil
 	}
-	return []excelize.RowOpts{{Height: float64(min(lines*rowHeight, mostHeight))}}
+	return []excelize.RowOpts{{Height: float64(min(lines*rowHeight, maxHeight))}}
 }
 
 // Add writes a line. The lines of an order must follow each other.
 func (w *Writer) Add(l *Line) error {
-	if w.row > MaxRows+1 {
+	if w.row > maxRows+1 {
 		return ErrTooLong
 	}
 	if w.orders == 0 || l.Order != w.last {
@@ -221,13 +221,10 @@ func (w *Writer) Add(l *Line) error {
 	return nil
 }
 
-// Lines is how many there are so far.
-func (w *Writer) Lines() int { return w.row - 2 }
-
 // Orders is how many orders they belong to.
 func (w *Writer) Orders() int { return w.orders }
 
-// Finish writes the total, and whose history it is, and returns the file.
+// Finish writes the total and the customer's name, and returns the file.
 func (w *Writer) Finish(name string) (*bytes.Buffer, error) {
 	t := w.styles.totalText
 	blank := excelize.Cell{StyleID: t}

@@ -36,7 +36,7 @@ CREATE TABLE order_items (
 );`
 
 // Generate makes tables with customers and orders in an empty database. The
-// phone numbers are kept free for fiction, or at least nobody's that we know,
+// phone numbers are reserved for fiction, or at least not known to be in use,
 // and valid; their last two digits go through all the simulator's stories.
 func Generate(ctx context.Context, rawURL string, o GenerateOptions) (err error) {
 	if o.Customers < 1 || o.Customers > MostGenerated || o.Orders < 0 {
@@ -148,7 +148,7 @@ func (g *generator) name(id int) string {
 
 // phone is the number of the n-th customer: 555-0100 to 555-0199 of each area,
 // which are kept free for fiction, then further exchanges. The two endings that
-// have the simulator slow everybody down come only once.
+// make the simulator throttle all requests come only once.
 func phone(n int) string {
 	const slowing = 2
 	hundred, ending := 0, n

@@ -69,7 +69,7 @@ func (s *State) Export(ctx context.Context, period string) (*Export, error) {
 	return all[0], nil
 }
 
-// LastDone is the export that was finished last, of those for everybody or of
+// LastDone returns the export that was finished last, of those for everybody or of
 // the others; nil when there is none.
 func (s *State) LastDone(ctx context.Context, everybody bool) (*Export, error) {
 	all, err := s.exports(ctx, `WHERE phase = 'done' AND everybody = @everybody ORDER BY done_at DESC, until DESC LIMIT 1`,
@@ -150,8 +150,8 @@ func (s *State) Reopen(ctx context.Context, period string) error {
 		database.Args{"period": period})
 }
 
-// Finish notes that the campaign stands: the files are enqueued, everybody's
-// last file is this one, and what the list needed is forgotten.
+// Finish records that the campaign is open: the files are enqueued, each customer's
+// last file is this one, and what the list needed is deleted.
 func (s *State) Finish(ctx context.Context, period string, now time.Time) error {
 	args := database.Args{"period": period}
 	err := s.write(ctx, func(tx *sql.Tx) error {

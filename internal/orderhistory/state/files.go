@@ -52,10 +52,10 @@ type Totals struct {
 // ErrRollback makes Plan undo everything and return nil.
 var ErrRollback = errors.New("undo")
 
-// Plan fixes who is in an export, in one transaction: fill adds the customers,
-// those without orders since their last file are left out unless the export is
-// for everybody, whoever shares a number with one before is set aside, and judge
-// decides on the result. An error of either leaves no trace.
+// Plan fixes the customers of an export, in one transaction: fill adds them, those
+// without orders since their last file are left out unless the export is for
+// everybody, those that share a number with one before are set aside, and judge
+// decides on the result. An error of fill or judge leaves no trace.
 func (s *State) Plan(ctx context.Context, e *Export, fill func(add func(*File) error) error, judge func(Totals, []File) error) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		p := &plan{s: s, tx: tx, period: e.Period}
@@ -84,7 +84,7 @@ func (s *State) Plan(ctx context.Context, e *Export, fill func(add func(*File) e
 	return err
 }
 
-// plan is one that is being made.
+// plan is a plan that is being made.
 type plan struct {
 	s      *State
 	tx     *sql.Tx
@@ -140,7 +140,8 @@ func (p *plan) flush(ctx context.Context) error {
 	return nil
 }
 
-// settle leaves out who isn't due, and sets aside who shares a number.
+// settle leaves out customers that aren't due, and sets aside those that share a
+// number.
 func (p *plan) settle(ctx context.Context, everybody bool) error {
 	args := database.Args{"period": p.period}
 	if !everybody {
@@ -205,16 +206,13 @@ const totalsQuery = `SELECT count(*), coalesce(sum(CASE WHEN state = 'set_aside'
 	CAST(coalesce(sum(CASE WHEN state IN ('uploaded', 'enqueued') THEN size ELSE 0 END), 0) AS bigint)
 	FROM orderhistory_files WHERE period = @period`
 
-// MostAside is how many of those set aside are named.
-const MostAside = 1000
-
 const asideQuery = `SELECT customer, reason FROM orderhistory_files WHERE period = @period AND state = 'set_aside' ORDER BY seq LIMIT 1000`
 
 func (t *Totals) scan(rows *sql.Rows) error {
 	return rows.Scan(&t.Customers, &t.SetAside, &t.Ready, &t.Bytes)
 }
 
-// Totals sum up what a period has come to.
+// Totals returns the sums of a period.
 func (s *State) Totals(ctx context.Context, period string) (Totals, error) {
 	var t Totals
 	if err := s.read(ctx, totalsQuery, database.Args{"period": period}, t.scan); err != nil {
@@ -231,7 +229,7 @@ func (s *State) Totals(ctx context.Context, period string) (Totals, error) {
 	return t, err
 }
 
-// Aside are the first MostAside of a period that are set aside.
+// Aside returns the first 1,000 customers of a period that are set aside.
 func (s *State) Aside(ctx context.Context, period string) ([]File, error) {
 	var all []File
 	err := s.read(ctx, asideQuery, database.Args{"period": period}, func(rows *sql.Rows) error {
@@ -241,12 +239,12 @@ func (s *State) Aside(ctx context.Context, period string) ([]File, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("state: read who is set aside: %w", err)
+		return nil, fmt.Errorf("state: read the customers set aside: %w", err)
 	}
 	return all, nil
 }
 
-// Files are the next of a period after the given place, in these states, in the
+// Files returns the next of a period after the given place, in these states, in the
 // plan's order.
 func (s *State) Files(ctx context.Context, period string, after, most int, a, b FileState) ([]File, error) {
 	var all []File
@@ -267,7 +265,7 @@ func (s *State) Files(ctx context.Context, period string, after, most int, a, b 
 	return all, nil
 }
 
-// Mark writes what has become of some files: state, reason, size, checksum and
+// Mark writes how far some files are: state, reason, size, checksum and
 // link, all or none. It never touches an export that is sending or done.
 func (s *State) Mark(ctx context.Context, period string, files []File) error {
 	if len(files) == 0 {

@@ -20,13 +20,13 @@ type Refusal struct {
 	Detail string // a line
 }
 
-// NoteRefusal keeps one.
+// NoteRefusal records a refusal.
 func (s *State) NoteRefusal(ctx context.Context, r Refusal) error {
-	return s.exec(ctx, "note a refusal", `INSERT INTO orderhistory_refusals (period, at, reason, detail) VALUES (@period, @at, @reason, @detail)`,
+	return s.exec(ctx, "record a refusal", `INSERT INTO orderhistory_refusals (period, at, reason, detail) VALUES (@period, @at, @reason, @detail)`,
 		database.Args{"period": r.Period, "at": r.At.Unix(), "reason": r.Reason, "detail": r.Detail})
 }
 
-// LastRefusal is a period's latest; nil when there is none.
+// LastRefusal returns a period's latest; nil when there is none.
 func (s *State) LastRefusal(ctx context.Context, period string) (*Refusal, error) {
 	var last *Refusal
 	err := s.read(ctx, `SELECT at, reason, detail FROM orderhistory_refusals WHERE period = @period ORDER BY at DESC LIMIT 1`,
@@ -44,7 +44,7 @@ func (s *State) LastRefusal(ctx context.Context, period string) (*Refusal, error
 	return last, nil
 }
 
-// Refusals are how often runs were refused, by reason, over all time.
+// Refusals returns how often runs were refused, by reason, over all time.
 func (s *State) Refusals(ctx context.Context) (map[string]int, error) {
 	counts := map[string]int{}
 	err := s.read(ctx, `SELECT reason, count(*) FROM orderhistory_refusals GROUP BY reason`, nil, func(rows *sql.Rows) error {
@@ -60,7 +60,7 @@ func (s *State) Refusals(ctx context.Context) (map[string]int, error) {
 	return counts, nil
 }
 
-// Decision is what a person has decided against the gate.
+// Decision is a person's decision to let a run pass that the gate refuses.
 type Decision struct {
 	Period string
 	At     time.Time
@@ -69,26 +69,8 @@ type Decision struct {
 	Why    string
 }
 
-// NoteDecision keeps one.
+// NoteDecision records a decision.
 func (s *State) NoteDecision(ctx context.Context, d Decision) error {
-	return s.exec(ctx, "note a decision", `INSERT INTO orderhistory_decisions (period, at, by_whom, what, why) VALUES (@period, @at, @by, @what, @why)`,
+	return s.exec(ctx, "record a decision", `INSERT INTO orderhistory_decisions (period, at, by_whom, what, why) VALUES (@period, @at, @by, @what, @why)`,
 		database.Args{"period": d.Period, "at": d.At.Unix(), "by": d.By, "what": d.What, "why": d.Why})
-}
-
-// Decisions are those of a period, in order.
-func (s *State) Decisions(ctx context.Context, period string) ([]Decision, error) {
-	var all []Decision
-	err := s.read(ctx, `SELECT at, by_whom, what, why FROM orderhistory_decisions WHERE period = @period ORDER BY at`,
-		database.Args{"period": period}, func(rows *sql.Rows) error {
-			d := Decision{Period: period}
-			var at int64
-			err := rows.Scan(&at, &d.By, &d.What, &d.Why)
-			d.At = moment(at)
-			all = append(all, d)
-			return err
-		})
-	if err != nil {
-		return nil, fmt.Errorf("state: read decisions: %w", err)
-	}
-	return all, nil
 }

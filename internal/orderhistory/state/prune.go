@@ -9,9 +9,9 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/database"
 )
 
-// Prune forgets who had which file in periods that were finished before a moment,
+// Prune deletes who had which file in periods that were finished before a moment,
 // and whole plans from before it that never came to anything. What stays is one
-// row for each finished period, which is never done again; the end of everybody's
+// row for each finished period, which is never done again; the end of each customer's
 // last file; refusals and decisions.
 func (s *State) Prune(ctx context.Context, before time.Time) error {
 	args := database.Args{"before": before.Unix()}

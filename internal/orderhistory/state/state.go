@@ -2,17 +2,17 @@
 // the export's own (a SQLite file, or tables in PostgreSQL), so that a run that
 // was killed goes on where it was.
 //
-// An export is one period's. Its plan, who is sent a file, is fixed by one
+// An export is one period's. Its plan, which customers get a file, is fixed by one
 // transaction. Then
 //
 //	writing ──▶ sending ──▶ done
 //	   files: planned ──▶ written ──▶ uploaded ──▶ enqueued, or set_aside
 //
 // Written means that size and checksum of the file are known, uploaded that the
-// store has it and was asked, enqueued that the campaign stands. In phase
-// sending the links are there, and neither they nor the list change any more:
+// store has it and was asked, enqueued that the campaign is open. In phase sending
+// the links are there, and neither they nor the list change any more:
 // a campaign that is submitted twice must have the same content. The step to
-// done also moves everyone's last file, and forgets numbers, names and links.
+// done also moves each customer's last file, and deletes numbers, names and links.
 //
 // One process at a time holds the lock, over all periods. It is a lock of the
 // operating system's (SQLite) or of the session's (PostgreSQL), never a row: it
@@ -88,7 +88,7 @@ const tablesVersion = "1"
 
 // migrate makes the tables. Two processes that do so at once in PostgreSQL would
 // get in each other's way, so they take turns. Where they are there nothing is
-// locked: who only looks needn't wait for a plan that is being made.
+// locked: a reader needn't wait for a plan that is being made.
 func (s *State) migrate(ctx context.Context) error {
 	version := ""
 	err := s.read(ctx, `SELECT value FROM orderhistory_settings WHERE name = 'tables'`, nil,
@@ -169,7 +169,7 @@ func (s *State) lockSession(ctx context.Context) error {
 	return nil
 }
 
-// lockFile opens a transaction on a second file that nobody else can open while
+// lockFile opens a transaction on a second file that no other process can open while
 // it lasts: SQLite's own locks are the operating system's on every platform.
 func (s *State) lockFile(ctx context.Context) error {
 	if s.lockDB == nil {

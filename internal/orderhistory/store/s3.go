@@ -22,7 +22,7 @@ const MaxLinkLife = 7 * 24 * time.Hour
 // sumKey is the checksum's name in a file's metadata, as S3 gives it back.
 const sumKey = "Sha256"
 
-// S3Options are where a bucket is and who may use it.
+// S3Options are the address of a bucket and the keys to it.
 type S3Options struct {
 	Endpoint string // https://host[:port]; http:// only within a network of one's own
 	// PublicEndpoint is where people reach the bucket, if it isn't Endpoint.
@@ -46,7 +46,7 @@ type S3 struct {
 	base           *url.URL // nil: links are presigned
 }
 
-// OpenS3 makes sure that the bucket is there and the keys are right.
+// OpenS3 opens a bucket, and checks that it is there and the keys are right.
 func OpenS3(ctx context.Context, o S3Options) (*S3, error) {
 	s := &S3{bucket: o.Bucket}
 	s.transport, _ = http.DefaultTransport.(*http.Transport)
@@ -70,7 +70,7 @@ func OpenS3(ctx context.Context, o S3Options) (*S3, error) {
 	}
 	found, err := s.client.BucketExists(ctx, o.Bucket)
 	if err != nil {
-		return nil, fmt.Errorf("look for bucket %s: %w", o.Bucket, withoutURL(err))
+		return nil, fmt.Errorf("open bucket %s: %w", o.Bucket, withoutURL(err))
 	}
 	if !found {
 		return nil, fmt.Errorf("there is no bucket %s", o.Bucket)
@@ -108,7 +108,7 @@ func (s *S3) Put(ctx context.Context, o *Object, content []byte) error {
 	return nil
 }
 
-// Stat says what the store has, or ErrMissing. The checksum is the one that the
+// Stat returns what the store has, or ErrMissing. The checksum is the one that the
 // file was uploaded with; the store checked it then.
 func (s *S3) Stat(ctx context.Context, name string) (*Object, error) {
 	info, err := s.client.StatObject(ctx, s.bucket, name, minio.StatObjectOptions{})
@@ -116,7 +116,7 @@ func (s *S3) Stat(ctx context.Context, name string) (*Object, error) {
 		return nil, ErrMissing
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look at an upload: %w", withoutURL(err))
+		return nil, fmt.Errorf("check an upload: %w", withoutURL(err))
 	}
 	return &Object{Name: name, Size: info.Size, Type: info.ContentType, SHA256: info.UserMetadata[sumKey]}, nil
 }

@@ -1,8 +1,8 @@
-// Package store keeps the files of an export where the people that they are for
-// can fetch them: in a bucket of any S3-compatible store, or in a folder of
-// this machine. Both make links that expire by themselves.
+// Package store keeps the files of an export where their recipients can fetch them:
+// in a bucket of any S3-compatible store, or in a folder of this machine. Both make
+// links that expire by themselves.
 //
-// Errors never hold the name of a file: it is half of what a link takes.
+// No error holds the name of a file, which is half of a link.
 package store
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/folder"
 )
 
-// Object is one file as it was written, or as the store says that it has it.
+// Object is one file as it was written, or as the store has it.
 type Object struct {
 	Name   string // with slashes
 	Size   int64  // bytes
@@ -32,7 +32,7 @@ type Object struct {
 // ErrMissing means that the store doesn't have the file.
 var ErrMissing = errors.New("the store doesn't have the file")
 
-// Sum is the checksum of a content.
+// Sum returns the checksum of a content.
 func Sum(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:])
@@ -63,7 +63,7 @@ func (f *Folder) Put(_ context.Context, o *Object, content []byte) error {
 	return f.folder.Write(o.Name, bytes.NewReader(content))
 }
 
-// Stat says what is in the folder, by reading the whole file; or ErrMissing.
+// Stat returns what is in the folder, by reading the whole file, or ErrMissing.
 func (f *Folder) Stat(_ context.Context, name string) (*Object, error) {
 	file, err := f.folder.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -81,7 +81,7 @@ func (f *Folder) Stat(_ context.Context, name string) (*Object, error) {
 	return &Object{Name: name, Size: size, Type: folder.TypeOf(name), SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
-// Link is where a file can be fetched for as long as lifetime from now.
+// Link returns where a file can be fetched until lifetime from now.
 func (f *Folder) Link(_ context.Context, name string, lifetime time.Duration) (string, error) {
 	return f.folder.Link(f.base, name, time.Now().Add(lifetime))
 }

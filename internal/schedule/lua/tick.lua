@@ -1,16 +1,16 @@
--- Changes what stands of a tick, unless someone else has changed it, and drops
--- the oldest ticks that are over once there are too many.
+-- Compares and sets a tick, and deletes the oldest ticks that are over if there are
+-- too many.
 --
 -- KEYS[1] -> handout:{schedule:<name>}:ticks
 -- KEYS[2] -> handout:{schedule:<name>}
 -- ARGV[1] -> the period
--- ARGV[2] -> the JSON that stood; empty: none
--- ARGV[3] -> the JSON to be
+-- ARGV[2] -> the expected JSON; empty: none
+-- ARGV[3] -> the new JSON
 -- ARGV[4] -> how many ticks are kept
--- ARGV[5] -> the size of the list that was sent, to be held against the next
---            one; empty: none
+-- ARGV[5] -> the length of the list that was sent, to compare the next one with;
+--            empty: none
 --
--- Returns 1, or 0 when something else stands.
+-- Returns 1, or 0 if another JSON is stored.
 local stands = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 if stands == ARGV[3] then
   return 1 -- the answer to the same call got lost

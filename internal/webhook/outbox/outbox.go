@@ -145,11 +145,11 @@ type Entry struct {
 }
 
 // MaxBatch is how many entries a message holds.
-const MaxBatch = 200
+const maxBatch = 200
 
 // Undelivered reads what is next for an endpoint of a campaign.
 func (l *Store) Undelivered(ctx context.Context, c campaign.ID, endpoint string) (*Undelivered, error) {
-	return l.undelivered(ctx, c, endpoint, MaxBatch)
+	return l.undelivered(ctx, c, endpoint, maxBatch)
 }
 
 func (l *Store) undelivered(ctx context.Context, c campaign.ID, endpoint string, limit int) (*Undelivered, error) {
