@@ -117,12 +117,13 @@ func keyEarly(reference string) string { return "handout:early:" + reference }
 // microsecond of the next look.
 const keyEarlyDue = "handout:early"
 
-// Keys of schedules. The ledger doesn't use them either, see internal/schedule.
-// Those of one schedule share a hash tag.
-
 // keyRates: hash, campaign ID to the rate that a person has set for it; field
 // accountRate for the account.
 const (
 	keyRates    = "handout:rates"
 	accountRate = "*"
 )
+
+// keyRateChanges: hash with an expiry, a token for each change of the campaign's
+// rate under way. It stands in the slot of keyRates, see lua/rate.lua.
+func keyRateChanges(c campaign.ID) string { return "{" + keyRates + "}:" + string(c) }

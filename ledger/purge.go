@@ -107,7 +107,13 @@ func (l *Ledger) empty(ctx context.Context, id campaign.ID, now time.Time, progr
 			keyLease(id, "feed"), keyLease(id, "settle"), keyLease(id, leaseRetry)).Err(); err != nil {
 			return err
 		}
-		if err := l.rdb.HDel(ctx, keyRates, string(id)).Err(); err != nil {
+		// Changes of the rate that are announced first, see SetRate: none is made after.
+		_, err := l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			p.Unlink(ctx, keyRateChanges(id))
+			p.HDel(ctx, keyRates, string(id))
+			return nil
+		})
+		if err != nil {
 			return err
 		}
 		if err := l.rdb.HSet(ctx, keyMeta(id), fieldEmptied, now.UnixMilli()).Err(); err != nil {

@@ -32,6 +32,8 @@ var (
 	repairSource string
 	//go:embed lua/sample.lua
 	sampleSource string
+	//go:embed lua/rate.lua
+	rateSource string
 
 	applyScript   = redis.NewScript(applySource)
 	draftScript   = redis.NewScript(draftSource)
@@ -45,4 +47,5 @@ var (
 	appendScript  = redis.NewScript(appendSource)
 	repairScript  = redis.NewScript(repairSource)
 	sampleScript  = redis.NewScript(sampleSource)
+	rateScript    = redis.NewScript(rateSource)
 )
