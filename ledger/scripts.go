@@ -34,6 +34,8 @@ var (
 	sampleSource string
 	//go:embed lua/rate.lua
 	rateSource string
+	//go:embed lua/after.lua
+	afterSource string
 
 	applyScript   = redis.NewScript(applySource)
 	draftScript   = redis.NewScript(draftSource)
@@ -48,4 +50,5 @@ var (
 	repairScript  = redis.NewScript(repairSource)
 	sampleScript  = redis.NewScript(sampleSource)
 	rateScript    = redis.NewScript(rateSource)
+	afterScript   = redis.NewScript(afterSource)
 )

@@ -55,11 +55,7 @@ func newReport(info *campaign.Info, b *campaign.Balance) *Report {
 
 // Read reads a campaign, its balance, history and pace.
 func (q *Reader) Read(ctx context.Context, id campaign.ID) (*Report, *campaign.Info, error) {
-	info, err := q.ledger.Info(ctx, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	b, err := q.ledger.Balance(ctx, id)
+	info, b, err := q.Campaign(ctx, id)
 	if err != nil {
 		return nil, nil, err
 	}
