@@ -8,9 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redisx"
-	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -73,9 +72,9 @@ func (a *app) showFindings(findings []finding) {
 	}
 }
 
-// mostClockOffset is how far a worker's clock may be off Redis's: asynq's
+// maxClockOffset is how far a worker's clock may be off Redis's: asynq's
 // leases, which last 30 s, go by the worker's.
-const mostClockOffset = 5 * time.Second
+const maxClockOffset = 5 * time.Second
 
 func diagnose(ctx context.Context, c *Config) []finding {
 	findings := append(diagnoseRedis(ctx, c), diagnoseCredentials(c)...)
@@ -137,10 +136,10 @@ func diagnoseRedis(ctx context.Context, c *Config) []finding {
 			Advice: "raise maxmemory, or purge campaigns: at 100 % nothing can be written and sending stops",
 		})
 	}
-	findings = append(findings, diagnoseRestored(ctx, ledger.New(rdb))...)
+	findings = append(findings, diagnoseRestored(ctx, report.NewReader(rdb, c.Rate))...)
 	if !info.ClockHidden {
 		findings = append(findings, finding{
-			OK: info.ClockOffset.Abs() < mostClockOffset, Fatal: true, Check: "clock",
+			OK: info.ClockOffset.Abs() < maxClockOffset, Fatal: true, Check: "clock",
 			Found:  fmt.Sprintf("Redis's is %s from this machine's", info.ClockOffset.Round(time.Millisecond)),
 			Advice: "let both machines keep time with NTP: leases in the queue go by the workers' clocks",
 		})
@@ -148,26 +147,17 @@ func diagnoseRedis(ctx context.Context, c *Config) []finding {
 	return findings
 }
 
-// mostLooked is in how many campaigns doctor looks for traces of a restore.
-const mostLooked = 1000
-
-// diagnoseRestored finds campaigns that a worker holds since Redis came back with
+// diagnoseRestored finds a campaign that a worker holds since Redis came back with
 // an older state.
-func diagnoseRestored(ctx context.Context, l *ledger.Ledger) []finding {
-	ids, err := l.Active(ctx)
-	if err != nil {
+func diagnoseRestored(ctx context.Context, q *report.Reader) []finding {
+	held, err := q.HeldSinceRestore(ctx)
+	if err != nil || held == nil {
 		return nil // what can't be read has been said
 	}
-	for _, id := range ids[:min(len(ids), mostLooked)] {
-		phase, reason, _, err := l.Phase(ctx, id)
-		if err == nil && phase == campaign.Held && ledger.IsRestored(reason) {
-			return []finding{{
-				Fatal: true, Check: "Redis's memory", Found: fmt.Sprintf("campaign %s is held: %s", id, reason),
-				Advice: "wait for receipts, verify, and look in Telesign's own reports who was sent to, before you resume: docs/promises.md, \"A restored snapshot\"",
-			}}
-		}
-	}
-	return nil
+	return []finding{{
+		Fatal: true, Check: "Redis's memory", Found: fmt.Sprintf("campaign %s is held: %s", held.ID, held.Reason),
+		Advice: "wait for receipts, verify, and look in Telesign's own reports who was sent to, before you resume: docs/promises.md, \"A restored snapshot\"",
+	}}
 }
 
 func onOff(on bool) string {
