@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// mostCampaigns is how many campaigns, the newest, are looked at beside the
+	// maxCampaigns is how many campaigns, the newest, are looked at beside the
 	// active ones.
-	mostCampaigns = 1000
-	// mostShown is how many have series of their own.
-	mostShown = 50
+	maxCampaigns = 1000
+	// maxShown is how many have series of their own.
+	maxShown = 50
 	// doneTime is for how long one that is done keeps them.
 	doneTime = time.Hour
 )
@@ -37,9 +37,9 @@ var (
 	descOldest     = desc("queue_oldest_seconds", "For how long the oldest pending note has been in its queue.", "queue")
 	descReadable   = desc("queue_readable", "1 if the queue could be read; 0 if parts of its notes were deleted.", "queue")
 	descMemory     = desc("redis_memory_used_bytes", "Memory that Redis uses; of a cluster, its fullest node.")
-	descOutbox     = desc("webhook_outbox", "Outcomes and changes that not all webhooks have been told.")
+	descOutbox     = desc("webhook_outbox", "Outcomes and changes that not all webhooks have taken.")
 	descFailing    = desc("webhook_failing", "Webhooks that have taken nothing for three days.")
-	descDropped    = desc("webhook_dropped_total", "Outcomes and changes that a webhook was never told, since too much waited for it.", "webhook")
+	descDropped    = desc("webhook_dropped_total", "Outcomes and changes that were dropped for a webhook, since too much waited for it.", "webhook")
 	descMemoryMost = desc("redis_memory_max_bytes", "Memory that Redis has: its maxmemory, or without one its machine's.")
 )
 
@@ -54,7 +54,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // read reads everything, or nothing.
 func (l *Ledger) read(ctx context.Context) ([]prometheus.Metric, error) {
-	current, err := l.reports.Current(ctx, mostCampaigns)
+	current, err := l.reports.Current(ctx, maxCampaigns)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (l *Ledger) campaigns(ctx context.Context, current []report.Summary) ([]pro
 		inDoubt += current[i].Balance.Of(campaign.InDoubt)
 	}
 	shown := worthShowing(current, time.Now())
-	leftOut := max(0, len(shown)-mostShown)
+	leftOut := max(0, len(shown)-maxShown)
 	metrics := []prometheus.Metric{
 		gauge(descHeld, float64(byPhase[campaign.Held])), gauge(descInDoubt, float64(inDoubt)), gauge(descLeftOut, float64(leftOut)),
 	}
@@ -110,7 +110,7 @@ func worthShowing(current []report.Summary, now time.Time) []report.Summary {
 	return shown
 }
 
-// notes asks the queues. Those that nobody has written to yet are empty.
+// notes asks the queues. Those that have never been written to are empty.
 func (l *Ledger) notes(context.Context, []report.Summary) ([]prometheus.Metric, error) {
 	known, err := l.queues.Queues()
 	if err != nil {
