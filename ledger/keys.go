@@ -119,3 +119,7 @@ const (
 	keyRates    = "handout:rates"
 	accountRate = "*"
 )
+
+// keyRateChanges: hash with an expiry, a token for each change of the campaign's
+// rate under way. It stands in the slot of keyRates, see lua/rate.lua.
+func keyRateChanges(c campaign.ID) string { return "{" + keyRates + "}:" + string(c) }

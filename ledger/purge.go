@@ -16,7 +16,7 @@ import (
 
 // Fields of meta that a purge writes.
 const (
-	fieldPurged  = "purged"   // when it began: from here on nobody is in the campaign
+	fieldPurged  = "purged"   // when it began: from here on the campaign has no people
 	fieldPurgeAt = "purge_at" // how many pages, then buckets of references, are gone
 	fieldEmptied = "emptied"  // when all was gone
 )
@@ -44,7 +44,7 @@ const purgeStep = 250
 // Purge deletes who is in a campaign that is done, and what became of each. What
 // the campaign was, its counts and its history stay, and its ID stays taken. A
 // purge that was interrupted goes on when it is called again. progress, if not
-// nil, is told how much of the work is done.
+// nil, is called with how much of the work is done.
 //
 // Errors: *PhaseError for a campaign that isn't done and ErrKeysNeeded (nothing
 // changed); with any other it may be purged in part.
@@ -60,7 +60,7 @@ func (l *Ledger) Purge(ctx context.Context, c *campaign.Info, a campaign.Actor, 
 			return err
 		}
 	}
-	// From here on nobody is added and no record changes: lua/apply.lua and
+	// From here on no one is added and no record changes: lua/apply.lua and
 	// lua/append.lua refuse.
 	if err := l.empty(ctx, c.ID, now, progress); err != nil {
 		return fmt.Errorf("purge campaign %s: %w", c.ID, err)
@@ -70,7 +70,7 @@ func (l *Ledger) Purge(ctx context.Context, c *campaign.Info, a campaign.Actor, 
 
 // markPurged makes it a purged campaign, which still has everything.
 func (l *Ledger) markPurged(ctx context.Context, c *campaign.Info, a campaign.Actor, now time.Time) error {
-	// The line first: whoever dies in the middle, a worker finishes it.
+	// The line first: if the process dies in the middle, a worker finishes the purge.
 	if err := l.scheduleExpiry(ctx, c.ID, now); err != nil {
 		return err
 	}
@@ -107,7 +107,13 @@ func (l *Ledger) empty(ctx context.Context, id campaign.ID, now time.Time, progr
 			keyLease(id, "feed"), keyLease(id, "settle"), keyLease(id, leaseRetry)).Err(); err != nil {
 			return err
 		}
-		if err := l.rdb.HDel(ctx, keyRates, string(id)).Err(); err != nil {
+		// Changes of the rate that are announced first, see SetRate: none is made after.
+		_, err := l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			p.Unlink(ctx, keyRateChanges(id))
+			p.HDel(ctx, keyRates, string(id))
+			return nil
+		})
+		if err != nil {
 			return err
 		}
 		if err := l.rdb.HSet(ctx, keyMeta(id), fieldEmptied, now.UnixMilli()).Err(); err != nil {
@@ -151,7 +157,7 @@ func (l *Ledger) emptyPages(ctx context.Context, c *campaign.Info, progress func
 }
 
 // forgetEarly deletes early receipts for references of the campaign. Those that
-// nobody can tell to be its own expire within a day of their coming.
+// can't be told to be its own expire within a day of their coming.
 func (l *Ledger) forgetEarly(ctx context.Context, c *campaign.Info) error {
 	for cursor := uint64(0); ; {
 		pairs, next, err := l.rdb.ZScan(ctx, keyEarlyDue, cursor, "", scanKeys).Result()

@@ -2,10 +2,13 @@ package ledger
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
 )
@@ -66,14 +69,40 @@ func (l *Ledger) Rates(ctx context.Context) (Rates, error) {
 	return r, nil
 }
 
+// rateChangeTime is how long a change of a campaign's rate may take.
+const rateChangeTime = time.Minute
+
 // SetRate sets a campaign's rate in messages per second, for all workers within
 // a second, whatever its file says; 0 goes back to the file's. It stays under
-// the account's. ErrNotFound when there is no such campaign.
+// the account's. Errors: [ErrNotFound]; *PurgedError, and nothing is left.
 func (l *Ledger) SetRate(ctx context.Context, c campaign.ID, rate float64, a campaign.Actor, now time.Time) error {
-	if _, _, _, err := l.Phase(ctx, c); err != nil {
+	// A cluster keeps the rates in another slot than the campaign, which may be
+	// purged at any moment. So a change is announced beside the rates before the
+	// campaign is read, and only an announced change is written; a purge marks the
+	// campaign, then deletes announcements and rate. In whichever order these
+	// happen, and wherever a process dies, no rate outlives the purge, and
+	// announcements expire.
+	token := rand.Text()
+	_, err := l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		p.HSet(ctx, keyRateChanges(c), token, "")
+		p.Expire(ctx, keyRateChanges(c), rateChangeTime)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("set the rate of campaign %s: %w", c, err)
+	}
+	if err := l.unpurged(ctx, c); err != nil {
 		return err
 	}
-	changed, err := l.setRate(ctx, string(c), rate, a, now)
+	changed, err := l.setRate(ctx, string(c), rate, a, now, func(text []byte) error {
+		n, err := rateScript.Run(ctx, l.rdb, []string{keyRates, keyRateChanges(c)}, string(c), text, token).Int()
+		if err == nil && n == 0 {
+			if err = l.unpurged(ctx, c); err == nil {
+				err = fmt.Errorf("it took over %s; try again", rateChangeTime)
+			}
+		}
+		return err
+	})
 	if err != nil || !changed {
 		return err
 	}
@@ -85,16 +114,33 @@ func (l *Ledger) SetRate(ctx context.Context, c campaign.ID, rate float64, a cam
 	return l.Note(ctx, c, a, now, "rate set", about)
 }
 
+// unpurged returns why a campaign has no rate any more: [ErrNotFound] or
+// *PurgedError.
+func (l *Ledger) unpurged(ctx context.Context, c campaign.ID) error {
+	v, err := l.rdb.HMGet(ctx, keyMeta(c), fieldState, fieldPurged).Result()
+	switch {
+	case err != nil:
+		return fmt.Errorf("read campaign %s: %w", c, err)
+	case v[0] == nil:
+		return fmt.Errorf("campaign %s: %w", c, ErrNotFound)
+	case v[1] != nil:
+		return &campaign.PurgedError{ID: c, At: time.UnixMilli(number(v[1]))}
+	}
+	return nil
+}
+
 // SetAccountRate sets the account's rate in messages per second, for all workers
 // within a second; 0 goes back to that of their environment.
 func (l *Ledger) SetAccountRate(ctx context.Context, rate float64, a campaign.Actor, now time.Time) error {
-	_, err := l.setRate(ctx, accountRate, rate, a, now)
+	_, err := l.setRate(ctx, accountRate, rate, a, now, func(text []byte) error {
+		return l.rdb.HSet(ctx, keyRates, accountRate, text).Err()
+	})
 	return err
 }
 
-// setRate is where every change of a rate goes through, with who and why. It
-// says whether anything has changed.
-func (l *Ledger) setRate(ctx context.Context, field string, rate float64, a campaign.Actor, now time.Time) (bool, error) {
+// setRate makes every change of a rate, with who and why, and reports whether
+// anything has changed.
+func (l *Ledger) setRate(ctx context.Context, field string, rate float64, a campaign.Actor, now time.Time, write func(text []byte) error) (bool, error) {
 	if rate == 0 {
 		n, err := l.rdb.HDel(ctx, keyRates, field).Result()
 		if err != nil {
@@ -118,7 +164,7 @@ func (l *Ledger) setRate(ctx context.Context, field string, rate float64, a camp
 	}
 	text, err := json.Marshal(RateSet{rate, campaign.Clip(a.Name, campaign.MaxActor), campaign.Clip(a.Why, campaign.MaxWhy), now.UTC()})
 	if err == nil {
-		err = l.rdb.HSet(ctx, keyRates, field, text).Err()
+		err = write(text)
 	}
 	if err != nil {
 		return false, fmt.Errorf("set a rate: %w", err)

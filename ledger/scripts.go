@@ -32,6 +32,10 @@ var (
 	repairSource string
 	//go:embed lua/sample.lua
 	sampleSource string
+	//go:embed lua/rate.lua
+	rateSource string
+	//go:embed lua/after.lua
+	afterSource string
 
 	applyScript   = redis.NewScript(applySource)
 	draftScript   = redis.NewScript(draftSource)
@@ -45,4 +49,6 @@ var (
 	appendScript  = redis.NewScript(appendSource)
 	repairScript  = redis.NewScript(repairSource)
 	sampleScript  = redis.NewScript(sampleSource)
+	rateScript    = redis.NewScript(rateSource)
+	afterScript   = redis.NewScript(afterSource)
 )

@@ -19,6 +19,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/telesign"
@@ -145,7 +146,7 @@ func wanted(t reflect.Type) string {
 
 // validate calls check for each variable with whether its value is allowed.
 func (c *Config) validate(check func(ok bool, name, format string, args ...any)) {
-	check(c.Rate > 0 && c.Rate <= 100_000, "HANDOUT_RATE", "must be over 0 and at most 100000, in messages per second")
+	check(c.Rate > 0 && c.Rate <= operations.MaxRate, "HANDOUT_RATE", "must be over 0 and at most %d, in messages per second", operations.MaxRate)
 	check(c.PollRate > 0 && c.PollRate <= 100_000, "HANDOUT_POLL_RATE", "must be over 0 and at most 100000, in requests per second")
 	check(c.CheckFilesRate > 0 && c.CheckFilesRate <= 100_000, "HANDOUT_CHECK_FILES_RATE", "must be over 0 and at most 100000, in files per second")
 	check(c.Concurrency > 0 && c.Concurrency <= 10_000, "HANDOUT_CONCURRENCY", "must be 1 to 10000")

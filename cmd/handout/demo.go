@@ -20,18 +20,17 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/secret"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
-// The demo is in a hurry: the simulator runs time 100 times faster, and nobody
-// waits for longer than these for what will never come.
+// The demo is in a hurry: the simulator runs time 100 times faster, and
+// what never comes is waited for no longer than this.
 const (
 	demoRate        = 200
 	demoSpeed       = 100
 	demoSendTimeout = 3 * time.Second
 	demoDeadline    = 12 * time.Second
-	mostDemo        = 1_000_000
+	maxDemo         = 1_000_000
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -39,10 +38,10 @@ func (a *app) demoCommand() *cobra.Command {
 	var exit, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Everything in one process, against the simulator: nothing is sent to anybody",
+		Short: "Everything in one process, against the simulator: nothing is really sent",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if recipients < 1 || recipients > mostDemo {
-				return usagef("demo: --recipients must be 1 to %d", mostDemo)
+			if recipients < 1 || recipients > maxDemo {
+				return usagef("demo: --recipients must be 1 to %d", maxDemo)
 			}
 			return a.demo(cmd.Context(), recipients, exit || asJSON, asJSON)
 		},
@@ -85,17 +84,16 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err 
 	}
 	id := result.Info.ID
 	say("campaign   %s, %s", id, plural(result.Info.Total, "recipient"))
-	ledger := ledger.New(rdb)
 	q := report.NewReader(rdb, c.Rate)
 	started := time.Now()
-	if err := a.follow(ctx, ledger, q, id); err != nil {
+	if err := a.follow(ctx, q, id); err != nil {
 		return err
 	}
 	r, info, err := q.Read(ctx, id)
 	if err != nil {
 		return err
 	}
-	verdict, err := ledger.Verify(ctx, info, nil)
+	verdict, err := q.Verify(ctx, info, nil)
 	if err != nil {
 		return err
 	}
@@ -244,8 +242,8 @@ func (a *app) demoSubmit(ctx context.Context, rdb redis.UniversalClient, recipie
 
 // demoRows are people with numbers that are kept free for fiction: 555-0100 to
 // 555-0199 of each North American area code. The last two digits choose what
-// the simulator does, so that all its stories are told to a hundred people and
-// more. The two that have everybody slow down are told to the last two of them,
+// the simulator does, so that a hundred people and more meet all its stories.
+// The two stories that slow all sends down are those of the last two people,
 // while the others wait for their receipts.
 func demoRows(n int) iter.Seq2[producer.Row, error] {
 	return func(yield func(producer.Row, error) bool) {

@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/internal/redisx"
-	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/internal/report"
 )
 
 // redisStart is how long a redis-server of the demo's own may take to answer.
@@ -44,7 +44,7 @@ func (a *app) demoRedis(ctx context.Context, c *Config, say func(string, ...any)
 // unused refuses a Redis that others use: the demo's worker would give their
 // recipients to the simulator, and their worker the demo's to Telesign.
 func unused(ctx context.Context, rdb redis.UniversalClient) error {
-	active, err := ledger.New(rdb).Active(ctx)
+	active, err := report.NewReader(rdb, 0).Active(ctx)
 	if err != nil {
 		return err
 	}

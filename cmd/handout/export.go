@@ -1,11 +1,9 @@
 package main
 
 import (
-	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/internal/report"
-	"github.com/handout-dev/handout/ledger"
 )
 
 func (a *app) exportCommand() *cobra.Command {
@@ -22,12 +20,12 @@ func (a *app) exportCommand() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, l *ledger.Ledger) error {
-				info, err := a.standing(cmd.Context(), l, id)
+			return a.query(cmd.Context(), func(q *report.Reader) error {
+				info, _, err := q.Committed(cmd.Context(), id)
 				if err != nil {
 					return err
 				}
-				return report.NewReader(rdb, a.config.Rate).Export(cmd.Context(), info, a.stdout, f)
+				return q.Export(cmd.Context(), info, a.stdout, f)
 			})
 		},
 	}

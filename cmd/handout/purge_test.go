@@ -42,7 +42,7 @@ func TestPurge_WhatIsLeftAndWhatEveryCommandSaysOfIt(t *testing.T) {
 	phones := append(numbers(150, plainly), "+12015550169", "+12015550188") // and one fails, one is in doubt
 	file, list := campaignFile(t, id), listFile(t, phones)
 	done(t, h.env, "submit", file, list, "--by", "ann", "--hold")
-	refusal{args: []string{"purge", id, "--yes"}, code: 1, stderr: `campaign spring is paused: it can be purged when it is done; handout cancel spring ends it`}.check(t, h.env)
+	refusal{args: []string{"purge", id, "--yes"}, code: 1, stderr: `campaign spring is paused: it can be purged when it is done; cancel it to end it`}.check(t, h.env)
 	done(t, h.env, "resume", id)
 	before := untilDone(t, h.env, id)
 	today := time.Now().UTC().Format(time.DateOnly)
@@ -129,7 +129,7 @@ func TestPurge_KilledInTheMiddleIsFinishedByTheNextOne(t *testing.T) {
 		if rdb.Exists(t.Context(), last).Val() != 1 {
 			t.Fatal("it had ended")
 		}
-		if signal == syscall.SIGINT && !strings.Contains(p.out.String(), "may be purged in part: handout purge spring finishes it") {
+		if signal == syscall.SIGINT && !strings.Contains(p.out.String(), "the same again finishes it") {
 			t.Error(p.out)
 		}
 		refusal{args: []string{"export", id}, code: 1, stderr: `campaign spring was purged on .*; its people's data is gone`}.check(t, h.env)

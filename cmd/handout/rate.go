@@ -8,16 +8,12 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
-	"github.com/handout-dev/handout/ledger"
 )
-
-// mostRate is the highest rate that may be set, as that of HANDOUT_RATE.
-const mostRate = 100_000
 
 // rateChange is what `handout rate` was asked for.
 type rateChange struct {
@@ -43,9 +39,12 @@ func (a *app) rateCommand() *cobra.Command {
 			if err := change.parse(args, account); err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, l *ledger.Ledger) error {
-				return notFound(change.id, a.rate(cmd.Context(), rdb, l, change, asJSON))
-			})
+			if change.rate > 0 || change.reset {
+				if err := a.operate(cmd.Context(), func(o *operations.Operations) error { return change.make(cmd.Context(), o) }); err != nil {
+					return err
+				}
+			}
+			return a.query(cmd.Context(), func(q *report.Reader) error { return a.showRate(cmd.Context(), q, change.id, asJSON) })
 		},
 	}
 	cmd.Flags().BoolVar(&account, "account", false, "the account's rate, for all campaigns together")
@@ -73,24 +72,28 @@ func (c *rateChange) parse(args []string, account bool) (err error) {
 	case c.reset:
 		return usagef("rate: either a rate or --reset, not both")
 	}
-	if c.rate, err = strconv.ParseFloat(args[0], 64); err != nil || !(c.rate > 0 && c.rate <= mostRate) {
-		return usagef("rate: %q must be a number over 0 and at most %d, in messages per second", args[0], mostRate)
+	if c.rate, err = operations.ParseRate(args[0]); err != nil {
+		return usagef("rate: %w", err)
 	}
 	return nil
 }
 
-// rate makes the change, if there is one, and shows what is in force then.
-func (a *app) rate(ctx context.Context, rdb redis.UniversalClient, l *ledger.Ledger, c rateChange, asJSON bool) error {
-	if c.rate > 0 || c.reset {
-		set := func() error { return l.SetRate(ctx, c.id, c.rate, *c.by, time.Now()) }
-		if c.id == "" {
-			set = func() error { return l.SetAccountRate(ctx, c.rate, *c.by, time.Now()) }
-		}
-		if err := set(); err != nil {
+func (c *rateChange) make(ctx context.Context, o *operations.Operations) (err error) {
+	var s *operations.Standing
+	if c.id != "" {
+		if s, err = o.Standing(ctx, c.id); err != nil {
 			return err
 		}
 	}
-	shown, err := report.NewReader(rdb, a.config.Rate).Rate(ctx, c.id)
+	if c.reset {
+		return o.ResetRate(ctx, s, *c.by)
+	}
+	return o.SetRate(ctx, s, c.rate, *c.by)
+}
+
+// showRate shows what is in force for a campaign, or for the account if id is empty.
+func (a *app) showRate(ctx context.Context, q *report.Reader, id campaign.ID, asJSON bool) error {
+	shown, err := q.Rate(ctx, id)
 	if err != nil {
 		return err
 	}

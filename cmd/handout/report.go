@@ -7,13 +7,11 @@ import (
 	"os"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // outcomesUpTo is the size of a campaign whose report shows reasons without
@@ -30,14 +28,13 @@ func (a *app) reportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, l *ledger.Ledger) error {
-				q := report.NewReader(rdb, a.config.Rate)
+			return a.query(cmd.Context(), func(q *report.Reader) error {
 				if follow {
-					if err := a.follow(cmd.Context(), l, q, id); err != nil {
-						return notFound(id, err)
+					if err := a.follow(cmd.Context(), q, id); err != nil {
+						return err
 					}
 				}
-				return notFound(id, a.report(cmd.Context(), q, id, asJSON, reasons, history))
+				return a.report(cmd.Context(), q, id, asJSON, reasons, history)
 			})
 		},
 	}
@@ -46,6 +43,16 @@ func (a *app) reportCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&reasons, "reasons", false, "count reasons also in a campaign of over 100,000")
 	cmd.Flags().BoolVar(&history, "history", false, "show all of the history, not only its latest lines")
 	return cmd
+}
+
+// query runs f on what can be asked of campaigns.
+func (a *app) query(ctx context.Context, f func(q *report.Reader) error) error {
+	rdb, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer rdb.Close()
+	return f(report.NewReader(rdb, a.config.Rate))
 }
 
 // latestHistory is how many lines of the history are shown without being asked.
@@ -86,18 +93,14 @@ const followTime = time.Second
 
 // follow shows progress until the campaign is done. A campaign that waits for
 // a person is shown until the command is interrupted.
-func (a *app) follow(ctx context.Context, l *ledger.Ledger, q *report.Reader, id campaign.ID) error {
+func (a *app) follow(ctx context.Context, q *report.Reader, id campaign.ID) error {
 	line := newLiveLine(a.stderr)
 	defer line.end()
 	var p report.Progress
 	ticker := time.NewTicker(followTime)
 	defer ticker.Stop()
 	for {
-		info, err := l.Info(ctx, id)
-		if err != nil {
-			return err
-		}
-		b, err := l.Balance(ctx, id)
+		info, b, err := q.Campaign(ctx, id)
 		if err != nil {
 			return err
 		}

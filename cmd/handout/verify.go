@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/report"
 )
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -22,25 +22,23 @@ func (a *app) verifyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
-				return a.verify(cmd.Context(), l, id, repair)
-			})
+			return a.query(cmd.Context(), func(q *report.Reader) error { return a.verify(cmd.Context(), q, id, repair) })
 		},
 	}
 	cmd.Flags().BoolVar(&repair, "repair", false, "set counts to what the records say, and say what was changed")
 	return cmd
 }
 
-func (a *app) verify(ctx context.Context, l *ledger.Ledger, id campaign.ID, repair bool) error {
-	info, err := a.standing(ctx, l, id)
+func (a *app) verify(ctx context.Context, q *report.Reader, id campaign.ID, repair bool) error {
+	info, b, err := q.Committed(ctx, id)
 	if err != nil {
 		return err
 	}
 	if !info.PurgedAt.IsZero() {
-		return a.verifyPurged(ctx, l, info)
+		return a.verifyPurged(info, b)
 	}
 	line := newLiveLine(a.stderr)
-	v, err := l.Verify(ctx, info, func(pages int) {
+	v, err := q.Verify(ctx, info, func(pages int) {
 		if line.live && (pages%500 == 0 || pages == info.Pages) {
 			line.show(fmt.Sprintf("page %d/%d", pages, info.Pages))
 		}
@@ -50,15 +48,19 @@ func (a *app) verify(ctx context.Context, l *ledger.Ledger, id campaign.ID, repa
 		return err
 	}
 	if repair {
-		done, err := l.Repair(ctx, info, v)
+		var done []string
+		err := a.operate(ctx, func(o *operations.Operations) (err error) {
+			done, err = o.Repair(ctx, info, v)
+			return err
+		})
 		for _, d := range done {
 			fmt.Fprintf(a.stdout, "campaign %s: %s\n", id, d)
 		}
 		if err != nil {
-			return fmt.Errorf("campaign %s: %w", id, err)
+			return err
 		}
 		if len(done) > 0 {
-			return a.verify(ctx, l, id, false) // what is left
+			return a.verify(ctx, q, id, false) // what is left
 		}
 	}
 	if len(v.Faults) > 0 {
@@ -77,27 +79,11 @@ func (a *app) verify(ctx context.Context, l *ledger.Ledger, id campaign.ID, repa
 
 // verifyPurged holds the counts of a purged campaign to its total: there is
 // nothing else.
-func (a *app) verifyPurged(ctx context.Context, l *ledger.Ledger, info *campaign.Info) error {
-	b, err := l.Balance(ctx, info.ID)
-	if err != nil {
-		return err
-	}
+func (a *app) verifyPurged(info *campaign.Info, b *campaign.Balance) error {
 	if b.Total() != info.Total {
 		return fmt.Errorf("campaign %s: the counts add up to %d, the campaign had %s", info.ID, b.Total(), plural(info.Total, "recipient"))
 	}
 	fmt.Fprintf(a.stdout, "campaign %s was purged on %s: there are no records to hold the counts against; they add up to its %s\n",
 		info.ID, info.PurgedAt.Format(time.DateOnly), plural(info.Total, "recipient"))
 	return nil
-}
-
-// standing reads a campaign that has been committed.
-func (a *app) standing(ctx context.Context, l *ledger.Ledger, id campaign.ID) (*campaign.Info, error) {
-	info, err := l.Info(ctx, id)
-	if err != nil {
-		return nil, notFound(id, err)
-	}
-	if info.Phase == campaign.Draft {
-		return nil, fmt.Errorf("campaign %s is a draft: its submit hasn't finished; run it again", id)
-	}
-	return info, nil
 }

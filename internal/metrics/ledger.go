@@ -11,7 +11,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/internal/report"
-	"github.com/handout-dev/handout/ledger"
 )
 
 const (
@@ -32,7 +31,6 @@ type Options struct {
 // Ledger is a prometheus.Collector of what stands in Redis.
 type Ledger struct {
 	rdb     redis.UniversalClient
-	ledger  *ledger.Ledger
 	queues  *asynq.Inspector
 	reports *report.Reader
 	log     *slog.Logger
@@ -51,7 +49,7 @@ type reading struct {
 // NewLedger is the metrics of the ledger in o.Redis.
 func NewLedger(o Options) *Ledger {
 	return &Ledger{
-		rdb: o.Redis, ledger: ledger.New(o.Redis), reports: report.NewReader(o.Redis, o.Rate), queues: asynq.NewInspectorFromRedisClient(o.Redis),
+		rdb: o.Redis, reports: report.NewReader(o.Redis, o.Rate), queues: asynq.NewInspectorFromRedisClient(o.Redis),
 		log: o.Logger,
 	}
 }

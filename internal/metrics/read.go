@@ -3,7 +3,6 @@ package metrics
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,16 +11,16 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redisx"
-	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/tasks"
 )
 
 const (
-	// mostCampaigns is how many campaigns, the newest, are looked at beside the
+	// maxCampaigns is how many campaigns, the newest, are looked at beside the
 	// active ones.
-	mostCampaigns = 1000
-	// mostShown is how many have series of their own.
-	mostShown = 50
+	maxCampaigns = 1000
+	// maxShown is how many have series of their own.
+	maxShown = 50
 	// doneTime is for how long one that is done keeps them.
 	doneTime = time.Hour
 )
@@ -35,8 +34,8 @@ var (
 	descLimit      = desc("campaign_limit", "1 for what keeps a campaign from sending faster: account, campaign, throttled, hours, zone, files, canary, held, paused, canceled, nothing left, no worker.", "campaign", "limit")
 	descLeftOut    = desc("campaigns_left_out", "Campaigns without series of their own, since there are over 50.")
 	descNotes      = desc("queue_notes", "Notes in a queue by their state: pending, active, scheduled, retry, archived.", "queue", "state")
-	descOldest     = desc("queue_oldest_seconds", "For how long the oldest pending note has been in its queue.", "queue")
-	descReadable   = desc("queue_readable", "1 if the queue could be read; 0 if parts of its notes were deleted.", "queue")
+	descOldest     = desc("queue_oldest_seconds", "For how long the oldest pending task has been in its queue.", "queue")
+	descReadable   = desc("queue_readable", "1 if the queue could be read; 0 if parts of its tasks were deleted.", "queue")
 	descMemory     = desc("redis_memory_used_bytes", "Memory that Redis uses; of a cluster, its fullest node.")
 	descOutbox     = desc("webhook_outbox", "Outcomes and changes that some webhook has yet to take.")
 	descFailing    = desc("webhook_failing", "Webhooks whose deliveries have all failed for three days.")
@@ -55,9 +54,13 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // read reads everything, or nothing.
 func (l *Ledger) read(ctx context.Context) ([]prometheus.Metric, error) {
+	current, err := l.reports.Current(ctx, maxCampaigns)
+	if err != nil {
+		return nil, err
+	}
 	var all []prometheus.Metric
-	for _, part := range []func(context.Context) ([]prometheus.Metric, error){l.campaigns, l.notes, l.memory, l.webhooks} {
-		metrics, err := part(ctx)
+	for _, part := range []func(context.Context, []report.Summary) ([]prometheus.Metric, error){l.campaigns, l.notes, l.memory, l.webhooks} {
+		metrics, err := part(ctx, current)
 		if err != nil {
 			return nil, err
 		}
@@ -66,79 +69,49 @@ func (l *Ledger) read(ctx context.Context) ([]prometheus.Metric, error) {
 	return all, nil
 }
 
-func (l *Ledger) campaigns(ctx context.Context) ([]prometheus.Metric, error) {
-	glances, err := l.glances(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (l *Ledger) campaigns(ctx context.Context, current []report.Summary) ([]prometheus.Metric, error) {
 	byPhase, inDoubt := make(map[campaign.Phase]int), 0
-	for _, g := range glances {
-		byPhase[g.Phase]++
-		inDoubt += g.InDoubt
+	for i := range current {
+		byPhase[current[i].Phase]++
+		inDoubt += current[i].Balance.Of(campaign.InDoubt)
 	}
-	shown := worthShowing(glances, time.Now())
-	leftOut := max(0, len(shown)-mostShown)
+	shown := worthShowing(current, time.Now())
+	leftOut := max(0, len(shown)-maxShown)
 	metrics := []prometheus.Metric{
 		gauge(descHeld, float64(byPhase[campaign.Held])), gauge(descInDoubt, float64(inDoubt)), gauge(descLeftOut, float64(leftOut)),
 	}
 	for _, p := range campaign.Phases() {
 		metrics = append(metrics, gauge(descCampaigns, float64(byPhase[p]), string(p)))
 	}
-	for _, g := range shown[:len(shown)-leftOut] {
-		r, _, err := l.reports.Read(ctx, g.ID)
-		if errors.Is(err, ledger.ErrNotFound) {
-			continue // purged since
-		}
+	for _, s := range shown[:len(shown)-leftOut] {
+		pace, err := l.reports.PaceOf(ctx, &s)
 		if err != nil {
 			return nil, err
 		}
-		for state, n := range r.Balance {
-			metrics = append(metrics, gauge(descRecipients, float64(n), r.Campaign, state))
+		for _, state := range campaign.States() {
+			metrics = append(metrics, gauge(descRecipients, float64(s.Balance.Of(state)), string(s.ID), state.String()))
 		}
-		metrics = append(metrics, gauge(descLimit, 1, r.Campaign, string(r.Pace.Limit)))
+		metrics = append(metrics, gauge(descLimit, 1, string(s.ID), string(pace.Limit)))
 	}
 	return metrics, nil
 }
 
-// glances looks at the newest campaigns and at all active ones, the newest first.
-func (l *Ledger) glances(ctx context.Context) ([]ledger.Summary, error) {
-	ids, err := l.ledger.Campaigns(ctx, mostCampaigns)
-	if err != nil {
-		return nil, err
-	}
-	active, err := l.ledger.Active(ctx)
-	if err != nil {
-		return nil, err
-	}
-	known := make(map[campaign.ID]bool, len(ids))
-	for _, id := range ids {
-		known[id] = true
-	}
-	slices.Sort(active)
-	for _, id := range active {
-		if !known[id] {
-			ids = append(ids, id)
-		}
-	}
-	return l.ledger.Summaries(ctx, ids)
-}
-
 // worthShowing are those that are neither drafts nor long done, in the order in
 // which they matter.
-func worthShowing(glances []ledger.Summary, now time.Time) []ledger.Summary {
+func worthShowing(current []report.Summary, now time.Time) []report.Summary {
 	matters := map[campaign.Phase]int{
 		campaign.Held: 0, campaign.Running: 1, campaign.Settling: 2, campaign.Ended: 3, campaign.Paused: 4, campaign.Done: 5,
 	}
-	shown := slices.DeleteFunc(slices.Clone(glances), func(g ledger.Summary) bool {
-		_, ok := matters[g.Phase]
-		return !ok || g.Phase == campaign.Done && now.Sub(g.FinishedAt) > doneTime
+	shown := slices.DeleteFunc(slices.Clone(current), func(s report.Summary) bool {
+		_, ok := matters[s.Phase]
+		return !ok || s.Phase == campaign.Done && now.Sub(s.FinishedAt) > doneTime
 	})
-	slices.SortStableFunc(shown, func(a, b ledger.Summary) int { return cmp.Compare(matters[a.Phase], matters[b.Phase]) })
+	slices.SortStableFunc(shown, func(a, b report.Summary) int { return cmp.Compare(matters[a.Phase], matters[b.Phase]) })
 	return shown
 }
 
-// notes asks the queues. Those that nobody has written to yet are empty.
-func (l *Ledger) notes(context.Context) ([]prometheus.Metric, error) {
+// notes asks the queues. Those that have never been written to are empty.
+func (l *Ledger) notes(context.Context, []report.Summary) ([]prometheus.Metric, error) {
 	known, err := l.queues.Queues()
 	if err != nil {
 		return nil, fmt.Errorf("list queues: %w", err)
@@ -165,7 +138,7 @@ func (l *Ledger) notes(context.Context) ([]prometheus.Metric, error) {
 	return metrics, nil
 }
 
-func (l *Ledger) memory(ctx context.Context) ([]prometheus.Metric, error) {
+func (l *Ledger) memory(ctx context.Context, _ []report.Summary) ([]prometheus.Metric, error) {
 	used, most, err := redisx.Memory(ctx, l.rdb)
 	if err != nil {
 		return nil, fmt.Errorf("read Redis's memory: %w", err)

@@ -39,6 +39,9 @@ func (s *Standing) May(v Verb) bool {
 
 // Risk says what a person should know before the verb is done; empty for nothing.
 func (s *Standing) Risk(v Verb) string {
+	if v == VerbPurge {
+		return s.purgeRisk()
+	}
 	if v == VerbResume && s.Info.Phase == campaign.Held && ledger.IsRestored(s.Info.Reason) {
 		return "Redis has lost what was recorded in the meantime: people who were sent to then may be sent to again."
 	}

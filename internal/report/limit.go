@@ -17,15 +17,15 @@ const (
 	LimitAccount   Limit = "account"      // the account's rate
 	LimitCampaign  Limit = "campaign"     // the campaign's own rate
 	LimitThrottled Limit = "throttled"    // Telesign has said "too fast"
-	LimitHours     Limit = "hours"        // nobody is sent to at this hour
-	LimitZone      Limit = "zone"         // whoever is left has no zone, or none that ever opens: nobody is sent to
+	LimitHours     Limit = "hours"        // none of those who are left may be sent to at this hour
+	LimitZone      Limit = "zone"         // those who are left have no zone, or none that ever opens
 	LimitFiles     Limit = "files"        // its files are looked at first
 	LimitCanary    Limit = "canary"       // the outcomes of the first ones are awaited
 	LimitHeld      Limit = "held"         // by handout itself
 	LimitPaused    Limit = "paused"       // by a person, or not begun yet
 	LimitCanceled  Limit = "canceled"     // for good
 	LimitNothing   Limit = "nothing left" // everyone has been sent to
-	LimitWorker    Limit = "no worker"    // nobody is there to send
+	LimitWorker    Limit = "no worker"    // no worker runs
 )
 
 // Situation is what the limit depends on.
@@ -41,7 +41,7 @@ type Situation struct {
 	// 1 for all; BlockedUntil, if not zero, when it may be asked again.
 	AccountCut   float64
 	BlockedUntil time.Time
-	// OutsideHours: nobody may be sent to until HoursFrom.
+	// OutsideHours: no one who is left may be sent to until HoursFrom.
 	OutsideHours bool
 	HoursFrom    time.Time
 	// NoZone is how many wait for a zone: theirs is unknown, or never opens.
@@ -53,7 +53,7 @@ type Situation struct {
 	// outcomes let the others be sent to.
 	Canary       int
 	CanaryPassed bool
-	ChecksFiles  bool // they are looked at, and nobody is sent to yet
+	ChecksFiles  bool // they are looked at before the first send
 	// Unattended is for how long no worker has looked at the campaign.
 	Unattended time.Duration
 }
@@ -136,7 +136,7 @@ func (s *Situation) inForce() float64 {
 	return account
 }
 
-// awaitsCanary: all of the canary has been handed out, nobody of it is still to
+// awaitsCanary: all of the canary has been handed out, none of it is still to
 // be sent to, and the others have to wait.
 func (s *Situation) awaitsCanary() bool {
 	unfed := s.Balance.Total() - s.Cursor

@@ -78,8 +78,8 @@ const (
 	measureTime = 10 * time.Second
 	// leastMeasure is less than which says nothing.
 	leastMeasure = 5 * time.Second
-	// mostMeasure is the most, where nothing was written down in between.
-	mostMeasure = 30 * time.Second
+	// maxMeasure is the longest time, where there are no samples in between.
+	maxMeasure = 30 * time.Second
 )
 
 // measure is how many were sent to per second of late; false when there is too
@@ -97,7 +97,7 @@ func measure(samples []ledger.Sample, sent int, now time.Time) (float64, bool) {
 		// None in between: nothing moved until five seconds before the next.
 		from = latest(from, samples[i+1].At.Add(-ledger.SampleTime))
 	} else {
-		from = latest(from, now.Add(-mostMeasure))
+		from = latest(from, now.Add(-maxMeasure))
 	}
 	took := now.Sub(from)
 	if took < leastMeasure {

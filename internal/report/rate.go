@@ -33,7 +33,7 @@ func (q *Reader) Rate(ctx context.Context, id campaign.ID) (*Rate, error) {
 	if id == "" {
 		return r, nil
 	}
-	info, err := q.ledger.Info(ctx, id)
+	info, err := q.info(ctx, id)
 	if err != nil {
 		return nil, err
 	}

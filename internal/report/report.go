@@ -23,12 +23,14 @@ type Report struct {
 	Balance     map[string]int `json:"balance"` // a key for each state
 	DeliveredBy DeliveredBy    `json:"delivered_by"`
 	Pace        *Pace          `json:"pace"`
+	// Counts are what Balance and DeliveredBy show.
+	Counts *campaign.Balance `json:"-"`
 	// History is what was done to the campaign, the earliest first.
 	History []campaign.Entry `json:"history"`
 }
 
 // DeliveredBy splits the delivered by channel. Read counts those of them whose
-// channel has told that they have read it.
+// channel has reported that they read it.
 type DeliveredBy struct {
 	WhatsApp int `json:"whatsapp"`
 	SMS      int `json:"sms"`
@@ -41,7 +43,7 @@ type DeliveredBy struct {
 func newReport(info *campaign.Info, b *campaign.Balance) *Report {
 	r := &Report{
 		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,
-		Balance: make(map[string]int), History: []campaign.Entry{},
+		Balance: make(map[string]int), History: []campaign.Entry{}, Counts: b,
 		DeliveredBy: DeliveredBy{
 			WhatsApp: b.By[campaign.ByWhatsApp], SMS: b.By[campaign.BySMS],
 			Both: b.By[campaign.ByBoth], Other: b.By[campaign.ByOther], Read: b.Read,
@@ -55,11 +57,7 @@ func newReport(info *campaign.Info, b *campaign.Balance) *Report {
 
 // Read reads a campaign, its balance, history and pace.
 func (q *Reader) Read(ctx context.Context, id campaign.ID) (*Report, *campaign.Info, error) {
-	info, err := q.ledger.Info(ctx, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	b, err := q.ledger.Balance(ctx, id)
+	info, b, err := q.Campaign(ctx, id)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -5,16 +5,14 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -72,7 +70,7 @@ func (a *API) standing(ctx context.Context, id campaign.ID) (*operations.Standin
 	if operations.KindOf(err) != operations.NotFound {
 		return s, err
 	}
-	if _, wrong := a.ledger.Proposed(ctx, id); wrong == nil {
+	if _, wrong := a.reports.Proposed(ctx, id); wrong == nil {
 		return nil, problem(wrongState, "campaign "+string(id)+" has no recipients yet: PUT its list first")
 	}
 	return nil, err
@@ -89,51 +87,37 @@ func (a *API) listed(ctx context.Context, id campaign.ID) (*campaign.Info, error
 
 // answer is a campaign as it stands now.
 func (a *API) answer(ctx context.Context, info *campaign.Info, status int) (*campaignOutput, error) {
-	b, err := a.ledger.Balance(ctx, info.ID)
+	c, err := a.campaign(ctx, info.ID)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	c := newCampaign(info, b)
-	if c.File, err = fileOf(info.Spec); err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	entries, err := a.ledger.History(ctx, info.ID)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	c.History = historyLines(entries)
-	pace, err := a.reports.Pace(ctx, info, b)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	c.Pace = newPace(pace)
 	return &campaignOutput{status, c}, nil
 }
 
+func (a *API) campaign(ctx context.Context, id campaign.ID) (*Campaign, error) {
+	r, info, err := a.reports.Read(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	c := newCampaign(info, r.Counts)
+	c.History, c.Pace = historyLines(r.History), newPace(r.Pace)
+	c.File, err = fileOf(info.Spec)
+	return c, err
+}
+
 func (a *API) get(ctx context.Context, in *CampaignPath) (*campaignOutput, error) {
-	info, err := a.ledger.Info(ctx, in.id())
-	if errors.Is(err, ledger.ErrNotFound) {
-		s, err := a.ledger.Proposed(ctx, in.id())
-		if err != nil {
-			return nil, a.fail(ctx, err)
+	c, err := a.campaign(ctx, in.id())
+	if operations.KindOf(err) == operations.NotFound {
+		var s *campaign.Spec
+		if s, err = a.reports.Proposed(ctx, in.id()); err == nil {
+			c, err = proposed(s)
 		}
-		c, err := proposed(s)
-		if err != nil {
-			return nil, a.fail(ctx, err)
-		}
-		return &campaignOutput{http.StatusOK, c}, nil
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return a.answer(ctx, info, http.StatusOK)
+	return &campaignOutput{http.StatusOK, c}, nil
 }
-
-// Bounds of one request for a list of campaigns.
-const (
-	mostNames  = 100_000 // that are known to it
-	mostLooked = 1000    // that it looks at
-)
 
 type listInput struct {
 	State  string `query:"state" enum:"draft,running,paused,held,canceled,settling,done"`
@@ -150,40 +134,22 @@ type listOutput struct {
 }
 
 func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	ids, err := a.ledger.Campaigns(ctx, mostNames)
+	q := report.ListQuery{Text: in.Text, After: campaign.ID(in.Cursor), Limit: in.Limit}
+	if in.State != "" {
+		q.States = []campaign.Phase{campaign.Phase(in.State)}
+	}
+	list, err := a.reports.List(ctx, q)
+	if operations.KindOf(err) == operations.NotFound {
+		return nil, problem(invalid, "", Fault{Field: "cursor", Message: "the campaign that it names isn't there: begin anew"})
+	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	if in.Cursor != "" {
-		at := slices.Index(ids, campaign.ID(in.Cursor))
-		if at < 0 {
-			return nil, problem(invalid, "", Fault{Field: "cursor", Message: "the campaign that it names isn't there: begin anew"})
-		}
-		ids = ids[at+1:]
-	}
 	out := new(listOutput)
-	out.Body.Campaigns = []*Campaign{}
-	looked := 0
-	for i, id := range ids {
-		if !strings.Contains(string(id), in.Text) {
-			continue
-		}
-		if looked++; looked > mostLooked || len(out.Body.Campaigns) == in.Limit {
-			out.Body.NextCursor = string(ids[i-1])
-			break
-		}
-		info, err := a.ledger.Info(ctx, id)
-		if errors.Is(err, ledger.ErrNotFound) || (err == nil && in.State != "" && string(info.Phase) != in.State) {
-			continue
-		}
-		if err != nil {
-			return nil, a.fail(ctx, err)
-		}
-		b, err := a.ledger.Balance(ctx, id)
-		if err != nil {
-			return nil, a.fail(ctx, err)
-		}
-		out.Body.Campaigns = append(out.Body.Campaigns, newCampaign(info, b))
+	out.Body.Campaigns, out.Body.NextCursor = make([]*Campaign, len(list.Campaigns)), string(list.Next)
+	for i := range list.Campaigns {
+		s := &list.Campaigns[i]
+		out.Body.Campaigns[i] = newCampaign(&s.Info, &s.Balance)
 	}
 	return out, nil
 }
@@ -210,7 +176,7 @@ func (a *API) history(ctx context.Context, in *CampaignPath) (*historyOutput, er
 			return nil, a.fail(ctx, err)
 		} // nothing was done to it yet
 	}
-	entries, err := a.ledger.History(ctx, in.id())
+	entries, err := a.reports.History(ctx, in.id())
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
@@ -222,7 +188,7 @@ func (a *API) history(ctx context.Context, in *CampaignPath) (*historyOutput, er
 func historyLines(entries []campaign.Entry) []HistoryLine {
 	lines := make([]HistoryLine, len(entries))
 	for i, e := range entries {
-		lines[i] = HistoryLine{At: e.At, By: e.By, Verb: e.Verb, Why: e.Why, About: e.About}
+		lines[i] = HistoryLine(e)
 	}
 	return lines
 }

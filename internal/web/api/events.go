@@ -11,8 +11,8 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// feeds are the campaigns that somebody watches: one reader each, however many
-// watch it. The zero feeds is ready to use.
+// feeds are the campaigns that are watched: one reader each, however many watch
+// it. The zero feeds is ready to use.
 type feeds struct {
 	mu      sync.Mutex
 	running map[campaign.ID]*feed
@@ -58,7 +58,7 @@ func (f *feeds) leave(id campaign.ID, one *feed, events chan []byte) {
 	}
 }
 
-// end takes a feed out, f.mu being held; whoever comes next gets a new one.
+// end takes a feed out, f.mu being held; the next watcher gets a new one.
 func (f *feeds) end(id campaign.ID, one *feed) {
 	one.stop()
 	if f.running[id] == one {
@@ -72,7 +72,7 @@ func (f *feeds) wait() { f.ended.Wait() }
 // eventEvery is how often a campaign is looked at.
 const eventEvery = time.Second
 
-// read looks at the campaign until it is done, or nobody watches any more.
+// read looks at the campaign until it is done, or its last watcher has left.
 func (f *feeds) read(ctx context.Context, a *API, id campaign.ID, one *feed) {
 	ticker := time.NewTicker(eventEvery)
 	defer ticker.Stop()
@@ -98,13 +98,9 @@ func (f *feeds) read(ctx context.Context, a *API, id campaign.ID, one *feed) {
 
 // look makes the event of a campaign as it stands; true when it is the last.
 func (a *API) look(ctx context.Context, id campaign.ID, tell func(event []byte)) (done bool) {
-	info, err := a.ledger.Info(ctx, id)
+	info, b, err := a.reports.Campaign(ctx, id)
 	if err != nil {
 		a.o.Logger.DebugContext(ctx, "watch a campaign", slog.Any("error", err)) // Redis will be back
-		return false
-	}
-	b, err := a.ledger.Balance(ctx, id)
-	if err != nil {
 		return false
 	}
 	text, err := json.Marshal(newCampaign(info, b))

@@ -3,10 +3,10 @@ package api
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
@@ -31,20 +31,11 @@ type purgeInput struct {
 }
 
 func (a *API) purge(ctx context.Context, in *purgeInput) (*campaignOutput, error) {
-	info, err := a.listed(ctx, in.id())
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	if in.Body.ID != in.ID {
-		return nil, problem(invalid, "nothing was deleted", Fault{Field: "id", Message: "isn't the id of the campaign in the path"})
-	}
-	extend(ctx, longTime)
-	err = a.ledger.Purge(ctx, info, actor(ctx, in.Body.Why), time.Now(), func(int, int) { extend(ctx, longTime) })
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	if info, err = a.ledger.Info(ctx, in.id()); err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	return a.answer(ctx, info, http.StatusOK)
+	return a.steer(ctx, in.id(), func(s *operations.Standing) error {
+		if err := s.Confirm(in.Body.ID); err != nil {
+			return err
+		}
+		extend(ctx, longTime)
+		return a.ops.Purge(ctx, s, actor(ctx, in.Body.Why), func(int, int) { extend(ctx, longTime) })
+	})
 }

@@ -67,11 +67,7 @@ func (a *API) export(ctx context.Context, in *exportInput) (*huma.StreamResponse
 
 func (a *API) events(ctx context.Context, in *CampaignPath) (*huma.StreamResponse, error) {
 	if _, err := a.listed(ctx, in.id()); err != nil {
-		var p *problemError
-		if !errors.As(err, &p) || p.Type != wrongState.uri() {
-			return nil, a.fail(ctx, err)
-		}
-		return nil, p
+		return nil, a.fail(ctx, err)
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) { a.stream(hc, in.id()) }}, nil
 }

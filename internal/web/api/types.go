@@ -119,7 +119,7 @@ type Balance struct {
 	Refused     int `json:"refused" doc:"Telesign refused the request"`
 	Suppressed  int `json:"suppressed" doc:"never sent: on the suppression list"`
 	Canceled    int `json:"canceled" doc:"never sent: the campaign was canceled"`
-	Unconfirmed int `json:"unconfirmed" doc:"Telesign took it, and nobody knows the outcome"`
+	Unconfirmed int `json:"unconfirmed" doc:"Telesign took it; its outcome is unknown"`
 }
 
 // DeliveredBy splits the delivered by channel.
@@ -128,7 +128,7 @@ type DeliveredBy struct {
 	SMS      int `json:"sms"`
 	Both     int `json:"both"`
 	Other    int `json:"other"`
-	Read     int `json:"read" doc:"of them, whose channel told that they have read it"`
+	Read     int `json:"read" doc:"of them, whose channel has reported that they read it"`
 }
 
 func newCampaign(info *campaign.Info, b *campaign.Balance) *Campaign {

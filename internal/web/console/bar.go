@@ -19,7 +19,7 @@ type part struct {
 	X, Width  float64
 }
 
-// barOf is the bar of a balance: what is so of everybody, nobody twice.
+// barOf is the bar of a balance: each person stands in one of its parts.
 func barOf(b *campaign.Balance) bar {
 	parts := []part{
 		{Key: "whatsapp", Name: "WhatsApp", Count: b.By[campaign.ByWhatsApp]},

@@ -58,7 +58,7 @@ var statesInWords = map[campaign.State]string{
 	campaign.Refused:     "Telesign refused the request",
 	campaign.Suppressed:  "never sent: on the suppression list",
 	campaign.Canceled:    "never sent: the campaign was canceled",
-	campaign.Unconfirmed: "Telesign took it, and nobody knows the outcome",
+	campaign.Unconfirmed: "Telesign took it; its outcome is unknown",
 }
 
 // standing is a campaign with its balance.
@@ -72,10 +72,7 @@ func (c *Console) look(v *visit) (s standing, err error) {
 	if err != nil {
 		return s, err
 	}
-	if s.info, err = c.ledger.Info(v.Context(), id); err != nil {
-		return s, err
-	}
-	s.balance, err = c.ledger.Balance(v.Context(), id)
+	s.info, s.balance, err = c.reports.Campaign(v.Context(), id)
 	return s, err
 }
 
@@ -101,7 +98,7 @@ func (c *Console) campaign(v *visit) (string, any, error) {
 	if page.Spec.Zones, err = c.zones(v, s.info); err != nil {
 		return "", nil, err
 	}
-	history, err := c.ledger.History(v.Context(), s.info.ID)
+	history, err := c.reports.History(v.Context(), s.info.ID)
 	if err != nil {
 		return "", nil, err
 	}
@@ -144,7 +141,7 @@ func (c *Console) now(v *visit, s standing) (nowPart, error) {
 	n.Facts = []fact{
 		{"people", count(b.Total())},
 		{"delivered", count(b.Of(campaign.Delivered)) + " (" + percent(b.Of(campaign.Delivered), b.Total()) + ")"},
-		{"read, as far as told", count(b.Read)},
+		{"read, as far as reported", count(b.Read)},
 	}
 	if info.Phase == campaign.Running {
 		n.Facts = append(n.Facts, fact{"rate now", strconv.FormatFloat(pace.Rate, 'f', 1, 64) + " messages/s"})
@@ -258,7 +255,7 @@ func (c *Console) zones(v *visit, info *campaign.Info) ([]zoneRow, error) {
 	if info.Spec.Hours == nil || info.Phase == campaign.Draft || info.Phase == campaign.Done || info.Gone() != nil {
 		return nil, nil
 	}
-	left, err := c.ledger.ZonesLeft(v.Context(), info)
+	left, err := c.reports.ZonesLeft(v.Context(), info)
 	if err != nil {
 		return nil, err
 	}

@@ -259,7 +259,7 @@ func TestPurge_IsAskedTwice(t *testing.T) {
 	info := h.submit(t, "spring", 2, true, "")
 	b := h.login(t, "olga", access.Read, access.Control)
 	b.get(http.StatusConflict, "/campaigns/spring/purge")
-	b.see(b.post(http.StatusConflict, "/campaigns/spring/purge", "name", "spring", "in_doubt", "0"), "can&#39;t be purged")
+	b.see(b.post(http.StatusConflict, "/campaigns/spring/purge", "name", "spring", "in_doubt", "0"), "can be purged when it is done")
 	h.outcome(t, info, 0, time.Second, whatsAppDelivers)
 	h.outcome(t, info, 1, time.Second, whatsAppDelivers)
 	if err := h.ledger.Settle(t.Context(), "spring"); err != nil {

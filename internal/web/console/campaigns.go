@@ -1,13 +1,11 @@
 package console
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
 )
 
 const (
@@ -34,7 +32,6 @@ type campaignRow struct {
 	Total                   int
 	Created                 time.Time
 	Bar                     bar
-	Unread                  bool // its data are damaged; the others are shown
 }
 
 func (c *Console) campaigns(v *visit) (string, any, error) {
@@ -46,29 +43,31 @@ func (c *Console) campaigns(v *visit) (string, any, error) {
 		}
 		page = n
 	}
-	ids, err := c.ledger.Campaigns(v.Context(), mostNames)
+	from := (page - 1) * rowsOnPage
+	found, all, err := c.reports.ListPage(v.Context(), from, rowsOnPage)
 	if err != nil {
 		return "", nil, err
 	}
-	from := min((page-1)*rowsOnPage, len(ids))
-	to := min(from+rowsOnPage, len(ids))
-	list := campaignList{From: from + 1, To: to, All: len(ids), Self: pageAddress(page)}
+	list := campaignList{From: from + 1, To: from + len(found), All: all, Self: pageAddress(page)}
 	if page > 1 {
 		list.Newer = pageAddress(page - 1)
 	}
-	if to < len(ids) {
+	if from+rowsOnPage < all {
 		list.Older = pageAddress(page + 1)
 	}
-	for _, id := range ids[from:to] {
-		row, live, err := c.row(v, id)
-		switch {
-		case errors.Is(err, ledger.ErrNotFound): // it is gone since
-			continue
-		case err != nil:
-			return "", nil, err
+	for i := range found {
+		s := &found[i]
+		row := campaignRow{
+			ID: string(s.ID), State: string(s.Phase), Reason: reasonNow(&s.Info), Total: s.Total, Created: s.CreatedAt, Bar: barOf(&s.Balance),
+		}
+		if s.Phase != campaign.Done {
+			pace, err := c.reports.PaceOf(v.Context(), s)
+			if err != nil {
+				return "", nil, err
+			}
+			row.Pace, list.changesByItself = pace.Line(), true
 		}
 		list.Rows = append(list.Rows, row)
-		list.changesByItself = list.changesByItself || live
 	}
 	if v.partial() {
 		return "campaigns#live", list, nil
@@ -81,27 +80,4 @@ func pageAddress(n int) string {
 		return "/campaigns"
 	}
 	return "/campaigns?page=" + strconv.Itoa(n)
-}
-
-// row is a campaign in the list.
-func (c *Console) row(v *visit, id campaign.ID) (row campaignRow, live bool, err error) {
-	info, err := c.ledger.Info(v.Context(), id)
-	if err != nil {
-		return row, false, err
-	}
-	b, err := c.ledger.Balance(v.Context(), id)
-	if err != nil {
-		return row, false, err
-	}
-	pace, err := c.reports.Pace(v.Context(), info, b)
-	if err != nil {
-		return row, false, err
-	}
-	row = campaignRow{
-		ID: string(id), State: string(info.Phase), Reason: reasonNow(info), Total: info.Total, Created: info.CreatedAt, Bar: barOf(b),
-	}
-	if info.Phase != campaign.Done {
-		row.Pace = pace.Line()
-	}
-	return row, info.Phase != campaign.Done, nil
 }

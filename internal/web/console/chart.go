@@ -1,14 +1,16 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/internal/report"
 )
 
 // Charts are drawn here, as SVG of this size, and scaled by the page. The right
@@ -76,11 +78,7 @@ func spread(curves []curve) {
 	for i := range curves {
 		order[i] = &curves[i]
 	}
-	for i := 1; i < len(order); i++ { // a few: sorted by insertion, from the lowest up
-		for j := i; j > 0 && order[j].NameY > order[j-1].NameY; j-- {
-			order[j], order[j-1] = order[j-1], order[j]
-		}
-	}
+	slices.SortStableFunc(order, func(a, b *curve) int { return cmp.Compare(b.NameY, a.NameY) }) // from the lowest up
 	for i := 1; i < len(order); i++ {
 		order[i].NameY = min(order[i].NameY, order[i-1].NameY-apart)
 	}
@@ -119,28 +117,22 @@ type timeChart struct {
 	From, To time.Time
 }
 
-// mostPoints is how many of a curve are drawn.
-const mostPoints = 300
+// maxPoints is how many points of a curve are drawn.
+const maxPoints = 300
 
 func (c *Console) timeChart(ctx context.Context, s standing) (*timeChart, error) {
-	samples, err := c.ledger.Samples(ctx, s.info.ID, time.Time{})
-	if err != nil {
-		return nil, err
-	}
-	if s.info.Phase != campaign.Done && s.info.Phase != campaign.Draft && len(samples) > 0 {
-		samples = append(samples, ledger.Sample{At: time.Now().UTC(), Balance: *s.balance})
-	}
-	return drawTime(samples), nil
+	samples, err := c.reports.Samples(ctx, s.info, s.balance)
+	return drawTime(samples), err
 }
 
-func drawTime(samples []ledger.Sample) *timeChart {
+func drawTime(samples []report.Sample) *timeChart {
 	if len(samples) < 2 || !samples[len(samples)-1].At.After(samples[0].At) {
 		return nil
 	}
 	from, to := samples[0].At, samples[len(samples)-1].At
 	thin := samples[:0:0]
 	for i := range samples {
-		if n := len(thin); n == 0 || i == len(samples)-1 || samples[i].At.Sub(thin[n-1].At) >= to.Sub(from)/mostPoints {
+		if n := len(thin); n == 0 || i == len(samples)-1 || samples[i].At.Sub(thin[n-1].At) >= to.Sub(from)/maxPoints {
 			thin = append(thin, samples[i])
 		}
 	}

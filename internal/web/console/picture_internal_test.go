@@ -113,7 +113,7 @@ func TestTimeChart_StaysInItsFrame(t *testing.T) {
 		t.Fatalf("%+v", c.Curves[0])
 	}
 	for _, curve := range c.Curves {
-		if n := strings.Count(curve.Path, "L"); n > mostPoints+2 || n < mostPoints/2 {
+		if n := strings.Count(curve.Path, "L"); n > maxPoints+2 || n < maxPoints/2 {
 			t.Errorf("%s has %d points", curve.Name, n)
 		}
 		if curve.EndY < plotTop || curve.EndY > plotBottom || curve.NameY < plotTop || curve.NameY > plotBottom {

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 )
 
 const (
@@ -22,7 +22,7 @@ const (
 )
 
 // watch streams what changes on a campaign's page: the event now with the
-// numbers, actions with the buttons, balance with everybody by state, and done as
+// numbers, actions with the buttons, balance with all people by state, and done as
 // the last one.
 func (c *Console) watch(w http.ResponseWriter, r *http.Request) {
 	v, err := c.enter(w, r, access.Read)
@@ -59,10 +59,10 @@ func (c *Console) watch(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// tell sends what has changed since it was last told; true after the last word.
+// tell sends what has changed since the last time, and reports whether it was the last event.
 func (c *Console) tell(v *visit, out *stream) (done bool) {
 	s, err := c.look(v)
-	if errors.Is(err, ledger.ErrNotFound) {
+	if operations.KindOf(err) == operations.NotFound {
 		return true
 	}
 	if err != nil {

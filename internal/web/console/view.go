@@ -49,7 +49,7 @@ func parsePages() (map[string]*template.Template, error) {
 // view is what a template gets.
 type view struct {
 	Data  any
-	Actor string // the visitor's name; empty for nobody
+	Actor string // the visitor's name; empty for one without a key
 	Local bool   // in without a key
 	Flash string
 	Nav   []navItem
@@ -64,8 +64,8 @@ func (v *view) May(scope string) bool { return v.key != nil && v.key.May(access.
 // live is implemented by the data of pages that change by themselves.
 type live interface{ Live() bool }
 
-// render writes a page, or with name#part a part of it. v is nil for whoever has
-// shown no key.
+// render writes a page, or with name#part a part of it. v is nil for a visitor
+// without a key.
 func (c *Console) render(w http.ResponseWriter, v *visit, status int, name string, data any) {
 	text, err := c.text(v, name, data)
 	if err != nil {
@@ -75,7 +75,7 @@ func (c *Console) render(w http.ResponseWriter, v *visit, status int, name strin
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // whoever hung up asks again
+	_, _ = w.Write(text) // a browser that hung up asks again
 }
 
 // text is a page, or a part of it.
