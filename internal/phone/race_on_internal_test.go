@@ -1,5 +1,5 @@
 //go:build race
 
-package producer
+package phone
 
 const raceEnabled = true
