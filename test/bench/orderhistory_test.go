@@ -20,6 +20,7 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/database"
 	"github.com/handout-dev/handout/internal/orderhistory/sheet"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
+	"github.com/handout-dev/handout/test/program"
 	"github.com/handout-dev/handout/test/redistest"
 	"github.com/handout-dev/handout/test/s3test"
 )
@@ -66,9 +67,9 @@ func BenchmarkOrderHistory(b *testing.B) {
 func exportProcess(b *testing.B, shopURL string) (time.Duration, float64) {
 	b.Helper()
 	dir := b.TempDir()
-	bin := filepath.Join(dir, "orderhistory")
-	if out, err := exec.Command("go", "build", "-o", bin, "../../cmd/orderhistory").CombinedOutput(); err != nil {
-		b.Fatalf("build orderhistory: %v\n%s", err, out)
+	bin, err := program.Find("orderhistory", dir)
+	if err != nil {
+		b.Fatal(err)
 	}
 	redis := redistest.Start(b)
 	defer redis.Kill()
@@ -85,7 +86,7 @@ func exportProcess(b *testing.B, shopURL string) (time.Duration, float64) {
 	}
 	done := make(chan float64)
 	go func() { done <- peakResident(cmd.Process.Pid) }()
-	err := cmd.Wait()
+	err = cmd.Wait()
 	took := time.Since(start)
 	resident := <-done
 	if err != nil {

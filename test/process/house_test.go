@@ -1,4 +1,4 @@
-package main_test
+package process_test
 
 import (
 	"encoding/csv"
@@ -76,14 +76,14 @@ func reportOf(t testing.TB, e env, id string) report.Report {
 	return r
 }
 
-// untilDone waits for a campaign's end.
+// untilDone waits for a campaign's end, in one process that follows it: a report
+// asked for again and again takes a core.
 func untilDone(t testing.TB, e env, id string) report.Report {
 	t.Helper()
 	var r report.Report
-	await(t, "campaign "+id+" is done", func() bool {
-		r = reportOf(t, e, id)
-		return r.State == "done"
-	})
+	if err := json.Unmarshal([]byte(done(t, e, "report", id, "--follow", "--json")), &r); err != nil {
+		t.Fatal(err)
+	}
 	return r
 }
 

@@ -1,4 +1,4 @@
-package main_test
+package process_test
 
 import (
 	"maps"
@@ -108,7 +108,7 @@ func checkAlerts(t *testing.T, types map[string]string) {
 			}
 		}
 	}
-	export, err := os.ReadFile("../orderhistory/metrics.go") // a program that ends, and leaves them in a file
+	export, err := os.ReadFile("../../cmd/orderhistory/metrics.go") // a program that ends, and leaves them in a file
 	if err != nil {
 		t.Fatal(err)
 	}

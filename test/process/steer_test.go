@@ -1,4 +1,4 @@
-package main_test
+package process_test
 
 import (
 	"encoding/json"
@@ -239,9 +239,7 @@ func TestSteer_TwentyThousandStopWithinASecond(t *testing.T) {
 	done(t, h.env, "resume", "paused")
 	sent := stop("canceled", "cancel", "canceled settling done")
 	for _, id := range []string{"paused", "canceled"} {
-		for reportOf(t, h.env, id).State != "done" {
-			time.Sleep(200 * time.Millisecond)
-		}
+		untilDone(t, h.env, id)
 		if out := done(t, h.env, "verify", id); !strings.Contains(out, "the balance closes") {
 			t.Error(out)
 		}

@@ -1,4 +1,6 @@
-package main_test
+// Package process_test drives the program from outside, a process for each mode as
+// in production. The race detector sees nothing of it, so these tests run without.
+package process_test
 
 import (
 	"bytes"
@@ -20,6 +22,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/test/postgrestest"
+	"github.com/handout-dev/handout/test/program"
 )
 
 // The account of all tests. Nobody has it: the key says so, in base64.
@@ -33,7 +36,7 @@ const patience = 3 * time.Minute
 
 var binary string
 
-// TestMain builds the program once: these tests only see it from outside.
+// TestMain finds the program once: these tests only see it from outside.
 func TestMain(m *testing.M) {
 	atOnce()
 	dir, err := os.MkdirTemp("", "handout-")
@@ -41,9 +44,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	binary = filepath.Join(dir, "handout")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build handout: %v\n%s", err, out)
+	if binary, err = program.Find("handout", dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	code := m.Run()
@@ -273,13 +275,20 @@ func request(t testing.TB, method, url string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// await polls until what is hoped for is so.
+// await polls until what is hoped for is so. A look may run a whole command:
+// it rests four times as long, so that waiting leaves the cores to what is
+// waited for.
 func await(t testing.TB, what string, so func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !so(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; {
+		began := time.Now()
+		if so() {
+			return
+		}
 		if time.Now().After(deadline) {
 			t.Fatalf("not within %s: %s", patience, what)
 		}
+		time.Sleep(max(20*time.Millisecond, 4*time.Since(began)))
 	}
 }
 

@@ -1,4 +1,4 @@
-package main_test
+package process_test
 
 import (
 	"bytes"
@@ -24,18 +24,13 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/database"
 	"github.com/handout-dev/handout/internal/orderhistory/folder"
 	"github.com/handout-dev/handout/internal/schedule"
+	"github.com/handout-dev/handout/test/program"
 	"github.com/handout-dev/handout/test/redistest"
 	"github.com/handout-dev/handout/test/s3test"
 )
 
-// orderhistory builds the program that schedules run in these tests, once.
-var orderhistory = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(filepath.Dir(binary), "orderhistory")
-	if out, err := exec.Command("go", "build", "-o", path, "../orderhistory").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build orderhistory: %w\n%s", err, out)
-	}
-	return path, nil
-})
+// orderhistory is the program that schedules run in these tests.
+var orderhistory = sync.OnceValues(func() (string, error) { return program.Find("orderhistory", filepath.Dir(binary)) })
 
 // exported is a house whose schedules run orderhistory, each as a case of its
 // own: with a shop, a state and settings in a file that its shell reads.
