@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,12 +84,13 @@ var plan = map[string]room{
 	"internal/orderhistory/store":    {client, []string{"internal/orderhistory/folder"}},
 	"internal/orderhistory/folder":   {client, nil},
 
-	"internal/report": {verbs, []string{"campaign", "ledger", "internal/phone", "internal/translate"}},
+	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "internal/suppression", "internal/translate", "internal/webhook/outbox"}},
+	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/translate"}},
 
 	"internal/metrics":     {face, []string{"campaign", "ledger", "tasks", "internal/redisx", "internal/report"}},
 	"internal/web/access":  {store, nil},
-	"internal/web/api":     {face, []string{"producer", "campaign", "ledger", "internal/phone", "internal/report", "internal/suppression", "internal/translate", "internal/web/access"}},
-	"internal/web/console": {face, []string{"producer", "campaign", "ledger", "internal/phone", "internal/report", "internal/suppression", "internal/translate", "internal/web/access"}},
+	"internal/web/api":     {face, []string{"producer", "campaign", "ledger", "internal/operations", "internal/phone", "internal/report", "internal/suppression", "internal/translate", "internal/web/access"}},
+	"internal/web/console": {face, []string{"producer", "campaign", "ledger", "internal/operations", "internal/phone", "internal/report", "internal/suppression", "internal/translate", "internal/web/access"}},
 	"internal/web/queues":  {face, []string{"internal/web/access"}},
 
 	"cmd/handout":      {face, everything},
@@ -363,6 +365,32 @@ func TestPlan_SeesAGoroutineHoweverItIsStarted(t *testing.T) {
 		}
 		if len(goroutines(file)) != 1 {
 			t.Errorf("%q: %d goroutines found", body, len(goroutines(file)))
+		}
+	}
+}
+
+// inTour is a function or type that docs/tour.md names, and its file.
+var inTour = regexp.MustCompile("\\[`(\\w+)`\\]\\(\\.\\./([^)]+\\.go)\\)")
+
+func TestTour_NamesWhatIsThere(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("docs/tour.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := inTour.FindAllStringSubmatch(string(page), -1)
+	if len(names) < 20 {
+		t.Errorf("the tour names %d functions", len(names))
+	}
+	for _, m := range names {
+		name, path := m[1], m[2]
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !regexp.MustCompile(`(?m)^(func (\([^)]*\) )?|type )` + name + `\b`).Match(text) {
+			t.Errorf("docs/tour.md names %s in %s, which hasn't one", name, path)
 		}
 	}
 }

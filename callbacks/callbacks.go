@@ -16,7 +16,7 @@ import (
 	"github.com/handout-dev/handout/telesign"
 )
 
-// Path is where Telesign is told to send its callbacks.
+// Path is the path that Telesign sends its callbacks to.
 const Path = "/callbacks/telesign"
 
 const (
@@ -58,7 +58,7 @@ type Listener struct {
 	infos        infos
 }
 
-// New is a listener on the ledger in o.Redis.
+// New returns a listener on the ledger in o.Redis.
 func New(o Options) (*Listener, error) {
 	if o.Redis == nil || o.Verifier == nil || o.Logger == nil || o.Metrics == nil {
 		return nil, errors.New("callbacks: Redis, Verifier, Logger and Metrics are required")
@@ -77,8 +77,7 @@ func New(o Options) (*Listener, error) {
 	return l, nil
 }
 
-// refusal is an answer other than 200: its status, and the label that it is
-// counted under.
+// refusal is an answer other than 200: its status, and the label of its counter.
 type refusal struct {
 	status int
 	result string
@@ -103,13 +102,13 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, "{}\n") // whoever hung up asks again
+	_, _ = io.WriteString(w, "{}\n") // a client that hung up asks again
 }
 
-// take does the work of one callback and says in a word what came of it.
+// take does the work of one callback and returns its result in a word.
 func (l *Listener) take(w http.ResponseWriter, r *http.Request) (string, error) {
 	// The vendor's guide shows a GET with a body, which its reference doesn't
-	// know: such a one is heard only if it is signed.
+	// have: it is accepted only with a signature.
 	if r.Method != http.MethodPost && r.Method != http.MethodGet {
 		w.Header().Set("Allow", "POST")
 		return "", &refusal{http.StatusMethodNotAllowed, "method", errors.New(r.Method)}
@@ -133,7 +132,7 @@ func (l *Listener) take(w http.ResponseWriter, r *http.Request) (string, error) 
 		return "", &refusal{http.StatusBadRequest, "malformed", err}
 	}
 	l.heard.receipt(receipt)
-	// Whether Telesign still waits or not: a receipt that is here is recorded.
+	// A receipt that has arrived is recorded, even if Telesign waits no longer.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), recordTimeout)
 	defer cancel()
 	result, err := l.record(ctx, receipt, body)

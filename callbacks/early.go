@@ -13,11 +13,11 @@ const (
 	earlyLook     = time.Second
 	mostEarlyWait = 10 * time.Minute
 	earlyBatch    = 500
-	// stuckLook is when to try again with one that can't be replayed.
+	// stuckLook is the delay until a reference that can't be replayed is tried again.
 	stuckLook = time.Minute
 )
 
-// keep stores a receipt for a reference that nobody knows.
+// keep stores a receipt for an unknown reference.
 func (l *Listener) keep(ctx context.Context, r telesign.Receipt, body []byte) (string, error) {
 	kept, err := l.ledger.KeepEarly(ctx, r.Reference, body, time.Now())
 	if err != nil {
@@ -45,13 +45,13 @@ func (l *Listener) Run(ctx context.Context) {
 	}
 }
 
-// replay looks for the references whose time has come.
+// replay looks up the references that are due.
 func (l *Listener) replay(ctx context.Context, now time.Time) error {
 	due, err := l.ledger.EarlyDue(ctx, now, earlyBatch)
 	if err != nil {
 		return err
 	}
-	// One that can't be replayed doesn't stand in the way of the others.
+	// A reference that can't be replayed doesn't hold up the others.
 	var errs []error
 	for _, e := range due {
 		if err := l.replayOne(ctx, e, now); err != nil {
@@ -78,7 +78,7 @@ func (l *Listener) replayOne(ctx context.Context, e ledger.Early, now time.Time)
 		l.receipts.WithLabelValues(resultDropped).Inc()
 		return l.ledger.PutOffEarly(ctx, e, time.Time{})
 	case unknown:
-		// The longer it is here, the less likely it is ever to be known.
+		// The longer it has waited, the less likely it is to become known.
 		return l.ledger.PutOffEarly(ctx, e, now.Add(min(max(earlyLook, age), mostEarlyWait)))
 	}
 	for _, body := range bodies {

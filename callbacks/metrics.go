@@ -8,7 +8,7 @@ import (
 	"github.com/handout-dev/handout/telesign"
 )
 
-// heard counts what Telesign says, whatever comes of it.
+// heard counts a receipt by its status code.
 type heard struct {
 	codes *prometheus.CounterVec
 	last  *prometheus.GaugeVec // not there until there was one
@@ -31,7 +31,7 @@ func newHeard(r prometheus.Registerer) *heard {
 
 func (h *heard) receipt(r telesign.Receipt) {
 	code := "unknown"
-	if r.Status.Code.Known() { // else whoever signs could make labels without end
+	if r.Status.Code.Known() { // else a signer could make labels without end
 		code = strconv.Itoa(int(r.Status.Code))
 	}
 	h.codes.WithLabelValues(code).Inc()

@@ -13,8 +13,7 @@ import (
 	"github.com/handout-dev/handout/telesign"
 )
 
-// The words for what came of a receipt that was taken; labels of
-// handout_receipts_total.
+// The results of a receipt; labels of handout_receipts_total.
 const (
 	resultRecorded = "recorded" // the record has changed
 	resultNoNews   = "no news"  // a duplicate, or overtaken by a truer one
@@ -23,8 +22,8 @@ const (
 	resultStop     = "stop"     // a recipient's own message: STOP
 	resultStart    = "start"    // a recipient's own message: START
 	resultInbound  = "inbound"  // any other of a recipient's own messages
-	resultEarly    = "early"    // for a reference that nobody knows yet; kept
-	resultDropped  = "dropped"  // for a reference that nobody came to know
+	resultEarly    = "early"    // for a reference that isn't known yet; kept
+	resultDropped  = "dropped"  // for a reference that never became known
 )
 
 // record writes a receipt to the ledger.
@@ -44,7 +43,7 @@ func (l *Listener) record(ctx context.Context, r telesign.Receipt, body []byte) 
 	return l.apply(ctx, to, r)
 }
 
-// addressee is whom a receipt speaks of.
+// addressee is the recipient of a receipt.
 type addressee struct {
 	info    *campaign.Info
 	place   campaign.Place
@@ -53,7 +52,7 @@ type addressee struct {
 
 var errForeign = errors.New("not a message of ours")
 
-// find finds whom a receipt speaks of: by our external ID, which it echoes,
+// find returns the recipient of a receipt: by our external ID, which it echoes,
 // else by its reference.
 func (l *Listener) find(ctx context.Context, r telesign.Receipt) (addressee, error) {
 	if r.ExternalID == "" {
@@ -73,9 +72,9 @@ func (l *Listener) find(ctx context.Context, r telesign.Receipt) (addressee, err
 	return addressee{info, place, attempt}, err
 }
 
-// mostCampaigns is in how many campaigns, the newest, a bare reference is
-// looked for.
-const mostCampaigns = 1000
+// maxCampaigns is in how many campaigns, the newest, a reference without an
+// external ID is looked up.
+const maxCampaigns = 1000
 
 func (l *Listener) findReference(ctx context.Context, reference string) (addressee, error) {
 	if reference == "" {
@@ -85,7 +84,7 @@ func (l *Listener) findReference(ctx context.Context, reference string) (address
 	if err != nil {
 		return addressee{}, err
 	}
-	newest, err := l.ledger.Campaigns(ctx, mostCampaigns)
+	newest, err := l.ledger.Campaigns(ctx, maxCampaigns)
 	if err != nil {
 		return addressee{}, err
 	}
@@ -110,7 +109,7 @@ func (l *Listener) findReference(ctx context.Context, reference string) (address
 	return addressee{}, ledger.ErrNotFound
 }
 
-// apply lets the receipt happen to its recipient.
+// apply applies the receipt to its recipient.
 func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) (string, error) {
 	now := time.Now()
 	due := now.Add(l.deadline)
@@ -130,18 +129,18 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 	return l.applyWithCare(ctx, to, r, event)
 }
 
-// applyWithCare is apply for what doesn't simply change the record.
+// applyWithCare is apply for the cases that need a look first.
 func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.Receipt, event campaign.Event) (string, error) {
 	before, err := l.ledger.ReadRecord(ctx, to.info, to.place)
 	if errors.Is(err, campaign.ErrPurged) {
-		return resultForeign, nil // nobody is there any more
+		return resultForeign, nil // purged
 	}
 	if err != nil {
 		return "", err
 	}
 	if to.attempt > before.Record.Attempt && r.Reference != "" {
-		// An attempt that the ledger doesn't know: a Redis has lost its last
-		// second, unless the reference is known to be another's.
+		// The ledger doesn't know the attempt: Redis has lost its last second,
+		// unless the reference is another's.
 		known, err := l.findReference(ctx, r.Reference)
 		switch {
 		case err == nil && (known.info.ID != to.info.ID || known.place != to.place):
@@ -150,7 +149,7 @@ func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.R
 			return "", err
 		}
 	}
-	// Before the record: should the listener die in between, Telesign asks again.
+	// Before the record: if the listener dies in between, Telesign sends it again.
 	if err := l.optOut(ctx, to, r); err != nil {
 		return "", err
 	}
@@ -169,9 +168,9 @@ func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.R
 	return resultRecorded, l.hold(ctx, to.info.ID, r)
 }
 
-// hold stops every campaign when a receipt of one says that the fault is our
-// account's, before everyone else fails of the same. A listener that dies before it has held
-// leaves that to the next receipt.
+// hold holds every campaign when a receipt says that the fault is our account's:
+// the others would fail of the same. If the listener dies before that, the next
+// receipt holds them.
 func (l *Listener) hold(ctx context.Context, id campaign.ID, r telesign.Receipt) error {
 	code, ours := translate.AccountFault(r)
 	if !ours {
@@ -181,15 +180,15 @@ func (l *Listener) hold(ctx context.Context, id campaign.ID, r telesign.Receipt)
 	return l.ledger.HoldAll(ctx, translate.HoldReason(code), time.Now())
 }
 
-// infos keeps what never changes of a campaign.
+// infos caches the part of a campaign that never changes.
 type infos struct {
 	ledger *ledger.Ledger
 	mu     sync.Mutex
 	known  map[campaign.ID]*campaign.Info
 }
 
-// mostInfos bounds the campaigns kept.
-const mostInfos = 2 * mostCampaigns
+// maxInfos bounds the cache.
+const maxInfos = 2 * maxCampaigns
 
 func (c *infos) get(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
 	c.mu.Lock()
@@ -211,7 +210,7 @@ func (c *infos) read(ctx context.Context, id campaign.ID) (*campaign.Info, error
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.known == nil || len(c.known) >= mostInfos {
+	if c.known == nil || len(c.known) >= maxInfos {
 		c.known = make(map[campaign.ID]*campaign.Info)
 	}
 	c.known[id] = info

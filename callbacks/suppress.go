@@ -12,23 +12,22 @@ import (
 )
 
 const (
-	// originalTimeout bounds the search for the campaign that a STOP answers: it
-	// is good to know, and never worth the STOP.
+	// originalTimeout bounds the search for the campaign that a STOP answers. The
+	// STOP is recorded without it, too.
 	originalTimeout = time.Second
-	// repeatTime is within which Telesign makes its four attempts at a callback,
-	// and some more.
+	// repeatTime is more than Telesign takes for its four attempts at a callback.
 	repeatTime = 2 * time.Minute
 )
 
-// reply does what a recipient's own message asks for: STOP puts the number on
-// the suppression list, START takes it off.
+// reply acts on a recipient's own message: STOP puts the number on the suppression
+// list, START takes it off.
 func (l *Listener) reply(ctx context.Context, r telesign.Receipt) (string, error) {
 	if r.Reply.Action != "STOP" && r.Reply.Action != "START" {
 		return resultInbound, nil
 	}
 	phone := "+" + r.Reply.Phone
 	if !suppression.IsPhone(phone) {
-		l.log.Error("a recipient's message can't be heeded: it has no usable phone number", "action", r.Reply.Action)
+		l.log.Error("a recipient's message can't be acted on: it has no usable phone number", "action", r.Reply.Action)
 		return resultInbound, nil
 	}
 	if r.Reply.Action == "STOP" {
@@ -45,16 +44,16 @@ func (l *Listener) reply(ctx context.Context, r telesign.Receipt) (string, error
 	return resultStart, err
 }
 
-// repeated says that a START which comes now was written before the number came
-// on the list: an attempt at its callback has failed, and the STOP overtook the
-// next. Telesign's timestamps are trusted no further than that: one that is
-// missing, or too old for a repetition, says nothing.
+// repeated reports whether a START that arrives now was written before the number
+// was listed: its first callback failed, and the STOP overtook the second.
+// Telesign's timestamps are trusted no further than that: one that is missing, or
+// too old for a repeated callback, says nothing.
 func repeated(written, listed, now time.Time) bool {
 	return written.Before(listed) && now.Sub(written) < repeatTime
 }
 
-// answered is the campaign of the message that a recipient answers; empty when
-// that can't be told soon.
+// answered returns the campaign of the message that a recipient answers; empty if
+// it isn't found in time.
 func (l *Listener) answered(ctx context.Context, reference string) campaign.ID {
 	if reference == "" {
 		return ""
@@ -68,8 +67,8 @@ func (l *Listener) answered(ctx context.Context, reference string) campaign.ID {
 	return to.info.ID
 }
 
-// optOut puts a receipt's recipient on the suppression list if it says that they
-// must not be written to.
+// optOut puts a receipt's recipient on the suppression list if the receipt says that
+// they have opted out.
 func (l *Listener) optOut(ctx context.Context, to addressee, r telesign.Receipt) error {
 	why, ok := suppression.WhyReceipt(r)
 	if !ok {

@@ -6,10 +6,12 @@ import (
 	"strings"
 )
 
-// A counter is a letter in scripts and a name in the hash of counts: the
-// states, then how the delivered got it, then who has read it.
+// CounterCount is the number of counters. A counter is a letter in scripts and a
+// name in the hash of counts: the states, then the channels that delivered, then
+// the read.
 const CounterCount = int(stateCount) + int(byCount) - 1 + 1
 
+// CounterNames are the counters by their names in Redis.
 var CounterNames = func() [CounterCount]string {
 	var n [CounterCount]string
 	copy(n[:], stateNames[:])
@@ -20,10 +22,11 @@ var CounterNames = func() [CounterCount]string {
 	return n
 }()
 
-// CounterList is all names for a script: the first letter, a, counts the first.
+// CounterList is all names, separated by spaces, for a script: the letter a stands
+// for the first.
 var CounterList = strings.Join(CounterNames[:], " ")
 
-// Counters are the letters of the counters that a record is counted in.
+// Counters returns the letters of the counters that count a record.
 func (r *Record) Counters() string {
 	b := []byte{'a' + byte(r.State)}
 	if r.State == Delivered {
@@ -40,7 +43,7 @@ func (r *Record) Counters() string {
 type Balance struct {
 	States [stateCount]int
 	By     [byCount]int // the delivered, by the channels that delivered
-	Read   int          // the delivered who have read it, as far as channels tell
+	Read   int          // the delivered whose channel reported a read
 }
 
 // Of is the number of recipients in a state.
@@ -66,12 +69,13 @@ func (b *Balance) Add(r *Record, n int) {
 	}
 }
 
-// Moving is the number of recipients that the machine still works on, those in
-// doubt left out.
+// Moving returns the number of recipients that the machine still works on, without
+// those in doubt.
 func (b *Balance) Moving() int {
 	return b.Of(Planned) + b.Of(Claimed) + b.Of(Retrying) + b.Of(Accepted)
 }
 
+// Counter returns the value of CounterNames[i].
 func (b *Balance) Counter(i int) int {
 	switch {
 	case i < int(stateCount):
@@ -82,7 +86,7 @@ func (b *Balance) Counter(i int) int {
 	return b.Read
 }
 
-// ParseBalance reads the values of the counts in the order of counterNames.
+// ParseBalance reads the values of the counts in the order of [CounterNames].
 func ParseBalance(values []any) (*Balance, error) {
 	b := new(Balance)
 	for i, v := range values {

@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// Beginning is how a campaign begins once it stands. The zero value: it runs at
-// once.
+// Beginning is how a campaign begins. With the zero value it runs at once.
 type Beginning struct {
 	By   Actor
 	Hold bool // paused, until a person resumes it
@@ -20,10 +19,11 @@ type Actor struct {
 	Why  string // may be empty
 }
 
-// Machine is handout itself, as an actor.
+// Machine returns handout itself as an actor.
 func Machine(why string) Actor { return Actor{Name: "handout", Why: why} }
 
-// Reason is what a campaign says of why it is in its state.
+// Reason returns the words that say why a campaign is in its phase, as in "paused
+// by ann: wrong file".
 func (a Actor) Reason(verb string) string {
 	name, why := Clip(a.Name, MaxActor), Clip(a.Why, MaxWhy)
 	if name == "" {
@@ -41,14 +41,16 @@ const (
 	MaxWhy   = 500
 )
 
-func Clip(s string, most int) string {
-	if len(s) <= most {
+// Clip returns the beginning of a text, at most limit bytes and never part of a
+// character.
+func Clip(s string, limit int) string {
+	if len(s) <= limit {
 		return s
 	}
-	for most > 0 && s[most]&0xc0 == 0x80 { // not within a character
-		most--
+	for limit > 0 && s[limit]&0xc0 == 0x80 { // within a character
+		limit--
 	}
-	return s[:most]
+	return s[:limit]
 }
 
 // Entry is a line of a campaign's history: something that was done to the whole
@@ -62,14 +64,16 @@ type Entry struct {
 	About string `json:"about,omitempty"`
 }
 
+// Entry returns the line that an action of this actor leaves in the history.
 func (a Actor) Entry(at time.Time, verb, about string) Entry {
 	return Entry{At: at.UTC().Truncate(time.Millisecond), By: Clip(a.Name, MaxActor), Verb: verb, Why: Clip(a.Why, MaxWhy), About: about}
 }
 
+// Encode returns the stored form, JSON.
 func (e Entry) Encode() string {
 	b, err := json.Marshal(e)
 	if err != nil {
-		panic(err) // texts and a time: there is nothing that can't be written
+		panic(err) // impossible: texts and a time
 	}
 	return string(b)
 }

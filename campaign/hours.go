@@ -27,16 +27,16 @@ const ZoneRecipient = "recipient"
 // Weekdays are the names of days, Monday first.
 var Weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 
-// RequestMargin is what a request may take, to reckon with before the worker
-// that makes it is known.
+// RequestMargin is the time allowed for a request where the worker's own time-out
+// isn't known.
 const RequestMargin = time.Minute
 
 // ByZone says whether the people of a campaign have hours of their own each, so
 // that its list is in pages by zone.
 func (s *Spec) ByZone() bool { return s.Hours != nil && s.Hours.Zone == ZoneRecipient }
 
-// UntilLast is how long Telesign may wait until it tries the last channel: the
-// fallback times of all but that one.
+// UntilLast returns how long Telesign may wait until it tries the last channel: the
+// sum of the fallback times of all others.
 func (s *Spec) UntilLast() time.Duration {
 	var sum time.Duration
 	for _, c := range s.Channels[:max(0, len(s.Channels)-1)] {
@@ -134,14 +134,14 @@ type Schedule struct {
 	days     [7]bool // Sunday first, as time.Weekday
 	cut      time.Duration
 	zones    []*time.Location
-	unknown  []*time.Location // for those who have no zone; nobody: they wait
+	unknown  []*time.Location // for recipients without a zone; empty: they wait
 }
 
-// Schedule is when people in these zones may be sent to. A send must begin so
-// early that the fallback to the last channel, and margin for the request, still
-// fall into the same window. Who may be in several zones is sent to while the
-// window is open in all of them. Who is in an unknown zone, or in several that
-// have no minute in common in a week, goes by the spec's UnknownZone.
+// Schedule returns when people in these zones may be sent to. A send must begin
+// early enough for the fallback to the last channel, and margin for the request, to
+// fall into the same window. A recipient who may be in several zones is sent to
+// while the window is open in all of them. For an unknown zone, or several that
+// have no minute in common in a week, the spec's UnknownZone counts.
 //
 // A spec without hours, or with hours that can't be read, has a nil Schedule.
 func (s *Spec) Schedule(zones string, margin time.Duration) *Schedule {
@@ -169,8 +169,8 @@ func (s *Spec) Schedule(zones string, margin time.Duration) *Schedule {
 	return h
 }
 
-// loadZones is nil when one of them isn't known on this machine: nobody can be
-// sent to at the right time by halves.
+// loadZones returns nil when one of the zones isn't known on this machine: half of
+// a recipient's zones can't say when to send.
 func loadZones(zones string) []*time.Location {
 	var all []*time.Location
 	for _, name := range SplitZones(zones) {
@@ -183,14 +183,14 @@ func loadZones(zones string) []*time.Location {
 	return all
 }
 
-// Open says whether someone in these zones may be sent to at this time.
+// Open reports whether people in these zones may be sent to at this time.
 func (s *Spec) Open(zones string, at time.Time, margin time.Duration) bool {
 	next, ok := s.NextOpen(zones, at, margin)
 	return ok && next.Equal(at)
 }
 
-// NextOpen is the first time from at on when someone in these zones may be sent
-// to; false when there is none in a week.
+// NextOpen returns the first time from at on when people in these zones may be sent
+// to; false when there is none within a week.
 func (s *Spec) NextOpen(zones string, at time.Time, margin time.Duration) (time.Time, bool) {
 	w, ok := s.Schedule(zones, margin).Next(at)
 	if w.From.Before(at) {
@@ -251,11 +251,11 @@ func (h *Schedule) windows(loc *time.Location, at time.Time) []Window {
 	return all
 }
 
-// crossings are when the clocks of a zone come to show a time, given as if they
-// were in UTC, or later: first at all, and for good. The two differ where clocks
-// are put back; where they are put forward over it, it is the moment of that. A
-// window from the latter to the former is one in which the clocks never show
-// anything outside of it.
+// crossings returns when the clocks of a zone first show a time or a later one, and
+// from when on they do for good. The time is given as if it were UTC. The two differ
+// where clocks are put back; where they are put forward over the time, both are that
+// moment. Between the last crossing of a window's beginning and the first of its end
+// the clocks show nothing outside the window.
 func crossings(loc *time.Location, wall int64) (first, last int64) {
 	const around = 16 * 3600 // over the greatest distance of a zone from UTC
 	found := false
@@ -302,8 +302,8 @@ func intersect(a, b []Window) []Window {
 	return both
 }
 
-// CheckHours says what is wrong with a spec's hours, by the path in a campaign
-// file; nil: nothing. It brings the days into their order.
+// CheckHours returns what is wrong with a spec's hours, by the path in a campaign
+// file. It sorts the days.
 func (s *Spec) CheckHours() map[string]string {
 	wrong := map[string]string{}
 	if s.UnknownZone != "" {

@@ -7,16 +7,15 @@ import (
 	"time"
 )
 
-// ErrNotRunning means that the campaign isn't running, so that nobody in it
-// may be claimed.
+// ErrNotRunning means that the campaign isn't running, and no recipient of it may
+// be claimed.
 var ErrNotRunning = errors.New("the campaign isn't running")
 
-// ErrCanceled means that the campaign was canceled: nobody in it is sent to
-// again.
+// ErrCanceled means that the campaign was canceled, which is for good.
 var ErrCanceled = errors.New("the campaign was canceled")
 
-// Resendable says why nobody in the campaign can be sent to again: [ErrCanceled],
-// *PurgedError; nil: it isn't so.
+// Resendable returns why the campaign's recipients can't be sent to again
+// ([ErrCanceled], *PurgedError), nil if they can.
 func (i *Info) Resendable() error {
 	if i.Canceled {
 		return fmt.Errorf("campaign %s: %w", i.ID, ErrCanceled)
@@ -24,15 +23,15 @@ func (i *Info) Resendable() error {
 	return i.Gone()
 }
 
-// Phases are all phases, in the order of a campaign's life.
+// Phases returns all phases, in the order of a campaign's life.
 func Phases() []Phase { return []Phase{Draft, Running, Paused, Held, Ended, Settling, Done} }
 
 // Phase is the state of a whole campaign.
 type Phase string
 
 // The phases. A person pauses, the machine holds (with a reason); a campaign
-// settles when everyone is sent and outcomes are still to come, and is done
-// when nothing is left that the machine may do by itself.
+// settles when everyone has been sent to and outcomes are still to come, and is
+// done when the machine has nothing left to do.
 const (
 	Draft    Phase = "draft"
 	Running  Phase = "running"
@@ -60,7 +59,7 @@ type Info struct {
 	Phase      Phase
 	Canceled   bool   // for good, whatever the phase
 	Reason     string // why it is paused, held or canceled
-	Cursor     int    // so many recipients have been handed to the queue, in order but for pages by zone
+	Cursor     int    // how many recipients have been handed to the queue
 	CreatedAt  time.Time
 	StartedAt  time.Time // when it first ran
 	FinishedAt time.Time // when it was done
@@ -70,8 +69,8 @@ type Info struct {
 	EmptiedAt  time.Time // when all of it was gone
 }
 
-// PurgedError means that a campaign was purged: who was in it, and what became
-// of each, is gone. It is an [ErrNotRunning] too, since nobody may be claimed.
+// PurgedError means that a campaign was purged: its recipients and their outcomes
+// are deleted. It is an [ErrNotRunning] too.
 type PurgedError struct {
 	ID ID
 	At time.Time
@@ -87,7 +86,8 @@ func (e *PurgedError) Is(target error) bool { return target == ErrPurged || targ
 // ErrPurged is every [PurgedError].
 var ErrPurged = errors.New("the campaign was purged")
 
-// Gone is a *PurgedError if the campaign's people are gone, or about to.
+// Gone returns a *PurgedError if the campaign's recipients are deleted, or about
+// to be.
 func (i *Info) Gone() error {
 	if i.PurgedAt.IsZero() {
 		return nil
@@ -95,10 +95,10 @@ func (i *Info) Gone() error {
 	return &PurgedError{i.ID, i.PurgedAt}
 }
 
-// KeysUntil is until when a standing campaign must be kept, since one-off sends
-// are told by its keys whether they were made before: for two days from its
-// day's beginning, and a third for clocks that are wrong. The zero time for any
-// other campaign.
+// KeysUntil returns until when a standing campaign must be kept, since its keys
+// are what makes a repeated one-off send harmless: two days from the beginning of
+// its day, and a third for clocks that are wrong. The zero time for any other
+// campaign.
 func (i *Info) KeysUntil() time.Time {
 	day, err := time.Parse(time.DateOnly, strings.TrimPrefix(string(i.ID), "sends-"))
 	if !i.Spec.Standing || err != nil {
@@ -107,7 +107,7 @@ func (i *Info) KeysUntil() time.Time {
 	return day.AddDate(0, 0, 3)
 }
 
-// PhaseError means that a campaign can't be steered so in its phase.
+// PhaseError means that the phase of a campaign doesn't allow what was asked for.
 type PhaseError struct {
 	ID    ID
 	Phase Phase

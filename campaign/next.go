@@ -74,9 +74,9 @@ func (e *TransitionError) Error() string {
 	return fmt.Sprintf("%s isn't possible while %s", e.Event, e.State)
 }
 
-// Next is the state machine: what a record becomes by an event. It returns the
-// record unchanged when the event is old news, and a *TransitionError when it
-// can't be. It knows no clock but the event's.
+// Next is the state machine: it returns what a record becomes by an event. The
+// record is unchanged when the event says nothing new, and the error is a
+// *TransitionError when the event isn't possible. The only clock is the event's.
 func Next(r Record, e Event) (Record, error) {
 	next, err := transit(r, e.storable())
 	if next.State != Claimed && next.State != InDoubt {
@@ -186,8 +186,8 @@ func accept(r Record, e Event) (Record, error) {
 	return r, nil
 }
 
-// replaced says that another attempt has been asked for although Telesign is
-// known to have taken the latest one: of that one only a delivery is news now.
+// replaced reports whether another attempt was asked for although Telesign has
+// accepted the latest one: of that one only a delivery counts from then on.
 func (r *Record) replaced() bool { return r.State == Retrying && r.Reference != "" }
 
 func postpone(r Record, e Event) (Record, error) {
@@ -272,8 +272,8 @@ func resend(r Record, e Event) (Record, error) {
 	return r, &TransitionError{State: r.State, Event: e.Kind}
 }
 
-// acceptAsSent closes a doubt by a person's word. Only a receipt knows better:
-// what the worker may still say of the request isn't asked for any more.
+// acceptAsSent closes a doubt by a person's decision. Only a receipt can change it:
+// what the worker may still report of the request no longer counts.
 func acceptAsSent(r Record, e Event) (Record, error) {
 	switch {
 	case r.State == InDoubt:
@@ -292,8 +292,8 @@ func (r *Record) note(code int) {
 	}
 }
 
-// BoundTo is the event bound to what its caller has seen, so that it can't happen
-// to a later attempt, or to another worker's claim, by the time that it is set.
+// BoundTo returns the event bound to the record that its caller has read: it then
+// can't happen to a later attempt, or to another worker's claim.
 func (e Event) BoundTo(seen *Record) Event {
 	switch e.Kind {
 	case EventOverdue, EventResend, EventAcceptAsSent:

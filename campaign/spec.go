@@ -67,7 +67,7 @@ type Spec struct {
 	// Retention is for how many seconds after it is done a campaign keeps its
 	// people's data; 0 stands for [Spec.Keep]'s default.
 	Retention int `json:"retention,omitempty"`
-	// CheckFiles is whose files are looked at before the first send; empty: nobody's.
+	// CheckFiles says whose files are checked before the first send; empty: none.
 	CheckFiles FileCheck `json:"check_files,omitempty"`
 	// Hours are when people may be sent to; nil: at any time.
 	Hours *Hours `json:"hours,omitempty"`
@@ -158,7 +158,7 @@ func DecodeSpec(b []byte) (*Spec, error) {
 	return s, nil
 }
 
-// FileCheck is whose files are looked at before a campaign's first send.
+// FileCheck says whose files are checked before a campaign's first send.
 type FileCheck string
 
 // The checks; the empty text is none.

@@ -6,10 +6,11 @@ import "time"
 // the recipient's own message.
 const MessageColumn = "message"
 
-// StandingID is the standing campaign of a day in UTC, as in sends-2026-11-22.
+// StandingID returns the ID of the standing campaign of a day in UTC, as in sends-2026-11-22.
 func StandingID(day time.Time) ID { return ID("sends-" + day.UTC().Format(time.DateOnly)) }
 
-// StandingSpec is what a standing campaign is, its recipients' messages aside.
+// StandingSpec returns the spec of a standing campaign; each recipient has a
+// message of their own.
 func StandingSpec(id ID) *Spec {
 	return &Spec{ID: id, Standing: true, Lane: LaneUrgent, OnDoubt: DoubtHold}
 }

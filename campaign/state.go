@@ -20,7 +20,7 @@ const (
 	Refused                  // final: the request was refused for this recipient
 	Suppressed               // final: never sent, the number is on the suppression list
 	Canceled                 // final: never sent, the campaign was canceled first
-	Unconfirmed              // the receipt's deadline passed and nobody could tell
+	Unconfirmed              // the receipt's deadline passed without an outcome
 	stateCount
 )
 
@@ -119,7 +119,7 @@ type Rank uint8
 // The ranks, lowest first.
 const (
 	RankNone      Rank = iota
-	RankProgress       // on its way; also every code that nobody knows
+	RankProgress       // on its way; also every unknown code
 	RankGateway        // at the gateway
 	RankProbable       // sent out, and no confirmation to be had
 	RankFailed         // failed, or timed out, on this channel
@@ -172,8 +172,8 @@ func (l Leg) merge(o Leg) Leg {
 // DeliveredBy says which channels delivered.
 type DeliveredBy uint8
 
-// The sets of channels. WhatsApp and SMS are told apart; every other channel
-// counts as other when neither of the two delivered.
+// The sets of channels. Every channel but WhatsApp and SMS counts as other, when
+// neither of the two delivered.
 const (
 	ByNone DeliveredBy = iota
 	ByWhatsApp

@@ -9,13 +9,13 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// mostPast is how many earlier attempts of a recipient are kept; lua/apply.lua
+// maxAttempts is how many earlier attempts of a recipient are kept; lua/apply.lua
 // has the number, too.
-const mostPast = 20
+const maxAttempts = 20
 
-// Attempts is what became of a recipient's earlier attempts, the first one first:
-// their records as they stood when another attempt was asked for, or was made
-// after it was put off. seen is the recipient's record. The latest 20 are kept.
+// Attempts returns the records of a recipient's earlier attempts, the first one
+// first, as they stood when another attempt was asked for or made. seen is the
+// recipient's record. The latest 20 are kept.
 func (l *Ledger) Attempts(ctx context.Context, c *campaign.Info, p campaign.Place, seen *campaign.Record) ([]campaign.Record, error) {
 	last := seen.Attempt - 1
 	if seen.Reason == campaign.ReasonResent {
@@ -25,7 +25,7 @@ func (l *Ledger) Attempts(ctx context.Context, c *campaign.Info, p campaign.Plac
 		return nil, nil
 	}
 	var fields []string
-	for n := max(1, last-mostPast+1); n <= last; n++ {
+	for n := max(1, last-maxAttempts+1); n <= last; n++ {
 		fields = append(fields, strconv.Itoa(p.Index)+"."+strconv.Itoa(n))
 	}
 	stored, err := l.rdb.HMGet(ctx, keyPast(c.ID, p.Page), fields...).Result()

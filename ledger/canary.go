@@ -11,7 +11,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// Canary reads what a campaign's canary has come to.
+// Canary reads the outcome of a campaign's canary; empty: not decided.
 func (l *Ledger) Canary(ctx context.Context, c campaign.ID) (string, error) {
 	v, err := l.rdb.HGet(ctx, keyMeta(c), fieldCanary).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -20,9 +20,9 @@ func (l *Ledger) Canary(ctx context.Context, c campaign.ID) (string, error) {
 	return v, nil
 }
 
-// PassCanary lets a campaign that runs go on beyond its canary, which has come
-// to words. stood is what [Ledger.Canary] said: someone else's decision since
-// then stands.
+// PassCanary lets a running campaign go on beyond its canary; words say the result.
+// stood is what [Ledger.Canary] returned: another worker's decision since then
+// stands.
 func (l *Ledger) PassCanary(ctx context.Context, c campaign.ID, stood, words string, now time.Time) error {
 	_, _, err := l.steer(ctx, c, steering{
 		from: []campaign.Phase{campaign.Running}, field: fieldCanary, value: stood,
@@ -31,8 +31,8 @@ func (l *Ledger) PassCanary(ctx context.Context, c campaign.ID, stood, words str
 	return err
 }
 
-// FailCanary holds a campaign whose canary has come to words, as PassCanary lets
-// it go on.
+// FailCanary holds a campaign whose canary has failed; words say the result, and
+// stood is as in PassCanary.
 func (l *Ledger) FailCanary(ctx context.Context, c *campaign.Info, stood, words string, now time.Time) error {
 	reason := fmt.Sprintf("canary: %s, %s %% are needed", words, campaign.Percent(c.Spec.CanaryLimit()))
 	_, _, err := l.steer(ctx, c.ID, steering{
@@ -43,9 +43,9 @@ func (l *Ledger) FailCanary(ctx context.Context, c *campaign.Info, stood, words 
 	return err
 }
 
-// overruled is what a resume sets in meta besides: after a failed canary it is a
-// person's word that the others are to be sent to all the same. A canary that
-// fails at the same moment isn't overruled: the feed will look again.
+// overruled returns the fields of meta that a resume sets after a failed canary: a
+// person's decision to send to the others all the same. A canary that fails at the
+// same moment isn't overruled: the feed looks again.
 func (l *Ledger) overruled(ctx context.Context, c campaign.ID) ([]any, error) {
 	canary, err := l.Canary(ctx, c)
 	if err != nil || canary != campaign.CanaryFailed {

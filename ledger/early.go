@@ -9,43 +9,43 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A receipt without our external ID may overtake the answer to its request:
-// then nobody knows its reference yet. It is kept here until somebody does.
+// A receipt without our external ID may overtake the answer to its request: its
+// reference is unknown then. It is kept here until the answer is recorded.
 const (
-	// EarlyLife is how long it is kept.
+	// EarlyLife is how long a receipt is kept.
 	EarlyLife = 24 * time.Hour
-	// mostEarly bounds the references kept, and mostPerReference the receipts of
-	// each: whatever else is sent on this account must not fill Redis.
-	mostEarly        = 100_000
-	mostPerReference = 16
+	// maxEarly bounds the references kept, and maxPerReference the receipts of each:
+	// other applications on this account must not fill Redis.
+	maxEarly        = 100_000
+	maxPerReference = 16
 )
 
-// Early is a reference with early receipts, and when to look for it again.
+// Early is a reference with early receipts, and when to look it up again.
 type Early struct {
 	Reference string
 	at        float64
 }
 
-// KeepEarly keeps a receipt for a reference that nobody knows; false when too
-// many are kept already.
+// KeepEarly keeps a receipt for an unknown reference; false when too many are kept
+// already.
 func (l *Ledger) KeepEarly(ctx context.Context, reference string, body []byte, now time.Time) (bool, error) {
 	n, err := l.rdb.ZCard(ctx, keyEarlyDue).Result()
 	if err != nil {
 		return false, fmt.Errorf("keep an early receipt: %w", err)
 	}
-	if n >= mostEarly {
+	if n >= maxEarly {
 		return false, nil
 	}
 	key := keyEarly(reference)
 	_, err = l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.RPush(ctx, key, body)
-		p.LTrim(ctx, key, -mostPerReference, -1)
+		p.LTrim(ctx, key, -maxPerReference, -1)
 		p.ExpireNX(ctx, key, EarlyLife)
 		return nil
 	})
 	if err == nil {
-		// After the receipt: one without a place in the line expires, a place
-		// without one is cleared away.
+		// After the receipt: if the process dies here, the receipt expires by itself;
+		// the other way round the line would hold an entry without one.
 		err = callScript.Run(ctx, l.rdb, []string{keyEarlyDue}, now.UnixMicro(), reference).Err()
 	}
 	if err != nil {
@@ -54,7 +54,7 @@ func (l *Ledger) KeepEarly(ctx context.Context, reference string, body []byte, n
 	return true, nil
 }
 
-// EarlyDue lists references to look for now.
+// EarlyDue lists the references that are due for a look-up.
 func (l *Ledger) EarlyDue(ctx context.Context, now time.Time, most int) ([]Early, error) {
 	z, err := l.rdb.ZRangeByScoreWithScores(ctx, keyEarlyDue, &redis.ZRangeBy{
 		Min: "-inf", Max: strconv.FormatInt(now.UnixMicro(), 10), Count: int64(most),
@@ -92,8 +92,8 @@ func (l *Ledger) DropEarly(ctx context.Context, reference, body string) error {
 	return nil
 }
 
-// PutOffEarly sets when to look for a reference again; the zero time: never. It
-// does nothing when another receipt for it has come since.
+// PutOffEarly sets when to look a reference up again; the zero time: never. It does
+// nothing when another receipt for it has arrived since.
 func (l *Ledger) PutOffEarly(ctx context.Context, e Early, next time.Time) error {
 	at := ""
 	if !next.IsZero() {

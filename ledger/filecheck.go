@@ -13,7 +13,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// What a check of files has come to; else it is under way, or hasn't begun.
+// The results of a check of files; without one it is under way, or hasn't begun.
 const (
 	FilesPassed = "passed"
 	FilesFailed = "failed"
@@ -28,14 +28,14 @@ const (
 
 // FilesProgress is how far a check of files has come.
 type FilesProgress struct {
-	Next   int    `json:"next"`            // how many people have been looked at
+	Next   int    `json:"next"`            // how many people have been checked
 	Bad    int    `json:"bad,omitempty"`   // whose file has a fault
-	First  string `json:"first,omitempty"` // of them: fault and place, without URL
+	First  string `json:"first,omitempty"` // the first of them: fault and place, without URL
 	Unsure int    `json:"unsure,omitempty"`
 }
 
-// CheckedFiles reads what the check of a campaign's files has come to: as it
-// stands, and how far it is.
+// CheckedFiles reads the check of a campaign's files: its stored form, and its
+// progress.
 func (l *Ledger) CheckedFiles(ctx context.Context, c campaign.ID) (stood string, p FilesProgress, err error) {
 	stood, err = l.rdb.HGet(ctx, keyMeta(c), fieldCheck).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -49,8 +49,8 @@ func (l *Ledger) CheckedFiles(ctx context.Context, c campaign.ID) (stood string,
 	return stood, p, nil
 }
 
-// KeepFiles writes down how far a check has come. stood is what CheckedFiles
-// said: someone else's word since then stands.
+// KeepFiles records the progress of a check. stood is what CheckedFiles returned;
+// another worker's result since then stands.
 func (l *Ledger) KeepFiles(ctx context.Context, c campaign.ID, stood string, p FilesProgress) error {
 	b, err := json.Marshal(p)
 	if err != nil {
@@ -62,7 +62,7 @@ func (l *Ledger) KeepFiles(ctx context.Context, c campaign.ID, stood string, p F
 	return err
 }
 
-// PassFiles lets a campaign be sent whose check came to words.
+// PassFiles records that a check has passed; words say its result.
 func (l *Ledger) PassFiles(ctx context.Context, c campaign.ID, stood, words string, now time.Time) error {
 	_, _, err := l.steer(ctx, c, steering{
 		from: []campaign.Phase{campaign.Running}, field: fieldCheck, value: stood,
@@ -71,8 +71,8 @@ func (l *Ledger) PassFiles(ctx context.Context, c campaign.ID, stood, words stri
 	return err
 }
 
-// FailFiles holds a campaign whose check came to words. A person's resume sends
-// all the same.
+// FailFiles holds a campaign whose check has failed; words say its result. Once a
+// person resumes it, it is sent all the same.
 func (l *Ledger) FailFiles(ctx context.Context, c campaign.ID, stood, words string, now time.Time) error {
 	reason := "files: " + words
 	_, _, err := l.steer(ctx, c, steering{
@@ -83,7 +83,7 @@ func (l *Ledger) FailFiles(ctx context.Context, c campaign.ID, stood, words stri
 	return err
 }
 
-// overruledFiles is what a resume sets in meta after a failed check.
+// overruledFiles returns the fields of meta that a resume sets after a failed check.
 func (l *Ledger) overruledFiles(ctx context.Context, c campaign.ID) ([]any, error) {
 	stood, _, err := l.CheckedFiles(ctx, c)
 	if err != nil || stood != FilesFailed {

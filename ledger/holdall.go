@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// HoldAll holds every campaign that runs, for a fault that all of them share:
-// the account's. A crash, or an error, in the middle leaves the others to their
-// own first fault.
+// HoldAll holds every running campaign for a fault that all share: the account's.
+// If the process dies in the middle, each other campaign is held at its own first
+// fault.
 func (l *Ledger) HoldAll(ctx context.Context, reason string, now time.Time) error {
 	ids, err := l.Active(ctx)
 	if err != nil {
@@ -16,7 +16,7 @@ func (l *Ledger) HoldAll(ctx context.Context, reason string, now time.Time) erro
 	}
 	var errs []error
 	for _, id := range ids {
-		// One that is only a name here was purged, or isn't committed yet.
+		// Without a hash it was purged, or isn't committed yet.
 		if err := l.Hold(ctx, id, reason, now); err != nil && !errors.Is(err, ErrNotFound) {
 			errs = append(errs, err)
 		}

@@ -16,10 +16,10 @@ const (
 	// is put here before it stands and taken out after it is done.
 	keyActive = "handout:active"
 
-	// keyRetention: sorted set, campaigns to the Unix millisecond when to look
-	// whether their people's data is to go. One name too many does no harm.
+	// keyRetention: sorted set, campaign to the Unix millisecond when its retention
+	// may have passed. A name too many does no harm.
 	keyRetention = "handout:retention"
-	// keyRetentionLease: string with an expiry, which worker looks there.
+	// keyRetentionLease: string with an expiry, which worker sweeps that set.
 	keyRetentionLease = "handout:retention:lease"
 )
 
@@ -48,8 +48,8 @@ func keyRecords(c campaign.ID, page int) string {
 	return "handout:{" + string(c) + "}:rec:" + strconv.Itoa(page)
 }
 
-// keyPast: hash, "index.attempt" to the record as it stood when another attempt
-// was asked for, or made. Most pages have none.
+// keyPast: hash, "index.attempt" to the record of an earlier attempt. Most pages
+// have none.
 func keyPast(c campaign.ID, page int) string {
 	return "handout:{" + string(c) + "}:past:" + strconv.Itoa(page)
 }
@@ -57,18 +57,18 @@ func keyPast(c campaign.ID, page int) string {
 // keyCounts: hash, recipients per counter.
 func keyCounts(c campaign.ID) string { return "handout:{" + string(c) + "}:counts" }
 
-// keySamples: sorted set with an expiry, where the campaign stood when, see
+// keySamples: sorted set with an expiry, the counts at moments of the past, see
 // lua/sample.lua.
 func keySamples(c campaign.ID) string { return "handout:{" + string(c) + "}:samples" }
 
-// keyHistory: list, what was done to the campaign, a JSON object each.
+// keyHistory: list, a JSON object for each thing that was done to the campaign.
 func keyHistory(c campaign.ID) string { return "handout:{" + string(c) + "}:history" }
 
-// keyProposed: string with an expiry, the spec of a campaign whose list hasn't
-// come yet.
+// keyProposed: string with an expiry, the spec of a campaign that waits for its
+// list.
 func keyProposed(c campaign.ID) string { return "handout:{" + string(c) + "}:proposed" }
 
-// keyWatch: hash, what the latest changes tell of the whole campaign, see
+// keyWatch: hash, the latest outcomes and doubts, by which a campaign is held, see
 // lua/apply.lua.
 func keyWatch(c campaign.ID) string { return "handout:{" + string(c) + "}:watch" }
 
@@ -101,7 +101,7 @@ func refBuckets(c *campaign.Info) int {
 // keyKeys: hash, the callers' keys of one-off sends, see lua/append.lua.
 func keyKeys(c campaign.ID) string { return "handout:{" + string(c) + "}:keys" }
 
-// referenceField is a reference as it stands in its bucket, and the bucket.
+// referenceField returns the bucket of a reference, and its field there.
 func referenceField(ref string, buckets int) (field string, bucket int) {
 	field = ref
 	if packed, ok := campaign.PackReference(ref); ok {
@@ -110,15 +110,12 @@ func referenceField(ref string, buckets int) (field string, bucket int) {
 	return field, int(crc32.ChecksumIEEE([]byte(field)) % uint32(buckets))
 }
 
-// keyEarly: list with an expiry, receipts for a reference that nobody knows yet.
+// keyEarly: list with an expiry, receipts for a reference that isn't known yet.
 func keyEarly(reference string) string { return "handout:early:" + reference }
 
 // keyEarlyDue: sorted set, references with early receipts to the Unix
 // microsecond of the next look.
 const keyEarlyDue = "handout:early"
-
-// Keys of schedules. The ledger doesn't use them either, see internal/schedule.
-// Those of one schedule share a hash tag.
 
 // keyRates: hash, campaign ID to the rate that a person has set for it; field
 // accountRate for the account.

@@ -11,20 +11,20 @@ import (
 	"github.com/handout-dev/handout/internal/pacing"
 )
 
-// Live is what is so of a campaign at this moment, beside its Info and Balance.
+// Live is how a campaign does at this moment, beside its Info and Balance.
 type Live struct {
 	Now     time.Time   // by Redis's clock
-	Samples []Sample    // of the last time, the earliest first
-	Canary  string      // what came of the canary: passed, failed, or nothing yet
+	Samples []Sample    // the latest, the earliest first
+	Canary  string      // [campaign.CanaryPassed], [campaign.CanaryFailed], or empty: not decided
 	Pace    pacing.Pace // of the account
-	Files   string      // what the check of files has come to: [FilesPassed], or else
+	Files   string      // [FilesPassed], [FilesFailed], or else
 }
 
-// liveTime is how far back the samples of a Live go: over [SampleIdleTime], so
-// that there are some whatever happens, if a worker is there.
+// liveTime is how far back the samples of a Live go: over [SampleIdleTime], so while
+// a worker runs there always are some.
 const liveTime = 3 * time.Minute
 
-// Live reads what is so of a campaign now.
+// Live reads how a campaign does now.
 func (l *Ledger) Live(ctx context.Context, c campaign.ID) (*Live, error) {
 	var now *redis.TimeCmd
 	var canary *redis.SliceCmd
@@ -59,8 +59,8 @@ func (l *Ledger) Pace(ctx context.Context) (pacing.Pace, error) {
 	return l.pace(ctx, pacing.KeyAccount)
 }
 
-// PaceOf reads the campaign's own limiter, which stands still unless it has a
-// rate of its own.
+// PaceOf reads the campaign's own limiter; without a rate of its own a campaign has
+// none.
 func (l *Ledger) PaceOf(ctx context.Context, c campaign.ID) (pacing.Pace, error) {
 	return l.pace(ctx, pacing.KeyCampaign(c))
 }

@@ -11,14 +11,15 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// Outcome is a recipient with the record of the moment.
+// Outcome is a recipient with their record.
 type Outcome struct {
 	Place     campaign.Place
 	Recipient campaign.Recipient
 	Record    campaign.Record
 }
 
-// Outcomes reads recipients, in the order of the places, in one round trip.
+// Outcomes reads recipients with their records in one round trip, in the order of
+// the places.
 // Errors: *PurgedError.
 func (l *Ledger) Outcomes(ctx context.Context, c campaign.ID, places []campaign.Place) ([]Outcome, error) {
 	pages := make(map[int]*redis.StringCmd)

@@ -17,10 +17,10 @@ const proposalTime = 24 * time.Hour
 // ErrOtherProposal means that another spec waits under the same ID.
 var ErrOtherProposal = errors.New("another campaign file waits for its list under this id")
 
-// Propose keeps a spec for a list that comes later, by [Ledger.Open], for a day.
-// Nothing is sent of it, and no campaign stands yet. The same spec again changes
-// nothing but the day; added is false then. Another one is [ErrOtherProposal],
-// unless it is to replace the one that waits.
+// Propose keeps a spec for a day, for a list that comes later by [Ledger.Open].
+// Nothing is sent, and the campaign doesn't exist yet. The same spec again only
+// begins the day anew, and added is false. Another spec is [ErrOtherProposal],
+// unless replace is true.
 func (l *Ledger) Propose(ctx context.Context, s *campaign.Spec, replace bool) (added bool, err error) {
 	encoded, err := s.Encode()
 	if err != nil {

@@ -10,12 +10,11 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// Receive lets an event happen to a recipient of whom the caller has seen
-// nothing: whoever carries the changes of all reads the records, too, and works
-// out what they become. It returns false, and has changed nothing, when the record
-// asks for a closer look, by [Ledger.ReadRecord] and [Ledger.Apply]: it refuses the
-// event, knows it already or doesn't know its attempt, must be made the machine's
-// again, or has just changed. Calling it twice does no harm.
+// Receive applies an event to a recipient whose record the caller hasn't read: the
+// records of a whole batch are read together. It returns false, and has changed
+// nothing, when the record needs [Ledger.ReadRecord] and [Ledger.Apply]: it refuses
+// the event, has it already, doesn't have its attempt, must be made active again, or
+// has just changed. Calling it twice does no harm.
 //
 // The errors are those of Apply.
 func (l *Ledger) Receive(ctx context.Context, c *campaign.Info, p campaign.Place, e campaign.Event) (made bool, err error) {
@@ -28,8 +27,8 @@ func (l *Ledger) Receive(ctx context.Context, c *campaign.Info, p campaign.Place
 	return made, err
 }
 
-// workOut reads the records of those changes that are an event so far, and works
-// out what they become. It returns the changes to be made; the others are
+// workOut reads the records of the changes that have only an event so far, and
+// computes what they become. It returns the changes to be made; the others are
 // answered.
 func (l *Ledger) workOut(ctx context.Context, batch []*change) []*change {
 	type page struct {
@@ -78,8 +77,8 @@ func (l *Ledger) workOut(ctx context.Context, batch []*change) []*change {
 	return rest
 }
 
-// see works out what becomes of the record that stands, unless that asks for a
-// closer look.
+// see computes what becomes of the record that stands, unless Receive must return
+// false.
 func (ch *change) see(raw string) error {
 	seen, err := decodeSeen(raw)
 	if err != nil {

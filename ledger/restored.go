@@ -13,11 +13,11 @@ import (
 // what has been sent.
 const restoredPrefix = "Redis was restored from an older state"
 
-// IsRestored says whether a campaign is held for such a reason.
+// IsRestored reports whether a campaign is held for such a reason.
 func IsRestored(reason string) bool { return strings.HasPrefix(reason, restoredPrefix) }
 
-// RestoredReason says that Redis forgot what was done after since; exactly then,
-// or some time before then.
+// RestoredReason returns the reason of a campaign whose Redis has lost what was
+// recorded after since, or, if before is true, from some time before then.
 func RestoredReason(since time.Time, before bool) string {
 	of := "of "
 	if before {
@@ -26,12 +26,12 @@ func RestoredReason(since time.Time, before bool) string {
 	return restoredPrefix + " (" + of + since.UTC().Format(time.RFC3339) + "): who was sent to since then isn't known here"
 }
 
-// HoldRestored holds a campaign whose records may be older than what has been sent,
-// whatever else was the case with it: a paused one would start by itself, or
-// be resumed by somebody who doesn't know. One that only settles sends to nobody,
-// unless somebody in it is to be sent to again. It may be called again.
+// HoldRestored holds a campaign whose records may be older than what has been sent.
+// That includes paused ones, which would start by themselves or be resumed by a
+// person who doesn't know, and settling ones with recipients to be sent to again. It
+// may be called again.
 func (l *Ledger) HoldRestored(ctx context.Context, c campaign.ID, reason string, now time.Time) error {
-	for range distrustTries { // somebody may steer it at the same moment
+	for range holdTries { // a person may steer it at the same moment
 		phase, why, _, err := l.Phase(ctx, c)
 		if err != nil {
 			return err
@@ -56,11 +56,11 @@ func (l *Ledger) HoldRestored(ctx context.Context, c campaign.ID, reason string,
 			if err := l.Reopen(ctx, c); err != nil {
 				return err
 			}
-		default: // a draft, or canceled: nobody is sent to
+		default: // a draft, or canceled: nothing is sent
 			return nil
 		}
 	}
 	return fmt.Errorf("campaign %s: %w", c, ErrSteered)
 }
 
-const distrustTries = 5
+const holdTries = 5

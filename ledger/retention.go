@@ -14,14 +14,14 @@ import (
 	"github.com/handout-dev/handout/internal/redisx"
 )
 
-// A campaign that is done gets into a line by the time when its people's data is
-// to go. The line is only where to look: whether it is time stands in the
-// campaign itself.
+// A campaign that is done is put into a sorted set by the time when its recipients
+// are to be deleted. The set only says where to look: the campaign itself says
+// whether it is time.
 
-// retainAgain is when to look again, at the latest, at a campaign that isn't done.
+// retainAgain is the longest time until the next look at a campaign that isn't done.
 const retainAgain = 24 * time.Hour
 
-// scheduleRetention has a campaign that is about to be done looked at when its time comes.
+// scheduleRetention schedules the expiry of a campaign that is about to be done.
 func (l *Ledger) scheduleRetention(ctx context.Context, c campaign.ID, now time.Time) error {
 	info, err := l.Info(ctx, c)
 	if errors.Is(err, ErrNotFound) || (err == nil && info.Phase != campaign.Settling) {
@@ -41,13 +41,13 @@ func (l *Ledger) scheduleExpiry(ctx context.Context, c campaign.ID, at time.Time
 	return nil
 }
 
-// Expiring is a campaign whose people's data may have to go now.
+// Expiring is a campaign whose retention may have passed.
 type Expiring struct {
 	ID campaign.ID
 	at float64
 }
 
-// Expiring lists campaigns to look at by now, the longest due first.
+// Expiring lists the campaigns that are due for a look, the longest due first.
 func (l *Ledger) Expiring(ctx context.Context, now time.Time, most int) ([]Expiring, error) {
 	z, err := l.rdb.ZRangeByScoreWithScores(ctx, keyRetention, &redis.ZRangeBy{
 		Min: "-inf", Max: strconv.FormatInt(now.UnixMilli(), 10), Count: int64(most),
@@ -64,7 +64,7 @@ func (l *Ledger) Expiring(ctx context.Context, now time.Time, most int) ([]Expir
 }
 
 // Expire purges a campaign whose retention has passed, and finishes a purge that
-// was interrupted; any other campaign is put off. It says whether it has purged.
+// was interrupted; any other campaign is put off. It reports whether it has purged.
 func (l *Ledger) Expire(ctx context.Context, e Expiring, now time.Time) (bool, error) {
 	info, err := l.Info(ctx, e.ID)
 	if errors.Is(err, ErrNotFound) {
@@ -79,7 +79,7 @@ func (l *Ledger) Expire(ctx context.Context, e Expiring, now time.Time) (bool, e
 		due = until
 	}
 	switch {
-	case !info.PurgedAt.IsZero(): // a purge that somebody has begun
+	case !info.PurgedAt.IsZero(): // a purge that was interrupted
 	case info.Phase != campaign.Done:
 		return false, l.PutOffExpiry(ctx, e, now.Add(min(keep, retainAgain)))
 	case due.After(now):
@@ -88,7 +88,7 @@ func (l *Ledger) Expire(ctx context.Context, e Expiring, now time.Time) (bool, e
 	err = l.Purge(ctx, info, campaign.Machine("retention of "+days(keep)+" has passed"), now, nil)
 	var steered *campaign.PhaseError
 	if errors.As(err, &steered) {
-		return false, nil // sent to again, just now: the next look puts it off
+		return false, nil // a resend has just reopened it: the next look puts it off
 	}
 	return err == nil, err
 }
@@ -107,8 +107,8 @@ func (l *Ledger) PutOffExpiry(ctx context.Context, e Expiring, next time.Time) e
 	return nil
 }
 
-// LeaseRetention takes or keeps, for as long as d, the look at who has expired,
-// or gives it back with a d of 0; false when someone else has it.
+// LeaseRetention takes or keeps the lease of the sweep for retentions for as long as
+// d, or gives it back with a d of 0; false when another worker has it.
 func (l *Ledger) LeaseRetention(ctx context.Context, token string, d time.Duration) (bool, error) {
 	mine, err := redisx.Lease(ctx, l.rdb, keyRetentionLease, token, d)
 	if err != nil {

@@ -14,21 +14,21 @@ import (
 )
 
 const (
-	// SampleTime is how far apart samples of a campaign that moves are taken.
+	// SampleTime is the time between two samples of a campaign whose counts change.
 	SampleTime = 5 * time.Second
-	// SampleIdleTime is how far apart those of one that doesn't.
+	// SampleIdleTime is the time between two samples of any other campaign.
 	SampleIdleTime = time.Minute
 )
 
-// Sample is where a campaign stood.
+// Sample is the balance of a campaign at a moment.
 type Sample struct {
 	At      time.Time // to 5 seconds
 	Balance campaign.Balance
 }
 
-// Sample notes where campaigns stand at now, by Redis's clock, unless it has
-// been noted already for this moment. It may be called as often as one likes, by
-// as many as one likes: it asks Redis once in [SampleTime] for each campaign.
+// Sample records the balances of campaigns at now, by Redis's clock, unless this
+// moment has been recorded already. It may be called at any time by any number of
+// workers: it asks Redis once in [SampleTime] for each campaign.
 func (l *Ledger) Sample(ctx context.Context, now time.Time, campaigns ...campaign.ID) error {
 	if now.Before(time.Unix(l.sampled.Load(), 0).Add(SampleTime)) {
 		return nil
@@ -37,7 +37,7 @@ func (l *Ledger) Sample(ctx context.Context, now time.Time, campaigns ...campaig
 	for i, name := range campaign.CounterNames {
 		args[i] = name
 	}
-	// One that can't be sampled doesn't keep the others from it.
+	// A campaign that can't be sampled doesn't hold up the others.
 	var errs []error
 	slot := int64(0)
 	for _, c := range campaigns {
@@ -56,8 +56,8 @@ func (l *Ledger) Sample(ctx context.Context, now time.Time, campaigns ...campaig
 	return errors.Join(errs...)
 }
 
-// Samples are where a campaign stood since a moment, the earliest first; all
-// that there are since the zero time.
+// Samples reads the samples of a campaign since a moment, the earliest first; the
+// zero time: all of them.
 func (l *Ledger) Samples(ctx context.Context, c campaign.ID, since time.Time) ([]Sample, error) {
 	from := "-inf"
 	if !since.IsZero() {

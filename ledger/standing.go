@@ -13,23 +13,23 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// A standing campaign takes one-off sends: recipients are appended to it one by
-// one, each with a message of its own. Its total grows; all else holds for it
-// as for any campaign.
+// A standing campaign takes one-off sends: recipients are appended one by one, each
+// with a message of their own. Its total grows; in all else it is a campaign like
+// any other.
 
-// standingRefBuckets is fixed, since the total isn't: up to 16,384 references
-// Redis keeps them as listpacks.
+// standingRefBuckets is fixed, since the total grows: up to 16,384 references Redis
+// keeps them as listpacks.
 const standingRefBuckets = 256
 
 // ErrOtherContent means that the key was used before, for something else.
 var ErrOtherContent = errors.New("this key was used before for another recipient or message")
 
-// Append adds a recipient with a message of their own to the standing campaign
-// of the day of now, once for each key: with a key that was used that day or
-// the day before, the recipient of then is returned, and added is false.
+// Append adds a recipient with a message of their own to the standing campaign of
+// the day of now, once for each key: for a key that was used that day or the day
+// before it returns that recipient, and added is false.
 //
-// Errors: [ErrOtherContent], [campaign.ErrCanceled], [*campaign.PurgedError]; with any other the recipient may or
-// may not have been added, and the same call again tells.
+// Errors: [ErrOtherContent], [campaign.ErrCanceled], [*campaign.PurgedError]; after
+// any other the recipient may have been added, and the same call again is safe.
 func (l *Ledger) Append(ctx context.Context, key string, r campaign.Recipient, message *campaign.Spec, now time.Time) (id campaign.ID, at campaign.Place, added bool, err error) {
 	encoded, err := message.Encode()
 	if err != nil {
@@ -44,7 +44,7 @@ func (l *Ledger) Append(ctx context.Context, key string, r campaign.Recipient, m
 		key: digest(key), content: digest(string(plain)),
 		stored: append(binary.AppendUvarint(nil, uint64(len(plain))), plain...),
 	}
-	// A key is good for two days, so that midnight falls into nobody's retry.
+	// A key counts for two days: a retry may come after midnight.
 	id = campaign.StandingID(now.AddDate(0, 0, -1))
 	if at, err = l.known(ctx, id, a); err == nil || !errors.Is(err, ErrNotFound) {
 		return id, at, false, err
@@ -99,8 +99,8 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 	if err != nil {
 		return campaign.Place{}, false, err
 	}
-	// The names first: what is in Redis of a campaign can be found, and a name
-	// too many among the active ones is taken out again.
+	// The names first: if the process dies here, a name too many is taken out again;
+	// the other way round the campaign could never be found.
 	err = l.rdb.ZAddNX(ctx, keyCampaigns, redis.Z{Score: float64(now.UnixMilli()), Member: string(id)}).Err()
 	if err == nil {
 		err = l.reactivate(ctx, id)
@@ -114,7 +114,7 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 	}
 	fields := []any{fieldSpec, spec, fieldColumns, `["` + campaign.MessageColumn + `"]`, fieldDigest, "standing",
 		fieldCreated, now.UnixMilli(), fieldStarted, now.UnixMilli()}
-	if total == 0 { // most likely the day's first
+	if total == 0 { // probably the first of the day
 		told, err := l.outbox.Fields(ctx, id)
 		if err != nil {
 			return campaign.Place{}, false, err

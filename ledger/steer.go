@@ -87,18 +87,32 @@ func (l *Ledger) Hold(ctx context.Context, c campaign.ID, reason string, now tim
 }
 
 // Resume lets a paused or held campaign run on. Resuming a running one changes
-// nothing.
+// nothing. A held one that was rescheduled meanwhile is paused until then.
 func (l *Ledger) Resume(ctx context.Context, c campaign.ID, a campaign.Actor, now time.Time) error {
+	start, err := l.startAt(ctx, c)
+	if err != nil {
+		return err
+	}
+	if ms, _ := strconv.ParseInt(start, 10, 64); ms > now.UnixMilli() {
+		_, changed, err := l.steer(ctx, c, steering{
+			from: []campaign.Phase{campaign.Held}, field: fieldStartAt, value: start, entry: a.Entry(now, "resumed", ""),
+			set: []any{fieldState, string(campaign.Paused), fieldReason, startReason(time.UnixMilli(ms))},
+		})
+		if err != nil || changed {
+			return err
+		}
+	}
 	return l.resume(ctx, c, steering{entry: a.Entry(now, "resumed", "")}, now)
 }
 
 // Start resumes a campaign whose start has come. It changes nothing if a person
 // has steered it meanwhile.
 func (l *Ledger) Start(ctx context.Context, c *campaign.Info, now time.Time) error {
-	if c.StartAt.IsZero() || c.StartAt.After(now) {
+	if c.StartAt.IsZero() || c.StartAt.After(now) || c.Phase == campaign.Held { // a hold is lifted by a person alone
 		return nil
 	}
 	return l.resume(ctx, c.ID, steering{
+		from:  []campaign.Phase{campaign.Paused},
 		field: fieldStartAt, value: strconv.FormatInt(c.StartAt.UnixMilli(), 10),
 		entry: campaign.Machine("its time has come").Entry(now, "started", ""),
 	}, now)
@@ -122,7 +136,9 @@ func (l *Ledger) resume(ctx context.Context, c campaign.ID, s steering, now time
 		return err
 	}
 	overruled = append(overruled, files...)
-	s.from = []campaign.Phase{campaign.Paused, campaign.Held}
+	if s.from == nil {
+		s.from = []campaign.Phase{campaign.Paused, campaign.Held}
+	}
 	s.set = append([]any{fieldState, string(campaign.Running), fieldReason, "", fieldStartAt, ""}, overruled...)
 	was, _, err := l.steer(ctx, c, s)
 	if err != nil {
@@ -137,8 +153,10 @@ func (l *Ledger) resume(ctx context.Context, c campaign.ID, s steering, now time
 	return l.callWindow(ctx, c, now)
 }
 
-// Reschedule pauses a campaign until a time, at which it goes on by itself.
-func (l *Ledger) Reschedule(ctx context.Context, c campaign.ID, start time.Time, a campaign.Actor, now time.Time) error {
+// Reschedule pauses a campaign until a time, at which it goes on by itself. A
+// hold is lifted by it only if a person has seen the hold; else the campaign stays
+// held, and waits for the time once a person has resumed it.
+func (l *Ledger) Reschedule(ctx context.Context, c campaign.ID, start time.Time, seen bool, a campaign.Actor, now time.Time) error {
 	start = start.UTC().Truncate(time.Millisecond)
 	stamp := start.Format(time.RFC3339)
 	stands, err := l.startAt(ctx, c)
@@ -149,8 +167,21 @@ func (l *Ledger) Reschedule(ctx context.Context, c campaign.ID, start time.Time,
 		from: []campaign.Phase{campaign.Running, campaign.Held, campaign.Paused}, field: fieldStartAt, value: stands, entry: a.Entry(now, "rescheduled", stamp),
 		set: []any{fieldState, string(campaign.Paused), fieldReason, startReason(start), fieldStartAt, start.UnixMilli()},
 	}
-	if stands == strconv.FormatInt(start.UnixMilli(), 10) {
+	phase, _, _, err := l.Phase(ctx, c)
+	if err != nil {
+		return err
+	}
+	if stands == strconv.FormatInt(start.UnixMilli(), 10) && !(seen && phase == campaign.Held) {
 		return nil // said twice
+	}
+	if !seen {
+		// A hold stays until a person has seen it: it waits for the time from then on.
+		held := s
+		held.from, held.set = []campaign.Phase{campaign.Held}, []any{fieldStartAt, start.UnixMilli()}
+		if _, changed, err := l.steer(ctx, c, held); err != nil || changed {
+			return err
+		}
+		s.from = []campaign.Phase{campaign.Running, campaign.Paused}
 	}
 	was, changed, err := l.steer(ctx, c, s)
 	switch {

@@ -103,7 +103,7 @@ func TestReschedule_StartsByItselfAndNotBefore(t *testing.T) {
 	b.stand(t, "c", 10)
 	start := campaigntest.Noon.Add(time.Hour)
 	for range 2 { // said twice is done once
-		if err := b.ledger.Reschedule(t.Context(), "c", start, ann, campaigntest.Noon); err != nil {
+		if err := b.ledger.Reschedule(t.Context(), "c", start, true, ann, campaigntest.Noon); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -136,7 +136,7 @@ func TestReschedule_APersonsWordSinceThenWins(t *testing.T) {
 	b := setup(t)
 	b.stand(t, "c", 10)
 	start := campaigntest.Noon.Add(time.Hour)
-	if err := b.ledger.Reschedule(t.Context(), "c", start, ann, campaigntest.Noon); err != nil {
+	if err := b.ledger.Reschedule(t.Context(), "c", start, true, ann, campaigntest.Noon); err != nil {
 		t.Fatal(err)
 	}
 	waiting := b.info(t, "c")
@@ -153,8 +153,56 @@ func TestReschedule_APersonsWordSinceThenWins(t *testing.T) {
 		t.Fatal(err)
 	}
 	var steered *campaign.PhaseError
-	if err := b.ledger.Reschedule(t.Context(), "c", start, ann, campaigntest.Noon); !errors.As(err, &steered) {
+	if err := b.ledger.Reschedule(t.Context(), "c", start, true, ann, campaigntest.Noon); !errors.As(err, &steered) {
 		t.Errorf("a canceled campaign is rescheduled: %v", err)
+	}
+}
+
+func TestReschedule_KeepsAHoldUntilAPersonHasSeenIt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	start := campaigntest.Noon.Add(time.Hour)
+	held := func(id campaign.ID) {
+		b.stand(t, id, 10)
+		if err := b.ledger.Hold(t.Context(), id, "balance", campaigntest.Noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reschedule := func(id campaign.ID, seen bool) *campaign.Info {
+		if err := b.ledger.Reschedule(t.Context(), id, start, seen, ann, campaigntest.Noon); err != nil {
+			t.Fatal(err)
+		}
+		return b.info(t, id)
+	}
+	held("c")
+	info := reschedule("c", false)
+	if info.Phase != campaign.Held || info.Reason != "balance" || !info.StartAt.Equal(start) {
+		t.Errorf("unseen, and now %+v", info)
+	}
+	if err := b.ledger.Start(t.Context(), info, start); err != nil {
+		t.Fatal(err)
+	}
+	if info = b.info(t, "c"); info.Phase != campaign.Held {
+		t.Errorf("its time has come, and now %+v", info)
+	}
+	if err := b.ledger.Resume(t.Context(), "c", ann, campaigntest.Noon); err != nil {
+		t.Fatal(err)
+	}
+	if info = b.info(t, "c"); info.Phase != campaign.Paused || !info.StartAt.Equal(start) || info.Reason != "starts at 2026-11-22T13:00:00Z" {
+		t.Errorf("resumed before its time, and now %+v", info)
+	}
+	held("d")
+	reschedule("d", false)
+	if err := b.ledger.Resume(t.Context(), "d", ann, start); err != nil {
+		t.Fatal(err)
+	}
+	if info = b.info(t, "d"); info.Phase != campaign.Running || !info.StartAt.IsZero() {
+		t.Errorf("resumed at its time, and now %+v", info)
+	}
+	held("e")
+	reschedule("e", false)
+	if info = reschedule("e", true); info.Phase != campaign.Paused || !info.StartAt.Equal(start) {
+		t.Errorf("seen, and now %+v", info)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// Deliver is the note to tell an endpoint what became of a campaign.
+// Deliver is the task to tell an endpoint what became of a campaign.
 type Deliver struct {
 	Campaign campaign.ID
 	Endpoint string
@@ -23,12 +23,12 @@ var endpointForm = regexp.MustCompile(`^[a-z0-9]{1,32}$`)
 const (
 	// deliverTimeout is far over what one run takes.
 	deliverTimeout = 5 * time.Minute
-	// deliverRetries is how often asynq runs a note again whose worker was lost.
-	// Outcomes, failures too, are recorded and leave no note behind.
+	// deliverRetries is how often asynq runs a task again whose worker was lost.
+	// Outcomes, failures too, are recorded and leave no task behind.
 	deliverRetries = 10
 )
 
-// NewDeliver is the note to tell an endpoint of a campaign; tick as in [NewFeed].
+// NewDeliver is the task to tell an endpoint of a campaign; tick as in [NewFeed].
 func NewDeliver(c campaign.ID, endpoint string, tick int64) *asynq.Task {
 	b := append(append([]byte(`{"v":1,"campaign":"`), c...), `","endpoint":"`...)
 	b = append(append(b, endpoint...), `"}`...) // neither needs any escaping

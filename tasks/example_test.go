@@ -23,5 +23,5 @@ func Example() {
 	// sendfile:send
 	// {"v":1,"campaign":"order-history-2026-11","page":4,"index":17}
 	// order-history-2026-11 4 17 <nil>
-	// true unreadable note: version 2
+	// true unreadable task: version 2
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// Tick is the note that a schedule's tick is due.
+// Tick is the task that a schedule's tick is due.
 type Tick struct {
 	Schedule string
 	Period   string // the tick's time, as in 2026-11-23T02:00Z
@@ -26,9 +26,9 @@ type tickPayload struct {
 // tickTimeout is over the longest run that a schedule may have, a day.
 const tickTimeout = 25 * time.Hour
 
-// TickID is the ID of a tick's note: the period's key, as in
+// TickID is the ID of a tick's task: the period's key, as in
 // nightly:2026-11-23T02:00Z, and behind it the attempt from the second one on.
-// The note of an attempt whose process was killed may stand in the queue still.
+// The task of an attempt whose process was killed may stand in the queue still.
 func TickID(schedule, period string, attempt int) string {
 	id := schedule + ":" + period
 	if attempt > 1 {
@@ -37,11 +37,11 @@ func TickID(schedule, period string, attempt int) string {
 	return id
 }
 
-// NewTick is the note to do what a schedule has for this period.
+// NewTick is the task to do what a schedule has for this period.
 func NewTick(schedule, period string, attempt int) (*asynq.Task, error) {
 	b, err := json.Marshal(tickPayload{version, schedule, period})
 	if err != nil {
-		return nil, fmt.Errorf("write a tick's note: %w", err)
+		return nil, fmt.Errorf("write a tick's task: %w", err)
 	}
 	return asynq.NewTask(TypeTick, b,
 		asynq.TaskID(TickID(schedule, period, attempt)),

@@ -5,43 +5,33 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/internal/operations"
 )
 
 func (a *app) pauseCommand() *cobra.Command {
-	return a.steerCommand("pause ID", "Stop sending at once; resume goes on",
-		func(ctx context.Context, l *ledger.Ledger, id campaign.ID, by campaign.Actor) error {
-			return l.Pause(ctx, id, by, time.Now())
-		})
+	return a.steerCommand("pause ID", "Stop sending at once; resume goes on", (*operations.Operations).Pause)
 }
 
 func (a *app) resumeCommand() *cobra.Command {
-	return a.steerCommand("resume ID", "Let a paused or held campaign run on",
-		func(ctx context.Context, l *ledger.Ledger, id campaign.ID, by campaign.Actor) error {
-			return l.Resume(ctx, id, by, time.Now())
-		})
+	return a.steerCommand("resume ID", "Let a paused or held campaign run on", (*operations.Operations).Resume)
 }
 
 func (a *app) cancelCommand() *cobra.Command {
-	return a.steerCommand("cancel ID", "End a campaign for everyone who hasn't been sent to; it can't be undone",
-		func(ctx context.Context, l *ledger.Ledger, id campaign.ID, by campaign.Actor) error {
-			return l.Cancel(ctx, id, by, time.Now())
-		})
+	return a.steerCommand("cancel ID", "End a campaign for everyone who hasn't been sent to; it can't be undone", (*operations.Operations).Cancel)
 }
 
 func (a *app) rescheduleCommand() *cobra.Command {
 	at := ""
 	cmd := a.steerCommand("reschedule ID", "Pause a campaign until a time, at which it starts, or goes on, by itself",
-		func(ctx context.Context, l *ledger.Ledger, id campaign.ID, by campaign.Actor) error {
+		func(o *operations.Operations, ctx context.Context, s *operations.Standing, by campaign.Actor) error {
 			start, err := startTime(at, time.Now())
 			if err != nil {
 				return err
 			}
-			return l.Reschedule(ctx, id, start, by, time.Now())
+			return o.Reschedule(ctx, s, start, false, by)
 		})
 	cmd.Flags().StringVar(&at, "at", "", "when: as in 2026-11-23T09:00:00+01:00, or in how long: 90m")
 	return cmd
@@ -64,7 +54,9 @@ func startTime(s string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
-func (a *app) steerCommand(use, short string, do func(context.Context, *ledger.Ledger, campaign.ID, campaign.Actor) error) *cobra.Command {
+// steerCommand makes a verb of operations, that is done to a whole campaign, a
+// command.
+func (a *app) steerCommand(use, short string, do func(*operations.Operations, context.Context, *operations.Standing, campaign.Actor) error) *cobra.Command {
 	var by *campaign.Actor
 	cmd := &cobra.Command{
 		Use: use, Short: short,
@@ -73,26 +65,22 @@ func (a *app) steerCommand(use, short string, do func(context.Context, *ledger.L
 			if err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
-				if err := do(cmd.Context(), l, id, *by); err != nil {
-					return notFound(id, err)
-				}
-				phase, reason, _, err := l.Phase(cmd.Context(), id)
+			return a.operate(cmd.Context(), func(o *operations.Operations) error {
+				s, err := o.Standing(cmd.Context(), id)
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(a.stdout, "campaign %s is %s%s\n", id, phase, inBrackets(reason))
+				if err := do(o, cmd.Context(), s, *by); err != nil {
+					return err
+				}
+				if s, err = o.Standing(cmd.Context(), id); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stdout, "campaign %s is %s\n", id, s)
 				return nil
 			})
 		},
 	}
 	by = actorFlags(cmd)
 	return cmd
-}
-
-func inBrackets(s string) string {
-	if s == "" {
-		return ""
-	}
-	return " (" + s + ")"
 }

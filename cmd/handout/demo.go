@@ -85,11 +85,12 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err 
 	id := result.Info.ID
 	say("campaign   %s, %s", id, plural(result.Info.Total, "recipient"))
 	ledger := ledger.New(rdb)
+	q := report.NewReader(rdb, c.Rate)
 	started := time.Now()
-	if err := a.follow(ctx, ledger, id, c.Rate); err != nil {
+	if err := a.follow(ctx, ledger, q, id); err != nil {
 		return err
 	}
-	r, info, err := report.Read(ctx, ledger, id, c.Rate)
+	r, info, err := q.Read(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err 
 	if asJSON {
 		err = r.WriteJSON(a.stdout)
 	} else {
-		err = a.demoTable(ctx, ledger, r, info, time.Since(started))
+		err = a.demoTable(ctx, q, r, info, time.Since(started))
 	}
 	if err != nil {
 		return err
@@ -115,8 +116,8 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err 
 	return nil
 }
 
-func (a *app) demoTable(ctx context.Context, l *ledger.Ledger, r *report.Report, info *campaign.Info, took time.Duration) error {
-	outcomes, err := report.Outcomes(ctx, l, info)
+func (a *app) demoTable(ctx context.Context, q *report.Reader, r *report.Report, info *campaign.Info, took time.Duration) error {
+	outcomes, err := q.Outcomes(ctx, info)
 	if err != nil {
 		return err
 	}

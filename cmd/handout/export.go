@@ -22,12 +22,12 @@ func (a *app) exportCommand() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
+			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, l *ledger.Ledger) error {
 				info, err := a.standing(cmd.Context(), l, id)
 				if err != nil {
 					return err
 				}
-				return report.Export(cmd.Context(), l, info, a.stdout, f)
+				return report.NewReader(rdb, a.config.Rate).Export(cmd.Context(), info, a.stdout, f)
 			})
 		},
 	}

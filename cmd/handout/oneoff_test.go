@@ -50,7 +50,7 @@ func TestOneOffSends_ReachEveryone(t *testing.T) {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for deadline := time.After(time.Minute); ; {
-		r, info, err := report.Read(t.Context(), l, id, 10)
+		r, info, err := report.NewReader(rdb, 10).Read(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}

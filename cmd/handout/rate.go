@@ -43,8 +43,8 @@ func (a *app) rateCommand() *cobra.Command {
 			if err := change.parse(args, account); err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
-				return notFound(change.id, a.rate(cmd.Context(), l, change, asJSON))
+			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, l *ledger.Ledger) error {
+				return notFound(change.id, a.rate(cmd.Context(), rdb, l, change, asJSON))
 			})
 		},
 	}
@@ -80,7 +80,7 @@ func (c *rateChange) parse(args []string, account bool) (err error) {
 }
 
 // rate makes the change, if there is one, and shows what is in force then.
-func (a *app) rate(ctx context.Context, l *ledger.Ledger, c rateChange, asJSON bool) error {
+func (a *app) rate(ctx context.Context, rdb redis.UniversalClient, l *ledger.Ledger, c rateChange, asJSON bool) error {
 	if c.rate > 0 || c.reset {
 		set := func() error { return l.SetRate(ctx, c.id, c.rate, *c.by, time.Now()) }
 		if c.id == "" {
@@ -90,7 +90,7 @@ func (a *app) rate(ctx context.Context, l *ledger.Ledger, c rateChange, asJSON b
 			return err
 		}
 	}
-	shown, err := report.ReadRate(ctx, l, c.id, a.config.Rate)
+	shown, err := report.NewReader(rdb, a.config.Rate).Rate(ctx, c.id)
 	if err != nil {
 		return err
 	}

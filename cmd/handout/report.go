@@ -30,13 +30,14 @@ func (a *app) reportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withLedger(cmd.Context(), func(_ redis.UniversalClient, l *ledger.Ledger) error {
+			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, l *ledger.Ledger) error {
+				q := report.NewReader(rdb, a.config.Rate)
 				if follow {
-					if err := a.follow(cmd.Context(), l, id, a.config.Rate); err != nil {
+					if err := a.follow(cmd.Context(), l, q, id); err != nil {
 						return notFound(id, err)
 					}
 				}
-				return notFound(id, a.report(cmd.Context(), l, id, asJSON, reasons, history))
+				return notFound(id, a.report(cmd.Context(), q, id, asJSON, reasons, history))
 			})
 		},
 	}
@@ -50,8 +51,8 @@ func (a *app) reportCommand() *cobra.Command {
 // latestHistory is how many lines of the history are shown without being asked.
 const latestHistory = 10
 
-func (a *app) report(ctx context.Context, l *ledger.Ledger, id campaign.ID, asJSON, reasons, history bool) error {
-	r, info, err := report.Read(ctx, l, id, a.config.Rate)
+func (a *app) report(ctx context.Context, q *report.Reader, id campaign.ID, asJSON, reasons, history bool) error {
+	r, info, err := q.Read(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func (a *app) report(ctx context.Context, l *ledger.Ledger, id campaign.ID, asJS
 	if info.Phase == campaign.Draft || !info.PurgedAt.IsZero() || (r.Total > outcomesUpTo && !reasons) {
 		return nil
 	}
-	outcomes, err := report.Outcomes(ctx, l, info)
+	outcomes, err := q.Outcomes(ctx, info)
 	if err != nil {
 		return err
 	}
@@ -84,8 +85,8 @@ func (a *app) report(ctx context.Context, l *ledger.Ledger, id campaign.ID, asJS
 const followTime = time.Second
 
 // follow shows progress until the campaign is done. A campaign that waits for
-// a person is shown until the command is interrupted. rate is the account's.
-func (a *app) follow(ctx context.Context, l *ledger.Ledger, id campaign.ID, rate float64) error {
+// a person is shown until the command is interrupted.
+func (a *app) follow(ctx context.Context, l *ledger.Ledger, q *report.Reader, id campaign.ID) error {
 	line := newLiveLine(a.stderr)
 	defer line.end()
 	var p report.Progress
@@ -100,7 +101,7 @@ func (a *app) follow(ctx context.Context, l *ledger.Ledger, id campaign.ID, rate
 		if err != nil {
 			return err
 		}
-		pace, err := report.ReadPace(ctx, l, info, b, rate)
+		pace, err := q.Pace(ctx, info, b)
 		if err != nil {
 			return err
 		}

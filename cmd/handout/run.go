@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/ledger"
 )
@@ -137,6 +138,16 @@ func (a *app) withLedger(ctx context.Context, f func(rdb redis.UniversalClient, 
 	}
 	defer rdb.Close()
 	return f(rdb, ledger.New(rdb))
+}
+
+// operate runs f on what operators do.
+func (a *app) operate(ctx context.Context, f func(o *operations.Operations) error) error {
+	rdb, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer rdb.Close()
+	return f(operations.New(rdb, operations.Options{Region: a.config.Region, AccountRate: a.config.Rate}))
 }
 
 func (a *app) logger(c *Config) *slog.Logger {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -88,7 +87,7 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 		return nil
 	}
 	a.badRows(result.Summary)
-	r, _, err := report.Read(ctx, ledger.New(rdb), result.Info.ID, a.config.Rate)
+	r, _, err := report.NewReader(rdb, a.config.Rate).Read(ctx, result.Info.ID)
 	if err != nil {
 		return err
 	}

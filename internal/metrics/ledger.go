@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -33,7 +34,7 @@ type Ledger struct {
 	rdb     redis.UniversalClient
 	ledger  *ledger.Ledger
 	queues  *asynq.Inspector
-	rate    float64
+	reports *report.Reader
 	log     *slog.Logger
 	mu      sync.Mutex
 	reading *reading // the latest, under way or done
@@ -50,8 +51,8 @@ type reading struct {
 // NewLedger is the metrics of the ledger in o.Redis.
 func NewLedger(o Options) *Ledger {
 	return &Ledger{
-		rdb: o.Redis, ledger: ledger.New(o.Redis), queues: asynq.NewInspectorFromRedisClient(o.Redis),
-		rate: o.Rate, log: o.Logger,
+		rdb: o.Redis, ledger: ledger.New(o.Redis), reports: report.NewReader(o.Redis, o.Rate), queues: asynq.NewInspectorFromRedisClient(o.Redis),
+		log: o.Logger,
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redisx"
-	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
@@ -86,7 +85,7 @@ func (l *Ledger) campaigns(ctx context.Context) ([]prometheus.Metric, error) {
 		metrics = append(metrics, gauge(descCampaigns, float64(byPhase[p]), string(p)))
 	}
 	for _, g := range shown[:len(shown)-leftOut] {
-		r, _, err := report.Read(ctx, l.ledger, g.ID, l.rate)
+		r, _, err := l.reports.Read(ctx, g.ID)
 		if errors.Is(err, ledger.ErrNotFound) {
 			continue // purged since
 		}

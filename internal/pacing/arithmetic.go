@@ -18,27 +18,26 @@ type paceState struct {
 	cutAt   float64 // since when it recovers
 }
 
-// ask is what a process wants.
+// ask is a process's request for slots.
 type ask struct {
 	gap          float64 // between slots at the rate set
 	urgent, bulk int     // slots wanted, at most
 }
 
-// grant is what it gets.
+// grant is the answer to an ask.
 type grant struct {
-	first float64 // slot; with none, the one that nobody has yet
+	first float64 // slot; with n = 0, the first free one
 	n     int
 	gap   float64 // between slots, in force
 }
 
 const (
-	// nearTime is how far ahead slots are given out, and a gap of at most
-	// nearGap: what gets free is asked for before it passes, and a rate that is
-	// set anew soon holds.
+	// nearTime, and a gap of at most nearGap, is how far ahead slots are given out:
+	// little, so that a new rate soon holds.
 	nearTime = 200 * time.Millisecond
 	nearGap  = 300 * time.Millisecond
-	// farTime is how far ahead an urgent caller may reserve: so much further
-	// that it has its slot before any of the bulk may ask for it.
+	// farTime is how far ahead an urgent caller may reserve: further than the bulk,
+	// which then finds the slot taken.
 	farTime = time.Second
 
 	FirstPush = time.Second
@@ -47,10 +46,10 @@ const (
 	mostCut   = 8
 )
 
-// near is how far ahead the bulk may reserve.
+// near returns how far ahead the bulk may reserve.
 func near(gap float64) float64 { return micros(nearTime) + min(gap, micros(nearGap)) }
 
-// ahead is how far ahead slots are reserved at this gap.
+// ahead returns how far ahead slots are reserved at this gap.
 func ahead(gap float64, urgent bool) float64 {
 	if urgent {
 		return micros(farTime)
@@ -74,18 +73,18 @@ func reserve(now float64, s paceState, a ask) (paceState, grant) {
 	return s, g
 }
 
-// free is how many slots begin within room from the first one on.
+// free returns how many slots begin within room, the first one included.
 func free(room, gap float64, want int) int {
 	return max(0, min(want, int(math.Floor(room/gap))+1))
 }
 
-// next is the first slot that nobody has yet.
+// next returns the first free slot after the grant.
 func (g grant) next() float64 { return g.first + float64(g.n)*g.gap }
 
-// throttle pushes all slots back, by what Telesign asked for or else by jitter
-// more than the row of pushes says, and lowers the rate by a step. It returns
-// for how long there is no slot. While slots are pushed back it changes nothing:
-// that is an answer to a request of before.
+// throttle pushes all slots back and lowers the rate by a step. It returns for how
+// long there is no slot: what Telesign asked for, else a second, doubled with each
+// push in a row, and jitter. While slots are pushed back it changes nothing: the
+// answer is to a request from before.
 func throttle(now float64, s paceState, retryAfter, jitter float64) (paceState, float64) {
 	if s.blocked <= now {
 		wait := retryAfter
@@ -94,7 +93,7 @@ func throttle(now float64, s paceState, retryAfter, jitter float64) (paceState, 
 		}
 		s.cut = min(CutNow(s.cut, s.cutAt, now)+1, mostCut)
 		s.blocked = math.Ceil(now + wait)
-		s.cutAt = s.blocked // nothing is learnt about the rate while nobody sends
+		s.cutAt = s.blocked // the rate recovers only while there are sends
 		s.level = min(s.level+1, mostLevel)
 	}
 	return s, s.blocked - now

@@ -28,25 +28,25 @@ const (
 // Pacer gives out slots at a rate that all processes on one Redis share. It is
 // safe for concurrent use.
 //
-// One of the callers who wait has the turn: it asks Redis for all of them.
+// One of the waiting callers has the turn: it asks Redis for all of them.
 type Pacer struct {
 	rdb   redis.UniversalClient
 	key   string
 	count SlotCounts
 
 	throttled atomic.Bool   // this process has pushed the slots back
-	turn      chan struct{} // held by the one who asks
-	wake      chan struct{} // tells it that something has changed
-	there     farClock      // for whose turn it is
+	turn      chan struct{} // held by the caller that asks Redis
+	wake      chan struct{} // wakes that caller when something has changed
+	there     farClock      // used by the caller that has the turn
 
 	mu      sync.Mutex
 	rate    float64       // messages per second; 0: no limit
 	gap     time.Duration // between slots at that rate
 	blocked time.Time     // no slot before, as far as this process knows
 	asked   time.Time     // when slots were asked for last
-	next    time.Time     // the first slot that nobody has yet, as of then
+	next    time.Time     // the first free slot, as of then
 	early   time.Duration // how long before that the bulk asks again
-	slots   []slot        // ascending, of nobody; with any here, nobody waits
+	slots   []slot        // ascending and free; empty while callers wait
 	urgent  []*waiter     // before the bulk
 	bulk    []*waiter
 	given   uint64                 // slots
@@ -70,7 +70,7 @@ type waiter struct {
 // maxTurns bounds the campaigns whose last turn is kept.
 const maxTurns = 256
 
-// New is a pacer of rate slots per second, 0 for no limit, whose state
+// New returns a pacer of rate slots per second, 0 for no limit, whose state
 // stands under key.
 func New(rdb redis.UniversalClient, key string, rate float64) *Pacer {
 	p := &Pacer{rdb: rdb, key: key, count: uncounted, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), turns: make(map[campaign.ID]uint64)}
@@ -105,9 +105,9 @@ func (p *Pacer) Wait(ctx context.Context) error {
 	return err
 }
 
-// Take is Wait for a caller who may find that it has no use for the slot, and
-// gives it back with Unused then. An urgent one comes before all others who
-// wait, in all processes. Campaigns take turns, however many wait for each.
+// Take is [Pacer.Wait] for a caller that may give the slot back with
+// [Pacer.Unused]. An urgent caller comes before all others, in all processes.
+// Campaigns take turns, however many callers wait for each.
 func (p *Pacer) Take(ctx context.Context, of campaign.ID, urgent bool) (at time.Time, err error) {
 	for again := false; ; again = true {
 		s, err := p.take(ctx, of, urgent, again)
@@ -124,13 +124,12 @@ func (p *Pacer) Take(ctx context.Context, of campaign.ID, urgent bool) (at time.
 	}
 }
 
-// Unused gives a slot back that wasn't needed after all; it goes to whoever
-// asks before it is too late, or is lost.
+// Unused gives a slot back that wasn't needed; the next caller in time gets it.
 func (p *Pacer) Unused(at time.Time) { p.put(slot{at: at, used: true, limit: true}) }
 
-// Leaving says that the request for which the slot was taken leaves now. One
-// that is later than usual stands in a window of one second that it doesn't
-// belong to: one of this process's next slots makes room for it.
+// Leaving notes that the request of a slot leaves now. One that is later than
+// usual falls into another window of one second than its slot: one of this
+// process's next slots makes room for it.
 func (p *Pacer) Leaving(at time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -171,7 +170,7 @@ func (p *Pacer) use(s slot) bool {
 	return true
 }
 
-// take waits until it is given a slot, whose time may still be to come. Whoever
+// take waits until it gets a slot, whose time may still be to come. A caller that
 // has lost one comes first of its campaign.
 func (p *Pacer) take(ctx context.Context, of campaign.ID, urgent, again bool) (slot, error) {
 	w := &waiter{of: of, got: make(chan slot, 1)}
@@ -262,7 +261,7 @@ func (p *Pacer) leave(w *waiter, urgent bool) {
 	}
 }
 
-// deal gives slots to those who wait, the urgent ones first.
+// deal gives slots to waiting callers, the urgent ones first.
 func (p *Pacer) deal() {
 	for p.gap == 0 && len(p.urgent)+len(p.bulk) > 0 {
 		p.give(slot{at: p.blocked})
@@ -295,8 +294,8 @@ func (p *Pacer) give(s slot) bool {
 	return true
 }
 
-// first is whose turn it is: of those whose campaign had none for longest, the
-// one who came first.
+// first returns the index of the next caller: of the campaign that has waited
+// longest for a slot, the one that came first.
 func (p *Pacer) first(q []*waiter) int {
 	if len(p.turns) > maxTurns {
 		clear(p.turns) // of campaigns long gone, most of them
@@ -313,7 +312,7 @@ func (p *Pacer) first(q []*waiter) int {
 func (p *Pacer) signal() {
 	select {
 	case p.wake <- struct{}{}:
-	default: // it has been told already
+	default: // signaled already
 	}
 }
 

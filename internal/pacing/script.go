@@ -128,7 +128,7 @@ func (p *Pacer) Throttled(ctx context.Context, retryAfter time.Duration) (time.D
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	// With a limit Redis's answers say when to go on: what is said here is no
-	// later. Without one nobody asks: it is no sooner.
+	// later. Without a limit Redis isn't asked: it is no sooner.
 	if p.blocked = before.Add(wait); p.gap == 0 {
 		p.blocked = time.Now().Add(wait)
 	}
@@ -147,7 +147,7 @@ func (p *Pacer) Succeeded(ctx context.Context) {
 // farClock tells times of Redis's clock in this machine's. A call that took long
 // tells little, so that the best one counts until its age makes it worse.
 type farClock struct {
-	here  time.Time // when Redis's clock was read, as good as can be told
+	here  time.Time // when Redis's clock was read, estimated
 	there int64     // what it said, Unix microseconds
 	doubt time.Duration
 }

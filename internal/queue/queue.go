@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Queue puts notes into asynq. It is safe for concurrent use.
+// Queue puts tasks into asynq. It is safe for concurrent use.
 type Queue struct {
 	rdb    redis.UniversalClient
 	client *asynq.Client
@@ -28,8 +28,8 @@ func New(rdb redis.UniversalClient) *Queue {
 	return &Queue{rdb: rdb, client: asynq.NewClientFromRedisClient(rdb), capture: c, batch: asynq.NewClientFromRedisClient(c)}
 }
 
-// Enqueue puts one note into the queue. An ID that is taken counts as success:
-// the note is there, or its reply was lost and it is there after all.
+// Enqueue puts one task into the queue. An ID that is taken counts as success:
+// the task is there, or its reply was lost and it is there after all.
 func (q *Queue) Enqueue(ctx context.Context, t *asynq.Task, opts ...asynq.Option) error {
 	_, err := q.client.EnqueueContext(ctx, t, opts...)
 	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
@@ -38,33 +38,33 @@ func (q *Queue) Enqueue(ctx context.Context, t *asynq.Task, opts ...asynq.Option
 	return nil
 }
 
-// mostInBatch is how many notes travel in one pipeline.
+// mostInBatch is how many tasks travel in one pipeline.
 const mostInBatch = 500
 
-// EnqueueAll puts many notes into the queue in few round trips; it returns how
+// EnqueueAll puts many tasks into the queue in few round trips; it returns how
 // many of them weren't there yet. After an error some may be there and others
 // not; calling it again does no harm.
-func (q *Queue) EnqueueAll(ctx context.Context, notes []*asynq.Task) (added int, err error) {
+func (q *Queue) EnqueueAll(ctx context.Context, tasks []*asynq.Task) (added int, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(notes) > 0 {
-		n := min(len(notes), mostInBatch)
-		a, err := q.enqueueBatch(ctx, notes[:n])
+	for len(tasks) > 0 {
+		n := min(len(tasks), mostInBatch)
+		a, err := q.enqueueBatch(ctx, tasks[:n])
 		added += a
 		if err != nil {
-			return added, fmt.Errorf("enqueue %d notes: %w", n, err)
+			return added, fmt.Errorf("enqueue %d tasks: %w", n, err)
 		}
-		notes = notes[n:]
+		tasks = tasks[n:]
 	}
 	return added, nil
 }
 
 // enqueueBatch has asynq make its messages while capture collects what it would
 // have sent, and sends it in one pipeline.
-func (q *Queue) enqueueBatch(ctx context.Context, notes []*asynq.Task) (int, error) {
+func (q *Queue) enqueueBatch(ctx context.Context, tasks []*asynq.Task) (int, error) {
 	// A pipeline has no fall-back for a script that Redis doesn't know yet: the
-	// first note goes alone, and loads it.
-	alone, err := q.client.EnqueueContext(ctx, notes[0])
+	// first task goes alone, and loads it.
+	alone, err := q.client.EnqueueContext(ctx, tasks[0])
 	added := 0
 	if alone != nil {
 		added++
@@ -74,7 +74,7 @@ func (q *Queue) enqueueBatch(ctx context.Context, notes []*asynq.Task) (int, err
 	}
 	q.capture.pipe = q.rdb.Pipeline()
 	q.capture.answers = q.capture.answers[:0]
-	for _, t := range notes[1:] {
+	for _, t := range tasks[1:] {
 		if _, err := q.batch.EnqueueContext(ctx, t); err != nil {
 			return added, err
 		}
@@ -101,10 +101,10 @@ var (
 	freeScript = redis.NewScript(freeSource)
 )
 
-// Free deletes those of the notes with these IDs that asynq will never run:
+// Free deletes those of the tasks with these IDs that asynq will never run:
 // someone has archived them, the worker that had them is lost, or parts of them
-// were deleted. Until then their IDs are taken and no new note can be written. It
-// returns how many there were; a note that waits or is at work stays.
+// were deleted. Until then their IDs are taken and no new task can be written. It
+// returns how many there were; a task that waits or is at work stays.
 func (q *Queue) Free(ctx context.Context, queue string, ids []string, now time.Time) (int, error) {
 	if len(ids) == 0 {
 		return 0, nil
@@ -122,13 +122,13 @@ func (q *Queue) Free(ctx context.Context, queue string, ids []string, now time.T
 	}
 	freed, err := freeScript.Run(ctx, q.rdb, keys, args...).Int()
 	if err != nil {
-		return 0, fmt.Errorf("free the IDs of %d notes: %w", len(ids), err)
+		return 0, fmt.Errorf("free the IDs of %d tasks: %w", len(ids), err)
 	}
 	return freed, nil
 }
 
 // capture is a Redis client whose EVALSHA goes into a pipeline. asynq enqueues
-// a note by one script, which answers 1, or 0 when the ID is taken.
+// a task by one script, which answers 1, or 0 when the ID is taken.
 type capture struct {
 	redis.UniversalClient
 	pipe    redis.Pipeliner

@@ -25,7 +25,7 @@ func sends(from, to int, lane campaign.Lane) []*asynq.Task {
 	return notes
 }
 
-// pending is how many notes wait in a queue.
+// pending is how many tasks wait in a queue.
 func pending(t *testing.T, server *redistest.Server, queue string) int {
 	t.Helper()
 	n, err := server.Client().LLen(t.Context(), "asynq:{"+queue+"}:pending").Result()
@@ -45,7 +45,7 @@ func TestEnqueue_ATakenIDIsSuccess(t *testing.T) {
 		}
 	}
 	if n := pending(t, server, tasks.QueueBulk); n != 1 {
-		t.Errorf("%d notes are in the queue, want 1", n)
+		t.Errorf("%d tasks are in the queue, want 1", n)
 	}
 }
 
@@ -85,7 +85,7 @@ func TestEnqueueAll_CountsWhatWasNotThereYet(t *testing.T) {
 			t.Errorf("step %d: %d added, want %d; error %v", i, added, step.added, err)
 		}
 		if n := pending(t, server, tasks.QueueBulk); n != step.pending {
-			t.Errorf("step %d: %d notes are in the queue, want %d", i, n, step.pending)
+			t.Errorf("step %d: %d tasks are in the queue, want %d", i, n, step.pending)
 		}
 	}
 }
@@ -168,7 +168,7 @@ func TestEnqueueAll_MayBeCalledAgainAfterAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := pending(t, server, tasks.QueueBulk); n != 1200 {
-		t.Errorf("%d notes are in the queue, want 1200", n)
+		t.Errorf("%d tasks are in the queue, want 1200", n)
 	}
 }
 
@@ -189,7 +189,7 @@ func TestEnqueueAll_ManyAtOnceAddEachNoteOnce(t *testing.T) {
 	}
 	group.Wait()
 	if n := pending(t, server, tasks.QueueBulk); n != 1500 || sum.Load() != 1500 {
-		t.Errorf("%d notes are in the queue and %d were counted, want 1500", n, sum.Load())
+		t.Errorf("%d tasks are in the queue and %d were counted, want 1500", n, sum.Load())
 	}
 }
 
@@ -206,7 +206,7 @@ func TestEnqueue_EndsWithItsContext(t *testing.T) {
 		t.Errorf("Enqueue: error %v", err)
 	}
 	if n := pending(t, server, tasks.QueueBulk); n != 0 {
-		t.Errorf("%d notes are in the queue", n)
+		t.Errorf("%d tasks are in the queue", n)
 	}
 	// And the queue is as good as before.
 	if added, err := queue.EnqueueAll(t.Context(), sends(0, 1000, campaign.LaneBulk)); err != nil || added != 1000 {

@@ -233,7 +233,7 @@ func (a address) scheme() string {
 }
 
 // wrong is what go-redis says about the URL, with its passwords blotted out. It
-// isn't wrapped, so that nobody can print the original.
+// isn't wrapped, so that the original is never printed.
 func (a address) wrong(err error) error {
 	text := strings.TrimPrefix(err.Error(), "redis: ")
 	secrets := a.url.Query()["password"]

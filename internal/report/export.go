@@ -42,19 +42,19 @@ func ParseFormat(s string) (Format, error) {
 
 // Export writes a line for everyone in a campaign, in the order of the list and
 // in constant memory.
-func Export(ctx context.Context, l *ledger.Ledger, info *campaign.Info, w io.Writer, f Format) error {
-	return export(ctx, l, info, w, f, func(row []string) {})
+func (q *Reader) Export(ctx context.Context, info *campaign.Info, w io.Writer, f Format) error {
+	return q.export(ctx, info, w, f, func(row []string) {})
 }
 
 // ExportMasked is Export without the phone numbers: as [phone.Mask] and [phone.MaskName]
 // leave them.
-func ExportMasked(ctx context.Context, l *ledger.Ledger, info *campaign.Info, w io.Writer, f Format) error {
-	return export(ctx, l, info, w, f, func(row []string) {
+func (q *Reader) ExportMasked(ctx context.Context, info *campaign.Info, w io.Writer, f Format) error {
+	return q.export(ctx, info, w, f, func(row []string) {
 		row[0], row[1] = phone.MaskName(row[0], row[1]), phone.Mask(row[1])
 	})
 }
 
-func export(ctx context.Context, l *ledger.Ledger, info *campaign.Info, w io.Writer, f Format, mask func(row []string)) error {
+func (q *Reader) export(ctx context.Context, info *campaign.Info, w io.Writer, f Format, mask func(row []string)) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	write, flush := ndjsonRow(out), func() error { return nil }
 	if f == CSV {
@@ -64,7 +64,7 @@ func export(ctx context.Context, l *ledger.Ledger, info *campaign.Info, w io.Wri
 		}
 		write, flush = c.Write, func() error { c.Flush(); return c.Error() }
 	}
-	if err := exportRows(ctx, l, info, mask, write); err != nil {
+	if err := q.exportRows(ctx, info, mask, write); err != nil {
 		return err
 	}
 	if err := flush(); err != nil {
@@ -73,9 +73,9 @@ func export(ctx context.Context, l *ledger.Ledger, info *campaign.Info, w io.Wri
 	return out.Flush()
 }
 
-func exportRows(ctx context.Context, l *ledger.Ledger, info *campaign.Info, mask func(row []string), write func([]string) error) error {
+func (q *Reader) exportRows(ctx context.Context, info *campaign.Info, mask func(row []string), write func([]string) error) error {
 	row := make([]string, len(Columns))
-	return l.EachPage(ctx, info, func(p *ledger.Page) error {
+	return q.ledger.EachPage(ctx, info, func(p *ledger.Page) error {
 		for i := range p.Recipients {
 			r := p.Record(i)
 			fill(row, info.ID, campaign.Place{Page: p.Number, Index: i}, &p.Recipients[i], &r)

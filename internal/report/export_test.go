@@ -15,7 +15,7 @@ import (
 )
 
 // held opens a campaign of three people, to whom nothing has been sent.
-func held(t *testing.T) (*ledger.Ledger, *campaign.Info) {
+func held(t *testing.T) (*report.Reader, *campaign.Info) {
 	t.Helper()
 	rdb := redistest.Start(t).Client()
 	file, err := producer.NewFile(campaign.Spec{ID: "spring", MessageType: "MKT", Channels: []campaign.Channel{
@@ -33,13 +33,13 @@ func held(t *testing.T) (*ledger.Ledger, *campaign.Info) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ledger.New(rdb), result.Info
+	return report.NewReader(rdb, 10), result.Info
 }
 
 func TestExport_WritesEveryoneInTheOrderOfTheList(t *testing.T) {
 	t.Parallel()
 	l, info := held(t)
-	csv := text(t, func(b *strings.Builder) error { return report.Export(t.Context(), l, info, b, report.CSV) })
+	csv := text(t, func(b *strings.Builder) error { return l.Export(t.Context(), info, b, report.CSV) })
 	want := strings.Join(report.Columns, ",") + `
 a,+12015550100,planned,,,,,,,0,,
 "b, ""the second""",+12015550101,planned,,,,,,,0,,
@@ -48,7 +48,7 @@ a,+12015550100,planned,,,,,,,0,,
 	if diff := cmp.Diff(want, csv); diff != "" {
 		t.Errorf("CSV (-want +got):\n%s", diff)
 	}
-	ndjson := text(t, func(b *strings.Builder) error { return report.Export(t.Context(), l, info, b, report.NDJSON) })
+	ndjson := text(t, func(b *strings.Builder) error { return l.Export(t.Context(), info, b, report.NDJSON) })
 	const rest = `,"state":"planned","delivered_by":"","reason":"","whatsapp_code":"","sms_code":"",` +
 		`"reference_id":"","external_id":"","attempts":0,"claimed_at":"","settled_at":""}` + "\n"
 	want = `{"recipient":"a","phone":"+12015550100"` + rest +
@@ -69,7 +69,7 @@ func TestExport_SaysThatItCouldNotBeWritten(t *testing.T) {
 	t.Parallel()
 	l, info := held(t)
 	for _, format := range []report.Format{report.CSV, report.NDJSON} {
-		if err := report.Export(t.Context(), l, info, full{}, format); !errors.Is(err, errFull) {
+		if err := l.Export(t.Context(), info, full{}, format); !errors.Is(err, errFull) {
 			t.Errorf("%s: %v", format, err)
 		}
 	}
@@ -92,18 +92,18 @@ func TestParseFormat_KnowsTwo(t *testing.T) {
 func TestOutcomes_CountsWhoIsAlike(t *testing.T) {
 	t.Parallel()
 	l, info := held(t)
-	got, err := report.Outcomes(t.Context(), l, info)
+	got, err := l.Outcomes(t.Context(), info)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]report.Outcome{{State: campaign.Planned, Count: 3}}, got); diff != "" {
 		t.Error(diff)
 	}
-	r, _, err := report.Read(t.Context(), l, "spring", 10)
+	r, _, err := l.Read(t.Context(), "spring")
 	if err != nil || r.State != "paused" || r.Balance["planned"] != 3 || !r.Closes() {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if _, _, err := report.Read(t.Context(), l, "summer", 10); !errors.Is(err, ledger.ErrNotFound) {
+	if _, _, err := l.Read(t.Context(), "summer"); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("a campaign that isn't there: %v", err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 	"github.com/handout-dev/handout/test/redistest"
 )
@@ -28,7 +27,7 @@ func around(now time.Time, hour int) string {
 func TestPace_OutsideItsHoursACampaignSaysWhenItGoesOn(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Start(t).Client()
-	ledger := ledger.New(rdb)
+	q := report.NewReader(rdb, 10)
 	now := time.Now()
 	stand := func(id, hours string, unknown int) *report.Report {
 		t.Helper()
@@ -51,7 +50,7 @@ func TestPace_OutsideItsHoursACampaignSaysWhenItGoesOn(t *testing.T) {
 		if _, err := producer.New(rdb).Submit(t.Context(), file, producer.ListRows(nil, rows), producer.SubmitOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		r, _, err := report.Read(t.Context(), ledger, campaign.ID(id), 10)
+		r, _, err := q.Read(t.Context(), campaign.ID(id))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -112,8 +112,8 @@ var errEnough = errors.New("enough")
 // stop, which is asked after each page with how many have been looked at, says
 // so; a page has at most [campaign.PageSize] people. next is where to go on, 0
 // when nobody is left.
-func People(ctx context.Context, l *ledger.Ledger, info *campaign.Info, f *Filter, from campaign.Place, most int, stop func(pages int) bool) (people []ledger.Found, next int, err error) {
-	err = l.EachPageFrom(ctx, info, from.Page, func(p *ledger.Page) error {
+func (q *Reader) People(ctx context.Context, info *campaign.Info, f *Filter, from campaign.Place, most int, stop func(pages int) bool) (people []ledger.Found, next int, err error) {
+	err = q.ledger.EachPageFrom(ctx, info, from.Page, func(p *ledger.Page) error {
 		if looked := p.Number - from.Page; looked > 0 && stop(looked) {
 			next = campaign.Place{Page: p.Number}.Position()
 			return errEnough
@@ -160,8 +160,8 @@ const mostSearched = 100_000
 
 // SearchAll looks through all campaigns, the newest first, for at most so many
 // people, until over says that it has taken long enough.
-func SearchAll(ctx context.Context, l *ledger.Ledger, f *Filter, most int, over func() bool) (*Search, error) {
-	ids, err := l.Campaigns(ctx, mostSearched)
+func (q *Reader) SearchAll(ctx context.Context, f *Filter, most int, over func() bool) (*Search, error) {
+	ids, err := q.ledger.Campaigns(ctx, mostSearched)
 	if err != nil {
 		return nil, err
 	}
@@ -171,14 +171,14 @@ func SearchAll(ctx context.Context, l *ledger.Ledger, f *Filter, most int, over 
 			s.Left = len(ids) - i
 			return s, nil
 		}
-		info, err := l.Info(ctx, id)
+		info, err := q.ledger.Info(ctx, id)
 		if errors.Is(err, ledger.ErrNotFound) || (err == nil && info.Phase == campaign.Draft) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		people, next, err := People(ctx, l, info, f, campaign.Place{}, most-len(s.Matches), func(int) bool { return over() })
+		people, next, err := q.People(ctx, info, f, campaign.Place{}, most-len(s.Matches), func(int) bool { return over() })
 		switch {
 		case errors.Is(err, campaign.ErrPurged):
 			s.Purged++

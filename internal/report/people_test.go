@@ -59,7 +59,7 @@ func names(people []ledger.Found) []string {
 func TestPeople_EveryFilterSliceBySlice(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Start(t).Client()
-	l, info := ledger.New(rdb), crowd(t, rdb, "c", 450)
+	l, info := report.NewReader(rdb, 10), crowd(t, rdb, "c", 450)
 	for _, c := range []struct {
 		name   string
 		filter report.Filter
@@ -78,7 +78,7 @@ func TestPeople_EveryFilterSliceBySlice(t *testing.T) {
 		for _, most := range []int{2, 1000} {
 			var got []ledger.Found
 			for from := 0; ; {
-				people, next, err := report.People(t.Context(), l, info, &c.filter, campaign.PlaceOf(from), most, never)
+				people, next, err := l.People(t.Context(), info, &c.filter, campaign.PlaceOf(from), most, never)
 				if err != nil || len(people) > most {
 					t.Fatal(len(people), err)
 				}
@@ -97,12 +97,12 @@ func TestPeople_EveryFilterSliceBySlice(t *testing.T) {
 func TestPeople_GoesOnWhereItWasStopped(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Start(t).Client()
-	l, info := ledger.New(rdb), crowd(t, rdb, "c", 450)
+	l, info := report.NewReader(rdb, 10), crowd(t, rdb, "c", 450)
 	two := func(pages int) bool { return pages >= 2 }
 	var got []ledger.Found
 	from, turns := 0, 0
 	for {
-		people, next, err := report.People(t.Context(), l, info, &report.Filter{State: "refused"}, campaign.PlaceOf(from), 10, two)
+		people, next, err := l.People(t.Context(), info, &report.Filter{State: "refused"}, campaign.PlaceOf(from), 10, two)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,13 +135,13 @@ func TestWho_AMaskedNumberCannotBeGuessedDigitByDigit(t *testing.T) {
 func TestSearchAll_TheNewestFirstAndSaysWhatItLeftOut(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Start(t).Client()
-	ledger := ledger.New(rdb)
+	ledger := report.NewReader(rdb, 10)
 	for _, id := range []campaign.ID{"oldest", "old", "new"} {
 		crowd(t, rdb, id, 150)
 		time.Sleep(2 * time.Millisecond) // they are listed by the millisecond
 	}
 	filter := &report.Filter{Who: &report.Who{Phone: "+12015550007"}}
-	s, err := report.SearchAll(t.Context(), ledger, filter, 10, func() bool { return false })
+	s, err := ledger.SearchAll(t.Context(), filter, 10, func() bool { return false })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,11 +153,11 @@ func TestSearchAll_TheNewestFirstAndSaysWhatItLeftOut(t *testing.T) {
 		t.Errorf("%q, %+v", where, s)
 	}
 	asked := 0 // before the first, before the second, at its second page
-	s, err = report.SearchAll(t.Context(), ledger, filter, 10, func() bool { asked++; return asked > 3 })
+	s, err = ledger.SearchAll(t.Context(), filter, 10, func() bool { asked++; return asked > 3 })
 	if err != nil || len(s.Matches) != 2 || s.Searched != 1 || s.Partly != "old" || s.Left != 1 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if s, err = report.SearchAll(t.Context(), ledger, filter, 1, func() bool { return false }); err != nil || len(s.Matches) != 1 || s.Left != 2 {
+	if s, err = ledger.SearchAll(t.Context(), filter, 1, func() bool { return false }); err != nil || len(s.Matches) != 1 || s.Left != 2 {
 		t.Errorf("%+v, %v", s, err)
 	}
 }

@@ -18,23 +18,22 @@ type Rate struct {
 	Level    int             `json:"throttle_level"`     // by how many steps of a third the account's is lowered
 }
 
-// ReadRate reads the rate of a campaign, or without one of the account;
-// environment is the account's where no person has set it.
-func ReadRate(ctx context.Context, l *ledger.Ledger, id campaign.ID, environment float64) (*Rate, error) {
-	rates, err := l.Rates(ctx)
+// Rate reads the rate of a campaign, or of the account if id is empty.
+func (q *Reader) Rate(ctx context.Context, id campaign.ID) (*Rate, error) {
+	rates, err := q.ledger.Rates(ctx)
 	if err != nil {
 		return nil, err
 	}
-	pace, err := l.Pace(ctx)
+	pace, err := q.ledger.Pace(ctx)
 	if err != nil {
 		return nil, err
 	}
-	account := rates.Account(environment) * pace.Share()
-	r := &Rate{Rate: account, Set: rates.SetForAccount(), Own: &environment, Account: account, Level: pace.Cut}
+	account := rates.Account(q.accountRate) * pace.Share()
+	r := &Rate{Rate: account, Set: rates.SetForAccount(), Own: &q.accountRate, Account: account, Level: pace.Cut}
 	if id == "" {
 		return r, nil
 	}
-	info, err := l.Info(ctx, id)
+	info, err := q.ledger.Info(ctx, id)
 	if err != nil {
 		return nil, err
 	}

@@ -37,8 +37,8 @@ type DeliveredBy struct {
 	Read     int `json:"read"`
 }
 
-// New is the report of a campaign with this balance.
-func New(info *campaign.Info, b *campaign.Balance) *Report {
+// newReport is the report of a campaign with this balance.
+func newReport(info *campaign.Info, b *campaign.Balance) *Report {
 	r := &Report{
 		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,
 		Balance: make(map[string]int), History: []campaign.Entry{},
@@ -53,40 +53,39 @@ func New(info *campaign.Info, b *campaign.Balance) *Report {
 	return r
 }
 
-// Read reads a campaign, its balance, history and pace; accountRate is the account's
-// rate as it was set, in messages per second.
-func Read(ctx context.Context, l *ledger.Ledger, id campaign.ID, accountRate float64) (*Report, *campaign.Info, error) {
-	info, err := l.Info(ctx, id)
+// Read reads a campaign, its balance, history and pace.
+func (q *Reader) Read(ctx context.Context, id campaign.ID) (*Report, *campaign.Info, error) {
+	info, err := q.ledger.Info(ctx, id)
 	if err != nil {
 		return nil, nil, err
 	}
-	b, err := l.Balance(ctx, id)
+	b, err := q.ledger.Balance(ctx, id)
 	if err != nil {
 		return nil, nil, err
 	}
-	r := New(info, b)
-	if r.History, err = l.History(ctx, id); err != nil {
+	r := newReport(info, b)
+	if r.History, err = q.ledger.History(ctx, id); err != nil {
 		return nil, nil, err
 	}
-	r.Pace, err = ReadPace(ctx, l, info, b, accountRate)
+	r.Pace, err = q.Pace(ctx, info, b)
 	return r, info, err
 }
 
-// ReadPace reads how fast a campaign with this balance goes.
-func ReadPace(ctx context.Context, l *ledger.Ledger, info *campaign.Info, b *campaign.Balance, accountRate float64) (*Pace, error) {
+// Pace reads how fast a campaign with this balance goes.
+func (q *Reader) Pace(ctx context.Context, info *campaign.Info, b *campaign.Balance) (*Pace, error) {
 	s := &Situation{
 		Phase: info.Phase, Reason: info.Reason, Balance: b, Cursor: info.Cursor,
-		AccountRate: accountRate, CampaignRate: info.Spec.Rate, AccountCut: 1, Canary: info.Spec.Canary,
+		AccountRate: q.accountRate, CampaignRate: info.Spec.Rate, AccountCut: 1, Canary: info.Spec.Canary,
 	}
 	if info.Phase != campaign.Running { // the phase says it all
 		return NewPace(s, nil, time.Now()), nil
 	}
-	rates, err := l.Rates(ctx)
+	rates, err := q.ledger.Rates(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.AccountRate, s.CampaignRate = rates.Account(accountRate), rates.Campaign(info)
-	live, err := l.Live(ctx, info.ID)
+	s.AccountRate, s.CampaignRate = rates.Account(q.accountRate), rates.Campaign(info)
+	live, err := q.ledger.Live(ctx, info.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +97,7 @@ func ReadPace(ctx context.Context, l *ledger.Ledger, info *campaign.Info, b *cam
 		seen = latest(seen, live.Samples[n-1].At)
 	}
 	s.Unattended = live.Now.Sub(seen)
-	if err := s.readHours(ctx, l, info, live.Now); err != nil {
+	if err := s.readHours(ctx, q.ledger, info, live.Now); err != nil {
 		return nil, err
 	}
 	return NewPace(s, live.Samples, live.Now), nil
@@ -126,9 +125,9 @@ type Outcome struct {
 
 // Outcomes reads all records and counts them by state, channels and reason, the
 // most frequent first within a state.
-func Outcomes(ctx context.Context, l *ledger.Ledger, info *campaign.Info) ([]Outcome, error) {
+func (q *Reader) Outcomes(ctx context.Context, info *campaign.Info) ([]Outcome, error) {
 	counts := make(map[Outcome]int)
-	err := l.EachPage(ctx, info, func(p *ledger.Page) error {
+	err := q.ledger.EachPage(ctx, info, func(p *ledger.Page) error {
 		for i := range p.Recipients {
 			r := p.Record(i)
 			counts[Outcome{State: r.State, By: r.DeliveredBy(), Reason: translate.Reason(&r)}]++

@@ -52,7 +52,7 @@ func (c command) acknowledges() bool {
 }
 
 // accepts says that the ledger is told that Telesign has taken a message: among
-// the arguments of campaign/lua/apply.lua a claimed record stands before the
+// the arguments of ledger/lua/apply.lua a claimed record stands before the
 // accepted one that shall replace it.
 func (c command) accepts() bool {
 	_, args := c.script()

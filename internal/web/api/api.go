@@ -15,6 +15,8 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
@@ -63,6 +65,8 @@ type API struct {
 	client       *producer.Client
 	ledger       *ledger.Ledger
 	suppressions *suppression.List
+	reports      *report.Reader
+	ops          *operations.Operations
 	huma         huma.API
 	handler      http.Handler
 	feeds        feeds
@@ -89,7 +93,8 @@ func New(o Options) (*API, error) {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = defaultBeat
 	}
-	a := &API{o: o, client: producer.New(o.Redis), ledger: ledger.New(o.Redis), suppressions: suppression.New(o.Redis)}
+	a := &API{o: o, client: producer.New(o.Redis), ledger: ledger.New(o.Redis), reports: report.NewReader(o.Redis, o.AccountRate),
+		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate}), suppressions: suppression.New(o.Redis)}
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	a.huma = humago.NewWithPrefix(mux, Prefix, config())

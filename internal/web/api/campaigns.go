@@ -12,7 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
@@ -46,44 +46,6 @@ func (a *API) registerCampaigns() {
 		"Who steered it, when and why, the earliest first: the latest 1,000 lines.", notFound, invalid), a.history)
 }
 
-type createInput struct {
-	Replace bool `query:"replace" doc:"replace another campaign file that waits for its list under this id; one whose list has come stays"`
-	Body    *CampaignFile
-}
-
-func (a *API) create(ctx context.Context, in *createInput) (*campaignOutput, error) {
-	if in.Body == nil {
-		return nil, problem(invalid, "", Fault{Message: "a campaign file is needed"})
-	}
-	file, err := in.Body.parse()
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	stands, err := a.standing(ctx, file.Spec.ID)
-	switch {
-	case err == nil:
-		if !equalSpecs(stands.Spec, file.Spec) {
-			return nil, a.fail(ctx, &producer.OtherContentError{Info: stands})
-		}
-		return a.answer(ctx, stands, http.StatusOK)
-	case !errors.Is(err, ledger.ErrNotFound):
-		return nil, a.fail(ctx, err)
-	}
-	added, err := a.ledger.Propose(ctx, file.Spec, in.Replace)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	status := http.StatusOK
-	if added {
-		status = http.StatusCreated
-	}
-	c, err := proposed(file.Spec)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	return &campaignOutput{status, c}, nil
-}
-
 // withoutPlaces leaves out where in the text a campaign file's faults stand: the
 // text is ours.
 func withoutPlaces(err error) error {
@@ -109,25 +71,26 @@ func proposed(s *campaign.Spec) (*Campaign, error) {
 	return c, err
 }
 
-// standing reads a campaign whose list has come; ErrNotFound for a draft.
-func (a *API) standing(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
-	info, err := a.ledger.Info(ctx, id)
-	if err == nil && info.Phase == campaign.Draft {
-		return nil, ledger.ErrNotFound
-	}
-	return info, err
-}
-
-// listed is standing, and tells a campaign without a list from none at all.
-func (a *API) listed(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
-	info, err := a.standing(ctx, id)
-	if !errors.Is(err, ledger.ErrNotFound) {
-		return info, err
+// standing reads how a campaign stands. It tells one without a list from none at
+// all.
+func (a *API) standing(ctx context.Context, id campaign.ID) (*operations.Standing, error) {
+	s, err := a.ops.Standing(ctx, id)
+	if operations.KindOf(err) != operations.NotFound {
+		return s, err
 	}
 	if _, wrong := a.ledger.Proposed(ctx, id); wrong == nil {
 		return nil, problem(wrongState, "campaign "+string(id)+" has no recipients yet: PUT its list first")
 	}
 	return nil, err
+}
+
+// listed is standing, without the balance.
+func (a *API) listed(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
+	s, err := a.standing(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.Info, nil
 }
 
 // answer is a campaign as it stands now.
@@ -145,7 +108,7 @@ func (a *API) answer(ctx context.Context, info *campaign.Info, status int) (*cam
 		return nil, a.fail(ctx, err)
 	}
 	c.History = historyLines(entries)
-	pace, err := report.ReadPace(ctx, a.ledger, info, b, a.o.AccountRate)
+	pace, err := a.reports.Pace(ctx, info, b)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}

@@ -4,31 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
 
-	"github.com/redis/go-redis/v9"
-
-	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/producer"
 )
 
-// problem is the one switch on errors: what a client is told.
+// problem is the one switch from errors to what a client reads.
 func (a *API) problem(ctx context.Context, err error) *problemError {
 	var (
-		p         *problemError
-		faults    *producer.Faults
-		other     *producer.OtherContentError
-		read      *producer.ReadError
-		phase     *campaign.PhaseError
-		purged    *campaign.PurgedError
-		refused   *campaign.TransitionError
-		tooLong   *http.MaxBytesError
-		unhealthy = errors.Is(err, io.EOF) || errors.Is(err, redis.ErrClosed) || errors.Is(err, redis.ErrPoolTimeout)
+		p       *problemError
+		own     *operations.Error
+		faults  *producer.Faults
+		read    *producer.ReadError
+		tooLong *http.MaxBytesError
 	)
 	switch {
 	case errors.As(err, &p):
@@ -41,39 +32,40 @@ func (a *API) problem(ctx context.Context, err error) *problemError {
 		return problem(tooSlow, "the list stopped coming; nothing was sent")
 	case errors.As(err, &read):
 		return problem(malformed, "the list broke off; nothing was sent")
-	case errors.Is(err, producer.ErrEmptyList):
-		return problem(invalid, "", Fault{Message: err.Error()})
-	case errors.As(err, &other), errors.Is(err, ledger.ErrOtherContent), errors.Is(err, ledger.ErrOtherProposal):
-		return problem(otherContent, err.Error())
 	case errors.Is(err, producer.ErrNotRereadable):
 		return problem(busy, "another upload has interfered; make the same request again")
-	case errors.Is(err, ledger.ErrRetrying):
-		return problem(busy, err.Error())
-	case errors.As(err, &phase), errors.As(err, &purged), errors.As(err, &refused), errors.Is(err, campaign.ErrCanceled),
-		errors.Is(err, ledger.ErrKeysNeeded):
-		return problem(wrongState, err.Error())
-	case errors.Is(err, ledger.ErrSteered):
-		return problem(stale, err.Error())
-	case errors.Is(err, ledger.ErrNotFound):
-		return problem(notFound, "")
-	case ctx.Err() != nil: // whoever asked is gone
-		return problem(unavailable, "")
-	case unhealthy || isRedis(err) || isNet(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
-		a.o.Logger.WarnContext(ctx, "the ledger can't be reached", "error", err)
+	case ctx.Err() != nil: // the client is gone
 		return problem(unavailable, "")
 	}
-	a.o.Logger.ErrorContext(ctx, "a request failed", "error", err)
-	return problem(internal, "")
+	k, ok := kindOf[operations.KindOf(err)]
+	switch {
+	case !ok:
+		a.o.Logger.ErrorContext(ctx, "a request failed", "error", err)
+		return problem(internal, "")
+	case k == unavailable:
+		a.o.Logger.WarnContext(ctx, "the ledger can't be reached", "error", err)
+		return problem(unavailable, "")
+	case k == invalid:
+		f := Fault{Message: err.Error()}
+		if errors.As(err, &own) {
+			f.Field = own.Field
+		}
+		return problem(invalid, "", f)
+	}
+	p = problem(k, err.Error())
+	if errors.As(err, &own) {
+		for _, at := range own.Places {
+			p.Errors = append(p.Errors, Fault{Field: "recipient", Message: at.Place.String() + " is " + at.State.String()})
+		}
+		p.Count = len(p.Errors)
+	}
+	return p
 }
 
-func isRedis(err error) bool {
-	var answer redis.Error
-	return errors.As(err, &answer)
-}
-
-func isNet(err error) bool {
-	var n net.Error
-	return errors.As(err, &n)
+// kindOf is the problem that each kind of error is answered with.
+var kindOf = map[operations.Kind]*kind{
+	operations.NotFound: notFound, operations.WrongPhase: wrongState, operations.Stale: stale, operations.Refused: invalid,
+	operations.OtherContent: otherContent, operations.Ambiguous: ambiguous, operations.Busy: busy, operations.Unavailable: unavailable,
 }
 
 // fail is problem as an error for huma.

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
@@ -146,9 +147,9 @@ func (a *API) submission(ctx context.Context, id campaign.ID) (*producer.File, p
 	}
 	spec, err := a.ledger.Proposed(ctx, id)
 	if errors.Is(err, ledger.ErrNotFound) {
-		var info *campaign.Info
-		if info, err = a.standing(ctx, id); err == nil {
-			spec = info.Spec
+		var s *operations.Standing
+		if s, err = a.ops.Standing(ctx, id); err == nil {
+			spec = s.Info.Spec
 		}
 	}
 	if err != nil {

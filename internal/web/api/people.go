@@ -162,7 +162,7 @@ func (a *API) people(ctx context.Context, in *peopleInput) (*peopleOutput, error
 	out := new(peopleOutput)
 	out.Body.Recipients = []Recipient{}
 	filter := &report.Filter{State: in.State, DeliveredBy: in.DeliveredBy, Reason: in.Reason}
-	people, next, err := report.People(ctx, a.ledger, info, filter, campaign.PlaceOf(in.Cursor), in.Limit,
+	people, next, err := a.reports.People(ctx, info, filter, campaign.PlaceOf(in.Cursor), in.Limit,
 		func(pages int) bool { return pages >= mostPages })
 	if err != nil {
 		return nil, a.fail(ctx, err)

@@ -8,7 +8,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
@@ -51,7 +50,7 @@ type rateOutput struct{ Body Rate }
 
 // readRate answers with the rate of a campaign, or of the account.
 func (a *API) readRate(ctx context.Context, id campaign.ID) (*rateOutput, error) {
-	r, err := report.ReadRate(ctx, a.ledger, id, a.o.AccountRate)
+	r, err := a.reports.Rate(ctx, id)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}

@@ -45,9 +45,9 @@ func (a *API) export(ctx context.Context, in *exportInput) (*huma.StreamResponse
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	format, write := report.Format(in.Format), report.ExportMasked
+	format, write := report.Format(in.Format), a.reports.ExportMasked
 	if caller(ctx).May(access.People) {
-		write = report.Export
+		write = a.reports.Export
 	}
 	media := "text/csv; charset=utf-8"
 	if format == report.NDJSON {
@@ -58,7 +58,7 @@ func (a *API) export(ctx context.Context, in *exportInput) (*huma.StreamResponse
 		defer cancel()
 		defer context.AfterFunc(a.ctx, cancel)()
 		hc.SetHeader("Content-Type", media)
-		if err := write(working, a.ledger, info, newSteady(exchangeOf(ctx).w, a.o.Silence), format); err != nil {
+		if err := write(working, info, newSteady(exchangeOf(ctx).w, a.o.Silence), format); err != nil {
 			a.o.Logger.WarnContext(ctx, "an export broke off", "campaign", in.ID, "error", err)
 			panic(http.ErrAbortHandler) // a cut connection can't be taken for the end of the list
 		}

@@ -2,15 +2,14 @@ package console
 
 import (
 	"context"
-	"math"
+	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // actionsPart are the buttons of a campaign.
@@ -91,53 +90,54 @@ type field struct {
 var why = field{Name: "why", Label: "Why", Help: "For the campaign's history; may stay empty.", Type: "text"}
 
 // leftToSend says how many are still to be sent to.
-func leftToSend(b *campaign.Balance) string {
-	n := b.Of(campaign.Planned) + b.Of(campaign.Retrying)
+func leftToSend(n int) string {
 	if n == 1 {
 		return "1 person is still to be sent to"
 	}
 	return count(n) + " people are still to be sent to"
 }
 
-func (c *Console) steer(do func(context.Context, campaign.ID, campaign.Actor, time.Time) error, done string) func(*visit) (string, error) {
-	return func(v *visit) (string, error) {
-		id, err := v.id()
-		if err != nil {
-			return "", err
-		}
-		if err := c.fresh(v, id); err != nil {
-			return "", err
-		}
-		if err := do(v.Context(), id, v.actor(reasonOf(v)), time.Now()); err != nil {
-			return "", err
-		}
-		words := done
-		if b, err := c.ledger.Balance(v.Context(), id); err == nil && !strings.HasSuffix(v.URL.Path, "/cancel") { // it is done: only the words could be missing
-			words = strings.TrimSuffix(done, ".") + ": " + leftToSend(b) + "."
-		}
-		v.flash(words)
-		return "/campaigns/" + string(id), nil
+// standing reads how the campaign of the path stands.
+func (c *Console) standing(v *visit) (*operations.Standing, error) {
+	id, err := v.id()
+	if err != nil {
+		return nil, err
+	}
+	return c.ops.Standing(v.Context(), id)
+}
+
+// question asks before a verb is done to a campaign, and keeps what the person was
+// shown.
+func (c *Console) question(s *operations.Standing, do string, verb operations.Verb) question {
+	return question{
+		ID: string(s.Info.ID), Title: do + " " + string(s.Info.ID) + "?", To: "/campaigns/" + string(s.Info.ID) + "/" + string(verb), Do: do,
+		Risk: s.Risk(verb), Hidden: map[string]string{"phase": string(s.Info.Phase), "reason": s.Info.Reason},
 	}
 }
 
-// fresh refuses a form that was made for another state than the campaign is in
-// by now.
-func (c *Console) fresh(v *visit, id campaign.ID) error {
-	info, err := c.ledger.Info(v.Context(), id)
+// asked reads how a campaign stands whose question was answered with yes; it must
+// stand as the person was shown it.
+func (c *Console) asked(v *visit) (*operations.Standing, error) {
+	s, err := c.standing(v)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if info.Phase == campaign.Draft {
-		return ledger.ErrNotFound
+	return s, s.Seen(campaign.Phase(v.PostFormValue("phase")), v.PostFormValue("reason"))
+}
+
+// steer does a verb to a whole campaign.
+func (c *Console) steer(look func(*visit) (*operations.Standing, error), do func(context.Context, *operations.Standing, campaign.Actor) error, done string) func(*visit) (string, error) {
+	return func(v *visit) (string, error) {
+		s, err := look(v)
+		if err != nil {
+			return "", err
+		}
+		if err := do(v.Context(), s, v.actor(reasonOf(v))); err != nil {
+			return "", err
+		}
+		v.flash(fmt.Sprintf(done, leftToSend(s.Left())))
+		return "/campaigns/" + string(s.Info.ID), nil
 	}
-	reason, asked := v.PostForm["reason"]
-	if info.Phase == campaign.Held && strings.HasSuffix(v.URL.Path, "/resume") && !asked {
-		return refuse(http.StatusConflict, "The campaign is held: %s. Nothing was done: look at it, and resume it from there.", info.Reason)
-	}
-	if asked && (info.Phase != campaign.Held || len(reason) != 1 || reason[0] != info.Reason) {
-		return refuse(http.StatusConflict, "The campaign isn't held for that reason any more: it is %s. Nothing was done.", strings.TrimSuffix(string(info.Phase)+": "+info.Reason, ": "))
-	}
-	return nil
 }
 
 // reasonOf is what a person has written, shortened to what a history keeps.
@@ -150,41 +150,34 @@ func reasonOf(v *visit) string {
 }
 
 func (c *Console) askResume(v *visit) (string, any, error) {
-	s, err := c.look(v)
+	s, err := c.standing(v)
 	if err != nil {
 		return "", nil, err
 	}
-	q := c.question(s, "Resume", "resume")
-	toSend := leftToSend(s.balance)
-	q.Text = []string{"The campaign is " + string(s.info.Phase) + ".", "It goes on at once: " + toSend + "."}
-	if s.info.Phase == campaign.Paused && !s.info.StartAt.IsZero() {
-		q.Text[0] = reasonNow(s.info)
+	q := c.question(s, "Resume", operations.VerbResume)
+	toSend := leftToSend(s.Left())
+	q.Text = []string{"The campaign is " + string(s.Info.Phase) + ".", "It goes on at once: " + toSend + "."}
+	if s.Info.Phase == campaign.Paused && !s.Info.StartAt.IsZero() {
+		q.Text[0] = reasonNow(s.Info)
 	}
-	q.Fields = []field{why}
-	if s.info.Phase == campaign.Held {
-		q.Text = []string{"handout has held the campaign: " + s.info.Reason + ".", "Resume it when the cause is gone; it goes on where it stopped: " + toSend + "."}
-		q.Hidden = map[string]string{"reason": s.info.Reason}
-		if ledger.IsRestored(s.info.Reason) {
-			q.Risk = "Redis forgot what was done meanwhile: whoever was sent to then may be sent to again."
-			q.Danger = true
+	if s.Info.Phase == campaign.Held {
+		q.Text = []string{"handout has held the campaign: " + s.Info.Reason + ".", "Resume it when the cause is gone; it goes on where it stopped: " + toSend + "."}
+		if !s.Info.StartAt.IsZero() {
+			q.Text[1] = "Resume it when the cause is gone; it goes on at " + when(s.Info.StartAt) + ": " + toSend + "."
 		}
 	}
+	q.Fields, q.Danger = []field{why}, q.Risk != ""
 	return "ask", q, nil
 }
 
-func (c *Console) question(s standing, do, verb string) question {
-	return question{ID: string(s.info.ID), Title: do + " " + string(s.info.ID) + "?", To: "/campaigns/" + string(s.info.ID) + "/" + verb, Do: do}
-}
-
 func (c *Console) askCancel(v *visit) (string, any, error) {
-	s, err := c.look(v)
+	s, err := c.standing(v)
 	if err != nil {
 		return "", nil, err
 	}
-	left := s.balance.Of(campaign.Planned) + s.balance.Of(campaign.Retrying)
-	q := c.question(s, "Cancel", "cancel")
+	q := c.question(s, "Cancel", operations.VerbCancel)
 	q.Text = []string{
-		"It ends for good. Those who haven't been sent to never are: " + count(left) + " of " + count(s.balance.Total()) + " people at this moment.",
+		"It ends for good. Those who haven't been sent to never are: " + count(s.Left()) + " of " + count(s.Balance.Total()) + " people at this moment.",
 		"What is under way is still settled.",
 	}
 	q.Fields, q.Do, q.Danger = []field{why}, "Cancel the campaign", true
@@ -192,20 +185,23 @@ func (c *Console) askCancel(v *visit) (string, any, error) {
 }
 
 func (c *Console) askReschedule(v *visit) (string, any, error) {
-	s, err := c.look(v)
+	s, err := c.standing(v)
 	if err != nil {
 		return "", nil, err
 	}
-	q := c.question(s, "Go on later", "reschedule")
-	q.Title, q.Do = "Let "+string(s.info.ID)+" go on later", "Go on then"
+	q := c.question(s, "Go on then", operations.VerbReschedule)
+	q.Title = "Let " + string(s.Info.ID) + " go on later"
 	q.Text = []string{"It is paused, and goes on by itself at this time."}
-	if s.info.Phase == campaign.Running {
-		q.Title, q.Do = "Pause "+string(s.info.ID)+" until a time", "Pause until then"
+	switch s.Info.Phase {
+	case campaign.Running:
+		q.Title, q.Do = "Pause "+string(s.Info.ID)+" until a time", "Pause until then"
 		q.Text = []string{"It is paused at once, and goes on by itself at this time."}
+	case campaign.Held:
+		q.Text = []string{"handout has held the campaign: " + s.Info.Reason + ".", "It is paused in place of that, and goes on by itself at this time."}
 	}
 	at := ""
-	if !s.info.StartAt.IsZero() {
-		at = s.info.StartAt.UTC().Format(fieldTime)
+	if !s.Info.StartAt.IsZero() {
+		at = s.Info.StartAt.UTC().Format(fieldTime)
 	}
 	q.Fields = []field{
 		{Name: "at", Label: "Date and time", Type: "datetime-local", Value: at, Required: true},
@@ -218,10 +214,6 @@ func (c *Console) askReschedule(v *visit) (string, any, error) {
 const fieldTime = "2006-01-02T15:04"
 
 func (c *Console) reschedule(v *visit) (string, error) {
-	id, err := v.id()
-	if err != nil {
-		return "", err
-	}
 	zone := strings.TrimSpace(v.PostFormValue("zone"))
 	place, err := time.UTC, error(nil)
 	if zone != "UTC" {
@@ -233,71 +225,13 @@ func (c *Console) reschedule(v *visit) (string, error) {
 	if err != nil {
 		return "", refuse(http.StatusUnprocessableEntity, "The date and time can't be read.")
 	}
-	now := time.Now()
-	if !at.After(now) {
-		return "", refuse(http.StatusUnprocessableEntity, "%s is past.", when(at))
+	s, err := c.asked(v)
+	if err != nil {
+		return "", err
 	}
-	if err := c.ledger.Reschedule(v.Context(), id, at, v.actor(reasonOf(v)), now); err != nil {
+	if err := c.ops.Reschedule(v.Context(), s, at, true, v.actor(reasonOf(v))); err != nil {
 		return "", err
 	}
 	v.flash("It goes on at " + when(at) + ".")
-	return "/campaigns/" + string(id), nil
-}
-
-// mostRate is the highest rate that may be set, in messages per second.
-const mostRate = 100_000
-
-func (c *Console) askRate(v *visit) (string, any, error) {
-	s, err := c.look(v)
-	if err != nil {
-		return "", nil, err
-	}
-	rates, err := c.ledger.Rates(v.Context())
-	if err != nil {
-		return "", nil, err
-	}
-	q := c.question(s, "Set the rate", "rate")
-	q.Title = "The rate of " + string(s.info.ID)
-	q.Text = []string{
-		"In messages per second, for all workers within a second. It stays under the account's, " + perSecond(rates.Account(c.o.AccountRate)) + ".",
-		"In its file: " + perSecond(s.info.Spec.Rate) + ".",
-	}
-	if set := rates.SetFor(s.info.ID); set != nil {
-		text := "Now: " + perSecond(set.Rate) + ", set by " + set.By + " at " + when(set.At)
-		if set.Why != "" {
-			text += ": " + set.Why
-		}
-		q.Text, q.Reset = append(q.Text, text+"."), "Back to the file's"
-	}
-	value := ""
-	if own := rates.Campaign(s.info); own > 0 {
-		value = strconv.FormatFloat(own, 'f', -1, 64)
-	}
-	q.Fields = []field{{Name: "rate", Label: "Messages per second", Type: "number", Value: value}, why}
-	return "ask", q, nil
-}
-
-func perSecond(rate float64) string {
-	if rate == 0 {
-		return "no rate of its own"
-	}
-	return strconv.FormatFloat(math.Round(rate*1000)/1000, 'f', -1, 64)
-}
-
-func (c *Console) setRate(v *visit) (string, error) {
-	id, err := v.id()
-	if err != nil {
-		return "", err
-	}
-	rate := 0.0
-	if v.PostFormValue("reset") == "" {
-		if rate, err = strconv.ParseFloat(v.PostFormValue("rate"), 64); err != nil || !(rate > 0 && rate <= mostRate) {
-			return "", refuse(http.StatusUnprocessableEntity, "The rate is a number over 0 and at most %d, in messages per second.", mostRate)
-		}
-	}
-	if err := c.ledger.SetRate(v.Context(), id, rate, v.actor(reasonOf(v)), time.Now()); err != nil {
-		return "", err
-	}
-	v.flash("The rate is set.")
-	return "/campaigns/" + string(id), nil
+	return "/campaigns/" + string(s.Info.ID), nil
 }

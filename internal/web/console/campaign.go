@@ -132,7 +132,7 @@ func (c *Console) picture(v *visit) (string, any, error) {
 
 // now is what a campaign's stream tells, and the page to begin with.
 func (c *Console) now(v *visit, s standing) (nowPart, error) {
-	pace, err := report.ReadPace(v.Context(), c.ledger, s.info, s.balance, c.o.AccountRate)
+	pace, err := c.reports.Pace(v.Context(), s.info, s.balance)
 	if err != nil {
 		return nowPart{}, err
 	}

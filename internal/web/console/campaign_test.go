@@ -119,10 +119,11 @@ func TestCampaign_ButtonsAreForWhoMaySteer(t *testing.T) {
 	steerer.miss(a, hostile, `id="pause"`)
 	steerer.miss(steerer.get(http.StatusOK, "/campaigns/spring"), `id="flash"`)
 	steerer.see(steerer.get(http.StatusOK, "/campaigns/spring/resume"), "3 people are still to be sent to", `method="post"`)
-	steerer.post(http.StatusSeeOther, "/campaigns/spring/resume")
+	steerer.confirm(http.StatusSeeOther, "/campaigns/spring/resume")
 	steerer.see(steerer.get(http.StatusOK, "/campaigns/spring/cancel"), "3 of 3 people", `method="post"`)
-	steerer.post(http.StatusSeeOther, "/campaigns/spring/cancel", "why", "wrong file")
-	steerer.see(steerer.post(http.StatusConflict, "/campaigns/spring/resume"), "can&#39;t be resumed")
+	steerer.post(http.StatusConflict, "/campaigns/spring/cancel", "phase", "paused", "reason", "seen before")
+	steerer.confirm(http.StatusSeeOther, "/campaigns/spring/cancel", "why", "wrong file")
+	steerer.see(steerer.confirm(http.StatusConflict, "/campaigns/spring/resume"), "can&#39;t be resumed")
 	history, err := h.ledger.History(t.Context(), "spring")
 	if last := history[len(history)-1]; err != nil || last.By != "olga" || last.Verb != "canceled" || last.Why != "wrong file" {
 		t.Errorf("%+v, %v", last, err)
@@ -143,12 +144,12 @@ func TestResume_OfAHeldOneIsAskedWithTheReason(t *testing.T) {
 	b.see(b.get(http.StatusOK, "/campaigns/spring"), `href="/campaigns/spring/resume"`, "Held by handout")
 	b.see(b.get(http.StatusOK, "/campaigns/spring/resume"), "no money", `name="reason" value="Telesign: no money"`)
 	b.post(http.StatusConflict, "/campaigns/spring/resume")
-	b.post(http.StatusConflict, "/campaigns/spring/resume", "reason", "another")
+	b.post(http.StatusConflict, "/campaigns/spring/resume", "phase", "held", "reason", "another")
 	if info, err := h.ledger.Info(t.Context(), "spring"); err != nil || info.Phase != campaign.Held {
 		t.Fatalf("%v, %v", info, err)
 	}
-	b.post(http.StatusSeeOther, "/campaigns/spring/resume", "reason", "Telesign: no money")
-	b.post(http.StatusConflict, "/campaigns/spring/resume", "reason", "Telesign: no money")
+	b.confirm(http.StatusSeeOther, "/campaigns/spring/resume")
+	b.post(http.StatusConflict, "/campaigns/spring/resume", "phase", "held", "reason", "Telesign: no money")
 	hold(ledger.RestoredReason(time.Now(), true))
 	b.see(b.get(http.StatusOK, "/campaigns/spring/resume"), `id="risk"`)
 }
@@ -186,9 +187,9 @@ func TestReschedule_ReadsATimeInItsZone(t *testing.T) {
 	h.submit(t, "spring", 3, false, "")
 	b := h.login(t, "olga", access.Read, access.Control)
 	for _, wrong := range [][]string{{"at", "2000-01-01T10:00", "zone", "UTC"}, {"at", "soon", "zone", "UTC"}, {"at", "2099-01-01T10:00", "zone", "Mars"}, {"zone", "UTC"}} {
-		b.post(http.StatusUnprocessableEntity, "/campaigns/spring/reschedule", wrong...)
+		b.confirm(http.StatusUnprocessableEntity, "/campaigns/spring/reschedule", wrong...)
 	}
-	b.post(http.StatusSeeOther, "/campaigns/spring/reschedule", "at", "2099-07-01T10:00", "zone", "Europe/Berlin")
+	b.confirm(http.StatusSeeOther, "/campaigns/spring/reschedule", "at", "2099-07-01T10:00", "zone", "Europe/Berlin")
 	info, err := h.ledger.Info(t.Context(), "spring")
 	if err != nil || !info.StartAt.Equal(time.Date(2099, 7, 1, 8, 0, 0, 0, time.UTC)) {
 		t.Errorf("%v, %v", info.StartAt, err)
@@ -196,10 +197,16 @@ func TestReschedule_ReadsATimeInItsZone(t *testing.T) {
 	b.see(b.get(http.StatusOK, "/campaigns/spring/reschedule"), `value="2099-07-01T08:00"`, `value="UTC"`)
 }
 
+// confirm answers the question at a path as a browser does: with its hidden fields.
+func (b *browser) confirm(want int, path string, fields ...string) answer {
+	b.t.Helper()
+	return b.post(want, path, append(formOf(b.get(http.StatusOK, path)), fields...)...)
+}
+
 // formOf are the hidden fields of a page's form.
 func formOf(a answer) (fields []string) {
 	for _, m := range regexp.MustCompile(`type="hidden" name="([^"]*)" value="([^"]*)"`).FindAllStringSubmatch(a.body, -1) {
-		fields = append(fields, m[1], m[2])
+		fields = append(fields, m[1], html.UnescapeString(m[2]))
 	}
 	return fields
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -94,7 +93,7 @@ func (c *Console) row(v *visit, id campaign.ID) (row campaignRow, live bool, err
 	if err != nil {
 		return row, false, err
 	}
-	pace, err := report.ReadPace(v.Context(), c.ledger, info, b, c.o.AccountRate)
+	pace, err := c.reports.Pace(v.Context(), info, b)
 	if err != nil {
 		return row, false, err
 	}

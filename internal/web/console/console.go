@@ -11,7 +11,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/phone"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
@@ -51,6 +53,8 @@ type Console struct {
 	o            Options
 	ledger       *ledger.Ledger
 	suppressions *suppression.List
+	reports      *report.Reader
+	ops          *operations.Operations
 	pages        map[string]*template.Template
 	mux          *http.ServeMux
 	handler      http.Handler
@@ -85,7 +89,8 @@ func New(o Options) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Console{o: o, ledger: ledger.New(o.Redis), suppressions: suppression.New(o.Redis), pages: pages, mux: http.NewServeMux(), normalize: normalize}
+	c := &Console{o: o, ledger: ledger.New(o.Redis), reports: report.NewReader(o.Redis, o.AccountRate),
+		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate}), suppressions: suppression.New(o.Redis), pages: pages, mux: http.NewServeMux(), normalize: normalize}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()
 	crossOrigin := http.NewCrossOriginProtection()

@@ -94,7 +94,7 @@ func (c *Console) doubtRow(v *visit, info *campaign.Info, n int, over func() boo
 		return row, nil
 	}
 	filter := &report.Filter{State: campaign.InDoubt.String()}
-	people, _, err := report.People(v.Context(), c.ledger, info, filter, campaign.Place{}, doubtOnPage, func(int) bool { return over() })
+	people, _, err := c.reports.People(v.Context(), info, filter, campaign.Place{}, doubtOnPage, func(int) bool { return over() })
 	if err != nil {
 		return row, err
 	}

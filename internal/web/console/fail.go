@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
+	"strings"
 
-	"github.com/redis/go-redis/v9"
-
-	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
 )
@@ -37,32 +34,39 @@ var (
 	errAway   = refuse(http.StatusServiceUnavailable, "The ledger in Redis can't be reached. Nothing is lost: workers wait for it too. Load the page again in a moment.")
 )
 
-// judge is the one switch from errors to what a visitor is told.
+// judge is the one switch from errors to what a visitor reads.
 func (c *Console) judge(ctx context.Context, err error) *refusal {
-	var (
-		own       *refusal
-		phase     *campaign.PhaseError
-		purged    *campaign.PurgedError
-		wrong     *campaign.TransitionError
-		answer    redis.Error
-		network   net.Error
-		unhealthy = errors.Is(err, io.EOF) || errors.Is(err, redis.ErrClosed) || errors.Is(err, redis.ErrPoolTimeout) ||
-			errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
-	)
-	switch {
-	case errors.As(err, &own):
+	var own *refusal
+	if errors.As(err, &own) {
 		return own
-	case errors.Is(err, ledger.ErrNotFound):
-		return &refusal{http.StatusNotFound, "There is no such campaign, or no such recipient."}
-	case errors.As(err, &phase), errors.As(err, &purged), errors.As(err, &wrong), errors.Is(err, campaign.ErrCanceled),
-		errors.Is(err, ledger.ErrSteered), errors.Is(err, ledger.ErrRetrying), errors.Is(err, ledger.ErrKeysNeeded):
-		return &refusal{http.StatusConflict, err.Error()}
-	case unhealthy || errors.As(err, &answer) || errors.As(err, &network):
+	}
+	status, ok := statuses[operations.KindOf(err)]
+	switch {
+	case status == http.StatusServiceUnavailable:
 		c.o.Logger.WarnContext(ctx, "the ledger can't be reached", "error", err)
 		return errAway.(*refusal)
+	case !ok:
+		c.o.Logger.ErrorContext(ctx, "a page failed", "error", err)
+		return &refusal{http.StatusInternalServerError, "Something went wrong here; the console's log says what."}
+	case errors.Is(err, ledger.ErrNotFound):
+		return &refusal{status, "There is no such campaign, or no such recipient."}
 	}
-	c.o.Logger.ErrorContext(ctx, "a page failed", "error", err)
-	return &refusal{http.StatusInternalServerError, "Something went wrong here; the console's log says what."}
+	return &refusal{status, sentence(err.Error())}
+}
+
+// statuses are what each kind of error is answered with.
+var statuses = map[operations.Kind]int{
+	operations.NotFound: http.StatusNotFound, operations.WrongPhase: http.StatusConflict, operations.Stale: http.StatusConflict,
+	operations.Refused: http.StatusUnprocessableEntity, operations.OtherContent: http.StatusConflict, operations.Ambiguous: http.StatusConflict,
+	operations.Busy: http.StatusConflict, operations.Unavailable: http.StatusServiceUnavailable,
+}
+
+// sentence makes an error's text a sentence.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
 }
 
 // failure is what the error page shows.

@@ -158,7 +158,7 @@ func (c *Console) campaignPeople(v *visit) (string, any, error) {
 		return "people", p, nil
 	}
 	over := overIn(searchTime)
-	people, next, err := report.People(v.Context(), c.ledger, s.info, filter, from, peopleOnPage, func(int) bool { return over() })
+	people, next, err := c.reports.People(v.Context(), s.info, filter, from, peopleOnPage, func(int) bool { return over() })
 	if err != nil {
 		return "", nil, err
 	}
@@ -208,7 +208,7 @@ func (c *Console) people(v *visit) (string, any, error) {
 		return "people", p, nil
 	}
 	p.Asked = true
-	s, err := report.SearchAll(v.Context(), c.ledger, filter, peopleOnPage, overIn(searchTime))
+	s, err := c.reports.SearchAll(v.Context(), filter, peopleOnPage, overIn(searchTime))
 	if err != nil {
 		return "", nil, err
 	}

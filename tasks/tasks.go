@@ -12,7 +12,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// The types of notes.
+// The types of tasks.
 const (
 	TypeSend   = "sendfile:send"   // send to one recipient
 	TypeFeed   = "campaign:feed"   // keep the campaign's window in the queue full
@@ -45,9 +45,9 @@ const version = 1
 
 // ErrUnreadable means that a payload isn't one of ours, or is of a version that
 // this program doesn't know.
-var ErrUnreadable = errors.New("unreadable note")
+var ErrUnreadable = errors.New("unreadable task")
 
-// Send is the note to send to one recipient, or to several who stand side by
+// Send is the task to send to one recipient, or to several who stand side by
 // side in a page.
 type Send struct {
 	Campaign campaign.ID
@@ -55,7 +55,7 @@ type Send struct {
 	Count int // how many, from Place on; at least 1
 }
 
-// ForCampaign is the note of a feed or a settle.
+// ForCampaign is the task of a feed or a settle.
 type ForCampaign struct {
 	Campaign campaign.ID
 }
@@ -70,20 +70,20 @@ type payload struct {
 }
 
 // sendTimeout is far over any wait for the limiter, the request and the record
-// together: when it passes, asynq runs the note again beside the old run.
+// together: when it passes, asynq runs the task again beside the old run.
 const sendTimeout = 30 * time.Minute
 
-// sendRetries is how often asynq runs a note again whose handler couldn't reach
-// the ledger. Outcomes, failures too, are recorded and leave no note behind.
+// sendRetries is how often asynq runs a task again whose handler couldn't reach
+// the ledger. Outcomes, failures too, are recorded and leave no task behind.
 const sendRetries = 1000
 
-// NewSend is the note to make this attempt at a recipient. Its ID derives from
+// NewSend is the task to make this attempt at a recipient. Its ID derives from
 // the attempt, so that enqueuing it twice is harmless.
 func NewSend(c campaign.ID, p campaign.Place, attempt int, lane campaign.Lane) *asynq.Task {
 	return newSend(c, p, 1, campaign.ExternalID(c, p, attempt), lane)
 }
 
-// NewSends is the note to make the first attempt at count recipients of a page,
+// NewSends is the task to make the first attempt at count recipients of a page,
 // from p on. At high rates it spares Redis most of the queue's own work.
 func NewSends(c campaign.ID, p campaign.Place, count int, lane campaign.Lane) *asynq.Task {
 	id := campaign.ExternalID(c, p, 1)
@@ -137,13 +137,13 @@ func ParseSend(b []byte) (Send, error) {
 	return Send{Campaign: c, Place: campaign.Place{Page: *p.Page, Index: *p.Index}, Count: count}, nil
 }
 
-// NewFeed is the note to fill a campaign's window. tick tells wake-ups apart:
+// NewFeed is the task to fill a campaign's window. tick tells wake-ups apart:
 // two with the same tick are one.
 func NewFeed(c campaign.ID, tick int64) *asynq.Task {
 	return newForCampaign(TypeFeed, "feed", c, tick)
 }
 
-// NewSettle is the note to look for what is overdue in a campaign; tick as in
+// NewSettle is the task to look for what is overdue in a campaign; tick as in
 // NewFeed.
 func NewSettle(c campaign.ID, tick int64) *asynq.Task {
 	return newForCampaign(TypeSettle, "settle", c, tick)
@@ -155,7 +155,7 @@ const systemTimeout = 10 * time.Minute
 func newForCampaign(typ, verb string, c campaign.ID, tick int64) *asynq.Task {
 	b := append(append([]byte(`{"v":1,"campaign":"`), c...), `"}`...)
 	return asynq.NewTask(typ, b,
-		// The tick makes sure that no note that someone has archived stands in
+		// The tick makes sure that no task that someone has archived stands in
 		// the way of the next one.
 		asynq.TaskID(verb+"."+string(c)+"."+strconv.FormatInt(tick, 10)),
 		asynq.Queue(QueueSystem),

@@ -126,14 +126,14 @@ func TestParseSend_RefusesWhatItDoesNotKnow(t *testing.T) {
 		"a count past the page": {`{"v":1,"campaign":"a","page":0,"index":76,"count":25}`, "place"},
 		"a count past int":      {`{"v":1,"campaign":"a","page":0,"index":1,"count":9223372036854775807}`, "place"},
 		"a fraction":            {`{"v":1,"campaign":"a","page":0.5,"index":0}`, ""},
-		"the note of a feed":    {`{"v":1,"campaign":"a"}`, "place"},
+		"the task of a feed":    {`{"v":1,"campaign":"a"}`, "place"},
 	} {
 		got, err := tasks.ParseSend([]byte(c.payload))
 		if !errors.Is(err, tasks.ErrUnreadable) || !strings.Contains(err.Error(), c.why) {
 			t.Errorf("%s: error %v, want one that says %q", name, err, c.why)
 		}
 		if got != (tasks.Send{}) {
-			t.Errorf("%s: a note comes with the error: %v", name, got)
+			t.Errorf("%s: a task comes with the error: %v", name, got)
 		}
 	}
 }
@@ -156,7 +156,7 @@ func TestParseDeliver_RefusesWhatItDoesNotKnow(t *testing.T) {
 	for name, payload := range map[string]string{
 		"nothing": ``, "a later version": `{"v":2,"campaign":"a","endpoint":"k"}`, "no campaign": `{"v":1,"endpoint":"k"}`,
 		"no endpoint": `{"v":1,"campaign":"a"}`, "a bad endpoint": `{"v":1,"campaign":"a","endpoint":"k:now"}`,
-		"the generation": `{"v":1,"campaign":"a","endpoint":"*"}`, "the note of a feed": `{"v":1,"campaign":"a"}`,
+		"the generation": `{"v":1,"campaign":"a","endpoint":"*"}`, "the task of a feed": `{"v":1,"campaign":"a"}`,
 	} {
 		if got, err := tasks.ParseDeliver([]byte(payload)); !errors.Is(err, tasks.ErrUnreadable) || got != (tasks.Deliver{}) {
 			t.Errorf("%s: %v, error %v", name, got, err)
@@ -175,7 +175,7 @@ func TestQueueOf_KnowsTheLanes(t *testing.T) {
 	}
 }
 
-// note is what asynq knows of a note in the queue.
+// note is what asynq knows of a task in the queue.
 type note struct {
 	ID, Queue, Type, State string
 	MaxRetry               int
