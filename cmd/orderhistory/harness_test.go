@@ -195,7 +195,7 @@ func (p *place) asks(query string) int {
 	if err != nil {
 		return -1
 	}
-	defer db.Close() //nolint:errcheck // only read
+	defer db.Close()
 	var n sql.NullInt64
 	if err := db.QueryRowContext(context.Background(), query).Scan(&n); err != nil {
 		return -1

@@ -211,7 +211,7 @@ func (c *console) ask(b *testing.B, status int, method, path, media string, body
 	for {
 		n, err := resp.Body.Read(buf)
 		lines += bytes.Count(buf[:n], []byte{'\n'})
-		if err == io.EOF { //nolint:errorlint // a reader's own
+		if err == io.EOF { // a reader's own
 			break
 		}
 		if err != nil {

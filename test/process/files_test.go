@@ -18,7 +18,7 @@ func TestSimulate_ServesAFolderBySignedLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // nothing is pending
+	defer f.Close()
 	if err := f.Write("a/b.xlsx", strings.NewReader("PK content")); err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func fewColours(t testing.TB, content []byte) []byte {
 	}
 	nearest := map[color.RGBA]uint8{}
 	for _, c := range all {
-		nearest[c] = uint8(palette.Index(c)) //nolint:gosec // a palette has at most 256
+		nearest[c] = uint8(palette.Index(c)) // a palette has at most 256
 	}
 	few := image.NewPaletted(size, palette)
 	for y := size.Min.Y; y < size.Max.Y; y++ {
