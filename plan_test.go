@@ -99,6 +99,8 @@ var plan = map[string]room{
 
 	"telesign/simulator": {kit, []string{"telesign"}},
 	"test/campaigntest":  {kit, []string{"campaign"}},
+	"test/program":       {kit, nil},
+	"test/process":       {kit, nil},
 	"test/redistest":     {kit, nil},
 	"test/browsertest":   {kit, nil},
 	"test/postgrestest":  {kit, nil},

@@ -84,7 +84,7 @@ var locations sync.Map // name to *time.Location
 // LoadZone finds a time zone by its IANA name; ErrBadZone, which doesn't quote it.
 func LoadZone(name string) (*time.Location, error) {
 	if loc, ok := locations.Load(name); ok {
-		return loc.(*time.Location), nil //nolint:forcetypeassert // nothing else is stored
+		return loc.(*time.Location), nil // nothing else is stored
 	}
 	// Some systems have more files there than zones: the machine's own, and every
 	// zone again with leap seconds.

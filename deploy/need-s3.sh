@@ -13,7 +13,7 @@ fi
 
 echo "versitygw is missing: building it in $dir, which takes some minutes" >&2
 mkdir -p "$dir"
-GOBIN="$dir" GOFLAGS= go install "github.com/versity/versitygw/cmd/versitygw@$version" || {
+GOBIN="$dir" GOFLAGS=-trimpath go install "github.com/versity/versitygw/cmd/versitygw@$version" || {
 	echo "versitygw couldn't be built: is the Go module proxy reached?" >&2
 	exit 1
 }

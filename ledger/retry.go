@@ -156,7 +156,7 @@ func (r *retry) ask(ctx context.Context, p campaign.Place, seen Seen) (bool, err
 	e := campaign.Event{Kind: r.event, At: r.began}
 	next, err := campaign.Next(seen.Record, e)
 	if err != nil {
-		return false, nil //nolint:nilerr // it can't be sent to again
+		return false, nil // it can't be sent to again
 	}
 	after, err := r.l.Apply(ctx, r.campaign, p, seen, e)
 	var refused *campaign.TransitionError

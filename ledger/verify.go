@@ -60,7 +60,7 @@ func (l *Ledger) eachStored(ctx context.Context, c *campaign.Info, page int, wit
 			}
 			return nil
 		})
-		if err != nil && err != redis.Nil { //nolint:errorlint // a pipeline returns the command's own
+		if err != nil && err != redis.Nil { // a pipeline returns the command's own
 			return fmt.Errorf("read campaign %s: %w", c.ID, err)
 		}
 		for i := range n {

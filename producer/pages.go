@@ -41,7 +41,7 @@ type pageWriter struct {
 	plain []byte // of what is only digested
 
 	batch   *batch
-	ctx     context.Context //nolint:containedctx // of the one run that it belongs to
+	ctx     context.Context // of the one run that it belongs to
 	cancel  context.CancelCauseFunc
 	write   addPages // nil: only digest
 	todo    chan *batch

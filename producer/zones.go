@@ -220,7 +220,7 @@ func (z *zonePages) flush(p *zonePage) error {
 	if p.n < campaign.PageSize {
 		z.partial[len(z.pageZones)] = p.n
 	}
-	z.pageZones = append(z.pageZones, uint16(p.place)) //nolint:gosec // at most maxZones
+	z.pageZones = append(z.pageZones, uint16(p.place)) // at most maxZones
 	z.bytes -= len(p.text)
 	p.total += p.n
 	p.text, p.ends, p.n = p.text[:0], p.ends[:0], 0

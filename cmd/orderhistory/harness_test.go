@@ -19,6 +19,7 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/folder"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/test/postgrestest"
+	"github.com/handout-dev/handout/test/program"
 	"github.com/handout-dev/handout/test/redistest"
 	"github.com/handout-dev/handout/test/s3test"
 )
@@ -28,16 +29,15 @@ const patience = 2 * time.Minute
 
 var binary string
 
-// TestMain builds the program once: these tests only see it from outside.
+// TestMain finds the program once: these tests only see it from outside.
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "orderhistory-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	binary = filepath.Join(dir, "orderhistory")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build orderhistory: %v\n%s", err, out)
+	if binary, err = program.Find("orderhistory", dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	code := m.Run()
@@ -195,7 +195,7 @@ func (p *place) asks(query string) int {
 	if err != nil {
 		return -1
 	}
-	defer db.Close() //nolint:errcheck // only read
+	defer db.Close()
 	var n sql.NullInt64
 	if err := db.QueryRowContext(context.Background(), query).Scan(&n); err != nil {
 		return -1

@@ -150,7 +150,7 @@ func TestState_IsItsOwnersAlone(t *testing.T) {
 	p := settle(t, 5)
 	s, err := state.Open(context.Background(), p.state)
 	must(t, err)
-	defer s.Close() //nolint:errcheck // only made
+	defer s.Close()
 	info, err := os.Stat(strings.TrimPrefix(p.state, "sqlite:"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)

@@ -66,7 +66,7 @@ func (w *world) compare(one campaign.Recipient) {
 	}
 	f, err := excelize.OpenReader(bytes.NewReader(content))
 	must(t, err)
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	rows, err := f.GetRows(sheet.Name, excelize.Options{RawCellValue: true})
 	must(t, err)
 	lines := count(t, w.shopURL, "SELECT count(*) FROM order_items i JOIN orders o ON o.id = i.order_id WHERE o.customer_id = "+one.ID)
@@ -147,7 +147,7 @@ func (w *world) compareCount(one campaign.Recipient, lines int) {
 	must(w.t, err)
 	f, err := excelize.OpenReader(bytes.NewReader(content))
 	must(w.t, err)
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	rows, err := f.GetRows(sheet.Name)
 	must(w.t, err)
 	if len(rows) != lines+4 {

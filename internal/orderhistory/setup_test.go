@@ -165,7 +165,7 @@ func (w *world) stopsBeforeItsCampaign(key string) {
 	w.t.Helper()
 	good := w.x.Producer
 	nowhere := redis.NewClient(&redis.Options{Addr: "127.0.0.1:9", MaxRetries: -1})
-	defer nowhere.Close() //nolint:errcheck // it was never open
+	defer nowhere.Close()
 	w.x.Producer = producer.New(nowhere)
 	if _, err := w.run(key, orderhistory.RunOptions{}); err == nil {
 		w.t.Fatal("it went on")
@@ -181,7 +181,7 @@ func (w *world) sql(statements ...string) {
 	w.t.Helper()
 	db, err := database.Create(w.t.Context(), w.shopURL)
 	must(w.t, err)
-	defer db.Close() //nolint:errcheck // what was changed is there
+	defer db.Close()
 	for _, s := range statements {
 		if _, err := db.ExecContext(w.t.Context(), s); err != nil {
 			w.t.Fatalf("%s: %v", s, err)
@@ -194,7 +194,7 @@ func (w *world) stateSQL(statement string) {
 	w.t.Helper()
 	db, err := database.Create(w.t.Context(), w.stateURL)
 	must(w.t, err)
-	defer db.Close() //nolint:errcheck // what was changed is there
+	defer db.Close()
 	if _, err := db.ExecContext(w.t.Context(), statement); err != nil {
 		w.t.Fatalf("%s: %v", statement, err)
 	}
@@ -252,7 +252,7 @@ func count(t testing.TB, url, query string) int {
 	t.Helper()
 	db, err := database.Create(t.Context(), url)
 	must(t, err)
-	defer db.Close() //nolint:errcheck // only read
+	defer db.Close()
 	var n sql.NullInt64
 	must(t, db.QueryRowContext(t.Context(), query).Scan(&n))
 	return int(n.Int64)

@@ -73,7 +73,7 @@ func (r *run) try(ctx context.Context, f *state.File) error {
 	if err != nil {
 		return storeFault(ctx, Check, fmt.Errorf("customer %s: the link can't be fetched: %w", f.Customer, err))
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	sum := sha256.New()
 	size, err := io.Copy(sum, io.LimitReader(resp.Body, f.Size+1))
 	switch {

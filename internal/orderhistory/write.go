@@ -168,7 +168,7 @@ func (w *chunkWriter) finish() error {
 	}
 	f, s := w.current, w.sheet
 	w.current, w.sheet = nil, nil
-	defer s.Close() //nolint:errcheck // a temporary file may stay
+	defer s.Close() // a temporary file may stay
 	if s.Orders() < f.Orders && f.Reason == "" {
 		return refuse(Incomplete, "customer %s: %d orders came, and the plan knows of %d", f.Customer, s.Orders(), f.Orders)
 	}

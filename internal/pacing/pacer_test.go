@@ -99,7 +99,7 @@ func (m measurement) used(rate float64) float64 {
 
 // Not parallel to others: whoever measures time wants the machine for itself.
 // What a busy machine adds is measured beside it, and asked for again.
-func TestPacer_TheRateIsKeptAndUsed(t *testing.T) { //nolint:paralleltest // see above
+func TestPacer_TheRateIsKeptAndUsed(t *testing.T) {
 	for name, c := range map[string]struct {
 		processes int
 		rate      float64

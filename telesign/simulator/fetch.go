@@ -91,7 +91,7 @@ func (s *Simulator) fetch(ctx context.Context, url string, document bool) error 
 	if err != nil {
 		return errors.New("the file can't be fetched")
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("HTTP status %d", resp.StatusCode)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/test/program"
 	"github.com/handout-dev/handout/test/redistest"
 )
 
@@ -159,9 +160,9 @@ type console struct {
 
 func newConsole(b *testing.B) *console {
 	b.Helper()
-	bin := filepath.Join(b.TempDir(), "handout")
-	if out, err := exec.Command("go", "build", "-o", bin, "../../cmd/handout").CombinedOutput(); err != nil {
-		b.Fatalf("build handout: %v\n%s", err, out)
+	bin, err := program.Find("handout", b.TempDir())
+	if err != nil {
+		b.Fatal(err)
 	}
 	server := redistest.Start(b)
 	token, err := access.NewKeys(server.Client()).Create(b.Context(), "bench", access.Scopes(), time.Now())
@@ -210,7 +211,7 @@ func (c *console) ask(b *testing.B, status int, method, path, media string, body
 	for {
 		n, err := resp.Body.Read(buf)
 		lines += bytes.Count(buf[:n], []byte{'\n'})
-		if err == io.EOF { //nolint:errorlint // a reader's own
+		if err == io.EOF { // a reader's own
 			break
 		}
 		if err != nil {

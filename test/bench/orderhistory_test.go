@@ -20,6 +20,7 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/database"
 	"github.com/handout-dev/handout/internal/orderhistory/sheet"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
+	"github.com/handout-dev/handout/test/program"
 	"github.com/handout-dev/handout/test/redistest"
 	"github.com/handout-dev/handout/test/s3test"
 )
@@ -66,9 +67,9 @@ func BenchmarkOrderHistory(b *testing.B) {
 func exportProcess(b *testing.B, shopURL string) (time.Duration, float64) {
 	b.Helper()
 	dir := b.TempDir()
-	bin := filepath.Join(dir, "orderhistory")
-	if out, err := exec.Command("go", "build", "-o", bin, "../../cmd/orderhistory").CombinedOutput(); err != nil {
-		b.Fatalf("build orderhistory: %v\n%s", err, out)
+	bin, err := program.Find("orderhistory", dir)
+	if err != nil {
+		b.Fatal(err)
 	}
 	redis := redistest.Start(b)
 	defer redis.Kill()
@@ -85,7 +86,7 @@ func exportProcess(b *testing.B, shopURL string) (time.Duration, float64) {
 	}
 	done := make(chan float64)
 	go func() { done <- peakResident(cmd.Process.Pid) }()
-	err := cmd.Wait()
+	err = cmd.Wait()
 	took := time.Since(start)
 	resident := <-done
 	if err != nil {
@@ -102,7 +103,7 @@ func plainExport(b *testing.B, shopURL string, n int) float64 {
 	defer redis.Kill()
 	s3 := s3test.Start(b)
 	client := asynq.NewClient(newPlain(b, redis).opt)
-	defer client.Close() //nolint:errcheck // everything is in Redis by then
+	defer client.Close()
 	store, err := minio.New(s3.Endpoint[len("http://"):], &minio.Options{
 		Creds: credentials.NewStaticV4(s3test.AccessKey, s3test.SecretKey, ""), Region: "us-east-1",
 	})
@@ -113,7 +114,7 @@ func plainExport(b *testing.B, shopURL string, n int) float64 {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // only read
+	defer db.Close()
 	start := time.Now()
 	for id := 1; id <= n; id++ {
 		task := plainTask{Recipient: fmt.Sprint(id), FileName: "order history.xlsx"}
@@ -155,9 +156,9 @@ func plainSheet(ctx context.Context, b *testing.B, db *sql.DB, customer int) *by
 	rows, err := db.QueryContext(ctx, `SELECT o.id, o.ordered_at, i.item, i.quantity, i.unit_cents FROM orders o
 		JOIN order_items i ON i.order_id = o.id WHERE o.customer_id = ? ORDER BY o.ordered_at, o.id, i.line`, customer)
 	check(err)
-	defer rows.Close() //nolint:errcheck // Err has it
+	defer rows.Close()
 	f := excelize.NewFile()
-	defer f.Close() //nolint:errcheck // nothing of it is on disk
+	defer f.Close()
 	dateFormat, amountFormat := "yyyy-mm-dd hh:mm", "#,##0.00"
 	date, err := f.NewStyle(&excelize.Style{CustomNumFmt: &dateFormat})
 	check(err)

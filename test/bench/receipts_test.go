@@ -272,7 +272,7 @@ func overConnections(b *testing.B, to string, connections, n int, do func(c *con
 				b.Error(err)
 				return
 			}
-			defer raw.Close() //nolint:errcheck // everything was answered
+			defer raw.Close()
 			c := &connection{raw, bufio.NewReader(raw)}
 			for {
 				i := int(next.Add(1)) - 1

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/test/program"
 	"github.com/handout-dev/handout/test/redistest"
 )
 
@@ -55,9 +56,10 @@ func enqueueOnly(b *testing.B, n int) float64 {
 func submitProcess(b *testing.B, n int) (rate, resident float64) {
 	b.Helper()
 	dir := b.TempDir()
-	bin, list, file := filepath.Join(dir, "handout"), filepath.Join(dir, "list.csv"), filepath.Join(dir, "campaign.yaml")
-	if out, err := exec.Command("go", "build", "-o", bin, "../../cmd/handout").CombinedOutput(); err != nil {
-		b.Fatalf("build handout: %v\n%s", err, out)
+	list, file := filepath.Join(dir, "list.csv"), filepath.Join(dir, "campaign.yaml")
+	bin, err := program.Find("handout", dir)
+	if err != nil {
+		b.Fatal(err)
 	}
 	writeCSV(b, list, people(n, acceptedDigits, false))
 	if err := os.WriteFile(file, []byte(campaignFile), 0o600); err != nil {
@@ -76,7 +78,7 @@ func submitProcess(b *testing.B, n int) (rate, resident float64) {
 	}
 	done := make(chan float64)
 	go func() { done <- peakResident(cmd.Process.Pid) }()
-	err := cmd.Wait()
+	err = cmd.Wait()
 	took := time.Since(start)
 	if err != nil {
 		b.Fatalf("handout submit: %v\n%s", err, said.String())

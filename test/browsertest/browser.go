@@ -41,7 +41,7 @@ var names = []string{"chromium", "chromium-browser", "google-chrome", "google-ch
 
 // Browser is a running Chromium.
 type Browser struct {
-	ctx context.Context //nolint:containedctx // chromedp's handle of it
+	ctx context.Context // chromedp's handle of it
 }
 
 // one is the process's browser.

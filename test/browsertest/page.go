@@ -50,7 +50,7 @@ func Expect(pattern string) Option {
 // test's goroutine.
 type Page struct {
 	t     testing.TB
-	ctx   context.Context //nolint:containedctx // chromedp's handle of the tab
+	ctx   context.Context // chromedp's handle of the tab
 	url   string
 	watch *watch
 }

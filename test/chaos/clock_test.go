@@ -3,6 +3,7 @@ package chaos_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,10 +28,18 @@ var skewed = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return build("handout-skewed", flags...)
+	bin := filepath.Join(scratch, "handout-skewed")
+	args := append([]string{"build", "-o", bin}, flags...)
+	if out, err := exec.Command("go", append(args, handoutPath)...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build handout with a wrong clock: %w\n%s", err, out)
+	}
+	return bin, nil
 })
 
-const asynqPath = "github.com/hibiken/asynq"
+const (
+	handoutPath = "github.com/handout-dev/handout/cmd/handout"
+	asynqPath   = "github.com/hibiken/asynq"
+)
 
 // skewFlags writes the altered sources and says how to build with them. Ours
 // are laid over the checkout; asynq, which may not be overlaid, is copied.
@@ -47,7 +56,7 @@ func skewFlags() ([]string, error) {
 	if err := os.CopyFS(copied, os.DirFS(asynq)); err != nil {
 		return nil, err
 	}
-	deps, err := goTool("list", "-deps", "-f", `{{.Dir}}{{range .GoFiles}}|{{.}}{{end}}`, "github.com/handout-dev/handout/cmd/handout")
+	deps, err := goTool("list", "-deps", "-f", `{{.Dir}}{{range .GoFiles}}|{{.}}{{end}}`, handoutPath)
 	if err != nil {
 		return nil, err
 	}

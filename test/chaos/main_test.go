@@ -1,18 +1,17 @@
 package chaos_test
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"text/tabwriter"
+
+	"github.com/handout-dev/handout/test/program"
 )
 
 var long = flag.Bool("long", false, "thousands of recipients and many kills, as make chaos does")
@@ -49,17 +48,7 @@ func TestMain(m *testing.M) {
 }
 
 // handout is the program, built once for all scenarios.
-var handout = sync.OnceValues(func() (string, error) { return build("handout") })
-
-func build(name string, flags ...string) (string, error) {
-	bin := filepath.Join(scratch, name)
-	args := append([]string{"build", "-o", bin}, flags...)
-	out, err := exec.Command("go", append(args, "github.com/handout-dev/handout/cmd/handout")...).CombinedOutput()
-	if err != nil {
-		return "", errors.New("go build: " + err.Error() + "\n" + string(out))
-	}
-	return bin, nil
-}
+var handout = sync.OnceValues(func() (string, error) { return program.Find("handout", scratch) })
 
 // line is one scenario's line in the table.
 type line struct {

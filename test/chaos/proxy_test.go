@@ -109,18 +109,18 @@ func newRedisProxy(t *testing.T, server *redistest.Server, judge func(command) v
 
 // serve passes one connection's commands on until either side hangs up.
 func (p *redisProxy) serve(client net.Conn, socket string) {
-	defer client.Close() //nolint:errcheck // whoever hung up knows
+	defer client.Close()
 	server, err := net.Dial("unix", socket)
 	if err != nil {
 		return // Redis is away, and the worker sees a broken connection
 	}
-	defer server.Close() //nolint:errcheck // as above
+	defer server.Close()
 	// A worker's connection has one command under way at a time, or a pipeline,
 	// which holds none that we look for: what comes back after the gate has
 	// shut is the answer to the command that shut it.
 	var shut atomic.Bool
 	go func() {
-		defer client.Close() //nolint:errcheck // Redis has hung up
+		defer client.Close()
 		buffer := make([]byte, 64<<10)
 		for {
 			n, err := server.Read(buffer)

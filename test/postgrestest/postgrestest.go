@@ -74,7 +74,7 @@ func admin(t testing.TB, statement string) {
 	if err != nil {
 		t.Fatalf("postgrestest: %v", err)
 	}
-	defer db.Close() //nolint:errcheck // nothing is pending
+	defer db.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	if _, err := db.ExecContext(ctx, statement); err != nil {
@@ -131,7 +131,7 @@ func (s *server) start() error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() //nolint:errcheck // the child holds its own copy
+	defer log.Close() // the child holds its own copy
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("postgrestest: %w", err)
@@ -144,7 +144,7 @@ func (s *server) await() error {
 	if err != nil {
 		return err
 	}
-	defer db.Close() //nolint:errcheck // nothing is pending
+	defer db.Close()
 	for deadline := time.Now().Add(startTimeout); ; time.Sleep(20 * time.Millisecond) {
 		err := db.Ping()
 		if err == nil {

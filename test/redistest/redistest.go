@@ -234,7 +234,7 @@ func (s *Server) start() {
 	if err != nil {
 		s.t.Fatalf("redistest: %v", err)
 	}
-	defer log.Close() //nolint:errcheck // the child holds its own copy
+	defer log.Close() // the child holds its own copy
 
 	cmd := exec.Command(s.bin, s.args...)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -275,7 +275,7 @@ func (s *Server) awaitPing(p *process) error {
 	opts := s.options()
 	opts.MaxRetries = -1
 	client := redis.NewClient(opts)
-	defer client.Close() //nolint:errcheck // nothing was written
+	defer client.Close()
 
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
@@ -310,7 +310,7 @@ func (s *Server) logTail() string {
 	if err != nil {
 		return err.Error()
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	var tail []string
 	for scan := bufio.NewScanner(f); scan.Scan(); {
 		tail = append(tail, scan.Text())

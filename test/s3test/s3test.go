@@ -113,6 +113,6 @@ func freeAddress(t testing.TB) string {
 	if err != nil {
 		t.Fatalf("s3test: %v", err)
 	}
-	defer l.Close() //nolint:errcheck // that it's closed is the point
+	defer l.Close()
 	return l.Addr().String()
 }

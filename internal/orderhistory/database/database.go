@@ -208,7 +208,7 @@ func (d *DB) ExecRows(ctx context.Context, tx *sql.Tx, sqlite, postgres string, 
 	if err != nil {
 		return 0, err
 	}
-	defer statement.Close() //nolint:errcheck // nothing depends on it
+	defer statement.Close()
 	changed := 0
 	for _, row := range rows {
 		result, err := statement.ExecContext(ctx, append(d.arguments(shared), d.arguments(row)...)...)

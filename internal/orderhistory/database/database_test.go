@@ -33,7 +33,7 @@ func TestExecRows_DoesTheSameOnBoth(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer db.Close() //nolint:errcheck // what counts was read
+		defer db.Close()
 		exec := func(query string, args database.Args) {
 			t.Helper()
 			if _, err := db.Exec(t.Context(), db, query, args); err != nil {
@@ -62,7 +62,7 @@ func TestExecRows_DoesTheSameOnBoth(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer found.Close() //nolint:errcheck // Err has it
+		defer found.Close()
 		var got []string
 		for found.Next() {
 			var owner, b string
@@ -95,7 +95,7 @@ func TestOpen_NeverWritesToAShop(t *testing.T) {
 	if db, err = database.Open(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // nothing was written
+	defer db.Close()
 	if _, err := db.Exec(t.Context(), db, "INSERT INTO t VALUES (1)", nil); err == nil {
 		t.Error("it was written to")
 	}

@@ -89,7 +89,7 @@ func makeKey(dir, name string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(draft.Name()) //nolint:errcheck // a leftover does no harm
+	defer os.Remove(draft.Name()) // a leftover does no harm
 	key := make([]byte, keySize)
 	_, _ = rand.Read(key) // never fails, says its documentation
 	_, err = draft.Write(key)
@@ -200,7 +200,7 @@ func (f *Folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	info, err := file.Stat()
 	if err != nil || !info.Mode().IsRegular() {
 		http.NotFound(w, r)

@@ -47,7 +47,7 @@ func get(t *testing.T, link string) (int, string, http.Header) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func TestOpen_ManyAtOnceAgreeOnTheKey(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			defer f.Close() //nolint:errcheck // nothing is pending
+			defer f.Close()
 			links[i], _ = f.Link("http://x", "a.pdf", at)
 		})
 	}

@@ -174,7 +174,7 @@ func TestWriter_CountsOrders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close() //nolint:errcheck // nothing is kept
+	defer w.Close()
 	for _, l := range history() {
 		if err := w.Add(&l); err != nil {
 			t.Fatal(err)

@@ -55,7 +55,7 @@ func Generate(ctx context.Context, rawURL string, o GenerateOptions) (err error)
 	if err != nil {
 		return fmt.Errorf("generate: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	defer tx.Rollback() // after Commit it does nothing
 	if _, err := tx.ExecContext(ctx, tables); err != nil {
 		return fmt.Errorf("make tables: %w", err)
 	}

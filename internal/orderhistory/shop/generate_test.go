@@ -24,7 +24,7 @@ func TestGenerate_NumbersAreValidAndTellEveryStory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close() //nolint:errcheck // only read
+	defer s.Close()
 	numbers, stories, slow := map[string]bool{}, map[string]bool{}, 0
 	err = s.Customers(t.Context(), until, func([]string) error { return nil }, func(c *shop.Customer) error {
 		phone, err := phone.Normalize(c.Phone, "")
@@ -60,7 +60,7 @@ func TestGenerate_SameSeedSameShopAndNeverIntoAFullOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer db.Close() //nolint:errcheck // only read
+		defer db.Close()
 		var n int
 		if err := db.QueryRowContext(t.Context(), "SELECT sum(order_id * line * quantity * unit_cents) FROM order_items").Scan(&n); err != nil {
 			t.Fatal(err)

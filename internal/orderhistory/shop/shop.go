@@ -116,7 +116,7 @@ func (s *Shop) Customers(ctx context.Context, until time.Time, columns func([]st
 	if err != nil {
 		return fmt.Errorf("query customers: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err has it
+	defer rows.Close()
 	t, err := newTable(rows, []string{"customer_id", "phone", "name", "last_order_at"}, []string{"orders"}, true)
 	if err != nil {
 		return fmt.Errorf("query customers: %w", err)
@@ -160,7 +160,7 @@ func (s *Shop) Orders(ctx context.Context, customers []string, until time.Time, 
 	if err != nil {
 		return fmt.Errorf("query orders: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err has it
+	defer rows.Close()
 	t, err := newTable(rows, []string{"customer_id", "order_id", "ordered_at", "item", "quantity", "unit_cents"}, nil, false)
 	if err != nil {
 		return fmt.Errorf("query orders: %w", err)

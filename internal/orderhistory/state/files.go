@@ -165,7 +165,7 @@ func (p *plan) result(ctx context.Context) (Totals, []File, error) {
 		if err != nil {
 			return err
 		}
-		defer rows.Close() //nolint:errcheck // Err has it
+		defer rows.Close()
 		for rows.Next() {
 			if err := scan(rows); err != nil {
 				return err

@@ -151,7 +151,7 @@ func (s *State) lockSession(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("state: lock: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	defer tx.Rollback() // after Commit it does nothing
 	for _, statement := range []string{
 		`SET LOCAL lock_timeout = '5s'`,
 		// Of the session, and not of this transaction.
@@ -205,7 +205,7 @@ func (s *State) write(ctx context.Context, f func(tx *sql.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	defer tx.Rollback() // after Commit it does nothing
 	if err := f(tx); err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (s *State) read(ctx context.Context, query string, args database.Args, scan
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // Err has it
+	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			return err

@@ -192,7 +192,7 @@ func TestLock_WhoHasLostItCannotWrite(t *testing.T) {
 	plan(t, first, "p", 3)
 	db, err := sql.Open("pgx", url)
 	must(t, err)
-	defer db.Close() //nolint:errcheck // nothing is pending
+	defer db.Close()
 	_, err = db.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
 	must(t, err)
 	second := open(t, url)
@@ -259,7 +259,7 @@ func TestOpen_ManyAtOnce(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				defer s.Close() //nolint:errcheck // what counts was read
+				defer s.Close()
 				values[i], err = s.Setting(t.Context(), "secret", func() string { return fmt.Sprint(i) })
 				if err != nil {
 					t.Error(err)

@@ -72,7 +72,7 @@ func (f *Folder) Stat(_ context.Context, name string) (*Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	sum := sha256.New()
 	size, err := io.Copy(sum, file)
 	if err != nil {

@@ -41,7 +41,7 @@ func get(t *testing.T, link string) (*http.Response, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -131,14 +131,14 @@ func TestFolder_WhatWasPutIsThereAndTheLinkBringsIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer handler.Close() //nolint:errcheck // nothing is pending
+	defer handler.Close()
 	server := httptest.NewServer(handler)
 	defer server.Close()
 	f, err := store.OpenFolder(dir, server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // nothing is pending
+	defer f.Close()
 	content := []byte("PK content")
 	o := &store.Object{Name: "a/b.xlsx", Size: int64(len(content)), Type: xlsx, SHA256: store.Sum(content)}
 	if _, err := f.Stat(t.Context(), o.Name); !errors.Is(err, store.ErrMissing) {

@@ -68,7 +68,7 @@ type API struct {
 	feeds   feeds
 	order   []string // operations, as they were registered
 
-	ctx  context.Context //nolint:containedctx // ends what outlives a request
+	ctx  context.Context // ends what outlives a request
 	stop context.CancelFunc
 }
 

@@ -63,7 +63,7 @@ type Console struct {
 	// normalize brings a number into E.164 form; its error is in words.
 	normalize func(phone string) (string, error)
 
-	ctx  context.Context //nolint:containedctx // ends what outlives a request
+	ctx  context.Context // ends what outlives a request
 	stop context.CancelFunc
 }
 

@@ -1,0 +1,48 @@
+package process_test
+
+import (
+	"testing"
+
+	"github.com/handout-dev/handout/test/browsertest"
+	"github.com/handout-dev/handout/test/redistest"
+)
+
+// The queues' pages are asynqmon's: how they look is its own, but that they work
+// under a strict policy and need no other host is ours.
+func TestPages_TheQueuesInABrowser(t *testing.T) {
+	t.Parallel()
+	b := browsertest.Start(t)
+	e := account(redistest.Start(t).URL()).with("HANDOUT_CONSOLE_OPEN", "true")
+	done(t, e, "submit", campaignFile(t, "spring"), listFile(t, numbers(30, plainly)))
+	// The buttons of a queue come when the mouse is over the last cell of its row.
+	const row = `document.querySelector("tbody td:last-child")`
+	const over = row + `.dispatchEvent(new MouseEvent("mouseover", {bubbles: true}))`
+	t.Run("to look", func(t *testing.T) {
+		t.Parallel()
+		url := serve(t, e, "console").url + "/queues/"
+		p := b.Open(t, url)
+		p.WaitText("system")
+		if p.Eval(over, nil); !p.Is(`document.querySelector("tbody button") === null`) {
+			t.Error("there are buttons")
+		}
+		p.Screenshot(t, "queues")
+		for page, says := range map[string]string{
+			"queues/system?status=pending": "Pending", "servers": "Servers", "schedulers": "Scheduler", "redis": "Redis", "settings": "Settings",
+		} {
+			p.Go(url + page)
+			p.WaitText(says)
+			p.Screenshot(t, page)
+		}
+	})
+	t.Run("to change", func(t *testing.T) {
+		t.Parallel()
+		p := b.Open(t, serve(t, e.with("HANDOUT_QUEUES_WRITE", "true"), "console").url+"/queues/")
+		p.WaitText("system")
+		for _, c := range [][2]string{{"Pause", "paused"}, {"Resume", "run"}} {
+			p.Wait("the button "+c[0], over+` && document.querySelector("tbody [title=`+c[0]+`], tbody [aria-label=`+c[0]+`]")`)
+			p.Eval(`document.querySelector("tbody [title=`+c[0]+`], tbody [aria-label=`+c[0]+`]").click()`, nil)
+			p.WaitText(c[1])
+			p.Screenshot(t, c[1])
+		}
+	})
+}

@@ -1,0 +1,183 @@
+package process_test
+
+import (
+	"encoding/base64"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/handout-dev/handout/test/browsertest"
+	"github.com/handout-dev/handout/test/redistest"
+)
+
+// pictures is where TestPages_AreReadable leaves pictures of them, see make
+// pictures.
+var pictures = flag.String("pictures", "", "write pictures of the console's pages into this directory")
+
+// screens are what people look at pages on.
+var screens = map[string][]browsertest.Option{"desk": nil, "phone": {browsertest.Phone}}
+
+// sight is a page, and how one comes to it.
+type sight struct {
+	name, path string
+	who        string // whose key; empty: olga's, who may do everything
+	empty      bool   // of the console that has nothing to show yet
+	refused    string // how the browser is refused
+	says       string // what it shows when it is there
+	steps      func(p *browsertest.Page, screen string)
+	whole      bool // its picture is the whole page
+	phone      bool // there is a picture of it on a phone, too
+	hidden     bool // there is no picture of it
+	foreign    bool // the page isn't ours, and is for desks
+}
+
+// sights are all of them.
+func sights(t *testing.T) []sight {
+	good, spoilt := campaignText("price-list-2026-11"), strings.ReplaceAll(campaignText("price-list-2026-11"), "{{.url}}", "{{.link}}")
+	phones := numbers(1200, plainly)
+	list := listText(phones) + listText(phones[:2])[len("recipient,phone,name,url\n"):] + "customer-1203,+1 201 55,Ada,https://files.example.com/orders/1203.xlsx\ncustomer-1204,,Bruno,https://files.example.com/orders/1204.xlsx\n"
+	campaign, wrong, people := write(t, "campaign.yaml", good), write(t, "campaign.yaml", spoilt), write(t, "list.csv", list)
+	upload := func(file string) func(*browsertest.Page, string) {
+		return func(p *browsertest.Page, _ string) {
+			p.Upload("#campaign", file)
+			p.Upload("#list", people)
+			p.Click("#check")
+		}
+	}
+	of := func(id string) string { return "/campaigns/" + id }
+	return []sight{
+		{name: "campaigns", path: "/campaigns", says: brokenOff, phone: true},
+		{name: "campaign", path: of(goesOn), says: "History", whole: true, phone: true},
+		{name: "campaign-done", path: of(finished), says: "Permanent phone error", whole: true},
+		{name: "campaign-held", path: of(heldBack), says: "Held by handout"},
+		{name: "campaign-paused", path: of(putOff), says: "Who waits for which clock", hidden: true},
+		{name: "campaign-canceled", path: of(brokenOff), says: "wrong price list", hidden: true},
+		{name: "campaign-purged", path: of(emptied), says: "purged on", hidden: true},
+		{name: "campaign-to-look", path: of(goesOn), who: "rita", says: "has not the scope control", hidden: true},
+		{name: "people", path: of(finished) + "/people?state=failed", says: "customer-"},
+		{name: "people-masked", path: of(finished) + "/people", who: "rita", says: "********", hidden: true},
+		{name: "people-of-all", path: "/people", says: "Searched:", hidden: true, steps: func(p *browsertest.Page, _ string) {
+			p.Type("#q", "customer-0042")
+			p.Click("#search button")
+			p.WaitText("Searched:")
+		}},
+		{name: "person", path: of(finished) + "/people/0.68", says: "Timeline"},
+		{name: "person-in-doubt", path: of(inDoubts) + "/people/0.93", says: "Accept as sent", hidden: true},
+		{name: "new", path: "/new", says: "Campaign file"},
+		{name: "new-dry-run", path: "/new", steps: upload(campaign), says: "Confirm", whole: true},
+		{name: "new-faults", path: "/new", steps: upload(wrong), says: "can't be submitted", hidden: true},
+		{name: "doubt", path: "/doubt", says: "Accept all"},
+		{name: "ask-cancel", path: of(goesOn) + "/cancel", says: "Back, change nothing", hidden: true},
+		{name: "ask-rate", path: of(goesOn) + "/rate", says: "Back, change nothing", hidden: true},
+		{name: "ask-later", path: of(goesOn) + "/reschedule", says: "Back, change nothing", hidden: true},
+		{name: "ask-resume", path: of(heldBack) + "/resume", says: "Back, change nothing", hidden: true},
+		{name: "ask-retry", path: of(finished) + "/retry?only=failed", says: "Back, change nothing"},
+		{name: "ask-purge", path: of(finished) + "/purge?sure=1", says: "Back, change nothing", hidden: true},
+		{name: "ask-resend", path: of(inDoubts) + "/people/0.93/resend", says: "Back, change nothing", hidden: true},
+		{name: "ask-accept", path: of(inDoubts) + "/people/0.93/accept", says: "Back, change nothing", hidden: true},
+		{name: "ask-accept-all", path: "/doubt/" + inDoubts + "/accept", says: "Back, change nothing", hidden: true},
+		{name: "suppression", path: "/suppression", says: "account closed"},
+		{name: "unsuppress", path: "/suppression", says: "Back, change nothing", hidden: true, steps: func(p *browsertest.Page, _ string) {
+			p.Type("#remove-phone", "+12015550162")
+			p.Click("#remove button")
+		}},
+		{name: "keys", path: "/keys", says: "shown this once", steps: func(p *browsertest.Page, screen string) {
+			p.Type("#name", strings.TrimSuffix("warehouse-"+screen, "-desk"))
+			p.Click("#create button")
+		}},
+		{name: "revoke", path: "/keys/rita/revoke", says: "Back, change nothing", hidden: true},
+		{name: "not-found", path: "/campaigns/nowhere", refused: "404", says: "404", hidden: true},
+		{name: "forbidden", path: "/keys", who: "rita", refused: "403", says: "403", hidden: true},
+		{name: "conflict", path: of(brokenOff) + "/retry?only=failed", refused: "409", says: "409", hidden: true},
+		{name: "login", path: "/login", who: "nobody", says: "Your key"},
+		{name: "api", path: "/api/v1/docs", says: "Put a file's numbers on the list"},
+		{name: "queues", path: "/queues/", says: "system", foreign: true},
+		{name: "empty-campaigns", path: "/campaigns", empty: true, says: "no campaigns", hidden: true},
+		{name: "empty-people", path: "/people", empty: true, says: "all campaigns", hidden: true},
+		{name: "empty-doubt", path: "/doubt", empty: true, says: "Nobody is in doubt", hidden: true},
+		{name: "empty-suppression", path: "/suppression", empty: true, says: "The list: 0", hidden: true},
+	}
+}
+
+// Every page is for everybody: on a desk and on a phone, in the light and in the
+// dark, for who sees little and for who hears it read.
+func TestPages_AreReadable(t *testing.T) {
+	t.Parallel()
+	b := browsertest.Start(t)
+	server := redistest.Start(t)
+	e := account(server.URL())
+	consoles := map[bool]string{false: serve(t, e, "console").url, true: ""}
+	keys := map[string]string{}
+	for name, scopes := range map[string]string{"olga": "read,submit,control,people", "rita": "read", "shop": "submit,read"} {
+		keys[name] = strings.TrimSpace(done(t, e, "key", "create", "--name", name, "--scopes", scopes))
+	}
+	nothing := e.with("REDIS_URL", redistest.Start(t).URL(), "HANDOUT_CONSOLE_OPEN", "true")
+	consoles[true] = serve(t, nothing, "console").url
+	all := sights(t)
+	fill(t, server)
+	for screen, how := range screens {
+		t.Run(screen, func(t *testing.T) {
+			t.Parallel()
+			tabs := map[string]*browsertest.Page{}
+			for _, s := range all {
+				if (screen == "phone" && s.foreign) || (*pictures != "" && (s.hidden || screen == "phone" && !s.phone)) {
+					continue
+				}
+				who := s.who
+				if who == "" {
+					who = "olga"
+				}
+				url, how := consoles[s.empty]+s.path, how
+				if token := keys[who]; token != "" && !s.empty {
+					how = append(slices.Clip(how), browsertest.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(":"+token))))
+				}
+				p := tabs[consoles[s.empty]+who]
+				switch {
+				case s.refused != "":
+					p = b.Open(t, url, append(slices.Clip(how), browsertest.Expect(s.refused))...)
+				case p == nil:
+					p = b.Open(t, url, how...)
+					tabs[consoles[s.empty]+who] = p
+				default:
+					p.Go(url)
+				}
+				if s.steps != nil {
+					s.steps(p, screen)
+				}
+				p.WaitText(s.says)
+				if *pictures != "" {
+					keep(t, p, s, screen)
+					continue
+				}
+				p.FitsWidth(t)
+				for _, dark := range []bool{false, true} {
+					p.Darken(dark)
+					if !s.foreign {
+						p.Axe(t)
+					}
+					p.Screenshot(t, fmt.Sprintf("%s-dark-%t", s.name, dark))
+				}
+			}
+		})
+	}
+}
+
+// keep writes a picture for the documentation: light on a desk, dark on a phone.
+func keep(t *testing.T, p *browsertest.Page, s sight, screen string) {
+	t.Helper()
+	picture, name := p.View, s.name
+	switch {
+	case screen == "phone":
+		p.Darken(true)
+		name += "-dark-phone"
+	case s.whole:
+		picture = p.Picture
+	}
+	if err := os.WriteFile(filepath.Join(*pictures, name+".png"), fewColours(t, picture()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
