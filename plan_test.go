@@ -88,10 +88,10 @@ var plan = map[string]room{
 	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
 	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/translate"}},
 
-	"internal/metrics":     {face, []string{"campaign", "ledger", "tasks", "internal/redisx", "internal/report"}},
+	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
 	"internal/web/access":  {store, nil},
-	"internal/web/api":     {face, []string{"producer", "campaign", "ledger", "internal/operations", "internal/phone", "internal/report", "internal/suppression", "internal/translate", "internal/web/access"}},
-	"internal/web/console": {face, []string{"producer", "campaign", "ledger", "internal/operations", "internal/phone", "internal/report", "internal/suppression", "internal/translate", "internal/web/access"}},
+	"internal/web/api":     {face, []string{"producer", "campaign", "internal/operations", "internal/phone", "internal/report", "internal/translate", "internal/web/access"}},
+	"internal/web/console": {face, []string{"producer", "campaign", "internal/operations", "internal/phone", "internal/report", "internal/translate", "internal/web/access"}},
 	"internal/web/queues":  {face, []string{"internal/web/access"}},
 
 	"cmd/handout":      {face, everything},

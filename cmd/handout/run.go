@@ -174,10 +174,3 @@ func parseID(s string) (campaign.ID, error) {
 	}
 	return id, nil
 }
-
-func notFound(id campaign.ID, err error) error {
-	if errors.Is(err, ledger.ErrNotFound) {
-		return fmt.Errorf("there is no campaign %s", id)
-	}
-	return err
-}

@@ -18,7 +18,6 @@ import (
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // Prefix is where all of it stands.
@@ -60,7 +59,6 @@ const (
 // API answers requests under Prefix.
 type API struct {
 	o       Options
-	ledger  *ledger.Ledger
 	reports *report.Reader
 	ops     *operations.Operations
 	huma    huma.API
@@ -89,7 +87,7 @@ func New(o Options) (*API, error) {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = defaultBeat
 	}
-	a := &API{o: o, ledger: ledger.New(o.Redis), reports: report.NewReader(o.Redis, o.AccountRate),
+	a := &API{o: o, reports: report.NewReader(o.Redis, o.AccountRate),
 		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate})}
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	mux := http.NewServeMux()

@@ -14,9 +14,7 @@ import (
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/report"
-	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // Options are what a console needs. Redis, Gate and Logger are required.
@@ -50,16 +48,14 @@ const (
 
 // Console answers requests for pages.
 type Console struct {
-	o            Options
-	ledger       *ledger.Ledger
-	suppressions *suppression.List
-	reports      *report.Reader
-	ops          *operations.Operations
-	pages        map[string]*template.Template
-	mux          *http.ServeMux
-	handler      http.Handler
-	kept         outcomeCache
-	uploads      uploads
+	o       Options
+	reports *report.Reader
+	ops     *operations.Operations
+	pages   map[string]*template.Template
+	mux     *http.ServeMux
+	handler http.Handler
+	kept    outcomeCache
+	uploads uploads
 	// normalize brings a number into E.164 form; its error is in words.
 	normalize func(phone string) (string, error)
 
@@ -89,8 +85,8 @@ func New(o Options) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Console{o: o, ledger: ledger.New(o.Redis), reports: report.NewReader(o.Redis, o.AccountRate),
-		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate}), suppressions: suppression.New(o.Redis), pages: pages, mux: http.NewServeMux(), normalize: normalize}
+	c := &Console{o: o, reports: report.NewReader(o.Redis, o.AccountRate),
+		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate}), pages: pages, mux: http.NewServeMux(), normalize: normalize}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()
 	crossOrigin := http.NewCrossOriginProtection()

@@ -10,7 +10,6 @@ import (
 
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // refusal is an error of a page's own, in words for whoever asked.
@@ -48,8 +47,6 @@ func (c *Console) judge(ctx context.Context, err error) *refusal {
 	case !ok:
 		c.o.Logger.ErrorContext(ctx, "a page failed", "error", err)
 		return &refusal{http.StatusInternalServerError, "Something went wrong here; the console's log says what."}
-	case errors.Is(err, ledger.ErrNotFound):
-		return &refusal{status, "There is no such campaign, or no such recipient."}
 	}
 	return &refusal{status, sentence(err.Error())}
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // visit is a request from somebody who may make it.
@@ -44,7 +43,7 @@ func (v *visit) name(name, e164 string) string {
 func (v *visit) id() (campaign.ID, error) {
 	id, err := campaign.ParseID(v.PathValue("id"))
 	if err != nil {
-		return "", ledger.ErrNotFound
+		return "", refuse(http.StatusNotFound, "There is no such campaign.")
 	}
 	return id, nil
 }
