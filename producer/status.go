@@ -117,6 +117,9 @@ func (c *Client) Person(ctx context.Context, id ID, who string) (*Outcome, error
 	if err != nil {
 		return nil, fmt.Errorf("a person of campaign %s: %w", id, err)
 	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("a person of campaign %s: %w", id, ErrNotFound)
+	}
 	if len(found) > 1 {
 		several := new(AmbiguousError)
 		for _, f := range found {

@@ -14,7 +14,6 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // Exit statuses, a contract with scripts.
@@ -111,7 +110,7 @@ func (a *app) load() (*Config, error) {
 	return a.config, nil
 }
 
-// open connects to Redis and hands over the ledger's client.
+// open connects to Redis.
 func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
 	c, err := a.load()
 	if err != nil {
@@ -131,14 +130,14 @@ func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
 	return rdb, nil
 }
 
-// withLedger runs f on the ledger.
-func (a *app) withLedger(ctx context.Context, f func(rdb redis.UniversalClient, l *ledger.Ledger) error) error {
+// withRedis runs f on Redis.
+func (a *app) withRedis(ctx context.Context, f func(rdb redis.UniversalClient) error) error {
 	rdb, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer rdb.Close()
-	return f(rdb, ledger.New(rdb))
+	return f(rdb)
 }
 
 // operate runs f on what operators do.

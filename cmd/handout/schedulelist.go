@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -14,8 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/schedule"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // scheduleShown is a schedule with what became of its ticks.
@@ -50,8 +50,8 @@ func (a *app) scheduleListCommand() *cobra.Command {
 				}
 				all, most = []*schedule.Schedule{one}, 100
 			}
-			return a.withLedger(cmd.Context(), func(rdb redis.UniversalClient, l *ledger.Ledger) error {
-				return a.listSchedules(cmd.Context(), rdb, l, all, most, asJSON)
+			return a.withRedis(cmd.Context(), func(rdb redis.UniversalClient) error {
+				return a.listSchedules(cmd.Context(), rdb, all, most, asJSON)
 			})
 		},
 	}
@@ -59,10 +59,10 @@ func (a *app) scheduleListCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) listSchedules(ctx context.Context, rdb redis.UniversalClient, l *ledger.Ledger, all []*schedule.Schedule, most int, asJSON bool) error {
-	now, err := l.Now(ctx)
+func (a *app) listSchedules(ctx context.Context, rdb redis.UniversalClient, all []*schedule.Schedule, most int, asJSON bool) error {
+	now, err := rdb.Time(ctx).Result()
 	if err != nil {
-		return err
+		return fmt.Errorf("read Redis's clock: %w", err)
 	}
 	shown := make([]scheduleShown, len(all))
 	for i, s := range all {
@@ -70,7 +70,7 @@ func (a *app) listSchedules(ctx context.Context, rdb redis.UniversalClient, l *l
 		if err != nil {
 			return err
 		}
-		if err := sayHeld(ctx, l, ticks); err != nil {
+		if err := sayHeld(ctx, report.NewReader(rdb, a.config.Rate), ticks); err != nil {
 			return err
 		}
 		shown[i] = scheduleShown{Schedule: s.Name, Cron: s.Cron, Zone: s.Clock.Zone().String(), Ticks: ticks}
@@ -103,13 +103,13 @@ func (a *app) listSchedules(ctx context.Context, rdb redis.UniversalClient, l *l
 
 // sayHeld puts the reason of a hold, or of a pause, under the ticks whose
 // campaigns wait for a person.
-func sayHeld(ctx context.Context, l *ledger.Ledger, ticks []*schedule.Tick) error {
+func sayHeld(ctx context.Context, q *report.Reader, ticks []*schedule.Tick) error {
 	for _, t := range ticks {
 		if t.State != schedule.Running || t.Campaign == "" {
 			continue
 		}
-		info, err := l.Info(ctx, t.Campaign)
-		if errors.Is(err, ledger.ErrNotFound) {
+		info, _, err := q.Campaign(ctx, t.Campaign)
+		if operations.KindOf(err) == operations.NotFound {
 			continue
 		}
 		if err != nil {

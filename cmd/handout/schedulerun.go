@@ -13,7 +13,6 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/schedule"
-	"github.com/handout-dev/handout/ledger"
 )
 
 type scheduleRunFlags struct {
@@ -55,10 +54,10 @@ func (a *app) scheduleRun(ctx context.Context, name string, f *scheduleRunFlags)
 	if err != nil {
 		return err
 	}
-	return a.withLedger(ctx, func(rdb redis.UniversalClient, l *ledger.Ledger) error {
-		now, err := l.Now(ctx)
+	return a.withRedis(ctx, func(rdb redis.UniversalClient) error {
+		now, err := rdb.Time(ctx).Result()
 		if err != nil {
-			return err
+			return fmt.Errorf("read Redis's clock: %w", err)
 		}
 		p, err := f.parsePeriod(s, now)
 		if err != nil {
