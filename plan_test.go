@@ -94,7 +94,13 @@ var plan = map[string]room{
 	"internal/web/console": {face, []string{"producer", "campaign", "internal/operations", "internal/phone", "internal/report", "internal/translate", "internal/web/access"}},
 	"internal/web/queues":  {face, []string{"internal/web/access"}},
 
-	"cmd/handout":      {face, everything},
+	// It ties everything together, and knows no store: what it does and asks of one
+	// goes through internal/operations and internal/report.
+	"cmd/handout": {face, []string{
+		"callbacks", "producer", "worker", "internal/schedule", "internal/webhook", "internal/orderhistory/folder",
+		"internal/metrics", "internal/operations", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
+		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/secret", "internal/translate",
+	}},
 	"cmd/orderhistory": {face, everything},
 
 	"telesign/simulator": {kit, []string{"telesign"}},

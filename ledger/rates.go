@@ -13,60 +13,26 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// RateSet is a rate that a person has set while things run.
-type RateSet struct {
-	Rate float64   `json:"rate"` // messages per second
-	By   string    `json:"by"`
-	Why  string    `json:"why,omitempty"`
-	At   time.Time `json:"at"`
-}
-
-// Rates are all that persons have set. The zero value is none.
-type Rates struct {
-	account   *RateSet
-	campaigns map[campaign.ID]*RateSet
-}
-
-// SetForAccount is what was set for the account; nil: nothing.
-func (r Rates) SetForAccount() *RateSet { return r.account }
-
-// SetFor is what was set for the campaign; nil: nothing.
-func (r Rates) SetFor(c campaign.ID) *RateSet { return r.campaigns[c] }
-
-// Account is the account's rate in messages per second: what was set, else that
-// of the environment.
-func (r Rates) Account(environment float64) float64 { return r.account.or(environment) }
-
-// Campaign is the campaign's own rate in messages per second, 0 for none: what
-// was set, else that of its file.
-func (r Rates) Campaign(c *campaign.Info) float64 { return r.campaigns[c.ID].or(c.Spec.Rate) }
-
-func (s *RateSet) or(rate float64) float64 {
-	if s != nil {
-		return s.Rate
-	}
-	return rate
-}
-
 // Rates reads what persons have set, in one call.
-func (l *Ledger) Rates(ctx context.Context) (Rates, error) {
+func (l *Ledger) Rates(ctx context.Context) (campaign.Rates, error) {
 	fields, err := l.rdb.HGetAll(ctx, keyRates).Result()
 	if err != nil {
-		return Rates{}, fmt.Errorf("read rates: %w", err)
+		return campaign.Rates{}, fmt.Errorf("read rates: %w", err)
 	}
-	r := Rates{campaigns: make(map[campaign.ID]*RateSet, len(fields))}
+	var account *campaign.RateSet
+	campaigns := make(map[campaign.ID]*campaign.RateSet, len(fields))
 	for field, text := range fields {
-		s := new(RateSet)
+		s := new(campaign.RateSet)
 		if err := json.Unmarshal([]byte(text), s); err != nil || !validRate(s.Rate) {
-			return Rates{}, fmt.Errorf("read rates: that of %s is %q", field, text)
+			return campaign.Rates{}, fmt.Errorf("read rates: that of %s is %q", field, text)
 		}
 		if field == accountRate {
-			r.account = s
+			account = s
 		} else {
-			r.campaigns[campaign.ID(field)] = s
+			campaigns[campaign.ID(field)] = s
 		}
 	}
-	return r, nil
+	return campaign.NewRates(account, campaigns), nil
 }
 
 // rateChangeTime is how long a change of a campaign's rate may take.
@@ -155,14 +121,14 @@ func (l *Ledger) setRate(ctx context.Context, field string, rate float64, a camp
 	if err != nil {
 		return false, err
 	}
-	stands := all.account
+	stands := all.SetForAccount()
 	if field != accountRate {
-		stands = all.campaigns[campaign.ID(field)]
+		stands = all.SetFor(campaign.ID(field))
 	}
 	if stands != nil && stands.Rate == rate {
 		return false, nil // said twice
 	}
-	text, err := json.Marshal(RateSet{rate, campaign.Clip(a.Name, campaign.MaxActor), campaign.Clip(a.Why, campaign.MaxWhy), now.UTC()})
+	text, err := json.Marshal(campaign.RateSet{rate, campaign.Clip(a.Name, campaign.MaxActor), campaign.Clip(a.Why, campaign.MaxWhy), now.UTC()})
 	if err == nil {
 		err = write(text)
 	}

@@ -17,7 +17,7 @@ func TestRates_WhatAPersonSetsComesFirst(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.stand(t, "c", 1) // with 10 per second in its file
-	rates := func() ledger.Rates {
+	rates := func() campaign.Rates {
 		t.Helper()
 		r, err := b.ledger.Rates(t.Context())
 		if err != nil {
@@ -28,7 +28,7 @@ func TestRates_WhatAPersonSetsComesFirst(t *testing.T) {
 	if r := rates(); r.Account(7) != 7 || r.Campaign(c) != 10 || r.SetForAccount() != nil || r.SetFor("c") != nil {
 		t.Errorf("nothing is set: %+v", r)
 	}
-	if r := (ledger.Rates{}); r.Account(7) != 7 || r.Campaign(c) != 10 {
+	if r := (campaign.Rates{}); r.Account(7) != 7 || r.Campaign(c) != 10 {
 		t.Errorf("the zero value: %+v", r)
 	}
 	set := func(account, of float64) {
@@ -44,10 +44,10 @@ func TestRates_WhatAPersonSetsComesFirst(t *testing.T) {
 	if r.Account(7) != 20 || r.Campaign(c) != 0.25 {
 		t.Errorf("both are set: %+v", r)
 	}
-	if got, want := *r.SetForAccount(), (ledger.RateSet{Rate: 20, By: "anna", Why: "why not", At: campaigntest.Noon}); got != want {
+	if got, want := *r.SetForAccount(), (campaign.RateSet{Rate: 20, By: "anna", Why: "why not", At: campaigntest.Noon}); got != want {
 		t.Errorf("the account's: %+v, want %+v", got, want)
 	}
-	if got, want := *r.SetFor("c"), (ledger.RateSet{Rate: 0.25, By: "ben", At: campaigntest.Noon}); got != want {
+	if got, want := *r.SetFor("c"), (campaign.RateSet{Rate: 0.25, By: "ben", At: campaigntest.Noon}); got != want {
 		t.Errorf("the campaign's: %+v, want %+v", got, want)
 	}
 	set(0, 0)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -33,23 +32,6 @@ func (l *Ledger) LeaveHeartbeat(ctx context.Context, worker string, at time.Time
 	return nil
 }
 
-// restoredPrefix begins the reason of a campaign whose records are older than
-// what has been sent.
-const restoredPrefix = "Redis was restored from an older state"
-
-// IsRestored reports whether a campaign is held for such a reason.
-func IsRestored(reason string) bool { return strings.HasPrefix(reason, restoredPrefix) }
-
-// RestoredReason returns the reason of a campaign whose Redis has lost what was
-// recorded after since, or, if before is true, from some time before then.
-func RestoredReason(since time.Time, before bool) string {
-	of := "of "
-	if before {
-		of = "of before "
-	}
-	return restoredPrefix + " (" + of + since.UTC().Format(time.RFC3339) + "): who was sent to since then isn't known here"
-}
-
 // HoldRestored holds a campaign whose records may be older than what has been sent,
 // in whatever phase it is: a paused one would start by itself, or be resumed by a
 // person who doesn't know. One that only settles is held if it has recipients to
@@ -62,7 +44,7 @@ func (l *Ledger) HoldRestored(ctx context.Context, c campaign.ID, reason string,
 		}
 		switch phase {
 		case campaign.Running, campaign.Paused, campaign.Held:
-			if phase == campaign.Held && IsRestored(why) {
+			if phase == campaign.Held && campaign.IsRestored(why) {
 				return nil
 			}
 			_, changed, err := l.steer(ctx, c, steering{

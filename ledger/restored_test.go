@@ -7,15 +7,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/test/campaigntest"
 )
 
 func TestDistrust_HoldsWhateverMightSend(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
-	reason := ledger.RestoredReason(campaigntest.Noon, false)
-	if reason != "Redis was restored from an older state (of 2026-11-22T12:00:00Z): who was sent to since then isn't known here" || !ledger.IsRestored(reason) {
+	reason := campaign.RestoredReason(campaigntest.Noon, false)
+	if reason != "Redis was restored from an older state (of 2026-11-22T12:00:00Z): who was sent to since then isn't known here" || !campaign.IsRestored(reason) {
 		t.Error(reason)
 	}
 	got := make(map[string]campaign.Phase)
@@ -68,7 +67,7 @@ func TestDistrust_HoldsOneThatIsDoneAndIsToSendAgain(t *testing.T) {
 	if n, err := b.ledger.ResendAll(ctx, c, campaign.Failed, ann, campaigntest.Noon.Add(time.Hour), nil); n != 3 || err != nil {
 		t.Fatal(n, err)
 	}
-	if err := b.ledger.HoldRestored(ctx, "c", ledger.RestoredReason(campaigntest.Noon, true), campaigntest.Noon); err != nil {
+	if err := b.ledger.HoldRestored(ctx, "c", campaign.RestoredReason(campaigntest.Noon, true), campaigntest.Noon); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.phase(t, "c"); got != campaign.Held {

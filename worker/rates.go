@@ -10,7 +10,6 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/pacing"
-	"github.com/handout-dev/handout/ledger"
 )
 
 const (
@@ -30,7 +29,7 @@ type rates struct {
 	limiter     func(campaign.ID) *pacing.Pacer
 
 	mu        sync.Mutex
-	set       ledger.Rates
+	set       campaign.Rates
 	campaigns map[campaign.ID]*ownPace
 }
 
@@ -67,7 +66,7 @@ func newRates(rdb redis.UniversalClient, account *pacing.Pacer, environment floa
 }
 
 // put sets all limiters to what persons have set; changed says whether any has.
-func (r *rates) put(set ledger.Rates) (changed bool) {
+func (r *rates) put(set campaign.Rates) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.set = set

@@ -11,7 +11,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // A Redis that comes back with an older state, as from a snapshot, would have
@@ -112,10 +111,10 @@ func (d *rollbackDetector) reason(found, now time.Time) string {
 		return "" // this worker has left none yet
 	case found.IsZero():
 		if now.Sub(d.last) < heartbeatLife && d.last.Sub(d.first) > maxRollback {
-			return ledger.RestoredReason(d.first, true)
+			return campaign.RestoredReason(d.first, true)
 		}
 	case d.last.Sub(found) > maxRollback:
-		return ledger.RestoredReason(found, false)
+		return campaign.RestoredReason(found, false)
 	}
 	return ""
 }

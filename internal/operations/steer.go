@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // Verb is what can be done to a whole campaign.
@@ -42,7 +41,7 @@ func (s *Standing) Risk(v Verb) string {
 	if v == VerbPurge {
 		return s.purgeRisk()
 	}
-	if v == VerbResume && s.Info.Phase == campaign.Held && ledger.IsRestored(s.Info.Reason) {
+	if v == VerbResume && s.Info.Phase == campaign.Held && campaign.IsRestored(s.Info.Reason) {
 		return "Redis has lost what was recorded in the meantime: people who were sent to then may be sent to again."
 	}
 	return ""

@@ -4,18 +4,17 @@ import (
 	"context"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // Rate is a rate with where it comes from, in messages per second. Its JSON form
 // is a contract.
 type Rate struct {
-	Campaign string          `json:"campaign,omitempty"` // absent: the account
-	Rate     float64         `json:"rate"`               // in force
-	Set      *ledger.RateSet `json:"set"`                // by a person; null: not set
-	Own      *float64        `json:"own"`                // of the file, or HANDOUT_RATE here; null: none
-	Account  float64         `json:"account"`            // in force for the account
-	Level    int             `json:"throttle_level"`     // by how many steps of a third the account's is lowered
+	Campaign string            `json:"campaign,omitempty"` // absent: the account
+	Rate     float64           `json:"rate"`               // in force
+	Set      *campaign.RateSet `json:"set"`                // by a person; null: not set
+	Own      *float64          `json:"own"`                // of the file, or HANDOUT_RATE here; null: none
+	Account  float64           `json:"account"`            // in force for the account
+	Level    int               `json:"throttle_level"`     // by how many steps of a third the account's is lowered
 }
 
 // Rate reads the rate of a campaign, or of the account if id is empty.

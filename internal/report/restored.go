@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // maxRestored is how many campaigns Restored looks at.
@@ -19,7 +18,7 @@ func (r *Reader) Restored(ctx context.Context) (campaign.ID, string, error) {
 	}
 	for _, id := range ids[:min(len(ids), maxRestored)] {
 		phase, reason, _, err := r.ledger.Phase(ctx, id)
-		if err == nil && phase == campaign.Held && ledger.IsRestored(reason) {
+		if err == nil && phase == campaign.Held && campaign.IsRestored(reason) {
 			return id, reason, nil
 		}
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // hostile is what somebody might hope that a page runs.
@@ -150,7 +149,7 @@ func TestResume_OfAHeldOneIsAskedWithTheReason(t *testing.T) {
 	}
 	b.confirm(http.StatusSeeOther, "/campaigns/spring/resume")
 	b.post(http.StatusConflict, "/campaigns/spring/resume", "phase", "held", "reason", "Telesign: no money")
-	hold(ledger.RestoredReason(time.Now(), true))
+	hold(campaign.RestoredReason(time.Now(), true))
 	b.see(b.get(http.StatusOK, "/campaigns/spring/resume"), `id="risk"`)
 }
 
