@@ -128,7 +128,7 @@ func (l *Ledger) setRate(ctx context.Context, field string, rate float64, a camp
 	if stands != nil && stands.Rate == rate {
 		return false, nil // said twice
 	}
-	text, err := json.Marshal(campaign.RateSet{rate, campaign.Clip(a.Name, campaign.MaxActor), campaign.Clip(a.Why, campaign.MaxWhy), now.UTC()})
+	text, err := json.Marshal(campaign.RateSet{Rate: rate, By: campaign.Clip(a.Name, campaign.MaxActor), Why: campaign.Clip(a.Why, campaign.MaxWhy), At: now.UTC()})
 	if err == nil {
 		err = write(text)
 	}
