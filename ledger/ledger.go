@@ -37,8 +37,8 @@ func New(rdb redis.UniversalClient) *Ledger {
 	return l
 }
 
-// Outbox returns who is told what becomes of the campaigns, and what is yet to be
-// told.
+// Outbox returns the webhooks' endpoints, and the events that are yet to be
+// delivered.
 func (l *Ledger) Outbox() *outbox.Store { return l.outbox }
 
 // Errors that callers tell apart.

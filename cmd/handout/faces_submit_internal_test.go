@@ -142,9 +142,9 @@ func pageSubmit(at string) submitFace {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		resp, text := ask(t, "POST", at+"/new", w.FormDataContentType(), &body)
+		resp, _ := ask(t, "POST", at+"/new", w.FormDataContentType(), &body)
 		review := resp.Header.Get("Location")
-		if _, text = ask(t, "GET", at+review, "", nil); how.dry || strings.Contains(text, `id="faults"`) {
+		if _, text := ask(t, "GET", at+review, "", nil); how.dry || strings.Contains(text, `id="faults"`) {
 			if strings.Contains(text, `id="faults"`) || (strings.Contains(text, `id="aside"`) && !how.aside) {
 				return shown.FindString(text)
 			}

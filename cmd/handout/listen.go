@@ -58,7 +58,7 @@ func (a *app) serveListener(ctx context.Context, c *Config, rdb redis.UniversalC
 	mux.Handle(callbacks.Path, l)
 	apart, err := listenOn(ctx, "HANDOUT_LISTEN_METRICS_ADDR", c.ListenMetricsAddr, inside(rdb, r))
 	if errors.Is(err, syscall.EADDRINUSE) && c.ListenMetricsAddr == defaultOf("HANDOUT_LISTEN_METRICS_ADDR") {
-		// Nobody has asked for that address: receipts matter more.
+		// The address is only a default: receipts matter more.
 		a.logger(c).Warn("the address of the metrics is taken by another; taking any", "error", err)
 		apart, err = listenOn(ctx, "HANDOUT_LISTEN_METRICS_ADDR", "127.0.0.1:0", inside(rdb, r))
 	}

@@ -92,7 +92,7 @@ func (a *app) openMetered(ctx context.Context) (redis.UniversalClient, *promethe
 	return rdb, registry, nil
 }
 
-// inside serves health and metrics, for whoever runs handout.
+// inside serves health and metrics, for those who run handout.
 func inside(rdb redis.UniversalClient, from prometheus.Gatherer) *http.ServeMux {
 	mux := http.NewServeMux()
 	health(mux, rdb)

@@ -78,7 +78,7 @@ func refuse(kind Kind, field string, err error) error {
 	return &Error{Kind: kind, Field: field, Text: err.Error(), Err: err}
 }
 
-// KindOf is an error's kind, whoever made it.
+// KindOf returns the kind of an error, also of one that a store made.
 func KindOf(err error) Kind {
 	var own *Error
 	if errors.As(err, &own) {

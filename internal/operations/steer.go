@@ -66,7 +66,7 @@ func (o *Operations) Cancel(ctx context.Context, s *Standing, by campaign.Actor)
 
 // Reschedule pauses a campaign until a time, at which it goes on by itself. seen
 // says that a person was shown s: only then is a hold lifted. Else the campaign
-// stays held, and waits for the time once somebody has resumed it.
+// stays held, and waits for the time once a person has resumed it.
 func (o *Operations) Reschedule(ctx context.Context, s *Standing, at time.Time, seen bool, by campaign.Actor) error {
 	if !at.After(s.At) {
 		return refusef(Refused, "at", "%s is past", at.Format(time.RFC3339))

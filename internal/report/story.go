@@ -76,7 +76,7 @@ func moments(f Found, past []campaign.Record, history []campaign.Entry) []Moment
 	r := &f.Seen.Record
 	latest := momentsOf(r)
 	if n := len(past); n > 0 && past[n-1].Attempt == r.Attempt {
-		// Told as it stood: from here on only what is new of it.
+		// Shown as it stood: from here on only what is new of it.
 		latest = slices.DeleteFunc(latest, func(m Moment) bool { return slices.Contains(all, m) })
 	}
 	if n := len(latest); n > 0 && latest[n-1].What == MomentSettled {

@@ -268,7 +268,7 @@ func (q *question) answer(i int) (any, error) {
 // phone numbers: Redis quotes them when it doesn't know the command.
 func discreet(what string, err error) error {
 	if strings.Contains(err.Error(), "with args beginning with") {
-		err = errors.New("Redis doesn't know a command that this needs")
+		err = errors.New("a command that this needs isn't known to Redis")
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

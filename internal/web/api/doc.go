@@ -7,5 +7,5 @@
 // /api/v1/openapi.json is made: what isn't in it, isn't there.
 //
 // Lists and exports are streams in constant memory. Nothing is ever half done:
-// whoever got no answer makes the same request again.
+// a client that got no answer makes the same request again.
 package api

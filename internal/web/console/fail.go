@@ -12,7 +12,7 @@ import (
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
-// refusal is an error of a page's own, in words for whoever asked.
+// refusal is an error of a page's own, in words for the visitor.
 type refusal struct {
 	status int
 	text   string
@@ -73,7 +73,7 @@ type failure struct {
 	Text   string
 }
 
-// fail answers with an error: the login page for whoever has no key yet, a page
+// fail answers with an error: the login page for visitors without a key, a page
 // of words for everyone else. v may be nil.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err error) {
 	if errors.Is(err, access.ErrRefused) {

@@ -47,7 +47,7 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// logout ends a session; whoever has none is logged out already.
+// logout ends a session, if there is one.
 func (c *Console) logout(w http.ResponseWriter, r *http.Request) {
 	if cookie, err := r.Cookie(access.SessionCookie); err == nil {
 		if err := c.o.Gate.Keys.Logout(r.Context(), cookie.Value); err != nil {

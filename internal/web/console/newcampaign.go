@@ -58,11 +58,6 @@ type reviewPage struct {
 	MaxMB          int
 }
 
-type badLine struct {
-	Line    int
-	Message string
-}
-
 func (c *Console) newCampaign(*visit) (string, any, error) {
 	return "newcampaign", reviewPage{MaxMB: int(c.o.MaxUpload >> 20)}, nil
 }

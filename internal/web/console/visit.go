@@ -9,7 +9,7 @@ import (
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
-// visit is a request from somebody who may make it.
+// visit is a request whose key has been checked.
 type visit struct {
 	*http.Request
 	w      http.ResponseWriter
