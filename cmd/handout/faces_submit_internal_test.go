@@ -161,7 +161,8 @@ func pageSubmit(at string) submitFace {
 		if how.aside {
 			form.Set("aside", "1")
 		}
-		if resp, text = ask(t, "POST", at+review, "application/x-www-form-urlencoded", strings.NewReader(form.Encode())); resp.StatusCode == http.StatusSeeOther {
+		resp, text := ask(t, "POST", at+review, "application/x-www-form-urlencoded", strings.NewReader(form.Encode()))
+		if resp.StatusCode == http.StatusSeeOther {
 			return ""
 		}
 		return text
