@@ -481,7 +481,7 @@ func TestSend_JunkIsArchivedWithItsReason(t *testing.T) {
 	r.start()
 	r.until("all junk is archived", func() bool { return len(r.archived()) == 4 })
 	text := strings.Join(r.archived(), "\n")
-	for _, why := range []string{"junk-0: unreadable task: version 9", "junk-1: unreadable note: ", "junk-2: unreadable note: version 0", "junk-3: unreadable note: "} {
+	for _, why := range []string{"junk-0: unreadable task: version 9", "junk-1: unreadable task: ", "junk-2: unreadable task: version 0", "junk-3: unreadable task: "} {
 		if !strings.Contains(text, why) {
 			t.Errorf("%q isn't in\n%s", why, text)
 		}
