@@ -66,10 +66,10 @@ func TestSettle_DoneLeavesInDoubtToAPerson(t *testing.T) {
 	if rec := r.record(c, 0); rec.State != campaign.InDoubt {
 		t.Errorf("%s", rec.State)
 	}
-	active, err := r.ledger.Active(t.Context())
-	if err != nil || len(active) != 0 {
-		t.Errorf("active: %q, error %v", active, err)
-	}
+	r.until("it isn't active any more", func() bool { // it is done a moment before
+		active, err := r.ledger.Active(t.Context())
+		return err == nil && len(active) == 0
+	})
 }
 
 func TestSettle_AReceiptByExternalIDSettlesADoubt(t *testing.T) {
