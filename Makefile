@@ -41,7 +41,7 @@ test: redis postgres s3 chromium build ## check everything: format, vet, staticc
 	$(STATICCHECK) ./...
 	cd deploy/alertstest && go vet . && go test -vet=off -count 1 . # the rules lie outside its module: no cache sees them change
 	CGO_ENABLED=1 go build -race $(WITH_RACE)
-	@$(MAKE) --no-print-directory -j 2 test-with-race test-without-race
+	@$(MAKE) --no-print-directory test-without-race test-with-race
 
 # Tests mostly wait, for slots and for deadlines, and measure time: so everything
 # is vetted and compiled before the first of them runs, and then many run at once.
