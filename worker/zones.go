@@ -54,7 +54,7 @@ func (w *Worker) loadZones(ctx context.Context, c *campaign.Info) (*zones, error
 		z.all[i].schedule = c.Spec.Schedule(c.Zones[i].Zones, w.sendTimeout+recordPatience)
 	}
 	for page := range z.of {
-		z.of[page] = uint16(pages.Of(page)) //nolint:gosec // it is stored as one
+		z.of[page] = uint16(pages.Of(page))
 		zone := &z.all[z.of[page]]
 		zone.pages = append(zone.pages, zonePage{page, zone.recipients() + c.Size(page)})
 	}
