@@ -22,16 +22,11 @@ type Accepted struct {
 	Channels    []string  `json:"channels"`
 }
 
-// chunkSize is how many entries are allocated at once: the journal grows
-// without ever copying what it has.
-const chunkSize = 4096
-
 // journal is every message that was taken, in order. An entry costs about a
 // hundred bytes with its texts.
 type journal struct {
 	mu       sync.Mutex
-	chunks   [][]entry
-	n        uint64
+	entries  []entry
 	cascades map[string]*cascade
 }
 
@@ -99,29 +94,23 @@ func (j *journal) add(req request, story uint8, at time.Time) taken {
 		j.cascades[string(key)] = c
 	}
 	e.cascade = c
-	n := j.n
-	if n%chunkSize == 0 {
-		j.chunks = append(j.chunks, make([]entry, 0, chunkSize))
-	}
-	last := &j.chunks[n/chunkSize]
-	*last = append(*last, e)
-	j.n++
-	return taken{n, c, at}
+	j.entries = append(j.entries, e)
+	return taken{uint64(len(j.entries) - 1), c, at}
 }
 
 func (j *journal) begin(n uint64, at time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.chunks[n/chunkSize][n%chunkSize].begun = at.UnixNano()
+	j.entries[n].begun = at.UnixNano()
 }
 
 func (j *journal) get(n uint64) (entry, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if n >= j.n {
+	if n >= uint64(len(j.entries)) {
 		return entry{}, false
 	}
-	return j.chunks[n/chunkSize][n%chunkSize], true
+	return j.entries[n], true
 }
 
 // from walks over the entries from the n-th on to the last one that there was
@@ -129,7 +118,7 @@ func (j *journal) get(n uint64) (entry, bool) {
 func (j *journal) from(n uint64) iter.Seq2[uint64, entry] {
 	return func(yield func(uint64, entry) bool) {
 		j.mu.Lock()
-		end := j.n
+		end := uint64(len(j.entries))
 		j.mu.Unlock()
 		for ; n < end; n++ {
 			if e, _ := j.get(n); !yield(n, e) {
@@ -183,9 +172,4 @@ func (s *Simulator) serveLog(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	_ = out.Flush()
-}
-
-// serveStats is GET /simulator/stats.
-func (s *Simulator) serveStats(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, s.Stats())
 }

@@ -34,7 +34,7 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request) {
 	} else if err != nil {
 		return // the client went away while it was writing
 	}
-	if s.isClosed() {
+	if s.stopping.Err() != nil {
 		s.refuse(w, body, &refusal{answerCode{http.StatusServiceUnavailable, telesign.CodeUnavailable}, "", "the simulator is closed"})
 		return
 	}
@@ -136,7 +136,7 @@ func (s *Simulator) answer(w http.ResponseWriter, r *http.Request, t *trip) (abo
 		s.tally.answer("held")
 		select {
 		case <-r.Context().Done():
-		case <-s.done:
+		case <-s.stopping.Done():
 		}
 		return true
 	case reset:
@@ -192,7 +192,7 @@ func (s *Simulator) pause(r *http.Request, d time.Duration) {
 	select {
 	case <-timer.C:
 	case <-r.Context().Done():
-	case <-s.done:
+	case <-s.stopping.Done():
 	}
 }
 

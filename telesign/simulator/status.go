@@ -3,7 +3,6 @@ package simulator
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/handout-dev/handout/telesign"
@@ -39,12 +38,12 @@ type statusRefusal struct {
 // status is GET /v1/omnichannel/{reference_id}. It knows the truth of a story
 // at once, also when its callbacks come late, doubled or never.
 func (s *Simulator) status(w http.ResponseWriter, r *http.Request) {
-	ref := strings.TrimPrefix(r.URL.Path, statusPath)
+	ref := r.PathValue("reference")
 	if why := s.guard.check(r, nil, time.Now()); why != "" {
 		s.refuseStatus(w, http.StatusUnauthorized, telesign.CodeNotAuthorized, "", why)
 		return
 	}
-	if s.isClosed() {
+	if s.stopping.Err() != nil {
 		s.refuseStatus(w, http.StatusServiceUnavailable, codePollUnavailable, "", "the simulator is closed")
 		return
 	}
