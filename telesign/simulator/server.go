@@ -51,13 +51,14 @@ func New(o Options) (*Simulator, error) {
 		return nil, err
 	}
 	s := &Simulator{
-		o:      o,
-		log:    o.Logger,
-		guard:  guard{customerID: o.CustomerID, apiKey: o.APIKey, key: key},
-		refs:   references{o.Seed},
-		tally:  newTally(),
-		agenda: newAgenda(),
-		start:  time.Now(),
+		o:       o,
+		log:     o.Logger,
+		guard:   guard{customerID: o.CustomerID, apiKey: o.APIKey, key: key},
+		refs:    references{o.Seed},
+		tally:   newTally(),
+		journal: journal{cascades: map[string]*cascade{}},
+		agenda:  newAgenda(),
+		start:   time.Now(),
 
 		fetcher: newFetcher(),
 		client: &http.Client{
