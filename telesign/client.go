@@ -59,8 +59,6 @@ type Accepted struct {
 	// writes it; "" if the answer had none, and then only the external ID leads
 	// from a receipt to the message.
 	Reference string
-	// ExternalID is the echo of [Message.ExternalID].
-	ExternalID string
 	// Code is 3001.
 	Code Code
 }
@@ -146,7 +144,7 @@ func (c *Client) Send(ctx context.Context, m Message) (Accepted, error) {
 		return Accepted{}, e
 	}
 	if a.ok() && a.code == CodeInProgress {
-		return Accepted{Reference: a.reference, ExternalID: a.externalID, Code: a.code}, nil
+		return Accepted{Reference: a.reference, Code: a.code}, nil
 	}
 	return Accepted{}, judgeSend(a)
 }

@@ -47,17 +47,7 @@ func (m Message) append(b []byte) []byte {
 		b = append(b, '}')
 	}
 	b = append(b, `],"recipient":{`...)
-	if m.PhoneNumber != "" {
-		b = append(b, `"phone_number":`...)
-		b = appendString(b, m.PhoneNumber)
-	}
-	if m.Email != "" {
-		if m.PhoneNumber != "" {
-			b = append(b, ',')
-		}
-		b = append(b, `"email":`...)
-		b = appendString(b, m.Email)
-	}
+	b = appendField(b, `"phone_number":`, m.PhoneNumber)
 	b = append(b, `},"message":{`...)
 	var names [8]string // more channels than Telesign has
 	for i, name := range sortedKeys(names[:0], m.Content) {
@@ -73,8 +63,6 @@ func (m Message) append(b []byte) []byte {
 	b = appendField(b, `,"external_id":`, m.ExternalID)
 	b = appendField(b, `,"callback_url":`, m.CallbackURL)
 	b = appendField(b, `,"sender_id":`, m.SenderID)
-	b = appendField(b, `,"account_lifecycle_event":`, m.LifecycleEvent)
-	b = appendField(b, `,"originating_ip":`, m.OriginatingIP)
 	return append(b, '}')
 }
 

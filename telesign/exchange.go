@@ -90,7 +90,6 @@ type answer struct {
 	retryAfter  time.Duration
 	body        []byte
 	reference   string
-	externalID  string
 	code        Code // 0 when there is none
 	description string
 	err         error // why body is no use
@@ -158,7 +157,7 @@ func readAnswer(resp *http.Response) answer {
 	}
 	status := object(o["status"])
 	a.body = body
-	a.reference, a.externalID = NormalizeReference(text(o["reference_id"])), externalID(o["external_id"])
+	a.reference = NormalizeReference(text(o["reference_id"]))
 	a.code, a.description = codeOf(status["code"]), text(status["description"])
 	return a
 }
