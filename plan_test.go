@@ -82,8 +82,7 @@ var plan = map[string]room{
 	"internal/orderhistory/shop":     {client, []string{"internal/orderhistory/database"}},
 	"internal/orderhistory/sheet":    {pure, nil},
 	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
-	"internal/orderhistory/store":    {client, []string{"internal/orderhistory/folder", "internal/secret"}},
-	"internal/orderhistory/folder":   {client, nil},
+	"internal/orderhistory/store":    {client, []string{"internal/secret"}},
 
 	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
 	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/translate"}},
@@ -97,7 +96,7 @@ var plan = map[string]room{
 	// It ties everything together, and knows no store: what it does and asks of one
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
-		"callbacks", "producer", "worker", "internal/schedule", "internal/webhook", "internal/orderhistory/folder",
+		"callbacks", "producer", "worker", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
 		"internal/metrics", "internal/operations", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
 		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/secret", "internal/translate",
 	}},

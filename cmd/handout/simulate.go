@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/handout-dev/handout/internal/orderhistory/folder"
+	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/telesign/simulator"
 )
 
@@ -48,12 +48,12 @@ func withFiles(c *Config, vendor http.Handler) (http.Handler, func(), error) {
 	if c.SimulateFiles == "" {
 		return vendor, func() {}, nil
 	}
-	files, err := folder.Open(c.SimulateFiles)
+	files, err := store.OpenFolder(c.SimulateFiles, "")
 	if err != nil {
 		return nil, nil, fmt.Errorf("HANDOUT_SIMULATE_FILES: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle(folder.Path, files)
+	mux.Handle(store.FolderPath, files)
 	mux.Handle("/", vendor)
 	return mux, func() { _ = files.Close() }, nil
 }

@@ -1,19 +1,12 @@
-// Package folder keeps files in a folder and serves them by links that expire:
-// the store where there is no object storage, and of a demo. The files may be
-// written and served by different processes, which share the folder and, in it, the
-// key that signs the links.
-//
-//	/files/order-history/2026-11-23/4kq2….xlsx?expires=1795564800&signature=…
-//
-// A link holds for one file until its moment, and nothing is listed: without a
-// signature every path is 404.
-package folder
+package store
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -29,8 +22,8 @@ import (
 	"time"
 )
 
-// Path is where the files are served.
-const Path = "/files/"
+// FolderPath is where the files of a folder are served.
+const FolderPath = "/files/"
 
 // keyFile is the name of the key's file. No link leads there: names that begin
 // with a dot aren't served.
@@ -39,14 +32,23 @@ const (
 	keySize = 32
 )
 
-// Folder is an open folder.
+// Folder is the store in a folder of this machine, and the handler that serves it by
+// links that expire. The files may be written and served by different processes,
+// which share the folder and, in it, the key that signs the links:
+//
+//	/files/order-history/2026-11-23/4kq2….xlsx?expires=1795564800&signature=…
+//
+// A link holds for one file until its moment, and nothing is listed: without a
+// signature every path is 404.
 type Folder struct {
 	root *os.Root
 	key  []byte
+	base string
 }
 
-// Open makes the folder and its key where they're missing.
-func Open(dir string) (*Folder, error) {
+// OpenFolder makes the folder and its key where they're missing. base is the address of
+// the server that serves it, as in http://127.0.0.1:8060; one that only serves has none.
+func OpenFolder(dir, base string) (*Folder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open folder: %w", err)
 	}
@@ -58,7 +60,7 @@ func Open(dir string) (*Folder, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open folder: %w", err), root.Close())
 	}
-	return &Folder{root: root, key: key}, nil
+	return &Folder{root: root, key: key, base: strings.TrimSuffix(base, "/")}, nil
 }
 
 // Close lets go of the folder.
@@ -102,36 +104,55 @@ func makeKey(dir, name string) error {
 	return nil
 }
 
-// Write makes the file appear as a whole, or not at all, under a name with
-// slashes. A file that stands there is replaced.
-func (f *Folder) Write(name string, content io.Reader) (err error) {
-	if !served(name) {
-		return fmt.Errorf("write file: %w", fs.ErrInvalid)
-	}
-	if err := f.root.MkdirAll(path.Dir(name), 0o700); err != nil {
-		return fmt.Errorf("write file: %w", withoutName(err))
-	}
-	draft := path.Join(path.Dir(name), "."+rand.Text())
-	file, err := f.root.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("write file: %w", withoutName(err))
-	}
+// Put makes the file appear as a whole, or not at all. A file that stands there is
+// replaced.
+func (f *Folder) Put(_ context.Context, o *Object, content []byte) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("write file: %w", withoutName(err))
-			_ = f.root.Remove(draft)
 		}
 	}()
-	_, err = io.Copy(file, content)
-	// What the state says is there must be there after a power cut, too.
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+	if !served(o.Name) {
+		return fs.ErrInvalid
+	}
+	if err := f.root.MkdirAll(path.Dir(o.Name), 0o700); err != nil {
 		return err
 	}
-	return f.root.Rename(draft, name)
+	draft := path.Join(path.Dir(o.Name), "."+rand.Text())
+	file, err := f.root.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	// What the state says is there must be there after a power cut, too.
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = f.root.Rename(draft, o.Name)
+	}
+	if err != nil {
+		_ = f.root.Remove(draft)
+	}
+	return err
 }
 
-// Open opens a file to read it; fs.ErrNotExist if it isn't there.
-func (f *Folder) Open(name string) (*os.File, error) {
+// Stat returns what is in the folder, by reading the whole file, or ErrMissing.
+func (f *Folder) Stat(_ context.Context, name string) (*Object, error) {
+	file, err := f.open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrMissing
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	size, err := io.Copy(sum, file)
+	if err != nil {
+		return nil, fmt.Errorf("read back a file: %w", withoutName(err))
+	}
+	return &Object{Name: name, Size: size, Type: typeOf(name), SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
+}
+
+func (f *Folder) open(name string) (*os.File, error) {
 	if !served(name) {
 		return nil, fs.ErrNotExist
 	}
@@ -158,16 +179,19 @@ func withoutName(err error) error {
 	return err
 }
 
-// Link is where the file is found until the moment given, under the address of
-// a server that serves this folder, as in http://127.0.0.1:8060. The same
-// arguments give the same link.
-func (f *Folder) Link(base, name string, until time.Time) (string, error) {
+// Link returns where a file can be fetched until lifetime from now.
+func (f *Folder) Link(_ context.Context, name string, lifetime time.Duration) (string, error) {
+	return f.link(name, time.Now().Add(lifetime))
+}
+
+// link returns the same link for the same arguments.
+func (f *Folder) link(name string, until time.Time) (string, error) {
 	if !served(name) {
 		return "", fs.ErrInvalid
 	}
 	expires := strconv.FormatInt(until.Unix(), 10)
 	query := "?expires=" + expires + "&signature=" + f.sign(name, expires)
-	return strings.TrimSuffix(base, "/") + Path + (&url.URL{Path: name}).EscapedPath() + query, nil
+	return f.base + FolderPath + (&url.URL{Path: name}).EscapedPath() + query, nil
 }
 
 func (f *Folder) sign(name, expires string) string {
@@ -176,7 +200,7 @@ func (f *Folder) sign(name, expires string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
 }
 
-// ServeHTTP serves GET and HEAD of the links under Path. A link that has expired
+// ServeHTTP serves GET and HEAD of the links under [FolderPath]. A link that has expired
 // is 410, everything else that isn't right 404.
 func (f *Folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -184,7 +208,7 @@ func (f *Folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	name, ok := strings.CutPrefix(r.URL.Path, Path)
+	name, ok := strings.CutPrefix(r.URL.Path, FolderPath)
 	expires := r.URL.Query().Get("expires")
 	if !ok || !hmac.Equal([]byte(f.sign(name, expires)), []byte(r.URL.Query().Get("signature"))) {
 		http.NotFound(w, r)
@@ -195,7 +219,7 @@ func (f *Folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this link has expired", http.StatusGone)
 		return
 	}
-	file, err := f.Open(name)
+	file, err := f.open(name)
 	if err != nil {
 		http.NotFound(w, r)
 		return
@@ -206,7 +230,7 @@ func (f *Folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	w.Header().Set("Content-Type", TypeOf(name))
+	w.Header().Set("Content-Type", typeOf(name))
 	w.Header().Set("Cache-Control", "private, no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	http.ServeContent(w, r, "", info.ModTime(), file)
@@ -221,8 +245,8 @@ var types = map[string]string{
 	".txt":  "text/plain; charset=utf-8",
 }
 
-// TypeOf is the content type that a file is served as, by its name's ending.
-func TypeOf(name string) string {
+// typeOf is the content type that a file is served as, by its name's ending.
+func typeOf(name string) string {
 	ending := strings.ToLower(path.Ext(name))
 	if t, ok := types[ending]; ok {
 		return t

@@ -1,4 +1,4 @@
-package folder_test
+package store
 
 import (
 	"io"
@@ -10,13 +10,11 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/handout-dev/handout/internal/orderhistory/folder"
 )
 
-func open(t *testing.T, dir string) *folder.Folder {
+func open(t *testing.T, dir, base string) *Folder {
 	t.Helper()
-	f, err := folder.Open(dir)
+	f, err := OpenFolder(dir, base)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,17 +22,22 @@ func open(t *testing.T, dir string) *folder.Folder {
 	return f
 }
 
-// served is a folder with one file, and a link to it.
-func served(t *testing.T) (dir, base, link string, f *folder.Folder) {
+func write(t *testing.T, f *Folder, name, content string) error {
+	t.Helper()
+	return f.Put(t.Context(), &Object{Name: name}, []byte(content))
+}
+
+// withFile is a folder with one file, and a link to it.
+func withFile(t *testing.T) (dir, base, link string, f *Folder) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "files")
-	f = open(t, dir)
-	server := httptest.NewServer(open(t, dir)) // another process has the same key
+	server := httptest.NewServer(open(t, dir, "")) // another process has the same key
 	t.Cleanup(server.Close)
-	if err := f.Write("a b/c.xlsx", strings.NewReader("PK content")); err != nil {
+	f = open(t, dir, server.URL)
+	if err := write(t, f, "a b/c.xlsx", "PK content"); err != nil {
 		t.Fatal(err)
 	}
-	link, err := f.Link(server.URL, "a b/c.xlsx", time.Now().Add(time.Hour))
+	link, err := f.Link(t.Context(), "a b/c.xlsx", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +60,7 @@ func get(t *testing.T, link string) (int, string, http.Header) {
 
 func TestLink_BringsTheFileAsADocument(t *testing.T) {
 	t.Parallel()
-	_, _, link, _ := served(t)
+	_, _, link, _ := withFile(t)
 	status, body, header := get(t, link)
 	if status != 200 || body != "PK content" || header.Get("Content-Length") != "10" ||
 		header.Get("Content-Type") != "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" {
@@ -67,14 +70,14 @@ func TestLink_BringsTheFileAsADocument(t *testing.T) {
 
 func TestLink_HoldsForOneFileAndUntilItsMoment(t *testing.T) {
 	t.Parallel()
-	dir, base, link, f := served(t)
-	if err := f.Write("other.xlsx", strings.NewReader("x")); err != nil {
+	dir, base, link, f := withFile(t)
+	if err := write(t, f, "other.xlsx", "x"); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(filepath.Dir(dir), "outside"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	old, err := f.Link(base, "a b/c.xlsx", time.Now().Add(-time.Second))
+	old, err := f.Link(t.Context(), "a b/c.xlsx", -time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,10 +97,10 @@ func TestLink_HoldsForOneFileAndUntilItsMoment(t *testing.T) {
 		}
 	}
 	for _, name := range []string{".key", "../outside", "/etc/passwd", "a/.b", "", "."} {
-		if _, err := f.Link(base, name, time.Now().Add(time.Hour)); err == nil {
+		if _, err := f.Link(t.Context(), name, time.Hour); err == nil {
 			t.Errorf("a link to %q", name)
 		}
-		if err := f.Write(name, strings.NewReader("x")); err == nil {
+		if err := write(t, f, name, "x"); err == nil {
 			t.Errorf("%q was written", name)
 		}
 	}
@@ -110,17 +113,17 @@ func TestLink_HoldsForOneFileAndUntilItsMoment(t *testing.T) {
 
 func TestLink_IsTheSameForTheSameMoment(t *testing.T) {
 	t.Parallel()
-	dir, base, link, _ := served(t)
+	dir, base, link, _ := withFile(t)
 	at := time.Now().Add(time.Hour)
-	a, _ := open(t, dir).Link(base, "a b/c.xlsx", at)
-	b, _ := open(t, dir).Link(base, "a b/c.xlsx", at)
-	c, _ := open(t, t.TempDir()).Link(base, "a b/c.xlsx", at)
+	a, _ := open(t, dir, base).link("a b/c.xlsx", at)
+	b, _ := open(t, dir, base).link("a b/c.xlsx", at)
+	c, _ := open(t, t.TempDir(), base).link("a b/c.xlsx", at)
 	if a != b || a == c || link == "" {
 		t.Errorf("%s, %s, %s", a, b, c)
 	}
 }
 
-func TestOpen_ManyAtOnceAgreeOnTheKey(t *testing.T) {
+func TestOpenFolder_ManyAtOnceAgreeOnTheKey(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new")
 	at := time.Now().Add(time.Hour)
@@ -128,13 +131,13 @@ func TestOpen_ManyAtOnceAgreeOnTheKey(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range links {
 		all.Go(func() {
-			f, err := folder.Open(dir)
+			f, err := OpenFolder(dir, "http://x")
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			defer f.Close()
-			links[i], _ = f.Link("http://x", "a.pdf", at)
+			links[i], _ = f.link("a.pdf", at)
 		})
 	}
 	all.Wait()
@@ -148,22 +151,20 @@ func TestOpen_ManyAtOnceAgreeOnTheKey(t *testing.T) {
 	}
 }
 
-// breaks is a content that ends too soon.
-type breaks struct{}
-
-func (breaks) Read(b []byte) (int, error) { return copy(b, "half"), io.ErrUnexpectedEOF }
-
-func TestWrite_NoHalfFile(t *testing.T) {
+func TestPut_NoHalfFile(t *testing.T) {
 	t.Parallel()
-	dir, _, link, f := served(t)
-	if err := f.Write("a b/c.xlsx", breaks{}); err == nil || strings.Contains(err.Error(), "c.xlsx") {
+	dir, _, link, f := withFile(t)
+	if err := os.Mkdir(filepath.Join(dir, "a b", "taken.xlsx"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(t, f, "a b/taken.xlsx", "x"); err == nil || strings.Contains(err.Error(), "taken") {
 		t.Errorf("error: %v", err)
 	}
 	if _, body, _ := get(t, link); body != "PK content" {
 		t.Errorf("%q", body)
 	}
 	left, err := os.ReadDir(filepath.Join(dir, "a b"))
-	if err != nil || len(left) != 1 {
+	if err != nil || len(left) != 2 {
 		t.Errorf("%v, %v", left, err)
 	}
 }
