@@ -23,7 +23,7 @@ func (r *run) plan(ctx context.Context, id campaign.ID) (*state.Export, error) {
 		Period: r.period.Key, Campaign: string(id), Phase: state.Writing, Until: r.period.Until,
 		Everybody: r.options.Everybody, PlannedAt: r.now(),
 	}
-	err := r.fix(ctx, e, func(t state.Totals, _ []state.File) error {
+	err := r.fix(ctx, e, func(t state.Totals, _ []state.Aside) error {
 		return r.judge(t, t.Customers-t.SetAside, -1)
 	})
 	if err != nil {
@@ -39,7 +39,7 @@ func (r *run) dryRun(ctx context.Context, id campaign.ID) (*Result, error) {
 		Until:  r.period.Until, Everybody: r.options.Everybody,
 	}
 	result := &Result{Period: r.period.Key, Campaign: id, DryRun: true}
-	err := r.fix(ctx, e, func(t state.Totals, aside []state.File) error {
+	err := r.fix(ctx, e, func(t state.Totals, aside []state.Aside) error {
 		result.Customers, result.SetAside, result.Aside = t.Customers, t.SetAside, aside
 		if err := r.judge(t, t.Customers-t.SetAside, -1); err != nil {
 			return err
@@ -51,7 +51,7 @@ func (r *run) dryRun(ctx context.Context, id campaign.ID) (*Result, error) {
 }
 
 // fix makes a plan of the shop's customers, and has judge decide on it.
-func (r *run) fix(ctx context.Context, e *state.Export, judge func(state.Totals, []state.File) error) error {
+func (r *run) fix(ctx context.Context, e *state.Export, judge func(state.Totals, []state.Aside) error) error {
 	secret, err := r.secret(ctx)
 	if err != nil {
 		return err

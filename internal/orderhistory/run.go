@@ -74,18 +74,20 @@ type Force struct{ By, Why string }
 
 // Result is what a run came to.
 type Result struct {
-	Period   string
-	Campaign campaign.ID
+	Period   string      `json:"period"`
+	Campaign campaign.ID `json:"campaign"`
 	// Already means that the period was finished before and nothing has changed.
-	Already                    bool
-	DryRun                     bool
-	Customers, Files, SetAside int
-	Bytes                      int64
-	// Aside are those set aside, 1,000 at most, with their reasons.
-	Aside       []state.File
-	LinksExpire time.Time
+	Already   bool  `json:"already"`
+	DryRun    bool  `json:"dry_run"`
+	Customers int   `json:"customers"`
+	Files     int   `json:"files"`
+	Bytes     int64 `json:"bytes"`
+	SetAside  int   `json:"set_aside"`
+	// Aside are the first 1,000 of those set aside.
+	Aside       []state.Aside `json:"aside"`
+	LinksExpire *time.Time    `json:"links_expire"` // nil: there are none
 	// Drifted is what Force has let pass, in words; empty for nothing.
-	Drifted string
+	Drifted string `json:"drifted"`
 }
 
 // Run exports a period. It may be called again at any time, also after a crash,
@@ -260,7 +262,7 @@ func (r *run) campaignID() (campaign.ID, error) {
 
 // refused records a refusal, and drops a plan whose content was at fault.
 func (r *run) refused(ctx context.Context, no *Refusal) error {
-	err := r.State.NoteRefusal(ctx, state.Refusal{Period: r.period.Key, At: r.now(), Reason: string(no.Reason), Detail: no.Err.Error()})
+	err := r.State.NoteRefusal(ctx, r.period.Key, r.now(), string(no.Reason), no.Err.Error())
 	if no.content() {
 		err = errors.Join(err, r.State.Forget(ctx, r.period.Key))
 	}
@@ -290,11 +292,14 @@ func (r *run) result(ctx context.Context, e *state.Export, already bool) (*Resul
 	if err != nil {
 		return nil, err
 	}
-	return &Result{
+	result := &Result{
 		Period: e.Period, Campaign: campaign.ID(e.Campaign), Already: already,
-		Customers: t.Customers, Files: t.Ready, SetAside: t.SetAside, Bytes: t.Bytes,
-		Aside: aside, LinksExpire: e.LinksExpire, Drifted: r.drifted,
-	}, nil
+		Customers: t.Customers, Files: t.Ready, SetAside: t.SetAside, Bytes: t.Bytes, Aside: aside, Drifted: r.drifted,
+	}
+	if !e.LinksExpire.IsZero() {
+		result.LinksExpire = &e.LinksExpire
+	}
+	return result, nil
 }
 
 // secret is what the files' names are made with. It is drawn once and stays in

@@ -180,7 +180,7 @@ func (r *Runner) judge(ctx context.Context, s *Schedule, now time.Time) error {
 	}
 	for _, at := range due {
 		t := &Tick{Period: PeriodOf(at), Attempt: 1, At: now.UTC()}
-		if t.State, t.Reason = birth(at, now, s.CatchUp, waiting); t.State == Waiting {
+		if t.State, t.Reason = birth(at, now, time.Duration(s.CatchUp), waiting); t.State == Waiting {
 			t.Note, t.Reason = t.Reason, "" // a note stays, a reason is overwritten
 		}
 		if err := r.put(ctx, s, t); err != nil && !errors.Is(err, errChanged) {
