@@ -76,14 +76,16 @@ func (b *Balance) Moving() int {
 }
 
 // Counter returns the value of CounterNames[i].
-func (b *Balance) Counter(i int) int {
+func (b *Balance) Counter(i int) int { return *b.counter(i) }
+
+func (b *Balance) counter(i int) *int {
 	switch {
 	case i < int(stateCount):
-		return b.States[i]
+		return &b.States[i]
 	case i < CounterCount-1:
-		return b.By[i-int(stateCount)+1]
+		return &b.By[i-int(stateCount)+1]
 	}
-	return b.Read
+	return &b.Read
 }
 
 // ParseBalance reads the values of the counts in the order of [CounterNames].
@@ -98,14 +100,7 @@ func ParseBalance(values []any) (*Balance, error) {
 		if err != nil {
 			return nil, fmt.Errorf("count %s: not a number", CounterNames[i])
 		}
-		switch {
-		case i < int(stateCount):
-			b.States[i] = n
-		case i < CounterCount-1:
-			b.By[i-int(stateCount)+1] = n
-		default:
-			b.Read = n
-		}
+		*b.counter(i) = n
 	}
 	return b, nil
 }

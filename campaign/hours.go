@@ -52,11 +52,7 @@ func (s *Spec) ByZone() bool { return s.Hours != nil && s.Hours.Zone == ZoneReci
 func (s *Spec) UntilLast() time.Duration {
 	var sum time.Duration
 	for _, c := range s.Channels[:max(0, len(s.Channels)-1)] {
-		if c.FallbackTime > 0 {
-			sum += time.Duration(c.FallbackTime) * time.Second
-		} else {
-			sum += telesignFallback
-		}
+		sum += seconds(c.FallbackTime, telesignFallback)
 	}
 	return sum
 }

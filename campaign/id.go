@@ -71,55 +71,30 @@ var ErrBadExternalID = errors.New("not an external ID of handout")
 // bring back: <campaign>.<page>.<index>.<attempt>. It is unique to the attempt,
 // plain ASCII, at most 75 characters, and finds the record without a look-up.
 func ExternalID(c ID, p Place, attempt int) string {
-	b := make([]byte, 0, len(c)+24)
-	b = append(b, c...)
-	for _, n := range [...]int{p.Page, p.Index, attempt} {
-		b = append(b, '.')
-		b = strconv.AppendInt(b, int64(n), 10)
-	}
-	return string(b)
+	return string(c) + "." + p.String() + "." + strconv.Itoa(attempt)
 }
 
 // ParseExternalID takes an external ID apart. Only the exact form that
 // [ExternalID] writes is accepted; anything else is [ErrBadExternalID].
 func ParseExternalID(s string) (ID, Place, int, error) {
-	name, rest, ok := strings.Cut(s, ".")
-	if !ok {
+	parts := strings.Split(s, ".")
+	if len(parts) != 4 {
 		return "", Place{}, 0, ErrBadExternalID
 	}
-	c, err := ParseID(name)
+	c, err := ParseID(parts[0])
 	if err != nil {
 		return "", Place{}, 0, fmt.Errorf("%w: %w", ErrBadExternalID, err)
 	}
-	var n [3]int
-	for i := range n {
-		part := rest
-		if i < 2 {
-			if part, rest, ok = strings.Cut(rest, "."); !ok {
-				return "", Place{}, 0, ErrBadExternalID
-			}
-		}
-		if n[i], ok = ParseNumber(part); !ok {
-			return "", Place{}, 0, ErrBadExternalID
-		}
-	}
-	if n[1] >= PageSize || n[2] < 1 {
+	place, ok := ParsePlace(parts[1] + "." + parts[2])
+	attempt, ok2 := ParseNumber(parts[3])
+	if !ok || !ok2 || attempt < 1 {
 		return "", Place{}, 0, ErrBadExternalID
 	}
-	return c, Place{Page: n[0], Index: n[1]}, n[2], nil
+	return c, place, attempt, nil
 }
 
 // ParseNumber reads up to nine digits without sign or leading zero.
 func ParseNumber(s string) (int, bool) {
-	if s == "" || len(s) > 9 || (s[0] == '0' && len(s) > 1) {
-		return 0, false
-	}
-	n := 0
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return 0, false
-		}
-		n = n*10 + int(s[i]-'0')
-	}
-	return n, true
+	n, err := strconv.Atoi(s)
+	return n, err == nil && n >= 0 && len(s) <= 9 && strconv.Itoa(n) == s
 }

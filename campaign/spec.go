@@ -95,14 +95,9 @@ func (s *Spec) FallbackTotal() time.Duration {
 	if s.Standing {
 		return mostFallback
 	}
-	var sum time.Duration
-	for i, c := range s.Channels {
-		switch {
-		case c.FallbackTime > 0:
-			sum += time.Duration(c.FallbackTime) * time.Second
-		case i < len(s.Channels)-1:
-			sum += telesignFallback
-		}
+	sum := s.UntilLast()
+	if n := len(s.Channels); n > 0 {
+		sum += time.Duration(s.Channels[n-1].FallbackTime) * time.Second
 	}
 	return sum
 }

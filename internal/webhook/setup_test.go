@@ -22,6 +22,7 @@ import (
 	"github.com/handout-dev/handout/internal/webhook"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/test/campaigntest"
 	"github.com/handout-dev/handout/test/redistest"
 )
 
@@ -256,7 +257,7 @@ func (r *rig) stand(id campaign.ID, n int) *campaign.Info {
 		for i := from; i < min(n, from+campaign.PageSize); i++ {
 			list = append(list, campaign.Recipient{ID: fmt.Sprint("r", i), Phone: phone(i)})
 		}
-		page, err := campaign.EncodePage(0, list)
+		page, err := campaigntest.EncodePage(0, list)
 		if err == nil {
 			err = o.AddPages(r.t.Context(), pages, [][]byte{page})
 		}
