@@ -3,6 +3,7 @@ package orderhistory
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"errors"
@@ -52,7 +53,8 @@ func (r *run) dryRun(ctx context.Context, id campaign.ID) (*Result, error) {
 
 // fix makes a plan of the shop's customers, and has judge decide on it.
 func (r *run) fix(ctx context.Context, e *state.Export, judge func(state.Totals, []state.Aside) error) error {
-	secret, err := r.secret(ctx)
+	// The files' names are made with it. It is drawn once and stays in the state.
+	secret, err := r.State.Setting(ctx, "secret", func() string { return rand.Text() + rand.Text() })
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package orderhistory
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -130,9 +129,9 @@ var ErrLost = errors.New("the campaign of this period stands, but the state know
 var errOtherPlan = errors.New("it was begun with or without --all, or under another campaign, and has to be finished in the same way")
 
 func (r *run) do(ctx context.Context) (*Result, error) {
-	id, err := r.campaignID()
+	id, err := campaign.ParseID(string(r.Campaign.ID) + "-" + r.period.id())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the campaign's id with the period: %w", err)
 	}
 	e, err := r.State.Export(ctx, r.period.Key)
 	if err != nil {
@@ -158,8 +157,11 @@ func (r *run) do(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	if e == nil {
-		if err := r.prune(ctx); err != nil {
-			return nil, err
+		// Before a plan: a fault of it is one of a run that hasn't begun.
+		if r.Keep > 0 {
+			if err := r.State.Prune(ctx, r.now().Add(-r.Keep)); err != nil {
+				return nil, err
+			}
 		}
 		if e, err = r.plan(ctx, id); err != nil {
 			return nil, err
@@ -180,15 +182,6 @@ func (r *run) do(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	return r.result(ctx, e, false)
-}
-
-// prune forgets who had which file long ago. It comes before a plan, so that a
-// fault of it is one of a run that hasn't begun.
-func (r *run) prune(ctx context.Context) error {
-	if r.Keep == 0 {
-		return nil
-	}
-	return r.State.Prune(ctx, r.now().Add(-r.Keep))
 }
 
 // prepare brings an export from its plan to the point where only the campaign
@@ -252,14 +245,6 @@ func (r *run) stands(ctx context.Context, id campaign.ID) (bool, error) {
 	return info.Phase != campaign.Draft, nil
 }
 
-func (r *run) campaignID() (campaign.ID, error) {
-	id, err := campaign.ParseID(string(r.Campaign.ID) + "-" + r.period.id())
-	if err != nil {
-		return "", fmt.Errorf("the campaign's id with the period: %w", err)
-	}
-	return id, nil
-}
-
 // refused records a refusal, and drops a plan whose content was at fault.
 func (r *run) refused(ctx context.Context, no *Refusal) error {
 	err := r.State.NoteRefusal(ctx, r.period.Key, r.now(), string(no.Reason), no.Err.Error())
@@ -300,10 +285,4 @@ func (r *run) result(ctx context.Context, e *state.Export, already bool) (*Resul
 		result.LinksExpire = &e.LinksExpire
 	}
 	return result, nil
-}
-
-// secret is what the files' names are made with. It is drawn once and stays in
-// the state.
-func (r *run) secret(ctx context.Context) (string, error) {
-	return r.State.Setting(ctx, "secret", func() string { return rand.Text() + rand.Text() })
 }

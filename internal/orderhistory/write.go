@@ -140,7 +140,7 @@ func (w *chunkWriter) line(l *shop.Line) error {
 			return refuse(Query, "query orders: %w: %w", shop.ErrContract, errNotTogether)
 		}
 		delete(w.files, l.Customer)
-		s, err := sheet.New(sheet.Options{Currency: w.Currency})
+		s, err := sheet.New(w.Currency)
 		if err != nil {
 			return w.fail(err)
 		}
