@@ -3,6 +3,7 @@ package campaign
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -18,18 +19,12 @@ const MaxIDLength = 48
 // ErrBadID means that a text isn't a campaign ID.
 var ErrBadID = errors.New("a campaign ID is 1 to 48 characters of a-z, 0-9, _ and -, and begins with a letter or digit")
 
+var idForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,47}$`)
+
 // ParseID checks that s is a campaign ID.
 func ParseID(s string) (ID, error) {
-	if s == "" || len(s) > MaxIDLength {
+	if !idForm.MatchString(s) {
 		return "", ErrBadID
-	}
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
-		case (c == '_' || c == '-') && i > 0:
-		default:
-			return "", ErrBadID
-		}
 	}
 	return ID(s), nil
 }

@@ -229,13 +229,8 @@ func StorableReference(ref string) string { return ref[:min(len(ref), maxReferen
 
 // PackReference turns 32 upper-case hex digits into 16 bytes.
 func PackReference(ref string) (packed [PackedRefSize]byte, ok bool) {
-	if len(ref) != 2*PackedRefSize {
+	if len(ref) != 2*PackedRefSize || strings.ToUpper(ref) != ref {
 		return packed, false
-	}
-	for i := range len(ref) {
-		if c := ref[i]; (c < '0' || c > '9') && (c < 'A' || c > 'F') {
-			return packed, false
-		}
 	}
 	_, err := hex.Decode(packed[:], []byte(ref))
 	return packed, err == nil

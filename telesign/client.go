@@ -179,10 +179,5 @@ func (c *Client) Status(ctx context.Context, reference string) (Receipt, error) 
 
 // pathSafe reports whether a reference can stand in a path as it is.
 func pathSafe(reference string) bool {
-	for _, c := range []byte(reference) {
-		if !isDigit(c) && (c < 'A' || 'Z' < c) && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return reference != ""
+	return reference != "" && strings.Trim(reference, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
 }

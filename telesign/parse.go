@@ -177,13 +177,9 @@ func digits(s string) string {
 // [MaxReference] characters, or other than visible ASCII.
 func NormalizeReference(s string) string {
 	s = strings.TrimSpace(s)
-	if len(s) > MaxReference || strings.EqualFold(s, "null") {
+	invisible := func(r rune) bool { return r <= ' ' || 0x7f <= r }
+	if len(s) > MaxReference || strings.EqualFold(s, "null") || strings.ContainsFunc(s, invisible) {
 		return ""
-	}
-	for i := range len(s) {
-		if s[i] <= ' ' || 0x7f <= s[i] {
-			return ""
-		}
 	}
 	return strings.ToUpper(s)
 }
