@@ -11,7 +11,7 @@ import (
 
 const (
 	earlyLook     = time.Second
-	mostEarlyWait = 10 * time.Minute
+	maxEarlyWait = 10 * time.Minute
 	earlyBatch    = 500
 	// stuckLook is the delay until a reference that can't be replayed is tried again.
 	stuckLook = time.Minute
@@ -79,7 +79,7 @@ func (l *Listener) replayOne(ctx context.Context, e ledger.Early, now time.Time)
 		return l.ledger.PutOffEarly(ctx, e, time.Time{})
 	case unknown:
 		// The longer it has waited, the less likely it is to become known.
-		return l.ledger.PutOffEarly(ctx, e, now.Add(min(max(earlyLook, age), mostEarlyWait)))
+		return l.ledger.PutOffEarly(ctx, e, now.Add(min(max(earlyLook, age), maxEarlyWait)))
 	}
 	for _, body := range bodies {
 		r, err := telesign.ParseReceipt([]byte(body))

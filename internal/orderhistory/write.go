@@ -32,7 +32,7 @@ func (r *run) write(ctx context.Context, e *state.Export) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(chunks)
-		for chunk, err := range r.State.Chunks(ctx, e.Period, shop.MostCustomers, state.Planned, state.Written) {
+		for chunk, err := range r.State.Chunks(ctx, e.Period, shop.MaxCustomers, state.Planned, state.Written) {
 			if err != nil {
 				return err
 			}

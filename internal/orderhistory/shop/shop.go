@@ -50,8 +50,8 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/database"
 )
 
-// MostCustomers is how many customers' orders are asked for at once.
-const MostCustomers = 100
+// MaxCustomers is how many customers' orders are asked for at once.
+const MaxCustomers = 100
 
 // ErrContract means that a query doesn't give what it has to.
 var ErrContract = errors.New("the query breaks its contract")
