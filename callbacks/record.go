@@ -58,18 +58,20 @@ func (l *Listener) find(ctx context.Context, r telesign.Receipt) (addressee, err
 	if r.ExternalID == "" {
 		return l.findReference(ctx, r.Reference)
 	}
-	id, place, attempt, err := campaign.ParseExternalID(r.ExternalID)
+	a, err := campaign.ParseExternalID(r.ExternalID)
 	if err != nil {
 		return addressee{}, errForeign // another application's, on the same account
 	}
-	info, err := l.infos.get(ctx, id)
-	if err == nil && !info.Has(place) && info.Spec.Standing {
-		info, err = l.infos.read(ctx, id) // it may have grown
+	ours := func(info *campaign.Info) bool { return info.Salt == a.Salt && info.Has(a.Place) }
+	info, err := l.infos.get(ctx, a.Campaign)
+	if err == nil && !ours(info) {
+		// It may have grown, or be another by now: after a restore, say.
+		info, err = l.infos.read(ctx, a.Campaign)
 	}
-	if errors.Is(err, ledger.ErrNotFound) || (err == nil && !info.Has(place)) {
+	if errors.Is(err, ledger.ErrNotFound) || (err == nil && !ours(info)) {
 		return addressee{}, errForeign
 	}
-	return addressee{info, place, attempt}, err
+	return addressee{info, a.Place, a.Number}, err
 }
 
 // maxCampaigns is in how many campaigns, the newest, a reference without an

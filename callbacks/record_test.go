@@ -27,7 +27,7 @@ func TestReceipt_IsFoundByExternalIDElseByReference(t *testing.T) {
 		receipt("", 1, 3000, "sms 3000"),
 		receipt("null", 2, 3000, "sms 3000"),
 		`{"reference_id":"` + reference(3) + `","status":{"code":3000,"last_channel":"sms"}}`,
-		`{"external_id":"c.0.4.1","status":{"code":3000,"last_channel":"sms"}}`,
+		`{"external_id":"c.`+salt+`.0.4.1","status":{"code":3000,"last_channel":"sms"}}`,
 	} {
 		if got := r.result(body); got != "recorded" {
 			t.Errorf("receipt %d is %q", i, got)
@@ -260,7 +260,7 @@ func TestReceipt_ABadTimestampNeverMatters(t *testing.T) {
 	c := r.stand("c", len(stamps))
 	for i, stamp := range stamps {
 		r.sent(c, i, i)
-		r.hear(fmt.Sprintf(`{"reference_id":"%s","external_id":"c.0.%d.1","status":{"code":3000,"last_channel":"sms","updated_on":%s},"channel_status":[{"sms":{"code":3000,"updated_on":%[3]s}}]}`,
+		r.hear(fmt.Sprintf(`{"reference_id":"%s","external_id":"c.`+salt+`.0.%d.1","status":{"code":3000,"last_channel":"sms","updated_on":%s},"channel_status":[{"sms":{"code":3000,"updated_on":%[3]s}}]}`,
 			reference(i), i, stamp))
 		if rec := r.record(c, i); rec.State != campaign.Delivered {
 			t.Errorf("%s: %s", stamp, rec.State)
@@ -294,7 +294,7 @@ func TestReceipt_WhatNobodyKnowsSettlesNothing(t *testing.T) {
 		id := campaign.ID(fmt.Sprintf("c%d", i))
 		info := r.stand(id, 1)
 		r.sent(info, 0, i)
-		r.hear(fmt.Sprintf(`{"reference_id":"%s","external_id":"%s.0.0.1",%s}`, reference(i), id, c.body))
+		r.hear(fmt.Sprintf(`{"reference_id":"%s","external_id":"%s",%s}`, reference(i), info.ExternalID(campaign.Place{}, 1), c.body))
 		if rec := r.record(info, 0); rec.State != c.want || rec.DeliveredBy() != c.by {
 			t.Errorf("%s: %s by %q, want %s by %q", c.body, rec.State, rec.DeliveredBy(), c.want, c.by)
 		}
@@ -310,7 +310,7 @@ func TestReceipt_ARecipientsOwnMessageIsNoOutcome(t *testing.T) {
 	before := r.everything()
 	for _, body := range []string{
 		`{"reference_id":"` + reference(1) + `","status":{"code":1500},"sub_resource":"mo_sms","user_response":{"action":"stop","phone_number":"41790000000","mo_message":"STOP"}}`,
-		`{"reference_id":"` + reference(1) + `","external_id":"c.0.0.1","status":{"code":3000},"content":{"end_user_action":{"action":"STOP"}},"phone_number":"41790000000"}`,
+		`{"reference_id":"` + reference(1) + `","external_id":"c.`+salt+`.0.0.1","status":{"code":3000},"content":{"end_user_action":{"action":"STOP"}},"phone_number":"41790000000"}`,
 	} {
 		if got := r.result(body); got != "stop" {
 			t.Errorf("%q", got)
@@ -536,7 +536,8 @@ func TestReceipt_ForAHoleBetweenPagesIsForeign(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := r.everything()
-	for _, id := range []string{"zoned.0.1.1", "zoned.0.99.1", "zoned.1.1.1", "zoned.2.0.1"} {
+	for _, p := range []campaign.Place{{Index: 1}, {Index: 99}, {Page: 1, Index: 1}, {Page: 2}} {
+		id := c.ExternalID(p, 1)
 		if got := r.result(receipt(id, 1, 3000, "sms 3000")); got != "foreign" {
 			t.Errorf("%s: %q", id, got)
 		}
@@ -550,7 +551,7 @@ func TestReceipt_ForAHoleBetweenPagesIsForeign(t *testing.T) {
 			t.Errorf("%s has changed", k)
 		}
 	}
-	if got := r.result(receipt("zoned.1.0.1", 2, 3000, "sms 3000")); got != "recorded" {
+	if got := r.result(receipt(c.ExternalID(campaign.Place{Page: 1}, 1), 2, 3000, "sms 3000")); got != "recorded" {
 		t.Errorf("%q", got)
 	}
 	if v, err := r.ledger.Verify(t.Context(), c, nil); err != nil || len(v.Faults) > 0 || v.Balance.Of(campaign.Delivered) != 1 {

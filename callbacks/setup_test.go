@@ -141,6 +141,11 @@ func (r *rig) replay() {
 // stand makes a running campaign of n.
 func (r *rig) stand(id campaign.ID, n int) *campaign.Info {
 	r.t.Helper()
+	return r.standWith(id, n, salt)
+}
+
+func (r *rig) standWith(id campaign.ID, n int, salt string) *campaign.Info {
+	r.t.Helper()
 	spec := &campaign.Spec{
 		ID: id, MessageType: "MKT", Lane: campaign.LaneBulk, OnDoubt: campaign.DoubtHold,
 		Channels: []campaign.Channel{
@@ -163,7 +168,13 @@ func (r *rig) stand(id campaign.ID, n int) *campaign.Info {
 	if err := opening.AddPages(r.t.Context(), 0, [][]byte{page}); err != nil {
 		r.t.Fatal(err)
 	}
-	info, err := opening.Commit(r.t.Context(), ledger.Content{Total: n, Pages: 1, Digest: "d"}, campaign.Beginning{})
+	if _, err = opening.Commit(r.t.Context(), ledger.Content{Total: n, Pages: 1, Digest: "d"}, campaign.Beginning{}); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := r.rdb.HSet(r.t.Context(), "handout:{"+string(id)+"}:meta", "salt", salt).Err(); err != nil {
+		r.t.Fatal(err)
+	}
+	info, err := r.ledger.Info(r.t.Context(), id)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -306,11 +317,22 @@ func (r *rig) result(body string) string {
 	return ""
 }
 
+// salt is that of every campaign that a rig makes.
+const salt = "k3v7q2m5"
+
+// withSalt completes <campaign>.<page>.<index>.<attempt>.
+func withSalt(externalID string) string {
+	if id, rest, ok := strings.Cut(externalID, "."); ok && strings.Count(rest, ".") == 2 {
+		return id + "." + salt + "." + rest
+	}
+	return externalID
+}
+
 // receipt is a body; the legs are written like "whatsapp 3056".
 func receipt(externalID string, ref int, code int, legs ...string) string {
 	external := "null"
 	if externalID != "" {
-		external = `"` + externalID + `"`
+		external = `"` + withSalt(externalID) + `"`
 	}
 	var all []string
 	last := ""
@@ -322,6 +344,9 @@ func receipt(externalID string, ref int, code int, legs ...string) string {
 	return fmt.Sprintf(`{"reference_id":"%s","external_id":%s,"status":{"code":%d,"description":"","last_channel":"%s","updated_on":"2026-11-22T12:00:00.000000Z"},"channel_status":[%s]}`,
 		reference(ref), external, code, last, strings.Join(all, ","))
 }
+
+// receiptOf is a receipt of a delivery with this external ID.
+func receiptOf(externalID string, ref int) string { return receipt(externalID, ref, 3000, "sms 3000") }
 
 func (r *rig) until(what string, done func() bool) {
 	r.t.Helper()

@@ -7,15 +7,15 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-func ExampleExternalID() {
-	id := campaign.ExternalID("order-history-2026-11", campaign.PlaceOf(1234), 1)
-	fmt.Println(id)
+func ExampleAttempt_ExternalID() {
+	first := campaign.Attempt{Campaign: "order-history-2026-11", Salt: "k3v7q2m5", Place: campaign.PlaceOf(1234), Number: 1}
+	fmt.Println(first.ExternalID())
 
-	c, place, attempt, err := campaign.ParseExternalID(id)
-	fmt.Println(c, place.Page, place.Index, attempt, err)
+	again, err := campaign.ParseExternalID(first.ExternalID())
+	fmt.Println(again == first, err)
 	// Output:
-	// order-history-2026-11.12.34.1
-	// order-history-2026-11 12 34 1 <nil>
+	// order-history-2026-11.k3v7q2m5.12.34.1
+	// true <nil>
 }
 
 func ExampleNext() {

@@ -59,33 +59,49 @@ func PlaceOf(position int) Place {
 	return Place{Page: position / PageSize, Index: position % PageSize}
 }
 
+// SaltLength is the length of an [Info.Salt], of a-z and 2-7: 40 bits.
+const SaltLength = 8
+
+func isSalt(s string) bool {
+	return len(s) == SaltLength && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz234567") == ""
+}
+
 // ErrBadExternalID means that a text isn't an external ID of ours.
 var ErrBadExternalID = errors.New("not an external ID of handout")
 
+// Attempt is an attempt to send to a recipient, of one life of a campaign.
+type Attempt struct {
+	Campaign ID
+	Salt     string // [Info.Salt]
+	Place    Place
+	Number   int // from 1
+}
+
 // ExternalID is what we give Telesign with each attempt and what its receipts
-// bring back: <campaign>.<page>.<index>.<attempt>. It is unique to the attempt,
-// plain ASCII, at most 75 characters, and finds the record without a look-up.
-func ExternalID(c ID, p Place, attempt int) string {
-	return string(c) + "." + p.String() + "." + strconv.Itoa(attempt)
+// bring back: <campaign>.<salt>.<page>.<index>.<attempt>. It is unique to the
+// attempt, plain ASCII, at most 87 characters, and finds the record without a
+// look-up.
+func (a Attempt) ExternalID() string {
+	return string(a.Campaign) + "." + a.Salt + "." + a.Place.String() + "." + strconv.Itoa(a.Number)
 }
 
 // ParseExternalID takes an external ID apart. Only the exact form that
-// [ExternalID] writes is accepted; anything else is [ErrBadExternalID].
-func ParseExternalID(s string) (ID, Place, int, error) {
+// [Attempt.ExternalID] writes is accepted; anything else is [ErrBadExternalID].
+func ParseExternalID(s string) (Attempt, error) {
 	parts := strings.Split(s, ".")
-	if len(parts) != 4 {
-		return "", Place{}, 0, ErrBadExternalID
+	if len(parts) != 5 || !isSalt(parts[1]) {
+		return Attempt{}, ErrBadExternalID
 	}
 	c, err := ParseID(parts[0])
 	if err != nil {
-		return "", Place{}, 0, fmt.Errorf("%w: %w", ErrBadExternalID, err)
+		return Attempt{}, fmt.Errorf("%w: %w", ErrBadExternalID, err)
 	}
-	place, ok := ParsePlace(parts[1] + "." + parts[2])
-	attempt, ok2 := ParseNumber(parts[3])
+	place, ok := ParsePlace(parts[2] + "." + parts[3])
+	attempt, ok2 := ParseNumber(parts[4])
 	if !ok || !ok2 || attempt < 1 {
-		return "", Place{}, 0, ErrBadExternalID
+		return Attempt{}, ErrBadExternalID
 	}
-	return c, place, attempt, nil
+	return Attempt{c, parts[1], place, attempt}, nil
 }
 
 // ParseNumber reads up to nine digits without sign or leading zero.

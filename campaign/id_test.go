@@ -53,13 +53,13 @@ func TestExternalID_RoundTrip(t *testing.T) {
 	ids := []campaign.ID{"a", "order-history-2026-11", campaign.ID(strings.Repeat("x", campaign.MaxIDLength))}
 	for range 2000 {
 		id, p, attempt := campaigntest.Pick(r, ids), campaign.PlaceOf(r.IntN(99_999_999_999)), 1+r.IntN(999_999_999)
-		s := campaign.ExternalID(id, p, attempt)
-		if len(s) > 75 {
-			t.Fatalf("%q is longer than 75 characters", s)
+		a := campaign.Attempt{Campaign: id, Salt: "k3v7q2m5", Place: p, Number: attempt}
+		s := a.ExternalID()
+		if len(s) > 87 {
+			t.Fatalf("%q is longer than 87 characters", s)
 		}
-		id2, p2, attempt2, err := campaign.ParseExternalID(s)
-		if err != nil || id2 != id || p2 != p || attempt2 != attempt {
-			t.Fatalf("%q: %q, %v, %d, %v", s, id2, p2, attempt2, err)
+		if back, err := campaign.ParseExternalID(s); err != nil || back != a {
+			t.Fatalf("%q: %v, %v", s, back, err)
 		}
 	}
 }
@@ -67,34 +67,36 @@ func TestExternalID_RoundTrip(t *testing.T) {
 func TestParseExternalID_RefusesEveryOtherForm(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{
-		"", "null", "a", "a.", "a.0", "a.0.0", "a.0.0.", "a..0.1", "a.0..1", ".0.0.1", "a.0.0.1.", "a.0.0.1.1",
-		"a.0.0.0",              // no attempt
-		"a.0.100.1",            // beyond the page
-		"a.00.0.1", "a.0.0.01", // leading zeros
-		"a.+1.0.1", "a.-1.0.1", // signs
-		"a.0x1.0.1", "a.1e3.0.1", // other notations
-		"a.0.0.1 ", " a.0.0.1", // blanks
-		"A.0.0.1", "a{b}.0.0.1", // no campaign ID
-		"a.1234567890.0.1",     // too large
-		"a.٣.0.1", "a.0.0.1\n", // no ASCII digits
-		strings.Repeat("x", 49) + ".0.0.1",
+		"", "null", "a", "a.0.0.1", "a..0.0.1",
+		"a.k3v7q2m.0.0.1", "a.k3v7q2m5x.0.0.1", "a.K3V7Q2M5.0.0.1", "a.k3v7q2m1.0.0.1", // no salt
+		 "a.", "a.k3v7q2m5.0", "a.k3v7q2m5.0.0", "a.k3v7q2m5.0.0.", "a.k3v7q2m5..0.1", "a.k3v7q2m5.0..1", ".k3v7q2m5.0.0.1", "a.k3v7q2m5.0.0.1.", "a.k3v7q2m5.0.0.1.1",
+		"a.k3v7q2m5.0.0.0",              // no attempt
+		"a.k3v7q2m5.0.100.1",            // beyond the page
+		"a.k3v7q2m5.00.0.1", "a.k3v7q2m5.0.0.01", // leading zeros
+		"a.k3v7q2m5.+1.0.1", "a.k3v7q2m5.-1.0.1", // signs
+		"a.k3v7q2m5.0x1.0.1", "a.k3v7q2m5.1e3.0.1", // other notations
+		"a.k3v7q2m5.0.0.1 ", " a.k3v7q2m5.0.0.1", // blanks
+		"A.k3v7q2m5.0.0.1", "a{b}.k3v7q2m5.0.0.1", // no campaign ID
+		"a.k3v7q2m5.1234567890.0.1",     // too large
+		"a.k3v7q2m5.٣.0.1", "a.k3v7q2m5.0.0.1\n", // no ASCII digits
+		strings.Repeat("x", 49) + ".k3v7q2m5.0.0.1",
 	} {
-		if id, p, attempt, err := campaign.ParseExternalID(bad); !errors.Is(err, campaign.ErrBadExternalID) || id != "" || p != (campaign.Place{}) || attempt != 0 {
-			t.Errorf("%q: %q, %v, %d, %v", bad, id, p, attempt, err)
+		if a, err := campaign.ParseExternalID(bad); !errors.Is(err, campaign.ErrBadExternalID) || a != (campaign.Attempt{}) {
+			t.Errorf("%q: %v, %v", bad, a, err)
 		}
 	}
 }
 
 func FuzzParseExternalID(f *testing.F) {
-	f.Add("order-history-2026-11.12.34.1")
-	f.Add("a.0.99.1")
+	f.Add("order-history-2026-11.k3v7q2m5.12.34.1")
+	f.Add("a.aaaaaaaa.0.99.1")
 	f.Add("null")
 	f.Fuzz(func(t *testing.T, s string) {
-		id, p, attempt, err := campaign.ParseExternalID(s)
+		a, err := campaign.ParseExternalID(s)
 		if err != nil {
 			return
 		}
-		if back := campaign.ExternalID(id, p, attempt); back != s {
+		if back := a.ExternalID(); back != s {
 			t.Fatalf("%q is read, and written as %q", s, back)
 		}
 	})

@@ -45,7 +45,10 @@ const (
 // Info is what a campaign is. All but Phase, Reason, Cursor and the times never
 // changes once the campaign stands.
 type Info struct {
-	ID      ID
+	ID ID
+	// Salt is random and the campaign's from its birth: another installation's
+	// campaign of this ID, or one before a purge or a restore, has another.
+	Salt    string
 	Spec    *Spec
 	Columns []string // of the list, without recipient and phone
 	Digest  string   // of the content: two submits with the same are the same
@@ -68,6 +71,12 @@ type Info struct {
 	PurgedAt   time.Time // when its people's data began to go; see [Info.Gone]
 	EmptiedAt  time.Time // when all of it was gone
 }
+
+// Attempt is the attempt of this number at the recipient at p.
+func (i *Info) Attempt(p Place, number int) Attempt { return Attempt{i.ID, i.Salt, p, number} }
+
+// ExternalID is that of an attempt at a recipient, see [Attempt.ExternalID].
+func (i *Info) ExternalID(p Place, attempt int) string { return i.Attempt(p, attempt).ExternalID() }
 
 // PurgedError means that a campaign was purged: its recipients and their outcomes
 // are deleted. It is an [ErrNotRunning] too.

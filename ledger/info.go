@@ -12,6 +12,7 @@ import (
 
 // Fields of the meta hash.
 const (
+	fieldSalt     = "salt" // [campaign.Info.Salt]
 	fieldState    = "state"
 	fieldReason   = "reason"
 	fieldSpec     = "spec"
@@ -51,7 +52,7 @@ func parseInfo(c campaign.ID, f map[string]string) (*campaign.Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &campaign.Info{ID: c, Spec: spec, Digest: f[fieldDigest], Phase: campaign.Phase(f[fieldState]), Reason: f[fieldReason], Canary: f[fieldCanary], Canceled: f[fieldCanceled] != ""}
+	i := &campaign.Info{ID: c, Salt: f[fieldSalt], Spec: spec, Digest: f[fieldDigest], Phase: campaign.Phase(f[fieldState]), Reason: f[fieldReason], Canary: f[fieldCanary], Canceled: f[fieldCanceled] != ""}
 	if err := json.Unmarshal([]byte(f[fieldColumns]), &i.Columns); err != nil {
 		return nil, fmt.Errorf("columns: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -32,6 +33,9 @@ var (
 type StandsError struct{ Info *campaign.Info }
 
 func (e *StandsError) Error() string { return fmt.Sprintf("campaign %s stands already", e.Info.ID) }
+
+// newSalt returns the salt of a new campaign, see [campaign.Info.Salt].
+func newSalt() string { return strings.ToLower(rand.Text()[:campaign.SaltLength]) }
 
 // Opening is a campaign's draft while its list is written. Nothing of it is
 // sent before Commit. One goroutine may use it at a time.
@@ -153,7 +157,7 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Be
 	}
 	now := time.Now()
 	args := []any{o.token, content.Total, begin.By.Entry(now, "submitted", strconv.Itoa(content.Total)+" recipients").Encode(),
-		fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldCursor, 0}
+		fieldSalt, newSalt(), fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldCursor, 0}
 	args = append(append(append(args, beginningFields(begin, now)...), zones...), events...)
 	n, err := commitScript.Run(ctx, o.l.rdb, []string{keyMeta(c), keyCounts(c), keyHistory(c), outbox.Key(c)}, args...).Int()
 	if err != nil {

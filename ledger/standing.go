@@ -112,7 +112,7 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)
 	}
-	fields := []any{fieldSpec, spec, fieldColumns, `["` + campaign.MessageColumn + `"]`, fieldDigest, "standing",
+	fields := []any{fieldSalt, newSalt(), fieldSpec, spec, fieldColumns, `["` + campaign.MessageColumn + `"]`, fieldDigest, "standing",
 		fieldCreated, now.UnixMilli(), fieldStarted, now.UnixMilli()}
 	if total == 0 { // probably the first of the day
 		told, err := l.outbox.Fields(ctx, id)

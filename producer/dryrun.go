@@ -124,9 +124,12 @@ func duration(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second))
 }
 
+// sampleSalt stands for the campaign's salt, which it gets when it stands.
+const sampleSalt = "saltsalt"
+
 // sampleOf is a recipient's first request without the phone number.
 func sampleOf(c *campaign.Cascade, r *campaign.Recipient, position int) (json.RawMessage, error) {
-	m, err := translate.Compose(c, r, campaign.ExternalID(c.Spec.ID, campaign.PlaceOf(position), 1), "")
+	m, err := translate.Compose(c, r, campaign.Attempt{Campaign: c.Spec.ID, Salt: sampleSalt, Place: campaign.PlaceOf(position), Number: 1}.ExternalID(), "")
 	if err != nil {
 		return nil, err
 	}

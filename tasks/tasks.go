@@ -51,6 +51,9 @@ var ErrUnreadable = errors.New("unreadable task")
 // side in a page.
 type Send struct {
 	Campaign campaign.ID
+	// Salt is the campaign's, see [campaign.Info.Salt]: one of this ID with
+	// another salt has another list.
+	Salt string
 	campaign.Place
 	Count int // how many, from Place on; at least 1
 }
@@ -63,6 +66,7 @@ type ForCampaign struct {
 type payload struct {
 	V        int    `json:"v"`
 	Campaign string `json:"campaign"`
+	Salt     string `json:"salt,omitempty"`
 	Page     *int   `json:"page,omitempty"`
 	Index    *int   `json:"index,omitempty"`
 	Count    *int   `json:"count,omitempty"`
@@ -77,30 +81,32 @@ const sendTimeout = 30 * time.Minute
 // the ledger. Outcomes, failures too, are recorded and leave no task behind.
 const sendRetries = 1000
 
-// NewSend is the task to make this attempt at a recipient. Its ID derives from
-// the attempt, so that enqueuing it twice is harmless.
-func NewSend(c campaign.ID, p campaign.Place, attempt int, lane campaign.Lane) *asynq.Task {
-	return newSend(c, p, 1, campaign.ExternalID(c, p, attempt), lane)
+// NewSend is the task to make this attempt at a recipient. Its ID is that of the
+// attempt, so that enqueuing it twice is harmless.
+func NewSend(a campaign.Attempt, lane campaign.Lane) *asynq.Task {
+	return newSend(a, 1, a.ExternalID(), lane)
 }
 
 // NewSends is the task to make the first attempt at count recipients of a page,
-// from p on. At high rates it spares Redis most of the queue's own work.
-func NewSends(c campaign.ID, p campaign.Place, count int, lane campaign.Lane) *asynq.Task {
-	id := campaign.ExternalID(c, p, 1)
+// from first on. At high rates it spares Redis most of the queue's own work.
+func NewSends(first campaign.Attempt, count int, lane campaign.Lane) *asynq.Task {
+	id := first.ExternalID()
 	if count > 1 {
 		id += "+" + strconv.Itoa(count-1)
 	}
-	return newSend(c, p, count, id, lane)
+	return newSend(first, count, id, lane)
 }
 
-func newSend(c campaign.ID, p campaign.Place, count int, id string, lane campaign.Lane) *asynq.Task {
-	b := make([]byte, 0, 64+len(c))
+func newSend(a campaign.Attempt, count int, id string, lane campaign.Lane) *asynq.Task {
+	b := make([]byte, 0, 96+len(a.Campaign))
 	b = append(b, `{"v":1,"campaign":"`...)
-	b = append(b, c...) // an ID needs no escaping
+	b = append(b, a.Campaign...) // neither ID nor salt needs escaping
+	b = append(b, `","salt":"`...)
+	b = append(b, a.Salt...)
 	b = append(b, `","page":`...)
-	b = strconv.AppendInt(b, int64(p.Page), 10)
+	b = strconv.AppendInt(b, int64(a.Place.Page), 10)
 	b = append(b, `,"index":`...)
-	b = strconv.AppendInt(b, int64(p.Index), 10)
+	b = strconv.AppendInt(b, int64(a.Place.Index), 10)
 	if count > 1 {
 		b = append(b, `,"count":`...)
 		b = strconv.AppendInt(b, int64(count), 10)
@@ -134,7 +140,7 @@ func ParseSend(b []byte) (Send, error) {
 	if count < 1 || count > campaign.PageSize-*p.Index {
 		return Send{}, fmt.Errorf("%w: no such place", ErrUnreadable)
 	}
-	return Send{Campaign: c, Place: campaign.Place{Page: *p.Page, Index: *p.Index}, Count: count}, nil
+	return Send{Campaign: c, Salt: p.Salt, Place: campaign.Place{Page: *p.Page, Index: *p.Index}, Count: count}, nil
 }
 
 // NewFeed is the task to fill a campaign's window. tick tells wake-ups apart:

@@ -21,6 +21,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files of testdata anew")
 
+const salt = "k3v7q2m5"
+
 const longest = campaign.ID("a23456789-123456789_123456789-123456789_12345678")
 
 func TestPayloads_AreTheGoldenBytes(t *testing.T) {
@@ -29,10 +31,10 @@ func TestPayloads_AreTheGoldenBytes(t *testing.T) {
 		file string
 		note *asynq.Task
 	}{
-		{"send.v1.json", tasks.NewSend("order-history-2026-11", campaign.Place{Page: 12, Index: 7}, 3, campaign.LaneBulk)},
-		{"send-first.v1.json", tasks.NewSend("0", campaign.Place{}, 1, campaign.LaneUrgent)},
-		{"send-largest.v1.json", tasks.NewSend(longest, campaign.Place{Page: 99_999_999, Index: 99}, 1, campaign.LaneBulk)},
-		{"send-several.v1.json", tasks.NewSends("order-history-2026-11", campaign.Place{Page: 12, Index: 75}, 25, campaign.LaneBulk)},
+		{"send.v1.json", tasks.NewSend(campaign.Attempt{Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 7}, Number: 3}, campaign.LaneBulk)},
+		{"send-first.v1.json", tasks.NewSend(campaign.Attempt{Campaign: "0", Salt: salt, Place: campaign.Place{}, Number: 1}, campaign.LaneUrgent)},
+		{"send-largest.v1.json", tasks.NewSend(campaign.Attempt{Campaign: longest, Salt: salt, Place: campaign.Place{Page: 99_999_999, Index: 99}, Number: 1}, campaign.LaneBulk)},
+		{"send-several.v1.json", tasks.NewSends(campaign.Attempt{Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 75}, Number: 1}, 25, campaign.LaneBulk)},
 		{"feed.v1.json", tasks.NewFeed("order-history-2026-11", 1795348800)},
 		{"settle.v1.json", tasks.NewSettle("order-history-2026-11", 1795348800)},
 		{"deliver.v1.json", tasks.NewDeliver("order-history-2026-11", "k3v7q2m5x8za", 1795348800)},
@@ -56,10 +58,10 @@ func TestPayloads_AreTheGoldenBytes(t *testing.T) {
 func TestPayloads_OfEveryVersionAreRead(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]tasks.Send{
-		"send.v1.json":         {Campaign: "order-history-2026-11", Place: campaign.Place{Page: 12, Index: 7}, Count: 1},
-		"send-first.v1.json":   {Campaign: "0", Count: 1},
-		"send-several.v1.json": {Campaign: "order-history-2026-11", Place: campaign.Place{Page: 12, Index: 75}, Count: 25},
-		"send-largest.v1.json": {Campaign: longest, Place: campaign.Place{Page: 99_999_999, Index: 99}, Count: 1},
+		"send.v1.json":         {Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 7}, Count: 1},
+		"send-first.v1.json":   {Campaign: "0", Salt: salt, Count: 1},
+		"send-several.v1.json": {Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 75}, Count: 25},
+		"send-largest.v1.json": {Campaign: longest, Salt: salt, Place: campaign.Place{Page: 99_999_999, Index: 99}, Count: 1},
 	} {
 		got, err := tasks.ParseSend(read(t, file))
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -192,8 +194,8 @@ func TestNotes_StandInTheQueueWithTheirOptions(t *testing.T) {
 		task *asynq.Task
 		want note
 	}{
-		{tasks.NewSend("a", place, 1, campaign.LaneBulk), note{"a.4.17.1", "bulk", "sendfile:send", "pending", 1000, 30 * time.Minute}},
-		{tasks.NewSend("a", place, 2, campaign.LaneUrgent), note{"a.4.17.2", "urgent", "sendfile:send", "pending", 1000, 30 * time.Minute}},
+		{tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: place, Number: 1}, campaign.LaneBulk), note{"a.k3v7q2m5.4.17.1", "bulk", "sendfile:send", "pending", 1000, 30 * time.Minute}},
+		{tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: place, Number: 2}, campaign.LaneUrgent), note{"a.k3v7q2m5.4.17.2", "urgent", "sendfile:send", "pending", 1000, 30 * time.Minute}},
 		{tasks.NewFeed("a", 5), note{"feed.a.5", "system", "campaign:feed", "pending", 0, 10 * time.Minute}},
 		{tasks.NewSettle("a", 5), note{"settle.a.5", "system", "campaign:settle", "pending", 0, 10 * time.Minute}},
 		{tasks.NewDeliver("a", "k3v7", 5), note{"deliver.a.k3v7.5", "webhooks", "webhook:deliver", "pending", 10, 5 * time.Minute}},
@@ -223,13 +225,13 @@ func TestNewSend_AnIDIsTheAttemptsOwn(t *testing.T) {
 	server := redistest.Start(t)
 	queue := queue.New(server.Client())
 	all := []*asynq.Task{
-		tasks.NewSend("a", campaign.Place{Page: 1, Index: 11}, 1, campaign.LaneBulk),
-		tasks.NewSend("a", campaign.Place{Page: 11, Index: 1}, 1, campaign.LaneBulk),
-		tasks.NewSend("a", campaign.Place{Page: 1, Index: 11}, 2, campaign.LaneBulk),
-		tasks.NewSend("a-1", campaign.Place{Page: 1, Index: 11}, 1, campaign.LaneBulk),
-		tasks.NewSend("a", campaign.Place{Page: 1, Index: 1}, math.MaxInt32, campaign.LaneBulk),
-		tasks.NewSends("a", campaign.Place{Page: 1, Index: 11}, 2, campaign.LaneBulk),
-		tasks.NewSends("a", campaign.Place{Page: 1, Index: 11}, 25, campaign.LaneBulk),
+		tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}, campaign.LaneBulk),
+		tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 11, Index: 1}, Number: 1}, campaign.LaneBulk),
+		tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 2}, campaign.LaneBulk),
+		tasks.NewSend(campaign.Attempt{Campaign: "a-1", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}, campaign.LaneBulk),
+		tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 1}, Number: math.MaxInt32}, campaign.LaneBulk),
+		tasks.NewSends(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}, 2, campaign.LaneBulk),
+		tasks.NewSends(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}, 25, campaign.LaneBulk),
 	}
 	if added, err := queue.EnqueueAll(t.Context(), all); err != nil || added != len(all) {
 		t.Errorf("%d of %d have IDs of their own, error %v", added, len(all), err)

@@ -139,7 +139,7 @@ func (w *Worker) checkFilesOf(ctx context.Context, s *subject, p campaign.Place,
 	if err != nil {
 		return fileVerdict{}, err
 	}
-	m, err := translate.Compose(s.cascade, &people[p.Index], campaign.ExternalID(s.ID, p, 1), "")
+	m, err := translate.Compose(s.cascade, &people[p.Index], s.ExternalID(p, 1), "")
 	if err != nil {
 		return fileVerdict{fault: "the message can't be made"}, nil
 	}

@@ -181,7 +181,7 @@ func (w *Worker) enqueue(ctx context.Context, s *subject, f *ledger.Feed, open [
 	for _, p := range parts {
 		for i := 0; i < p.count; i += run {
 			place := campaign.Place{Page: p.page, Index: p.index + i}
-			sends = append(sends, tasks.NewSends(s.ID, place, min(run, p.count-i), s.Spec.Lane))
+			sends = append(sends, tasks.NewSends(s.Attempt(place, 1), min(run, p.count-i), s.Spec.Lane))
 		}
 	}
 	// The tasks first: a crash in between enqueues them again, or others of zones

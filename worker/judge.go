@@ -94,7 +94,7 @@ func (w *Worker) later(c *claim, e *telesign.Error, event campaign.Event) error 
 		return err
 	}
 	// If this fails, or the process dies here, settle writes the task.
-	task := tasks.NewSend(c.subject.ID, c.place, c.seen.Record.Attempt+1, c.subject.Spec.Lane)
+	task := tasks.NewSend(c.subject.Attempt(c.place, c.seen.Record.Attempt+1), c.subject.Spec.Lane)
 	if err := w.queue.Enqueue(c.ctx, task, asynq.ProcessIn(wait)); err != nil {
 		w.log.Warn("enqueue another try", "campaign", c.subject.ID, "error", err)
 	}

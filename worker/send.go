@@ -208,7 +208,7 @@ func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (
 	case err != nil:
 		return nil, err
 	}
-	externalID := campaign.ExternalID(s.ID, to, c.seen.Record.Attempt)
+	externalID := s.ExternalID(to, c.seen.Record.Attempt)
 	if c.message, err = translate.Compose(s.cascade, r, externalID, w.callbackURL); err != nil {
 		return nil, w.unsendable(c)
 	}

@@ -194,8 +194,8 @@ func (v *visitor) unsent(ctx context.Context, p campaign.Place, seen ledger.Seen
 			return nil
 		}
 		// The same ID as before: if the task is still there, nothing happens.
-		v.sends = append(v.sends, tasks.NewSend(v.s.ID, p, seen.Record.Attempt+1, v.s.Spec.Lane))
-		v.sendIDs = append(v.sendIDs, campaign.ExternalID(v.s.ID, p, seen.Record.Attempt+1))
+		v.sends = append(v.sends, tasks.NewSend(v.s.Attempt(p, seen.Record.Attempt+1), v.s.Spec.Lane))
+		v.sendIDs = append(v.sendIDs, v.s.ExternalID(p, seen.Record.Attempt+1))
 		v.again(now.Add(v.w.lookAfter()))
 	default:
 		v.again(now.Add(stoppedLook))

@@ -124,11 +124,11 @@ func TestLedger_SaysWhatStandsInRedis(t *testing.T) {
 	}
 	queue := queue.New(b.rdb)
 	for i := range 4 {
-		if err := queue.Enqueue(ctx, tasks.NewSend("spring", campaign.PlaceOf(i), 1, campaign.LaneBulk)); err != nil {
+		if err := queue.Enqueue(ctx, tasks.NewSend(campaign.Attempt{Campaign: "spring", Salt: "k3v7q2m5", Place: campaign.PlaceOf(i), Number: 1}, campaign.LaneBulk)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := queue.Enqueue(ctx, tasks.NewSend("spring", campaign.PlaceOf(9), 1, campaign.LaneBulk), asynq.ProcessIn(time.Hour)); err != nil {
+	if err := queue.Enqueue(ctx, tasks.NewSend(campaign.Attempt{Campaign: "spring", Salt: "k3v7q2m5", Place: campaign.PlaceOf(9), Number: 1}, campaign.LaneBulk), asynq.ProcessIn(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	got := scrape(t, b.registry)
@@ -270,7 +270,7 @@ func TestLedger_OneQueueThatCannotBeReadSpoilsNothingElse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.stand(t, "spring", 3)
-	note := tasks.NewSend("spring", campaign.Place{}, 1, campaign.LaneBulk)
+	note := tasks.NewSend(campaign.Attempt{Campaign: "spring", Salt: "k3v7q2m5", Place: campaign.Place{}, Number: 1}, campaign.LaneBulk)
 	if err := queue.New(b.rdb).Enqueue(t.Context(), note); err != nil {
 		t.Fatal(err)
 	}

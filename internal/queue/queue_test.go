@@ -20,7 +20,7 @@ import (
 func sends(from, to int, lane campaign.Lane) []*asynq.Task {
 	notes := make([]*asynq.Task, 0, to-from)
 	for i := from; i < to; i++ {
-		notes = append(notes, tasks.NewSend("a", campaign.PlaceOf(i), 1, lane))
+		notes = append(notes, tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: "k3v7q2m5", Place: campaign.PlaceOf(i), Number: 1}, lane))
 	}
 	return notes
 }
@@ -56,7 +56,7 @@ func TestEnqueue_PutsOffWhatIsForLater(t *testing.T) {
 	if err := queue.New(server.Client()).Enqueue(t.Context(), note, asynq.ProcessIn(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	info, err := asynq.NewInspectorFromRedisClient(server.Client()).GetTaskInfo(tasks.QueueBulk, "a.0.0.1")
+	info, err := asynq.NewInspectorFromRedisClient(server.Client()).GetTaskInfo(tasks.QueueBulk, "a.k3v7q2m5.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestEnqueueAll_WritesWhatEnqueueWrites(t *testing.T) {
 		if i >= 20 {
 			name = tasks.QueueUrgent
 		}
-		key := "asynq:{" + name + "}:t:a.0." + strconv.Itoa(i) + ".1"
+		key := "asynq:{" + name + "}:t:a.k3v7q2m5.0." + strconv.Itoa(i) + ".1"
 		want, err := one.Client().HGet(t.Context(), key, "msg").Result()
 		if err != nil {
 			t.Fatal(err)

@@ -78,7 +78,7 @@ func (q *Reader) exportRows(ctx context.Context, info *campaign.Info, mask func(
 	return q.ledger.EachPage(ctx, info, func(p *ledger.Page) error {
 		for i := range p.Recipients {
 			r := p.Record(i)
-			fill(row, info.ID, campaign.Place{Page: p.Number, Index: i}, &p.Recipients[i], &r)
+			fill(row, info, campaign.Place{Page: p.Number, Index: i}, &p.Recipients[i], &r)
 			mask(row)
 			if err := write(row); err != nil {
 				return fmt.Errorf("export campaign %s: %w", info.ID, err)
@@ -88,10 +88,10 @@ func (q *Reader) exportRows(ctx context.Context, info *campaign.Info, mask func(
 	})
 }
 
-func fill(row []string, id campaign.ID, p campaign.Place, to *campaign.Recipient, r *campaign.Record) {
+func fill(row []string, info *campaign.Info, p campaign.Place, to *campaign.Recipient, r *campaign.Record) {
 	external := ""
 	if r.Attempt > 0 {
-		external = campaign.ExternalID(id, p, r.Attempt)
+		external = info.ExternalID(p, r.Attempt)
 	}
 	row[0], row[1], row[2] = to.ID, to.Phone, r.State.String()
 	row[3], row[4] = r.DeliveredBy().String(), translate.Reason(r)

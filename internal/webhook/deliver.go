@@ -166,7 +166,7 @@ func (s *Server) compose(ctx context.Context, info *campaign.Info, to *outbox.En
 	if err != nil {
 		return nil, 0, err
 	}
-	e, count := settledEvent(info.ID, outcomes, to.Phones, time.Now())
+	e, count := settledEvent(info, outcomes, to.Phones, time.Now())
 	if count == 0 {
 		return nil, 0, nil
 	}

@@ -64,8 +64,8 @@ func (e event) encode() []byte {
 
 // settledEvent returns the event of those recipients who have an outcome, and how
 // many there are.
-func settledEvent(c campaign.ID, outcomes []ledger.Outcome, phones bool, now time.Time) (event, int) {
-	data := settled{Campaign: c, Recipients: make([]recipient, 0, len(outcomes))}
+func settledEvent(c *campaign.Info, outcomes []ledger.Outcome, phones bool, now time.Time) (event, int) {
+	data := settled{Campaign: c.ID, Recipients: make([]recipient, 0, len(outcomes))}
 	for i := range outcomes {
 		if outcomes[i].Record.State.Final() { // else sent to again: the next outcome has an entry of its own
 			data.Recipients = append(data.Recipients, recipientOf(c, &outcomes[i], phones))
@@ -74,7 +74,7 @@ func settledEvent(c campaign.ID, outcomes []ledger.Outcome, phones bool, now tim
 	return event{typeSettled, now.UTC().Truncate(time.Second), data}, len(data.Recipients)
 }
 
-func recipientOf(c campaign.ID, o *ledger.Outcome, phones bool) recipient {
+func recipientOf(c *campaign.Info, o *ledger.Outcome, phones bool) recipient {
 	r := &o.Record
 	to := recipient{
 		Recipient: o.Recipient.ID, State: r.State.String(), DeliveredBy: r.DeliveredBy().String(), Read: r.Read(),
@@ -86,7 +86,7 @@ func recipientOf(c campaign.ID, o *ledger.Outcome, phones bool) recipient {
 		to.Recipient = phone.MaskName(o.Recipient.ID, o.Recipient.Phone)
 	}
 	if r.Attempt > 0 {
-		to.ExternalID = campaign.ExternalID(c, o.Place, r.Attempt)
+		to.ExternalID = c.ExternalID(o.Place, r.Attempt)
 	}
 	for channel, leg := range map[string]campaign.Leg{"whatsapp": r.WhatsApp, "sms": r.SMS, r.OtherChannel: r.Other} {
 		if leg.Rank != campaign.RankNone && channel != "" {

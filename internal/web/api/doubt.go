@@ -46,7 +46,7 @@ func (a *API) decide(v operations.Verb) func(context.Context, *decisionInput) (*
 		if err != nil {
 			return nil, a.fail(ctx, err)
 		}
-		return &personOutput{newRecipient(ctx, p.Info.ID, p.Found)}, nil
+		return &personOutput{newRecipient(ctx, p.Info, p.Found)}, nil
 	}
 }
 

@@ -80,7 +80,7 @@ type Moment struct {
 	Why     string    `json:"why,omitempty" doc:"settled: the outcome's reason; else the reason that was given"`
 }
 
-func newRecipient(ctx context.Context, id campaign.ID, f report.Found) Recipient {
+func newRecipient(ctx context.Context, info *campaign.Info, f report.Found) Recipient {
 	r := f.Seen.Record
 	name, number := f.Recipient.ID, f.Recipient.Phone
 	if !caller(ctx).May(access.People) {
@@ -93,7 +93,7 @@ func newRecipient(ctx context.Context, id campaign.ID, f report.Found) Recipient
 		ClaimedAt: when(r.ClaimedAt), SettledAt: when(r.SettledAt), DueAt: when(r.DueAt),
 	}
 	if r.Attempt > 0 {
-		out.ExternalID = campaign.ExternalID(id, f.Place, r.Attempt)
+		out.ExternalID = info.ExternalID(f.Place, r.Attempt)
 	}
 	return out.tell(report.LatestMoments(f))
 }
@@ -126,10 +126,10 @@ func newLegs(r *campaign.Record) []Leg {
 	return legs
 }
 
-func newAttempt(id campaign.ID, p campaign.Place, r *campaign.Record) Attempt {
+func newAttempt(info *campaign.Info, p campaign.Place, r *campaign.Record) Attempt {
 	return Attempt{
 		Attempt: r.Attempt, State: r.State.String(), Reason: translate.Reason(r), Channels: newLegs(r), ReferenceID: r.Reference,
-		ExternalID: campaign.ExternalID(id, p, r.Attempt), ClaimedAt: when(r.ClaimedAt), SettledAt: when(r.SettledAt),
+		ExternalID: info.ExternalID(p, r.Attempt), ClaimedAt: when(r.ClaimedAt), SettledAt: when(r.SettledAt),
 	}
 }
 
@@ -167,7 +167,7 @@ func (a *API) people(ctx context.Context, in *peopleInput) (*peopleOutput, error
 	}
 	out.Body.NextCursor = next
 	for _, f := range people {
-		out.Body.Recipients = append(out.Body.Recipients, newRecipient(ctx, info.ID, f))
+		out.Body.Recipients = append(out.Body.Recipients, newRecipient(ctx, info, f))
 	}
 	return out, nil
 }
@@ -198,9 +198,9 @@ func (a *API) person(ctx context.Context, in *RecipientPath) (*personOutput, err
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	out := newRecipient(ctx, p.Info.ID, p.Found).tell(story.Moments)
+	out := newRecipient(ctx, p.Info, p.Found).tell(story.Moments)
 	for i := range story.Earlier {
-		out.Earlier = append(out.Earlier, newAttempt(p.Info.ID, p.Found.Place, &story.Earlier[i]))
+		out.Earlier = append(out.Earlier, newAttempt(p.Info, p.Found.Place, &story.Earlier[i]))
 	}
 	return &personOutput{out}, nil
 }

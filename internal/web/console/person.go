@@ -124,7 +124,7 @@ func (c *Console) person(v *visit) (string, any, error) {
 	p := personPage{
 		Row: v.personRow(info.ID, f), Means: statesInWords[r.State], Words: reasonWords[r.Reason],
 		Waits: waits(r), Legs: legsOf(r), PutOff: r.Faults,
-		Attempts: attempts(info.ID, f, story.Earlier), Timeline: timeline(info, story.Moments, time.Now()),
+		Attempts: attempts(info, f, story.Earlier), Timeline: timeline(info, story.Moments, time.Now()),
 	}
 	if r.State == campaign.Delivered {
 		p.Means = broughtBy[r.DeliveredBy()]
@@ -183,7 +183,7 @@ func waits(r *campaign.Record) string {
 }
 
 // attempts are all that were made, the latest last.
-func attempts(id campaign.ID, f report.Found, past []campaign.Record) []attempt {
+func attempts(info *campaign.Info, f report.Found, past []campaign.Record) []attempt {
 	kept := make(map[int]*campaign.Record)
 	for i := range past {
 		kept[past[i].Attempt] = &past[i]
@@ -194,7 +194,7 @@ func attempts(id campaign.ID, f report.Found, past []campaign.Record) []attempt 
 	}
 	var all []attempt
 	for n := 1; n <= r.Attempt; n++ {
-		a := attempt{Number: n, ExternalID: campaign.ExternalID(id, f.Place, n), Lost: kept[n] == nil}
+		a := attempt{Number: n, ExternalID: info.ExternalID(f.Place, n), Lost: kept[n] == nil}
 		if r := kept[n]; r != nil {
 			a.Reference, a.At, a.State, a.Why = r.Reference, r.ClaimedAt, r.State.String(), translate.Reason(r)
 		}
