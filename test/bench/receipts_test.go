@@ -53,7 +53,7 @@ func BenchmarkReceipts(b *testing.B) {
 		var r rounds
 		r.run(turns,
 			func(round int) float64 {
-				return measure("receipts", listener.url, signedReceipts(b, listener.url, round*perRound, perRound))
+				return measure("receipts", listener.url, signedReceipts(b, info, listener.url, round*perRound, perRound))
 			},
 			func(round int) float64 {
 				return measure("receipts-plain", plainURL, plainReceipts(b, plainURL, round*perRound, perRound))
@@ -61,7 +61,7 @@ func BenchmarkReceipts(b *testing.B) {
 		r.report(b, "receipts/s", "receipts recorded, ours signed", 1)
 		n := min(int(median(r.ours)/2*seconds), seconds*perRound)
 		rate := float64(n) / seconds
-		latencies := postPaced(b, listener.url, connections, signedReceipts(b, listener.url, turns*perRound, n), rate)
+		latencies := postPaced(b, listener.url, connections, signedReceipts(b, info, listener.url, turns*perRound, n), rate)
 		plainLatencies := postPaced(b, plainURL, connections, plainReceipts(b, plainURL, turns*perRound, n), rate)
 		p50, p99, plain99 := latencies[n/2], latencies[n*99/100], plainLatencies[n*99/100]
 		listener.stop()
@@ -145,11 +145,11 @@ func receipt(b *testing.B, n int, externalID string) []byte {
 }
 
 // signedReceipts are whole requests, ready to be written.
-func signedReceipts(b *testing.B, to string, first, n int) [][]byte {
+func signedReceipts(b *testing.B, info *campaign.Info, to string, first, n int) [][]byte {
 	b.Helper()
 	requests := make([][]byte, n)
 	for i := range requests {
-		body := receipt(b, first+i, campaign.ExternalID(campaignID, campaign.PlaceOf(first+i), 1))
+		body := receipt(b, first+i, info.ExternalID(campaign.PlaceOf(first+i), 1))
 		header, err := telesign.SignCallback(customerID, apiKey, body)
 		if err != nil {
 			b.Fatal(err)

@@ -26,12 +26,12 @@ func (r *rig) judge(number int, scenario string) *judgement {
 	phones := make(map[string]int)        // and by the phone number, should the ID be wrong
 	for _, a := range r.vendor.Accepted() {
 		j.accepted++
-		id, place, _, err := campaign.ParseExternalID(a.ExternalID)
-		if err != nil || id != campaignID {
+		attempt, err := campaign.ParseExternalID(a.ExternalID)
+		if err != nil || attempt.Campaign != campaignID {
 			j.faults = append(j.faults, fmt.Sprintf("the vendor took %q", a.ExternalID))
 			continue
 		}
-		times[place]++
+		times[attempt.Place]++
 		phones[a.PhoneNumber]++
 	}
 	for _, n := range phones {

@@ -125,7 +125,7 @@ func TestPerson_ShowsWhatIsKnown(t *testing.T) {
 	h.outcome(t, info, 1, time.Minute, whatsAppFails, smsDelivers)
 	b := h.login(t, "olga", access.Read, access.Control)
 	a := b.get(http.StatusOK, "/campaigns/c/people/0.1")
-	b.see(a, "state-delivered", "by SMS", "3056", "c.0.1.1", fmt.Sprintf("%032X", 2), "attempt 1 began", "put on the list", "WhatsApp failed", "SMS delivered")
+	b.see(a, "state-delivered", "by SMS", "3056", info.ExternalID(campaign.Place{Index: 1}, 1), fmt.Sprintf("%032X", 2), "attempt 1 began", "put on the list", "WhatsApp failed", "SMS delivered")
 	b.miss(a, `id="resend"`, `id="accept"`)
 	if _, err := h.suppressions.Add(t.Context(), phoneOf(2), suppression.Entry{At: time.Now(), Why: suppression.WhyStop}); err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestPerson_IsSentToAgainOnceAndOnlyAsAsked(t *testing.T) {
 	}
 	b.see(b.get(http.StatusOK, at), "by olga", "she asked")
 	h.settle(t, info, 1, campaign.Event{Kind: campaign.EventClaim, Claim: 8, At: time.Now()})
-	b.see(b.get(http.StatusOK, at), "attempt 1 began", "attempt 2 began", "worker lost", "c.0.1.2")
+	b.see(b.get(http.StatusOK, at), "attempt 1 began", "attempt 2 began", "worker lost", info.ExternalID(campaign.Place{Index: 1}, 2))
 	b.get(http.StatusConflict, at+"/resend")
 	b.get(http.StatusConflict, at+"/accept")
 	b.get(http.StatusConflict, "/campaigns/c/people/0.2/accept") // who isn't in doubt
