@@ -136,7 +136,7 @@ func TestQueue_NotesTakenAwayAreWrittenAgain(t *testing.T) {
 func (r *rig) again(ctx context.Context, round string) error {
 	client := asynq.NewClientFromRedisClient(r.rdb)
 	for i := range r.recipients {
-		note := tasks.NewSend(campaignID, campaign.PlaceOf(i), 1, campaign.LaneBulk)
+		note := tasks.NewSend(r.info.Attempt(campaign.PlaceOf(i), 1), campaign.LaneBulk)
 		_, err := client.EnqueueContext(ctx, asynq.NewTask(note.Type(), note.Payload(),
 			asynq.TaskID(fmt.Sprintf("again.%s.%d", round, i)), asynq.Queue(tasks.QueueBulk), asynq.MaxRetry(3)))
 		if err != nil {
