@@ -69,15 +69,15 @@ func TestParseExternalID_RefusesEveryOtherForm(t *testing.T) {
 	for _, bad := range []string{
 		"", "null", "a", "a.0.0.1", "a..0.0.1",
 		"a.k3v7q2m.0.0.1", "a.k3v7q2m5x.0.0.1", "a.K3V7Q2M5.0.0.1", "a.k3v7q2m1.0.0.1", // no salt
-		 "a.", "a.k3v7q2m5.0", "a.k3v7q2m5.0.0", "a.k3v7q2m5.0.0.", "a.k3v7q2m5..0.1", "a.k3v7q2m5.0..1", ".k3v7q2m5.0.0.1", "a.k3v7q2m5.0.0.1.", "a.k3v7q2m5.0.0.1.1",
-		"a.k3v7q2m5.0.0.0",              // no attempt
-		"a.k3v7q2m5.0.100.1",            // beyond the page
+		"a.", "a.k3v7q2m5.0", "a.k3v7q2m5.0.0", "a.k3v7q2m5.0.0.", "a.k3v7q2m5..0.1", "a.k3v7q2m5.0..1", ".k3v7q2m5.0.0.1", "a.k3v7q2m5.0.0.1.", "a.k3v7q2m5.0.0.1.1",
+		"a.k3v7q2m5.0.0.0",                       // no attempt
+		"a.k3v7q2m5.0.100.1",                     // beyond the page
 		"a.k3v7q2m5.00.0.1", "a.k3v7q2m5.0.0.01", // leading zeros
 		"a.k3v7q2m5.+1.0.1", "a.k3v7q2m5.-1.0.1", // signs
 		"a.k3v7q2m5.0x1.0.1", "a.k3v7q2m5.1e3.0.1", // other notations
 		"a.k3v7q2m5.0.0.1 ", " a.k3v7q2m5.0.0.1", // blanks
 		"A.k3v7q2m5.0.0.1", "a{b}.k3v7q2m5.0.0.1", // no campaign ID
-		"a.k3v7q2m5.1234567890.0.1",     // too large
+		"a.k3v7q2m5.1234567890.0.1",              // too large
 		"a.k3v7q2m5.٣.0.1", "a.k3v7q2m5.0.0.1\n", // no ASCII digits
 		strings.Repeat("x", 49) + ".k3v7q2m5.0.0.1",
 	} {

@@ -3,6 +3,7 @@ package campaign
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"text/template"
@@ -19,6 +20,9 @@ const (
 // MaxRendered is the longest text that a template may make, in bytes: no
 // request to Telesign may be longer (10 KB), so that a longer text is an error.
 const MaxRendered = 10 << 10
+
+// MaxTemplate is the longest template, in bytes.
+const MaxTemplate = 10 << 10
 
 // ErrTooLong means that a template made more than MaxRendered bytes.
 var ErrTooLong = fmt.Errorf("a template makes more than %d bytes", MaxRendered)
@@ -45,11 +49,28 @@ const (
 	fieldValues
 )
 
+// functions are those of text/template that a value may use. None of them makes
+// much of little: printf takes widths, print joins what it is given, html and js
+// lengthen, and a few of them nested fill the memory before anything is written.
+var functions = []string{"and", "eq", "ge", "gt", "index", "le", "len", "lt", "ne", "not", "or", "slice", "urlquery"}
+
+// urlquery is that of text/template, of one text and with a bound.
+func urlquery(text string) (string, error) {
+	if len(text) > MaxRendered {
+		return "", ErrTooLong
+	}
+	return url.QueryEscape(text), nil
+}
+
 // ParseTemplate reads a Go text/template whose dot has one field for each
 // column: recipient, phone, and those of columns. A column that isn't there is
-// an error that names it.
+// an error that names it. Whatever it says, rendering takes time and memory in
+// proportion to its length and that of the columns.
 func ParseTemplate(text string, columns []string) (*Template, error) {
-	whole, err := template.New("value").Option("missingkey=error").Parse(text)
+	if len(text) > MaxTemplate {
+		return nil, fmt.Errorf("a template has %d bytes, at most %d are possible", len(text), MaxTemplate)
+	}
+	whole, err := template.New("value").Option("missingkey=error").Funcs(template.FuncMap{"urlquery": urlquery}).Parse(text)
 	if err != nil {
 		return nil, errors.New(strings.TrimPrefix(strings.TrimPrefix(err.Error(), "template: "), "value:1: "))
 	}
@@ -217,6 +238,10 @@ func (t *Template) walkPipe(p *parse.PipeNode) error {
 			case *parse.FieldNode:
 				if err := t.use(a.Ident); err != nil {
 					return err
+				}
+			case *parse.IdentifierNode:
+				if !slices.Contains(functions, a.Ident) {
+					return fmt.Errorf("a value can't use the function %s, only %s", a.Ident, strings.Join(functions, ", "))
 				}
 			case *parse.VariableNode:
 				switch {

@@ -2,6 +2,7 @@ package campaign_test
 
 import (
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -29,9 +30,8 @@ func TestTemplate_Renders(t *testing.T) {
 		{"{{/* a comment */}}{{.name}}", "Anna"},
 		{"{{$.name}}", "Anna"},
 		{`{{index . "order id"}}`, "A 17"},
-		{`{{index . "name" | printf "%q"}}`, `"Anna"`},
-		{`{{printf "%.2s" .name}}`, "An"},
-		{`{{.name | printf "%s-%s" .recipient}}`, "anna-Anna"},
+		{`{{index . "name" | urlquery}}`, `Anna`},
+		{`{{slice .name 0 2}}`, "An"},
 		{`{{len .name}}`, "4"},
 		{`{{slice .url 0 8}}`, "https://"},
 		{`{{urlquery .url}}`, "https%3A%2F%2Fexample.com%2Fa%3Fb%3D1%26c%3D2"},
@@ -56,7 +56,7 @@ func TestTemplate_FieldsAreTheColumnsThatItUses(t *testing.T) {
 	for text, want := range map[string][]string{
 		"plain":                       nil,
 		"{{.url}} {{.name}} {{.url}}": {"url", "name"},
-		`{{if .empty}}{{.name}}{{else}}{{urlquery (printf "%s" .url)}}{{end}}{{$.phone}}`: {"empty", "name", "url", "phone"},
+		`{{if .empty}}{{.name}}{{else}}{{urlquery (slice .url 0)}}{{end}}{{$.phone}}`: {"empty", "name", "url", "phone"},
 		`{{index . "order id"}}`: {"order id"},
 	} {
 		tpl, err := campaign.ParseTemplate(text, columns)
@@ -74,7 +74,7 @@ func TestParseTemplate_NamesTheMissingColumn(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"{{.link}}", "{{$.link}}", `{{index . "link"}}`, `{{if .name}}x{{else}}{{.link}}{{end}}`, `{{if .link}}{{end}}`,
-		`{{printf "%s" .link}}`, `{{urlquery (print .link)}}`, `{{$x := .link}}{{$x}}`,
+		`{{slice .link 2}}`, `{{urlquery (slice .link 2)}}`, `{{$x := .link}}{{$x}}`,
 	} {
 		_, err := campaign.ParseTemplate(text, columns)
 		var missing *campaign.MissingColumnError
@@ -113,11 +113,11 @@ func TestTemplate_TextIsAtMostMaxRendered(t *testing.T) {
 	r := &campaign.Recipient{ID: "y", Values: []string{long}}
 	for text, fits := range map[string]bool{
 		long:                               true,
-		long + "x":                         false,
 		"{{.url}}":                         true,
 		"{{.url}}{{.recipient}}":           false,
-		`{{printf "%s" .url}}`:             true,
-		`{{printf "%s%s" .url .url}}`:      false,
+		`{{slice .url 0}}`:                 true,
+		`{{urlquery .url}}`:                true,
+		`{{slice .url 0}}{{slice .url 0}}`: false,
 		`{{if .url}}{{.url}}{{end}}x`:      false,
 		`{{if .recipient}}{{.url}}{{end}}`: true,
 	} {
@@ -131,6 +131,43 @@ func TestTemplate_TextIsAtMostMaxRendered(t *testing.T) {
 		}
 		if !fits && (!errors.Is(err, campaign.ErrTooLong) || got != "") {
 			t.Errorf("%.40s: %d bytes, %v; want ErrTooLong", text, len(got), err)
+		}
+	}
+}
+
+// What would fill the memory before a byte of the output is written, or never end.
+func TestTemplate_MakesMuchOfLittleNowhere(t *testing.T) { // alone: it measures memory
+	r := &campaign.Recipient{ID: "%", Phone: "+12", Values: []string{strings.Repeat("%", campaign.MaxRendered)}}
+	doubled := `{{$a := .url}}`
+	for range 100 {
+		doubled += `{{$a := print $a $a}}`
+	}
+	for name, text := range map[string]string{
+		"a width":                     `{{printf "%1000000000d" 1}}`,
+		"nested prints":               doubled,
+		"nested prints in parens":     `{{print (print (print .url .url) (print .url .url)) 1}}`,
+		"js doubles":                  `{{.url` + strings.Repeat(" | js", 60) + `}}`,
+		"html lengthens":              `{{.url` + strings.Repeat(" | html", 60) + `}}`,
+		"println":                     `{{println .url .url}}`,
+		"a call":                      `{{call .url}}`,
+		"urlquery of all at once":     `{{urlquery` + strings.Repeat(" .url", 2000) + `}}`,
+		"urlquery again and again":    `{{.url` + strings.Repeat(" | urlquery", 900) + `}}`,
+		"a long template":             strings.Repeat("x", campaign.MaxTemplate+1),
+		"much output of one variable": `{{$a := .url}}` + strings.Repeat("{{$a}}", 1600),
+		"deep parentheses":            `{{` + strings.Repeat("(not ", 2000) + ".url" + strings.Repeat(")", 2000),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		tpl, err := campaign.ParseTemplate(text, []string{"url"})
+		if err == nil {
+			_, err = tpl.Render(r)
+		}
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
+			t.Errorf("%s: %d MiB were allocated", name, n>>20)
 		}
 	}
 }
@@ -158,7 +195,7 @@ func TestTemplate_ErrorsQuoteNoValue(t *testing.T) {
 func TestTemplate_OfTwoColumnsWithOneNameTheFirstCounts(t *testing.T) {
 	t.Parallel()
 	r := &campaign.Recipient{ID: "a", Phone: "+12", Values: []string{"first", "second", "third"}}
-	for _, text := range []string{"{{.x}} {{.phone}}", `{{print .x}} {{print .phone}}`} {
+	for _, text := range []string{"{{.x}} {{.phone}}", `{{slice .x 0}} {{slice .phone 0}}`} {
 		tpl, err := campaign.ParseTemplate(text, []string{"x", "x", "phone"})
 		if err != nil {
 			t.Fatal(err)
@@ -171,7 +208,7 @@ func TestTemplate_OfTwoColumnsWithOneNameTheFirstCounts(t *testing.T) {
 
 func TestTemplate_MayBeUsedByMany(t *testing.T) {
 	t.Parallel()
-	tpl, err := campaign.ParseTemplate(`{{if .name}}{{printf "%s %s" .recipient .url}}{{end}}`, []string{"url", "name"})
+	tpl, err := campaign.ParseTemplate(`{{if .name}}{{slice .recipient 0}} {{.url}}{{end}}`, []string{"url", "name"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ type ChannelFile struct {
 	Channel      string            `json:"channel" enum:"whatsapp,sms,rcs,viber,mms" example:"whatsapp"`
 	FallbackTime Span              `json:"fallback_time,omitempty" doc:"how long Telesign waits before the next channel: 30 s to 1 h; 5m"`
 	Template     string            `json:"template" minLength:"1" example:"file" doc:"the name of a template"`
-	Parameters   map[string]string `json:"parameters,omitempty" doc:"the template's variables; values are Go text/template over the list's columns, as in {{.url}}"`
+	Parameters   map[string]string `json:"parameters,omitempty" doc:"the template's variables; values are Go text/template over the list's columns, as in {{.url}}, with and, or, not, eq, ne, lt, le, gt, ge, len, slice, index and urlquery"`
 }
 
 // Span is a duration, as in "10m" or "90d", or a number of seconds.
