@@ -125,7 +125,7 @@ func duration(seconds float64) time.Duration {
 }
 
 // sampleSalt stands for the campaign's salt, which it gets when it stands.
-const sampleSalt = "saltsalt"
+const sampleSalt = "xxxxxxxx"
 
 // sampleOf is a recipient's first request without the phone number.
 func sampleOf(c *campaign.Cascade, r *campaign.Recipient, position int) (json.RawMessage, error) {

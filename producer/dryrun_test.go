@@ -30,7 +30,7 @@ func TestCheck_SaysWhatASubmitWouldDo(t *testing.T) {
 		return `{"channels":[{"channel":"whatsapp","fallback_time":600},{"channel":"sms"}],"recipient":{"phone_number":"` + phone +
 			`"},"message":{"sms":{"template":"text","parameters":{"text":"Your viatu.com order history is ready for download at ` + url +
 			`."}},"whatsapp":{"template":"file","parameters":{"file_name":"order history.xlsx","url":"` + url +
-			`"}}},"message_type":"MKT","external_id":"order-history.0.` + n + `.1"}`
+			`"}}},"message_type":"MKT","external_id":"order-history.xxxxxxxx.0.` + n + `.1"}`
 	}
 	want := []string{
 		sample("0", "*********01", "https://a.b/c"),
