@@ -113,7 +113,7 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, "these pages have no such request")
 	case to.verdict == never:
 		refuse(w, http.StatusForbidden, to.why)
-	case to.verdict == look && isPage(to.path):
+	case to.verdict == look && to.paths == pagePaths:
 		show.index(w)
 	case to.verdict == look:
 		show.monitor.ServeHTTP(w, bounded(r))

@@ -15,11 +15,11 @@ const (
 	change                // it changes one thing, which the ledger repairs
 )
 
-// route is one of asynqmon's routes, below the path where it is mounted.
-type route struct {
-	method, path string
-	verdict      verdict
-	why          string // why never
+// rule judges routes of asynqmon, below the path where it is mounted.
+type rule struct {
+	method, paths string // paths is a regular expression in which * is one segment
+	verdict       verdict
+	why           string // why never
 }
 
 // Why a request is refused, for the person who has pressed the button.
@@ -34,110 +34,50 @@ const (
 	noPrometheus = "these pages have no Prometheus to ask; see /metrics"
 )
 
-// routes are all routes of asynqmon, in its own order: the first that matches counts. A
-// test fails when asynqmon has others.
-var routes = []route{
-	{http.MethodGet, "/api/queues", look, ""},
-	{http.MethodGet, "/api/queues/{qname}", look, ""},
-	{http.MethodDelete, "/api/queues/{qname}", never, losesQueue},
-	{http.MethodPost, "/api/queues/{qname}:pause", change, ""},
-	{http.MethodPost, "/api/queues/{qname}:resume", change, ""},
-	{http.MethodGet, "/api/queue_stats", look, ""},
-	{http.MethodGet, "/api/queues/{qname}/active_tasks", look, ""},
-	{http.MethodPost, "/api/queues/{qname}/active_tasks/{task_id}:cancel", never, cancels},
-	{http.MethodPost, "/api/queues/{qname}/active_tasks:cancel_all", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/active_tasks:batch_cancel", never, bulk},
-	{http.MethodGet, "/api/queues/{qname}/pending_tasks", look, ""},
-	{http.MethodDelete, "/api/queues/{qname}/pending_tasks/{task_id}", change, ""},
-	{http.MethodDelete, "/api/queues/{qname}/pending_tasks:delete_all", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/pending_tasks:batch_delete", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/pending_tasks/{task_id}:archive", never, archives},
-	{http.MethodPost, "/api/queues/{qname}/pending_tasks:archive_all", never, archives},
-	{http.MethodPost, "/api/queues/{qname}/pending_tasks:batch_archive", never, archives},
-	{http.MethodGet, "/api/queues/{qname}/scheduled_tasks", look, ""},
-	{http.MethodDelete, "/api/queues/{qname}/scheduled_tasks/{task_id}", change, ""},
-	{http.MethodDelete, "/api/queues/{qname}/scheduled_tasks:delete_all", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/scheduled_tasks:batch_delete", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/scheduled_tasks/{task_id}:run", change, ""},
-	{http.MethodPost, "/api/queues/{qname}/scheduled_tasks:run_all", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/scheduled_tasks:batch_run", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/scheduled_tasks/{task_id}:archive", never, archives},
-	{http.MethodPost, "/api/queues/{qname}/scheduled_tasks:archive_all", never, archives},
-	{http.MethodPost, "/api/queues/{qname}/scheduled_tasks:batch_archive", never, archives},
-	{http.MethodGet, "/api/queues/{qname}/retry_tasks", look, ""},
-	{http.MethodDelete, "/api/queues/{qname}/retry_tasks/{task_id}", change, ""},
-	{http.MethodDelete, "/api/queues/{qname}/retry_tasks:delete_all", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/retry_tasks:batch_delete", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/retry_tasks/{task_id}:run", change, ""},
-	{http.MethodPost, "/api/queues/{qname}/retry_tasks:run_all", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/retry_tasks:batch_run", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/retry_tasks/{task_id}:archive", never, archives},
-	{http.MethodPost, "/api/queues/{qname}/retry_tasks:archive_all", never, archives},
-	{http.MethodPost, "/api/queues/{qname}/retry_tasks:batch_archive", never, archives},
-	{http.MethodGet, "/api/queues/{qname}/archived_tasks", look, ""},
-	{http.MethodDelete, "/api/queues/{qname}/archived_tasks/{task_id}", change, ""},
-	{http.MethodDelete, "/api/queues/{qname}/archived_tasks:delete_all", never, archives},
-	{http.MethodPost, "/api/queues/{qname}/archived_tasks:batch_delete", never, archives},
-	{http.MethodPost, "/api/queues/{qname}/archived_tasks/{task_id}:run", change, ""},
-	{http.MethodPost, "/api/queues/{qname}/archived_tasks:run_all", never, archives},
-	{http.MethodPost, "/api/queues/{qname}/archived_tasks:batch_run", never, archives},
-	{http.MethodGet, "/api/queues/{qname}/completed_tasks", look, ""},
-	{http.MethodDelete, "/api/queues/{qname}/completed_tasks/{task_id}", never, unused},
-	{http.MethodDelete, "/api/queues/{qname}/completed_tasks:delete_all", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/completed_tasks:batch_delete", never, bulk},
-	{http.MethodGet, "/api/queues/{qname}/groups/{gname}/aggregating_tasks", look, ""},
-	{http.MethodDelete, "/api/queues/{qname}/groups/{gname}/aggregating_tasks/{task_id}", never, unused},
-	{http.MethodDelete, "/api/queues/{qname}/groups/{gname}/aggregating_tasks:delete_all", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/groups/{gname}/aggregating_tasks:batch_delete", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/groups/{gname}/aggregating_tasks/{task_id}:run", never, unused},
-	{http.MethodPost, "/api/queues/{qname}/groups/{gname}/aggregating_tasks:run_all", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/groups/{gname}/aggregating_tasks:batch_run", never, bulk},
-	{http.MethodPost, "/api/queues/{qname}/groups/{gname}/aggregating_tasks/{task_id}:archive", never, archives},
-	{http.MethodPost, "/api/queues/{qname}/groups/{gname}/aggregating_tasks:archive_all", never, archives},
-	{http.MethodPost, "/api/queues/{qname}/groups/{gname}/aggregating_tasks:batch_archive", never, archives},
-	{http.MethodGet, "/api/queues/{qname}/tasks/{task_id}", look, ""},
-	{http.MethodGet, "/api/queues/{qname}/groups", look, ""},
-	{http.MethodGet, "/api/servers", look, ""},
-	{http.MethodGet, "/api/scheduler_entries", look, ""},
-	{http.MethodGet, "/api/scheduler_entries/{entry_id}/enqueue_events", look, ""},
-	{http.MethodGet, "/api/redis_info", look, ""},
+const (
+	pagePaths   = "/(settings|servers|schedulers|redis|queues/*(/tasks/*)?)?"
+	queue       = "/api/queues/*"
+	aggregating = "groups/*/aggregating"
+)
+
+// rules judge every route of asynqmon: a test fails when it has others.
+var rules = []rule{
+	{http.MethodGet, pagePaths, look, ""},
+	{http.MethodGet, "/api/(queues|queue_stats|servers|scheduler_entries|scheduler_entries/*/enqueue_events|redis_info)", look, ""},
+	{http.MethodGet, queue + "(/groups|/tasks/*)?", look, ""},
+	{http.MethodGet, queue + "/(active|pending|scheduled|retry|archived|completed|" + aggregating + ")_tasks", look, ""},
 	{http.MethodGet, "/api/metrics", never, noPrometheus},
 
-	{http.MethodGet, "/", look, ""},
-	{http.MethodGet, "/settings", look, ""},
-	{http.MethodGet, "/servers", look, ""},
-	{http.MethodGet, "/schedulers", look, ""},
-	{http.MethodGet, "/redis", look, ""},
-	{http.MethodGet, "/queues/{qname}", look, ""},
-	{http.MethodGet, "/queues/{qname}/tasks/{task_id}", look, ""},
-}
+	{http.MethodPost, queue + ":(pause|resume)", change, ""},
+	{http.MethodDelete, queue + "/(pending|scheduled|retry|archived)_tasks/*", change, ""},
+	{http.MethodPost, queue + "/(scheduled|retry|archived)_tasks/*:run", change, ""},
 
-// pattern returns the expression that asynqmon's router makes of a path.
-func pattern(path string) *regexp.Regexp {
-	parts := regexp.MustCompile(`\{[a-z_]+\}`).Split(path, -1)
-	for i, p := range parts {
-		parts[i] = regexp.QuoteMeta(p)
-	}
-	return regexp.MustCompile("^" + strings.Join(parts, "[^/]+") + "$")
+	{http.MethodDelete, queue, never, losesQueue},
+	{http.MethodPost, queue + "/active_tasks/*:cancel", never, cancels},
+	{http.MethodPost, queue + "/active_tasks:(cancel_all|batch_cancel)", never, bulk},
+	{http.MethodPost, queue + "/(pending|scheduled|retry|" + aggregating + ")_tasks(/*:archive|:archive_all|:batch_archive)", never, archives},
+	{http.MethodDelete, queue + "/archived_tasks:delete_all", never, archives},
+	{http.MethodPost, queue + "/archived_tasks:(batch_delete|run_all|batch_run)", never, archives},
+	{http.MethodDelete, queue + "/(pending|scheduled|retry|completed|" + aggregating + ")_tasks:delete_all", never, bulk},
+	{http.MethodPost, queue + "/(pending|scheduled|retry|completed|" + aggregating + ")_tasks:(batch_delete|run_all|batch_run)", never, bulk},
+	{http.MethodDelete, queue + "/(completed|" + aggregating + ")_tasks/*", never, unused},
+	{http.MethodPost, queue + "/" + aggregating + "_tasks/*:run", never, unused},
 }
 
 var patterns = func() []*regexp.Regexp {
-	all := make([]*regexp.Regexp, len(routes))
-	for i, r := range routes {
-		all[i] = pattern(r.path)
+	all := make([]*regexp.Regexp, len(rules))
+	for i, r := range rules {
+		all[i] = regexp.MustCompile("^" + strings.ReplaceAll(r.paths, "*", "[^/]+") + "$")
 	}
 	return all
 }()
 
-// find returns the route that a request takes, and whether there is one.
-func find(method, path string) (route, bool) {
+// find returns the rule that judges a request, and whether there is one.
+func find(method, path string) (rule, bool) {
 	for i, p := range patterns {
-		if routes[i].method == method && p.MatchString(path) {
-			return routes[i], true
+		if rules[i].method == method && p.MatchString(path) {
+			return rules[i], true
 		}
 	}
-	return route{}, false
+	return rule{}, false
 }
-
-// isPage reports whether a path is one of the pages, which are all the same file.
-func isPage(path string) bool { return !strings.HasPrefix(path, "/api/") }
