@@ -32,7 +32,7 @@ func (a *app) consoleCommand() *cobra.Command {
 				return err
 			}
 			defer rdb.Close()
-			registry.MustRegister(metrics.NewLedger(metrics.Options{Redis: rdb, Rate: c.Rate, Logger: a.logger(c)}))
+			registry.MustRegister(metrics.NewLedger(rdb, c.Rate, a.logger(c)))
 			handler, stop, err := newConsole(c, rdb, a.logger(c), registry)
 			if err != nil {
 				return err

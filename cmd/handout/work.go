@@ -36,7 +36,7 @@ func (a *app) workCommand() *cobra.Command {
 				return err
 			}
 			defer rdb.Close()
-			registry.MustRegister(metrics.NewLedger(metrics.Options{Redis: rdb, Rate: c.Rate, Logger: a.logger(c)}))
+			registry.MustRegister(metrics.NewLedger(rdb, c.Rate, a.logger(c)))
 			w, err := newWorker(c, rdb, client, a.logger(c), registry)
 			if err != nil {
 				return err

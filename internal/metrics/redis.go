@@ -10,15 +10,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// RedisErrors counts the calls of one client that fail; see [redis.Hook].
-type RedisErrors struct{ errors *prometheus.CounterVec }
+// redisErrors counts the calls of one client that fail.
+type redisErrors struct{ errors *prometheus.CounterVec }
 
 // The kinds of errors.
 var redisErrorKinds = []string{"time-out", "network", "out of memory", "busy", "read-only", "loading", "answer"}
 
 // NewRedisErrors is a hook that counts into r.
-func NewRedisErrors(r prometheus.Registerer) *RedisErrors {
-	e := &RedisErrors{prometheus.NewCounterVec(prometheus.CounterOpts{
+func NewRedisErrors(r prometheus.Registerer) redis.Hook {
+	e := &redisErrors{prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "handout_redis_errors_total",
 		Help: "Calls to Redis that failed after all tries, by kind: " + strings.Join(redisErrorKinds, ", ") + ".",
 	}, []string{"kind"})}
@@ -30,30 +30,27 @@ func NewRedisErrors(r prometheus.Registerer) *RedisErrors {
 }
 
 // DialHook counts nothing: a call that gets no connection fails itself.
-func (e *RedisErrors) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (e *redisErrors) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 // ProcessHook counts a call.
-func (e *RedisErrors) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (e *redisErrors) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		err := next(ctx, cmd)
-		e.count(err)
-		return err
+		return e.count(next(ctx, cmd))
 	}
 }
 
 // ProcessPipelineHook counts calls that travel together as one.
-func (e *RedisErrors) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (e *redisErrors) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		err := next(ctx, cmds)
-		e.count(err)
-		return err
+		return e.count(next(ctx, cmds))
 	}
 }
 
-func (e *RedisErrors) count(err error) {
+func (e *redisErrors) count(err error) error {
 	if kind := redisErrorKind(err); kind != "" {
 		e.errors.WithLabelValues(kind).Inc()
 	}
+	return err
 }
 
 // redisErrorKind is the kind of an error; empty for what is none: nothing found,
@@ -65,27 +62,19 @@ func redisErrorKind(err error) string {
 	case err == nil, errors.Is(err, redis.Nil), errors.Is(err, context.Canceled), errors.Is(err, redis.ErrClosed):
 		return ""
 	case errors.As(err, &answer):
-		return answerKind(answer.Error())
+		word, _, _ := strings.Cut(answer.Error(), " ")
+		if kind, ok := answerKinds[word]; ok {
+			return kind
+		}
+		return "answer"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return "time-out"
 	}
 	return "network"
 }
 
-// answerKind is the kind of an error that Redis itself answers.
-func answerKind(text string) string {
-	word, _, _ := strings.Cut(text, " ")
-	switch word {
-	case "NOSCRIPT":
-		return ""
-	case "OOM":
-		return "out of memory"
-	case "BUSY":
-		return "busy"
-	case "READONLY":
-		return "read-only"
-	case "LOADING":
-		return "loading"
-	}
-	return "answer"
+// answerKinds are the kinds of errors that Redis itself answers, by their first word;
+// of NOSCRIPT none, and of all others "answer".
+var answerKinds = map[string]string{
+	"NOSCRIPT": "", "OOM": "out of memory", "BUSY": "busy", "READONLY": "read-only", "LOADING": "loading",
 }
