@@ -3,10 +3,11 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
-	"sort"
+	"slices"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
@@ -16,38 +17,36 @@ import (
 
 // Report is a campaign's outcome in numbers. Its JSON form is a contract.
 type Report struct {
-	Campaign    string         `json:"campaign"`
-	State       string         `json:"state"`
-	Reason      string         `json:"reason"`
-	Total       int            `json:"total"`
-	Balance     map[string]int `json:"balance"` // a key for each state
-	DeliveredBy DeliveredBy    `json:"delivered_by"`
-	Pace        *Pace          `json:"pace"`
-	// Counts are what Balance and DeliveredBy show.
-	Counts *campaign.Balance `json:"-"`
-	// History is what was done to the campaign, the earliest first.
-	History []campaign.Entry `json:"history"`
+	Campaign    string            `json:"campaign"`
+	State       string            `json:"state"`
+	Reason      string            `json:"reason"`
+	Total       int               `json:"total"`
+	Balance     map[string]int    `json:"balance"` // a key for each state
+	DeliveredBy DeliveredBy       `json:"delivered_by"`
+	Pace        *Pace             `json:"pace"`
+	Counts      *campaign.Balance `json:"-"`       // what Balance and DeliveredBy show
+	History     []campaign.Entry  `json:"history"` // the earliest first
 }
 
-// DeliveredBy splits the delivered by channel. Read counts those of them whose
-// channel has reported that they read it.
+// DeliveredBy splits the delivered by channel.
 type DeliveredBy struct {
 	WhatsApp int `json:"whatsapp"`
 	SMS      int `json:"sms"`
 	Both     int `json:"both"`
 	Other    int `json:"other"`
-	Read     int `json:"read"`
+	Read     int `json:"read" doc:"of them, whose channel has reported that they read it"`
+}
+
+// NewDeliveredBy splits the delivered of a balance.
+func NewDeliveredBy(b *campaign.Balance) DeliveredBy {
+	return DeliveredBy{b.By[campaign.ByWhatsApp], b.By[campaign.BySMS], b.By[campaign.ByBoth], b.By[campaign.ByOther], b.Read}
 }
 
 // newReport is the report of a campaign with this balance.
 func newReport(info *campaign.Info, b *campaign.Balance) *Report {
 	r := &Report{
 		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,
-		Balance: make(map[string]int), History: []campaign.Entry{}, Counts: b,
-		DeliveredBy: DeliveredBy{
-			WhatsApp: b.By[campaign.ByWhatsApp], SMS: b.By[campaign.BySMS],
-			Both: b.By[campaign.ByBoth], Other: b.By[campaign.ByOther], Read: b.Read,
-		},
+		Balance: make(map[string]int), DeliveredBy: NewDeliveredBy(b), History: []campaign.Entry{}, Counts: b,
 	}
 	for _, s := range campaign.States() {
 		r.Balance[s.String()] = b.Of(s)
@@ -104,8 +103,8 @@ func (q *Reader) Pace(ctx context.Context, info *campaign.Info, b *campaign.Bala
 // Closes says whether the balance closes: the states add up to the total.
 func (r *Report) Closes() bool {
 	n := 0
-	for _, c := range r.Balance {
-		n += c
+	for _, people := range r.Balance {
+		n += people
 	}
 	return n == r.Total
 }
@@ -140,17 +139,8 @@ func (q *Reader) Outcomes(ctx context.Context, info *campaign.Info) ([]Outcome, 
 		o.Count = n
 		all = append(all, o)
 	}
-	sort.Slice(all, func(i, j int) bool {
-		a, b := all[i], all[j]
-		switch {
-		case a.State != b.State:
-			return a.State < b.State
-		case a.By != b.By:
-			return a.By < b.By
-		case a.Count != b.Count:
-			return a.Count > b.Count
-		}
-		return a.Reason < b.Reason
+	slices.SortFunc(all, func(a, b Outcome) int {
+		return cmp.Or(cmp.Compare(a.State, b.State), cmp.Compare(a.By, b.By), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
 	})
 	return all, nil
 }

@@ -44,7 +44,7 @@ func (q *Reader) Sample(ctx context.Context, info *campaign.Info, maxPeople int,
 // many people all pages have together that could have a record.
 func sampledPages(info *campaign.Info, maxPeople int) (pages []int, of int) {
 	last := info.Pages
-	if !info.Zoned() { // fed in order: after the cursor there are no records
+	if !info.Spec.ByZone() { // fed in order: after the cursor there are no records
 		last = min(last, (info.Cursor+campaign.PageSize-1)/campaign.PageSize)
 	}
 	n := min(last, maxPeople/campaign.PageSize)

@@ -4,69 +4,71 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/handout-dev/handout/campaign"
 )
 
-// line is one of a table: a name, how many people, and what share of the total.
-type line struct {
-	name string
-	n    int
-}
-
-// WriteTable writes the report for people.
-func (r *Report) WriteTable(w io.Writer) error {
-	var lines []line
-	for _, s := range campaign.States() {
-		n := r.Balance[s.String()]
-		if n == 0 {
-			continue
+// writeRows writes rows in aligned columns, those named in right to the right. wide keeps
+// how wide the columns are, and may come from the rows before.
+func writeRows(w io.Writer, indent string, wide []int, rows [][]string, right ...int) error {
+	for _, row := range rows {
+		for i, cell := range row {
+			wide[i] = max(wide[i], utf8.RuneCountInString(cell))
 		}
-		lines = append(lines, line{s.String(), n})
-		if s == campaign.Delivered {
-			lines = append(lines, r.DeliveredBy.lines()...)
-		}
-	}
-	lines = append(lines, line{"total", r.Total})
-	wide, digits := 0, len("people")
-	for _, l := range lines {
-		wide, digits = max(wide, len(l.name)), max(digits, len(fmt.Sprint(l.n)))
 	}
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "campaign %s: %s", r.Campaign, r.State)
-	if r.Reason != "" {
-		fmt.Fprintf(b, " (%s)", r.Reason)
-	}
-	if r.Pace != nil && r.State != string(campaign.Draft) && r.State != string(campaign.Done) {
-		fmt.Fprintf(b, "\n\n  %-*s  %s", wide, "now", r.Pace.Line())
-	}
-	fmt.Fprintf(b, "\n\n  %-*s  %*s\n", wide, "state", digits, "people")
-	for _, l := range lines {
-		fmt.Fprintf(b, "  %-*s  %*d%s\n", wide, l.name, digits, l.n, percent(l.n, r.Total))
+	for _, row := range rows {
+		line := indent
+		for i, cell := range row {
+			width := -wide[i] // to the left
+			if slices.Contains(right, i) {
+				width = wide[i]
+			}
+			line += fmt.Sprintf("%*s  ", width, cell)
+		}
+		fmt.Fprintln(b, strings.TrimRight(line, " "))
 	}
 	return b.Flush()
 }
 
-// lines split the delivered; those who have read it are among them.
-func (d DeliveredBy) lines() []line {
-	var lines []line
-	for _, l := range []line{
-		{"  by WhatsApp", d.WhatsApp}, {"  by SMS", d.SMS}, {"  by both", d.Both}, {"  by another channel", d.Other}, {"  and read", d.Read},
-	} {
-		if l.n > 0 {
-			lines = append(lines, l)
+// WriteTable writes the report for people.
+func (r *Report) WriteTable(w io.Writer) error {
+	rows := [][]string{{"state", "people"}}
+	row := func(name string, n int) {
+		share := ""
+		if r.Total > 0 {
+			share = fmt.Sprintf("%.1f %%", 100*float64(n)/float64(r.Total))
+		}
+		rows = append(rows, []string{name, fmt.Sprint(n), share})
+	}
+	by := r.DeliveredBy
+	for _, s := range campaign.States() {
+		if n := r.Balance[s.String()]; n > 0 {
+			row(s.String(), n)
+		}
+		if s != campaign.Delivered {
+			continue
+		}
+		for i, n := range []int{by.WhatsApp, by.SMS, by.Both, by.Other, by.Read} { // those who have read it are among the others
+			if n > 0 {
+				row([]string{"  by WhatsApp", "  by SMS", "  by both", "  by another channel", "  and read"}[i], n)
+			}
 		}
 	}
-	return lines
-}
-
-func percent(n, of int) string {
-	if of == 0 {
-		return ""
+	row("total", r.Total)
+	head := fmt.Sprintf("campaign %s: %s", r.Campaign, r.State)
+	if r.Reason != "" {
+		head += " (" + r.Reason + ")"
 	}
-	return fmt.Sprintf("  %5.1f %%", 100*float64(n)/float64(of))
+	if r.Pace != nil && r.State != string(campaign.Draft) && r.State != string(campaign.Done) {
+		head += "\n\n  now: " + r.Pace.Line()
+	}
+	fmt.Fprintln(w, head+"\n")
+	return writeRows(w, "  ", make([]int, 3), rows, 1, 2)
 }
 
 // reasonWidth is where a long reason goes on to the next line: with the columns
@@ -75,38 +77,25 @@ const reasonWidth = 76
 
 // WriteOutcomes writes outcomes as a table.
 func WriteOutcomes(w io.Writer, outcomes []Outcome) error {
-	wide, digits := len("outcome"), len("people")
+	rows := [][]string{{"people", "outcome", "why"}}
 	for _, o := range outcomes {
-		wide, digits = max(wide, len(o.name())), max(digits, len(fmt.Sprint(o.Count)))
-	}
-	b := bufio.NewWriter(w)
-	row := func(people, name, reason string) {
-		text := fmt.Sprintf("  %*s  %-*s  %s", digits, people, wide, name, reason)
-		fmt.Fprintln(b, strings.TrimRight(text, " "))
-	}
-	row("people", "outcome", "why")
-	for _, o := range outcomes {
-		people, name := fmt.Sprint(o.Count), o.name()
+		people, name := fmt.Sprint(o.Count), o.State.String()
+		if o.By != campaign.ByNone {
+			name += " by " + o.By.String()
+		}
 		for _, reason := range wrap(o.Reason, reasonWidth) {
-			row(people, name, reason)
+			rows = append(rows, []string{people, name, reason})
 			people, name = "", ""
 		}
 	}
-	return b.Flush()
-}
-
-func (o Outcome) name() string {
-	if o.By == campaign.ByNone {
-		return o.State.String()
-	}
-	return o.State.String() + " by " + o.By.String()
+	return writeRows(w, "  ", make([]int, 3), rows, 0)
 }
 
 // wrap breaks a reason between its parts and, where one is too long, between its
 // words; what follows is indented. There is always one line.
 func wrap(reason string, width int) []string {
 	var lines []string
-	for _, part := range strings.Split(reason, "; ") {
+	for part := range strings.SplitSeq(reason, "; ") {
 		line := ""
 		for _, word := range strings.Fields(part) {
 			switch {
@@ -121,4 +110,34 @@ func wrap(reason string, width int) []string {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// WriteHistory writes the latest lines of the history for people, at most so many:
+// when, who, what and why. Without a history it writes nothing.
+func (r *Report) WriteHistory(w io.Writer, maxLines int) error {
+	if len(r.History) == 0 {
+		return nil
+	}
+	earlier := max(0, len(r.History)-maxLines)
+	rows := [][]string{{"when", "who", "what", "why"}}
+	for _, e := range r.History[earlier:] {
+		rows = append(rows, []string{
+			e.At.UTC().Format("2006-01-02 15:04:05Z"), Printable(e.By), Printable(strings.TrimSpace(e.Verb + " " + e.About)), Printable(e.Why),
+		})
+	}
+	fmt.Fprintln(w)
+	if earlier > 0 {
+		fmt.Fprintf(w, "  (the history has %d earlier lines: --history shows them)\n", earlier)
+	}
+	return writeRows(w, "  ", make([]int, 4), rows)
+}
+
+// Printable is a text on one line, without what a terminal takes for a command.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s)
 }
