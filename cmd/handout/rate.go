@@ -117,8 +117,8 @@ func writeRate(a *app, s *report.Rate) {
 		}
 		fmt.Fprintf(a.stdout, "  %s set by %s at %s%s\n", perSecond(s.Set.Rate), s.Set.By, s.Set.At.Format(time.RFC3339), why)
 	}
-	if s.Own != nil {
-		fmt.Fprintf(a.stdout, "  %s %s\n", perSecond(*s.Own), source)
+	if s.Own > 0 {
+		fmt.Fprintf(a.stdout, "  %s %s\n", perSecond(s.Own), source)
 	}
 	if s.Campaign != "" {
 		fmt.Fprintf(a.stdout, "  %s for the account\n", perSecond(s.Account))

@@ -13,18 +13,12 @@ import (
 
 // Pace is how fast a campaign goes at this moment. Its JSON form is a contract.
 type Pace struct {
-	// Rate is how many were sent to per second of late, whatever came of it.
-	Rate float64 `json:"rate"`
-	// Limit is what keeps it from being more, and LimitDetail the same in words.
-	Limit       Limit  `json:"limit"`
-	LimitDetail string `json:"limit_detail"`
-	// ETA is when everyone will have been sent to if it goes on so; nil when
-	// that can't be said.
-	ETA *time.Time `json:"eta"`
-	// AccountRate and CampaignRate are the rates as they were set, in messages
-	// per second; 0: none.
-	AccountRate  float64 `json:"account_rate"`
-	CampaignRate float64 `json:"campaign_rate"`
+	Rate         float64    `json:"rate" minimum:"0" doc:"how many were sent to per second of late, whatever came of it"`
+	Limit        Limit      `json:"limit" example:"account" doc:"what keeps it from being more: account, campaign, throttled, hours, canary, held, paused, canceled, nothing left or no worker; new ones may come"`
+	LimitDetail  string     `json:"limit_detail" example:"the account's rate (10/s)" doc:"the same in words"`
+	ETA          *time.Time `json:"eta" doc:"when everyone will have been sent to if it goes on so; null when that can't be said"`
+	AccountRate  float64    `json:"account_rate" minimum:"0" doc:"as it was set, in messages per second; 0: none"`
+	CampaignRate float64    `json:"campaign_rate" minimum:"0" doc:"likewise"`
 
 	left time.Duration // until ETA
 	// zoneless says of people who will never be sent to while others are; empty

@@ -122,12 +122,12 @@ func (r *Reader) Restored(ctx context.Context) (campaign.ID, string, error) {
 // Rate is a rate with where it comes from, in messages per second. Its JSON form
 // is a contract.
 type Rate struct {
-	Campaign string            `json:"campaign,omitempty"` // absent: the account
-	Rate     float64           `json:"rate"`               // in force
-	Set      *campaign.RateSet `json:"set"`                // by a person; null: not set
-	Own      *float64          `json:"own"`                // of the file, or HANDOUT_RATE here; null: none
-	Account  float64           `json:"account"`            // in force for the account
-	Level    int               `json:"throttle_level"`     // by how many steps of a third the account's is lowered
+	Campaign string            `json:"campaign,omitempty" example:"order-history-2026-11" doc:"left out: the account's"`
+	Rate     float64           `json:"rate" minimum:"0" doc:"in force"`
+	Set      *campaign.RateSet `json:"set,omitempty" doc:"by a person; left out: none is set"`
+	Own      float64           `json:"own,omitempty" doc:"of the campaign's file, or HANDOUT_RATE of the console; left out: none"`
+	Account  float64           `json:"account" minimum:"0" doc:"in force for the account"`
+	Level    int               `json:"throttle_level" minimum:"0" doc:"by how many steps of a third the account's is lowered, since Telesign said that it is too fast"`
 }
 
 // Rate reads the rate of a campaign, or of the account if id is empty.
@@ -141,7 +141,7 @@ func (q *Reader) Rate(ctx context.Context, id campaign.ID) (*Rate, error) {
 		return nil, err
 	}
 	account := rates.Account(q.accountRate) * pace.Share()
-	r := &Rate{Rate: account, Set: rates.SetForAccount(), Own: &q.accountRate, Account: account, Level: pace.Cut}
+	r := &Rate{Rate: account, Set: rates.SetForAccount(), Own: q.accountRate, Account: account, Level: pace.Cut}
 	if id == "" {
 		return r, nil
 	}
@@ -149,10 +149,7 @@ func (q *Reader) Rate(ctx context.Context, id campaign.ID) (*Rate, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Campaign, r.Set, r.Own = string(id), rates.SetFor(id), nil
-	if info.Spec.Rate > 0 {
-		r.Own = &info.Spec.Rate
-	}
+	r.Campaign, r.Set, r.Own = string(id), rates.SetFor(id), info.Spec.Rate
 	if own := rates.Campaign(info); own > 0 {
 		r.Rate = min(own, account)
 	}

@@ -1,8 +1,8 @@
 package api
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -46,15 +46,8 @@ type Options struct {
 	Heartbeat time.Duration
 }
 
-const (
-	defaultMaxList = 4 << 30
-	defaultSilence = time.Minute
-	defaultBeat    = 15 * time.Second
-	defaultAnswer  = 30 * time.Second
-
-	// maxBody is of JSON bodies; a campaign file is far smaller.
-	maxBody = 1 << 20
-)
+// maxBody is the longest JSON body, in bytes; a campaign file is far smaller.
+const maxBody = 1 << 20
 
 // API answers requests under Prefix.
 type API struct {
@@ -75,18 +68,8 @@ func New(o Options) (*API, error) {
 	if o.Redis == nil || o.Gate == nil || o.Logger == nil {
 		return nil, errors.New("api: Redis, Gate and Logger are required")
 	}
-	if o.MaxList == 0 {
-		o.MaxList = defaultMaxList
-	}
-	if o.Silence == 0 {
-		o.Silence = defaultSilence
-	}
-	if o.AnswerTime == 0 {
-		o.AnswerTime = defaultAnswer
-	}
-	if o.Heartbeat == 0 {
-		o.Heartbeat = defaultBeat
-	}
+	o.MaxList, o.Silence = cmp.Or(o.MaxList, 4<<30), cmp.Or(o.Silence, time.Minute)
+	o.AnswerTime, o.Heartbeat = cmp.Or(o.AnswerTime, 30*time.Second), cmp.Or(o.Heartbeat, 15*time.Second)
 	a := &API{o: o, reports: report.NewReader(o.Redis, o.AccountRate),
 		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate})}
 	a.ctx, a.stop = context.WithCancel(context.Background())
@@ -144,12 +127,13 @@ const description = "Campaigns, lists, one-off sends, and what became of everyon
 	"Idempotency-Key, are done once. Errors are problem+json (RFC 9457) and name the field. Phone numbers are masked " +
 	"to their last two digits unless the key has the scope people."
 
-// operation describes one; the problems are those that it may answer with,
-// beside a missing key, a missing scope and a Redis that is away.
-func (a *API) operation(id, method, path string, scope access.Scope, summary, about string, problems ...*kind) huma.Operation {
+// operation describes one; route is a method and a path. The problems are those that
+// it may answer with, beside a missing key, a missing scope and a Redis that is away.
+func (a *API) operation(id, route string, scope access.Scope, summary, about string, problems ...*kind) huma.Operation {
 	a.order = append(a.order, id)
+	method, path, _ := strings.Cut(route, " ")
 	op := huma.Operation{
-		Tags:        []string{group(method, path)},
+		Tags:        []string{group(route)},
 		OperationID: id, Method: method, Path: path, Summary: summary, Description: about,
 		MaxBodyBytes: maxBody, BodyReadTimeout: a.o.AnswerTime,
 		Security:  []map[string][]string{{securityScheme: {string(scope)}}},
@@ -161,18 +145,76 @@ func (a *API) operation(id, method, path string, scope access.Scope, summary, ab
 	return op
 }
 
+type answer[T any] struct{ Body T }
+
+// add registers an operation that answers with what do returns.
+func add[I, T any](a *API, op huma.Operation, do func(context.Context, *I) (T, error)) {
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*answer[T], error) {
+		body, err := do(ctx, in)
+		if err != nil {
+			return nil, a.problem(ctx, err)
+		}
+		return &answer[T]{body}, nil
+	})
+}
+
+type statusAnswer[T any] struct {
+	Status int
+	Body   T
+}
+
+// addCreating is add for an operation that says whether it has created something: it
+// answers with 201 then, else with 200, which means what again says.
+func addCreating[I, T any](a *API, op huma.Operation, again string, do func(context.Context, *I) (T, bool, error)) {
+	op.DefaultStatus = http.StatusCreated
+	op.Responses["200"] = &huma.Response{
+		Description: again, Content: map[string]*huma.MediaType{"application/json": {Schema: a.schema(reflect.TypeFor[T]())}},
+	}
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*statusAnswer[T], error) {
+		body, created, err := do(ctx, in)
+		if err != nil {
+			return nil, a.problem(ctx, err)
+		}
+		if created {
+			return &statusAnswer[T]{http.StatusCreated, body}, nil
+		}
+		return &statusAnswer[T]{http.StatusOK, body}, nil
+	})
+}
+
+// addStream registers an operation whose answer is a stream: do returns what writes it.
+func addStream[I any](a *API, op huma.Operation, about string, media map[string]string, do func(context.Context, *I) (func(huma.Context), error)) {
+	op.Responses["200"] = &huma.Response{Description: about, Content: texts(media)}
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
+		write, err := do(ctx, in)
+		if err != nil {
+			return nil, a.problem(ctx, err)
+		}
+		return &huma.StreamResponse{Body: write}, nil
+	})
+}
+
+// texts are bodies that aren't JSON, by their media types, with an example of each.
+func texts(examples map[string]string) map[string]*huma.MediaType {
+	content := make(map[string]*huma.MediaType)
+	for media, example := range examples {
+		content[media] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}, Example: example}
+	}
+	return content
+}
+
 // always are the problems that each operation may answer with.
 var always = []*kind{unauthorized, forbidden, unavailable}
 
-// group is what an operation is about.
-func group(method, path string) string {
+// group is the heading under which a route is documented.
+func group(route string) string {
 	const outcomes = "What became of people"
 	for _, g := range []struct{ part, name string }{
 		{"/suppression", "Who is never sent to"}, {"/sends", "One person at a time"}, {"/rate", "How fast"},
 		{"GET /campaigns/{id}/recipients", outcomes}, {"/{recipient}", outcomes}, {"/export", outcomes}, {"/accept-as-sent", outcomes}, {"/retry", outcomes},
 		{"/recipients", "Lists"}, {"/dry-run", "Lists"},
 	} {
-		if strings.Contains(method+" "+path, g.part) {
+		if strings.Contains(route, g.part) {
 			return g.name
 		}
 	}
@@ -183,25 +225,13 @@ func (a *API) schema(t reflect.Type) *huma.Schema {
 	return a.huma.OpenAPI().Components.Schemas.Schema(t, true, "")
 }
 
-// also documents a success of an operation beside its usual one.
-func (a *API) also(op *huma.Operation, status, about string, body reflect.Type) {
-	op.Responses[status] = &huma.Response{
-		Description: about, Content: map[string]*huma.MediaType{"application/json": {Schema: a.schema(body)}},
-	}
-}
-
 func (a *API) register() {
 	a.registerCampaigns()
 	a.registerSteering()
 	a.registerLists()
 	a.registerSends()
 	a.registerPeople()
-	a.registerDoubt()
 	a.registerStreams()
 	a.registerRates()
 	a.registerSuppression()
-	a.registerPurge()
 }
-
-// openapi is the document.
-func (a *API) openapi() ([]byte, error) { return json.Marshal(a.huma.OpenAPI()) }

@@ -69,9 +69,6 @@ var kindOf = map[operations.Kind]*kind{
 	operations.OtherContent: otherContent, operations.Ambiguous: ambiguous, operations.Busy: busy, operations.Unavailable: unavailable,
 }
 
-// fail is problem as an error for huma.
-func (a *API) fail(ctx context.Context, err error) error { return a.problem(ctx, err) }
-
 // faulty is what is wrong in a campaign file or a list.
 func faulty(f *producer.Faults, err error) *problemError {
 	p := problem(invalid, "", listFaults(f.List)...)

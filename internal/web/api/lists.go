@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"mime"
-	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,34 +15,26 @@ import (
 )
 
 func (a *API) registerLists() {
-	put := a.operation("put-recipients", http.MethodPut, "/campaigns/{id}/recipients", access.Submit, "Hand over the list",
+	body := &huma.RequestBody{
+		Required: true, Description: "The list. A row has at most 64 KiB, a cell 4 KiB, and there are at most 100 columns.",
+		Content: texts(map[string]string{
+			"text/csv":             "recipient,phone,url\ncustomer-1,+12015550100,https://files.example.com/1.xlsx\n",
+			"application/x-ndjson": `{"recipient":"customer-1","phone":"+12015550100","url":"https://files.example.com/1.xlsx"}` + "\n",
+		}),
+	}
+	put := a.operation("put-recipients", "PUT /campaigns/{id}/recipients", access.Submit, "Hand over the list",
 		"The second step. The list is CSV with a header (`recipient`, `phone`, and columns for the templates), or NDJSON "+
 			"with the same names; it is read as it comes, up to 10 million rows. Nothing is sent before all of it has come "+
 			"and is right; a bad row rejects the list unless `set_aside_bad_rows` is given. A broken upload leaves "+
 			"nothing, and the same request may be made again: it is done once.",
 		malformed, notFound, tooSlow, otherContent, busy, tooLarge, mediaType, invalid)
-	put.RequestBody = listBody()
-	put.DefaultStatus = http.StatusCreated
-	a.also(&put, "200", "The campaign stood before with the same content; nothing has changed.", reflect.TypeFor[Submitted]())
-	huma.Register(a.huma, put, a.put)
-	dry := a.operation("dry-run", http.MethodPost, "/campaigns/{id}/dry-run", access.Submit, "Check a list without handing it over",
+	put.RequestBody = body
+	addCreating(a, put, "The campaign stood before with the same content; nothing has changed.", a.put)
+	dry := a.operation("dry-run", "POST /campaigns/{id}/dry-run", access.Submit, "Check a list without handing it over",
 		"Everything short of sending: what the list comes to, the first requests as Telesign would get them, and how long it takes.",
 		malformed, notFound, tooSlow, tooLarge, mediaType, invalid)
-	dry.RequestBody = listBody()
-	huma.Register(a.huma, dry, a.dryRun)
-}
-
-func listBody() *huma.RequestBody {
-	text := func(example string) *huma.MediaType {
-		return &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}, Example: example}
-	}
-	return &huma.RequestBody{
-		Required: true, Description: "The list. A row has at most 64 KiB, a cell 4 KiB, and there are at most 100 columns.",
-		Content: map[string]*huma.MediaType{
-			"text/csv":             text("recipient,phone,url\ncustomer-1,+12015550100,https://files.example.com/1.xlsx\n"),
-			"application/x-ndjson": text(`{"recipient":"customer-1","phone":"+12015550100","url":"https://files.example.com/1.xlsx"}` + "\n"),
-		},
-	}
+	dry.RequestBody = body
+	add(a, dry, a.dryRun)
 }
 
 // ListQuery is how a list is read.
@@ -82,15 +72,10 @@ type Submitted struct {
 	List     List      `json:"list"`
 }
 
-type putOutput struct {
-	Status int
-	Body   Submitted
-}
-
-func (a *API) put(ctx context.Context, in *putInput) (*putOutput, error) {
+func (a *API) put(ctx context.Context, in *putInput) (Submitted, bool, error) {
 	s, err := a.submission(ctx, in.id(), in.ListQuery, campaign.Beginning{By: actor(ctx, ""), Hold: in.Hold, StartAt: in.StartAt})
 	if err != nil {
-		return nil, a.fail(ctx, err)
+		return Submitted{}, false, err
 	}
 	s.Patience, s.OnWait = operations.UploadPatience, func() { extend(ctx, a.o.AnswerTime) }
 	// A client that hangs up ends the list, and with it the draft. Once all of it
@@ -101,18 +86,10 @@ func (a *API) put(ctx context.Context, in *putInput) (*putOutput, error) {
 	result, err := a.ops.Submit(working, s)
 	if err != nil {
 		drain(a.body(ctx))
-		return nil, a.fail(ctx, err)
+		return Submitted{}, false, err
 	}
-	out := &putOutput{Status: http.StatusCreated, Body: Submitted{List: newList(result.Summary)}}
-	if result.Already {
-		out.Status = http.StatusOK
-	}
-	c, err := a.answer(ctx, result.Info, out.Status)
-	if err != nil {
-		return nil, err
-	}
-	out.Body.Campaign = c.Body
-	return out, nil
+	c, err := a.campaign(ctx, result.Info.ID)
+	return Submitted{c, newList(result.Summary)}, !result.Already, err
 }
 
 // submission is what a request with a list asks for: the campaign file that waits
@@ -168,21 +145,19 @@ type Parts struct {
 	Total int `json:"total" doc:"if everyone gets the SMS"`
 }
 
-type dryRunOutput struct{ Body DryRun }
-
-func (a *API) dryRun(ctx context.Context, in *dryRunInput) (*dryRunOutput, error) {
+func (a *API) dryRun(ctx context.Context, in *dryRunInput) (*DryRun, error) {
 	s, err := a.submission(ctx, in.id(), in.ListQuery, campaign.Beginning{StartAt: in.StartAt})
 	if err != nil {
-		return nil, a.fail(ctx, err)
+		return nil, err
 	}
 	d, err := a.ops.DryRun(ctx, s)
 	if err != nil {
 		drain(a.body(ctx))
-		return nil, a.fail(ctx, err)
+		return nil, err
 	}
-	return &dryRunOutput{DryRun{
+	return &DryRun{
 		List: newList(d.Summary), Rejected: d.Refusal(s.SetAside) != nil, Samples: append([]json.RawMessage{}, d.Samples...),
 		SMSParts: Parts{d.SMS.Min, d.SMS.Max, d.SMS.Total}, Rate: d.Rate, Seconds: d.Duration.Seconds(), Hours: NewDryHours(d.Hours),
 		ColumnsUsed: append([]string{}, d.ColumnsUsed...), ColumnsUnused: append([]string{}, d.ColumnsUnused...),
-	}}, nil
+	}, nil
 }

@@ -34,10 +34,10 @@ const maxFaults = 1000
 
 // kind is a kind of problem.
 type kind struct {
-	name   string
-	status int
-	title  string
-	about  string
+	Name   string
+	Status int
+	Title  string
+	About  string
 	retry  int // seconds, for Retry-After; 0: none
 }
 
@@ -66,11 +66,9 @@ var (
 
 const problemType = "application/problem+json"
 
-func (k *kind) uri() string { return Prefix + "/docs#problem-" + k.name }
-
 // document adds the kind to an operation's answers.
 func (k *kind) document(op *huma.Operation, schema *huma.Schema) {
-	status := strconv.Itoa(k.status)
+	status := strconv.Itoa(k.Status)
 	r := op.Responses[status]
 	if r == nil {
 		r = &huma.Response{Content: map[string]*huma.MediaType{problemType: {Schema: schema}}}
@@ -78,7 +76,7 @@ func (k *kind) document(op *huma.Operation, schema *huma.Schema) {
 	} else {
 		r.Description += " "
 	}
-	r.Description += k.title + ": " + k.about
+	r.Description += k.Title + ": " + k.About
 	if k.retry > 0 {
 		r.Headers = map[string]*huma.Header{"Retry-After": {
 			Description: "seconds until the next try", Schema: &huma.Schema{Type: huma.TypeInteger},
@@ -94,7 +92,7 @@ type problemError struct {
 
 func problem(k *kind, detail string, faults ...Fault) *problemError {
 	p := &problemError{retry: k.retry}
-	p.Type, p.Title, p.Status, p.Detail = k.uri(), k.title, k.status, detail
+	p.Type, p.Title, p.Status, p.Detail = Prefix+"/docs#problem-"+k.Name, k.Title, k.Status, detail
 	p.Errors, p.Count = faults[:min(len(faults), maxFaults)], len(faults)
 	return p
 }
@@ -141,7 +139,7 @@ func fromHuma(_ huma.Context, _ string, v any) (any, error) {
 	case *huma.ErrorModel:
 		k := invalid
 		for _, other := range []*kind{malformed, tooSlow, tooLarge, mediaType, internal} {
-			if other.status == e.Status {
+			if other.Status == e.Status {
 				k = other
 			}
 		}
@@ -149,7 +147,7 @@ func fromHuma(_ huma.Context, _ string, v any) (any, error) {
 		for _, d := range e.Errors {
 			message := d.Message
 			if k == malformed || k == mediaType || k == internal {
-				message = strings.ToLower(k.title) // the parser's own may quote
+				message = strings.ToLower(k.Title) // the parser's own may quote
 			}
 			faults = append(faults, Fault{Field: field(d.Location), Message: message})
 		}

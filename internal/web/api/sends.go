@@ -2,22 +2,15 @@ package api
 
 import (
 	"context"
-	"net/http"
-	"reflect"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/producer"
 )
 
 func (a *API) registerSends() {
-	op := a.operation("create-send", http.MethodPost, "/sends", access.Submit, "Send to one person",
+	addCreating(a, a.operation("create-send", "POST /sends", access.Submit, "Send to one person",
 		"On the urgent lane, by the day's standing campaign. The same Idempotency-Key, that day or the next, sends nothing more.",
-		malformed, otherContent, tooLarge, mediaType, invalid)
-	op.DefaultStatus = http.StatusCreated
-	a.also(&op, "200", "It was asked for before; nothing more is sent.", reflect.TypeFor[Sent]())
-	huma.Register(a.huma, op, a.send)
+		malformed, otherContent, tooLarge, mediaType, invalid), "It was asked for before; nothing more is sent.", a.send)
 }
 
 // Send is a message to one person.
@@ -39,27 +32,18 @@ type Sent struct {
 	Place    string `json:"place" example:"12.7" doc:"GET /campaigns/{campaign}/recipients/{place} tells the outcome"`
 }
 
-type sendOutput struct {
-	Status int
-	Body   Sent
-}
-
-func (a *API) send(ctx context.Context, in *sendInput) (*sendOutput, error) {
-	// Through a campaign file, so that its judge has judged the channels too.
+func (a *API) send(ctx context.Context, in *sendInput) (Sent, bool, error) {
+	// Through a campaign file, so that the channels are held to its rules.
 	file, err := (&CampaignFile{ID: "send", MessageType: in.Body.MessageType, Channels: in.Body.Channels}).parse()
 	if err != nil {
-		return nil, a.fail(ctx, err)
+		return Sent{}, false, err
 	}
 	sent, err := a.ops.Send(ctx, producer.OneOff{
 		Key: in.Key, Recipient: in.Body.Recipient, Phone: in.Body.Phone,
 		MessageType: file.Spec.MessageType, Channels: file.Spec.Channels,
 	})
 	if err != nil {
-		return nil, a.fail(ctx, withoutPlaces(err))
+		return Sent{}, false, withoutPlaces(err)
 	}
-	out := &sendOutput{http.StatusCreated, Sent{Campaign: string(sent.Campaign), Place: sent.Place.String()}}
-	if sent.Already {
-		out.Status = http.StatusOK
-	}
-	return out, nil
+	return Sent{Campaign: string(sent.Campaign), Place: sent.Place.String()}, !sent.Already, nil
 }

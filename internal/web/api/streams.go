@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,24 +16,17 @@ import (
 )
 
 func (a *API) registerStreams() {
-	text := func(example string) *huma.MediaType {
-		return &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}, Example: example}
-	}
-	export := a.operation("export-campaign", http.MethodGet, "/campaigns/{id}/export", access.Read, "Export everyone",
+	addStream(a, a.operation("export-campaign", "GET /campaigns/{id}/export", access.Read, "Export everyone",
 		"A line for each recipient in the order of the list, as a stream. If it breaks off, the connection does too: a whole answer is a whole export.",
-		notFound, wrongState, invalid)
-	export.Responses["200"] = &huma.Response{Description: "One line for everyone.", Content: map[string]*huma.MediaType{
-		"text/csv":             text("recipient,phone,state,delivered_by,reason,whatsapp_code,sms_code,reference_id,external_id,attempts,claimed_at,settled_at\n"),
-		"application/x-ndjson": text(`{"recipient":"customer-1","phone":"+*********00","state":"planned"}` + "\n"),
-	}}
-	huma.Register(a.huma, export, a.export)
-	events := a.operation("watch-campaign", http.MethodGet, "/campaigns/{id}/events", access.Read, "Watch a campaign",
+		notFound, wrongState, invalid), "One line for everyone.", map[string]string{
+		"text/csv":             strings.Join(report.Columns, ",") + "\n",
+		"application/x-ndjson": `{"recipient":"customer-1","phone":"+*********00","state":"planned"}` + "\n",
+	}, a.export)
+	addStream(a, a.operation("watch-campaign", "GET /campaigns/{id}/events", access.Read, "Watch a campaign",
 		"Server-sent events, at most one a second: `progress` with the campaign whenever it has changed, `done` as the last one.",
-		notFound, wrongState, invalid)
-	events.Responses["200"] = &huma.Response{Description: "Events until it is done.", Content: map[string]*huma.MediaType{
-		"text/event-stream": text("event: progress\ndata: {\"campaign\":\"order-history-2026-11\",\"state\":\"running\"}\n\n"),
-	}}
-	huma.Register(a.huma, events, a.events)
+		notFound, wrongState, invalid), "Events until it is done.", map[string]string{
+		"text/event-stream": "event: progress\ndata: {\"campaign\":\"order-history-2026-11\",\"state\":\"running\"}\n\n",
+	}, a.events)
 }
 
 type exportInput struct {
@@ -40,10 +34,10 @@ type exportInput struct {
 	Format string `query:"format" enum:"csv,ndjson" default:"csv"`
 }
 
-func (a *API) export(ctx context.Context, in *exportInput) (*huma.StreamResponse, error) {
-	info, err := a.listed(ctx, in.id())
+func (a *API) export(ctx context.Context, in *exportInput) (func(huma.Context), error) {
+	stands, err := a.standing(ctx, in.id())
 	if err != nil {
-		return nil, a.fail(ctx, err)
+		return nil, err
 	}
 	format, write := report.Format(in.Format), a.reports.ExportMasked
 	if caller(ctx).May(access.People) {
@@ -53,23 +47,21 @@ func (a *API) export(ctx context.Context, in *exportInput) (*huma.StreamResponse
 	if format == report.NDJSON {
 		media = "application/x-ndjson"
 	}
-	return &huma.StreamResponse{Body: func(hc huma.Context) {
+	return func(hc huma.Context) {
 		working, cancel := context.WithCancel(hc.Context())
 		defer cancel()
 		defer context.AfterFunc(a.ctx, cancel)()
 		hc.SetHeader("Content-Type", media)
-		if err := write(working, info, newSteady(exchangeOf(ctx).w, a.o.Silence), format); err != nil {
+		if err := write(working, stands.Info, newSteady(exchangeOf(ctx).w, a.o.Silence), format); err != nil {
 			a.o.Logger.WarnContext(ctx, "an export broke off", "campaign", in.ID, "error", err)
 			panic(http.ErrAbortHandler) // a cut connection can't be taken for the end of the list
 		}
-	}}, nil
+	}, nil
 }
 
-func (a *API) events(ctx context.Context, in *CampaignPath) (*huma.StreamResponse, error) {
-	if _, err := a.listed(ctx, in.id()); err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	return &huma.StreamResponse{Body: func(hc huma.Context) { a.stream(hc, in.id()) }}, nil
+func (a *API) events(ctx context.Context, in *CampaignPath) (func(huma.Context), error) {
+	_, err := a.standing(ctx, in.id())
+	return func(hc huma.Context) { a.stream(hc, in.id()) }, err
 }
 
 func (a *API) stream(hc huma.Context, id campaign.ID) {

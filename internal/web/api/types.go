@@ -82,29 +82,19 @@ func (f *CampaignFile) parse() (*producer.File, error) {
 
 // Campaign is what a campaign is and what became of it.
 type Campaign struct {
-	Campaign    string        `json:"campaign" example:"order-history-2026-11"`
-	State       string        `json:"state" enum:"proposed,draft,running,paused,held,canceled,settling,done" doc:"proposed: the list hasn't come; draft: it is coming; held: paused by handout, see reason; settling: all are sent to; done: nothing is left that handout may do"`
-	Reason      string        `json:"reason" doc:"why it is paused, held or canceled"`
-	Total       int           `json:"total" minimum:"0" doc:"recipients"`
-	Balance     Balance       `json:"balance" doc:"recipients by state; they add up to total"`
-	DeliveredBy DeliveredBy   `json:"delivered_by" doc:"the delivered by channel"`
-	CreatedAt   *time.Time    `json:"created_at,omitempty"`
-	StartedAt   *time.Time    `json:"started_at,omitempty" doc:"when it first ran"`
-	FinishedAt  *time.Time    `json:"finished_at,omitempty" doc:"when it was done"`
-	StartAt     *time.Time    `json:"start_at,omitempty" doc:"paused until then"`
-	Pace        *Pace         `json:"pace,omitempty" doc:"how fast it goes; only for one campaign whose list has come"`
-	History     []HistoryLine `json:"history,omitempty" nullable:"false" maxItems:"1000" doc:"what was done to it, the earliest first: the latest 1,000 lines; only for one campaign"`
-	File        *CampaignFile `json:"file,omitempty" doc:"what is sent and how; only for one campaign, and not for the day's one-off sends"`
-}
-
-// Pace is how fast a campaign goes at this moment.
-type Pace struct {
-	Rate         float64    `json:"rate" minimum:"0" doc:"how many were sent to per second of late, whatever came of it"`
-	Limit        string     `json:"limit" example:"account" doc:"what keeps it from being more: account, campaign, throttled, hours, canary, held, paused, canceled, nothing left or no worker; new ones may come"`
-	LimitDetail  string     `json:"limit_detail" example:"the account's rate (10/s)" doc:"the same in words"`
-	ETA          *time.Time `json:"eta" doc:"when everyone will have been sent to if it goes on so; null when that can't be said"`
-	AccountRate  float64    `json:"account_rate" minimum:"0" doc:"as it was set, in messages per second; 0: none"`
-	CampaignRate float64    `json:"campaign_rate" minimum:"0" doc:"likewise"`
+	Campaign    string             `json:"campaign" example:"order-history-2026-11"`
+	State       string             `json:"state" enum:"proposed,draft,running,paused,held,canceled,settling,done" doc:"proposed: the list hasn't come; draft: it is coming; held: paused by handout, see reason; settling: all are sent to; done: nothing is left that handout may do"`
+	Reason      string             `json:"reason" doc:"why it is paused, held or canceled"`
+	Total       int                `json:"total" minimum:"0" doc:"recipients"`
+	Balance     Balance            `json:"balance" doc:"recipients by state; they add up to total"`
+	DeliveredBy report.DeliveredBy `json:"delivered_by" doc:"the delivered by channel"`
+	CreatedAt   *time.Time         `json:"created_at,omitempty"`
+	StartedAt   *time.Time         `json:"started_at,omitempty" doc:"when it first ran"`
+	FinishedAt  *time.Time         `json:"finished_at,omitempty" doc:"when it was done"`
+	StartAt     *time.Time         `json:"start_at,omitempty" doc:"paused until then"`
+	Pace        *report.Pace       `json:"pace,omitempty" doc:"how fast it goes; only for one campaign whose list has come"`
+	History     []campaign.Entry   `json:"history,omitempty" nullable:"false" maxItems:"1000" doc:"what was done to it, the earliest first: the latest 1,000 lines; only for one campaign"`
+	File        *CampaignFile      `json:"file,omitempty" doc:"what is sent and how; only for one campaign, and not for the day's one-off sends"`
 }
 
 // Balance is how many recipients are in each state.
@@ -122,15 +112,6 @@ type Balance struct {
 	Unconfirmed int `json:"unconfirmed" doc:"Telesign took it; its outcome is unknown"`
 }
 
-// DeliveredBy splits the delivered by channel.
-type DeliveredBy struct {
-	WhatsApp int `json:"whatsapp"`
-	SMS      int `json:"sms"`
-	Both     int `json:"both"`
-	Other    int `json:"other"`
-	Read     int `json:"read" doc:"of them, whose channel has reported that they read it"`
-}
-
 func newCampaign(info *campaign.Info, b *campaign.Balance) *Campaign {
 	return &Campaign{
 		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,
@@ -140,18 +121,8 @@ func newCampaign(info *campaign.Info, b *campaign.Balance) *Campaign {
 			Failed: b.Of(campaign.Failed), Refused: b.Of(campaign.Refused), Suppressed: b.Of(campaign.Suppressed),
 			Canceled: b.Of(campaign.Canceled), Unconfirmed: b.Of(campaign.Unconfirmed),
 		},
-		DeliveredBy: DeliveredBy{
-			WhatsApp: b.By[campaign.ByWhatsApp], SMS: b.By[campaign.BySMS],
-			Both: b.By[campaign.ByBoth], Other: b.By[campaign.ByOther], Read: b.Read,
-		},
-		CreatedAt: when(info.CreatedAt), StartedAt: when(info.StartedAt), FinishedAt: when(info.FinishedAt), StartAt: when(info.StartAt),
-	}
-}
-
-func newPace(p *report.Pace) *Pace {
-	return &Pace{
-		Rate: p.Rate, Limit: string(p.Limit), LimitDetail: p.LimitDetail, ETA: p.ETA,
-		AccountRate: p.AccountRate, CampaignRate: p.CampaignRate,
+		DeliveredBy: report.NewDeliveredBy(b),
+		CreatedAt:   when(info.CreatedAt), StartedAt: when(info.StartedAt), FinishedAt: when(info.FinishedAt), StartAt: when(info.StartAt),
 	}
 }
 
