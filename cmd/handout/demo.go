@@ -18,6 +18,7 @@ import (
 
 	"github.com/handout-dev/handout/callbacks"
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/producer"
@@ -83,7 +84,7 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err 
 		return err
 	}
 	id := result.Info.ID
-	say("campaign   %s, %s", id, plural(result.Info.Total, "recipient"))
+	say("campaign   %s, %s", id, operations.Count(result.Info.Total, "recipient"))
 	q := report.NewReader(rdb, c.Rate)
 	started := time.Now()
 	if err := a.follow(ctx, q, id); err != nil {
@@ -128,7 +129,7 @@ func (a *app) demoTable(ctx context.Context, q *report.Reader, r *report.Report,
 	if err := r.WriteTable(a.stdout); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "\n%s in %s; the balance closes.\n", plural(r.Total, "recipient"), took.Round(time.Second))
+	fmt.Fprintf(a.stdout, "\n%s in %s; the balance closes.\n", operations.Count(r.Total, "recipient"), took.Round(time.Second))
 	return nil
 }
 

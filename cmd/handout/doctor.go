@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/telesign"
@@ -48,7 +49,7 @@ func (a *app) doctorCommand() *cobra.Command {
 				a.showFindings(findings)
 			}
 			if fatal > 0 {
-				return fmt.Errorf("doctor: %s", plural(fatal, "fault"))
+				return fmt.Errorf("doctor: %s", operations.Count(fatal, "fault"))
 			}
 			return nil
 		},

@@ -51,7 +51,7 @@ func (a *app) purge(ctx context.Context, o *operations.Operations, id campaign.I
 	case !info.PurgedAt.IsZero(): // a person has said yes to it
 		fmt.Fprintf(a.stderr, "campaign %s was purged on %s, and not to the end; going on\n", id, info.PurgedAt.Format(time.DateOnly))
 	default:
-		about := fmt.Sprintf("This deletes for good who is in campaign %s, %s, and what became of each. %s", id, plural(info.Total, "recipient"), s.Risk(operations.VerbPurge))
+		about := fmt.Sprintf("This deletes for good who is in campaign %s, %s, and what became of each. %s", id, operations.Count(info.Total, "recipient"), s.Risk(operations.VerbPurge))
 		if err := a.ask(strings.TrimSpace(about)+" The counts and the history stay.", "Purge it?", yes); err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (a *app) purge(ctx context.Context, o *operations.Operations, id campaign.I
 	})
 	line.end()
 	if err == nil {
-		fmt.Fprintf(a.stdout, "campaign %s is purged: the data of its %s is gone\n", id, plural(info.Total, "recipient"))
+		fmt.Fprintf(a.stdout, "campaign %s is purged: the data of its %s is gone\n", id, operations.Count(info.Total, "recipient"))
 	}
 	return err
 }

@@ -49,7 +49,7 @@ func (a *app) decideAll(ctx context.Context, d decision, id campaign.ID, state c
 			fmt.Fprintf(a.stdout, "campaign %s: nobody is %s\n", id, word)
 			return nil
 		}
-		if err := a.ask(fmt.Sprintf("In campaign %s, %s %s %s. %s", id, plural(s.Count, "recipient"), are(s.Count), word, d.verb.RiskOf(state)), d.question, yes); err != nil {
+		if err := a.ask(fmt.Sprintf("In campaign %s, %s %s %s. %s", id, operations.Count(s.Count, "recipient"), are(s.Count), word, d.verb.RiskOf(state)), d.question, yes); err != nil {
 			return err
 		}
 		line := newLiveLine(a.stderr)
@@ -62,7 +62,7 @@ func (a *app) decideAll(ctx context.Context, d decision, id campaign.ID, state c
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(a.stdout, "campaign %s: %s %s\n", id, plural(n, "recipient"), d.done)
+		fmt.Fprintf(a.stdout, "campaign %s: %s %s\n", id, operations.Count(n, "recipient"), d.done)
 		return nil
 	})
 }

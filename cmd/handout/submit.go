@@ -155,12 +155,12 @@ func (a *app) describe(r *producer.Result) {
 	out := func(format string, args ...any) { fmt.Fprintf(a.stdout, format+"\n", args...) }
 	i := r.Info
 	if r.Already {
-		out("campaign %s stood already with the same content; nothing has changed. It is %s, with %s.", i.ID, i.Phase, plural(i.Total, "recipient"))
+		out("campaign %s stood already with the same content; nothing has changed. It is %s, with %s.", i.ID, i.Phase, operations.Count(i.Total, "recipient"))
 		if !i.PurgedAt.IsZero() {
 			out("It was purged on %s: its people's data is gone, and nothing is sent to them again.", i.PurgedAt.Format(time.DateOnly))
 		}
 	} else {
-		out("campaign %s is %s, with %s.", i.ID, i.Phase, plural(i.Total, "recipient"))
+		out("campaign %s is %s, with %s.", i.ID, i.Phase, operations.Count(i.Total, "recipient"))
 	}
 	switch {
 	case i.Phase == campaign.Paused && !i.StartAt.IsZero():
@@ -181,12 +181,5 @@ func (a *app) duplicates(s producer.Summary) {
 		word = "line"
 	}
 	fmt.Fprintf(a.stderr, "%s left out, with a phone number that stands further up: %s %s\n",
-		plural(s.Duplicates, "row"), word, operations.DuplicateLines(&s))
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
+		operations.Count(s.Duplicates, "row"), word, operations.DuplicateLines(&s))
 }

@@ -70,10 +70,10 @@ func (a *app) verify(ctx context.Context, q *report.Reader, id campaign.ID, repa
 		return silentError{fmt.Errorf("%d faults", len(v.Faults))}
 	}
 	if v.Moving {
-		fmt.Fprintf(a.stdout, "campaign %s: %s, each record is sound; it is still moving, so that counts can't be held against them\n", id, plural(info.Total, "recipient"))
+		fmt.Fprintf(a.stdout, "campaign %s: %s, each record is sound; it is still moving, so that counts can't be held against them\n", id, operations.Count(info.Total, "recipient"))
 		return nil
 	}
-	fmt.Fprintf(a.stdout, "campaign %s: the balance closes: %s in %s, counts and records agree\n", id, plural(info.Total, "recipient"), plural(info.Pages, "page"))
+	fmt.Fprintf(a.stdout, "campaign %s: the balance closes: %s in %s, counts and records agree\n", id, operations.Count(info.Total, "recipient"), operations.Count(info.Pages, "page"))
 	return nil
 }
 
@@ -81,9 +81,9 @@ func (a *app) verify(ctx context.Context, q *report.Reader, id campaign.ID, repa
 // nothing else.
 func (a *app) verifyPurged(info *campaign.Info, b *campaign.Balance) error {
 	if b.Total() != info.Total {
-		return fmt.Errorf("campaign %s: the counts add up to %d, the campaign had %s", info.ID, b.Total(), plural(info.Total, "recipient"))
+		return fmt.Errorf("campaign %s: the counts add up to %d, the campaign had %s", info.ID, b.Total(), operations.Count(info.Total, "recipient"))
 	}
 	fmt.Fprintf(a.stdout, "campaign %s was purged on %s: there are no records to hold the counts against; they add up to its %s\n",
-		info.ID, info.PurgedAt.Format(time.DateOnly), plural(info.Total, "recipient"))
+		info.ID, info.PurgedAt.Format(time.DateOnly), operations.Count(info.Total, "recipient"))
 	return nil
 }

@@ -1,3 +1,13 @@
+// Package api is the REST API for other apps, under /api/v1: campaigns, lists,
+// one-off sends, outcomes, exports and live progress.
+//
+// It judges nothing by itself: campaign files and lists go to the producer, and
+// what became of them comes from the ledger, as on the command line. Who may do
+// what is internal/web/access's to say. The operations are Go types, from which
+// /api/v1/openapi.json is made: what isn't in it, isn't there.
+//
+// Lists and exports are streams in constant memory. Nothing is ever half done:
+// a client that got no answer makes the same request again.
 package api
 
 import (
@@ -15,6 +25,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/web/access"
@@ -234,4 +245,53 @@ func (a *API) register() {
 	a.registerStreams()
 	a.registerRates()
 	a.registerSuppression()
+}
+
+type callerKey struct{}
+
+// caller is whose key a request has.
+func caller(ctx context.Context) *access.Key {
+	key, _ := ctx.Value(callerKey{}).(*access.Key)
+	return key
+}
+
+// actor is the caller in a campaign's history.
+func actor(ctx context.Context, why string) campaign.Actor {
+	return campaign.Actor{Name: caller(ctx).Name, Why: why}
+}
+
+// authenticate finds out who asks, and whether they may.
+func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(ctx)
+	w.Header().Set("Cache-Control", "no-store")
+	key, err := a.o.Gate.Bearer(r)
+	switch {
+	case errors.Is(err, access.ErrRefused):
+		problem(unauthorized, err.Error()).write(w)
+		return
+	case err != nil:
+		a.problem(r.Context(), err).write(w)
+		return
+	}
+	for _, scope := range ctx.Operation().Security[0][securityScheme] {
+		if err := key.Require(access.Scope(scope)); err != nil {
+			problem(forbidden, err.Error()).write(w)
+			return
+		}
+	}
+	with := context.WithValue(ctx.Context(), callerKey{}, key)
+	next(huma.WithContext(ctx, context.WithValue(with, exchangeKey{}, exchange{r, w})))
+}
+
+// field is a path within a request, without where in the request it stands.
+func field(location string) string {
+	for _, where := range []string{"body.", "query.", "path.", "header."} {
+		if rest, ok := strings.CutPrefix(location, where); ok {
+			return rest
+		}
+	}
+	if location == "body" {
+		return ""
+	}
+	return location
 }

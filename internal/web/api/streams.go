@@ -1,11 +1,15 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -91,5 +95,198 @@ func (a *API) stream(hc huma.Context, id campaign.ID) {
 		case <-hc.Context().Done():
 			return
 		}
+	}
+}
+
+type exchangeKey struct{}
+
+// exchange is a request and where its answer goes, for handlers that stream.
+type exchange struct {
+	r *http.Request
+	w http.ResponseWriter
+}
+
+func exchangeOf(ctx context.Context) exchange {
+	e, _ := ctx.Value(exchangeKey{}).(exchange)
+	return e
+}
+
+// extend gives an answer that takes its time so much more.
+func extend(ctx context.Context, d time.Duration) {
+	// Without a deadline there is nothing to move.
+	_ = http.NewResponseController(exchangeOf(ctx).w).SetWriteDeadline(time.Now().Add(d))
+}
+
+// longTime bounds an answer for which a whole list has to be read.
+const longTime = 10 * time.Minute
+
+// body is the request's body as it comes: the client may take its time, but not
+// fall silent.
+func (a *API) body(ctx context.Context) io.Reader {
+	e := exchangeOf(ctx)
+	control := http.NewResponseController(e.w)
+	return &patient{
+		r: http.MaxBytesReader(e.w, e.r.Body, a.o.MaxList),
+		before: func() {
+			at := time.Now().Add(a.o.Silence)
+			_ = control.SetReadDeadline(at)
+			_ = control.SetWriteDeadline(at.Add(a.o.AnswerTime)) // the answer comes after the last byte
+		},
+	}
+}
+
+// patient moves the deadline with each read.
+type patient struct {
+	r      io.Reader
+	before func()
+}
+
+func (p *patient) Read(b []byte) (int, error) {
+	p.before()
+	return p.r.Read(b)
+}
+
+// drainMost is how much of a list that is refused early is read on: a client that
+// is still sending would otherwise see a broken connection instead of the answer.
+const drainMost = 64 << 20
+
+func drain(body io.Reader) { _, _ = io.CopyN(io.Discard, body, drainMost) }
+
+// steady moves the deadline with each write, and flushes.
+type steady struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	silence time.Duration
+}
+
+func newSteady(w http.ResponseWriter, silence time.Duration) *steady {
+	return &steady{w: w, control: http.NewResponseController(w), silence: silence}
+}
+
+func (s *steady) Write(b []byte) (int, error) {
+	if err := s.control.SetWriteDeadline(time.Now().Add(s.silence)); err != nil {
+		return 0, err
+	}
+	return s.w.Write(b)
+}
+
+// feeds are the campaigns that are watched: one reader each, however many watch
+// it. The zero feeds is ready to use.
+type feeds struct {
+	mu      sync.Mutex
+	running map[campaign.ID]*feed
+	ended   sync.WaitGroup
+}
+
+// feed is one campaign's.
+type feed struct {
+	watchers map[chan []byte]bool
+	last     []byte // event
+	stop     context.CancelFunc
+}
+
+// watch gives the events of a campaign, the latest at once; the channel is closed
+// after the last one. A slow watcher misses events, but never the latest.
+func (f *feeds) watch(ctx context.Context, a *API, id campaign.ID) (<-chan []byte, func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	one := f.running[id]
+	if one == nil {
+		reading, stop := context.WithCancel(ctx)
+		one = &feed{watchers: map[chan []byte]bool{}, stop: stop}
+		if f.running == nil {
+			f.running = map[campaign.ID]*feed{}
+		}
+		f.running[id] = one
+		f.ended.Go(func() { f.read(reading, a, id, one) })
+	}
+	events := make(chan []byte, 1)
+	one.watchers[events] = true
+	if one.last != nil {
+		events <- one.last
+	}
+	return events, func() { f.leave(id, one, events) }
+}
+
+func (f *feeds) leave(id campaign.ID, one *feed, events chan []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(one.watchers, events)
+	if len(one.watchers) == 0 {
+		f.end(id, one)
+	}
+}
+
+// end takes a feed out, f.mu being held; the next watcher gets a new one.
+func (f *feeds) end(id campaign.ID, one *feed) {
+	one.stop()
+	if f.running[id] == one {
+		delete(f.running, id)
+	}
+}
+
+// wait returns when no feed runs any more.
+func (f *feeds) wait() { f.ended.Wait() }
+
+// eventEvery is how often a campaign is looked at.
+const eventEvery = time.Second
+
+// read looks at the campaign until it is done, or its last watcher has left.
+func (f *feeds) read(ctx context.Context, a *API, id campaign.ID, one *feed) {
+	ticker := time.NewTicker(eventEvery)
+	defer ticker.Stop()
+	for {
+		done := a.look(ctx, id, func(event []byte) { f.tell(one, event) })
+		if !done {
+			select {
+			case <-ticker.C:
+				continue
+			case <-ctx.Done():
+			}
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for events := range one.watchers {
+			close(events)
+		}
+		clear(one.watchers)
+		f.end(id, one)
+		return
+	}
+}
+
+// look makes the event of a campaign as it stands; true when it is the last.
+func (a *API) look(ctx context.Context, id campaign.ID, tell func(event []byte)) (done bool) {
+	info, b, err := a.reports.Campaign(ctx, id)
+	if err != nil {
+		a.o.Logger.DebugContext(ctx, "watch a campaign", slog.Any("error", err)) // Redis will be back
+		return false
+	}
+	text, err := json.Marshal(newCampaign(info, b))
+	if err != nil {
+		return false
+	}
+	name := "progress"
+	if info.Phase == campaign.Done {
+		name = "done"
+	}
+	tell([]byte("event: " + name + "\ndata: " + string(text) + "\n\n"))
+	return info.Phase == campaign.Done
+}
+
+// tell gives an event to all watchers if it says anything new.
+func (f *feeds) tell(one *feed, event []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if bytes.Equal(event, one.last) {
+		return
+	}
+	one.last = event
+	for events := range one.watchers {
+		select {
+		case <-events: // what it has missed
+		default:
+		}
+		events <- event
 	}
 }
