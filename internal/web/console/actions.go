@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -26,42 +25,46 @@ type action struct {
 }
 
 // actionsOf are what the visitor may do with a campaign now.
-func actionsOf(v *visit, s standing) actionsPart {
+func actionsOf(v *visit, s *operations.Standing) actionsPart {
 	if !v.may(access.Control) {
-		return actionsPart{Why: "This key has not the scope control: it may look, and change nothing."}
+		return actionsPart{Why: readOnly}
 	}
-	at := "/campaigns/" + string(s.info.ID)
+	at, phase := "/campaigns/"+string(s.Info.ID)+"/", s.Info.Phase
 	var p actionsPart
-	phase := s.info.Phase
-	steerable := phase == campaign.Running || phase == campaign.Paused || phase == campaign.Held
-	switch phase {
-	case campaign.Running:
-		p.List = append(p.List, action{ID: "pause", Text: "Pause", Address: at + "/pause", Post: true})
-	case campaign.Paused, campaign.Held: // asked first: what is sent isn't taken back
-		p.List = append(p.List, action{ID: "resume", Text: "Resume…", Address: at + "/resume"})
+	add := func(id, text string) *action {
+		p.List = append(p.List, action{ID: id, Text: text, Address: at + id})
+		return &p.List[len(p.List)-1]
 	}
-	if steerable {
+	if s.May(operations.VerbPause) {
+		add("pause", "Pause").Post = true
+	}
+	if s.May(operations.VerbResume) { // asked first: what is sent isn't taken back
+		add("resume", "Resume…")
+	}
+	if s.May(operations.VerbCancel) {
 		later := "Go on later…"
 		if phase == campaign.Running {
 			later = "Pause until…"
 		}
-		p.List = append(p.List,
-			action{ID: "reschedule", Text: later, Address: at + "/reschedule"},
-			action{ID: "rate", Text: "Rate…", Address: at + "/rate"},
-			action{ID: "cancel", Text: "Cancel…", Address: at + "/cancel", Danger: true})
+		add("reschedule", later)
+		add("rate", "Rate…")
+		add("cancel", "Cancel…").Danger = true
 	}
-	if !s.info.Canceled && s.info.Gone() == nil && phase != campaign.Draft {
+	if !s.Info.Canceled && s.Info.Gone() == nil && phase != campaign.Draft {
 		for _, state := range operations.Retryable() {
-			if n := s.balance.Of(state); n > 0 {
-				p.List = append(p.List, action{ID: "retry-" + state.String(), Text: "Send again to " + count(n) + " " + words(state.String()) + "…", Address: at + "/retry?only=" + state.String()})
+			if n := s.Balance.Of(state); n > 0 {
+				name := state.String()
+				add("retry-"+name, "Send again to "+count(n)+" "+words(name)+"…").Address = at + "retry?only=" + name
 			}
 		}
 	}
-	if phase == campaign.Done && s.info.EmptiedAt.IsZero() {
-		p.List = append(p.List, action{ID: "purge", Text: "Purge…", Address: at + "/purge", Danger: true})
+	if phase == campaign.Done && s.Info.EmptiedAt.IsZero() {
+		add("purge", "Purge…").Danger = true
 	}
 	return p
 }
+
+const readOnly = "This key is read-only: it lacks the control scope."
 
 // question is a page that asks before something is done.
 type question struct {
@@ -103,15 +106,6 @@ func (c *Console) standing(v *visit) (*operations.Standing, error) {
 	return c.ops.Standing(v.Context(), id)
 }
 
-// question asks before a verb is done to a campaign, and keeps what the person was
-// shown.
-func (c *Console) question(s *operations.Standing, do string, verb operations.Verb) question {
-	return question{
-		ID: string(s.Info.ID), Title: do + " " + string(s.Info.ID) + "?", To: "/campaigns/" + string(s.Info.ID) + "/" + string(verb), Do: do,
-		Risk: s.Risk(verb), Hidden: map[string]string{"phase": string(s.Info.Phase), "reason": s.Info.Reason},
-	}
-}
-
 // asked reads how a campaign stands whose question was answered with yes; it must
 // stand as the person was shown it.
 func (c *Console) asked(v *visit) (*operations.Standing, error) {
@@ -122,36 +116,26 @@ func (c *Console) asked(v *visit) (*operations.Standing, error) {
 	return s, s.Seen(campaign.Phase(v.PostFormValue("phase")), v.PostFormValue("reason"))
 }
 
-// steer does a verb to a whole campaign.
-func (c *Console) steer(look func(*visit) (*operations.Standing, error), do func(context.Context, *operations.Standing, campaign.Actor) error, done string) func(*visit) (string, error) {
-	return func(v *visit) (string, error) {
-		s, err := look(v)
-		if err != nil {
-			return "", err
-		}
-		if err := do(v.Context(), s, v.actor(reasonOf(v))); err != nil {
-			return "", err
-		}
-		v.flash(fmt.Sprintf(done, leftToSend(s.Left())))
-		return "/campaigns/" + string(s.Info.ID), nil
+// questionOf asks before a verb is done to a campaign, and keeps what the person was
+// shown.
+func questionOf(s *operations.Standing, do string, verb operations.Verb) question {
+	id := string(s.Info.ID)
+	return question{
+		ID: id, Title: do + " " + id + "?", To: "/campaigns/" + id + "/" + string(verb), Do: do, Fields: []field{why},
+		Risk: s.Risk(verb), Hidden: map[string]string{"phase": string(s.Info.Phase), "reason": s.Info.Reason},
 	}
 }
 
-// reasonOf is what a person has written, shortened to what a history keeps.
-func reasonOf(v *visit) string {
-	text := strings.Join(strings.Fields(v.PostFormValue("why")), " ")
-	if runes := []rune(text); len(runes) > 500 {
-		text = string(runes[:500])
+// steer does a verb to a whole campaign. In done, {left} stands for how many are still
+// to be sent to.
+func steer(do func(context.Context, *operations.Standing, campaign.Actor) error, done string) func(*visit, *operations.Standing) (string, error) {
+	return func(v *visit, s *operations.Standing) (string, error) {
+		return strings.Replace(done, "{left}", leftToSend(s.Left()), 1), do(v.Context(), s, v.author())
 	}
-	return text
 }
 
-func (c *Console) askResume(v *visit) (string, any, error) {
-	s, err := c.standing(v)
-	if err != nil {
-		return "", nil, err
-	}
-	q := c.question(s, "Resume", operations.VerbResume)
+func (c *Console) askResume(_ *visit, s *operations.Standing) (question, error) {
+	q := questionOf(s, "Resume", operations.VerbResume)
 	toSend := leftToSend(s.Left())
 	q.Text = []string{"The campaign is " + string(s.Info.Phase) + ".", "It goes on at once: " + toSend + "."}
 	if s.Info.Phase == campaign.Paused && !s.Info.StartAt.IsZero() {
@@ -163,30 +147,22 @@ func (c *Console) askResume(v *visit) (string, any, error) {
 			q.Text[1] = "Resume it when the cause is gone; it goes on at " + when(s.Info.StartAt) + ": " + toSend + "."
 		}
 	}
-	q.Fields, q.Danger = []field{why}, q.Risk != ""
-	return "ask", q, nil
+	q.Danger = q.Risk != ""
+	return q, nil
 }
 
-func (c *Console) askCancel(v *visit) (string, any, error) {
-	s, err := c.standing(v)
-	if err != nil {
-		return "", nil, err
-	}
-	q := c.question(s, "Cancel", operations.VerbCancel)
+func (c *Console) askCancel(_ *visit, s *operations.Standing) (question, error) {
+	q := questionOf(s, "Cancel", operations.VerbCancel)
 	q.Text = []string{
 		"It ends for good. Those who haven't been sent to never are: " + count(s.Left()) + " of " + count(s.Balance.Total()) + " people at this moment.",
 		"What is under way is still settled.",
 	}
-	q.Fields, q.Do, q.Danger = []field{why}, "Cancel the campaign", true
-	return "ask", q, nil
+	q.Do, q.Danger = "Cancel the campaign", true
+	return q, nil
 }
 
-func (c *Console) askReschedule(v *visit) (string, any, error) {
-	s, err := c.standing(v)
-	if err != nil {
-		return "", nil, err
-	}
-	q := c.question(s, "Go on then", operations.VerbReschedule)
+func (c *Console) askReschedule(_ *visit, s *operations.Standing) (question, error) {
+	q := questionOf(s, "Go on then", operations.VerbReschedule)
 	q.Title = "Let " + string(s.Info.ID) + " go on later"
 	q.Text = []string{"It is paused, and goes on by itself at this time."}
 	switch s.Info.Phase {
@@ -204,13 +180,13 @@ func (c *Console) askReschedule(v *visit) (string, any, error) {
 		{Name: "at", Label: "Date and time", Type: "datetime-local", Value: at, Required: true},
 		{Name: "zone", Label: "Time zone", Help: "As in Europe/Berlin.", Type: "text", Value: "UTC", Required: true}, why,
 	}
-	return "ask", q, nil
+	return q, nil
 }
 
 // fieldTime is how a browser writes a time.
 const fieldTime = "2006-01-02T15:04"
 
-func (c *Console) reschedule(v *visit) (string, error) {
+func (c *Console) reschedule(v *visit, s *operations.Standing) (string, error) {
 	zone := strings.TrimSpace(v.PostFormValue("zone"))
 	place, err := time.UTC, error(nil)
 	if zone != "UTC" {
@@ -222,13 +198,5 @@ func (c *Console) reschedule(v *visit) (string, error) {
 	if err != nil {
 		return "", refuse(http.StatusUnprocessableEntity, "The date and time can't be read.")
 	}
-	s, err := c.asked(v)
-	if err != nil {
-		return "", err
-	}
-	if err := c.ops.Reschedule(v.Context(), s, at, true, v.actor(reasonOf(v))); err != nil {
-		return "", err
-	}
-	v.flash("It goes on at " + when(at) + ".")
-	return "/campaigns/" + string(s.Info.ID), nil
+	return "It goes on at " + when(at) + ".", c.ops.Reschedule(v.Context(), s, at, true, v.author())
 }

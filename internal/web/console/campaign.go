@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 )
 
@@ -61,19 +62,14 @@ var statesInWords = map[campaign.State]string{
 	campaign.Unconfirmed: "Telesign took it; its outcome is unknown",
 }
 
-// standing is a campaign with its balance.
-type standing struct {
-	info    *campaign.Info
-	balance *campaign.Balance
-}
-
-func (c *Console) look(v *visit) (s standing, err error) {
+// look reads the campaign of the path, a draft too.
+func (c *Console) look(v *visit) (*operations.Standing, error) {
 	id, err := v.id()
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	s.info, s.balance, err = c.reports.Campaign(v.Context(), id)
-	return s, err
+	info, b, err := c.reports.Campaign(v.Context(), id)
+	return &operations.Standing{Info: info, Balance: b}, err
 }
 
 func (c *Console) campaign(v *visit) (string, any, error) {
@@ -81,24 +77,24 @@ func (c *Console) campaign(v *visit) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	page := campaignPage{ID: string(s.info.ID), Actions: actionsOf(v, s), Purged: s.info.PurgedAt, Spec: specOf(s.info)}
+	page := campaignPage{ID: string(s.Info.ID), Actions: actionsOf(v, s), Purged: s.Info.PurgedAt, Spec: specOf(s.Info)}
 	if page.Now, err = c.now(v, s); err != nil {
 		return "", nil, err
 	}
 	if page.Time, err = c.timeChart(v.Context(), s); err != nil {
 		return "", nil, err
 	}
-	if s.info.Phase != campaign.Draft && s.info.Gone() == nil {
+	if s.Info.Phase != campaign.Draft && s.Info.Gone() == nil {
 		o, err := c.outcomes(v.Context(), s)
 		if err != nil && !errors.Is(err, campaign.ErrPurged) { // it was purged a moment ago
 			return "", nil, err
 		}
 		page.Outcomes = outcomesOf(s, o)
 	}
-	if page.Spec.Zones, err = c.zones(v, s.info); err != nil {
+	if page.Spec.Zones, err = c.zones(v, s.Info); err != nil {
 		return "", nil, err
 	}
-	history, err := c.reports.History(v.Context(), s.info.ID)
+	history, err := c.reports.History(v.Context(), s.Info.ID)
 	if err != nil {
 		return "", nil, err
 	}
@@ -128,12 +124,12 @@ func (c *Console) picture(v *visit) (string, any, error) {
 }
 
 // now is what a campaign's stream tells, and the page to begin with.
-func (c *Console) now(v *visit, s standing) (nowPart, error) {
-	pace, err := c.reports.Pace(v.Context(), s.info, s.balance)
+func (c *Console) now(v *visit, s *operations.Standing) (nowPart, error) {
+	pace, err := c.reports.Pace(v.Context(), s.Info, s.Balance)
 	if err != nil {
 		return nowPart{}, err
 	}
-	info, b := s.info, s.balance
+	info, b := s.Info, s.Balance
 	n := nowPart{
 		ID: string(info.ID), State: string(info.Phase), Reason: reasonNow(info), Held: info.Phase == campaign.Held,
 		Moves: info.Phase != campaign.Done, Total: b.Total(), Bar: barOf(b),

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 )
 
@@ -120,8 +121,8 @@ type timeChart struct {
 // maxPoints is how many points of a curve are drawn.
 const maxPoints = 300
 
-func (c *Console) timeChart(ctx context.Context, s standing) (*timeChart, error) {
-	samples, err := c.reports.Samples(ctx, s.info, s.balance)
+func (c *Console) timeChart(ctx context.Context, s *operations.Standing) (*timeChart, error) {
+	samples, err := c.reports.Samples(ctx, s.Info, s.Balance)
 	return drawTime(samples), err
 }
 

@@ -1,7 +1,12 @@
 package console
 
 import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
 	"html/template"
+	"io/fs"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -86,3 +91,74 @@ func when(t time.Time) string {
 
 // words is the name of a state for people.
 func words(state string) string { return strings.ReplaceAll(state, "_", " ") }
+
+// bar is a campaign's balance as one bar, 1,000 wide.
+type bar struct {
+	Parts []part
+	Words string // for who doesn't see it
+}
+
+// part is one outcome in a bar. Key names its colour and pattern in console.css.
+type part struct {
+	Key, Name string
+	Count     int
+	X, Width  float64
+}
+
+// barOf is the bar of a balance: each person stands in one of its parts.
+func barOf(b *campaign.Balance) bar {
+	parts := []part{
+		{Key: "whatsapp", Name: "WhatsApp", Count: b.By[campaign.ByWhatsApp]},
+		{Key: "sms", Name: "SMS", Count: b.By[campaign.BySMS]},
+		{Key: "both", Name: "both", Count: b.By[campaign.ByBoth]},
+		{Key: "other", Name: "other channel", Count: b.By[campaign.ByOther]},
+		{Key: "failed", Name: "failed or refused", Count: b.Of(campaign.Failed) + b.Of(campaign.Refused)},
+		{Key: "unconfirmed", Name: "unconfirmed", Count: b.Of(campaign.Unconfirmed)},
+		{Key: "doubt", Name: "in doubt", Count: b.Of(campaign.InDoubt)},
+		{Key: "never", Name: "never sent", Count: b.Of(campaign.Suppressed) + b.Of(campaign.Canceled)},
+		{Key: "way", Name: "under way", Count: b.Of(campaign.Claimed) + b.Of(campaign.Retrying) + b.Of(campaign.Accepted)},
+		{Key: "planned", Name: "planned", Count: b.Of(campaign.Planned)},
+	}
+	total := b.Total()
+	var out bar
+	var said []string
+	x := 0.0
+	for _, p := range parts {
+		if p.Count == 0 {
+			continue
+		}
+		p.X, p.Width = x, 1000*float64(p.Count)/float64(total)
+		x += p.Width
+		out.Parts = append(out.Parts, p)
+		said = append(said, p.Name+" "+count(p.Count))
+	}
+	out.Words = "Of " + count(total) + " people: " + strings.Join(said, ", ")
+	return out
+}
+
+//go:embed assets
+var assets embed.FS
+
+// assetHandler serves what pages load. The addresses change with the content, so
+// that browsers may keep it.
+func assetHandler() http.Handler {
+	files := http.FileServerFS(assets)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f, err := fs.Stat(assets, strings.TrimPrefix(r.URL.Path, "/")); err != nil || f.IsDir() {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		files.ServeHTTP(w, r)
+	})
+}
+
+// asset is the address of a file in assets.
+func asset(name string) (string, error) {
+	content, err := assets.ReadFile("assets/" + name)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(content)
+	return "/assets/" + name + "?" + hex.EncodeToString(sum[:6]), nil
+}

@@ -11,16 +11,8 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
-	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/producer"
 )
-
-func (c *Console) newCampaignRoutes() {
-	c.page("GET /new", access.Submit, c.newCampaign)
-	c.upload("POST /new", access.Submit, maxBody, c.takeUpload)
-	c.page("GET /new/{token}", access.Submit, c.review)
-	c.form("POST /new/{token}", access.Submit, c.confirm)
-}
 
 // upload is a campaign file and a list, checked, that wait to be confirmed.
 type upload struct {
@@ -229,7 +221,7 @@ func (c *Console) confirm(v *visit) (string, error) {
 
 // beginning reads when the campaign is to begin.
 func beginning(v *visit) (b campaign.Beginning, err error) {
-	b.By = v.actor(reasonOf(v))
+	b.By = v.author()
 	switch v.PostFormValue("start") {
 	case "now":
 	case "hold":

@@ -152,7 +152,7 @@ func (p *personPage) deeds(v *visit, who *operations.Person) {
 		return
 	}
 	if !v.may(access.Control) {
-		p.Hint = "This key is read-only: it lacks the control scope."
+		p.Hint = readOnly
 		return
 	}
 	if err := who.Check(operations.VerbResend); err != nil {
@@ -316,7 +316,7 @@ func (c *Console) decide(verb operations.Verb, done string) func(*visit) (string
 		state, _ := campaign.ParseState(v.PostFormValue("state"))
 		attempt, _ := strconv.Atoi(v.PostFormValue("attempt")) // 0 of none: nothing can be decided about such a person
 		if err = who.Seen(state, attempt); err == nil {
-			err = c.ops.Decide(v.Context(), who, verb, v.actor(reasonOf(v)))
+			err = c.ops.Decide(v.Context(), who, verb, v.author())
 		}
 		if err != nil {
 			return "", err

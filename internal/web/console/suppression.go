@@ -9,16 +9,6 @@ import (
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
-func (c *Console) suppressionRoutes() {
-	c.page("GET /suppression", access.Read, c.suppression)
-	c.page("POST /suppression/check", access.Read, c.checkSuppressed) // the number has no place in an address
-	c.form("POST /suppression/add", access.Control, c.addSuppressed)
-	c.page("POST /suppression/remove/ask", access.Control, c.askUnsuppress)
-	c.form("POST /suppression/remove", access.Control, c.removeSuppressed)
-	c.upload("POST /suppression/import", access.Control, maxBody, c.importSuppressed)
-	c.page("GET /suppression/import/{token}", access.Control, c.imported)
-}
-
 const (
 	// numbersOnPage is about how many numbers a page shows.
 	numbersOnPage = 100

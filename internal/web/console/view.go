@@ -3,12 +3,15 @@ package console
 import (
 	"bytes"
 	"embed"
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"net/http"
 	"path"
 	"strings"
 
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
@@ -102,4 +105,113 @@ func (c *Console) text(v *visit, name string, data any) ([]byte, error) {
 	var b bytes.Buffer
 	err := page.ExecuteTemplate(&b, part, about)
 	return b.Bytes(), err
+}
+
+// nav is the navigation, in its order.
+var nav = []navEntry{
+	{"/campaigns", "Campaigns", access.Read},
+	{"/new", "New", access.Submit},
+	{"/people", "People", access.Read},
+	{"/doubt", "In doubt", access.Read},
+	{"/suppression", "Suppressed", access.Read},
+	{"/keys", "Keys", access.All},
+	{"/queues/", "Queues", access.Read},
+	{"/api/v1/docs", "API", access.Read},
+}
+
+// navEntry is a page in the navigation, and the scope that it takes.
+type navEntry struct {
+	Path, Text string
+	scope      access.Scope
+}
+
+// navItem is an entry as it stands on a page.
+type navItem struct {
+	Path, Text string
+	Here       bool
+}
+
+func navFor(v *visit) []navItem {
+	var items []navItem
+	for _, e := range nav {
+		if v.may(e.scope) {
+			here := v.URL.Path == e.Path || strings.HasPrefix(v.URL.Path, e.Path+"/")
+			items = append(items, navItem{e.Path, e.Text, here})
+		}
+	}
+	return items
+}
+
+// visit is a request whose key has been checked.
+type visit struct {
+	*http.Request
+	w      http.ResponseWriter
+	key    *access.Key
+	secure bool // cookies
+}
+
+// may reports whether the visitor has a scope.
+func (v *visit) may(s access.Scope) bool { return v.key.May(s) }
+
+// actor is the visitor in a campaign's history.
+func (v *visit) actor(why string) campaign.Actor { return campaign.Actor{Name: v.key.Name, Why: why} }
+
+// author is actor with the reason of a form, shortened to what a history keeps.
+func (v *visit) author() campaign.Actor {
+	why := []rune(strings.Join(strings.Fields(v.PostFormValue("why")), " "))
+	return v.actor(string(why[:min(len(why), 500)]))
+}
+
+// phone is a number as the visitor may see it.
+func (v *visit) phone(e164 string) string {
+	if v.may(access.People) {
+		return e164
+	}
+	return phone.Mask(e164)
+}
+
+// name is a recipient's name as the visitor may see it.
+func (v *visit) name(name, e164 string) string {
+	if v.may(access.People) {
+		return name
+	}
+	return phone.MaskName(name, e164)
+}
+
+// id is the campaign of the path.
+func (v *visit) id() (campaign.ID, error) {
+	id, err := campaign.ParseID(v.PathValue("id"))
+	if err != nil {
+		return "", refuse(http.StatusNotFound, "There is no such campaign.")
+	}
+	return id, nil
+}
+
+// partial says whether htmx asks for a part of a page.
+func (v *visit) partial() bool { return v.Header.Get("HX-Request") == "true" }
+
+// flashCookie holds words for the next page.
+const flashCookie = "handout_flash"
+
+// flash shows a line on the next page, once. It travels in a cookie: nothing of
+// people may stand in it.
+func (v *visit) flash(text string) {
+	http.SetCookie(v.w, &http.Cookie{
+		Name: flashCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(text)), Path: "/", MaxAge: 60,
+		HttpOnly: true, Secure: v.secure, SameSite: http.SameSiteStrictMode,
+	})
+}
+
+// flashed is what flash has left, which is gone then.
+func (v *visit) flashed() string {
+	c, err := v.Cookie(flashCookie)
+	if err != nil || c.Value == "" {
+		return ""
+	}
+	http.SetCookie(v.w, &http.Cookie{Name: flashCookie, Path: "/", MaxAge: -1, HttpOnly: true, Secure: v.secure, SameSite: http.SameSiteStrictMode})
+	text, err := base64.RawURLEncoding.DecodeString(c.Value)
+	if err != nil {
+		return ""
+	}
+	return string(text)
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -75,7 +76,7 @@ func (c *Console) decideAll(verb operations.Verb, done string) func(*visit) (str
 		}
 		ctx, end := c.long(v)
 		defer end()
-		n, err := c.ops.DecideAll(ctx, s, v.actor(reasonOf(v)), nil)
+		n, err := c.ops.DecideAll(ctx, s, v.author(), nil)
 		if err != nil && n > 0 { // how many is more than that Redis is away
 			c.o.Logger.Error("a decision about many broke off", "campaign", s.Info.ID, "state", s.State.String(), "error", err)
 			return "", refuse(http.StatusServiceUnavailable, "%s", sentence(err.Error()))
@@ -98,4 +99,82 @@ func (c *Console) long(v *visit) (context.Context, func()) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.Context()), longTime)
 	stop := context.AfterFunc(c.ctx, cancel)
 	return ctx, func() { stop(); cancel() }
+}
+
+func (c *Console) askPurge(v *visit, s *operations.Standing) (question, error) {
+	if err := s.Purgeable(); err != nil {
+		return question{}, err
+	}
+	q := questionOf(s, "Purge", operations.VerbPurge)
+	q.Text = []string{"This deletes for good who is in the campaign, " + count(s.Balance.Total()) + " people: phone numbers, names, columns, and what became of each. The counts and the history stay, and the ID stays taken."}
+	q.Danger = true
+	if v.URL.Query().Get("sure") == "" {
+		q.Text = append(q.Text, "It can't be undone. Export the campaign first if its people may ask later.")
+		q.Next, q.Hidden, q.Do, q.Fields = true, map[string]string{"sure": "1"}, "Go on to the last question", nil
+		return q, nil
+	}
+	q.Title = "Purge " + string(s.Info.ID) + " for good?"
+	q.Hidden = map[string]string{"in_doubt": strconv.Itoa(s.Balance.Of(campaign.InDoubt))}
+	q.Fields = []field{{Name: "name", Label: "The campaign's ID, to be sure", Help: "Type " + string(s.Info.ID) + ".", Type: "text", Required: true}, why}
+	q.Do = "Purge it"
+	return q, nil
+}
+
+func (c *Console) purge(v *visit, s *operations.Standing) (string, error) {
+	err := s.Confirm(v.PostFormValue("name"))
+	if err == nil {
+		err = s.SeenInDoubt(v.PostFormValue("in_doubt"))
+	}
+	if err != nil {
+		return "", err
+	}
+	ctx, done := c.long(v)
+	defer done()
+	return "The campaign is purged: the data of its people is gone.", c.ops.Purge(ctx, s, v.author(), nil)
+}
+
+func (c *Console) askRate(v *visit, s *operations.Standing) (question, error) {
+	r, err := c.reports.Rate(v.Context(), s.Info.ID)
+	if err != nil {
+		return question{}, err
+	}
+	q := questionOf(s, "Set the rate", "rate")
+	q.Title = "The rate of " + string(s.Info.ID)
+	q.Text = []string{
+		"In messages per second, for all workers within a second. It stays under the account's, " + perSecond(r.Account) + ".",
+		"In its file: " + perSecond(r.Own) + ".",
+	}
+	own := r.Own
+	if set := r.Set; set != nil {
+		text := "Now: " + perSecond(set.Rate) + ", set by " + set.By + " at " + when(set.At)
+		if set.Why != "" {
+			text += ": " + set.Why
+		}
+		q.Text, q.Reset, own = append(q.Text, text+"."), "Back to the file's", set.Rate
+	}
+	value := ""
+	if own > 0 {
+		value = strconv.FormatFloat(own, 'f', -1, 64)
+	}
+	q.Fields = []field{{Name: "rate", Label: "Messages per second", Type: "number", Value: value}, why}
+	return q, nil
+}
+
+func perSecond(rate float64) string {
+	if rate == 0 {
+		return "no rate of its own"
+	}
+	return strconv.FormatFloat(math.Round(rate*1000)/1000, 'f', -1, 64)
+}
+
+func (c *Console) setRate(v *visit, s *operations.Standing) (string, error) {
+	const done = "The rate is set."
+	if v.PostFormValue("reset") != "" {
+		return done, c.ops.ResetRate(v.Context(), s, v.author())
+	}
+	rate, err := operations.ParseRate(v.PostFormValue("rate"))
+	if err != nil {
+		return "", err
+	}
+	return done, c.ops.SetRate(v.Context(), s, rate, v.author())
 }
