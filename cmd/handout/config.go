@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,7 +11,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
@@ -274,15 +272,9 @@ func (a *app) configCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(c.variables())
-			}
-			t := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
-			fmt.Fprintln(t, "VARIABLE\tVALUE\tDEFAULT\tMEANING")
-			for _, v := range c.variables() {
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", v.Name, v.Value, v.Default, v.Description)
-			}
-			return t.Flush()
+			return writeAll(a, asJSON, c.variables(), "VARIABLE,VALUE,DEFAULT,MEANING", func(v variable) []any {
+				return []any{v.Name, v.Value, v.Default, v.Description}
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")

@@ -180,8 +180,8 @@ func (a *app) openHouse(ctx context.Context, c *Config, rdb redis.UniversalClien
 	h.vendorURL, c.TelesignURL = vendorServer.url(), vendorServer.url()
 	h.onStop(func() error { vendor.Close(); return nil })
 
-	registry := prometheus.NewRegistry()
-	listener, err := newListener(c, rdb, log, registry)
+	m := &mode{c, rdb, prometheus.NewRegistry(), log}
+	listener, err := newListener(m)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +196,7 @@ func (a *app) openHouse(ctx context.Context, c *Config, rdb redis.UniversalClien
 	h.onStop(func() error { stopReplay(); replay.Wait(); return nil })
 	vendor.SetCallbackURL(h.listen.url() + callbacks.Path)
 
-	console, stopStreams, err := newConsole(c, rdb, log, nil)
+	console, stopStreams, err := newConsole(m)
 	if err != nil {
 		return nil, err
 	}
@@ -204,11 +204,7 @@ func (a *app) openHouse(ctx context.Context, c *Config, rdb redis.UniversalClien
 		return nil, err
 	}
 	h.onStop(func() error { stopStreams(); return nil })
-	client, err := c.client()
-	if err != nil {
-		return nil, err
-	}
-	w, err := newWorker(c, rdb, client, log, registry)
+	w, err := newWorker(m)
 	if err != nil {
 		return nil, err
 	}

@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/user"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
@@ -14,6 +18,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/report"
 )
 
 // Exit statuses, a contract with scripts.
@@ -142,12 +147,29 @@ func (a *app) withRedis(ctx context.Context, f func(rdb redis.UniversalClient) e
 
 // operate runs f on what operators do.
 func (a *app) operate(ctx context.Context, f func(o *operations.Operations) error) error {
-	rdb, err := a.open(ctx)
-	if err != nil {
-		return err
+	return a.withRedis(ctx, func(rdb redis.UniversalClient) error {
+		return f(operations.New(rdb, operations.Options{Region: a.config.Region, AccountRate: a.config.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate}))
+	})
+}
+
+// query runs f on what can be asked of campaigns.
+func (a *app) query(ctx context.Context, f func(q *report.Reader) error) error {
+	return a.withRedis(ctx, func(rdb redis.UniversalClient) error { return f(report.NewReader(rdb, a.config.Rate)) })
+}
+
+// ofCampaign is a command about the campaign that its first argument names; do gets the
+// others.
+func ofCampaign(use, short, long string, do func(ctx context.Context, id campaign.ID, args []string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Long: long,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := parseID(args[0])
+			if err != nil {
+				return err
+			}
+			return do(cmd.Context(), id, args[1:])
+		},
 	}
-	defer rdb.Close()
-	return f(operations.New(rdb, operations.Options{Region: a.config.Region, AccountRate: a.config.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate}))
 }
 
 func (a *app) logger(c *Config) *slog.Logger {
@@ -172,4 +194,59 @@ func parseID(s string) (campaign.ID, error) {
 		return "", usagef("%q: %w", s, err)
 	}
 	return id, nil
+}
+
+// loginName returns the name of the user who runs this command.
+func loginName() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	if name := os.Getenv("USER"); name != "" {
+		return name
+	}
+	return "unknown"
+}
+
+// actorFlags adds --by and --why, which a campaign's history keeps, or an entry of the
+// suppression list.
+func actorFlags(cmd *cobra.Command) *campaign.Actor {
+	a := new(campaign.Actor)
+	cmd.Flags().StringVar(&a.Name, "by", loginName(), "who does it, for the record")
+	cmd.Flags().StringVar(&a.Why, "why", "", "why, for the record")
+	return a
+}
+
+// tableCommand makes a command of what read returns: a table with a line for each, or
+// with --json an array. columns are the names in the header, separated by commas; line
+// returns the cells.
+func tableCommand[T any](a *app, use, short, columns string, read func(context.Context, *operations.Operations, []string) ([]T, error), line func(T) []any) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: use, Short: short,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.operate(cmd.Context(), func(o *operations.Operations) error {
+				all, err := read(cmd.Context(), o, args)
+				if err != nil {
+					return err
+				}
+				return writeAll(a, asJSON, all, columns, line)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
+	return cmd
+}
+
+// writeAll writes rows as a table with these columns, or as a JSON array.
+func writeAll[T any](a *app, asJSON bool, rows []T, columns string, line func(T) []any) error {
+	if asJSON {
+		return json.NewEncoder(a.stdout).Encode(rows)
+	}
+	t := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, strings.ReplaceAll(columns, ",", "\t"))
+	for _, row := range rows {
+		cells := line(row)
+		fmt.Fprintf(t, strings.Repeat("%v\t", len(cells)-1)+"%v\n", cells...)
+	}
+	return t.Flush()
 }

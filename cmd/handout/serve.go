@@ -5,13 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"math"
 	"net"
 	"net/http"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/callbacks"
+	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/telesign"
+	"github.com/handout-dev/handout/telesign/simulator"
 )
 
 // stopTime is how long a server waits for answers under way when it stops: over
@@ -91,15 +100,138 @@ func health(mux *http.ServeMux, rdb redis.UniversalClient) {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 		defer cancel()
-		if rdb != nil {
-			if err := redisx.Ping(ctx, rdb); err != nil {
-				http.Error(w, "Redis can't be reached", http.StatusServiceUnavailable)
-				return
-			}
+		if err := redisx.Ping(ctx, rdb); err != nil {
+			http.Error(w, "Redis can't be reached", http.StatusServiceUnavailable)
+			return
 		}
 		_, _ = io.WriteString(w, "ready\n")
 	})
 }
 
-// joinStop stops a server whose wait has returned err.
-func joinStop(err error, s *server) error { return errors.Join(err, s.stop()) }
+func (a *app) simulateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "simulate",
+		Short: "Be the vendor: a strict double of Telesign to rehearse against",
+		Long: "Be the vendor: a strict double of Telesign to rehearse against, without paying\n" +
+			"and without reaching anybody. The last two digits of a phone number choose what\n" +
+			"happens to its message; telesign/simulator/README.md has the table.\n" +
+			"It takes the credentials in TELESIGN_CUSTOMER_ID and TELESIGN_API_KEY; any will do.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.load()
+			if err == nil {
+				err = c.credentials()
+			}
+			if err != nil {
+				return err
+			}
+			s, err := newSimulator(c, a.logger(c))
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			handler, closeFiles, err := withFiles(c, s)
+			if err != nil {
+				return err
+			}
+			return a.runServer(cmd.Context(), "HANDOUT_SIMULATE_ADDR", c.SimulateAddr, handler, nothing, closeFiles)
+		},
+	}
+}
+
+// withFiles serves a folder of files beside the vendor, if one is named.
+func withFiles(c *Config, vendor http.Handler) (http.Handler, func(), error) {
+	if c.SimulateFiles == "" {
+		return vendor, func() {}, nil
+	}
+	files, err := store.OpenFolder(c.SimulateFiles)
+	if err != nil {
+		return nil, nil, fmt.Errorf("HANDOUT_SIMULATE_FILES: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(store.FolderPath, files)
+	mux.Handle("/", vendor)
+	return mux, func() { _ = files.Close() }, nil
+}
+
+func newSimulator(c *Config, log *slog.Logger) (*simulator.Simulator, error) {
+	rate := c.SimulateRate
+	if rate == 0 {
+		rate = int(math.Ceil(c.Rate))
+	}
+	s, err := simulator.New(simulator.Options{
+		CustomerID: c.TelesignCustomerID, APIKey: c.TelesignAPIKey.Reveal(), Rate: rate,
+		CallbackURL: c.SimulateCallbackURL, Speed: c.SimulateSpeed, Polling: c.SimulatePolling, FetchFiles: c.SimulateFetch, Logger: log,
+	})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return s, nil
+}
+
+func (a *app) listenCommand() *cobra.Command {
+	return a.serverCommand("listen", "Take receipts: the endpoint that Telesign calls back", (*Config).credentials, func(ctx context.Context, m *mode) error {
+		l, err := newListener(m)
+		if err != nil {
+			return err
+		}
+		// The public that calls the first address needn't see what the second serves.
+		const variable = "HANDOUT_LISTEN_METRICS_ADDR"
+		apart, err := listenOn(ctx, variable, m.ListenMetricsAddr, m.inside())
+		if errors.Is(err, syscall.EADDRINUSE) && m.ListenMetricsAddr == defaultOf(variable) {
+			// The address is only a default: receipts matter more.
+			m.log.Warn("the address of the metrics is taken by another; taking any", "error", err)
+			apart, err = listenOn(ctx, variable, "127.0.0.1:0", m.inside())
+		}
+		if err != nil {
+			return err
+		}
+		mux := http.NewServeMux()
+		health(mux, m.rdb)
+		mux.Handle(callbacks.Path, l)
+		replaying, cancel := context.WithCancel(ctx)
+		defer cancel()
+		var replay sync.WaitGroup
+		start := func() error {
+			replay.Go(func() { l.Run(replaying) })
+			m.log.Info("metrics on " + apart.url())
+			return nil
+		}
+		err = a.runServer(ctx, "HANDOUT_LISTEN_ADDR", m.ListenAddr, mux, start, func() {})
+		cancel()
+		replay.Wait()
+		return errors.Join(err, apart.stop())
+	})
+}
+
+func newListener(m *mode) (*callbacks.Listener, error) {
+	verifier, err := telesign.NewVerifier(m.TelesignCustomerID, m.TelesignAPIKey.Reveal())
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return callbacks.New(callbacks.Options{
+		Redis: m.rdb, Verifier: verifier, RequireSignature: m.RequireSignature,
+		ReceiptMargin: m.ReceiptMargin, ReceiptDeadline: m.ReceiptDeadline, Logger: m.log, Metrics: m.registry,
+	})
+}
+
+// healthCommand is what an image without a shell checks its health with.
+func (a *app) healthCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "health URL", Short: "Ask a running mode whether it is healthy", Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, args[0], nil)
+			if err != nil {
+				return usageError{err}
+			}
+			resp, err := (&http.Client{Timeout: 3 * time.Second}).Do(req)
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				return fmt.Errorf("%s answers %s", args[0], resp.Status)
+			}
+			return nil
+		},
+	}
+}

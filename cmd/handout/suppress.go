@@ -172,9 +172,7 @@ func (a *app) suppressImport() *cobra.Command {
 func (a *app) importNumbers(ctx context.Context, o *operations.Operations, in operations.Import) error {
 	line := newLiveLine(a.stderr)
 	in.Progress = func(rows int, what string) {
-		if line.live {
-			line.show(fmt.Sprintf("%d rows %s", rows, what))
-		}
+		line.update("%d rows %s", rows, what)
 	}
 	i, err := o.ImportSuppressed(ctx, in)
 	line.end()

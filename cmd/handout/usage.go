@@ -78,11 +78,12 @@ func setArguments(commands []*cobra.Command) {
 	}
 }
 
-// arguments returns an error unless a command has the arguments of its usage line.
+// arguments returns an error unless a command has the arguments of its usage line; one
+// in brackets may be missing.
 func arguments(cmd *cobra.Command, args []string) error {
 	names := strings.Fields(cmd.Use)[1:]
 	switch {
-	case len(args) < len(names):
+	case len(args) < len(names) && !strings.HasPrefix(names[len(args)], "["):
 		return usagef("%s: %s is missing; usage: %s", name(cmd), names[len(args)], cmd.UseLine())
 	case len(args) > len(names):
 		return usagef("%s: %q is one argument too many; usage: %s", name(cmd), args[len(names)], cmd.UseLine())

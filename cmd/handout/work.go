@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -12,106 +15,169 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/internal/metrics"
+	"github.com/handout-dev/handout/internal/web/access"
+	"github.com/handout-dev/handout/internal/web/api"
+	"github.com/handout-dev/handout/internal/web/console"
+	"github.com/handout-dev/handout/internal/web/queues"
 	"github.com/handout-dev/handout/internal/webhook"
-	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
 )
 
-func (a *app) workCommand() *cobra.Command {
+// mode is what a server of ours runs on.
+type mode struct {
+	*Config
+	rdb      redis.UniversalClient
+	registry *prometheus.Registry
+	log      *slog.Logger
+}
+
+// serverCommand is a command that serves until it is interrupted. check, which may be
+// nil, comes before Redis is opened.
+func (a *app) serverCommand(use, short string, check func(*Config) error, serve func(context.Context, *mode) error) *cobra.Command {
 	return &cobra.Command{
-		Use:   "work",
-		Short: "Send: take notes from the queue and speak to Telesign",
+		Use: use, Short: short,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
 			c, err := a.load()
+			if err == nil && check != nil {
+				err = check(c)
+			}
 			if err != nil {
 				return err
 			}
-			client, err := c.client()
-			if err != nil {
-				return err
-			}
-			rdb, registry, err := a.openMetered(ctx)
-			if err != nil {
-				return err
-			}
-			defer rdb.Close()
-			registry.MustRegister(metrics.NewLedger(rdb, c.Rate, a.logger(c)))
-			w, err := newWorker(c, rdb, client, a.logger(c), registry)
-			if err != nil {
-				return err
-			}
-			hooks, err := webhook.NewServer(webhook.Options{
-				Redis: rdb, Private: c.WebhookAllowPrivate, Backlog: c.WebhookBacklog, Logger: a.logger(c), Metrics: registry,
+			return a.withRedis(cmd.Context(), func(rdb redis.UniversalClient) error {
+				registry := prometheus.NewRegistry()
+				registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+				rdb.AddHook(metrics.NewRedisErrors(registry))
+				return serve(cmd.Context(), &mode{c, rdb, registry, a.logger(c)})
 			})
-			if err != nil {
-				return err
-			}
-			s, err := listenOn(ctx, "HANDOUT_WORK_ADDR", c.WorkAddr, inside(rdb, registry))
-			if err != nil {
-				return err
-			}
-			if err := w.Start(ctx); err != nil {
-				return err
-			}
-			if err := hooks.Start(); err != nil {
-				w.Stop()
-				return err
-			}
-			s.announce(a.stdout)
-			err = s.wait(ctx)
-			// The sends first, while the health page still answers; what is to be told
-			// needn't wait for them.
-			told := make(chan struct{})
-			go func() { hooks.Stop(); close(told) }()
-			w.Stop()
-			<-told
-			return joinStop(err, s)
 		},
 	}
 }
 
-func newWorker(c *Config, rdb redis.UniversalClient, client *telesign.Client, log *slog.Logger, r prometheus.Registerer) (*worker.Worker, error) {
-	return worker.New(worker.Options{
-		Redis: rdb, Telesign: client, Rate: c.Rate, PollRate: c.PollRate, Poll: c.Poll,
-		Concurrency: c.Concurrency, Window: c.Window, SendTimeout: c.SendTimeout,
-		ReceiptMargin: c.ReceiptMargin, ReceiptDeadline: c.ReceiptDeadline,
-		FilesRate: c.CheckFilesRate, FilesPrivate: c.CheckFilesPrivate,
-		CallbackURL: c.CallbackURL, Logger: log, Metrics: r,
-	})
-}
-
-// openMetered is open for a server: with a registry that counts Redis's errors.
-func (a *app) openMetered(ctx context.Context) (redis.UniversalClient, *prometheus.Registry, error) {
-	rdb, err := a.open(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	registry := newRegistry()
-	rdb.AddHook(metrics.NewRedisErrors(registry))
-	return rdb, registry, nil
-}
+// ledgerMetrics adds what stands in Redis to a mode's metrics.
+func (m *mode) ledgerMetrics() { m.registry.MustRegister(metrics.NewLedger(m.rdb, m.Rate, m.log)) }
 
 // inside serves health and metrics, for those who run handout.
-func inside(rdb redis.UniversalClient, from prometheus.Gatherer) *http.ServeMux {
+func (m *mode) inside() *http.ServeMux {
 	mux := http.NewServeMux()
-	health(mux, rdb)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(from, promhttp.HandlerOpts{}))
+	health(mux, m.rdb)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	return mux
 }
 
-func newRegistry() *prometheus.Registry {
-	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return r
-}
-
-// runServer serves handler until ctx is done, with work beside it.
-func (a *app) runServer(ctx context.Context, variable, addr string, handler http.Handler) error {
+// runServer serves handler until ctx is done. start and stop are for what works beside
+// it; stop is called while the health page still answers.
+func (a *app) runServer(ctx context.Context, variable, addr string, handler http.Handler, start func() error, stop func()) error {
 	s, err := listenOn(ctx, variable, addr, handler)
 	if err != nil {
 		return err
 	}
+	if err := start(); err != nil {
+		return errors.Join(err, s.stop())
+	}
 	s.announce(a.stdout)
-	return joinStop(s.wait(ctx), s)
+	err = s.wait(ctx)
+	stop()
+	return errors.Join(err, s.stop())
+}
+
+func (a *app) workCommand() *cobra.Command {
+	return a.serverCommand("work", "Send: take tasks from the queue and speak to Telesign", (*Config).credentials, func(ctx context.Context, m *mode) error {
+		m.ledgerMetrics()
+		w, err := newWorker(m)
+		if err != nil {
+			return err
+		}
+		hooks, err := webhook.NewServer(webhook.Options{
+			Redis: m.rdb, Private: m.WebhookAllowPrivate, Backlog: m.WebhookBacklog, Logger: m.log, Metrics: m.registry,
+		})
+		if err != nil {
+			return err
+		}
+		start := func() error {
+			if err := w.Start(ctx); err != nil {
+				return err
+			}
+			err := hooks.Start()
+			if err != nil {
+				w.Stop()
+			}
+			return err
+		}
+		stop := func() { // webhooks needn't wait for the sends
+			var hooksStopped sync.WaitGroup
+			hooksStopped.Go(hooks.Stop)
+			w.Stop()
+			hooksStopped.Wait()
+		}
+		return a.runServer(ctx, "HANDOUT_WORK_ADDR", m.WorkAddr, m.inside(), start, stop)
+	})
+}
+
+func newWorker(m *mode) (*worker.Worker, error) {
+	client, err := m.client()
+	if err != nil {
+		return nil, err
+	}
+	return worker.New(worker.Options{
+		Redis: m.rdb, Telesign: client, Rate: m.Rate, PollRate: m.PollRate, Poll: m.Poll,
+		Concurrency: m.Concurrency, Window: m.Window, SendTimeout: m.SendTimeout,
+		ReceiptMargin: m.ReceiptMargin, ReceiptDeadline: m.ReceiptDeadline,
+		FilesRate: m.CheckFilesRate, FilesPrivate: m.CheckFilesPrivate,
+		CallbackURL: m.CallbackURL, Logger: m.log, Metrics: m.registry,
+	})
+}
+
+func (a *app) consoleCommand() *cobra.Command {
+	return a.serverCommand("console", "Serve the API for other apps at /api/v1, and the operators' pages", nil, func(ctx context.Context, m *mode) error {
+		m.ledgerMetrics()
+		handler, stop, err := newConsole(m)
+		if err != nil {
+			return err
+		}
+		return a.runServer(ctx, "HANDOUT_CONSOLE_ADDR", m.ConsoleAddr, handler, nothing, stop)
+	})
+}
+
+func nothing() error { return nil }
+
+// newConsole serves the API, and the pages. stop ends the streams of both; it
+// comes before the server's own, which waits for them.
+func newConsole(m *mode) (_ http.Handler, stop func(), _ error) {
+	gate := &access.Gate{Keys: access.NewKeys(m.rdb), Open: m.ConsoleOpen}
+	rest, err := api.New(api.Options{Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate})
+	if err != nil {
+		return nil, nil, err
+	}
+	pages, err := console.New(console.Options{
+		Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, PlainHTTP: m.ConsolePlainHTTP,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	tasks, err := queues.New(queues.Options{Redis: m.rdb, Root: "/queues", Key: gate.Browser, Logger: m.log, Write: m.QueuesWrite})
+	if err != nil {
+		return nil, nil, err
+	}
+	mux := m.inside()
+	mux.Handle(api.Prefix+"/", rest)
+	mux.Handle("/queues/", tasks)
+	mux.Handle("/", pages)
+	stop = func() {
+		pages.Close()
+		rest.Close()
+	}
+	return timely(mux), stop, nil
+}
+
+// pageTime bounds a page's answer; the API moves it for its streams.
+const pageTime = 30 * time.Second
+
+// timely gives each answer a deadline of its own. A server's WriteTimeout can't
+// be moved for streams, and what a stream has set stays with the connection.
+func timely(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(pageTime)) // every connection of ours has one
+		next.ServeHTTP(w, r)
+	})
 }
