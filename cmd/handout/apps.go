@@ -52,7 +52,6 @@ func (a *app) keyCreateCommand() *cobra.Command {
 	return cmd
 }
 
-// keyRow is a key as it is listed.
 type keyRow struct {
 	Name     string         `json:"name"`
 	Scopes   []access.Scope `json:"scopes"`

@@ -127,7 +127,6 @@ func loadField(field reflect.StructField, into reflect.Value) error {
 	return nil
 }
 
-// wanted says what a variable's value must look like.
 func wanted(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[time.Duration]():
@@ -177,7 +176,6 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	}
 }
 
-// credentials checks what a request to Telesign needs.
 func (c *Config) credentials() error {
 	var faults []error
 	if c.TelesignCustomerID == "" {
@@ -208,7 +206,6 @@ func (c *Config) client() (*telesign.Client, error) {
 	return client, nil
 }
 
-// variable is a row of `handout config`.
 type variable struct {
 	Name        string `json:"name"`
 	Value       string `json:"value"`
@@ -232,7 +229,6 @@ func (c *Config) variables() []variable {
 	return rows
 }
 
-// defaultOf returns a variable's value when it isn't set.
 func defaultOf(name string) string {
 	for _, v := range new(Config).variables() {
 		if v.Name == name {

@@ -82,7 +82,6 @@ func (a *app) steerCommand(use, short string, do func(*operations.Operations, co
 	return cmd
 }
 
-// rateChange is what `handout rate` was asked for.
 type rateChange struct {
 	id    campaign.ID // empty: the account
 	rate  float64     // 0: only show, or reset

@@ -17,7 +17,6 @@ import (
 	"github.com/handout-dev/handout/internal/translate"
 )
 
-// decision is what is decided about recipients, in the words of the command line.
 type decision struct {
 	verb           operations.Verb
 	question, done string
@@ -100,7 +99,6 @@ func (a *app) acceptAsSentCommand() *cobra.Command {
 	return cmd
 }
 
-// decide decides about one recipient.
 func (a *app) decide(ctx context.Context, d decision, id campaign.ID, who string, c *consent) error {
 	return a.operate(ctx, func(o *operations.Operations) error {
 		p, err := o.Person(ctx, id, who, true)
@@ -125,7 +123,6 @@ func (a *app) decide(ctx context.Context, d decision, id campaign.ID, who string
 	})
 }
 
-// decideAll decides about everyone in a state.
 func (a *app) decideAll(ctx context.Context, d decision, id campaign.ID, state campaign.State, c *consent) error {
 	return a.operate(ctx, func(o *operations.Operations) error {
 		s, err := o.Select(ctx, id, d.verb, state)

@@ -133,7 +133,6 @@ func (a *app) demoTable(ctx context.Context, q *report.Reader, r *report.Report,
 	return nil
 }
 
-// house is all modes in one process.
 type house struct {
 	vendorURL       string
 	listen, console *server
@@ -152,7 +151,6 @@ func (h *house) stop() error {
 
 func (h *house) onStop(f func() error) { h.undo = append(h.undo, f) }
 
-// openHouse starts the simulator, the listener, the console and a worker.
 func (a *app) openHouse(ctx context.Context, c *Config, rdb redis.UniversalClient) (_ *house, err error) {
 	// What the stories bring about is in the table at the end.
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: max(c.LogLevel, slog.LevelError)}))
@@ -267,7 +265,6 @@ func demoRows(n int) iter.Seq2[producer.Row, error] {
 // demoSlowing are the endings that Telesign answers with "too fast" at first.
 var demoSlowing = []int{90, 91}
 
-// demoRow is the i-th person, with the number-th of the numbers.
 func demoRow(i, number int) producer.Row {
 	ending, hundred := number%100, number/100
 	exchange := 555
@@ -281,7 +278,6 @@ func demoRow(i, number int) producer.Row {
 	}
 }
 
-// demoAreas are area codes of North America.
 var demoAreas = []string{
 	"201", "202", "203", "205", "206", "207", "208", "209", "210", "212", "213", "214", "215", "216", "217", "218",
 	"219", "224", "225", "228", "229", "231", "234", "239", "240", "248", "251", "252", "253", "254", "256", "260",

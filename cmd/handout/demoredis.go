@@ -17,7 +17,6 @@ import (
 	"github.com/handout-dev/handout/internal/report"
 )
 
-// redisStart is how long a redis-server of the demo's own may take to answer.
 const redisStart = 10 * time.Second
 
 // demoRedis opens the Redis of REDIS_URL, else starts one: redis-server from

@@ -15,7 +15,6 @@ import (
 	"github.com/handout-dev/handout/telesign"
 )
 
-// finding is the result of one check.
 type finding struct {
 	OK     bool   `json:"ok"`
 	Fatal  bool   `json:"fatal"` // unless OK: a promise doesn't hold
@@ -178,5 +177,4 @@ func diagnoseCredentials(c *Config) []finding {
 	return []finding{id, key}
 }
 
-// customerID is the form of Telesign's customer IDs.
 var customerID = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)

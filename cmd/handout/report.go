@@ -40,7 +40,6 @@ func (a *app) reportCommand() *cobra.Command {
 	return cmd
 }
 
-// latestHistory is how many lines of the history are shown without being asked.
 const latestHistory = 10
 
 func (a *app) report(ctx context.Context, q *report.Reader, id campaign.ID, asJSON, reasons, history bool) error {

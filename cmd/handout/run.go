@@ -31,7 +31,6 @@ const (
 // silentError has said why already.
 type silentError struct{ error }
 
-// app is what all modes share.
 type app struct {
 	stdout, stderr io.Writer
 	config         *Config
@@ -101,7 +100,6 @@ func (a *app) command(args []string) *cobra.Command {
 	return root
 }
 
-// load reads the environment, once.
 func (a *app) load() (*Config, error) {
 	if a.config == nil {
 		c, err := loadConfig()
@@ -115,7 +113,6 @@ func (a *app) load() (*Config, error) {
 	return a.config, nil
 }
 
-// open connects to Redis.
 func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
 	c, err := a.load()
 	if err != nil {
@@ -135,7 +132,6 @@ func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
 	return rdb, nil
 }
 
-// withRedis runs f on Redis.
 func (a *app) withRedis(ctx context.Context, f func(rdb redis.UniversalClient) error) error {
 	rdb, err := a.open(ctx)
 	if err != nil {
@@ -145,7 +141,6 @@ func (a *app) withRedis(ctx context.Context, f func(rdb redis.UniversalClient) e
 	return f(rdb)
 }
 
-// operate runs f on what operators do.
 func (a *app) operate(ctx context.Context, f func(o *operations.Operations) error) error {
 	return a.withRedis(ctx, func(rdb redis.UniversalClient) error {
 		return f(operations.New(rdb, operations.Options{Region: a.config.Region, AccountRate: a.config.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate}))
@@ -196,7 +191,6 @@ func parseID(s string) (campaign.ID, error) {
 	return id, nil
 }
 
-// loginName returns the name of the user who runs this command.
 func loginName() string {
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		return u.Username
@@ -237,7 +231,6 @@ func tableCommand[T any](a *app, use, short, columns string, read func(context.C
 	return cmd
 }
 
-// writeAll writes rows as a table with these columns, or as a JSON array.
 func writeAll[T any](a *app, asJSON bool, rows []T, columns string, line func(T) []any) error {
 	if asJSON {
 		return json.NewEncoder(a.stdout).Encode(rows)

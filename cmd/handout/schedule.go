@@ -170,7 +170,6 @@ func (f *scheduleRunFlags) parsePeriod(s *schedule.Schedule, now time.Time) (sch
 	return p, nil
 }
 
-// tickDone says what became of a tick that was done by hand.
 func (a *app) tickDone(s *schedule.Schedule, t *schedule.Tick, asJSON bool) error {
 	if asJSON {
 		if err := json.NewEncoder(a.stdout).Encode(t); err != nil {

@@ -17,7 +17,6 @@ import (
 	"github.com/handout-dev/handout/internal/schedule"
 )
 
-// scheduleShown is a schedule with what became of its ticks.
 type scheduleShown struct {
 	Schedule string           `json:"schedule"`
 	Cron     string           `json:"cron"`
@@ -116,7 +115,6 @@ func sayHeld(ctx context.Context, q *report.Reader, ticks []*schedule.Tick) erro
 	return nil
 }
 
-// tickWords is what there is to say of a tick.
 func tickWords(t *schedule.Tick) string {
 	var words []string
 	if t.Campaign != "" {
@@ -168,7 +166,6 @@ func (a *app) scheduleNextCommand() *cobra.Command {
 	return cmd
 }
 
-// nextTick is a tick to come.
 type nextTick struct {
 	Schedule string          `json:"schedule"`
 	Period   schedule.Period `json:"period"`

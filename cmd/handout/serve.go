@@ -56,7 +56,6 @@ func listenOn(ctx context.Context, variable, addr string, handler http.Handler) 
 	return s, nil
 }
 
-// url is where the server is reached from this machine.
 func (s *server) url() string {
 	addr, _ := s.listener.Addr().(*net.TCPAddr)
 	host := addr.IP.String()
@@ -66,7 +65,6 @@ func (s *server) url() string {
 	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
 }
 
-// announce prints the line that says that the server is ready.
 func (s *server) announce(w io.Writer) { fmt.Fprintf(w, "listening on %s\n", s.url()) }
 
 // stop lets answers under way end.
@@ -138,7 +136,6 @@ func (a *app) simulateCommand() *cobra.Command {
 	}
 }
 
-// withFiles serves a folder of files beside the vendor, if one is named.
 func withFiles(c *Config, vendor http.Handler) (http.Handler, func(), error) {
 	if c.SimulateFiles == "" {
 		return vendor, func() {}, nil

@@ -242,10 +242,8 @@ func (a *app) describeDryRun(file *producer.File, d *operations.DryRun) {
 	}
 }
 
-// maxZones is how many zones are worth a line each.
 const maxZones = 10
 
-// describeHours says who can be sent to when.
 func describeHours(out func(format string, args ...any), s *campaign.Spec, p *producer.HoursPlan) {
 	out("  hours        %s", s.Hours)
 	out("    can be sent now    %d", p.Now)

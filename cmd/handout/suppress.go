@@ -89,7 +89,6 @@ func (a *app) suppressCheck() *cobra.Command {
 	})
 }
 
-// describeEntry says how a number came on the list.
 func describeEntry(s *operations.Suppression, how string) string {
 	if !s.Listed {
 		return "the number isn't on the list"

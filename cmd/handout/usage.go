@@ -91,7 +91,6 @@ func arguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// name returns a command's name without the program's.
 func name(cmd *cobra.Command) string {
 	_, name, _ := strings.Cut(cmd.CommandPath(), " ")
 	return name
@@ -124,7 +123,6 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 	}
 }
 
-// version returns the version that the binary was built from.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version

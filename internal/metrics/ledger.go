@@ -37,7 +37,6 @@ type Ledger struct {
 	reading *reading // the latest, under way or done
 }
 
-// reading is one look at the ledger.
 type reading struct {
 	done    chan struct{}
 	at      time.Time // when it was done

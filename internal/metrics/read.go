@@ -146,7 +146,6 @@ func (l *Ledger) memory(ctx context.Context, _ []report.Summary) ([]prometheus.M
 	return []prometheus.Metric{gauge(descMemory, float64(used)), gauge(descMemoryMost, float64(most))}, nil
 }
 
-// webhooks reads what webhooks haven't taken of these campaigns.
 func (l *Ledger) webhooks(ctx context.Context, current []report.Summary) ([]prometheus.Metric, error) {
 	ids := make([]campaign.ID, len(current))
 	for i := range current {

@@ -10,7 +10,6 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// redisErrors counts the calls of one client that fail.
 type redisErrors struct{ errors *prometheus.CounterVec }
 
 // The kinds of errors.

@@ -68,7 +68,6 @@ func (o *Operations) PersonAt(ctx context.Context, id campaign.ID, at campaign.P
 	return o.person(ctx, info, f)
 }
 
-// person looks up whether the recipient's number is suppressed.
 func (o *Operations) person(ctx context.Context, info *campaign.Info, f ledger.Found) (*Person, error) {
 	p := &Person{Info: info, Found: f}
 	entry, suppressed, err := o.suppressions.Find(ctx, f.Recipient.Phone)
@@ -209,7 +208,6 @@ func (v Verb) RiskOf(s campaign.State) string {
 	return ""
 }
 
-// event is what a decision does to a record.
 func (v Verb) event() campaign.Event {
 	if v == VerbAccept {
 		return campaign.Event{Kind: campaign.EventAcceptAsSent, At: now()}
@@ -217,7 +215,6 @@ func (v Verb) event() campaign.Event {
 	return campaign.Event{Kind: campaign.EventResend, At: now()}
 }
 
-// allowed reports what keeps a campaign from the decision.
 func (v Verb) allowed(info *campaign.Info) error {
 	if v == VerbResend && info.Canceled {
 		return refusef(WrongPhase, "", "campaign %s was canceled: its recipients can't be sent to again", info.ID)
@@ -257,7 +254,6 @@ func (s *Selection) Seen(count int, at time.Time) error {
 	return nil
 }
 
-// questionLife is how long a selection may wait for the decision.
 const questionLife = time.Hour
 
 // DecideAll decides about all who were in the state at the time of the selection,

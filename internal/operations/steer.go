@@ -22,7 +22,6 @@ const (
 	VerbReschedule Verb = "reschedule"
 )
 
-// steerable are the phases in which a campaign can be steered.
 func steerable(p campaign.Phase) bool {
 	return p == campaign.Running || p == campaign.Paused || p == campaign.Held
 }

@@ -69,7 +69,6 @@ func (o *Operations) Suppress(ctx context.Context, s *Suppression, by campaign.A
 	return &Suppression{SuppressedNumber{Phone: s.Phone, Entry: entry}, true}, added, nil
 }
 
-// byHand returns the entry that a person makes.
 func byHand(by campaign.Actor) (suppression.Entry, error) {
 	entry := suppression.Entry{
 		At: now().UTC().Truncate(time.Second), Why: suppression.WhyHand, By: by.Name, Note: strings.TrimSpace(by.Why),
@@ -151,7 +150,6 @@ type Imported struct {
 	Added  int              // numbers that are new on the list
 }
 
-// maxFaults is how many bad rows an import describes.
 const maxFaults = 1000
 
 // Listed is how many numbers were on the list already.

@@ -109,7 +109,6 @@ func (s *Situation) zoneless() string {
 		"cancel the campaign to end it, and submit them anew with a column zone or unknown_zone", s.NoZone, wait)
 }
 
-// rateLimit is which of the rates binds.
 func (s *Situation) rateLimit() (Limit, string) {
 	account := s.accountRate()
 	switch {
@@ -125,7 +124,6 @@ func (s *Situation) rateLimit() (Limit, string) {
 	return LimitAccount, fmt.Sprintf("the account's rate (%s/s)", number(account))
 }
 
-// accountRate is the account's rate in force.
 func (s *Situation) accountRate() float64 { return s.AccountRate * s.AccountCut }
 
 // inForce is the rate in force, 0 for none: what may be sent, not what is.
@@ -159,7 +157,6 @@ func (l Limit) sends() bool { return l == LimitAccount || l == LimitCampaign || 
 // own is near it.
 const hoursMargin = time.Minute
 
-// readHours adds to the situation what a campaign's hours allow now.
 func (s *Situation) readHours(ctx context.Context, l *ledger.Ledger, info *campaign.Info, now time.Time) error {
 	if info.Spec.Hours == nil || waiting(s.Balance) == 0 {
 		return nil

@@ -135,7 +135,6 @@ func (q *Reader) each(ctx context.Context, o ListQuery, yield func(part []Summar
 	}
 }
 
-// listed is a campaign in the JSON array, which is a contract.
 type listed struct {
 	Campaign  campaign.ID    `json:"campaign"`
 	State     campaign.Phase `json:"state"`

@@ -46,7 +46,6 @@ func NewPace(s *Situation, samples []ledger.Sample, now time.Time) *Pace {
 	return p
 }
 
-// estimate says when everyone will have been sent to at this rate.
 func (p *Pace) estimate(s *Situation, rate float64, now time.Time) {
 	left := waiting(s.Balance)
 	if p.Limit == LimitHours {
@@ -157,7 +156,6 @@ func clock(t time.Time) string {
 	return t.Local().Format("15:04 MST")
 }
 
-// number is a rate with as many digits as it needs, two at most.
 func number(rate float64) string {
 	return strconv.FormatFloat(math.Round(100*rate)/100, 'f', -1, 64)
 }
@@ -173,7 +171,6 @@ type sample struct {
 	sent int
 }
 
-// rateTime is over how long the rate is measured.
 const rateTime = 10 * time.Second
 
 // Add notes where the campaign stands.
@@ -232,7 +229,6 @@ func (p *Progress) Line(phase campaign.Phase, b *campaign.Balance, pace *Pace) s
 	return line
 }
 
-// goes says how fast a running campaign goes, and why not faster.
 func (p *Progress) goes(left int, pace *Pace) string {
 	rate := p.Rate()
 	if pace != nil && !pace.Limit.sends() {

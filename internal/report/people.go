@@ -34,7 +34,6 @@ type because struct {
 	otherChannel                 string
 }
 
-// reasonHolds says whether the text stands in the reason of a record.
 func (f *Filter) reasonHolds(r *campaign.Record) bool {
 	why := because{r.State, r.Reason, r.Status, r.WhatsApp, r.SMS, r.Other, r.OtherChannel}
 	holds, known := f.holds[why]
@@ -158,7 +157,6 @@ type Search struct {
 	Partly                 campaign.ID
 }
 
-// maxSearched is how many campaigns a search knows of.
 const maxSearched = 100_000
 
 // SearchAll looks through all campaigns, the newest first, for at most so many

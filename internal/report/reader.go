@@ -100,7 +100,6 @@ func (q *Reader) Verify(ctx context.Context, info *campaign.Info, progress func(
 	return q.ledger.Verify(ctx, info, progress)
 }
 
-// maxRestored is how many campaigns Restored looks at.
 const maxRestored = 1000
 
 // Restored returns a campaign that is held since Redis came back with an older state,

@@ -42,7 +42,6 @@ func NewDeliveredBy(b *campaign.Balance) DeliveredBy {
 	return DeliveredBy{b.By[campaign.ByWhatsApp], b.By[campaign.BySMS], b.By[campaign.ByBoth], b.By[campaign.ByOther], b.Read}
 }
 
-// newReport is the report of a campaign with this balance.
 func newReport(info *campaign.Info, b *campaign.Balance) *Report {
 	r := &Report{
 		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,

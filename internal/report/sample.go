@@ -7,7 +7,6 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// sampleReaders is how many pages of records are read at once.
 const sampleReaders = 8
 
 // Sample reads the records of a campaign, of a larger one those of at most maxPeople

@@ -249,13 +249,11 @@ func (a *API) register() {
 
 type callerKey struct{}
 
-// caller is whose key a request has.
 func caller(ctx context.Context) *access.Key {
 	key, _ := ctx.Value(callerKey{}).(*access.Key)
 	return key
 }
 
-// actor is the caller in a campaign's history.
 func actor(ctx context.Context, why string) campaign.Actor {
 	return campaign.Actor{Name: caller(ctx).Name, Why: why}
 }

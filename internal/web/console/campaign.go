@@ -13,7 +13,6 @@ import (
 	"github.com/handout-dev/handout/internal/report"
 )
 
-// campaignPage is one campaign.
 type campaignPage struct {
 	ID       string
 	Now      nowPart
@@ -29,7 +28,6 @@ type campaignPage struct {
 // Live says whether the page still changes.
 func (p campaignPage) Live() bool { return p.Now.Moves }
 
-// nowPart is what a campaign's stream tells.
 type nowPart struct {
 	ID, State, Reason string
 	Held, Moves       bool
@@ -41,7 +39,6 @@ type nowPart struct {
 
 type fact struct{ Name, Value string }
 
-// stateCount is how many people are in one state; People leads to them.
 type stateCount struct {
 	State, About, People string
 	Count                int
@@ -199,7 +196,6 @@ func peopleAddress(id campaign.ID, state, reason string) string {
 	return "/campaigns/" + string(id) + "/people?" + q.Encode()
 }
 
-// specPart is what is sent and how.
 type specPart struct {
 	Facts    []fact
 	Channels []campaign.Channel
@@ -240,7 +236,6 @@ func specOf(info *campaign.Info) specPart {
 	return p
 }
 
-// zoneRow is who is left in one zone.
 type zoneRow struct {
 	Zone, Opens string
 	Left        int

@@ -92,7 +92,6 @@ func spread(curves []curve) {
 	}
 }
 
-// niceTicks are about four round numbers from 0 to the first at or above most.
 func niceTicks(most int) (ticks []tick, top float64) {
 	step := 1.0
 	if most > 4 {
@@ -112,13 +111,11 @@ func niceTicks(most int) (ticks []tick, top float64) {
 	return ticks, top
 }
 
-// timeChart is how many were delivered to by which channel, over time.
 type timeChart struct {
 	frame
 	From, To time.Time
 }
 
-// maxPoints is how many points of a curve are drawn.
 const maxPoints = 300
 
 func (c *Console) timeChart(ctx context.Context, s *operations.Standing) (*timeChart, error) {

@@ -127,7 +127,6 @@ func (c *Console) handle(pattern string, scope access.Scope, maxBytes int64, do 
 	})
 }
 
-// page registers a page: it only shows.
 func (c *Console) page(pattern string, scope access.Scope, show func(*visit) (name string, data any, err error)) {
 	c.handle(pattern, scope, maxForm, func(v *visit) error {
 		ctx, cancel := context.WithTimeout(v.Context(), pageTime)

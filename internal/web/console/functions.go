@@ -14,7 +14,6 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// functions are what templates call.
 var functions = template.FuncMap{
 	"asset":   asset,
 	"count":   count,
@@ -35,7 +34,6 @@ var functions = template.FuncMap{
 	},
 }
 
-// count is a number with its thousands apart.
 func count(n int) string {
 	text := strconv.Itoa(n)
 	sign := ""
@@ -81,7 +79,6 @@ func percent(part, whole int) string {
 	return strconv.FormatFloat(p, 'f', 1, 64) + " %"
 }
 
-// when is a time in UTC; empty for none.
 func when(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -89,10 +86,8 @@ func when(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05") + " UTC"
 }
 
-// words is the name of a state for people.
 func words(state string) string { return strings.ReplaceAll(state, "_", " ") }
 
-// bar is a campaign's balance as one bar, 1,000 wide.
 type bar struct {
 	Parts []part
 	Words string // for who doesn't see it
@@ -153,7 +148,6 @@ func assetHandler() http.Handler {
 	})
 }
 
-// asset is the address of a file in assets.
 func asset(name string) (string, error) {
 	content, err := assets.ReadFile("assets/" + name)
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
-// loginForm is what the login page shows.
 type loginForm struct {
 	Next  string
 	Wrong string
@@ -23,7 +22,6 @@ func (c *Console) loginPage(w http.ResponseWriter, r *http.Request) {
 	c.render(w, nil, http.StatusOK, "login", loginForm{Next: inside(r.URL.Query().Get("next"))})
 }
 
-// login makes a session out of a key.
 func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := badForm(r.ParseForm()); err != nil {
@@ -50,7 +48,6 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// logout ends a session, if there is one.
 func (c *Console) logout(w http.ResponseWriter, r *http.Request) {
 	if cookie, err := r.Cookie(access.SessionCookie); err == nil {
 		if err := c.o.Gate.Keys.Logout(r.Context(), cookie.Value); err != nil {
@@ -78,7 +75,6 @@ func inside(next string) string {
 	return next
 }
 
-// keysPage is all keys.
 type keysPage struct {
 	Rows   []keyRow
 	Scopes []access.Scope
@@ -144,7 +140,6 @@ func (c *Console) revokeKey(v *visit) (string, error) {
 	return "/keys", nil
 }
 
-// refusal is an error of a page's own, in words for the visitor.
 type refusal struct {
 	status int
 	text   string
@@ -152,7 +147,6 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.text }
 
-// refuse is an answer with this status, and a text that is shown.
 func refuse(status int, format string, args ...any) error {
 	if len(args) > 0 {
 		format = fmt.Sprintf(format, args...)
@@ -183,14 +177,12 @@ func (c *Console) judge(ctx context.Context, err error) *refusal {
 	return &refusal{status, sentence(err.Error())}
 }
 
-// statuses are what each kind of error is answered with.
 var statuses = map[operations.Kind]int{
 	operations.NotFound: http.StatusNotFound, operations.WrongPhase: http.StatusConflict, operations.Stale: http.StatusConflict,
 	operations.Refused: http.StatusUnprocessableEntity, operations.OtherContent: http.StatusConflict, operations.Ambiguous: http.StatusConflict,
 	operations.Busy: http.StatusConflict, operations.Unavailable: http.StatusServiceUnavailable,
 }
 
-// sentence makes an error's text a sentence.
 func sentence(s string) string {
 	if s == "" {
 		return s
@@ -198,7 +190,6 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
 }
 
-// failure is what the error page shows.
 type failure struct {
 	Status int
 	Title  string

@@ -29,7 +29,6 @@ type upload struct {
 	forgotten             func() // ends what watches over its time
 }
 
-// reviewPage is the dry run of an upload.
 type reviewPage struct {
 	Token, ID string
 	Faults    []string // of the campaign file, or the list as a whole: there is nothing to confirm
@@ -123,7 +122,6 @@ func (p *reviewPage) describe(spec *campaign.Spec, d *operations.DryRun) {
 	}
 }
 
-// zonesShown is how many zones the dry run names.
 const zonesShown = 8
 
 // hoursFacts say who can be sent to when, were it to start now.
@@ -219,7 +217,6 @@ func (c *Console) confirm(v *visit) (string, error) {
 	return to, nil
 }
 
-// beginning reads when the campaign is to begin.
 func beginning(v *visit) (b campaign.Beginning, err error) {
 	b.By = v.author()
 	switch v.PostFormValue("start") {

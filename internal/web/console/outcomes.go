@@ -22,7 +22,6 @@ const (
 	maxKept = 50
 )
 
-// outcome is a state and why, and for how many of those looked at.
 type outcome struct {
 	State  campaign.State
 	Reason string
@@ -97,7 +96,6 @@ func (c *Console) outcomes(ctx context.Context, s *operations.Standing) (*outcom
 	return o, nil
 }
 
-// readOutcomes reads the records of at most so many people.
 func (c *Console) readOutcomes(ctx context.Context, info *campaign.Info, maxPeople int) (o *outcomes, err error) {
 	o = new(outcomes)
 	counts := make(map[outcome]int)
@@ -127,7 +125,6 @@ var byUrgency = []campaign.State{
 // urgency is a state's place in their order; -1 if its reasons aren't shown.
 func urgency(s campaign.State) int { return slices.Index(byUrgency, s) }
 
-// outcomesPart is what a page shows of them.
 type outcomesPart struct {
 	Sampled   bool // not all records were read
 	Looked    int
@@ -144,7 +141,6 @@ type reasonRow struct {
 	Count                 int
 }
 
-// maxReasons is how many reasons a page shows.
 const maxReasons = 40
 
 func outcomesOf(s *operations.Standing, o *outcomes) *outcomesPart {
@@ -231,7 +227,6 @@ func percentile(sorted []time.Duration, beyond, percent int) (time.Duration, boo
 
 var percents = []int{50, 90, 95, 99}
 
-// percentileRow is a channel's line in the table.
 type percentileRow struct {
 	Key, Name string
 	People    int

@@ -41,7 +41,6 @@ type peoplePage struct {
 	First, Onward string   // addresses, when nothing of people stands in them
 }
 
-// personRow is a person in a list.
 type personRow struct {
 	Campaign, Place, Address string
 	Name, Phone              string
@@ -124,7 +123,6 @@ func (c *Console) whoIs(v *visit, p *peoplePage) *report.Who {
 	return who
 }
 
-// campaignPeople are the people of one campaign, by filters or by a search.
 func (c *Console) campaignPeople(v *visit) (string, any, error) {
 	s, err := c.standing(v)
 	if err != nil {
@@ -178,7 +176,6 @@ func overIn(d time.Duration) func() bool {
 	return func() bool { return time.Now().After(end) }
 }
 
-// people searches all campaigns.
 func (c *Console) people(v *visit) (string, any, error) {
 	p := peoplePage{Address: "/people"}
 	filter, _, err := c.parse(v, &p)
@@ -223,7 +220,6 @@ const (
 	doubtCampaigns = 20
 )
 
-// doubtPage is everyone in doubt, the newest campaigns first.
 type doubtPage struct {
 	Campaigns []doubtRow
 	Total     int // in the campaigns that are shown

@@ -13,7 +13,6 @@ import (
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
-// personPage is one person of a campaign.
 type personPage struct {
 	Row        personRow
 	Means      string // what the state means
@@ -31,7 +30,6 @@ type personPage struct {
 	Hint       string // why a button is missing
 }
 
-// attempt is one request that was made, or is about to be.
 type attempt struct {
 	Number     int
 	ExternalID string
@@ -41,27 +39,23 @@ type attempt struct {
 	Lost       bool   // it isn't kept
 }
 
-// legRow is what is known of a channel, or of the whole transaction.
 type legRow struct {
 	Channel, Code, Words, Means string
 	At                          time.Time // when it was first heard; zero: unknown
 }
 
-// moment is something that happened, or will.
 type moment struct {
 	At              time.Time
 	What, Who, Note string
 	Future          bool
 }
 
-// rankWords are ours for what Telesign says.
 var rankWords = map[campaign.Rank]string{
 	campaign.RankProgress: "on its way", campaign.RankGateway: "at the gateway",
 	campaign.RankProbable: "sent out; a confirmation isn't to be had", campaign.RankFailed: "it failed on this channel",
 	campaign.RankDelivered: "delivered", campaign.RankRead: "read",
 }
 
-// reasonWords are what our reasons mean.
 var reasonWords = map[campaign.Reason]string{
 	campaign.ReasonThrottled:   "Telesign said “too fast”. It isn't counted as a fault, and is tried again.",
 	campaign.ReasonUnavailable: "Telesign said that it didn't process the request.",
@@ -86,18 +80,15 @@ var reasonWords = map[campaign.Reason]string{
 	campaign.ReasonTakenAsSent: "It was in doubt, and a person has decided that it was sent.",
 }
 
-// broughtBy says how a person was delivered to.
 var broughtBy = map[campaign.DeliveredBy]string{
 	campaign.ByWhatsApp: "WhatsApp brought it", campaign.BySMS: "the SMS brought it, and WhatsApp didn't",
 	campaign.ByBoth: "the SMS brought it, and so did WhatsApp", campaign.ByOther: "another channel brought it",
 }
 
-// channelWords name whatever delivered.
 var channelWords = map[campaign.DeliveredBy]string{
 	campaign.ByWhatsApp: "WhatsApp", campaign.BySMS: "SMS", campaign.ByBoth: "both", campaign.ByOther: "another channel",
 }
 
-// personAt is the person of the path.
 func (c *Console) personAt(v *visit) (*operations.Person, error) {
 	id, err := v.id()
 	if err != nil {
@@ -182,7 +173,6 @@ func waits(r *campaign.Record) string {
 	return ""
 }
 
-// attempts are all that were made, the latest last.
 func attempts(id campaign.ID, f report.Found, past []campaign.Record) []attempt {
 	kept := make(map[int]*campaign.Record)
 	for i := range past {
@@ -219,7 +209,6 @@ func legsOf(r *campaign.Record) []legRow {
 	return rows
 }
 
-// channelName is a channel as people write it.
 func channelName(channel string) string {
 	switch channel {
 	case "whatsapp":
@@ -230,7 +219,6 @@ func channelName(channel string) string {
 	return channel
 }
 
-// timeline is what is known to have happened to a person, in its order.
 func timeline(info *campaign.Info, story []report.Moment, now time.Time) []moment {
 	all := []moment{{At: info.CreatedAt, What: "put on the list"}}
 	for _, m := range story {
@@ -255,7 +243,6 @@ func timeline(info *campaign.Info, story []report.Moment, now time.Time) []momen
 	return all
 }
 
-// heard is what Telesign said of a channel, in a word.
 var heard = map[campaign.Rank]string{
 	campaign.RankProgress: "is on its way", campaign.RankGateway: "is at the gateway", campaign.RankProbable: "was sent out",
 	campaign.RankFailed: "failed", campaign.RankDelivered: "delivered", campaign.RankRead: "was read",

@@ -16,7 +16,6 @@ const (
 	maxNumbers = 32 << 20
 )
 
-// suppressionPage is a part of the list of numbers that are never sent to.
 type suppressionPage struct {
 	All     int
 	Rows    []numberRow
@@ -34,7 +33,6 @@ type numberRow struct {
 	Shown string // the phone number as the visitor may see it
 }
 
-// importPage is what an import came to.
 type importPage struct {
 	*operations.Imported
 	Name  string
@@ -63,12 +61,10 @@ func (c *Console) suppressionPage(v *visit) (*suppressionPage, error) {
 	return p, nil
 }
 
-// number reads what the list says of the number in a form.
 func (c *Console) number(v *visit) (*operations.Suppression, error) {
 	return c.ops.Suppression(v.Context(), v.PostFormValue("phone"))
 }
 
-// since says how a number came on the list.
 func since(s *operations.Suppression) string {
 	return "on the list, since " + when(s.At) + ": " + s.Entry.String() + "."
 }

@@ -21,7 +21,6 @@ var templates embed.FS
 // shared are the files of every page: the frame around it, and parts.
 var shared = []string{"templates/layout.html", "templates/parts.html"}
 
-// parsePages reads all pages, each with the shared files.
 func parsePages() (map[string]*template.Template, error) {
 	files, err := templates.ReadDir("templates")
 	if err != nil {
@@ -49,7 +48,6 @@ func parsePages() (map[string]*template.Template, error) {
 	return pages, nil
 }
 
-// view is what a template gets.
 type view struct {
 	Data  any
 	Actor string // the visitor's name; empty for one without a key
@@ -81,7 +79,6 @@ func (c *Console) render(w http.ResponseWriter, v *visit, status int, name strin
 	_, _ = w.Write(text) // a browser that hung up asks again
 }
 
-// text is a page, or a part of it.
 func (c *Console) text(v *visit, name string, data any) ([]byte, error) {
 	name, part, isPart := strings.Cut(name, "#")
 	page := c.pages[name]
@@ -107,7 +104,6 @@ func (c *Console) text(v *visit, name string, data any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// nav is the navigation, in its order.
 var nav = []navEntry{
 	{"/campaigns", "Campaigns", access.Read},
 	{"/new", "New", access.Submit},
@@ -125,7 +121,6 @@ type navEntry struct {
 	scope      access.Scope
 }
 
-// navItem is an entry as it stands on a page.
 type navItem struct {
 	Path, Text string
 	Here       bool
@@ -142,7 +137,6 @@ func navFor(v *visit) []navItem {
 	return items
 }
 
-// visit is a request whose key has been checked.
 type visit struct {
 	*http.Request
 	w      http.ResponseWriter
@@ -150,10 +144,8 @@ type visit struct {
 	secure bool // cookies
 }
 
-// may reports whether the visitor has a scope.
 func (v *visit) may(s access.Scope) bool { return v.key.May(s) }
 
-// actor is the visitor in a campaign's history.
 func (v *visit) actor(why string) campaign.Actor { return campaign.Actor{Name: v.key.Name, Why: why} }
 
 // author is actor with the reason of a form, shortened to what a history keeps.
@@ -162,7 +154,6 @@ func (v *visit) author() campaign.Actor {
 	return v.actor(string(why[:min(len(why), 500)]))
 }
 
-// phone is a number as the visitor may see it.
 func (v *visit) phone(e164 string) string {
 	if v.may(access.People) {
 		return e164
@@ -170,7 +161,6 @@ func (v *visit) phone(e164 string) string {
 	return phone.Mask(e164)
 }
 
-// name is a recipient's name as the visitor may see it.
 func (v *visit) name(name, e164 string) string {
 	if v.may(access.People) {
 		return name
@@ -178,7 +168,6 @@ func (v *visit) name(name, e164 string) string {
 	return phone.MaskName(name, e164)
 }
 
-// id is the campaign of the path.
 func (v *visit) id() (campaign.ID, error) {
 	id, err := campaign.ParseID(v.PathValue("id"))
 	if err != nil {
@@ -187,7 +176,6 @@ func (v *visit) id() (campaign.ID, error) {
 	return id, nil
 }
 
-// partial says whether htmx asks for a part of a page.
 func (v *visit) partial() bool { return v.Header.Get("HX-Request") == "true" }
 
 // flashCookie holds words for the next page.

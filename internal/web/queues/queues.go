@@ -39,13 +39,11 @@ type Options struct {
 // maxTasks is how many tasks one answer has. asynqmon has no limit.
 const maxTasks = 100
 
-// pages serves two asynqmons: one without buttons, and one with them.
 type pages struct {
 	o              Options
 	shown, changed *frontend
 }
 
-// sharedClient makes asynqmon use our client.
 type sharedClient struct{ rdb redis.UniversalClient }
 
 func (s sharedClient) MakeRedisClient() any { return s.rdb }
@@ -146,7 +144,6 @@ func bounded(r *http.Request) *http.Request {
 	return &clone
 }
 
-// refuse answers with a problem, as the API does.
 func refuse(w http.ResponseWriter, status int, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)

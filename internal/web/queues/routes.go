@@ -6,7 +6,6 @@ import (
 	"strings"
 )
 
-// verdict says whether a request is allowed.
 type verdict int
 
 const (
@@ -72,7 +71,6 @@ var patterns = func() []*regexp.Regexp {
 	return all
 }()
 
-// find returns the rule that judges a request, and whether there is one.
 func find(method, path string) (rule, bool) {
 	for i, p := range patterns {
 		if rules[i].method == method && p.MatchString(path) {
