@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +18,8 @@ type campaignPage struct {
 	Actions  actionsPart
 	Time     *timeChart // nil: there is nothing to draw yet
 	Outcomes *outcomesPart
-	Spec     specPart
+	Info     *campaign.Info
+	Zones    []zoneRow
 	History  []campaign.Entry // the latest first
 	Earlier  int              // lines of the history that aren't shown
 	Purged   time.Time
@@ -29,20 +29,15 @@ type campaignPage struct {
 func (p campaignPage) Live() bool { return p.Now.Moves }
 
 type nowPart struct {
-	ID, State, Reason string
-	Held, Moves       bool
-	Total             int
-	Bar               bar
-	Facts             []fact
-	States            []stateCount
+	ID, State, Reason, Canary  string
+	Running, Held, Moves, Gone bool
+	Total, Delivered, Read     int
+	Balance                    *campaign.Balance
+	Pace                       *report.Pace
+	Bar                        bar
 }
 
 type fact struct{ Name, Value string }
-
-type stateCount struct {
-	State, About, People string
-	Count                int
-}
 
 // statesInWords says what each state means.
 var statesInWords = map[campaign.State]string{
@@ -74,7 +69,7 @@ func (c *Console) campaign(v *visit) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	page := campaignPage{ID: string(s.Info.ID), Actions: actionsOf(v, s), Purged: s.Info.PurgedAt, Spec: specOf(s.Info)}
+	page := campaignPage{ID: string(s.Info.ID), Actions: actionsOf(v, s), Purged: s.Info.PurgedAt, Info: s.Info}
 	if page.Now, err = c.now(v, s); err != nil {
 		return "", nil, err
 	}
@@ -88,7 +83,7 @@ func (c *Console) campaign(v *visit) (string, any, error) {
 		}
 		page.Outcomes = outcomesOf(s, o)
 	}
-	if page.Spec.Zones, err = c.zones(v, s.Info); err != nil {
+	if page.Zones, err = c.zones(v, s.Info); err != nil {
 		return "", nil, err
 	}
 	history, err := c.reports.History(v.Context(), s.Info.ID)
@@ -127,35 +122,11 @@ func (c *Console) now(v *visit, s *operations.Standing) (nowPart, error) {
 		return nowPart{}, err
 	}
 	info, b := s.Info, s.Balance
-	n := nowPart{
-		ID: string(info.ID), State: string(info.Phase), Reason: reasonNow(info), Held: info.Phase == campaign.Held,
-		Moves: info.Phase != campaign.Done, Total: b.Total(), Bar: barOf(b),
-	}
-	n.Facts = []fact{
-		{"people", count(b.Total())},
-		{"delivered", count(b.Of(campaign.Delivered)) + " (" + percent(b.Of(campaign.Delivered), b.Total()) + ")"},
-		{"read, as far as reported", count(b.Read)},
-	}
-	if info.Phase == campaign.Running {
-		n.Facts = append(n.Facts, fact{"rate now", strconv.FormatFloat(pace.Rate, 'f', 1, 64) + " messages/s"})
-		n.Facts = append(n.Facts, fact{"bound by", boundBy(pace)})
-		if pace.ETA != nil {
-			n.Facts = append(n.Facts, fact{"all sent to by", when(*pace.ETA)})
-		}
-	} else if n.Moves {
-		n.Facts = append(n.Facts, fact{"now", pace.Line()})
-	}
-	if canary := canaryWords(info); canary != "" {
-		n.Facts = append(n.Facts, fact{"canary", canary})
-	}
-	for _, state := range campaign.States() {
-		row := stateCount{State: state.String(), About: statesInWords[state], Count: b.Of(state)}
-		if row.Count > 0 && info.Gone() == nil {
-			row.People = peopleAddress(info.ID, state.String(), "")
-		}
-		n.States = append(n.States, row)
-	}
-	return n, nil
+	return nowPart{
+		ID: string(info.ID), State: string(info.Phase), Reason: reasonNow(info), Canary: canaryWords(info),
+		Running: info.Phase == campaign.Running, Held: info.Phase == campaign.Held, Moves: info.Phase != campaign.Done, Gone: info.Gone() != nil,
+		Total: b.Total(), Delivered: b.Of(campaign.Delivered), Read: b.Read, Balance: b, Pace: pace, Bar: barOf(b),
+	}, nil
 }
 
 // reasonNow is why a campaign is in its state.
@@ -164,13 +135,6 @@ func reasonNow(info *campaign.Info) string {
 		return "It starts by itself at " + when(info.StartAt) + "."
 	}
 	return info.Reason
-}
-
-func boundBy(p *report.Pace) string {
-	if p.LimitDetail != "" {
-		return p.LimitDetail
-	}
-	return string(p.Limit)
 }
 
 func canaryWords(info *campaign.Info) string {
@@ -194,46 +158,6 @@ func peopleAddress(id campaign.ID, state, reason string) string {
 		q.Set("reason", reason)
 	}
 	return "/campaigns/" + string(id) + "/people?" + q.Encode()
-}
-
-type specPart struct {
-	Facts    []fact
-	Channels []campaign.Channel
-	Zones    []zoneRow
-}
-
-func specOf(info *campaign.Info) specPart {
-	s := info.Spec
-	p := specPart{Channels: s.Channels}
-	add := func(name, value string) {
-		if value != "" {
-			p.Facts = append(p.Facts, fact{name, value})
-		}
-	}
-	add("message type", s.MessageType)
-	add("lane", string(s.Lane))
-	if s.Rate > 0 {
-		add("rate in its file", strconv.FormatFloat(s.Rate, 'f', -1, 64)+" messages/s")
-	}
-	if s.OnDoubt != "" {
-		add("in doubt", map[campaign.OnDoubt]string{campaign.DoubtHold: "left to the receipt, or a person", campaign.DoubtResend: "sent again"}[s.OnDoubt])
-	}
-	if h := s.Hours; h != nil {
-		zone := h.Zone
-		if zone == campaign.ZoneRecipient {
-			zone = "each recipient's own zone"
-		}
-		days := ""
-		if len(h.Days) > 0 {
-			days = ", " + strings.Join(h.Days, " ")
-		}
-		add("hours", h.From+" to "+h.To+days+", "+zone)
-	}
-	add("created", when(info.CreatedAt))
-	add("starts", when(info.StartAt))
-	add("started", when(info.StartedAt))
-	add("done", when(info.FinishedAt))
-	return p
 }
 
 type zoneRow struct {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/translate"
 )
 
 var functions = template.FuncMap{
@@ -28,10 +29,14 @@ var functions = template.FuncMap{
 		other.Data = data
 		return &other
 	},
-	"limitOf": func(chart any) *deliveryChart {
-		d, _ := chart.(*deliveryChart)
-		return d
-	},
+	"states":  campaign.States,
+	"means":   func(s campaign.State) string { return statesInWords[s] },
+	"channel": channelName,
+	"said":    translate.Words,
+	"rank":    func(r campaign.Rank) string { return rankWords[r] },
+	"what":    what,
+	"note":    note,
+	"future":  func(t time.Time) bool { return t.After(time.Now()) },
 }
 
 func count(n int) string {

@@ -76,24 +76,10 @@ func inside(next string) string {
 }
 
 type keysPage struct {
-	Rows   []keyRow
+	Rows   []access.Key
 	Scopes []access.Scope
 	Made   string // the name of the key that was just made
 	Token  string // which is shown once
-}
-
-type keyRow struct {
-	access.Key
-	Scopes, Used string
-	Mine         bool
-}
-
-func keyRowOf(v *visit, k access.Key) keyRow {
-	row := keyRow{k, access.Join(k.Scopes, ", "), "never", k.Name == v.key.Name}
-	if !k.LastUsed.IsZero() {
-		row.Used = k.LastUsed.Format(time.DateOnly)
-	}
-	return row
 }
 
 func (c *Console) keys(v *visit) (string, any, error) {
@@ -103,11 +89,7 @@ func (c *Console) keys(v *visit) (string, any, error) {
 
 func (c *Console) keysPage(v *visit) (*keysPage, error) {
 	keys, err := c.ops.Keys(v.Context())
-	p := &keysPage{Scopes: access.Scopes()}
-	for _, k := range keys {
-		p.Rows = append(p.Rows, keyRowOf(v, k))
-	}
-	return p, err
+	return &keysPage{Rows: keys, Scopes: access.Scopes()}, err
 }
 
 func (c *Console) createKey(v *visit) (string, any, error) {
@@ -124,10 +106,7 @@ func (c *Console) createKey(v *visit) (string, any, error) {
 
 func (c *Console) askRevoke(v *visit) (string, any, error) {
 	k, err := c.ops.Key(v.Context(), v.PathValue("name"))
-	if err != nil {
-		return "", nil, err
-	}
-	return "revoke", keyRowOf(v, *k), nil
+	return "revoke", k, err
 }
 
 func (c *Console) revokeKey(v *visit) (string, error) {

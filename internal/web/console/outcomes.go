@@ -131,7 +131,7 @@ type outcomesPart struct {
 	Fed       int
 	At        time.Time
 	Reasons   []reasonRow
-	Deliver   *deliveryChart // nil: there are no deliveries yet
+	Deliver   *frame // nil: there are no deliveries yet
 	Standards []percentileRow
 	Fallback  *fallbackPart // nil: WhatsApp is the only channel, or isn't one
 }

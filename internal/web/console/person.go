@@ -20,8 +20,9 @@ type personPage struct {
 	Waits      string // whether an outcome may still come
 	Attempts   []attempt
 	PutOff     int
-	Legs       []legRow
-	Timeline   []moment
+	Legs       []campaign.ChannelLeg
+	Info       *campaign.Info
+	Moments    []report.Moment
 	Columns    []fact // of the list; nothing without the scope people
 	Hidden     bool   // there are columns that aren't shown
 	Suppressed string
@@ -37,17 +38,6 @@ type attempt struct {
 	At         time.Time
 	State, Why string // how it stands, or stood in the end
 	Lost       bool   // it isn't kept
-}
-
-type legRow struct {
-	Channel, Code, Words, Means string
-	At                          time.Time // when it was first heard; zero: unknown
-}
-
-type moment struct {
-	At              time.Time
-	What, Who, Note string
-	Future          bool
 }
 
 var rankWords = map[campaign.Rank]string{
@@ -115,7 +105,7 @@ func (c *Console) person(v *visit) (string, any, error) {
 	p := personPage{
 		Row: v.personRow(info.ID, f), Means: statesInWords[r.State], Words: reasonWords[r.Reason],
 		Waits: waits(r), Legs: legsOf(r), PutOff: r.Faults,
-		Attempts: attempts(info.ID, f, story.Earlier), Timeline: timeline(info, story.Moments, time.Now()),
+		Attempts: attempts(info.ID, f, story.Earlier), Info: info, Moments: story.Moments,
 	}
 	if r.State == campaign.Delivered {
 		p.Means = broughtBy[r.DeliveredBy()]
@@ -193,20 +183,13 @@ func attempts(id campaign.ID, f report.Found, past []campaign.Record) []attempt 
 	return all
 }
 
-func legsOf(r *campaign.Record) []legRow {
-	var rows []legRow
+// legsOf is what is known of each channel, and of the whole transaction.
+func legsOf(r *campaign.Record) []campaign.ChannelLeg {
 	all := report.Channels(r)
 	if r.Status.Rank != campaign.RankNone {
 		all = append(all, campaign.ChannelLeg{Channel: "the message", Leg: r.Status})
 	}
-	for _, l := range all {
-		row := legRow{Channel: channelName(l.Channel), Words: translate.Words(l.Leg), Means: rankWords[l.Rank], At: l.At}
-		if l.Code != 0 {
-			row.Code = strconv.Itoa(l.Code)
-		}
-		rows = append(rows, row)
-	}
-	return rows
+	return all
 }
 
 func channelName(channel string) string {
@@ -219,28 +202,32 @@ func channelName(channel string) string {
 	return channel
 }
 
-func timeline(info *campaign.Info, story []report.Moment, now time.Time) []moment {
-	all := []moment{{At: info.CreatedAt, What: "put on the list"}}
-	for _, m := range story {
-		row := moment{At: m.At, What: m.What, Who: m.By, Note: m.Why, Future: m.At.After(now)}
-		switch m.What {
-		case report.MomentClaimed:
-			row.What = "attempt " + strconv.Itoa(m.Attempt) + " began"
-		case report.MomentPutOff:
-			row.What = "put off for the first time"
-		case report.MomentHeard:
-			row.What, row.Note = channelName(m.Leg.Channel)+" "+heard[m.Leg.Rank], translate.Words(m.Leg.Leg)
-			if m.Leg.Code != 0 {
-				row.Note += " (" + strconv.Itoa(m.Leg.Code) + ")"
-			}
-		case report.MomentSettled:
-			row.What = words(m.State.String())
-		case report.MomentDue:
-			row.What = due(m.State)
-		}
-		all = append(all, row)
+// what says what happened to a person, or will.
+func what(m report.Moment) string {
+	switch m.What {
+	case report.MomentClaimed:
+		return "attempt " + strconv.Itoa(m.Attempt) + " began"
+	case report.MomentPutOff:
+		return "put off for the first time"
+	case report.MomentHeard:
+		return channelName(m.Leg.Channel) + " " + heard[m.Leg.Rank]
+	case report.MomentSettled:
+		return words(m.State.String())
+	case report.MomentDue:
+		return due(m.State)
 	}
-	return all
+	return m.What
+}
+
+// note says why something happened, or what Telesign said.
+func note(m report.Moment) string {
+	if m.What != report.MomentHeard {
+		return m.Why
+	}
+	if m.Leg.Code == 0 {
+		return translate.Words(m.Leg.Leg)
+	}
+	return translate.Words(m.Leg.Leg) + " (" + strconv.Itoa(m.Leg.Code) + ")"
 }
 
 var heard = map[campaign.Rank]string{

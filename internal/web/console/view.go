@@ -53,7 +53,7 @@ type view struct {
 	Actor string // the visitor's name; empty for one without a key
 	Local bool   // in without a key
 	Flash string
-	Nav   []navItem
+	Nav   []navEntry
 	Live  bool // the page changes by itself: without JavaScript it is loaded anew
 
 	key *access.Key
@@ -105,36 +105,31 @@ func (c *Console) text(v *visit, name string, data any) ([]byte, error) {
 }
 
 var nav = []navEntry{
-	{"/campaigns", "Campaigns", access.Read},
-	{"/new", "New", access.Submit},
-	{"/people", "People", access.Read},
-	{"/doubt", "In doubt", access.Read},
-	{"/suppression", "Suppressed", access.Read},
-	{"/keys", "Keys", access.All},
-	{"/queues/", "Queues", access.Read},
-	{"/api/v1/docs", "API", access.Read},
+	{Path: "/campaigns", Text: "Campaigns", scope: access.Read},
+	{Path: "/new", Text: "New", scope: access.Submit},
+	{Path: "/people", Text: "People", scope: access.Read},
+	{Path: "/doubt", Text: "In doubt", scope: access.Read},
+	{Path: "/suppression", Text: "Suppressed", scope: access.Read},
+	{Path: "/keys", Text: "Keys", scope: access.All},
+	{Path: "/queues/", Text: "Queues", scope: access.Read},
+	{Path: "/api/v1/docs", Text: "API", scope: access.Read},
 }
 
 // navEntry is a page in the navigation, and the scope that it takes.
 type navEntry struct {
 	Path, Text string
 	scope      access.Scope
+	Here       bool // the page is this one
 }
 
-type navItem struct {
-	Path, Text string
-	Here       bool
-}
-
-func navFor(v *visit) []navItem {
-	var items []navItem
+func navFor(v *visit) []navEntry {
+	var entries []navEntry
 	for _, e := range nav {
-		if v.may(e.scope) {
-			here := v.URL.Path == e.Path || strings.HasPrefix(v.URL.Path, e.Path+"/")
-			items = append(items, navItem{e.Path, e.Text, here})
+		if e.Here = v.URL.Path == e.Path || strings.HasPrefix(v.URL.Path, e.Path+"/"); v.may(e.scope) {
+			entries = append(entries, e)
 		}
 	}
-	return items
+	return entries
 }
 
 type visit struct {
