@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -133,12 +134,8 @@ func wanted(t reflect.Type) string {
 		return "must be a duration as in 90s or 10m"
 	case reflect.TypeFor[slog.Level]():
 		return "must be debug, info, warn or error"
-	case reflect.TypeFor[bool]():
-		return "must be true or false"
-	case reflect.TypeFor[int]():
-		return "must be a whole number"
 	}
-	return "must be a number"
+	return map[reflect.Kind]string{reflect.Bool: "must be true or false", reflect.Int: "must be a whole number", reflect.Float64: "must be a number"}[t.Kind()]
 }
 
 // validate calls check for each variable with whether its value is allowed.
@@ -242,21 +239,11 @@ func variableName(f reflect.StructField) string {
 	if name := f.Tag.Get("envconfig"); name != "" {
 		return name
 	}
-	return "HANDOUT_" + snake(f.Name)
+	return "HANDOUT_" + strings.ToUpper(wordEnd.ReplaceAllString(f.Name, "${1}_${2}"))
 }
 
-// snake splits a field's name as envconfig does: SendTimeout becomes SEND_TIMEOUT.
-func snake(name string) string {
-	var b strings.Builder
-	for i, r := range name {
-		upper := r >= 'A' && r <= 'Z'
-		if before := i > 0 && name[i-1] >= 'a'; upper && before {
-			b.WriteByte('_')
-		}
-		b.WriteRune(r)
-	}
-	return strings.ToUpper(b.String())
-}
+// wordEnd is where envconfig splits a field's name: SendTimeout becomes SEND_TIMEOUT.
+var wordEnd = regexp.MustCompile("([a-z])([A-Z])")
 
 func (a *app) configCommand() *cobra.Command {
 	var asJSON bool
