@@ -174,7 +174,7 @@ func (a *app) duplicates(s producer.Summary) {
 		word = "line"
 	}
 	fmt.Fprintf(a.stderr, "%s left out, with a phone number that stands further up: %s %s\n",
-		operations.Count(s.Duplicates, "row"), word, operations.DuplicateLines(&s))
+		operations.Count(s.Duplicates, "row"), word, operations.DuplicateLines(s))
 }
 
 // showDryRun shows what would be sent. The error says why a submit would refuse

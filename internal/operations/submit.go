@@ -225,7 +225,7 @@ func (d *DryRun) Parts() string {
 }
 
 // DuplicateLines names the lines of a list's duplicates: 61, 70, …
-func DuplicateLines(s *producer.Summary) string {
+func DuplicateLines(s producer.Summary) string {
 	lines := make([]string, len(s.DuplicateLines))
 	for i, n := range s.DuplicateLines {
 		lines[i] = strconv.Itoa(n)

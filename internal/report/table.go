@@ -65,7 +65,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 		head += " (" + r.Reason + ")"
 	}
 	if r.Pace != nil && r.State != string(campaign.Draft) && r.State != string(campaign.Done) {
-		head += "\n\n  now: " + r.Pace.Line()
+		head += fmt.Sprintf("\n\n  %-13s  %s", "now", r.Pace.Line())
 	}
 	fmt.Fprintln(w, head+"\n")
 	return writeRows(w, "  ", make([]int, 3), rows, 1, 2)

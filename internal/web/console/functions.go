@@ -1,9 +1,11 @@
 package console
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/translate"
 )
 
@@ -35,8 +38,15 @@ var functions = template.FuncMap{
 	"said":    translate.Words,
 	"rank":    func(r campaign.Rank) string { return rankWords[r] },
 	"what":    what,
-	"note":    note,
-	"future":  func(t time.Time) bool { return t.After(time.Now()) },
+	"lines":   operations.DuplicateLines,
+	"zone":    operations.ZoneName,
+	"indent": func(sample json.RawMessage) (string, error) {
+		var b bytes.Buffer
+		err := json.Indent(&b, sample, "", "  ")
+		return b.String(), err
+	},
+	"note":   note,
+	"future": func(t time.Time) bool { return t.After(time.Now()) },
 }
 
 func count(n int) string {
