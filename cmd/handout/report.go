@@ -176,7 +176,7 @@ func (a *app) exportCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return q.Export(ctx, info, a.stdout, f)
+				return q.Export(ctx, info, a.stdout, f, false)
 			})
 		})
 	cmd.Flags().StringVar(&format, "format", "csv", "csv or ndjson")

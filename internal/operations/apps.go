@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
@@ -23,12 +24,10 @@ func (o *Operations) Key(ctx context.Context, name string) (*access.Key, error) 
 	if err != nil {
 		return nil, err
 	}
-	for i := range keys {
-		if keys[i].Name == name {
-			return &keys[i], nil
-		}
+	if i := slices.IndexFunc(keys, func(k access.Key) bool { return k.Name == name }); i >= 0 {
+		return &keys[i], nil
 	}
-	return nil, refuse(NotFound, "", fmt.Errorf("key %s: %w", name, access.ErrNoKey))
+	return nil, fmt.Errorf("key %s: %w", name, access.ErrNoKey)
 }
 
 // CreateKey makes a key with these scopes, separated by commas, and returns its token,
@@ -39,22 +38,15 @@ func (o *Operations) CreateKey(ctx context.Context, name, scopes string) (token 
 		return "", refuse(Refused, "scopes", err)
 	}
 	token, err = access.NewKeys(o.rdb).Create(ctx, name, parsed, now())
-	switch {
-	case errors.Is(err, access.ErrBadName):
+	if errors.Is(err, access.ErrBadName) {
 		err = refuse(Refused, "name", err)
-	case errors.Is(err, access.ErrExists):
-		err = refuse(OtherContent, "name", err)
 	}
 	return token, err
 }
 
 // RevokeKey ends a key: the next request with it is refused. Errors: NotFound.
 func (o *Operations) RevokeKey(ctx context.Context, name string) error {
-	err := access.NewKeys(o.rdb).Revoke(ctx, name)
-	if errors.Is(err, access.ErrNoKey) {
-		err = refuse(NotFound, "", err)
-	}
-	return err
+	return access.NewKeys(o.rdb).Revoke(ctx, name)
 }
 
 // Webhook is another app's URL that receives events, as it may be shown.
@@ -137,7 +129,7 @@ func (o *Operations) endpoint(ctx context.Context, id string) (*outbox.Endpoint,
 	if e := endpoints.Find(id); e != nil {
 		return e, nil
 	}
-	return nil, refuse(NotFound, "", fmt.Errorf("webhook %s: %w", id, outbox.ErrNotFound))
+	return nil, fmt.Errorf("webhook %s: %w", id, outbox.ErrNotFound)
 }
 
 // RemoveWebhook ends a webhook: it receives nothing any more. Errors: NotFound.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/suppression"
+	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
@@ -29,14 +30,9 @@ import (
 
 // Options are what operations need beside Redis.
 type Options struct {
-	// Region is the country whose numbers may stand in national form: two letters
-	// of ISO 3166; empty: none.
-	Region string
-	// AccountRate is the account's limit in messages per second where no person
-	// has set it.
-	AccountRate float64
-	// PrivateWebhooks: webhooks may lead to private addresses, and to http URLs.
-	PrivateWebhooks bool
+	Region          string  // the country whose numbers may stand in national form, as in US; empty: none
+	AccountRate     float64 // the account's limit in messages per second where no person has set it
+	PrivateWebhooks bool    // webhooks may lead to private addresses, and to http URLs
 }
 
 // Operations does what operators ask for. It is safe for concurrent use.
@@ -110,39 +106,27 @@ func now() time.Time { return time.Now() }
 // Kind says what an error means for the one who asked.
 type Kind uint8
 
-// The kinds.
+// The kinds. After NotFound to Ambiguous, nothing was changed.
 const (
-	// Internal is a fault of handout's own.
-	Internal Kind = iota
-	// NotFound: there is no such campaign, recipient, number, key or webhook.
-	NotFound
-	// WrongPhase: the campaign, or the recipient, is in a state that doesn't allow
-	// it. Nothing was changed.
-	WrongPhase
-	// Stale: it isn't as the caller believed. Nothing was changed.
-	Stale
-	// Refused: what was asked for can't be taken as it is. Nothing was changed.
-	Refused
-	// OtherContent: the name was used before, for something else.
-	OtherContent
-	// Ambiguous: several recipients have this name.
-	Ambiguous
-	// Busy: another request is in the way; the same one again may succeed.
-	Busy
-	// Unavailable: Redis can't be reached. It may or may not have been done, and
-	// the same request again does no harm.
-	Unavailable
+	Internal     Kind = iota // a fault of handout's own
+	NotFound                 // there is no such campaign, recipient, number, key or webhook
+	WrongPhase               // the campaign, or the recipient, is in a state that doesn't allow it
+	Stale                    // it isn't as the caller believed
+	Refused                  // what was asked for can't be taken as it is
+	OtherContent             // the name was used before, for something else
+	Ambiguous                // several recipients have this name
+	Busy                     // another request is in the way; the same one again may succeed
+	Unavailable              // Redis can't be reached: it may or may not have been done, and the same again does no harm
 )
 
 // Error is why an operation wasn't done. Its text is one for people: it says
 // what, where and what to do, and holds no phone number.
 type Error struct {
-	Kind  Kind
-	Text  string
-	Field string // of the input that is at fault; empty: none, or several
-	// Places are those among whom a name doesn't decide: see Ambiguous.
-	Places []PersonPlace
-	Err    error // the cause; may be nil
+	Kind   Kind
+	Text   string
+	Field  string        // of the input that is at fault; empty: none, or several
+	Places []PersonPlace // of Ambiguous: those among whom the name doesn't decide
+	Err    error         // the cause; may be nil
 }
 
 // Error is the text.
@@ -176,7 +160,7 @@ func KindOf(err error) Kind {
 		network net.Error
 	)
 	switch {
-	case errors.Is(err, ledger.ErrNotFound), errors.Is(err, outbox.ErrNotFound):
+	case errors.Is(err, ledger.ErrNotFound), errors.Is(err, outbox.ErrNotFound), errors.Is(err, access.ErrNoKey):
 		return NotFound
 	case errors.As(err, &phase), errors.As(err, &purged), errors.As(err, &refused), errors.Is(err, campaign.ErrCanceled),
 		errors.Is(err, ledger.ErrKeysNeeded):
@@ -186,7 +170,7 @@ func KindOf(err error) Kind {
 	case errors.As(err, &faults), errors.Is(err, producer.ErrEmptyList), errors.Is(err, producer.ErrUnknownRegion), errors.Is(err, producer.ErrUnknownFormat),
 		errors.Is(err, producer.ErrNoKey), errors.Is(err, outbox.ErrTooMany):
 		return Refused
-	case errors.As(err, &other), errors.Is(err, ledger.ErrOtherContent), errors.Is(err, ledger.ErrOtherProposal):
+	case errors.As(err, &other), errors.Is(err, ledger.ErrOtherContent), errors.Is(err, ledger.ErrOtherProposal), errors.Is(err, access.ErrExists):
 		return OtherContent
 	case errors.Is(err, ledger.ErrRetrying), errors.Is(err, producer.ErrNotRereadable):
 		return Busy

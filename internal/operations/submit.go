@@ -15,23 +15,14 @@ import (
 
 // Submission is a campaign file and a list, and how to take them.
 type Submission struct {
-	File *producer.File
-	List producer.List
-	// Begin is how the campaign begins. It is held, or starts at a time to come,
-	// or at once.
-	Begin campaign.Beginning
-	// SetAside sends to the good rows and reports the bad ones; without it any bad
-	// row rejects the list.
-	SetAside bool
-	// MaxFaults is how many faults are reported in full, if over
-	// [producer.MaxFaults].
-	MaxFaults int
-	// Patience is for how long to wait for another submit of the same campaign,
-	// in whole seconds; 0: until its end.
-	Patience time.Duration
-	// Progress and OnWait are as in [producer.SubmitOptions]; both may be nil.
-	Progress func(rows int, bytes int64)
-	OnWait   func()
+	File      *producer.File
+	List      producer.List
+	Begin     campaign.Beginning
+	SetAside  bool                        // send to the good rows and report the bad ones; without it any bad row rejects the list
+	MaxFaults int                         // how many faults are reported in full, if over [producer.MaxFaults]
+	Patience  time.Duration               // how long to wait for another submit of the campaign, in whole seconds; 0: until its end
+	Progress  func(rows int, bytes int64) // as in [producer.SubmitOptions]; may be nil, as OnWait
+	OnWait    func()
 }
 
 // UploadPatience is for how long an upload waits for another one of the same

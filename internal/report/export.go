@@ -42,20 +42,9 @@ func ParseFormat(s string) (Format, error) {
 }
 
 // Export writes a line for everyone in a campaign, in the order of the list and
-// in constant memory.
-func (q *Reader) Export(ctx context.Context, info *campaign.Info, w io.Writer, f Format) error {
-	return q.export(ctx, info, w, f, func(row []string) {})
-}
-
-// ExportMasked is Export without the phone numbers: as [phone.Mask] and [phone.MaskName]
-// leave them.
-func (q *Reader) ExportMasked(ctx context.Context, info *campaign.Info, w io.Writer, f Format) error {
-	return q.export(ctx, info, w, f, func(row []string) {
-		row[0], row[1] = phone.MaskName(row[0], row[1]), phone.Mask(row[1])
-	})
-}
-
-func (q *Reader) export(ctx context.Context, info *campaign.Info, w io.Writer, f Format, mask func(row []string)) error {
+// in constant memory. Masked, it has no phone numbers, but what [phone.Mask] and
+// [phone.MaskName] leave of them.
+func (q *Reader) Export(ctx context.Context, info *campaign.Info, w io.Writer, f Format, masked bool) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	write, flush := ndjsonRow(out), func() error { return nil }
 	if f == CSV {
@@ -65,28 +54,27 @@ func (q *Reader) export(ctx context.Context, info *campaign.Info, w io.Writer, f
 		}
 		write, flush = c.Write, func() error { c.Flush(); return c.Error() }
 	}
-	if err := q.exportRows(ctx, info, mask, write); err != nil {
-		return err
-	}
-	if err := flush(); err != nil {
-		return fmt.Errorf("export campaign %s: %w", info.ID, err)
-	}
-	return out.Flush()
-}
-
-func (q *Reader) exportRows(ctx context.Context, info *campaign.Info, mask func(row []string), write func([]string) error) error {
 	row := make([]string, len(Columns))
-	return q.ledger.EachPage(ctx, info, func(p *ledger.Page) error {
+	err := q.ledger.EachPage(ctx, info, func(p *ledger.Page) error {
 		for i := range p.Recipients {
 			r := p.Record(i)
 			fill(row, info.ID, campaign.Place{Page: p.Number, Index: i}, &p.Recipients[i], &r)
-			mask(row)
+			if masked {
+				row[0], row[1] = phone.MaskName(row[0], row[1]), phone.Mask(row[1])
+			}
 			if err := write(row); err != nil {
 				return fmt.Errorf("export campaign %s: %w", info.ID, err)
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	if err := flush(); err != nil {
+		return fmt.Errorf("export campaign %s: %w", info.ID, err)
+	}
+	return out.Flush()
 }
 
 func fill(row []string, id campaign.ID, p campaign.Place, to *campaign.Recipient, r *campaign.Record) {

@@ -35,28 +35,20 @@ type Situation struct {
 	Reason  string // of the phase
 	Balance *campaign.Balance
 	Cursor  int // recipients before this position have been handed to the queue
-	// AccountRate and CampaignRate are as they were set, in messages per
-	// second; 0 is no limit.
+	// The rates as they were set, in messages per second; 0: no limit.
 	AccountRate, CampaignRate float64
-	// AccountCut is what Telesign's throttling has left of the account's rate,
-	// 1 for all; BlockedUntil, if not zero, when it may be asked again.
-	AccountCut   float64
-	BlockedUntil time.Time
-	// OutsideHours: no one who is left may be sent to until HoursFrom.
-	OutsideHours bool
-	HoursFrom    time.Time
-	// NoZone is how many wait for a zone: theirs is unknown, or never opens.
-	NoZone int
+	AccountCut                float64   // what Telesign's throttling has left of the account's rate; 1: all
+	BlockedUntil              time.Time // when the account may be asked again; zero: now
+	OutsideHours              bool      // none of those who are left may be sent to until HoursFrom
+	HoursFrom                 time.Time
+	NoZone                    int           // how many wait for a zone: theirs is unknown, or never opens
+	Canary                    int           // how many are sent to first; 0: none
+	CanaryPassed              bool          // their outcomes let the others be sent to
+	ChecksFiles               bool          // they are looked at before the first send
+	Unattended                time.Duration // how long no worker has looked at the campaign
 	// takes, if not nil, is how long those take who are left, at a rate and
 	// within the hours; false when some of them will never be sent to.
 	takes func(rate float64) (time.Duration, bool)
-	// Canary is how many are sent to first, 0: none; CanaryPassed: their
-	// outcomes let the others be sent to.
-	Canary       int
-	CanaryPassed bool
-	ChecksFiles  bool // they are looked at before the first send
-	// Unattended is for how long no worker has looked at the campaign.
-	Unattended time.Duration
 }
 
 // unattendedTime is after how long without a sample there is no worker: an idle

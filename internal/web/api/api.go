@@ -36,25 +36,16 @@ const Prefix = "/api/v1"
 
 // Options are what an API needs. Redis, Gate and Logger are required.
 type Options struct {
-	Redis  redis.UniversalClient // stays the caller's to close
-	Gate   *access.Gate
-	Logger *slog.Logger
-	// Region is the country whose numbers may stand in lists in national form.
-	Region string
-	// AccountRate is the account's limit in messages per second where no person
-	// has set it.
-	AccountRate float64
+	Redis       redis.UniversalClient // stays the caller's to close
+	Gate        *access.Gate
+	Logger      *slog.Logger
+	Region      string  // the country whose numbers may stand in lists in national form
+	AccountRate float64 // the account's limit in messages per second where no person has set it
 
-	// MaxList is the most bytes of a list; 0: 4 GiB.
-	MaxList int64
-	// Silence is for how long a client may send, or take, nothing of a stream;
-	// 0: a minute.
-	Silence time.Duration
-	// AnswerTime bounds a JSON body, and an answer that isn't a stream; 0: 30 s.
-	AnswerTime time.Duration
-	// Heartbeat is how often a quiet stream of events says that it lives, so
-	// that nothing in between takes it for dead; 0: 15 s.
-	Heartbeat time.Duration
+	MaxList    int64         // the most bytes of a list; 0: 4 GiB
+	Silence    time.Duration // how long a client may send, or take, nothing of a stream; 0: a minute
+	AnswerTime time.Duration // bounds a JSON body, and an answer that isn't a stream; 0: 30 s
+	Heartbeat  time.Duration // how often a quiet stream of events says that it lives; 0: 15 s
 }
 
 // maxBody is the longest JSON body, in bytes; a campaign file is far smaller.
@@ -112,7 +103,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Close ends streams and uploads under way, so that a server can stop.
 func (a *API) Close() {
 	a.stop()
-	a.feeds.wait()
+	a.feeds.ended.Wait()
 }
 
 func config() huma.Config {

@@ -43,10 +43,7 @@ func (a *API) export(ctx context.Context, in *exportInput) (func(huma.Context), 
 	if err != nil {
 		return nil, err
 	}
-	format, write := report.Format(in.Format), a.reports.ExportMasked
-	if caller(ctx).May(access.People) {
-		write = a.reports.Export
-	}
+	format, masked := report.Format(in.Format), !caller(ctx).May(access.People)
 	media := "text/csv; charset=utf-8"
 	if format == report.NDJSON {
 		media = "application/x-ndjson"
@@ -56,7 +53,7 @@ func (a *API) export(ctx context.Context, in *exportInput) (func(huma.Context), 
 		defer cancel()
 		defer context.AfterFunc(a.ctx, cancel)()
 		hc.SetHeader("Content-Type", media)
-		if err := write(working, stands.Info, newSteady(exchangeOf(ctx).w, a.o.Silence), format); err != nil {
+		if err := a.reports.Export(working, stands.Info, newSteady(exchangeOf(ctx).w, a.o.Silence), format, masked); err != nil {
 			a.o.Logger.WarnContext(ctx, "an export broke off", "campaign", in.ID, "error", err)
 			panic(http.ErrAbortHandler) // a cut connection can't be taken for the end of the list
 		}
@@ -224,9 +221,6 @@ func (f *feeds) end(id campaign.ID, one *feed) {
 		delete(f.running, id)
 	}
 }
-
-// wait returns when no feed runs any more.
-func (f *feeds) wait() { f.ended.Wait() }
 
 // eventEvery is how often a campaign is looked at.
 const eventEvery = time.Second

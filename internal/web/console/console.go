@@ -27,22 +27,16 @@ import (
 
 // Options are what a console needs. Redis, Gate and Logger are required.
 type Options struct {
-	Redis  redis.UniversalClient // stays the caller's to close
-	Gate   *access.Gate
-	Logger *slog.Logger
-	// Region is the country whose numbers may stand in lists in national form.
-	Region string
-	// AccountRate is the account's limit in messages per second, as configured.
-	AccountRate float64
-	// PlainHTTP: other machines reach the console over plain HTTP, so that a
-	// session's cookie can't be marked Secure.
-	PlainHTTP bool
-	// Every is how often what moves by itself is looked at; 0: 2 s.
-	Every time.Duration
-	// UploadLife is how long uploaded files wait to be confirmed; 0: an hour.
-	UploadLife time.Duration
-	// MaxUpload is the longest uploaded list, in bytes; 0: 128 MB.
-	MaxUpload int64
+	Redis       redis.UniversalClient // stays the caller's to close
+	Gate        *access.Gate
+	Logger      *slog.Logger
+	Region      string  // the country whose numbers may stand in lists in national form
+	AccountRate float64 // the account's limit in messages per second where no person has set it
+	PlainHTTP   bool    // other machines reach the console over plain HTTP: a session's cookie can't be marked Secure
+
+	Every      time.Duration // how often what moves by itself is looked at; 0: 2 s
+	UploadLife time.Duration // how long uploaded files wait to be confirmed; 0: an hour
+	MaxUpload  int64         // the longest uploaded list, in bytes; 0: 128 MB
 }
 
 const (

@@ -119,18 +119,19 @@ func (c *Console) revokeKey(v *visit) (string, error) {
 	return "/keys", nil
 }
 
+// refusal is an error for the visitor, as the error page shows it.
 type refusal struct {
-	status int
-	text   string
+	Status      int
+	Title, Text string
 }
 
-func (r *refusal) Error() string { return r.text }
+func (r *refusal) Error() string { return r.Text }
 
 func refuse(status int, format string, args ...any) error {
 	if len(args) > 0 {
 		format = fmt.Sprintf(format, args...)
 	}
-	return &refusal{status, format}
+	return &refusal{status, http.StatusText(status), format}
 }
 
 var (
@@ -151,9 +152,9 @@ func (c *Console) judge(ctx context.Context, err error) *refusal {
 		return errAway.(*refusal)
 	case !ok:
 		c.o.Logger.ErrorContext(ctx, "a page failed", "error", err)
-		return &refusal{http.StatusInternalServerError, "Something went wrong here; the console's log says what."}
+		return refuse(http.StatusInternalServerError, "Something went wrong here; the console's log says what.").(*refusal)
 	}
-	return &refusal{status, sentence(err.Error())}
+	return refuse(status, "%s", sentence(err.Error())).(*refusal)
 }
 
 var statuses = map[operations.Kind]int{
@@ -169,12 +170,6 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
 }
 
-type failure struct {
-	Status int
-	Title  string
-	Text   string
-}
-
 // fail answers with an error: the login page for visitors without a key, a page
 // of words for everyone else. v may be nil.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err error) {
@@ -183,10 +178,10 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err err
 		return
 	}
 	told := c.judge(r.Context(), err)
-	if told.status == http.StatusServiceUnavailable {
+	if told.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "5")
 	}
-	c.render(w, v, told.status, "error", failure{told.status, http.StatusText(told.status), told.text})
+	c.render(w, v, told.Status, "error", told)
 }
 
 // turnAway answers who has no key, or a wrong one.
@@ -194,7 +189,7 @@ func (c *Console) turnAway(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Header.Get("Authorization") != "":
 		w.Header().Set("WWW-Authenticate", `Basic realm="handout: a key as the password", charset="UTF-8"`)
-		c.render(w, nil, http.StatusUnauthorized, "error", failure{http.StatusUnauthorized, "Wrong key", "This key isn't good, or was revoked."})
+		c.render(w, nil, http.StatusUnauthorized, "error", &refusal{http.StatusUnauthorized, "Wrong key", "This key isn't good, or was revoked."})
 	case r.Header.Get("HX-Request") != "":
 		w.Header().Set("HX-Redirect", "/login")
 		w.WriteHeader(http.StatusUnauthorized)
@@ -207,6 +202,6 @@ func (c *Console) turnAway(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 	default:
-		c.render(w, nil, http.StatusUnauthorized, "error", failure{http.StatusUnauthorized, "Not logged in", "The session has ended. Nothing was done: log in and try again."})
+		c.render(w, nil, http.StatusUnauthorized, "error", &refusal{http.StatusUnauthorized, "Not logged in", "The session has ended. Nothing was done: log in and try again."})
 	}
 }

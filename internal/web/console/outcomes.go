@@ -10,6 +10,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/translate"
 )
 
@@ -22,19 +23,13 @@ const (
 	maxKept = 50
 )
 
-type outcome struct {
-	State  campaign.State
-	Reason string
-	Count  int
-}
-
 // outcomes is what records say beyond counts.
 type outcomes struct {
 	at       time.Time
 	balance  campaign.Balance
 	Looked   int // people whose records were read
 	Fed      int // people who could have one
-	Outcomes []outcome
+	Outcomes []report.Outcome
 	Timing   timing
 }
 
@@ -98,9 +93,9 @@ func (c *Console) outcomes(ctx context.Context, s *operations.Standing) (*outcom
 
 func (c *Console) readOutcomes(ctx context.Context, info *campaign.Info, maxPeople int) (o *outcomes, err error) {
 	o = new(outcomes)
-	counts := make(map[outcome]int)
+	counts := make(map[report.Outcome]int)
 	o.Looked, o.Fed, err = c.reports.Sample(ctx, info, maxPeople, func(r *campaign.Record) {
-		counts[outcome{State: r.State, Reason: translate.Reason(r)}]++
+		counts[report.Outcome{State: r.State, Reason: translate.Reason(r)}]++
 		o.Timing.add(r)
 	})
 	if err != nil {
@@ -110,7 +105,7 @@ func (c *Console) readOutcomes(ctx context.Context, info *campaign.Info, maxPeop
 		one.Count = n
 		o.Outcomes = append(o.Outcomes, one)
 	}
-	slices.SortFunc(o.Outcomes, func(a, b outcome) int {
+	slices.SortFunc(o.Outcomes, func(a, b report.Outcome) int {
 		return cmp.Or(cmp.Compare(urgency(a.State), urgency(b.State)), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
 	})
 	o.Timing.sort()

@@ -25,15 +25,11 @@ import (
 
 // Options are what the pages need; all but Write are required.
 type Options struct {
-	Redis redis.UniversalClient // stays the caller's to close
-	// Root is the path that the pages stand under, as in /queues.
-	Root string
-	// Key returns the key of a request. Errors: [access.ErrRefused], and those of Redis.
-	Key    func(*http.Request) (*access.Key, error)
+	Redis  redis.UniversalClient                    // stays the caller's to close
+	Root   string                                   // the path that the pages stand under, as in /queues
+	Key    func(*http.Request) (*access.Key, error) // errors: [access.ErrRefused], and those of Redis
 	Logger *slog.Logger
-	// Write allows keys with the scope control the harmless changes: pause and resume a
-	// queue, run or delete one task.
-	Write bool
+	Write  bool // allow keys with the scope control to pause and resume a queue, and to run or delete one task
 }
 
 // maxTasks is how many tasks one answer has. asynqmon has no limit.
