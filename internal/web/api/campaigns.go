@@ -2,7 +2,11 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
@@ -157,4 +161,138 @@ func (a *API) history(ctx context.Context, in *CampaignPath) (*History, error) {
 	}
 	entries, err := a.reports.History(ctx, in.id())
 	return &History{append([]campaign.Entry{}, entries...)}, err
+}
+
+// CampaignFile is a campaign file in JSON: the same keys, judged by the same judge.
+type CampaignFile struct {
+	ID             string        `json:"id" minLength:"1" maxLength:"48" example:"order-history-2026-11" doc:"the caller's own; a-z, 0-9, _ and -. It makes everything about the campaign safe to repeat"`
+	MessageType    string        `json:"message_type" enum:"ARN,MKT,OTP" example:"MKT"`
+	Channels       []ChannelFile `json:"channels" nullable:"false" minItems:"1" maxItems:"10" doc:"tried in this order"`
+	Rate           float64       `json:"rate,omitempty" minimum:"0" example:"10" doc:"messages per second, under the account's own limit; 0: no limit of its own"`
+	Lane           string        `json:"lane,omitempty" enum:"bulk,urgent" doc:"urgent is served before bulk, which is the default"`
+	OnDoubt        string        `json:"on_doubt,omitempty" enum:"hold,resend" doc:"what becomes of those who may have been sent to: hold, the default, leaves them to the receipt or a person"`
+	GiveUpAfter    Span          `json:"give_up_after,omitempty" doc:"for how long those are tried whose requests certainly weren't sent; 24h"`
+	MaxFailureRate Share         `json:"max_failure_rate,omitempty" doc:"share of the latest outcomes that may be failures before the campaign is held; 30%"`
+	Canary         int           `json:"canary,omitempty" minimum:"1" maximum:"10000" doc:"how many are sent to first; the others wait for their outcomes"`
+	CanarySuccess  Share         `json:"canary_success,omitempty" doc:"share of the canary that must be delivered; 80%"`
+	CheckFiles     string        `json:"check_files,omitempty" enum:"none,sample,all" doc:"whose files are looked at before the first send; none"`
+	Retention      Span          `json:"retention,omitempty" doc:"how long people's data is kept after the end; 90d"`
+	Hours          *HoursFile    `json:"hours,omitempty" doc:"when people may be sent to; left out: at any time"`
+	UnknownZone    string        `json:"unknown_zone,omitempty" example:"hold" doc:"what becomes of those whose own zone isn't known: hold, the default, or the IANA name of a zone whose hours hold for them"`
+}
+
+// ChannelFile is one step of the cascade.
+type ChannelFile struct {
+	Channel      string            `json:"channel" enum:"whatsapp,sms,rcs,viber,mms" example:"whatsapp"`
+	FallbackTime Span              `json:"fallback_time,omitempty" doc:"how long Telesign waits before the next channel: 30 s to 1 h; 5m"`
+	Template     string            `json:"template" minLength:"1" example:"file" doc:"the name of a template"`
+	Parameters   map[string]string `json:"parameters,omitempty" doc:"the template's variables; values are Go text/template over the list's columns, as in {{.url}}"`
+}
+
+// Span is a duration, as in "10m" or "90d", or a number of seconds.
+type Span json.RawMessage
+
+// Share is a part of a whole, as in 0.3 or "30%".
+type Share json.RawMessage
+
+// Schema is huma's question for the form.
+func (Span) Schema(huma.Registry) *huma.Schema {
+	return textOr(huma.TypeInteger, "a duration, as in 10m, 24h or 90d; or a number of seconds", "10m")
+}
+
+// Schema is huma's question for the form.
+func (Share) Schema(huma.Registry) *huma.Schema {
+	return textOr(huma.TypeNumber, "a share over 0 and at most 1, as in 0.3 or 30%", 0.3)
+}
+
+func textOr(number, about string, example any) *huma.Schema {
+	return &huma.Schema{Description: about, Examples: []any{example}, OneOf: []*huma.Schema{{Type: huma.TypeString}, {Type: number}}}
+}
+
+// MarshalJSON and UnmarshalJSON keep the text as it was written.
+func (s Span) MarshalJSON() ([]byte, error) { return json.RawMessage(s).MarshalJSON() }
+
+// UnmarshalJSON keeps the text as it was written.
+func (s *Span) UnmarshalJSON(b []byte) error { return (*json.RawMessage)(s).UnmarshalJSON(b) }
+
+// MarshalJSON keeps the text as it was written.
+func (s Share) MarshalJSON() ([]byte, error) { return json.RawMessage(s).MarshalJSON() }
+
+// UnmarshalJSON keeps the text as it was written.
+func (s *Share) UnmarshalJSON(b []byte) error { return (*json.RawMessage)(s).UnmarshalJSON(b) }
+
+// parse holds the file to the rules for campaign files: JSON is YAML.
+func (f *CampaignFile) parse() (*producer.File, error) {
+	b, err := json.Marshal(f)
+	if err != nil {
+		return nil, err
+	}
+	file, err := operations.ParseCampaign("", b)
+	return file, withoutPlaces(err)
+}
+
+// Campaign is what a campaign is and what became of it.
+type Campaign struct {
+	Campaign    string             `json:"campaign" example:"order-history-2026-11"`
+	State       string             `json:"state" enum:"proposed,draft,running,paused,held,canceled,settling,done" doc:"proposed: the list hasn't come; draft: it is coming; held: paused by handout, see reason; settling: all are sent to; done: nothing is left that handout may do"`
+	Reason      string             `json:"reason" doc:"why it is paused, held or canceled"`
+	Total       int                `json:"total" minimum:"0" doc:"recipients"`
+	Balance     Balance            `json:"balance" doc:"recipients by state; they add up to total"`
+	DeliveredBy report.DeliveredBy `json:"delivered_by" doc:"the delivered by channel"`
+	CreatedAt   *time.Time         `json:"created_at,omitempty"`
+	StartedAt   *time.Time         `json:"started_at,omitempty" doc:"when it first ran"`
+	FinishedAt  *time.Time         `json:"finished_at,omitempty" doc:"when it was done"`
+	StartAt     *time.Time         `json:"start_at,omitempty" doc:"paused until then"`
+	Pace        *report.Pace       `json:"pace,omitempty" doc:"how fast it goes; only for one campaign whose list has come"`
+	History     []campaign.Entry   `json:"history,omitempty" nullable:"false" maxItems:"1000" doc:"what was done to it, the earliest first: the latest 1,000 lines; only for one campaign"`
+	File        *CampaignFile      `json:"file,omitempty" doc:"what is sent and how; only for one campaign, and not for the day's one-off sends"`
+}
+
+// Balance is how many recipients are in each state.
+type Balance struct {
+	Planned     int `json:"planned" doc:"nothing was done yet"`
+	Claimed     int `json:"claimed" doc:"being sent to"`
+	Retrying    int `json:"retrying" doc:"certainly not sent; tried again"`
+	Accepted    int `json:"accepted" doc:"Telesign took it; no outcome yet"`
+	InDoubt     int `json:"in_doubt" doc:"may have been sent; left alone until the receipt, or a person"`
+	Delivered   int `json:"delivered"`
+	Failed      int `json:"failed" doc:"no channel delivered"`
+	Refused     int `json:"refused" doc:"Telesign refused the request"`
+	Suppressed  int `json:"suppressed" doc:"never sent: on the suppression list"`
+	Canceled    int `json:"canceled" doc:"never sent: the campaign was canceled"`
+	Unconfirmed int `json:"unconfirmed" doc:"Telesign took it; its outcome is unknown"`
+}
+
+func newCampaign(info *campaign.Info, b *campaign.Balance) *Campaign {
+	return &Campaign{
+		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,
+		Balance: Balance{
+			Planned: b.Of(campaign.Planned), Claimed: b.Of(campaign.Claimed), Retrying: b.Of(campaign.Retrying),
+			Accepted: b.Of(campaign.Accepted), InDoubt: b.Of(campaign.InDoubt), Delivered: b.Of(campaign.Delivered),
+			Failed: b.Of(campaign.Failed), Refused: b.Of(campaign.Refused), Suppressed: b.Of(campaign.Suppressed),
+			Canceled: b.Of(campaign.Canceled), Unconfirmed: b.Of(campaign.Unconfirmed),
+		},
+		DeliveredBy: report.NewDeliveredBy(b),
+		CreatedAt:   when(info.CreatedAt), StartedAt: when(info.StartedAt), FinishedAt: when(info.FinishedAt), StartAt: when(info.StartAt),
+	}
+}
+
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// fileOf is a spec as a campaign file; nil for a standing campaign's.
+func fileOf(s *campaign.Spec) (*CampaignFile, error) {
+	if s.Standing {
+		return nil, nil
+	}
+	b, err := s.Encode()
+	if err != nil {
+		return nil, err
+	}
+	f := new(CampaignFile)
+	return f, json.Unmarshal(b, f)
 }
