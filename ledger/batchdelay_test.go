@@ -127,9 +127,12 @@ func TestApplyWithin_MoreThanGoInOneCallAreAllMade(t *testing.T) {
 		done := make(chan error, n)
 		for i := range n {
 			go func() {
-				_, err := b.ledger.ApplyWithin(t.Context(), info, campaign.PlaceOf(i), seen[i], campaigntest.Accept(1), 10*time.Second)
+				_, err := b.ledger.ApplyWithin(t.Context(), info, campaign.PlaceOf(i), seen[i], campaigntest.Accept(1), 2*time.Second)
 				done <- err
 			}()
+		}
+		for b.ledger.Waiting() < n && len(done) == 0 {
+			time.Sleep(time.Millisecond)
 		}
 		// As many as go in one call needn't wait for more.
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
