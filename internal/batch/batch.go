@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -93,6 +94,7 @@ func (b *Batcher[T]) signal() {
 // run carries out batches until nothing waits.
 func (b *Batcher[T]) run() {
 	for {
+		runtime.Gosched() // callers who are ready to ask go in this batch
 		batch, wait, ok := b.next()
 		switch {
 		case !ok:
