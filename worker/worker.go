@@ -129,9 +129,8 @@ func New(o Options) (*Worker, error) {
 		subjects: make(map[campaign.ID]*entry[*subject]), pages: make(map[pageKey]*entry[[]campaign.Recipient]),
 	}
 	log := queue.Logger{Log: o.Logger}
-	// The whole send must end before asynq gives a task back to the queue:
-	// request, record, and a little.
-	shutdown := o.SendTimeout + recordPatience + 5*time.Second
+	// The whole send must end before asynq gives a task back to the queue.
+	shutdown := o.SendTimeout + recordPatience + time.Second
 	server := func(name string, concurrency int, looks queue.Looks, forward time.Duration) *asynq.Server {
 		looks.Stopping = w.stopping.Done()
 		return asynq.NewServerFromRedisClient(w.queue.Looker(name, looks), asynq.Config{
@@ -226,15 +225,20 @@ func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
 	return backoff(n)
 }
 
-// Stop takes no more tasks, lets what is under way end and be recorded, and
-// returns then: after the time-out of a send and half a minute at the latest.
-func (w *Worker) Stop() {
+// Stop takes no more tasks, lets what is under way end and be recorded, and returns
+// then. After the time-out of a send, recordPatience and three seconds it returns
+// [queue.ErrStillRunning]: what has been claimed by then and isn't recorded will be
+// found in doubt, and Redis's client has to stay open.
+func (w *Worker) Stop() error {
 	w.stop()
-	w.swept.Wait()
-	var stopped sync.WaitGroup
-	for _, s := range w.servers() {
-		stopped.Go(s.Shutdown)
-	}
-	stopped.Wait()
+	err := queue.StopWithin(w.sendTimeout+recordPatience+3*time.Second, func() {
+		w.swept.Wait()
+		var stopped sync.WaitGroup
+		for _, s := range w.servers() {
+			stopped.Go(s.Shutdown)
+		}
+		stopped.Wait()
+	})
 	w.files.client.CloseIdleConnections()
+	return err
 }

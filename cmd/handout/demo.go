@@ -66,16 +66,21 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err 
 	c.ConsoleOpen = true // on the loopback alone, as all that the demo serves
 
 	say := func(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
-	rdb, closeRedis, err := a.demoRedis(ctx, &c, say)
+	rdb, stopRedis, err := a.demoRedis(ctx, &c, say)
 	if err != nil {
 		return err
 	}
-	defer closeRedis()
+	defer stopRedis()
 	house, err := a.openHouse(ctx, &c, rdb)
 	if err != nil {
+		closeRedis(rdb, nil)
 		return err
 	}
-	defer func() { err = errors.Join(err, house.stop()) }()
+	defer func() {
+		stopped := house.stop()
+		closeRedis(rdb, stopped)
+		err = errors.Join(err, stopped)
+	}()
 	say("simulator  %s\nreceipts   %s%s\npages      %s", house.vendorURL, house.listen.url(), callbacks.Path, house.console.url())
 
 	result, err := a.demoSubmit(ctx, rdb, recipients)
@@ -214,7 +219,7 @@ func (a *app) openHouse(ctx context.Context, c *Config, rdb redis.UniversalClien
 	if err := w.Start(ctx); err != nil {
 		return nil, err
 	}
-	h.onStop(func() error { w.Stop(); return nil })
+	h.onStop(w.Stop)
 	return h, nil
 }
 

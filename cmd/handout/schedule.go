@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 
@@ -38,7 +39,8 @@ func (a *app) schedule(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer rdb.Close()
+	var running error
+	defer func() { closeRedis(rdb, running) }()
 	r, err := a.newRunner(c, rdb, all, registry)
 	if err != nil {
 		return err
@@ -52,8 +54,8 @@ func (a *app) schedule(ctx context.Context) error {
 	}
 	s.announce(a.stdout)
 	err = s.wait(ctx)
-	r.Stop() // while the health page still answers
-	return joinStop(err, s)
+	running = r.Stop() // while the health page still answers
+	return joinStop(errors.Join(err, running), s)
 }
 
 // schedules reads the file of schedules.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 
@@ -35,7 +36,8 @@ func (a *app) workCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer rdb.Close()
+			var running error
+			defer func() { closeRedis(rdb, running) }()
 			registry.MustRegister(metrics.NewLedger(metrics.Options{Redis: rdb, Rate: c.Rate, Logger: a.logger(c)}))
 			w, err := newWorker(c, rdb, client, a.logger(c), registry)
 			if err != nil {
@@ -55,18 +57,20 @@ func (a *app) workCommand() *cobra.Command {
 				return err
 			}
 			if err := hooks.Start(); err != nil {
-				w.Stop()
+				running = w.Stop()
 				return err
 			}
 			s.announce(a.stdout)
 			err = s.wait(ctx)
 			// The sends first, while the health page still answers; what is to be told
 			// needn't wait for them.
-			told := make(chan struct{})
-			go func() { hooks.Stop(); close(told) }()
-			w.Stop()
-			<-told
-			return joinStop(err, s)
+			told := make(chan error)
+			go func() { told <- hooks.Stop() }()
+			running = w.Stop()
+			if hooksRunning := <-told; running == nil {
+				running = hooksRunning
+			}
+			return joinStop(errors.Join(err, running), s)
 		},
 	}
 }
@@ -79,6 +83,14 @@ func newWorker(c *Config, rdb redis.UniversalClient, client *telesign.Client, lo
 		FilesRate: c.CheckFilesRate, FilesPrivate: c.CheckFilesPrivate,
 		CallbackURL: c.CallbackURL, Logger: log, Metrics: r,
 	})
+}
+
+// closeRedis closes Redis's client, unless servers of the queue are still running:
+// they would panic, and the process ends anyway.
+func closeRedis(rdb redis.UniversalClient, running error) {
+	if running == nil {
+		_ = rdb.Close()
+	}
 }
 
 // openMetered is open for a server: with a registry that counts Redis's errors.
