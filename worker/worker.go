@@ -225,6 +225,19 @@ func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
 	return backoff(n)
 }
 
+// maxChangeWait is how long a change of a record may wait before the worker isn't
+// ready: a call to Redis takes 10 s at most, and many changes share one.
+const maxChangeWait = 30 * time.Second
+
+// Ready returns what keeps the worker from its work, if anything does.
+func (w *Worker) Ready(now time.Time) error {
+	recipient, since, ok := w.ledger.Oldest()
+	if waited := now.Sub(since); ok && waited >= maxChangeWait {
+		return fmt.Errorf("a change of %s has waited for Redis for %v", recipient, waited.Round(time.Second))
+	}
+	return nil
+}
+
 // Stop takes no more tasks, lets what is under way end and be recorded, and returns
 // then. After the time-out of a send, recordPatience and three seconds it returns
 // [queue.ErrStillRunning]: what has been claimed by then and isn't recorded will be

@@ -83,8 +83,8 @@ func (s *server) wait(ctx context.Context) error {
 }
 
 // health adds /healthz, which says that the process lives, and /readyz, which
-// says that it reaches Redis.
-func health(mux *http.ServeMux, rdb redis.UniversalClient) {
+// says that it reaches Redis and that checks find nothing wrong.
+func health(mux *http.ServeMux, rdb redis.UniversalClient, checks ...func(now time.Time) error) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 	})
@@ -94,6 +94,12 @@ func health(mux *http.ServeMux, rdb redis.UniversalClient) {
 		if rdb != nil {
 			if err := redisx.Ping(ctx, rdb); err != nil {
 				http.Error(w, "Redis can't be reached", http.StatusServiceUnavailable)
+				return
+			}
+		}
+		for _, check := range checks {
+			if err := check(time.Now()); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
 				return
 			}
 		}

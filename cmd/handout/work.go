@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -49,7 +50,7 @@ func (a *app) workCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := listenOn(ctx, "HANDOUT_WORK_ADDR", c.WorkAddr, inside(rdb, registry))
+			s, err := listenOn(ctx, "HANDOUT_WORK_ADDR", c.WorkAddr, inside(rdb, registry, w.Ready))
 			if err != nil {
 				return err
 			}
@@ -105,9 +106,9 @@ func (a *app) openMetered(ctx context.Context) (redis.UniversalClient, *promethe
 }
 
 // inside serves health and metrics, for those who run handout.
-func inside(rdb redis.UniversalClient, from prometheus.Gatherer) *http.ServeMux {
+func inside(rdb redis.UniversalClient, from prometheus.Gatherer, checks ...func(now time.Time) error) *http.ServeMux {
 	mux := http.NewServeMux()
-	health(mux, rdb)
+	health(mux, rdb, checks...)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(from, promhttp.HandlerOpts{}))
 	return mux
 }
