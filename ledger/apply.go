@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -22,10 +23,6 @@ const applyTimeout = 10 * time.Second
 // every other client waits meanwhile.
 const maxChanges = 200
 
-// headArgs is how many arguments of lua/apply.lua come before the changes, and
-// changeArgs how many a change takes.
-const headArgs, changeArgs = 5, 10
-
 // change is one compare-and-set on its way.
 type change struct {
 	campaign *campaign.Info
@@ -33,7 +30,7 @@ type change struct {
 	event    *campaign.Event // what is yet to be worked out, see Receive
 	next     campaign.Record
 	old, new string
-	letters  string // see lua/apply.lua
+	move     string // of the counters
 	gated    bool   // only while the campaign runs
 	final    bool   // an outcome, or a change of one
 	ref      string // new reference to be indexed
@@ -127,7 +124,7 @@ func (l *Ledger) ApplyWithin(ctx context.Context, c *campaign.Info, p campaign.P
 func (ch *change) become(seen Seen, next campaign.Record, e campaign.Event) {
 	ch.next, ch.old, ch.new = next, seen.raw, string(next.Encode())
 	ch.gated, ch.final = e.Kind == campaign.EventClaim, next.State.Final()
-	ch.letters = seen.Record.Counters() + ">" + next.Counters()
+	ch.move = seen.Record.Counters() + " > " + next.Counters()
 	ch.signal, ch.at = signalOf(e.Kind, seen.Record.State, next.State), e.At
 	if next.Reference != seen.Record.Reference {
 		ch.ref, ch.attempt = next.Reference, next.Attempt
@@ -217,57 +214,82 @@ func (l *Ledger) makeChanges(ctx context.Context, batch []*change) {
 
 // send makes the changes of one campaign, and gives each its answer.
 func (l *Ledger) send(ctx context.Context, batch []*change) {
-	c := batch[0].campaign
-	keys := []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID), keyWatch(c.ID), keyHistory(c.ID), outbox.Key(c.ID)}
-	at := make(map[string]int, len(batch))
-	index := func(key string) string {
-		i, ok := at[key]
-		if !ok {
-			keys = append(keys, key)
-			i = len(keys)
-			at[key] = i
-		}
-		return strconv.Itoa(i)
-	}
-	args := make([]any, headArgs, headArgs+changeArgs*len(batch))
-	var watch watch
-	for _, ch := range batch {
-		if ch.signal != noSignal {
-			watch = watchOf(c, ch.at)
-			break
-		}
-	}
-	args[0], args[1], args[2], args[3], args[4] = campaign.CounterList, watch.limits, watch.failures, watch.doubts, watch.line
-	for _, ch := range batch {
-		gate, ref, call, past := "", "", "", ""
-		switch {
-		case ch.gated:
-			gate = "r"
-		case ch.final:
-			gate = strconv.Itoa(ch.place.Position())
-		}
-		if !ch.call.IsZero() {
-			call = strconv.Itoa(ch.place.Page) + "," + strconv.FormatInt(ch.call.UnixMilli(), 10)
-		}
-		if ch.ref != "" {
-			field, bucket := referenceField(ch.ref, refBuckets(c))
-			ref = index(keyReferences(c.ID, bucket)) + "," + referenceValue(ch.place, ch.attempt) + ":" + field
-		}
-		if ch.past > 0 {
-			past = index(keyPast(c.ID, ch.place.Page)) + "," + strconv.Itoa(ch.past)
-		}
-		args = append(args, index(keyRecords(c.ID, ch.place.Page)), strconv.Itoa(ch.place.Index),
-			ch.old, ch.new, ch.letters, gate, ref, call, string(ch.signal), past)
-	}
-	answers, err := applyScript.Run(ctx, l.rdb, keys, args...).Slice()
-	if err == nil && len(answers) != len(batch) {
-		err = errors.New("wrong number of answers")
-	}
+	answers, err := l.call(ctx, batch)
 	for i, ch := range batch {
 		if err != nil {
-			ch.err = fmt.Errorf("change a record of campaign %s: %w", c.ID, err)
+			ch.err = fmt.Errorf("change a record of campaign %s: %w", ch.campaign.ID, err)
 		} else {
 			ch.answer = answers[i]
 		}
+	}
+}
+
+func (l *Ledger) call(ctx context.Context, batch []*change) ([]any, error) {
+	c := batch[0].campaign
+	k := &scriptKeys{
+		names:   []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID), keyWatch(c.ID), keyHistory(c.ID), outbox.Key(c.ID)},
+		numbers: make(map[string]string, len(batch)),
+	}
+	args := make([]any, 1, 1+changeFields*len(batch))
+	args[0] = ""
+	for _, ch := range batch {
+		if ch.signal != noSignal && args[0] == "" {
+			watch, err := json.Marshal(watchOf(c, ch.at))
+			if err != nil {
+				return nil, err
+			}
+			args[0] = watch
+		}
+		args = append(args, ch.args(k)...)
+	}
+	answers, err := applyScript.Run(ctx, l.rdb, k.names, args...).Slice()
+	if err == nil && len(answers) != len(batch) {
+		err = errors.New("wrong number of answers")
+	}
+	return answers, err
+}
+
+// scriptKeys are the keys of a call, which changes share.
+type scriptKeys struct {
+	names   []string
+	numbers map[string]string // in names, from 1 on
+}
+
+func (k *scriptKeys) number(key string) string {
+	n, ok := k.numbers[key]
+	if !ok {
+		k.names = append(k.names, key)
+		n = strconv.Itoa(len(k.names))
+		k.numbers[key] = n
+	}
+	return n
+}
+
+// changeFields is how many fields a change has in lua/apply.lua.
+const changeFields = 15
+
+// args are the fields of a change, which lua/apply.lua describes, in its order.
+func (ch *change) args(k *scriptKeys) []any {
+	var running, outcome, page, due, references, reference, referent, past, attempt string
+	switch {
+	case ch.gated:
+		running = "1"
+	case ch.final:
+		outcome = strconv.Itoa(ch.place.Position())
+	}
+	if !ch.call.IsZero() {
+		page, due = strconv.Itoa(ch.place.Page), strconv.FormatInt(ch.call.UnixMilli(), 10)
+	}
+	if ch.ref != "" {
+		field, bucket := referenceField(ch.ref, refBuckets(ch.campaign))
+		references, reference, referent = k.number(keyReferences(ch.campaign.ID, bucket)), field, referenceValue(ch.place, ch.attempt)
+	}
+	if ch.past > 0 {
+		past, attempt = k.number(keyPast(ch.campaign.ID, ch.place.Page)), strconv.Itoa(ch.past)
+	}
+	return []any{
+		k.number(keyRecords(ch.campaign.ID, ch.place.Page)), strconv.Itoa(ch.place.Index), ch.old, ch.new,
+		ch.move, running, outcome, string(ch.signal), page, due,
+		references, reference, referent, past, attempt,
 	}
 }
