@@ -67,11 +67,12 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) error
 	c.ConsoleOpen = true // on the loopback alone, as all that the demo serves
 
 	say := func(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
-	rdb, closeRedis, err := a.demoRedis(ctx, &c, say)
+	rdb, stopRedis, err := a.demoRedis(ctx, &c, say)
 	if err != nil {
 		return err
 	}
-	defer closeRedis()
+	defer stopRedis()
+	defer func() { closeRedis(rdb, err) }()
 	return a.withHouse(ctx, &c, rdb, func(vendor, receipts, pages string) error {
 		say("simulator  %s\nreceipts   %s\npages      %s", vendor, receipts, pages)
 		if err := a.demoCampaign(ctx, rdb, recipients, asJSON, say); err != nil {
@@ -181,7 +182,7 @@ func (a *app) withHouse(ctx context.Context, c *Config, rdb redis.UniversalClien
 		return err
 	}
 	defer stop(console)
-	defer stopStreams()
+	defer func() { _ = stopStreams() }()
 	w, err := newWorker(m)
 	if err != nil {
 		return err
@@ -189,7 +190,7 @@ func (a *app) withHouse(ctx context.Context, c *Config, rdb redis.UniversalClien
 	if err := w.Start(ctx); err != nil {
 		return err
 	}
-	defer w.Stop()
+	defer func() { err = errors.Join(err, w.Stop()) }()
 	return f(vendorServer.url(), listen.url()+callbacks.Path, console.url())
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/worker"
 )
 
 // Exit statuses, a contract with scripts.
@@ -135,13 +136,21 @@ func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
 	return rdb, nil
 }
 
-func (a *app) withRedis(ctx context.Context, f func(rdb redis.UniversalClient) error) error {
+func (a *app) withRedis(ctx context.Context, f func(rdb redis.UniversalClient) error) (err error) {
 	rdb, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer rdb.Close()
+	defer func() { closeRedis(rdb, err) }()
 	return f(rdb)
+}
+
+// closeRedis closes Redis's client, unless servers of the queue are still running
+// as err says: they would panic, and the process ends anyway.
+func closeRedis(rdb redis.UniversalClient, err error) {
+	if !errors.Is(err, worker.ErrStillRunning) {
+		_ = rdb.Close()
+	}
 }
 
 func (a *app) operate(ctx context.Context, f func(o *operations.Operations) error) error {

@@ -100,8 +100,8 @@ func (s *server) wait(ctx context.Context) error {
 }
 
 // health adds /healthz, which says that the process lives, and /readyz, which
-// says that it reaches Redis.
-func health(mux *http.ServeMux, rdb redis.UniversalClient) {
+// says that it reaches Redis and that checks find nothing wrong.
+func health(mux *http.ServeMux, rdb redis.UniversalClient, checks ...func(now time.Time) error) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 	})
@@ -111,6 +111,12 @@ func health(mux *http.ServeMux, rdb redis.UniversalClient) {
 		if err := redisx.Ping(ctx, rdb); err != nil {
 			http.Error(w, "Redis can't be reached", http.StatusServiceUnavailable)
 			return
+		}
+		for _, check := range checks {
+			if err := check(time.Now()); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
 		}
 		_, _ = io.WriteString(w, "ready\n")
 	})
@@ -146,9 +152,9 @@ func (a *app) simulateCommand() *cobra.Command {
 	}
 }
 
-func withFiles(c *Config, vendor http.Handler) (http.Handler, func(), error) {
+func withFiles(c *Config, vendor http.Handler) (http.Handler, func() error, error) {
 	if c.SimulateFiles == "" {
-		return vendor, func() {}, nil
+		return vendor, nothing, nil
 	}
 	files, err := store.OpenFolder(c.SimulateFiles, "")
 	if err != nil {
@@ -157,7 +163,7 @@ func withFiles(c *Config, vendor http.Handler) (http.Handler, func(), error) {
 	mux := http.NewServeMux()
 	mux.Handle(store.FolderPath, files)
 	mux.Handle("/", vendor)
-	return mux, func() { _ = files.Close() }, nil
+	return mux, files.Close, nil
 }
 
 func newSimulator(c *Config, log *slog.Logger) (*simulator.Simulator, error) {
@@ -203,7 +209,7 @@ func (a *app) listenCommand() *cobra.Command {
 			m.log.Info("metrics on " + apart.url())
 			return nil
 		}
-		err = a.runServer(ctx, "HANDOUT_LISTEN_ADDR", m.ListenAddr, mux, start, func() {})
+		err = a.runServer(ctx, "HANDOUT_LISTEN_ADDR", m.ListenAddr, mux, start, nothing)
 		cancel()
 		replay.Wait()
 		return errors.Join(err, apart.stop())
@@ -256,16 +262,16 @@ func (a *app) serverCommand(use, short string, check func(*Config) error, serve 
 func (m *mode) ledgerMetrics() { m.registry.MustRegister(metrics.NewLedger(m.rdb, m.Rate, m.log)) }
 
 // inside serves health and metrics, for those who run handout.
-func (m *mode) inside() *http.ServeMux {
+func (m *mode) inside(checks ...func(now time.Time) error) *http.ServeMux {
 	mux := http.NewServeMux()
-	health(mux, m.rdb)
+	health(mux, m.rdb, checks...)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	return mux
 }
 
 // runServer serves handler until ctx is done. start and stop are for what works beside
 // it; stop is called while the health page still answers.
-func (a *app) runServer(ctx context.Context, variable, addr string, handler http.Handler, start func() error, stop func()) error {
+func (a *app) runServer(ctx context.Context, variable, addr string, handler http.Handler, start, stop func() error) error {
 	s, err := listenOn(ctx, variable, addr, handler)
 	if err != nil {
 		return err
@@ -275,8 +281,7 @@ func (a *app) runServer(ctx context.Context, variable, addr string, handler http
 	}
 	s.announce(a.stdout)
 	err = s.wait(ctx)
-	stop()
-	return errors.Join(err, s.stop())
+	return errors.Join(err, stop(), s.stop())
 }
 
 func (a *app) workCommand() *cobra.Command {
@@ -298,17 +303,16 @@ func (a *app) workCommand() *cobra.Command {
 			}
 			err := hooks.Start()
 			if err != nil {
-				w.Stop()
+				err = errors.Join(err, w.Stop())
 			}
 			return err
 		}
-		stop := func() { // webhooks needn't wait for the sends
-			var hooksStopped sync.WaitGroup
-			hooksStopped.Go(hooks.Stop)
-			w.Stop()
-			hooksStopped.Wait()
+		stop := func() error { // webhooks needn't wait for the sends
+			told := make(chan error)
+			go func() { told <- hooks.Stop() }()
+			return errors.Join(w.Stop(), <-told)
 		}
-		return a.runServer(ctx, "HANDOUT_WORK_ADDR", m.WorkAddr, m.inside(), start, stop)
+		return a.runServer(ctx, "HANDOUT_WORK_ADDR", m.WorkAddr, m.inside(w.Ready), start, stop)
 	})
 }
 
@@ -341,7 +345,7 @@ func nothing() error { return nil }
 
 // newConsole serves the API, and the pages. stop ends the streams of both; it
 // comes before the server's own, which waits for them.
-func newConsole(m *mode) (_ http.Handler, stop func(), _ error) {
+func newConsole(m *mode) (_ http.Handler, stop func() error, _ error) {
 	gate := &access.Gate{Keys: access.NewKeys(m.rdb), Open: m.ConsoleOpen}
 	rest, err := api.New(api.Options{Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate})
 	if err != nil {
@@ -361,9 +365,10 @@ func newConsole(m *mode) (_ http.Handler, stop func(), _ error) {
 	mux.Handle(api.Prefix+"/", rest)
 	mux.Handle("/queues/", tasks)
 	mux.Handle("/", pages)
-	stop = func() {
+	stop = func() error {
 		pages.Close()
 		rest.Close()
+		return nil
 	}
 	return timely(mux), stop, nil
 }
