@@ -123,10 +123,14 @@ func writeRate(a *app, s *report.Rate) {
 	if s.Campaign != "" {
 		fmt.Fprintf(a.stdout, "  %s for the account\n", perSecond(s.Account))
 	}
-	if s.Level > 0 {
-		fmt.Fprintf(a.stdout, "  the account's is lowered by %d of 8 steps, since Telesign said \"too fast\"; it comes back by itself\n", s.Level)
+	if s.Granted != nil {
+		fmt.Fprintf(a.stdout, "  %s is what Telesign grants the account, as measured since %s; it is tried for more by itself\n",
+			tenth(*s.Granted), s.GrantedSince.Format(time.RFC3339))
 	}
 }
+
+// tenth is for a rate that is measured.
+func tenth(rate float64) string { return perSecond(math.Round(rate*10) / 10) }
 
 func perSecond(rate float64) string {
 	return strconv.FormatFloat(math.Round(rate*1000)/1000, 'f', -1, 64)

@@ -37,10 +37,11 @@ type Situation struct {
 	// AccountRate and CampaignRate are as they were set, in messages per
 	// second; 0 is no limit.
 	AccountRate, CampaignRate float64
-	// AccountCut is what Telesign's throttling has left of the account's rate,
-	// 1 for all; BlockedUntil, if not zero, when it may be asked again.
-	AccountCut   float64
-	BlockedUntil time.Time
+	// Granted is what Telesign grants of the account's rate, as measured since
+	// GrantedSince; 0 for all. BlockedUntil, if not zero, is until when it asked us
+	// to wait.
+	Granted                    float64
+	GrantedSince, BlockedUntil time.Time
 	// OutsideHours: no one who is left may be sent to until HoursFrom.
 	OutsideHours bool
 	HoursFrom    time.Time
@@ -118,14 +119,19 @@ func (s *Situation) rateLimit() (Limit, string) {
 		return LimitCampaign, fmt.Sprintf("the campaign's rate (%s/s)", number(s.CampaignRate))
 	case account == 0:
 		return LimitAccount, "no rate of the account's or its own"
-	case s.AccountCut < 1:
-		return LimitThrottled, fmt.Sprintf("Telesign's throttling (%s/s of the account's %s/s)", number(account), number(s.AccountRate))
+	case account < s.AccountRate:
+		return LimitThrottled, fmt.Sprintf("what Telesign grants (%.1f of the account's %s/s, since %s)", account, number(s.AccountRate), clock(s.GrantedSince))
 	}
 	return LimitAccount, fmt.Sprintf("the account's rate (%s/s)", number(account))
 }
 
 // accountRate is the account's rate in force.
-func (s *Situation) accountRate() float64 { return s.AccountRate * s.AccountCut }
+func (s *Situation) accountRate() float64 {
+	if s.Granted > 0 && s.Granted < s.AccountRate {
+		return s.Granted
+	}
+	return s.AccountRate
+}
 
 // inForce is the rate in force, 0 for none: what may be sent, not what is.
 func (s *Situation) inForce() float64 {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"time"
 
 	"github.com/handout-dev/handout/campaign"
 )
@@ -14,7 +15,10 @@ type Rate struct {
 	Set      *campaign.RateSet `json:"set"`                // by a person; null: not set
 	Own      *float64          `json:"own"`                // of the file, or HANDOUT_RATE here; null: none
 	Account  float64           `json:"account"`            // in force for the account
-	Level    int               `json:"throttle_level"`     // by how many steps of a third the account's is lowered
+	// Granted is what Telesign grants of the account's, as measured since
+	// GrantedSince; both null: all of it.
+	Granted      *float64   `json:"granted"`
+	GrantedSince *time.Time `json:"granted_since"`
 }
 
 // Rate reads the rate of a campaign, or of the account if id is empty.
@@ -27,8 +31,12 @@ func (q *Reader) Rate(ctx context.Context, id campaign.ID) (*Rate, error) {
 	if err != nil {
 		return nil, err
 	}
-	account := rates.Account(q.accountRate) * pace.Share()
-	r := &Rate{Rate: account, Set: rates.SetForAccount(), Own: &q.accountRate, Account: account, Level: pace.Cut}
+	set := rates.Account(q.accountRate)
+	account := pace.Of(set)
+	r := &Rate{Rate: account, Set: rates.SetForAccount(), Own: &q.accountRate, Account: account}
+	if account < set {
+		r.Granted, r.GrantedSince = &pace.Granted, &pace.GrantedSince
+	}
 	if id == "" {
 		return r, nil
 	}

@@ -48,7 +48,9 @@ type Rate struct {
 	Set      *RateSet `json:"set,omitempty" doc:"by a person; left out: none is set"`
 	Own      float64  `json:"own,omitempty" doc:"of the campaign's file, or HANDOUT_RATE of the console; left out: none"`
 	Account  float64  `json:"account" minimum:"0" doc:"in force for the account"`
-	Level    int      `json:"throttle_level" minimum:"0" doc:"by how many steps of a third the account's is lowered, since Telesign said that it is too fast"`
+	Granted  float64  `json:"granted,omitempty" doc:"what Telesign grants of the account's, as measured; left out: all of it"`
+	// A pointer, since a zero time isn't left out.
+	GrantedSince *time.Time `json:"granted_since,omitempty" doc:"since when Telesign grants less than the account's rate"`
 }
 
 // RateSet is a rate that a person has set.
@@ -99,7 +101,10 @@ func (a *API) rate(ctx context.Context, id campaign.ID, change func(*operations.
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	out := &rateOutput{Rate{Campaign: r.Campaign, Rate: r.Rate, Set: (*RateSet)(r.Set), Account: r.Account, Level: r.Level}}
+	out := &rateOutput{Rate{Campaign: r.Campaign, Rate: r.Rate, Set: (*RateSet)(r.Set), Account: r.Account, GrantedSince: r.GrantedSince}}
+	if r.Granted != nil {
+		out.Body.Granted = *r.Granted
+	}
 	if r.Own != nil {
 		out.Body.Own = *r.Own
 	}
