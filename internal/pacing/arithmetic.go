@@ -30,11 +30,12 @@ type report struct {
 	granted int // answers other than "too fast"
 	denied  int // "too fast", to requests whose slots are of the round
 	round   int
+	lost    int // slots that passed before they could be used
 	// retryAfter is for how long Telesign asked to wait; 0: it didn't.
 	retryAfter float64
 }
 
-func (r report) empty() bool { return r.granted+r.denied == 0 && r.retryAfter == 0 }
+func (r report) empty() bool { return r.granted+r.denied+r.lost == 0 && r.retryAfter == 0 }
 
 // grant is the answer to an ask.
 type grant struct {
@@ -107,7 +108,8 @@ func (s paceState) shift(by float64) paceState {
 	s.last, s.blocked, s.granted.since = s.last+by, s.blocked+by, s.granted.since+by
 	moved := make([]answers, len(s.answers))
 	for i, a := range s.answers {
-		moved[i] = answers{a.at + by, a.granted, a.denied}
+		a.at += by
+		moved[i] = a
 	}
 	s.answers = moved
 	return s

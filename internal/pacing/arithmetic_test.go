@@ -257,6 +257,9 @@ func TestReserve_InGoAsInRedis(t *testing.T) {
 			if r.IntN(3) == 0 {
 				a.report.denied = r.IntN(6)
 			}
+			if r.IntN(2) == 0 {
+				a.report.lost = r.IntN(4)
+			}
 			if r.IntN(60) == 0 {
 				a.report.retryAfter = 3e6 * r.Float64()
 			}

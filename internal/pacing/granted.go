@@ -20,8 +20,8 @@ type granted struct {
 
 // answers are those that were reported together, or nearly.
 type answers struct {
-	at              float64
-	granted, denied int
+	at                    float64
+	granted, denied, lost int
 }
 
 const (
@@ -90,7 +90,7 @@ func (s paceState) note(now, set float64, r report) paceState {
 	if r.round != s.granted.round {
 		r.denied = 0 // to requests from before the rate was lowered
 	}
-	if r.granted+r.denied == 0 {
+	if r.granted+r.denied+r.lost == 0 {
 		return s
 	}
 	gap := s.granted.gap(set)
@@ -117,7 +117,9 @@ func (s paceState) note(now, set float64, r report) paceState {
 	}
 	peak := (1 - all.deniedShare()) * 1e6 / gap
 	if !young {
-		peak = min(peak, float64(all.granted)*1e6/(now-from))
+		// In slots: a machine that is busy loses some.
+		sent := float64(all.granted + all.denied)
+		peak = min(peak, float64(all.granted)*1e6/(now-from)*(sent+float64(all.lost))/sent)
 	}
 	if late.denied >= minSharply && late.deniedShare() > sharpShare {
 		peak = max(maxDrop*peak, min(peak, (1-late.deniedShare())*1e6/gap))
@@ -131,7 +133,7 @@ func (s paceState) note(now, set float64, r report) paceState {
 }
 
 func (a answers) and(b answers) answers {
-	return answers{b.at, a.granted + b.granted, a.denied + b.denied}
+	return answers{b.at, a.granted + b.granted, a.denied + b.denied, a.lost + b.lost}
 }
 
 func (a answers) deniedShare() float64 { return float64(a.denied) / float64(a.granted+a.denied) }
@@ -143,7 +145,7 @@ func keep(all []answers, now, long float64, r report) []answers {
 	}
 	kept := append([]answers(nil), all...)
 	part := long / windowParts
-	new := answers{now, r.granted, r.denied}
+	new := answers{now, r.granted, r.denied, r.lost}
 	if n := len(kept) - 1; n >= 0 && math.Floor(kept[n].at/part) == math.Floor(now/part) {
 		kept[n] = kept[n].and(new)
 		return kept
@@ -154,7 +156,7 @@ func keep(all []answers, now, long float64, r report) []answers {
 // hear learns the noise from answers to requests at a rate that is granted.
 func (g *granted) hear(r report) {
 	n := float64(r.granted + r.denied)
-	if g.peak == 0 {
+	if g.peak == 0 || n == 0 {
 		return
 	}
 	if t := g.units(); t > noiseFrom && t < noiseTo*toPeak {

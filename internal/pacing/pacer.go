@@ -172,7 +172,7 @@ func (p *Pacer) use(s *Slot) bool {
 	case !s.limit:
 		return p.gap == 0 && !s.at.Before(p.blocked)
 	case s.at.Before(p.blocked), !s.Now():
-		p.count.Lost.Inc()
+		p.lose()
 		return false
 	}
 	if !s.used {
@@ -281,12 +281,18 @@ func (p *Pacer) deal() {
 	for len(p.slots) > 0 {
 		s := p.slots[0]
 		if !s.Now() || s.at.Before(p.blocked) {
-			p.count.Lost.Inc()
+			p.lose()
 		} else if !p.give(s) {
 			return
 		}
 		p.slots = p.slots[1:]
 	}
+}
+
+// lose counts a slot that passed before it could be used.
+func (p *Pacer) lose() {
+	p.count.Lost.Inc()
+	p.report.lost++
 }
 
 func (p *Pacer) give(s Slot) bool {

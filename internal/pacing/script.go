@@ -84,7 +84,7 @@ func (p *Pacer) ask(ctx context.Context) error {
 	for i := range g.n {
 		at := p.there.local(g.first + float64(i)*g.gap)
 		if at.Before(p.latest.Add(-tooLate)) && time.Until(p.latest) < 2*farTime {
-			p.count.Lost.Inc() // Redis has forgotten the slots that this process has
+			p.lose() // Redis has forgotten the slots that this process has
 			continue
 		}
 		p.latest = at
@@ -135,7 +135,7 @@ func (p *Pacer) call(ctx context.Context, rate float64, a ask) (now float64, g g
 
 func paceArgs(rate float64, a ask) []any {
 	r := a.report
-	return []any{a.gap, a.urgent, a.bulk, rate, r.granted, r.denied, r.round, r.retryAfter}
+	return []any{a.gap, a.urgent, a.bulk, rate, r.granted, r.denied, r.round, r.lost, r.retryAfter}
 }
 
 func parseGrant(answer []string) (now float64, g grant, err error) {

@@ -14,6 +14,7 @@ type market struct {
 	processes int
 	trip      time.Duration // of a request, there and back
 	vendor    judge
+	loses     float64 // share of the slots that a busy machine loses
 	long      time.Duration
 
 	sent, granted, denied int
@@ -74,6 +75,10 @@ func (m *market) run(seed uint64) {
 			for k := range g.n {
 				round := g.round
 				at(g.first+float64(k)*g.gap, func(now float64) {
+					if r.Float64() < m.loses {
+						told.lost++
+						return
+					}
 					jitter := 4000 * r.Float64()
 					at(now+jitter+micros(m.trip)/2, func(now float64) {
 						requests = append(requests, now)
@@ -188,6 +193,7 @@ func random(share float64) judge {
 func TestReserve_FindsWhatAVendorGrants(t *testing.T) {
 	t.Parallel()
 	type kind struct {
+		loses  float64
 		rate   float64
 		vendor func() (judge, remainder)
 		used   float64 // at least, of what is left
@@ -210,17 +216,22 @@ func TestReserve_FindsWhatAVendorGrants(t *testing.T) {
 		}
 	}
 	for name, k := range map[string]kind{
-		"it grants all":           {100, lower(100), 0.97, 0},
-		"60 of 100":               {100, lower(60), 0.95, 0.05},
-		"6 of 10":                 {10, lower(6), 0.90, 0.05},
-		"1 of 2":                  {2, lower(1), 0.90, 0.05},
-		"20 of 60":                {60, lower(20), 0.94, 0.05},
-		"600 of 1000":             {1000, lower(600), 0.95, 0.05},
-		"bursts of 20 s":          {100, burst(20 * time.Second), 0.90, 0.04},
-		"bursts of 5 s":           {100, burst(5 * time.Second), 0.80, 0.08},
-		"1 % whatever we do":      {100, chance(0.01), 0.95, 0.02},
-		"5 % whatever we do":      {100, chance(0.05), 0.60, 0.06},
-		"60 in a calendar second": {100, func() (judge, remainder) { return calendar(60), steady(60) }, 0.95, 0.10},
+		"it grants all":           {0, 100, lower(100), 0.97, 0},
+		"60 of 100":               {0, 100, lower(60), 0.95, 0.05},
+		"6 of 10":                 {0, 10, lower(6), 0.90, 0.05},
+		"1 of 2":                  {0, 2, lower(1), 0.90, 0.05},
+		"20 of 60":                {0, 60, lower(20), 0.94, 0.05},
+		"600 of 1000":             {0, 1000, lower(600), 0.95, 0.05},
+		"bursts of 20 s":          {0, 100, burst(20 * time.Second), 0.90, 0.04},
+		"bursts of 5 s":           {0, 100, burst(5 * time.Second), 0.80, 0.08},
+		"1 % whatever we do":      {0, 100, chance(0.01), 0.95, 0.02},
+		"5 % whatever we do":      {0, 100, chance(0.05), 0.60, 0.06},
+		"60 in a calendar second": {0, 100, func() (judge, remainder) { return calendar(60), steady(60) }, 0.95, 0.10},
+
+		"60 of 100, on a busy machine":          {0.15, 100, lower(60), 0.90, 0.05},
+		"bursts of 20 s, on a busy machine":     {0.15, 100, burst(20 * time.Second), 0.80, 0.04},
+		"bursts of 5 s, on a busy machine":      {0.15, 100, burst(5 * time.Second), 0.70, 0.08},
+		"5 % whatever we do, on a busy machine": {0.15, 100, chance(0.05), 0.50, 0.06},
 	} {
 		for _, processes := range []int{1, 3} {
 			var m market
@@ -228,7 +239,7 @@ func TestReserve_FindsWhatAVendorGrants(t *testing.T) {
 			const runs = 4
 			for seed := range uint64(runs) {
 				vendor, left := k.vendor()
-				one := market{rate: k.rate, processes: processes, trip: 20 * ms, vendor: vendor, long: 2 * time.Minute}
+				one := market{rate: k.rate, processes: processes, trip: 20 * ms, loses: k.loses, vendor: vendor, long: 2 * time.Minute}
 				one.run(seed)
 				used += float64(one.granted) / left(1e6, 120e6) / runs
 				m.sent, m.denied, m.maximum = m.sent+one.sent, m.denied+one.denied, max(m.maximum, one.maximum)

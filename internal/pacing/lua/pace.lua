@@ -7,7 +7,7 @@
 --            seen: the latest call, last: when the last slot given out begins,
 --            blocked: no slot before,
 --            round, since, peak, grown, noise: what is granted,
---            answers: those of the window, "at:granted:denied" with spaces between,
+--            answers: those of the window, "at:granted:denied:lost" with spaces between,
 --            rate: as it was set
 -- ARGV[1] -> microseconds between slots at the rate set
 -- ARGV[2] -> how many slots are wanted by urgent callers, at most
@@ -16,7 +16,8 @@
 -- ARGV[5] -> answers since the last report that granted
 -- ARGV[6] -> those that denied, to requests whose slots are of the round
 -- ARGV[7] -> the round
--- ARGV[8] -> microseconds that Telesign asked to wait; 0 when it didn't
+-- ARGV[8] -> slots that were lost since the last report
+-- ARGV[9] -> microseconds that Telesign asked to wait; 0 when it didn't
 --
 -- Returns now, the first slot's beginning, how many slots were reserved, the space
 -- between them, their round, and before when there is no slot; times in
@@ -33,13 +34,14 @@ local to_peak = ((1 - kept_share) / growth) ^ (1 / 3)
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local set, urgent, bulk = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local granted, denied, retry_after = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[8])
+local granted, denied, lost, retry_after = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local told = granted + denied + lost > 0 or retry_after > 0
 local fields = redis.call('HMGET', KEYS[1], 'answers', 'seen', 'last', 'blocked', 'round', 'since', 'peak', 'grown', 'noise')
 for i = 2, 9 do fields[i] = tonumber(fields[i] or '0') end
 local _, seen, last, blocked, round, since, peak, grown, noise = unpack(fields)
 local answers = {}
-for at, yes, no in string.gmatch(fields[1] or '', '(%d+):(%d+):(%d+)') do
-  answers[#answers + 1] = {tonumber(at), tonumber(yes), tonumber(no)}
+for at, yes, no, gone in string.gmatch(fields[1] or '', '(%d+):(%d+):(%d+):(%d+)') do
+  answers[#answers + 1] = {tonumber(at), tonumber(yes), tonumber(no), tonumber(gone)}
 end
 
 if seen == 0 then
@@ -71,18 +73,18 @@ local function note()
   while #answers > 1 and answers[2][1] <= now - long do table.remove(answers, 1) end
   local part, newest, n = long / window_parts, answers[#answers], granted + denied
   if newest and math.floor(newest[1] / part) == math.floor(now / part) then
-    newest[1], newest[2], newest[3] = now, newest[2] + granted, newest[3] + denied
+    newest[1], newest[2], newest[3], newest[4] = now, newest[2] + granted, newest[3] + denied, newest[4] + lost
   else
-    answers[#answers + 1] = {now, granted, denied}
+    answers[#answers + 1] = {now, granted, denied, lost}
   end
-  if peak > 0 and units() > noise_from and units() < noise_to * to_peak then
+  if n > 0 and peak > 0 and units() > noise_from and units() < noise_to * to_peak then
     noise = noise + (denied - noise * n) / math.max(noise_answers, n)
   end
   local from, young = now - long, true
-  local all, late = {0, 0, 0}, {0, 0, 0}
+  local all, late = {0, 0, 0, 0}, {0, 0, 0}
   for _, a in ipairs(answers) do
     if a[1] > now - long then
-      all[2], all[3] = all[2] + a[2], all[3] + a[3]
+      all[2], all[3], all[4] = all[2] + a[2], all[3] + a[3], all[4] + a[4]
       if a[1] > now - long / 4 then
         late[2], late[3] = late[2] + a[2], late[3] + a[3]
       end
@@ -95,7 +97,8 @@ local function note()
   end
   local new = (1 - share(all)) * 1000000 / gap
   if not young then
-    new = math.min(new, all[2] * 1000000 / (now - from))
+    local sent = all[2] + all[3]
+    new = math.min(new, all[2] * 1000000 / (now - from) * (sent + all[4]) / sent)
   end
   if late[3] >= min_sharply and share(late) > sharp_share then
     new = math.max(max_drop * new, math.min(new, (1 - share(late)) * 1000000 / gap))
@@ -111,7 +114,7 @@ local function note()
   end
 end
 if tonumber(ARGV[7]) ~= round then denied = 0 end
-if granted + denied > 0 then note() end
+if granted + denied + lost > 0 then note() end
 
 -- Reserve.
 local gap = gap_now()
@@ -124,9 +127,9 @@ end
 if n > 0 then
   last = first + (n - 1) * gap
 end
-if n > 0 or tonumber(ARGV[5]) + tonumber(ARGV[6]) > 0 or retry_after > 0 or seen == 0 or now < seen then
+if n > 0 or told or seen == 0 or now < seen then
   local texts = {}
-  for i, a in ipairs(answers) do texts[i] = string.format('%.0f:%d:%d', a[1], a[2], a[3]) end
+  for i, a in ipairs(answers) do texts[i] = string.format('%.0f:%d:%d:%d', a[1], a[2], a[3], a[4]) end
   redis.call('HSET', KEYS[1], 'seen', string.format('%.0f', now), 'last', string.format('%.17g', last),
     'blocked', string.format('%.17g', blocked), 'round', round, 'since', string.format('%.0f', since),
     'peak', string.format('%.17g', peak), 'grown', string.format('%.17g', grown), 'noise', string.format('%.17g', noise),
