@@ -581,3 +581,69 @@ func TestPacer_SaysWhenRedisIsGoneAndGoesOnWhenItIsBack(t *testing.T) {
 		t.Errorf("after the restart: %v", err)
 	}
 }
+
+// spaced takes slots with a few callers in each process, while what happens to Redis
+// does, and holds the slots' own times against the rate.
+func spaced(t *testing.T, server *redistest.Server, processes int, rate float64, happens func(i int)) {
+	t.Helper()
+	all := pacers(t, server, processes, rate)
+	ctx, cancel := context.WithCancel(t.Context())
+	var mu sync.Mutex
+	var m measurement
+	var group sync.WaitGroup
+	for i, p := range all {
+		for range 32 {
+			group.Go(func() {
+				for {
+					s, err := taken(ctx, p, "", i == 0)
+					if err != nil {
+						return
+					}
+					mu.Lock()
+					m.grants = append(m.grants, s.At())
+					mu.Unlock()
+				}
+			})
+		}
+	}
+	enough := func(n int) {
+		for have := 0; have < n; time.Sleep(time.Millisecond) {
+			mu.Lock()
+			have = len(m.grants)
+			mu.Unlock()
+		}
+	}
+	for i := range 4 {
+		enough((i + 1) * int(rate) * 3 / 4)
+		happens(i)
+	}
+	enough(4 * int(rate))
+	cancel()
+	group.Wait()
+	slices.SortFunc(m.grants, time.Time.Compare)
+	if n := m.most(time.Second); n > int(rate) {
+		t.Errorf("%d slots in a window of one second", n)
+	}
+}
+
+func TestPacer_ALostKeyLetsNoMoreThrough(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	spaced(t, server, 3, 50, func(int) {
+		if err := server.Client().Del(t.Context(), paceKey).Err(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A replica that takes over may have missed the last slots that were given out: a
+// process doesn't use them twice.
+func TestPacer_ARedisThatHasForgottenItsSlotsLetsNoMoreThrough(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	spaced(t, server, 1, 50, func(int) {
+		if err := server.Client().HIncrByFloat(t.Context(), paceKey, "last", -300_000).Err(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -76,7 +76,7 @@ func (r *rig) judgePace(p *pace, least float64) {
 	r.t.Helper()
 	until := time.Now()
 	close(p.stop)
-	noise := <-p.noise
+	noise := min(<-p.noise, time.Second/2) // beyond that nothing can be said
 	var sent []time.Time
 	for _, a := range r.vendor.Accepted() {
 		sent = append(sent, a.At)
