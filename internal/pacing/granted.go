@@ -35,7 +35,8 @@ const (
 	maxGrowth = 500_000
 
 	// The answers say "too fast" when so many are denied, and of all this share
-	// and twice the noise.
+	// and twice the noise. The share of fewer than minAnswers says nothing.
+	minAnswers  = 20
 	minDenied   = 3
 	deniedShare = 0.03
 	noiseWeight = 2
@@ -112,7 +113,7 @@ func (s paceState) note(now, set float64, r report) paceState {
 		}
 	}
 	share := deniedShare + noiseWeight*min(s.granted.noise, maxNoise)
-	if all.denied < minDenied || all.deniedShare() < share {
+	if all.granted+all.denied < minAnswers || all.denied < minDenied || all.deniedShare() < share {
 		return s
 	}
 	peak := (1 - all.deniedShare()) * 1e6 / gap

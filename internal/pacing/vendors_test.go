@@ -219,7 +219,7 @@ func TestReserve_FindsWhatAVendorGrants(t *testing.T) {
 		"it grants all":           {0, 100, lower(100), 0.97, 0},
 		"60 of 100":               {0, 100, lower(60), 0.95, 0.05},
 		"6 of 10":                 {0, 10, lower(6), 0.90, 0.05},
-		"1 of 2":                  {0, 2, lower(1), 0.90, 0.05},
+		"1 of 2":                  {0, 2, lower(1), 0.90, 0.10},
 		"20 of 60":                {0, 60, lower(20), 0.94, 0.05},
 		"600 of 1000":             {0, 1000, lower(600), 0.95, 0.05},
 		"bursts of 20 s":          {0, 100, burst(20 * time.Second), 0.90, 0.04},

@@ -26,7 +26,7 @@
 local far, near_time, near_gap = 1000000, 200000, 300000
 local max_retry_after, max_growth = 60000000, 500000
 local window_slots, window_parts = 50, 20
-local min_denied, denied_share, noise_weight = 3, 0.03, 2
+local min_answers, min_denied, denied_share, noise_weight = 20, 3, 0.03, 2
 local kept_share, min_sharply, sharp_share, max_drop, min_share = 0.97, 4, 0.4, 0.85, 0.01
 local growth, noise_from, noise_to, noise_answers, max_noise = 0.01, 0.3, 0.75, 300, 0.08
 local to_peak = ((1 - kept_share) / growth) ^ (1 / 3)
@@ -92,7 +92,7 @@ local function note()
       from, young = a[1], false
     end
   end
-  if all[3] < min_denied or share(all) < denied_share + noise_weight * math.min(noise, max_noise) then
+  if all[2] + all[3] < min_answers or all[3] < min_denied or share(all) < denied_share + noise_weight * math.min(noise, max_noise) then
     return
   end
   local new = (1 - share(all)) * 1000000 / gap
