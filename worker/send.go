@@ -167,11 +167,9 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 			w.pace.Unused(slot)
 			return err // a ledger that can't answer never means "go ahead"
 		}
-		if err := w.verify(claim.ctx, rollbacks); err != nil {
-			w.pace.Unused(slot)
-			return w.unsent(claim, err)
+		if claim.slot, err = w.awaitSlot(ctx, claim, slot, rollbacks, urgent); err != nil {
+			return errors.Join(w.unsent(claim, err), ctx.Err())
 		}
-		w.pace.Leaving(slot)
 		accepted, err := w.telesign.Send(claim.ctx, claim.message)
 		if err == nil {
 			return w.accepted(claim, accepted)
@@ -182,14 +180,33 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 	}
 }
 
-// slot waits for the campaign's turn, and the account's.
-func (w *Worker) slot(ctx context.Context, id campaign.ID, urgent bool) (time.Time, error) {
+// awaitSlot waits until the claim's request may leave: for its slot, or another one
+// where the claim took longer, so that what was held up together doesn't leave
+// together. A worker that stops meanwhile waits for no other slot.
+func (w *Worker) awaitSlot(ctx context.Context, c *claim, slot pacing.Slot, rollbacks int64, urgent bool) (pacing.Slot, error) {
+	for {
+		slot, err := w.pace.Await(ctx, slot, c.subject.ID, urgent)
+		if err != nil {
+			return slot, err
+		}
+		if err := w.verify(c.ctx, rollbacks); err != nil {
+			w.pace.Unused(slot)
+			return slot, err
+		}
+		if slot.Now() { // the check may have had to ask Redis
+			return slot, nil
+		}
+	}
+}
+
+// slot waits for the campaign's turn, and then until the account has a slot soon.
+func (w *Worker) slot(ctx context.Context, id campaign.ID, urgent bool) (pacing.Slot, error) {
 	s, err := w.cache.subject(ctx, id)
 	switch {
 	case errors.Is(err, ledger.ErrNotFound):
 		return w.pace.Take(ctx, id, urgent)
 	case err != nil:
-		return time.Time{}, err
+		return pacing.Slot{}, err
 	}
 	return w.rates.slot(ctx, s.Info, urgent)
 }
@@ -202,7 +219,8 @@ type claim struct {
 	place   campaign.Place
 	seen    ledger.Seen
 	message telesign.Message
-	at      time.Time // local, for the duration
+	slot    pacing.Slot // of the request
+	at      time.Time   // local, for the duration
 }
 
 // claim takes the recipient, or returns nil when there is nothing to send:
@@ -261,7 +279,7 @@ func (w *Worker) stopped(ctx context.Context, s *subject, p campaign.Place) erro
 
 // accepted records that Telesign took the message.
 func (w *Worker) accepted(c *claim, a telesign.Accepted) error {
-	w.pace.Succeeded(c.ctx)
+	w.pace.Granted(c.slot)
 	w.metrics.sent(c.at, "accepted", int(a.Code))
 	wait := acceptWait
 	if c.subject.Spec.Lane == campaign.LaneUrgent || w.rateOf(c.subject) == 0 {

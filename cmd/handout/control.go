@@ -184,8 +184,9 @@ func (a *app) showRate(ctx context.Context, q *report.Reader, id campaign.ID, as
 	if s.Campaign != "" {
 		fmt.Fprintf(a.stdout, "  %s for the account\n", perSecond(s.Account))
 	}
-	if s.Level > 0 {
-		fmt.Fprintf(a.stdout, "  the account's is lowered by %d of 8 steps, since Telesign said \"too fast\"; it comes back by itself\n", s.Level)
+	if s.GrantedSince != nil {
+		fmt.Fprintf(a.stdout, "  %s is what Telesign grants the account, as measured since %s; it is tried for more by itself\n",
+			perSecond(math.Round(s.Granted*10)/10), s.GrantedSince.Format(time.RFC3339))
 	}
 	return nil
 }

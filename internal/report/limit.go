@@ -37,15 +37,18 @@ type Situation struct {
 	Cursor  int // recipients before this position have been handed to the queue
 	// The rates as they were set, in messages per second; 0: no limit.
 	AccountRate, CampaignRate float64
-	AccountCut                float64   // what Telesign's throttling has left of the account's rate; 1: all
-	BlockedUntil              time.Time // when the account may be asked again; zero: now
-	OutsideHours              bool      // none of those who are left may be sent to until HoursFrom
-	HoursFrom                 time.Time
-	NoZone                    int           // how many wait for a zone: theirs is unknown, or never opens
-	Canary                    int           // how many are sent to first; 0: none
-	CanaryPassed              bool          // their outcomes let the others be sent to
-	ChecksFiles               bool          // they are looked at before the first send
-	Unattended                time.Duration // how long no worker has looked at the campaign
+	// Granted is what Telesign grants of the account's rate, as measured since
+	// GrantedSince; 0 for all. BlockedUntil, if not zero, is until when it asked us
+	// to wait.
+	Granted                    float64
+	GrantedSince, BlockedUntil time.Time
+	OutsideHours               bool // none of those who are left may be sent to until HoursFrom
+	HoursFrom                  time.Time
+	NoZone                     int           // how many wait for a zone: theirs is unknown, or never opens
+	Canary                     int           // how many are sent to first; 0: none
+	CanaryPassed               bool          // their outcomes let the others be sent to
+	ChecksFiles                bool          // they are looked at before the first send
+	Unattended                 time.Duration // how long no worker has looked at the campaign
 	// takes, if not nil, is how long those take who are left, at a rate and
 	// within the hours; false when some of them will never be sent to.
 	takes func(rate float64) (time.Duration, bool)
@@ -110,13 +113,19 @@ func (s *Situation) rateLimit() (Limit, string) {
 		return LimitCampaign, fmt.Sprintf("the campaign's rate (%s/s)", number(s.CampaignRate))
 	case account == 0:
 		return LimitAccount, "no rate of the account's or its own"
-	case s.AccountCut < 1:
-		return LimitThrottled, fmt.Sprintf("Telesign's throttling (%s/s of the account's %s/s)", number(account), number(s.AccountRate))
+	case account < s.AccountRate:
+		return LimitThrottled, fmt.Sprintf("what Telesign grants (%.1f of the account's %s/s, since %s)", account, number(s.AccountRate), clock(s.GrantedSince))
 	}
 	return LimitAccount, fmt.Sprintf("the account's rate (%s/s)", number(account))
 }
 
-func (s *Situation) accountRate() float64 { return s.AccountRate * s.AccountCut }
+// accountRate is the account's rate in force.
+func (s *Situation) accountRate() float64 {
+	if s.Granted > 0 && s.Granted < s.AccountRate {
+		return s.Granted
+	}
+	return s.AccountRate
+}
 
 // inForce is the rate in force, 0 for none: what may be sent, not what is.
 func (s *Situation) inForce() float64 {

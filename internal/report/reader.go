@@ -126,7 +126,9 @@ type Rate struct {
 	Set      *campaign.RateSet `json:"set,omitempty" doc:"by a person; left out: none is set"`
 	Own      float64           `json:"own,omitempty" doc:"of the campaign's file, or HANDOUT_RATE of the console; left out: none"`
 	Account  float64           `json:"account" minimum:"0" doc:"in force for the account"`
-	Level    int               `json:"throttle_level" minimum:"0" doc:"by how many steps of a third the account's is lowered, since Telesign said that it is too fast"`
+	Granted  float64           `json:"granted,omitempty" doc:"what Telesign grants of the account's, as measured; left out: all of it"`
+	// A pointer, since a zero time isn't left out.
+	GrantedSince *time.Time `json:"granted_since,omitempty" doc:"since when Telesign grants less than the account's rate"`
 }
 
 // Rate reads the rate of a campaign, or of the account if id is empty.
@@ -139,8 +141,12 @@ func (q *Reader) Rate(ctx context.Context, id campaign.ID) (*Rate, error) {
 	if err != nil {
 		return nil, err
 	}
-	account := rates.Account(q.accountRate) * pace.Share()
-	r := &Rate{Rate: account, Set: rates.SetForAccount(), Own: q.accountRate, Account: account, Level: pace.Cut}
+	set := rates.Account(q.accountRate)
+	account := pace.Of(set)
+	r := &Rate{Rate: account, Set: rates.SetForAccount(), Own: q.accountRate, Account: account}
+	if account < set {
+		r.Granted, r.GrantedSince = pace.Granted, &pace.GrantedSince
+	}
 	if id == "" {
 		return r, nil
 	}

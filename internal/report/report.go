@@ -76,7 +76,7 @@ func (q *Reader) Read(ctx context.Context, id campaign.ID) (*Report, *campaign.I
 func (q *Reader) Pace(ctx context.Context, info *campaign.Info, b *campaign.Balance) (*Pace, error) {
 	s := &Situation{
 		Phase: info.Phase, Reason: info.Reason, Balance: b, Cursor: info.Cursor,
-		AccountRate: q.accountRate, CampaignRate: info.Spec.Rate, AccountCut: 1, Canary: info.Spec.Canary,
+		AccountRate: q.accountRate, CampaignRate: info.Spec.Rate, Canary: info.Spec.Canary,
 	}
 	if info.Phase != campaign.Running { // the phase says it all
 		return NewPace(s, nil, time.Now()), nil
@@ -90,7 +90,10 @@ func (q *Reader) Pace(ctx context.Context, info *campaign.Info, b *campaign.Bala
 	if err != nil {
 		return nil, err
 	}
-	s.AccountCut, s.BlockedUntil = live.Pace.Share(), live.Pace.BlockedUntil
+	s.Granted, s.GrantedSince = live.Pace.Granted, live.Pace.GrantedSince
+	if live.Pace.BlockedUntil.Sub(live.Now) > time.Second { // the rest of its second is nothing to report
+		s.BlockedUntil = live.Pace.BlockedUntil
+	}
 	s.CanaryPassed = live.Canary == "passed"
 	s.ChecksFiles = info.Spec.CheckFiles != campaign.CheckNone && live.Files != ledger.FilesPassed
 	seen := info.StartedAt
