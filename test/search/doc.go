@@ -1,0 +1,2 @@
+// Package search
+package search

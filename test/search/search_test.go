@@ -1,0 +1,95 @@
+package search_test
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"pgregory.net/rapid"
+
+	"github.com/handout-dev/handout/test/redistest"
+)
+
+var (
+	lasts   = flag.Duration("search", 30*time.Second, "for how long to search")
+	withLog = flag.Bool("search.log", false, "tell what the house logs, too")
+	with    = flag.String("search.with", "", "search for these known faults, too: their names, separated by commas, or all")
+)
+
+// TestSearch walks until its time is over. Its walks are the same each time, unless
+// -rapid.seed says with which to begin.
+func TestSearch_FindsNothing(t *testing.T) {
+	server := redistest.Start(t)
+	o, err := redis.ParseURL(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := flag.Lookup("rapid.seed").Value.(flag.Getter).Get().(uint64)
+	walks, steps := 0, 0
+	began := time.Now()
+	only := first != 0
+	seed := max(first, 1)
+	set(t, "rapid.nofailfile", "true")
+	set(t, "rapid.checks", "1")
+	for ; time.Since(began) < *lasts && (!only || walks == 0); seed++ {
+		set(t, "rapid.seed", fmt.Sprint(seed))
+		rapid.Check(t, func(r *rapid.T) { steps += walk(t, r, o.Addr) })
+		walks++
+	}
+	took := time.Since(began)
+	t.Logf("%d walks of %d steps in all, %.0f steps a second, the last one with -rapid.seed=%d", walks, steps, float64(steps)/took.Seconds(), seed-1)
+}
+
+func set(t *testing.T, name, value string) {
+	t.Helper()
+	if err := flag.Set(name, value); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// walk makes one walk in a bubble of its own, where time passes when all wait.
+func walk(t *testing.T, r *rapid.T, addr string) (steps int) {
+	// What one bubble leaves in a sync.Pool (compressors, with their channels) must not
+	// come into the next one: a pool is empty after two collections.
+	runtime.GC()
+	runtime.GC()
+	start := rapid.SampledFrom(starts).Draw(r, "start")
+	var story []string
+	var fault string
+	var thrown any
+	bubble := func() {
+		defer func() {
+			if p := recover(); p != nil && thrown == nil {
+				thrown = p // of the bubble itself: it hangs
+			}
+		}()
+		synctest.Test(t, func(*testing.T) {
+			w := newWorld(r, addr, start)
+			stop := w.listen()
+			defer func() {
+				thrown = recover() // rapid's own signals, and those of must
+				story, fault = w.story, w.fault
+				w.close(stop)
+			}()
+			steps = w.walk()
+		})
+	}
+	bubble()
+	if fault != "" {
+		r.Logf("The story:\n%s", strings.Join(story, "\n"))
+		r.Fatalf("%s", fault)
+	}
+	if thrown != nil {
+		if s, ok := thrown.(string); ok {
+			r.Logf("The story:\n%s", strings.Join(story, "\n"))
+			r.Fatalf("%s", s)
+		}
+		panic(thrown)
+	}
+	return steps
+}
