@@ -201,16 +201,8 @@ func (w *world) calm() {
 	for _, c := range w.working() {
 		c.process.doom.Store(-1)
 	}
-	if h := time.Now().Hour(); h < 10 || h >= 19 {
-		for _, c := range w.working() {
-			c.stop()
-		}
-		w.pass(sendTimeout + 30*time.Second)
-		next := time.Now().Truncate(24 * time.Hour).Add(10 * time.Hour)
-		if next.Before(time.Now()) {
-			next = next.Add(24 * time.Hour)
-		}
-		w.pass(time.Until(next))
+	if now := time.Now(); now.Hour() < 10 || now.Hour() >= 19 {
+		w.rest(now.Add(14 * time.Hour).Truncate(24 * time.Hour).Add(10 * time.Hour).Sub(now)) // to the next 10:00
 	}
 	w.say("a new worker starts")
 	w.work()
@@ -228,7 +220,7 @@ func (w *world) calm() {
 			}
 			w.tell(m, what, true)
 		}
-		rest, why := w.rest()
+		rest, why := w.unsettled()
 		if rest == "" {
 			break
 		}
@@ -262,8 +254,8 @@ func (w *world) resumeAll() {
 	}
 }
 
-// rest is who isn't settled yet; empty when all are.
-func (w *world) rest() (rest, why string) {
+// unsettled is who isn't settled yet; empty when all are.
+func (w *world) unsettled() (rest, why string) {
 	for _, s := range w.campaigns {
 		stands, err := w.ops.Standing(w.ctx, s.id)
 		w.must(err)

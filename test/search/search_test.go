@@ -70,11 +70,11 @@ func walk(t *testing.T, r *rapid.T, addr string) (steps int) {
 		}()
 		synctest.Test(t, func(*testing.T) {
 			w := newWorld(r, addr, start)
-			stop := w.listen()
+			w.listen()
 			defer func() {
 				thrown = recover() // rapid's own signals, and those of must
 				story, fault = w.story, w.fault
-				w.close(stop)
+				w.close()
 			}()
 			steps = w.walk()
 		})

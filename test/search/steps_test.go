@@ -396,19 +396,11 @@ func (w *world) time() {
 	w.pass(d)
 }
 
-// night lets workers stop, hours pass, and as many workers begin.
+// night lets everything stop, hours pass, and as much begin again.
 func (w *world) night() {
 	d := draw(w, "for", 30*time.Minute, 11*time.Hour, 25*time.Hour)
-	running := w.working()
-	for _, c := range running {
-		c.stop()
-	}
-	w.pass(sendTimeout + 30*time.Second)
-	w.say("the workers stop, and %s pass", d)
-	w.pass(d)
-	for range running {
-		w.work()
-	}
+	w.say("everything stops, and %s pass", d)
+	w.rest(d)
 }
 
 func (w *world) flush() {

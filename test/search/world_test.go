@@ -54,6 +54,7 @@ type world struct {
 	tasks  *asynq.Client
 	vendor *vendor
 	hears  *callbacks.Listener
+	deafen func() // stops the listener
 	crew   []*crew
 	ends   sync.WaitGroup // of everything that runs
 
@@ -184,7 +185,7 @@ type writer func(p []byte)
 func (f writer) Write(p []byte) (int, error) { f(p); return len(p), nil }
 
 // listen starts the listener.
-func (w *world) listen() (stop func()) {
+func (w *world) listen() {
 	verifier, err := telesign.NewVerifier(customerID, apiKey)
 	w.must(err)
 	w.hears, err = callbacks.New(callbacks.Options{
@@ -194,7 +195,7 @@ func (w *world) listen() (stop func()) {
 	w.must(err)
 	ctx, cancel := context.WithCancel(w.ctx)
 	w.ends.Go(func() { w.hears.Run(ctx) })
-	return cancel
+	w.deafen = cancel
 }
 
 // work starts a worker.
@@ -246,13 +247,29 @@ func (w *world) pass(d time.Duration) {
 	w.must(w.rdb.Eval(w.ctx, age, nil, d.Milliseconds()).Err())
 }
 
+// rest lets everything stop, time pass, and as many workers start again: what runs
+// asks Redis many times a second.
+func (w *world) rest(d time.Duration) {
+	running := w.working()
+	for _, c := range running {
+		c.stop()
+	}
+	w.pass(sendTimeout + 30*time.Second)
+	w.deafen()
+	w.pass(d)
+	w.listen()
+	for range running {
+		w.work()
+	}
+}
+
 // close ends everything that runs in the bubble.
-func (w *world) close(stopListener func()) {
+func (w *world) close() {
 	_ = w.wire.thaw()
 	for _, c := range w.crew {
 		c.process.kill("")
 	}
-	stopListener()
+	w.deafen()
 	w.ends.Wait()
 	_ = w.tasks.Close()
 	_ = w.queues.Close()
