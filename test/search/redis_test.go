@@ -21,8 +21,13 @@ import (
 // wire is what lies between the house and the redis-server: it has Redis tell the
 // time of the bubble, stands still as a frozen Redis does, and breaks.
 //
-// A connection that waits for nothing blocks on a channel and not in the network,
-// or the bubble's clock would stand still for ever.
+// The bubble's clock moves when all its goroutines wait for each other or for the
+// clock. So a connection that waits for nothing blocks on a channel and not in the
+// network, and no command waits in a way that takes time: its caller may hold a
+// mutex, and who waits for that one doesn't count as waiting. A command to a frozen
+// Redis times out at once, and is done at the thaw. There are no retries, which
+// sleep in between. Only asynq's look for the next task waits: it would look again
+// at once, and for ever.
 type wire struct {
 	addr string
 
@@ -45,20 +50,20 @@ func (w *wire) signal() {
 	w.changed = make(chan struct{})
 }
 
-func (w *wire) dial(context.Context, string, string) (net.Conn, error) {
+func (p *process) dial(context.Context, string, string) (net.Conn, error) {
+	w := p.wire
 	c, err := net.Dial("unix", w.addr)
 	if err != nil {
 		return nil, err
 	}
-	k := &conn{Conn: c, wire: w}
+	k := &conn{Conn: c, wire: w, sturdy: p.sturdy}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conns[k] = true
 	return k, nil
 }
 
-// freeze has Redis answer nobody. What is written meanwhile is done at the thaw,
-// also for who has stopped waiting.
+// freeze has Redis answer nobody. What is written meanwhile is done at the thaw.
 func (w *wire) freeze() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -94,7 +99,7 @@ func (w *wire) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for c := range w.conns {
-		c.broken = true
+		c.broken = !c.sturdy
 	}
 	w.clock = time.Time{}
 	w.signal()
@@ -103,29 +108,32 @@ func (w *wire) cut() {
 // conn is one connection.
 type conn struct {
 	net.Conn
-	wire *wire
+	wire   *wire
+	sturdy bool // doesn't break
 
 	// All under wire.mu.
 	broken, closed bool
 	listens        bool // to a channel: an answer comes for each command, and else nothing
 	due            int  // answers, of one that listens
 	pending        []byte
-	deadline       time.Time
 }
 
 func (c *conn) Read(p []byte) (int, error) {
 	for {
 		c.wire.mu.Lock()
-		changed, deadline := c.wire.changed, c.deadline
-		idle := c.wire.frozen || (c.listens && c.due == 0)
-		broken, closed := c.broken, c.closed
+		changed, idle := c.wire.changed, c.listens && c.due == 0
+		broken, closed, frozen := c.broken, c.closed, c.wire.frozen
 		c.wire.mu.Unlock()
 		switch {
 		case closed:
 			return 0, net.ErrClosed
 		case broken:
 			return 0, syscall.ECONNRESET
-		case !idle:
+		case idle:
+			<-changed
+		case frozen:
+			return 0, os.ErrDeadlineExceeded
+		default:
 			n, err := c.Conn.Read(p)
 			c.wire.mu.Lock()
 			if c.listens {
@@ -133,15 +141,6 @@ func (c *conn) Read(p []byte) (int, error) {
 			}
 			c.wire.mu.Unlock()
 			return n, err
-		}
-		var over <-chan time.Time
-		if !deadline.IsZero() {
-			over = time.After(time.Until(deadline))
-		}
-		select {
-		case <-changed:
-		case <-over:
-			return 0, os.ErrDeadlineExceeded
 		}
 	}
 }
@@ -183,13 +182,9 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-func (c *conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
-func (c *conn) SetReadDeadline(t time.Time) error {
-	c.wire.mu.Lock()
-	defer c.wire.mu.Unlock()
-	c.deadline = t
-	return nil
-}
+// SetDeadline and the like do nothing: no read takes time.
+func (c *conn) SetDeadline(time.Time) error      { return nil }
+func (c *conn) SetReadDeadline(time.Time) error  { return nil }
 func (c *conn) SetWriteDeadline(time.Time) error { return nil }
 
 // process is a process's end of the wire. One that was killed changes nothing any
@@ -197,6 +192,8 @@ func (c *conn) SetWriteDeadline(time.Time) error { return nil }
 type process struct {
 	wire *wire
 	dead atomic.Bool
+	// sturdy: its connections don't break.
+	sturdy bool
 	// doom counts commands down to the kill; below zero there is none.
 	doom atomic.Int64
 	done bool // the command of the kill is done, and its answer lost
@@ -212,7 +209,8 @@ func newProcess(w *wire) *process {
 
 func (p *process) client() *redis.Client {
 	c := redis.NewClient(&redis.Options{
-		Network: "unix", Addr: p.wire.addr, Dialer: p.wire.dial, Protocol: 2, DisableIdentity: true,
+		Network: "unix", Addr: p.wire.addr, Dialer: p.dial, Protocol: 2, DisableIdentity: true,
+		MaxRetries:               -1,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 	c.AddHook(p)
@@ -230,7 +228,13 @@ var errKilled = errors.New("the process was killed")
 // around does one exchange with Redis, or dies before or after it.
 func (p *process) around(scripts bool, what string, do func() error) error {
 	if p.dead.Load() {
+		if isLook(what) {
+			time.Sleep(lookTime)
+		}
 		return errKilled
+	}
+	if isLook(what) {
+		p.wire.await()
 	}
 	last := scripts && p.doom.Load() >= 0 && p.doom.Add(-1) < 0
 	if last && !p.done {
@@ -245,6 +249,25 @@ func (p *process) around(scripts bool, what string, do func() error) error {
 		return errKilled
 	}
 	return err
+}
+
+// isLook reports whether a command is asynq's look for the next task.
+func isLook(what string) bool { return strings.HasSuffix(what, ":pending") }
+
+// lookTime is how long such a look takes in a process that was killed.
+const lookTime = 100 * time.Millisecond
+
+// await returns when Redis isn't frozen.
+func (w *wire) await() {
+	for {
+		w.mu.Lock()
+		frozen, changed := w.frozen, w.changed
+		w.mu.Unlock()
+		if !frozen {
+			return
+		}
+		<-changed
+	}
 }
 
 // DialHook changes nothing.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +21,10 @@ var (
 	withLog = flag.Bool("search.log", false, "tell what the house logs, too")
 	with    = flag.String("search.with", "", "search for these known faults, too: their names, separated by commas, or all")
 )
+
+// hangs is how long a walk takes that hangs: far over what any takes on a busy
+// machine.
+const hangs = 2 * time.Minute
 
 // TestSearch walks until its time is over. Its walks are the same each time, unless
 // -rapid.seed says with which to begin.
@@ -62,6 +67,13 @@ func walk(t *testing.T, r *rapid.T, addr string) (steps int) {
 	var story []string
 	var fault string
 	var thrown any
+	var watch atomic.Pointer[world]
+	dog := time.AfterFunc(hangs, func() {
+		w := watch.Load()
+		w.mu.Lock()
+		panic("search: the walk hangs, in spite of its clock; its story:\n" + strings.Join(w.story, "\n"))
+	})
+	defer dog.Stop()
 	bubble := func() {
 		defer func() {
 			if p := recover(); p != nil && thrown == nil {
@@ -71,6 +83,7 @@ func walk(t *testing.T, r *rapid.T, addr string) (steps int) {
 		synctest.Test(t, func(*testing.T) {
 			w := newWorld(r, addr, start)
 			w.listen()
+			watch.Store(w)
 			defer func() {
 				thrown = recover() // rapid's own signals, and those of must
 				story, fault = w.story, w.fault

@@ -156,6 +156,7 @@ func newWorld(t *rapid.T, addr string, start time.Time) *world {
 	}
 	w.vendor = &vendor{log: w.say}
 	w.people = newProcess(w.wire)
+	w.people.sturdy = true
 	w.rdb = w.people.client()
 	w.must(w.rdb.FlushAll(w.ctx).Err())
 	w.must(w.rdb.ScriptFlush(w.ctx).Err())
