@@ -6,8 +6,9 @@ import "strings"
 // by the headline of what they break, or the step that brings them. Each goes from
 // here when it is mended. -search.with looks for one in spite of it.
 var known = map[string]string{
-	"a foreign receipt":          "a receipt of another installation settles who was never sent to",
-	"another application's task": "our servers take and archive tasks of another application in a queue of the same name",
+	"a foreign receipt":           "a receipt of another installation settles who was never sent to",
+	"the limiters' keys get lost": "who has slots from before sends beside who begins anew: over the rate",
+	"another application's task":  "our servers take and archive tasks of another application in a queue of the same name",
 }
 
 // leftOut reports whether a step or a headline is left out, and why.

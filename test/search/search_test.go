@@ -34,16 +34,23 @@ func TestSearch_FindsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	seed := uint64(0)
 	first := flag.Lookup("rapid.seed").Value.(flag.Getter).Get().(uint64)
 	walks, steps := 0, 0
+	var found failure
+	defer func() {
+		if t.Failed() {
+			t.Logf("%s\nThe shortest story of it, from -rapid.seed=%d:\n%s", found.headline, seed, strings.Join(found.story, "\n"))
+		}
+	}()
 	began := time.Now()
 	only := first != 0
-	seed := max(first, 1)
+	seed = max(first, 1)
 	set(t, "rapid.nofailfile", "true")
 	set(t, "rapid.checks", "1")
 	for ; time.Since(began) < *lasts && (!only || walks == 0); seed++ {
 		set(t, "rapid.seed", fmt.Sprint(seed))
-		rapid.Check(t, func(r *rapid.T) { steps += walk(t, r, o.Addr) })
+		rapid.Check(t, func(r *rapid.T) { steps += walk(t, r, o.Addr, &found) })
 		walks++
 	}
 	took := time.Since(began)
@@ -58,7 +65,7 @@ func set(t *testing.T, name, value string) {
 }
 
 // walk makes one walk in a bubble of its own, where time passes when all wait.
-func walk(t *testing.T, r *rapid.T, addr string) (steps int) {
+func walk(t *testing.T, r *rapid.T, addr string, found *failure) (steps int) {
 	// What one bubble leaves in a sync.Pool (compressors, with their channels) must not
 	// come into the next one: a pool is empty after two collections.
 	runtime.GC()
@@ -93,16 +100,28 @@ func walk(t *testing.T, r *rapid.T, addr string) (steps int) {
 		})
 	}
 	bubble()
+	if s, ok := thrown.(string); ok && fault == "" {
+		fault = s // of must
+	}
 	if fault != "" {
-		r.Logf("The story:\n%s", strings.Join(story, "\n"))
+		found.keep(fault, story)
 		r.Fatalf("%s", fault)
 	}
 	if thrown != nil {
-		if s, ok := thrown.(string); ok {
-			r.Logf("The story:\n%s", strings.Join(story, "\n"))
-			r.Fatalf("%s", s)
-		}
 		panic(thrown)
 	}
 	return steps
+}
+
+// failure is what a walk has found. rapid makes its story shorter for as long as it
+// finds the same; of walks in which chance has a part, the shortest is kept.
+type failure struct {
+	headline string
+	story    []string
+}
+
+func (f *failure) keep(headline string, story []string) {
+	if f.headline == "" || (f.headline == headline && len(story) < len(f.story)) {
+		f.headline, f.story = headline, story
+	}
 }

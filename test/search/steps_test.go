@@ -332,7 +332,9 @@ func (w *world) tell(m *message, what string, named bool) {
 		r.ExternalID = m.externalID
 	}
 	r.Status.At = time.Now()
-	m.final = m.final || what != "in progress"
+	if what != "in progress" {
+		m.final, m.told = true, time.Now()
+	}
 	body, err := r.Encode()
 	w.must(err)
 	status, err := call(w.hears, body)

@@ -62,7 +62,8 @@ type message struct {
 	externalID, phone, reference string
 	at                           time.Time
 	answer                       answer
-	final                        bool // the vendor has said so in a receipt
+	final                        bool      // the vendor has said so in a receipt
+	told                         time.Time // when it said so
 	checked                      bool
 }
 

@@ -316,4 +316,8 @@ func (w *world) restore(s *snapshot) {
 	for _, m := range w.vendor.taken[s.posted:] {
 		w.taken[m.phone]++
 	}
+	// What was said since, the vendor says again: it tries four times.
+	for _, m := range w.vendor.taken {
+		m.final = m.final && m.told.Before(s.at)
+	}
 }
