@@ -14,20 +14,21 @@ import (
 
 // What must hold after each step. The headline of each is a fault's name.
 const (
-	sentTwice     = "sent twice"
-	wrongPerson   = "sent to who isn't in the list"
-	overRate      = "over the account's rate"
-	overOwnRate   = "over the campaign's own rate"
-	whileStopped  = "sent while paused or canceled"
-	whileClosed   = "sent outside the hours"
-	suppressedToo = "sent to a suppressed number"
-	open          = "the balance doesn't close"
-	settledUnsent = "settled who was never sent to"
-	gaveUp        = "given up for a 429"
-	flood         = "more tasks than the window"
-	eaten         = "another application's task is gone"
-	unsettled     = "not settled in time"
-	held          = "held again by a receipt of before the resume"
+	sentTwice        = "sent twice"
+	wrongPerson      = "sent to who isn't in the list"
+	overRate         = "over the account's rate"
+	overAfterRestore = "over the account's rate after a restore"
+	overOwnRate      = "over the campaign's own rate"
+	whileStopped     = "sent while paused or canceled"
+	whileClosed      = "sent outside the hours"
+	suppressedToo    = "sent to a suppressed number"
+	open             = "the balance doesn't close"
+	settledUnsent    = "settled who was never sent to"
+	gaveUp           = "given up for a 429"
+	flood            = "more tasks than the window"
+	eaten            = "another application's task is gone"
+	unsettled        = "not settled in time"
+	held             = "held again by a receipt of before the resume"
 )
 
 // second is the window of a rate, less what slots are rounded by.
@@ -102,7 +103,11 @@ func (w *world) checkPosts() {
 			}
 		}
 		if all > rate {
-			w.wrong(overRate, "%d in a second, the account's rate is %d", all, rate)
+			headline := overRate
+			if m.at.Before(w.restored.Add(2 * time.Second)) {
+				headline = overAfterRestore
+			}
+			w.wrong(headline, "%d in a second, the account's rate is %d", all, rate)
 		}
 		// One more: the wait for the account's slot comes after that for the own one.
 		if s.rate > 0 && float64(own) > max(1, s.rate)+1 {

@@ -8,6 +8,9 @@ import "strings"
 var known = map[string]string{
 	"a foreign receipt":           "a receipt of another installation settles who was never sent to",
 	"the limiters' keys get lost": "who has slots from before sends beside who begins anew: over the rate",
+	overAfterRestore:              "an older state of Redis has an older slot for the last one",
+	flood:                         "a retry of many writes all their tasks at once",
+	held:                          "a receipt of a message from before the resume holds again",
 	"another application's task":  "our servers take and archive tasks of another application in a queue of the same name",
 }
 

@@ -83,8 +83,9 @@ func walk(t *testing.T, r *rapid.T, addr string, found *failure) (steps int) {
 	defer dog.Stop()
 	bubble := func() {
 		defer func() {
-			if p := recover(); p != nil && thrown == nil {
-				thrown = p // of the bubble itself: it hangs
+			if p := recover(); p != nil && thrown == nil && fault == "" { // of the bubble itself
+				fault = "something hangs for good"
+				story = append(story, fmt.Sprint(p), stuck())
 			}
 		}()
 		synctest.Test(t, func(*testing.T) {
@@ -124,4 +125,16 @@ func (f *failure) keep(headline string, story []string) {
 	if f.headline == "" || (f.headline == headline && len(story) < len(f.story)) {
 		f.headline, f.story = headline, story
 	}
+}
+
+// stuck are the goroutines that a bubble has left behind, as far as they are ours.
+func stuck() string {
+	buf := make([]byte, 8<<20)
+	var all []string
+	for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if strings.Contains(strings.SplitN(g, "\n", 2)[0], "bubble") {
+			all = append(all, g)
+		}
+	}
+	return strings.Join(all, "\n\n")
 }

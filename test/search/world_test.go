@@ -65,6 +65,8 @@ type world struct {
 	ours  map[string]bool // IDs of tasks of another application
 	poor  time.Time       // when the vendor last said that there is no money
 	polls bool
+	// restored is when Redis last was.
+	restored time.Time
 
 	mu    sync.Mutex
 	story []string
@@ -275,6 +277,7 @@ func (w *world) close() {
 	_ = w.tasks.Close()
 	_ = w.queues.Close()
 	_ = w.rdb.Close()
+	time.Sleep(time.Minute) // go-redis's goroutines notice
 }
 
 // snapshot is all that stands in Redis, and what the walk knew then.
@@ -316,6 +319,7 @@ func (w *world) restore(s *snapshot) {
 	for _, m := range w.vendor.taken[s.posted:] {
 		w.taken[m.phone]++
 	}
+	w.restored = time.Now()
 	// What was said since, the vendor says again: it tries four times.
 	for _, m := range w.vendor.taken {
 		m.final = m.final && m.told.Before(s.at)
