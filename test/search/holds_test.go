@@ -23,6 +23,10 @@ const (
 	whileClosed      = "sent outside the hours"
 	suppressedToo    = "sent to a suppressed number"
 	open             = "the balance doesn't close"
+	settledByEarlier = "settled by a message of before a restore"
+	notTaken         = "a receipt isn't taken"
+	lostNotTaken     = "a receipt for a campaign that a restore took away isn't taken"
+	keyTwice         = "a one-off send's key is good twice"
 	settledUnsent    = "settled who was never sent to"
 	gaveUp           = "given up for a 429"
 	flood            = "more tasks than the window"
@@ -132,8 +136,12 @@ func (w *world) checkCampaign(s *submitted) {
 		last := w.lastPost(r.Phone)
 		switch rec.State {
 		case campaign.Accepted, campaign.Delivered, campaign.Failed, campaign.Unconfirmed:
+			headline := settledUnsent
+			if !w.restored.IsZero() {
+				headline = settledByEarlier
+			}
 			if last == nil {
-				w.wrong(settledUnsent, "campaign %s, %s is %s", s.id, p, rec.State)
+				w.wrong(headline, "campaign %s, %s is %s", s.id, p, rec.State)
 			}
 		case campaign.Refused:
 			if last != nil && (last.answer == throttles || last.answer == waits) {

@@ -11,6 +11,8 @@ var known = map[string]string{
 	overAfterRestore:              "an older state of Redis has an older slot for the last one",
 	flood:                         "a retry of many writes all their tasks at once",
 	held:                          "a receipt of a message from before the resume holds again",
+	settledByEarlier:              "a campaign that is submitted again after a restore took it away has the same external IDs",
+	lostNotTaken:                  "the listener has such a campaign in its cache, and answers 503",
 	"another application's task":  "our servers take and archive tasks of another application in a queue of the same name",
 }
 

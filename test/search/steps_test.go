@@ -37,6 +37,7 @@ func phone(id campaign.ID, n int) string { return fmt.Sprintf("+41790%c%05d", '0
 // its end.
 func (w *world) walk() (steps int) {
 	w.polls = rapid.Bool().Draw(w.t, "polls")
+	w.saved = w.snapshot()
 	w.work()
 	w.submit()
 	actions := map[string]func(*rapid.T){}
@@ -274,6 +275,16 @@ func (w *world) oneOff() {
 		return
 	}
 	w.say("one-off send by %q: %s %s, already %v", key, sent.Campaign, sent.Place, sent.Already)
+	if first, known := w.keys[key]; !known || sent.Already {
+		if !known {
+			w.keys[key] = time.Now()
+		}
+	} else if days(first, time.Now()) <= 1 {
+		w.wrong(keyTwice, "%q, first used at %s", key, first.Format(time.DateTime))
+	} else { // a key is kept that day and the next
+		w.keys[key] = time.Now()
+		w.asked[number]++
+	}
 	s := w.campaigns[sent.Campaign]
 	if s == nil {
 		s = &submitted{id: sent.Campaign, standing: true}
@@ -283,6 +294,11 @@ func (w *world) oneOff() {
 		s.phones = append(s.phones, "")
 	}
 	s.phones[sent.Place.Index] = number
+}
+
+// days are those between two times, by the calendar.
+func days(a, b time.Time) int {
+	return int(b.Truncate(24*time.Hour).Sub(a.Truncate(24*time.Hour)) / (24 * time.Hour))
 }
 
 func (w *world) answer() {
@@ -341,7 +357,11 @@ func (w *world) tell(m *message, what string, named bool) {
 	w.must(err)
 	w.say("receipt for %s (our ID in it: %v): %s; answered %d", m.externalID, named, what, status)
 	if status != 200 {
-		w.wrong("a receipt isn't taken", "%d", status)
+		headline := notTaken
+		if id, _ := split(m.externalID); w.campaigns[id] == nil {
+			headline = lostNotTaken
+		}
+		w.wrong(headline, "%d", status)
 	}
 }
 
@@ -512,12 +532,8 @@ func (w *world) save() {
 }
 
 func (w *world) back() {
-	if w.saved == nil {
-		w.skip()
-	}
 	w.say("Redis is restored to its state of %s before", time.Since(w.saved.at).Round(time.Millisecond))
 	w.restore(w.saved)
-	w.saved = nil
 }
 
 func (w *world) losePace() {

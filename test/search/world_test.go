@@ -83,7 +83,7 @@ type model struct {
 	// taken is how many messages to a phone don't count: of before a restore.
 	taken map[string]int
 	stops map[string]time.Time // numbers that are suppressed, since when
-	keys  map[string]string    // phone by the key of a one-off send
+	keys  map[string]time.Time // of one-off sends: when first used
 }
 
 // submitted is a campaign as people know it.
@@ -153,7 +153,7 @@ func newWorld(t *rapid.T, addr string, start time.Time) *world {
 		t: t, ctx: context.Background(), began: time.Now(), wire: newWire(addr), seen: map[string]bool{}, ours: map[string]bool{},
 		model: model{
 			campaigns: map[campaign.ID]*submitted{}, asked: map[string]int{}, taken: map[string]int{},
-			stops: map[string]time.Time{}, keys: map[string]string{},
+			stops: map[string]time.Time{}, keys: map[string]time.Time{},
 		},
 	}
 	w.vendor = &vendor{log: w.say}
