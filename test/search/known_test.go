@@ -6,14 +6,18 @@ import "strings"
 // by the headline of what they break, or the step that brings them. Each goes from
 // here when it is mended. -search.with looks for one in spite of it.
 var known = map[string]string{
-	"a foreign receipt":           "a receipt of another installation settles who was never sent to",
-	"the limiters' keys get lost": "who has slots from before sends beside who begins anew: over the rate",
-	overAfterRestore:              "an older state of Redis has an older slot for the last one",
+	"a foreign receipt":           "an external ID of another installation, or a guess, settles who was never sent to",
+	"another application's task":  "our servers take tasks of another application from queues of the same name, and archive them",
+	"the limiters' keys get lost": "slots that a worker has reserved are used beside those of a limiter that begins anew",
+	overRate + restored:           "the same, with a limiter that is older",
+	overOwnRate:                   "a send waits for its campaign's slot first and then for the account's: after a 429 all that waited there leave at the account's rate",
 	flood:                         "a retry of many writes all their tasks at once",
-	held:                          "a receipt of a message from before the resume holds again",
-	settledByEarlier:              "a campaign that is submitted again after a restore took it away has the same external IDs",
-	lostNotTaken:                  "the listener has such a campaign in its cache, and answers 503",
-	"another application's task":  "our servers take and archive tasks of another application in a queue of the same name",
+	held:                          "a receipt of a message from before the resume holds all campaigns again",
+	gaveUp:                        "the time to give up runs while everything is stopped, and a 429 after it refuses",
+	wrongPerson + restored:        "workers send from the pages in their cache when the ID has another list after a restore",
+	settledUnsent + restored:      "a campaign that is submitted again after a restore has the external IDs of before",
+	open + restored:               "an answer that comes after a restore makes a record in a campaign that is no longer there",
+	notTaken + restored:           "the listener has a campaign in its cache that a restore took away, and answers 503",
 }
 
 // leftOut reports whether a step or a headline is left out, and why.

@@ -84,7 +84,7 @@ func walk(t *testing.T, r *rapid.T, addr string, found *failure) (steps int) {
 	bubble := func() {
 		defer func() {
 			if p := recover(); p != nil && thrown == nil && fault == "" { // of the bubble itself
-				fault = "something hangs for good"
+				fault = hanging
 				story = append(story, fmt.Sprint(p), stuck())
 			}
 		}()

@@ -357,11 +357,7 @@ func (w *world) tell(m *message, what string, named bool) {
 	w.must(err)
 	w.say("receipt for %s (our ID in it: %v): %s; answered %d", m.externalID, named, what, status)
 	if status != 200 {
-		headline := notTaken
-		if id, _ := split(m.externalID); w.campaigns[id] == nil {
-			headline = lostNotTaken
-		}
-		w.wrong(headline, "%d", status)
+		w.wrong(w.life(notTaken), "%d", status)
 	}
 }
 
