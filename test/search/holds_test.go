@@ -91,10 +91,10 @@ func (w *world) checkPosts() {
 			w.wrong(w.life(sentTwice), "%s has the message %d times, and %d were asked for", m.phone, took[m.phone], 1+w.asked[m.phone])
 		}
 		if !s.stopped.IsZero() && m.at.After(s.stopped.Add(grace)) && (s.startAt.IsZero() || m.at.Before(s.startAt)) {
-			w.wrong(whileStopped, "%s, %s after", m.externalID, m.at.Sub(s.stopped))
+			w.wrong(w.life(whileStopped), "%s, %s after", m.externalID, m.at.Sub(s.stopped))
 		}
 		if h := m.at.Hour(); s.hours && (h < 9 || h >= 20) {
-			w.wrong(whileClosed, "%s at %s", m.externalID, m.at.Format(time.TimeOnly))
+			w.wrong(w.life(whileClosed), "%s at %s", m.externalID, m.at.Format(time.TimeOnly))
 		}
 		if since, ok := w.stops[m.phone]; ok && m.at.After(since.Add(grace)) {
 			w.wrong(suppressedToo, "%s, %s after", m.phone, m.at.Sub(since))
@@ -254,7 +254,7 @@ func (w *world) calm() {
 			}
 		}
 		if time.Since(began) > limit {
-			w.wrong(why, "%s later: %s", time.Since(began), rest)
+			w.wrong(w.life(why), "%s later: %s", time.Since(began), rest)
 			break
 		}
 		at = at.Add(2 * time.Second)

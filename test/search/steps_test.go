@@ -528,6 +528,9 @@ func (w *world) save() {
 }
 
 func (w *world) back() {
+	if !w.restored.IsZero() {
+		w.skip() // once in a walk is rare enough
+	}
 	w.say("Redis is restored to its state of %s before", time.Since(w.saved.at).Round(time.Millisecond))
 	w.restore(w.saved)
 }
