@@ -3,6 +3,7 @@ package search_test
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 
 var (
 	lasts   = flag.Duration("search", 30*time.Second, "for how long to search")
+	from    = flag.Uint64("search.from", 1, "the seed of the first walk; 0 draws one")
 	withLog = flag.Bool("search.log", false, "tell what the house logs, too")
 	with    = flag.String("search.with", "", "search for these known faults, too: their names, separated by commas, or all")
 )
@@ -26,26 +28,31 @@ var (
 // machine.
 const hangs = 2 * time.Minute
 
-// TestSearch walks until its time is over. Its walks are the same each time, unless
-// -rapid.seed says with which to begin.
+// TestSearch_FindsNothing walks until its time is over, with one seed after the
+// other; with -rapid.seed it makes that one walk.
 func TestSearch_FindsNothing(t *testing.T) {
 	server := redistest.Start(t)
 	o, err := redis.ParseURL(server.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	seed := uint64(0)
-	first := flag.Lookup("rapid.seed").Value.(flag.Getter).Get().(uint64)
+	seed, _ := flag.Lookup("rapid.seed").Value.(flag.Getter).Get().(uint64)
+	only := seed != 0
+	if seed == 0 {
+		seed = *from
+	}
+	if seed == 0 {
+		seed = rand.Uint64()>>32 + 1
+	}
 	walks, steps := 0, 0
 	var found failure
 	defer func() {
 		if t.Failed() {
-			t.Logf("%s\nThe shortest story of it, from -rapid.seed=%d:\n%s", found.headline, seed, strings.Join(found.story, "\n"))
+			t.Logf("%s. To make the walk again: make search SEED=%d, or -rapid.seed=%d. The shortest story of it:\n%s",
+				found.headline, seed, seed, strings.Join(found.story, "\n"))
 		}
 	}()
 	began := time.Now()
-	only := first != 0
-	seed = max(first, 1)
 	set(t, "rapid.nofailfile", "true")
 	set(t, "rapid.checks", "1")
 	for ; time.Since(began) < *lasts && (!only || walks == 0); seed++ {
