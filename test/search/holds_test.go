@@ -34,7 +34,7 @@ const (
 
 	// restored stands behind a headline in a walk in which Redis was restored: what
 	// a restore takes away may have a second life under the same name.
-	restored = ", after a restore"
+	restored = " after a restore"
 )
 
 // second is the window of a rate, less what slots are rounded by.
