@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -57,7 +58,7 @@ func TestSearch_FindsNothing(t *testing.T) {
 	set(t, "rapid.checks", "1")
 	for ; time.Since(began) < *lasts && (!only || walks == 0); seed++ {
 		set(t, "rapid.seed", fmt.Sprint(seed))
-		rapid.Check(t, func(r *rapid.T) { steps += walk(t, r, o.Addr, &found) })
+		rapid.Check(t, func(r *rapid.T) { steps += search(t, r, o.Addr, &found) })
 		walks++
 	}
 	took := time.Since(began)
@@ -71,16 +72,34 @@ func set(t *testing.T, name, value string) {
 	}
 }
 
-// walk makes one walk in a bubble of its own, where time passes when all wait.
-func walk(t *testing.T, r *rapid.T, addr string, found *failure) (steps int) {
+// tries is how often a walk is made that may have failed: chance keeps a part in it.
+const tries = 3
+
+// search draws a walk and makes it.
+func search(t *testing.T, r *rapid.T, addr string, found *failure) (steps int) {
+	start := rapid.SampledFrom(starts).Draw(r, "start")
+	begins := args(r)
+	all := plan(r)
+	for range tries {
+		made, fault, story := walk(t, addr, start, begins, all)
+		steps += made
+		if fault != "" {
+			found.keep(fault, story)
+			r.Fatalf("%s", fault)
+		}
+		if found.headline == "" {
+			break
+		}
+	}
+	return steps
+}
+
+// walk makes a walk in a bubble of its own, where time passes when all wait.
+func walk(t *testing.T, addr string, start time.Time, begins []uint64, all []step) (made int, fault string, story []string) {
 	// What one bubble leaves in a sync.Pool (compressors, with their channels) must not
 	// come into the next one: a pool is empty after two collections.
 	runtime.GC()
 	runtime.GC()
-	start := rapid.SampledFrom(starts).Draw(r, "start")
-	var story []string
-	var fault string
-	var thrown any
 	var watch atomic.Pointer[world]
 	dog := time.AfterFunc(hangs, func() {
 		w := watch.Load()
@@ -88,37 +107,26 @@ func walk(t *testing.T, r *rapid.T, addr string, found *failure) (steps int) {
 		panic("search: the walk hangs, in spite of its clock; its story:\n" + strings.Join(w.story, "\n"))
 	})
 	defer dog.Stop()
-	bubble := func() {
+	defer func() {
+		if p := recover(); p != nil && fault == "" { // of the bubble itself
+			fault, story = hanging, append(story, fmt.Sprint(p), stuck())
+		}
+	}()
+	synctest.Test(t, func(*testing.T) {
+		w := newWorld(addr, start)
+		w.listen()
+		watch.Store(w)
 		defer func() {
-			if p := recover(); p != nil && thrown == nil && fault == "" { // of the bubble itself
-				fault = hanging
-				story = append(story, fmt.Sprint(p), stuck())
+			if p := recover(); p != nil && w.fault == "" {
+				w.fault = fmt.Sprint(p)
+				w.say("%s", debug.Stack())
 			}
+			fault, story = w.fault, w.story
+			w.close()
 		}()
-		synctest.Test(t, func(*testing.T) {
-			w := newWorld(r, addr, start)
-			w.listen()
-			watch.Store(w)
-			defer func() {
-				thrown = recover() // rapid's own signals, and those of must
-				story, fault = w.story, w.fault
-				w.close()
-			}()
-			steps = w.walk()
-		})
-	}
-	bubble()
-	if s, ok := thrown.(string); ok && fault == "" {
-		fault = s // of must
-	}
-	if fault != "" {
-		found.keep(fault, story)
-		r.Fatalf("%s", fault)
-	}
-	if thrown != nil {
-		panic(thrown)
-	}
-	return steps
+		made = w.walk(begins, all)
+	})
+	return made, fault, story
 }
 
 // failure is what a walk has found. rapid makes its story shorter for as long as it

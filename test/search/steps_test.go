@@ -33,34 +33,84 @@ var names = []campaign.ID{"a", "b", "c"}
 // list they stand in.
 func phone(id campaign.ID, n int) string { return fmt.Sprintf("+41790%c%05d", '0'+id[0]-'a', n) }
 
-// walk makes steps until rapid has had enough, and then lets everything come to
-// its end.
-func (w *world) walk() (steps int) {
-	w.polls = rapid.Bool().Draw(w.t, "polls")
+// step is one of a walk: its name, and what chance says of the rest. It is drawn
+// before the walk, so that a walk can be made again.
+type step struct {
+	name string
+	args []uint64
+}
+
+// plan draws a walk.
+func plan(t *rapid.T) (all []step) {
+	actions := map[string]func(*rapid.T){}
+	for name := range (&world{}).steps() {
+		if left, _ := leftOut(name); !left {
+			actions[name] = func(t *rapid.T) { all = append(all, step{name, args(t)}) }
+		}
+	}
+	t.Repeat(actions)
+	return all
+}
+
+func args(t *rapid.T) []uint64 {
+	return rapid.SliceOfN(rapid.Uint64Range(0, 9999), maxArgs, maxArgs).Draw(t, "by chance")
+}
+
+// maxArgs is how many choices a step has at most.
+const maxArgs = 8
+
+// walk makes the steps, until something is wrong, and then lets everything come to
+// its end. It returns how many it has made.
+func (w *world) walk(begins []uint64, all []step) (made int) {
+	w.args = begins
+	w.polls = draw(w, false, true)
 	w.saved = w.snapshot()
 	w.work()
 	w.submit()
-	actions := map[string]func(*rapid.T){}
-	for name, do := range w.steps() {
-		if left, _ := leftOut(name); left {
-			continue
-		}
-		actions[name] = func(*rapid.T) {
-			steps++
-			do()
+	do := w.steps()
+	for _, s := range all {
+		w.args = s.args
+		if w.make(do[s.name]) {
+			made++
 			w.pass(200 * time.Millisecond)
+			w.check()
 		}
-	}
-	actions[""] = func(*rapid.T) {
-		w.check()
 		if w.fault != "" {
-			w.t.Fatal(w.fault)
+			return made
 		}
 	}
-	w.t.Repeat(actions)
 	w.calm()
-	return steps
+	return made
 }
+
+// skipped is thrown by a step that has nothing to do it with.
+type skipped struct{}
+
+func (w *world) skip() { panic(skipped{}) }
+
+func (w *world) make(do func()) (made bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			if _, ok := p.(skipped); !ok {
+				panic(p)
+			}
+		}
+	}()
+	do()
+	return true
+}
+
+// pick is the next choice among n; when chance has nothing left to say, the first.
+func (w *world) pick(n int) int {
+	if len(w.args) == 0 {
+		return 0
+	}
+	a := w.args[0]
+	w.args = w.args[1:]
+	return int(a * 2654435761 >> 5 % uint64(n)) // small numbers are drawn most
+}
+
+func draw[T any](w *world, from ...T) T { return from[w.pick(len(from))] }
 
 // steps are what may happen, by name.
 func (w *world) steps() map[string]func() {
@@ -104,28 +154,22 @@ func (w *world) steps() map[string]func() {
 	}
 }
 
-func (w *world) skip() { w.t.Skip("nothing to do it with") }
-
 // one draws a campaign.
 func (w *world) one() *submitted {
 	all := slices.Sorted(maps.Keys(w.campaigns))
 	if len(all) == 0 {
 		w.skip()
 	}
-	return w.campaigns[rapid.SampledFrom(all).Draw(w.t, "campaign")]
-}
-
-func draw[T any](w *world, label string, from ...T) T {
-	return rapid.SampledFrom(from).Draw(w.t, label)
+	return w.campaigns[draw(w, all...)]
 }
 
 func (w *world) submit() {
-	id := draw(w, "id", names...)
-	n := draw(w, "people", 1, 3, 12, 25)
-	first := draw(w, "the first of them", 0, 2)
+	id := draw(w, names...)
+	n := draw(w, 1, 3, 12, 25)
+	first := draw(w, 0, 2)
 	s := &submitted{
-		id: id, resends: draw(w, "on_doubt", false, false, true), hours: draw(w, "hours", false, false, true),
-		rate: draw(w, "its own rate", 0, 0, 2.0, 0.2),
+		id: id, resends: draw(w, false, false, true), hours: draw(w, false, false, true),
+		rate: draw(w, 0, 0, 2.0, 0.2),
 	}
 	spec := campaign.Spec{
 		ID: id, MessageType: "MKT", Lane: campaign.LaneBulk, OnDoubt: campaign.DoubtHold, Rate: s.rate, MaxFailureRate: 1,
@@ -140,7 +184,7 @@ func (w *world) submit() {
 	if s.hours {
 		spec.Hours, spec.UnknownZone = &campaign.Hours{From: "09:00", To: "20:00", Zone: "UTC"}, ""
 	}
-	if draw(w, "lane", campaign.LaneBulk, campaign.LaneBulk, campaign.LaneUrgent) == campaign.LaneUrgent {
+	if draw(w, campaign.LaneBulk, campaign.LaneBulk, campaign.LaneUrgent) == campaign.LaneUrgent {
 		spec.Lane = campaign.LaneUrgent
 	}
 	f, err := producer.NewFile(spec)
@@ -155,7 +199,7 @@ func (w *world) submit() {
 	for i := range n {
 		s.phones = append(s.phones, phone(id, first+i))
 	}
-	begin := campaign.Beginning{By: ann, Hold: draw(w, "begins", "at once", "at once", "held") == "held"}
+	begin := campaign.Beginning{By: ann, Hold: draw(w, "at once", "at once", "held") == "held"}
 	r, err := w.ops.Submit(w.ctx, &operations.Submission{File: f, List: producer.ListRows(nil, rows), Begin: begin})
 	w.say("submit %s: %d people from person %d on, %s, on_doubt %s, rate %v, hours %v, held %v%s", id, n, first, spec.Lane, spec.OnDoubt, s.rate, s.hours, begin.Hold, refused(err))
 	if err == nil && !r.Already {
@@ -193,7 +237,7 @@ func (w *world) steer(verb string) {
 			s.stopped, s.startAt = time.Now(), time.Time{}
 		}
 	case "reschedule":
-		at := time.Now().Add(draw(w, "in", 2*time.Second, 30*time.Second, 8*time.Hour))
+		at := time.Now().Add(draw(w, 2*time.Second, 30*time.Second, 8*time.Hour))
 		about = " to " + at.Format("15:04:05")
 		if err = w.ops.Reschedule(w.ctx, stands, at, true, ann); err == nil {
 			s.stopped, s.startAt = time.Now(), at
@@ -203,7 +247,7 @@ func (w *world) steer(verb string) {
 			s.purged = true
 		}
 	case "rate":
-		to := draw(w, "to", 0.5, 3, 20)
+		to := draw(w, 0.5, 3, 20)
 		about = fmt.Sprintf(" to %v", to)
 		if err = w.ops.SetRate(w.ctx, stands, to, ann); err == nil {
 			s.rate, s.rated = to, time.Now()
@@ -230,7 +274,7 @@ func (w *world) peopleOf(s *submitted, yield func(campaign.Place, campaign.Recip
 
 func (w *world) retry() {
 	s := w.one()
-	state := draw(w, "state", campaign.Failed, campaign.Unconfirmed, campaign.InDoubt)
+	state := draw(w, campaign.Failed, campaign.Unconfirmed, campaign.InDoubt)
 	var phones []string
 	w.peopleOf(s, func(_ campaign.Place, r campaign.Recipient, rec campaign.Record) {
 		if rec.State == state {
@@ -250,7 +294,7 @@ func (w *world) retry() {
 
 func (w *world) decide(v operations.Verb) {
 	s := w.one()
-	i := rapid.IntRange(0, len(s.phones)-1).Draw(w.t, "who")
+	i := w.pick(len(s.phones))
 	p, err := w.ops.PersonAt(w.ctx, s.id, campaign.PlaceOf(i))
 	if err == nil {
 		if v == operations.VerbResend {
@@ -263,7 +307,7 @@ func (w *world) decide(v operations.Verb) {
 
 // oneOff sends to one person, or makes an earlier send again.
 func (w *world) oneOff() {
-	n := draw(w, "key", 0, 1, 2, 3)
+	n := draw(w, 0, 1, 2, 3)
 	key := fmt.Sprintf("key %d", n)
 	number := fmt.Sprintf("+417909%05d", n)
 	sent, err := w.ops.Send(w.ctx, producer.OneOff{
@@ -302,8 +346,8 @@ func days(a, b time.Time) int {
 }
 
 func (w *world) answer() {
-	n := draw(w, "for", 1, 1, 2, 12)
-	a := draw(w, "answer", answers...)
+	n := draw(w, 1, 1, 2, 12)
+	a := draw(w, answers...)
 	w.vendor.mu.Lock()
 	for range n {
 		w.vendor.script = append(w.vendor.script, a)
@@ -317,9 +361,9 @@ func (w *world) receipt() {
 	if len(w.vendor.taken) == 0 {
 		w.skip()
 	}
-	m := rapid.SampledFrom(w.vendor.taken).Draw(w.t, "of")
-	what := draw(w, "says", slices.Sorted(maps.Keys(outcomes))...)
-	named := draw(w, "with our ID", true, true, false)
+	m := draw(w, w.vendor.taken...)
+	what := draw(w, slices.Sorted(maps.Keys(outcomes))...)
+	named := draw(w, true, true, false)
 	if what == "out of money" {
 		w.poor = time.Now()
 	}
@@ -328,7 +372,7 @@ func (w *world) receipt() {
 
 // receipts brings one for all that is out.
 func (w *world) receipts() {
-	what := draw(w, "say", "delivered by WhatsApp", "failed")
+	what := draw(w, "delivered by WhatsApp", "failed")
 	n := 0
 	for _, m := range w.vendor.taken {
 		if !m.final {
@@ -365,9 +409,9 @@ func (w *world) tell(m *message, what string, named bool) {
 // never sent.
 func (w *world) foreign() {
 	s := w.one()
-	i := rapid.IntRange(0, len(s.phones)-1).Draw(w.t, "who")
-	attempt := draw(w, "attempt", 1, 2)
-	r := outcomes[draw(w, "says", slices.Sorted(maps.Keys(outcomes))...)]
+	i := w.pick(len(s.phones))
+	attempt := draw(w, 1, 2)
+	r := outcomes[draw(w, slices.Sorted(maps.Keys(outcomes))...)]
 	r.ExternalID = fmt.Sprintf("%s.0.%d.%d", s.id, i, attempt)
 	for _, m := range w.vendor.posts {
 		if m.externalID == r.ExternalID {
@@ -384,7 +428,7 @@ func (w *world) foreign() {
 
 func (w *world) inbound(action string) {
 	s := w.one()
-	i := rapid.IntRange(0, len(s.phones)-1).Draw(w.t, "who")
+	i := w.pick(len(s.phones))
 	number := s.phones[i]
 	at := time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")
 	body, err := json.Marshal(map[string]any{
@@ -409,14 +453,14 @@ func (w *world) inbound(action string) {
 }
 
 func (w *world) time() {
-	d := draw(w, "for", time.Second, 3*time.Second, 10*time.Second, 35*time.Second)
+	d := draw(w, time.Second, 3*time.Second, 10*time.Second, 35*time.Second)
 	w.say("%s pass", d)
 	w.pass(d)
 }
 
 // night lets everything stop, hours pass, and as much begin again.
 func (w *world) night() {
-	d := draw(w, "for", 30*time.Minute, 11*time.Hour, 25*time.Hour)
+	d := draw(w, 30*time.Minute, 11*time.Hour, 25*time.Hour)
 	w.say("everything stops, and %s pass", d)
 	w.rest(d)
 }
@@ -455,7 +499,7 @@ func (w *world) again() {
 	if len(w.old) == 0 {
 		w.skip()
 	}
-	i := rapid.IntRange(0, len(w.old)-1).Draw(w.t, "which")
+	i := w.pick(len(w.old))
 	o := w.old[i]
 	_, err := w.tasks.Enqueue(asynq.NewTask(o.kind, o.payload), asynq.Queue(o.queue))
 	w.must(err)
@@ -469,7 +513,7 @@ func (w *world) foreignTask() {
 		w.skip()
 	}
 	slices.Sort(queues)
-	q := draw(w, "queue", "bulk", "urgent", "system")
+	q := draw(w, "bulk", "urgent", "system")
 	i, err := w.tasks.Enqueue(asynq.NewTask("email:welcome", []byte("{}")), asynq.Queue(q), asynq.MaxRetry(0))
 	w.must(err)
 	w.ours[q+"/"+i.ID] = true
@@ -489,7 +533,7 @@ func (w *world) stop() {
 	if len(running) == 0 {
 		w.skip()
 	}
-	c := rapid.SampledFrom(running).Draw(w.t, "who")
+	c := draw(w, running...)
 	w.say("%s is asked to stop", c.name)
 	c.stop()
 }
@@ -500,9 +544,9 @@ func (w *world) kill() {
 	if len(running) == 0 {
 		w.skip()
 	}
-	c := rapid.SampledFrom(running).Draw(w.t, "who")
-	c.process.done = draw(w, "the write is", "done", "not done") == "done"
-	n := rapid.IntRange(0, 25).Draw(w.t, "in so many writes")
+	c := draw(w, running...)
+	c.process.done = draw(w, "done", "not done") == "done"
+	n := w.pick(26)
 	w.say("%s will be killed in %d writes", c.name, n)
 	c.process.doom.Store(int64(n))
 }
@@ -514,7 +558,7 @@ func (w *world) restart() {
 }
 
 func (w *world) freeze() {
-	d := draw(w, "for", 500*time.Millisecond, 2*time.Second, 8*time.Second)
+	d := draw(w, 500*time.Millisecond, 2*time.Second, 8*time.Second)
 	w.say("Redis stands still for %s", d)
 	w.wire.freeze()
 	time.Sleep(d)

@@ -17,7 +17,6 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
-	"pgregory.net/rapid"
 
 	"github.com/handout-dev/handout/callbacks"
 	"github.com/handout-dev/handout/campaign"
@@ -41,8 +40,8 @@ var ann = campaign.Actor{Name: "ann"}
 // world is one walk's: the house between its Redis and its vendor, and what the
 // walk knows of what it asked for.
 type world struct {
-	t     *rapid.T
 	ctx   context.Context
+	args  []uint64 // of the step: see pick
 	began time.Time
 
 	wire   *wire
@@ -147,10 +146,10 @@ func (w *world) wrong(headline, format string, args ...any) {
 }
 
 // newWorld opens a walk inside its bubble, on an empty Redis.
-func newWorld(t *rapid.T, addr string, start time.Time) *world {
+func newWorld(addr string, start time.Time) *world {
 	time.Sleep(time.Until(start))
 	w := &world{
-		t: t, ctx: context.Background(), began: time.Now(), wire: newWire(addr), seen: map[string]bool{}, ours: map[string]bool{},
+		ctx: context.Background(), began: time.Now(), wire: newWire(addr), seen: map[string]bool{}, ours: map[string]bool{},
 		model: model{
 			campaigns: map[campaign.ID]*submitted{}, asked: map[string]int{}, taken: map[string]int{},
 			stops: map[string]time.Time{}, keys: map[string]time.Time{},
