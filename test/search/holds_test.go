@@ -197,7 +197,7 @@ func (w *world) checkQueues() {
 	for id, n := range waiting {
 		// Twice: those that got lost may be written again beside the window.
 		if s := w.campaigns[id]; s != nil && !s.standing && n > 2*window {
-			w.wrong(flood, "%d of campaign %s wait in the queue, its window is %d", n, id, window)
+			w.wrong(w.life(flood), "%d of campaign %s wait in the queue, its window is %d", n, id, window)
 		}
 	}
 	for name := range w.ours {
@@ -254,7 +254,7 @@ func (w *world) calm() {
 			}
 		}
 		if time.Since(began) > limit {
-			w.wrong(w.life(why), "%s later: %s", time.Since(began), rest)
+			w.wrong(why, "%s later: %s", time.Since(began), rest)
 			break
 		}
 		at = at.Add(2 * time.Second)
@@ -288,7 +288,7 @@ func (w *world) unsettled() (rest, why string) {
 		b := stands.Balance
 		for _, state := range []campaign.State{campaign.Planned, campaign.Claimed, campaign.Retrying, campaign.Accepted} {
 			if n := b.Of(state); n > 0 {
-				why = unsettled
+				why = w.life(unsettled)
 				if stands.Info.Phase == campaign.Held {
 					if strings.Contains(stands.Info.Reason, "3073") {
 						return "campaign " + string(s.id) + " is " + stands.String(), held

@@ -274,13 +274,21 @@ func (w *world) peopleOf(s *submitted, yield func(campaign.Place, campaign.Recip
 
 func (w *world) retry() {
 	s := w.one()
-	state := draw(w, campaign.Failed, campaign.Unconfirmed, campaign.InDoubt)
-	var phones []string
+	by := map[campaign.State][]string{}
 	w.peopleOf(s, func(_ campaign.Place, r campaign.Recipient, rec campaign.Record) {
-		if rec.State == state {
-			phones = append(phones, r.Phone)
-		}
+		by[rec.State] = append(by[rec.State], r.Phone)
 	})
+	var states []campaign.State
+	for _, state := range operations.Retryable() {
+		if len(by[state]) > 0 {
+			states = append(states, state)
+		}
+	}
+	if len(states) == 0 {
+		w.skip()
+	}
+	state := draw(w, states...)
+	phones := by[state]
 	selected, err := w.ops.Select(w.ctx, s.id, operations.VerbResend, state)
 	n := 0
 	if err == nil {
