@@ -211,19 +211,45 @@ func refusal(q *http.Request, status int, code telesign.Code, h http.Header) *ht
 	return reply(q, status, fmt.Sprintf(`{"status":{"code":%d,"description":"refused"}}`, code), h)
 }
 
-// outcomes are what a receipt may say of the message, and of its legs.
-var outcomes = map[string]telesign.Receipt{
-	"in progress":           {Status: telesign.Status{Code: telesign.CodeInProgress}},
-	"delivered by WhatsApp": {Status: telesign.Status{Code: telesign.CodeDelivered}, Legs: []telesign.Leg{{Channel: "whatsapp", Code: telesign.CodeDelivered}}},
-	"read":                  {Status: telesign.Status{Code: telesign.CodeRead}, Legs: []telesign.Leg{{Channel: "whatsapp", Code: telesign.CodeRead}}},
-	"delivered by SMS": {Status: telesign.Status{Code: telesign.CodeDelivered}, Legs: []telesign.Leg{
-		{Channel: "whatsapp", Code: telesign.CodeTimedOut}, {Channel: "sms", Code: telesign.CodeDelivered},
-	}},
-	"failed": {Status: telesign.Status{Code: telesign.CodeDeliveryError}, Legs: []telesign.Leg{
-		{Channel: "whatsapp", Code: telesign.CodeTimedOut}, {Channel: "sms", Code: telesign.CodeDeliveryError},
-	}},
-	"out of money": {Status: telesign.Status{Code: 3073}, Legs: []telesign.Leg{{Channel: "sms", Code: 3073}}},
+// outcome is what a receipt says of the message, and of its legs.
+type outcome struct {
+	code telesign.Code
+	legs []leg
 }
+
+type leg struct {
+	channel string
+	code    telesign.Code
+}
+
+var outcomes = map[string]outcome{
+	"in progress":           {telesign.CodeInProgress, nil},
+	"delivered by WhatsApp": {telesign.CodeDelivered, []leg{{"whatsapp", telesign.CodeDelivered}}},
+	"read":                  {telesign.CodeRead, []leg{{"whatsapp", telesign.CodeRead}}},
+	"delivered by SMS":      {telesign.CodeDelivered, []leg{{"whatsapp", telesign.CodeTimedOut}, {"sms", telesign.CodeDelivered}}},
+	"failed":                {telesign.CodeDeliveryError, []leg{{"whatsapp", telesign.CodeTimedOut}, {"sms", telesign.CodeDeliveryError}}},
+	"out of money":          {3073, []leg{{"sms", 3073}}},
+}
+
+// receipt is the callback's body; an empty external ID is null there.
+func (o outcome) receipt(reference, externalID string) ([]byte, error) {
+	type object = map[string]any
+	status := func(c telesign.Code) object {
+		return object{"code": c, "description": c.Text(), "updated_on": stamp()}
+	}
+	legs := []object{}
+	for _, l := range o.legs {
+		legs = append(legs, object{l.channel: status(l.code)})
+	}
+	body := object{"reference_id": reference, "external_id": nil, "status": status(o.code), "channel_status": legs}
+	if externalID != "" {
+		body["external_id"] = externalID
+	}
+	return json.Marshal(body)
+}
+
+// stamp is now, as the vendor writes it.
+func stamp() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000000Z") }
 
 // call brings a callback to the listener and returns the status of its answer.
 func call(l *callbacks.Listener, body []byte) (int, error) {
