@@ -63,7 +63,7 @@ func (p *process) dial(context.Context, string, string) (net.Conn, error) {
 	return k, nil
 }
 
-// freeze has Redis answer nobody. What is written meanwhile is done at the thaw.
+// freeze stops Redis from answering. What is written meanwhile is done at the thaw.
 func (w *wire) freeze() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

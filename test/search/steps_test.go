@@ -22,8 +22,8 @@ var starts = []time.Time{
 // names are the IDs that campaigns have here.
 var names = []campaign.ID{"a", "b", "c"}
 
-// phone is a number that nobody else has: of person n of the campaign, whichever
-// list they stand in.
+// phone is the number of person n of the campaign, the same in each of its lists and
+// in no other campaign.
 func phone(id campaign.ID, n int) string { return fmt.Sprintf("+41790%c%05d", '0'+id[0]-'a', n) }
 
 // step is one of a walk: its name, and what chance says of the rest. It is drawn
