@@ -16,6 +16,7 @@ var known = map[string]string{
 	gaveUp:                        "the time to give up runs while everything is stopped, and a 429 after it refuses",
 	wrongPerson + restored:        "workers send from the pages in their cache when the ID has another list after a restore",
 	flood + restored:              "as for the list: tasks of the campaign of before are written on",
+	sentTwice + restored:          "as for the list: people of the old one, who stand in the new one, too",
 	whileClosed + restored:        "the same, with the hours of the campaign of before",
 	unsettled + restored:          "seen once in 500 walks, and not understood: one of a running campaign stays planned",
 	settledUnsent + restored:      "a campaign that is submitted again after a restore has the external IDs of before",
