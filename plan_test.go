@@ -116,6 +116,7 @@ var plan = map[string]room{
 	"test/s3test":        {kit, nil},
 	"test/bench":         {kit, nil}, // tests alone, as below
 	"test/chaos":         {kit, nil},
+	"test/search":        {kit, nil},
 	// A module of its own, of tests alone.
 	"deploy/alertstest": {kit, nil},
 }
