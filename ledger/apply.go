@@ -172,16 +172,6 @@ func (ch *change) outcome(answer any) (stands Seen, set bool, err error) {
 	return Seen{}, false, fmt.Errorf("recipient %s of campaign %s: unexpected answer %v", ch.place, ch.campaign.ID, answer)
 }
 
-// reactivate puts a campaign among the active ones before one of its recipients
-// needs the machine again. A crash in between leaves a name too many there, and
-// never one too few.
-func (l *Ledger) reactivate(ctx context.Context, c campaign.ID) error {
-	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
-		return fmt.Errorf("reactivate campaign %s: %w", c, err)
-	}
-	return nil
-}
-
 // set makes a change in Redis, together with those of concurrent callers: the
 // first of them is the flusher, and makes the next one so once its own is done.
 func (l *Ledger) set(ctx context.Context, ch *change) (any, error) {

@@ -26,6 +26,7 @@ const (
 	fieldFinished = "finished"
 	fieldCanceled = "canceled" // for good: it never runs again
 	fieldStartAt  = "start_at" // paused until then
+	fieldRecall   = "recall"   // random: its pages are yet to be recalled, see Recall
 	fieldCanary   = "canary"   // see canary.go
 	fieldDoubts   = "doubts"   // how many in a row, see lua/apply.lua
 )
@@ -106,15 +107,6 @@ func (l *Ledger) Campaigns(ctx context.Context, limit int) ([]campaign.ID, error
 	names, err := l.rdb.ZRevRange(ctx, keyCampaigns, 0, int64(limit)-1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list campaigns: %w", err)
-	}
-	return toIDs(names), nil
-}
-
-// Active lists the campaigns in which the machine may have work left.
-func (l *Ledger) Active(ctx context.Context) ([]campaign.ID, error) {
-	names, err := l.rdb.SMembers(ctx, keyActive).Result()
-	if err != nil {
-		return nil, fmt.Errorf("list active campaigns: %w", err)
 	}
 	return toIDs(names), nil
 }

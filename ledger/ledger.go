@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -26,8 +25,6 @@ type Ledger struct {
 	mu       sync.Mutex
 	waiting  []*change
 	flushing bool
-
-	sampled atomic.Int64 // the Unix second of the last samples, see Sample
 }
 
 // New is the ledger in rdb, which stays the caller's to close.

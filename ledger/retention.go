@@ -10,7 +10,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redisx"
 )
 
 // A campaign that is done is put into a sorted set by the time when its recipients
@@ -104,14 +103,4 @@ func (l *Ledger) PutOffExpiry(ctx context.Context, e Expiring, next time.Time) e
 		return fmt.Errorf("put off the retention of campaign %s: %w", e.ID, err)
 	}
 	return nil
-}
-
-// LeaseRetention takes or keeps the lease of the sweep for retentions for as long as
-// d, or gives it back with a d of 0; false when another worker has it.
-func (l *Ledger) LeaseRetention(ctx context.Context, token string, d time.Duration) (bool, error) {
-	mine, err := redisx.Lease(ctx, l.rdb, keyRetentionLease, token, d)
-	if err != nil {
-		return false, fmt.Errorf("lease the look at retentions: %w", err)
-	}
-	return mine, nil
 }

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,34 +25,17 @@ type Sample struct {
 	Balance campaign.Balance
 }
 
-// Sample records the balances of campaigns at now, by Redis's clock, unless this
-// moment has been recorded already. It may be called at any time by any number of
-// workers: it asks Redis once in [SampleTime] for each campaign.
-func (l *Ledger) Sample(ctx context.Context, now time.Time, campaigns ...campaign.ID) error {
-	if now.Before(time.Unix(l.sampled.Load(), 0).Add(SampleTime)) {
-		return nil
-	}
+// Sample records a campaign's balance at this moment, by Redis's clock, unless the
+// last sample is too young. Any number of workers may call it at any time.
+func (l *Ledger) Sample(ctx context.Context, c campaign.ID) error {
 	args := make([]any, len(campaign.CounterNames))
 	for i, name := range campaign.CounterNames {
 		args[i] = name
 	}
-	// A campaign that can't be sampled doesn't hold up the others.
-	var errs []error
-	slot := int64(0)
-	for _, c := range campaigns {
-		at, err := sampleScript.Run(ctx, l.rdb, []string{keySamples(c), keyCounts(c)}, args...).Int64()
-		if err != nil {
-			errs = append(errs, fmt.Errorf("sample campaign %s: %w", c, err))
-			continue
-		}
-		if slot == 0 || at < slot {
-			slot = at
-		}
+	if err := sampleScript.Run(ctx, l.rdb, []string{keySamples(c), keyCounts(c)}, args...).Err(); err != nil {
+		return fmt.Errorf("sample campaign %s: %w", c, err)
 	}
-	if len(errs) == 0 && slot > 0 {
-		l.sampled.Store(slot)
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // Samples reads the samples of a campaign since a moment, the earliest first; the

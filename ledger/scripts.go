@@ -26,6 +26,8 @@ var (
 	callSource string
 	//go:embed lua/due.lua
 	dueSource string
+	//go:embed lua/recall.lua
+	recallSource string
 	//go:embed lua/append.lua
 	appendSource string
 	//go:embed lua/repair.lua
@@ -46,6 +48,7 @@ var (
 	advanceScript = redis.NewScript(advanceSource)
 	callScript    = redis.NewScript(callSource)
 	dueScript     = redis.NewScript(dueSource)
+	recallScript  = redis.NewScript(recallSource)
 	appendScript  = redis.NewScript(appendSource)
 	repairScript  = redis.NewScript(repairSource)
 	sampleScript  = redis.NewScript(sampleSource)

@@ -102,11 +102,12 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 	// The names first: if the process dies here, a name too many is taken out again;
 	// the other way round the campaign could never be found.
 	err = l.rdb.ZAddNX(ctx, keyCampaigns, redis.Z{Score: float64(now.UnixMilli()), Member: string(id)}).Err()
-	if err == nil {
-		err = l.reactivate(ctx, id)
-	}
 	if err != nil {
 		return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)
+	}
+	announced, err := l.announce(ctx, id)
+	if err != nil {
+		return campaign.Place{}, false, err
 	}
 	total, err := l.rdb.HGet(ctx, keyMeta(id), fieldTotal).Int()
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -131,6 +132,7 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 		n, _ := answer[1].(int64)
 		switch answer[0] {
 		case "appended":
+			l.changed(ctx, id, announced)
 			return campaign.PlaceOf(int(n)), true, nil
 		case "known":
 			return campaign.PlaceOf(int(n)), false, nil

@@ -272,12 +272,11 @@ func TestSend_GivesUpOnceItsTimeIsOverAndNotBefore(t *testing.T) {
 		gives    bool
 		attempts int
 	}{
-		"unavailable for a day":       {24*time.Hour + 2*time.Second, nil, 503, 3500, true, 3},
-		"for a day but a minute":      {24*time.Hour - time.Minute, nil, 503, 3500, false, 3},
-		"for an hour of an hour":      {time.Hour + 2*time.Second, func(s *campaign.Spec) { s.GiveUpAfter = 3600 }, 503, 3500, true, 3},
-		"for a day of two":            {24 * time.Hour, func(s *campaign.Spec) { s.GiveUpAfter = 2 * 86400 }, 503, 3500, false, 3},
-		"throttled for a day":         {24*time.Hour + 2*time.Second, nil, 429, 3204, true, 3},
-		"throttled for less than one": {23 * time.Hour, nil, 429, 3204, false, 3},
+		"unavailable for a day":        {24*time.Hour + 2*time.Second, nil, 503, 3500, true, 3},
+		"for a day but a minute":       {24*time.Hour - time.Minute, nil, 503, 3500, false, 3},
+		"for an hour of an hour":       {time.Hour + 2*time.Second, func(s *campaign.Spec) { s.GiveUpAfter = 3600 }, 503, 3500, true, 3},
+		"for a day of two":             {24 * time.Hour, func(s *campaign.Spec) { s.GiveUpAfter = 2 * 86400 }, 503, 3500, false, 3},
+		"a day ago, and throttled now": {24*time.Hour + 2*time.Second, nil, 429, 3204, false, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -471,8 +470,8 @@ func TestSend_JunkIsArchivedWithItsReason(t *testing.T) {
 	for i, junk := range []*asynq.Task{
 		asynq.NewTask(tasks.TypeSend, []byte(`{"v":9,"campaign":"c"}`), asynq.TaskID("junk-0"), asynq.Queue(tasks.QueueBulk)),
 		asynq.NewTask(tasks.TypeSend, []byte(`junk`), asynq.TaskID("junk-1"), asynq.Queue(tasks.QueueUrgent)),
-		asynq.NewTask(tasks.TypeFeed, []byte(`{}`), asynq.TaskID("junk-2"), asynq.Queue(tasks.QueueSystem)),
-		asynq.NewTask(tasks.TypeSettle, nil, asynq.TaskID("junk-3"), asynq.Queue(tasks.QueueSystem)),
+		asynq.NewTask(tasks.TypePoll, []byte(`{}`), asynq.TaskID("junk-2"), asynq.Queue(tasks.QueuePolls)),
+		asynq.NewTask(tasks.TypePoll, nil, asynq.TaskID("junk-3"), asynq.Queue(tasks.QueuePolls)),
 	} {
 		if err := r.queue.Enqueue(t.Context(), junk); err != nil {
 			t.Fatalf("junk %d: %v", i, err)

@@ -1,0 +1,162 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
+)
+
+// A sorted set says of each campaign when anything of it wants a look: a window to
+// refill, a page to settle, hours that open, a start. The workers read what is due
+// there, and nothing else. A time may be too early, which costs a look; it must
+// never be too late. So a change is announced before it is made: a second entry
+// has the campaign looked at announceTime later, should the process die in
+// between. Once the change is made the campaign is due at once, and the
+// announcement is taken back.
+
+const (
+	// announceTime is longer than a change takes between its announcement and its
+	// last write.
+	announceTime = 10 * time.Second
+	// announceMark ends the name of an announcement; no campaign's ID has it.
+	announceMark = "!"
+	// noLook is the time of a campaign that wants no look, Unix milliseconds: in 2109.
+	noLook = 1 << 42
+)
+
+// DueCampaign is a campaign that wants a look.
+type DueCampaign struct {
+	ID     campaign.ID
+	member string
+	at     float64
+}
+
+// DueCampaigns lists up to n campaigns that want a look by now, the longest due first.
+func (l *Ledger) DueCampaigns(ctx context.Context, now time.Time, n int) ([]DueCampaign, error) {
+	z, err := l.rdb.ZRangeByScoreWithScores(ctx, keyDueCampaigns, &redis.ZRangeBy{
+		Min: "-inf", Max: strconv.FormatInt(now.UnixMilli(), 10), Count: int64(n),
+	}).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list due campaigns: %w", err)
+	}
+	due := make([]DueCampaign, len(z))
+	for i := range z {
+		name, _ := z[i].Member.(string)
+		due[i] = DueCampaign{campaign.ID(strings.TrimSuffix(name, announceMark)), name, z[i].Score}
+	}
+	return due, nil
+}
+
+// PutOff sets when a campaign that was due wants a look again; the zero time: not
+// before something changes. A time that was set since it was read stays, if it is
+// sooner.
+func (l *Ledger) PutOff(ctx context.Context, d DueCampaign, next time.Time) error {
+	at := strconv.Itoa(noLook)
+	if !next.IsZero() {
+		at = strconv.FormatInt(next.UnixMilli(), 10)
+	}
+	if strings.HasSuffix(d.member, announceMark) {
+		// First the campaign, then its announcement: a crash in between costs a look.
+		if err := l.call(ctx, at, d.ID); err != nil {
+			return err
+		}
+		at = ""
+	}
+	return l.setDueCampaign(ctx, d.member, d.at, at)
+}
+
+// Retire takes out a campaign that is done, or isn't there any more, unless it was
+// called since it was read.
+func (l *Ledger) Retire(ctx context.Context, d DueCampaign) error {
+	return l.setDueCampaign(ctx, d.member, d.at, "")
+}
+
+func (l *Ledger) setDueCampaign(ctx context.Context, member string, stands float64, at string) error {
+	err := dueScript.Run(ctx, l.rdb, []string{keyDueCampaigns}, member, formatScore(stands), at).Err()
+	if err != nil {
+		return fmt.Errorf("put off campaign %s: %w", member, err)
+	}
+	return nil
+}
+
+func formatScore(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+// announce says that a campaign is about to change, and returns the announcement's
+// time.
+func (l *Ledger) announce(ctx context.Context, c campaign.ID) (at float64, err error) {
+	at = float64(time.Now().Add(announceTime).UnixMicro()) / 1000
+	err = l.rdb.ZAdd(ctx, keyDueCampaigns, redis.Z{Score: at, Member: string(c) + announceMark}).Err()
+	if err != nil {
+		return 0, fmt.Errorf("announce a change of campaign %s: %w", c, err)
+	}
+	return at, nil
+}
+
+// changed has a campaign looked at once its change is made. It is no matter if it
+// fails: the announcement stays.
+func (l *Ledger) changed(ctx context.Context, c campaign.ID, at float64) {
+	ctx = context.WithoutCancel(ctx)
+	if l.Call(ctx, c) == nil {
+		_ = l.setDueCampaign(ctx, string(c)+announceMark, at, "")
+	}
+}
+
+// Call has campaigns looked at at once. A look that has begun can't put them off any
+// more.
+func (l *Ledger) Call(ctx context.Context, campaigns ...campaign.ID) error {
+	return l.call(ctx, 0, campaigns...)
+}
+
+// call has campaigns looked at no later than at, Unix milliseconds.
+func (l *Ledger) call(ctx context.Context, at any, campaigns ...campaign.ID) error {
+	args := []any{at}
+	for _, c := range campaigns {
+		args = append(args, string(c))
+	}
+	if err := callScript.Run(ctx, l.rdb, []string{keyDueCampaigns}, args...).Err(); err != nil {
+		return fmt.Errorf("call campaigns: %w", err)
+	}
+	return nil
+}
+
+// reactivate has a campaign looked at before one of its recipients needs the
+// machine again, and once more after the change.
+func (l *Ledger) reactivate(ctx context.Context, c campaign.ID) error {
+	if _, err := l.announce(ctx, c); err != nil {
+		return err
+	}
+	return l.Call(ctx, c)
+}
+
+// Active lists the campaigns in which the machine may have work left: those that
+// aren't done.
+func (l *Ledger) Active(ctx context.Context) ([]campaign.ID, error) {
+	names, err := l.rdb.ZRange(ctx, keyDueCampaigns, 0, -1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list active campaigns: %w", err)
+	}
+	for i := range names {
+		names[i] = strings.TrimSuffix(names[i], announceMark)
+	}
+	slices.Sort(names)
+	return toIDs(slices.Compact(names)), nil
+}
+
+// LeaseLooks takes or keeps for so long the lease of the worker that looks at what
+// is due, or gives it back with a d of 0; false when another worker has it. It saves
+// double work; nothing depends on it for its truth.
+func (l *Ledger) LeaseLooks(ctx context.Context, worker string, d time.Duration) (bool, error) {
+	mine, err := redisx.Lease(ctx, l.rdb, keyDueLease, worker, d)
+	if err != nil {
+		return false, fmt.Errorf("lease the looks: %w", err)
+	}
+	return mine, nil
+}
