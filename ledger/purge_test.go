@@ -95,7 +95,7 @@ func TestPurge_LeavesOnlyWhatTheCampaignWas(t *testing.T) {
 			t.Fatal(kept, err)
 		}
 	}
-	for _, work := range []string{"feed", "settle", "retry"} {
+	for _, work := range []string{"retry"} {
 		if _, err := b.ledger.Lease(ctx, "c", work, "me", time.Minute); err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,7 @@ func (l *look) canary(ctx context.Context) (end int, err error) {
 	w, s, fed, b, stood := l.w, l.s, l.feed.Cursor, l.state.Balance, l.state.Canary
 	size := s.Spec.CanarySize(s.Total)
 	switch {
-	case size == 0 || stood == campaign.CanaryPassed:
+	case size == 0 || fed >= s.Total || stood == campaign.CanaryPassed:
 		return s.Total, nil
 	case fed < size:
 		return size, nil

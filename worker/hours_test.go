@@ -307,7 +307,7 @@ func TestHours_WhatStandsInTheQueueAtTheEndWaitsAndBlocksNobody(t *testing.T) {
 	if sent[early] >= 300 || sent[late] != 0 || r.balance(c).Of(campaign.Planned) != 450-sent[early] {
 		t.Fatalf("sent to %v: %+v", sent, r.balance(c))
 	}
-	if stuck := r.cursor(c) - sent[early]; stuck < 50 {
+	if stuck := r.cursor(c) - sent[early]; stuck < 30 {
 		t.Fatalf("%d stand before the others: too few to prove anything", stuck)
 	}
 	clock.at("20:00:00")

@@ -37,7 +37,9 @@ type look struct {
 	open  []int // zones
 	left  int   // recipients who may be fed: of open zones, and past canary and files
 	next  time.Time
-	err   error // of read
+	// planned is when the plan wants the next look; zero: never.
+	planned time.Time
+	err     error // of read
 }
 
 // again has the campaign looked at no later than at.
@@ -195,7 +197,10 @@ func (l *look) putOff(ctx context.Context) error {
 		switch unsent := ledger.Line(line) == ledger.Unsent; {
 		case at.IsZero() || at.Equal(ledger.Waits()):
 		case unsent && l.state.Phase != campaign.Running && l.state.Phase != campaign.Ended:
-		case unsent && l.state.Phase == campaign.Running && !at.After(l.now): // the plan says when
+		case unsent && l.state.Phase == campaign.Running && !at.After(l.now):
+			if l.planned.IsZero() {
+				l.again(l.now.Add(idleLook))
+			} // else the plan says when
 		case at.Before(l.now.Add(againLook)):
 			l.again(l.now.Add(againLook))
 		default:
@@ -227,6 +232,7 @@ func (l *look) fill(ctx context.Context) error {
 		return nil
 	}
 	r := l.w.planner.room(l.k, l.w.rates.accountNow(0), l.w.window, l.now)
+	l.planned = r.Look
 	l.again(r.Look)
 	tried, err := l.rewrite(ctx, r.Recipients)
 	if n := min(r.Recipients-tried, l.left); err == nil && n > 0 {

@@ -97,6 +97,7 @@ func (v *visit) run(ctx context.Context, do func(v *visit) (bool, error)) (full 
 		if err := v.w.ledger.Enlist(ctx, v.id, line, at, v.page); err != nil {
 			return full, err
 		}
+		v.again(later(at, v.now.Add(againLook)))
 	}
 	return full, v.write(ctx, &v.batch)
 }
