@@ -325,7 +325,7 @@ func (l *Ledger) send(ctx context.Context, batch []*change) {
 		}
 		if ch.ref != "" {
 			field, bucket := referenceField(ch.ref, refBuckets(c))
-			ref = index(keyReferences(c.ID, bucket)) + "," + referenceValue(ch.place, ch.attempt) + ":" + field
+			ref = index(keyReferences(c.ID, bucket)) + "," + campaign.ReferenceValue(ch.place, ch.attempt) + ":" + field
 		}
 		if ch.past > 0 {
 			past = index(keyPast(c.ID, ch.place.Page)) + "," + strconv.Itoa(ch.past)

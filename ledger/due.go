@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -34,23 +33,19 @@ const (
 
 // DueCampaign is a campaign that wants a look.
 type DueCampaign struct {
-	ID     campaign.ID
-	member string
-	at     float64
+	ID campaign.ID
+	timed
 }
 
 // DueCampaigns lists up to n campaigns that want a look by now, the longest due first.
 func (l *Ledger) DueCampaigns(ctx context.Context, now time.Time, n int) ([]DueCampaign, error) {
-	z, err := l.rdb.ZRangeByScoreWithScores(ctx, keyDueCampaigns, &redis.ZRangeBy{
-		Min: "-inf", Max: strconv.FormatInt(now.UnixMilli(), 10), Count: int64(n),
-	}).Result()
+	members, err := l.due(ctx, keyDueCampaigns, now.UnixMilli(), n)
 	if err != nil {
 		return nil, fmt.Errorf("list due campaigns: %w", err)
 	}
-	due := make([]DueCampaign, len(z))
-	for i := range z {
-		name, _ := z[i].Member.(string)
-		due[i] = DueCampaign{campaign.ID(strings.TrimSuffix(name, announceMark)), name, z[i].Score}
+	due := make([]DueCampaign, len(members))
+	for i, m := range members {
+		due[i] = DueCampaign{campaign.ID(strings.TrimSuffix(m.member, announceMark)), m}
 	}
 	return due, nil
 }
@@ -59,54 +54,46 @@ func (l *Ledger) DueCampaigns(ctx context.Context, now time.Time, n int) ([]DueC
 // before something changes. A time that was set since it was read stays, if it is
 // sooner.
 func (l *Ledger) PutOff(ctx context.Context, d DueCampaign, next time.Time) error {
-	at := strconv.Itoa(noLook)
+	at := int64(noLook)
 	if !next.IsZero() {
-		at = strconv.FormatInt(next.UnixMilli(), 10)
+		at = next.UnixMilli()
 	}
 	if strings.HasSuffix(d.member, announceMark) {
 		// First the campaign, then its announcement: a crash in between costs a look.
 		if err := l.call(ctx, at, d.ID); err != nil {
 			return err
 		}
-		at = ""
+		at = 0
 	}
-	return l.setDueCampaign(ctx, d.member, d.at, at)
+	return l.setDue(ctx, d.timed, at)
 }
 
 // Retire takes out a campaign that is done, or isn't there any more, unless it was
 // called since it was read.
-func (l *Ledger) Retire(ctx context.Context, d DueCampaign) error {
-	return l.setDueCampaign(ctx, d.member, d.at, "")
-}
+func (l *Ledger) Retire(ctx context.Context, d DueCampaign) error { return l.setDue(ctx, d.timed, 0) }
 
-func (l *Ledger) setDueCampaign(ctx context.Context, member string, stands float64, at string) error {
-	err := dueScript.Run(ctx, l.rdb, []string{keyDueCampaigns}, member, formatScore(stands), at).Err()
-	if err != nil {
-		return fmt.Errorf("put off campaign %s: %w", member, err)
+func (l *Ledger) setDue(ctx context.Context, m timed, at int64) error {
+	if _, err := l.put(ctx, keyDueCampaigns, m, at); err != nil {
+		return fmt.Errorf("put off campaign %s: %w", m.member, err)
 	}
 	return nil
 }
 
-func formatScore(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
-
-// announce says that a campaign is about to change, and returns the announcement's
-// time.
-func (l *Ledger) announce(ctx context.Context, c campaign.ID) (at float64, err error) {
-	at = float64(time.Now().Add(announceTime).UnixMicro()) / 1000
-	err = l.rdb.ZAdd(ctx, keyDueCampaigns, redis.Z{Score: at, Member: string(c) + announceMark}).Err()
-	if err != nil {
-		return 0, fmt.Errorf("announce a change of campaign %s: %w", c, err)
+// announce says that a campaign is about to change. Call done after the change: it
+// has the campaign looked at, and takes the announcement back. It is no matter if
+// that fails: the announcement stays.
+func (l *Ledger) announce(ctx context.Context, c campaign.ID) (done func(), err error) {
+	at := float64(time.Now().Add(announceTime).UnixMicro()) / 1000
+	m := timed{string(c) + announceMark, at}
+	if err := l.rdb.ZAdd(ctx, keyDueCampaigns, redis.Z{Score: at, Member: m.member}).Err(); err != nil {
+		return nil, fmt.Errorf("announce a change of campaign %s: %w", c, err)
 	}
-	return at, nil
-}
-
-// changed has a campaign looked at once its change is made. It is no matter if it
-// fails: the announcement stays.
-func (l *Ledger) changed(ctx context.Context, c campaign.ID, at float64) {
-	ctx = context.WithoutCancel(ctx)
-	if l.Call(ctx, c) == nil {
-		_ = l.setDueCampaign(ctx, string(c)+announceMark, at, "")
-	}
+	return func() {
+		ctx := context.WithoutCancel(ctx)
+		if l.Call(ctx, c) == nil {
+			_ = l.setDue(ctx, m, 0)
+		}
+	}, nil
 }
 
 // Call has campaigns looked at at once. A look that has begun can't put them off any
@@ -116,7 +103,7 @@ func (l *Ledger) Call(ctx context.Context, campaigns ...campaign.ID) error {
 }
 
 // call has campaigns looked at no later than at, Unix milliseconds.
-func (l *Ledger) call(ctx context.Context, at any, campaigns ...campaign.ID) error {
+func (l *Ledger) call(ctx context.Context, at int64, campaigns ...campaign.ID) error {
 	args := []any{at}
 	for _, c := range campaigns {
 		args = append(args, string(c))

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -100,30 +98,11 @@ func (l *Ledger) FindReference(ctx context.Context, c *campaign.Info, reference 
 	if err != nil {
 		return campaign.Place{}, 0, fmt.Errorf("find a reference in campaign %s: %w", c.ID, err)
 	}
-	p, attempt, ok := parseReferenceValue(v)
+	p, attempt, ok := campaign.ParseReferenceValue(v)
 	if !ok {
 		return campaign.Place{}, 0, fmt.Errorf("find a reference in campaign %s: %q isn't a recipient", c.ID, v)
 	}
 	return p, attempt, nil
-}
-
-// referenceValue is what stands in the index for a reference: a number, which
-// Redis keeps in a few bytes, or <position>.<attempt> for a rare high attempt.
-func referenceValue(p campaign.Place, attempt int) string {
-	if attempt > 15 {
-		return strconv.Itoa(p.Position()) + "." + strconv.Itoa(attempt)
-	}
-	return strconv.Itoa(p.Position()*16 + attempt)
-}
-
-func parseReferenceValue(s string) (p campaign.Place, attempt int, ok bool) {
-	if position, rest, high := strings.Cut(s, "."); high {
-		n, ok1 := campaign.ParseNumber(position)
-		attempt, ok2 := campaign.ParseNumber(rest)
-		return campaign.PlaceOf(n), attempt, ok1 && ok2
-	}
-	n, err := strconv.Atoi(s)
-	return campaign.PlaceOf(n / 16), n % 16, err == nil && n >= 0
 }
 
 // Balance reads the counts.
@@ -135,19 +114,13 @@ func (l *Ledger) Balance(ctx context.Context, c campaign.ID) (*campaign.Balance,
 	return campaign.ParseBalance(values)
 }
 
-// Lease takes or keeps the named work on a campaign for as long as d; false
-// when someone else has it. The token is the taker's own random text. A lease
-// saves double work; nothing depends on it for its truth.
+// Lease takes or keeps the named work on a campaign for as long as d, or gives it back
+// with a d of 0; false when someone else has it. The token is the taker's own random
+// text. A lease saves double work; nothing depends on it for its truth.
 func (l *Ledger) Lease(ctx context.Context, c campaign.ID, work, token string, d time.Duration) (bool, error) {
 	mine, err := redisx.Lease(ctx, l.rdb, keyLease(c, work), token, d)
 	if err != nil {
 		return false, fmt.Errorf("lease %s of campaign %s: %w", work, c, err)
 	}
 	return mine, nil
-}
-
-// Release gives a lease back.
-func (l *Ledger) Release(ctx context.Context, c campaign.ID, work, token string) error {
-	_, err := l.Lease(ctx, c, work, token, 0)
-	return err
 }

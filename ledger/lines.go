@@ -38,20 +38,17 @@ type DuePage struct {
 // Due lists up to limit pages of a line that must be looked at by now, the longest
 // due first; -1 is no limit.
 func (l *Ledger) Due(ctx context.Context, c campaign.ID, line Line, now time.Time, limit int) ([]DuePage, error) {
-	z, err := l.rdb.ZRangeByScoreWithScores(ctx, keyLine(c, line), &redis.ZRangeBy{
-		Min: "-inf", Max: strconv.FormatInt(now.UnixMilli(), 10), Count: int64(limit),
-	}).Result()
+	members, err := l.due(ctx, keyLine(c, line), now.UnixMilli(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list due pages of campaign %s: %w", c, err)
 	}
-	pages := make([]DuePage, 0, len(z))
-	for _, e := range z {
-		name, _ := e.Member.(string)
-		page, err := strconv.Atoi(name)
+	pages := make([]DuePage, len(members))
+	for i, m := range members {
+		page, err := strconv.Atoi(m.member)
 		if err != nil {
-			return nil, fmt.Errorf("list due pages of campaign %s: %q isn't a page", c, name)
+			return nil, fmt.Errorf("list due pages of campaign %s: %q isn't a page", c, m.member)
 		}
-		pages = append(pages, DuePage{Line: line, Page: page, At: time.UnixMilli(int64(e.Score))})
+		pages[i] = DuePage{Line: line, Page: page, At: time.UnixMilli(int64(m.at))}
 	}
 	return pages, nil
 }
@@ -60,15 +57,11 @@ func (l *Ledger) Due(ctx context.Context, c campaign.ID, line Line, now time.Tim
 // It returns false when the page's time isn't d.At any more: it has been called
 // since.
 func (l *Ledger) SetDue(ctx context.Context, c campaign.ID, d DuePage, next time.Time) (bool, error) {
-	at := ""
-	if !next.IsZero() {
-		at = strconv.FormatInt(next.UnixMilli(), 10)
-	}
-	n, err := dueScript.Run(ctx, l.rdb, []string{keyLine(c, d.Line)}, d.Page, d.At.UnixMilli(), at).Int()
+	ok, err := l.put(ctx, keyLine(c, d.Line), timed{strconv.Itoa(d.Page), float64(d.At.UnixMilli())}, millis(next))
 	if err != nil {
 		return false, fmt.Errorf("put off page %d of campaign %s: %w", d.Page, c, err)
 	}
-	return n == 1, nil
+	return ok, nil
 }
 
 // CallDue has pages of a line looked at no later than at. A look that has read a page
@@ -117,36 +110,6 @@ func (l *Ledger) Recall(ctx context.Context, c campaign.ID, s *State, now time.T
 	return nil
 }
 
-// NextDue is when a page of each line must be looked at next; the zero time when
-// none has anything left to do.
-func (l *Ledger) NextDue(ctx context.Context, c campaign.ID) (next [lines]time.Time, err error) {
-	var first [lines]*redis.ZSliceCmd
-	_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		first = pipeNext(ctx, p, c)
-		return nil
-	})
-	if err != nil {
-		return next, fmt.Errorf("next due page of campaign %s: %w", c, err)
-	}
-	return parseNext(first), nil
-}
-
-func pipeNext(ctx context.Context, p redis.Pipeliner, c campaign.ID) (first [lines]*redis.ZSliceCmd) {
-	for line := range first {
-		first[line] = p.ZRangeWithScores(ctx, keyLine(c, Line(line)), 0, 0)
-	}
-	return first
-}
-
-func parseNext(first [lines]*redis.ZSliceCmd) (next [lines]time.Time) {
-	for line := range first {
-		if z := first[line].Val(); len(z) > 0 {
-			next[line] = time.UnixMilli(int64(z[0].Score))
-		}
-	}
-	return next
-}
-
 // State is where a campaign stands, as a look needs it.
 type State struct {
 	Phase   campaign.Phase
@@ -166,12 +129,14 @@ type State struct {
 // State reads where a campaign stands at now; [ErrNotFound] for a draft, too.
 func (l *Ledger) State(ctx context.Context, c campaign.ID, now time.Time) (*State, error) {
 	var meta, counts *redis.SliceCmd
-	var first [lines]*redis.ZSliceCmd
+	var next [lines]*redis.ZSliceCmd
 	var unsent *redis.IntCmd
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		meta = p.HMGet(ctx, keyMeta(c), append([]string{fieldStartAt, fieldTotal, fieldCanary, fieldRecall}, feedFields...)...)
 		counts = p.HMGet(ctx, keyCounts(c), campaign.CounterNames[:]...)
-		first = pipeNext(ctx, p, c)
+		for line := range next {
+			next[line] = p.ZRangeWithScores(ctx, keyLine(c, Line(line)), 0, 0)
+		}
 		unsent = p.ZCount(ctx, keyLine(c, Unsent), "-inf", strconv.FormatInt(now.UnixMilli(), 10))
 		return nil
 	})
@@ -179,7 +144,12 @@ func (l *Ledger) State(ctx context.Context, c campaign.ID, now time.Time) (*Stat
 		return nil, fmt.Errorf("look at campaign %s: %w", c, err)
 	}
 	v := meta.Val()
-	s := &State{StartAt: moment(v[0]), Total: int(number(v[1])), Next: parseNext(first), Unsent: int(unsent.Val()), feed: v[4:]}
+	s := &State{StartAt: moment(v[0]), Total: int(number(v[1])), Unsent: int(unsent.Val()), feed: v[4:]}
+	for line := range next {
+		if z := next[line].Val(); len(z) > 0 {
+			s.Next[line] = time.UnixMilli(int64(z[0].Score))
+		}
+	}
 	s.Canary, _ = v[2].(string)
 	s.Recall, _ = v[3].(string)
 	phase, _ := v[4].(string)

@@ -13,11 +13,11 @@ import (
 
 // Live is how a campaign does at this moment, beside its Info and Balance.
 type Live struct {
-	Now     time.Time   // by Redis's clock
-	Samples []Sample    // the latest, the earliest first
-	Canary  string      // [campaign.CanaryPassed], [campaign.CanaryFailed], or empty: not decided
-	Pace    pacing.Pace // of the account
-	Files   string      // [FilesPassed], [FilesFailed], or else
+	Now     time.Time         // by Redis's clock
+	Samples []campaign.Sample // the latest, the earliest first
+	Canary  string            // [campaign.CanaryPassed], [campaign.CanaryFailed], or empty: not decided
+	Pace    pacing.Pace       // of the account
+	Files   string            // [FilesPassed], [FilesFailed], or else
 }
 
 // liveTime is how far back the samples of a Live go: over [SampleIdleTime], so while
@@ -45,7 +45,7 @@ func (l *Ledger) Live(ctx context.Context, c campaign.ID) (*Live, error) {
 		return nil, err
 	}
 	for i := len(samples.Val()) - 1; i >= 0; i-- {
-		s, err := parseSample(samples.Val()[i])
+		s, err := campaign.ParseSample(samples.Val()[i])
 		if err != nil {
 			return nil, fmt.Errorf("read samples of campaign %s: %w", c, err)
 		}

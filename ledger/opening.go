@@ -145,10 +145,11 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Be
 	if err := o.l.rdb.ZAddNX(ctx, keyCampaigns, redis.Z{Score: float64(now.UnixMilli()), Member: string(c)}).Err(); err != nil {
 		return nil, fmt.Errorf("commit campaign %s: %w", c, err)
 	}
-	announced, err := o.l.announce(ctx, c)
+	done, err := o.l.announce(ctx, c)
 	if err != nil {
 		return nil, err
 	}
+	defer done()
 	args := []any{o.token, content.Total, begin.By.Entry(now, "submitted", strconv.Itoa(content.Total)+" recipients").Encode(),
 		fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldCursor, 0}
 	args = append(append(append(args, beginningFields(begin, now)...), zones...), events...)
@@ -156,7 +157,6 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Be
 	if err != nil {
 		return nil, fmt.Errorf("commit campaign %s: %w", c, err)
 	}
-	o.l.changed(ctx, c, announced)
 	info, err := o.l.Info(ctx, c)
 	if err != nil {
 		return nil, err

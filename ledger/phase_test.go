@@ -433,11 +433,11 @@ func TestApply_WhoeverBecomesTheMachinesAgainIsLookedAfter(t *testing.T) {
 			if got := b.phase(t, "c"); got != campaign.Settling {
 				t.Errorf("the campaign is %s, want %s", got, campaign.Settling)
 			}
-			next, err := b.ledger.NextDue(t.Context(), "c")
+			next, err := b.nextDue(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := after.Record.DueAt; !next[ledger.Watched].Equal(want) {
+			if want := after.Record.DueAt; !next.Equal(want) {
 				t.Errorf("settle looks at %v, want %v", next, want)
 			}
 			active, err := b.ledger.Active(t.Context())

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,12 +17,6 @@ const (
 	// SampleIdleTime is the time between two samples of any other campaign.
 	SampleIdleTime = time.Minute
 )
-
-// Sample is the balance of a campaign at a moment.
-type Sample struct {
-	At      time.Time // to 5 seconds
-	Balance campaign.Balance
-}
 
 // Sample records a campaign's balance at this moment, by Redis's clock, unless the
 // last sample is too young. Any number of workers may call it at any time.
@@ -40,7 +33,7 @@ func (l *Ledger) Sample(ctx context.Context, c campaign.ID) error {
 
 // Samples reads the samples of a campaign since a moment, the earliest first; the
 // zero time: all of them.
-func (l *Ledger) Samples(ctx context.Context, c campaign.ID, since time.Time) ([]Sample, error) {
+func (l *Ledger) Samples(ctx context.Context, c campaign.ID, since time.Time) ([]campaign.Sample, error) {
 	from := "-inf"
 	if !since.IsZero() {
 		from = strconv.FormatInt(since.Unix(), 10)
@@ -49,32 +42,11 @@ func (l *Ledger) Samples(ctx context.Context, c campaign.ID, since time.Time) ([
 	if err != nil {
 		return nil, fmt.Errorf("read samples of campaign %s: %w", c, err)
 	}
-	samples := make([]Sample, len(members))
+	samples := make([]campaign.Sample, len(members))
 	for i, m := range members {
-		if samples[i], err = parseSample(m); err != nil {
+		if samples[i], err = campaign.ParseSample(m); err != nil {
 			return nil, fmt.Errorf("read samples of campaign %s: %w", c, err)
 		}
 	}
 	return samples, nil
-}
-
-// parseSample reads a member of the sorted set, see lua/sample.lua.
-func parseSample(member string) (Sample, error) {
-	second, counts, ok := strings.Cut(member, ":")
-	at, err := strconv.ParseInt(second, 10, 64)
-	texts := strings.Split(counts, ",")
-	if !ok || err != nil || len(texts) > campaign.CounterCount {
-		return Sample{}, fmt.Errorf("%q isn't a sample", member)
-	}
-	values := make([]any, len(texts))
-	for i, text := range texts {
-		if text != "" {
-			values[i] = text
-		}
-	}
-	b, err := campaign.ParseBalance(values)
-	if err != nil {
-		return Sample{}, err
-	}
-	return Sample{At: time.Unix(at, 0).UTC(), Balance: *b}, nil
 }

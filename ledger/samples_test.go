@@ -43,7 +43,7 @@ func (b *bundle) take(t testing.TB, ids ...campaign.ID) {
 	}
 }
 
-func (b *bundle) samples(t testing.TB, id campaign.ID) []ledger.Sample {
+func (b *bundle) samples(t testing.TB, id campaign.ID) []campaign.Sample {
 	t.Helper()
 	all, err := b.ledger.Samples(t.Context(), id, time.Time{})
 	if err != nil {
@@ -210,7 +210,7 @@ func TestSamples_SinceAMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []ledger.Sample{
+	want := []campaign.Sample{
 		{At: time.Unix(1_764_000_040, 0).UTC()}, {At: time.Unix(1_764_000_045, 0).UTC()},
 	}
 	want[0].Balance.States[campaign.Planned], want[0].Balance.States[campaign.Accepted] = 92, 8

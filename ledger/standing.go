@@ -105,10 +105,11 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 	if err != nil {
 		return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)
 	}
-	announced, err := l.announce(ctx, id)
+	done, err := l.announce(ctx, id)
 	if err != nil {
 		return campaign.Place{}, false, err
 	}
+	defer done()
 	total, err := l.rdb.HGet(ctx, keyMeta(id), fieldTotal).Int()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)
@@ -132,7 +133,6 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 		n, _ := answer[1].(int64)
 		switch answer[0] {
 		case "appended":
-			l.changed(ctx, id, announced)
 			return campaign.PlaceOf(int(n)), true, nil
 		case "known":
 			return campaign.PlaceOf(int(n)), false, nil

@@ -120,22 +120,28 @@ func (l *Ledger) Start(ctx context.Context, c *campaign.Info, now time.Time) err
 }
 
 func (l *Ledger) resume(ctx context.Context, c campaign.ID, s steering, now time.Time) error {
-	announced, err := l.announce(ctx, c)
+	done, err := l.announce(ctx, c)
 	if err != nil {
 		return err
 	}
+	defer done()
 	if err := l.startAnew(ctx, c); err != nil {
 		return err
 	}
-	overruled, err := l.overruled(ctx, c)
+	// A person who resumes after a failed canary, or a failed check, has decided to
+	// send all the same. One that fails at the same moment isn't overruled: it is
+	// looked at again.
+	failed, err := l.rdb.HMGet(ctx, keyMeta(c), fieldCanary, fieldCheck).Result()
 	if err != nil {
-		return err
+		return fmt.Errorf("resume campaign %s: %w", c, err)
 	}
-	files, err := l.overruledFiles(ctx, c)
-	if err != nil {
-		return err
+	var overruled []any
+	if failed[0] == campaign.CanaryFailed {
+		overruled = append(overruled, fieldCanary, campaign.CanaryPassed)
 	}
-	overruled = append(overruled, files...)
+	if failed[1] == FilesFailed {
+		overruled = append(overruled, fieldCheck, FilesPassed)
+	}
 	if s.from == nil {
 		s.from = []campaign.Phase{campaign.Paused, campaign.Held}
 	}
@@ -150,7 +156,6 @@ func (l *Ledger) resume(ctx context.Context, c campaign.ID, s steering, now time
 	if err := l.rdb.HSetNX(ctx, keyMeta(c), fieldStarted, now.UnixMilli()).Err(); err != nil {
 		return fmt.Errorf("resume campaign %s: %w", c, err)
 	}
-	l.changed(ctx, c, announced)
 	return nil
 }
 
@@ -184,14 +189,14 @@ func (l *Ledger) Reschedule(ctx context.Context, c campaign.ID, start time.Time,
 		}
 		s.from = []campaign.Phase{campaign.Running, campaign.Paused}
 	}
-	announced, err := l.announce(ctx, c)
+	done, err := l.announce(ctx, c)
 	if err != nil {
 		return err
 	}
+	defer done()
 	was, changed, err := l.steer(ctx, c, s)
 	switch {
 	case err != nil || changed:
-		l.changed(ctx, c, announced)
 		return err
 	case was == campaign.Running || was == campaign.Held || was == campaign.Paused:
 		return fmt.Errorf("campaign %s: %w", c, ErrSteered)
@@ -208,10 +213,11 @@ func startReason(start time.Time) string { return "starts at " + start.UTC().For
 // Cancel ends a campaign for all recipients who aren't claimed yet; what is under
 // way is still settled. Canceling a canceled one changes nothing.
 func (l *Ledger) Cancel(ctx context.Context, c campaign.ID, a campaign.Actor, now time.Time) error {
-	announced, err := l.announce(ctx, c)
+	done, err := l.announce(ctx, c)
 	if err != nil {
 		return err
 	}
+	defer done()
 	was, _, err := l.steer(ctx, c, steering{
 		from: []campaign.Phase{campaign.Running, campaign.Paused, campaign.Held}, entry: a.Entry(now, "canceled", ""),
 		set: []any{fieldState, string(campaign.Ended), fieldReason, a.Reason("canceled"), fieldCanceled, 1, fieldStartAt, "", fieldRecall, rand.Text()},
@@ -222,17 +228,17 @@ func (l *Ledger) Cancel(ctx context.Context, c campaign.ID, a campaign.Actor, no
 	if was != campaign.Running && was != campaign.Held && was != campaign.Paused && was != campaign.Ended {
 		return &campaign.PhaseError{ID: c, Phase: was, Verb: "canceled"}
 	}
-	l.changed(ctx, c, announced)
 	return nil
 }
 
 // Reopen makes a campaign run again when one of its recipients is to be sent to
 // after all; one that was canceled goes on canceling.
 func (l *Ledger) Reopen(ctx context.Context, c campaign.ID) error {
-	announced, err := l.announce(ctx, c)
+	done, err := l.announce(ctx, c)
 	if err != nil {
 		return err
 	}
+	defer done()
 	if err := l.forgetOutcomes(ctx, c); err != nil {
 		return err
 	}
@@ -252,7 +258,6 @@ func (l *Ledger) Reopen(ctx context.Context, c campaign.ID) error {
 	if err != nil {
 		return err
 	}
-	l.changed(ctx, c, announced)
 	return nil
 }
 

@@ -179,8 +179,13 @@ func (l *look) work(ctx context.Context) error {
 		}
 		l.again(now.Add(againLook))
 	}
-	errs := []error{l.fill(ctx), l.watch(ctx), l.askOverdue(ctx), l.conclude(ctx)}
-	errs = append(errs, l.putOff(ctx))
+	errs := []error{l.fill(ctx), l.watch(ctx), l.askOverdue(ctx)}
+	after, err := w.ledger.State(ctx, l.id, now)
+	if err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	errs = append(errs, l.conclude(ctx, after))
+	l.putOff(after)
 	if l.state.Phase != campaign.Paused && l.state.Phase != campaign.Held {
 		errs = append(errs, w.sample(ctx, l.id, l.k, now))
 	}
@@ -188,12 +193,8 @@ func (l *look) work(ctx context.Context) error {
 }
 
 // putOff adds the times of the lines as they stand now.
-func (l *look) putOff(ctx context.Context) error {
-	next, err := l.w.ledger.NextDue(ctx, l.id)
-	if err != nil {
-		return err
-	}
-	for line, at := range next {
+func (l *look) putOff(after *ledger.State) {
+	for line, at := range after.Next {
 		switch unsent := ledger.Line(line) == ledger.Unsent; {
 		case at.IsZero() || at.Equal(ledger.Waits()):
 		case unsent && l.state.Phase != campaign.Running && l.state.Phase != campaign.Ended:
@@ -207,7 +208,6 @@ func (l *look) putOff(ctx context.Context) error {
 			l.again(at)
 		}
 	}
-	return nil
 }
 
 // idle has a campaign looked at again for what others may change: receipts that
@@ -257,34 +257,23 @@ func (w *Worker) start(ctx context.Context, id campaign.ID, now time.Time) error
 
 // conclude moves a campaign on: to settling when everyone has been sent to, or
 // dropped, and to done when nothing is left that the machine may do.
-func (l *look) conclude(ctx context.Context) error {
-	w := l.w
-	if l.feed.Cursor < l.s.Total || l.state.Phase == campaign.Paused || l.state.Phase == campaign.Held {
+func (l *look) conclude(ctx context.Context, after *ledger.State) error {
+	w, b := l.w, after.Balance
+	if l.feed.Cursor < l.s.Total || after.Total > l.s.Total || after.Phase == campaign.Paused || after.Phase == campaign.Held {
 		return nil
 	}
-	phase, _, cursor, err := w.ledger.Phase(ctx, l.id)
-	if err != nil {
-		return err
-	}
-	b, err := w.ledger.Balance(ctx, l.id)
-	if err != nil {
-		return err
-	}
-	next, err := w.ledger.NextDue(ctx, l.id)
-	if err != nil {
-		return err
-	}
-	watched := !next[ledger.Watched].IsZero()
+	var err error
+	watched := !after.Next[ledger.Watched].IsZero()
 	unsent := b.Of(campaign.Planned) + b.Of(campaign.Retrying) + b.Of(campaign.Claimed)
-	if phase == campaign.Settling || unsent == 0 || b.Of(campaign.Claimed)+l.k.demand.Queued > 0 {
+	if after.Phase == campaign.Settling || unsent == 0 || b.Of(campaign.Claimed)+l.k.demand.Queued > 0 {
 		l.idle() // else the lines say when
 	}
-	switch phase {
+	switch after.Phase {
 	case campaign.Running, campaign.Ended:
 		// Once a canceled campaign settles, nothing tells it from one that ran to its
 		// end: it stays canceled while a doubt may still ask for another send.
-		resends := phase == campaign.Ended && l.s.Spec.OnDoubt == campaign.DoubtResend && b.Of(campaign.InDoubt) > 0
-		if cursor < l.s.Total || unsent > 0 || resends && watched {
+		resends := after.Phase == campaign.Ended && l.s.Spec.OnDoubt == campaign.DoubtResend && b.Of(campaign.InDoubt) > 0
+		if unsent > 0 || resends && watched {
 			return nil
 		}
 		err = w.ledger.Settle(ctx, l.id)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -253,9 +254,9 @@ func (p *planner) room(k *known, rate float64, window int, now time.Time) pacing
 	demands := []pacing.Demand{k.demand}
 	for _, other := range p.known {
 		if d := other.demand; other != k && d.Ready+d.Queued > 0 {
-			// What stood in the queue at its last look has gone since, at its share.
-			gone := min(1e6, other.share*now.Sub(other.at).Seconds())
-			d.Queued = max(0, d.Queued-int(gone))
+			// What stood in the queue at its last look goes within the time of a window.
+			left := 1 - min(1, now.Sub(other.at).Seconds()/pacing.WindowTime.Seconds())
+			d.Queued = int(math.Ceil(float64(d.Queued) * left))
 			demands = append(demands, d)
 		}
 	}

@@ -253,11 +253,11 @@ func (r *rig) fed(c *campaign.Info) {
 // nextDue is when a page of a campaign is looked at next.
 func (r *rig) nextDue(id campaign.ID) (first time.Time) {
 	r.t.Helper()
-	next, err := r.ledger.NextDue(r.t.Context(), id)
+	s, err := r.ledger.State(r.t.Context(), id, time.Now())
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for _, at := range next {
+	for _, at := range s.Next {
 		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
 			first = at
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 // Sample is where a campaign stood at a moment.
-type Sample = ledger.Sample
+type Sample = campaign.Sample
 
 // absentError is a [ledger.ErrNotFound] in words for people.
 type absentError struct{ text string }
