@@ -7,7 +7,6 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // under way: 100 of 1,000 sent to, 50 in the queue, at the account's 10/s.
