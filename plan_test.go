@@ -26,6 +26,8 @@ const (
 	// pure: values in, values out. No Redis, no network, no clock of its own, no
 	// goroutine, no log.
 	pure kind = "pure"
+	// tool: runs what others give it, and knows nothing of what that is.
+	tool kind = "tool"
 	// client: speaks to others over the network, and keeps nothing.
 	client kind = "client"
 	// store: keeps its part in Redis, and is the only room that knows those keys.
@@ -61,15 +63,17 @@ var plan = map[string]room{
 	"internal/secret":    {pure, nil},
 	"internal/translate": {pure, []string{"campaign", "telesign"}},
 
+	"internal/batch": {tool, nil},
+
 	"telesign":          {client, nil},
 	"internal/outbound": {client, nil},
 	"internal/redisx":   {client, nil},
 
 	"internal/pacing":         {store, []string{"campaign"}},
-	"internal/suppression":    {store, []string{"campaign", "telesign"}},
+	"internal/suppression":    {store, []string{"campaign", "telesign", "internal/batch"}},
 	"internal/webhook/outbox": {store, []string{"campaign", "internal/redisx", "internal/secret"}},
 	"internal/queue":          {store, nil},
-	"ledger":                  {store, []string{"campaign", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
+	"ledger":                  {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
 
 	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/phone", "internal/queue", "internal/translate"}},
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
@@ -82,8 +86,7 @@ var plan = map[string]room{
 	"internal/orderhistory/shop":     {client, []string{"internal/orderhistory/database"}},
 	"internal/orderhistory/sheet":    {pure, nil},
 	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
-	"internal/orderhistory/store":    {client, []string{"internal/orderhistory/folder", "internal/secret"}},
-	"internal/orderhistory/folder":   {client, nil},
+	"internal/orderhistory/store":    {client, []string{"internal/secret"}},
 
 	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
 	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/translate"}},
@@ -97,7 +100,7 @@ var plan = map[string]room{
 	// It ties everything together, and knows no store: what it does and asks of one
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
-		"callbacks", "producer", "worker", "internal/schedule", "internal/webhook", "internal/orderhistory/folder",
+		"callbacks", "producer", "worker", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
 		"internal/metrics", "internal/operations", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
 		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/secret", "internal/translate",
 	}},

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	earlyLook     = time.Second
-	mostEarlyWait = 10 * time.Minute
-	earlyBatch    = 500
+	earlyLook    = time.Second
+	maxEarlyWait = 10 * time.Minute
+	earlyBatch   = 500
 	// stuckLook is the delay until a reference that can't be replayed is tried again.
 	stuckLook = time.Minute
 )
@@ -20,13 +20,10 @@ const (
 // keep stores a receipt for an unknown reference.
 func (l *Listener) keep(ctx context.Context, r telesign.Receipt, body []byte) (string, error) {
 	kept, err := l.ledger.KeepEarly(ctx, r.Reference, body, time.Now())
-	if err != nil {
-		return "", err
-	}
-	if !kept {
+	if err == nil && !kept {
 		return resultDropped, nil
 	}
-	return resultEarly, nil
+	return resultEarly, err
 }
 
 // Run replays early receipts until ctx is done.
@@ -79,7 +76,7 @@ func (l *Listener) replayOne(ctx context.Context, e ledger.Early, now time.Time)
 		return l.ledger.PutOffEarly(ctx, e, time.Time{})
 	case unknown:
 		// The longer it has waited, the less likely it is to become known.
-		return l.ledger.PutOffEarly(ctx, e, now.Add(min(max(earlyLook, age), mostEarlyWait)))
+		return l.ledger.PutOffEarly(ctx, e, now.Add(min(max(earlyLook, age), maxEarlyWait)))
 	}
 	for _, body := range bodies {
 		r, err := telesign.ParseReceipt([]byte(body))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/test/campaigntest"
 )
 
 func TestReceipt_IsFoundByExternalIDElseByReference(t *testing.T) {
@@ -519,7 +520,7 @@ func TestReceipt_ForAHoleBetweenPagesIsForeign(t *testing.T) {
 		t.Fatal(err)
 	}
 	for page := range 2 {
-		one, err := campaign.EncodePage(0, []campaign.Recipient{{ID: "a", Phone: fmt.Sprintf("+4179000000%d", page)}})
+		one, err := campaigntest.EncodePage(0, []campaign.Recipient{{ID: "a", Phone: fmt.Sprintf("+4179000000%d", page)}})
 		if err != nil {
 			t.Fatal(err)
 		}

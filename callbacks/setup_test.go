@@ -23,6 +23,7 @@ import (
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
+	"github.com/handout-dev/handout/test/campaigntest"
 	"github.com/handout-dev/handout/test/redistest"
 )
 
@@ -155,7 +156,7 @@ func (r *rig) stand(id campaign.ID, n int) *campaign.Info {
 	for i := range n {
 		people = append(people, campaign.Recipient{ID: fmt.Sprint(i), Phone: fmt.Sprintf("+4179%07d", i), Values: []string{"https://example.com"}})
 	}
-	page, err := campaign.EncodePage(1, people)
+	page, err := campaigntest.EncodePage(1, people)
 	if err != nil {
 		r.t.Fatal(err)
 	}

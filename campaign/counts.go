@@ -3,7 +3,6 @@ package campaign
 import (
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // CounterCount is the number of counters. A counter is a letter in scripts and a
@@ -22,20 +21,16 @@ var CounterNames = func() [CounterCount]string {
 	return n
 }()
 
-// CounterList is all names, separated by spaces, for a script: the letter a stands
-// for the first.
-var CounterList = strings.Join(CounterNames[:], " ")
-
-// Counters returns the letters of the counters that count a record.
+// Counters returns the names of the counters that count a record, separated by spaces.
 func (r *Record) Counters() string {
-	b := []byte{'a' + byte(r.State)}
+	names := CounterNames[r.State]
 	if r.State == Delivered {
-		b = append(b, 'a'+byte(stateCount)+byte(r.DeliveredBy())-1)
+		names += " " + CounterNames[int(stateCount)+int(r.DeliveredBy())-1]
 		if r.Read() {
-			b = append(b, 'a'+byte(CounterCount)-1)
+			names += " " + CounterNames[CounterCount-1]
 		}
 	}
-	return string(b)
+	return names
 }
 
 // Balance is how many recipients of a campaign are in each state. It closes:
@@ -76,14 +71,16 @@ func (b *Balance) Moving() int {
 }
 
 // Counter returns the value of CounterNames[i].
-func (b *Balance) Counter(i int) int {
+func (b *Balance) Counter(i int) int { return *b.counter(i) }
+
+func (b *Balance) counter(i int) *int {
 	switch {
 	case i < int(stateCount):
-		return b.States[i]
+		return &b.States[i]
 	case i < CounterCount-1:
-		return b.By[i-int(stateCount)+1]
+		return &b.By[i-int(stateCount)+1]
 	}
-	return b.Read
+	return &b.Read
 }
 
 // ParseBalance reads the values of the counts in the order of [CounterNames].
@@ -98,14 +95,7 @@ func ParseBalance(values []any) (*Balance, error) {
 		if err != nil {
 			return nil, fmt.Errorf("count %s: not a number", CounterNames[i])
 		}
-		switch {
-		case i < int(stateCount):
-			b.States[i] = n
-		case i < CounterCount-1:
-			b.By[i-int(stateCount)+1] = n
-		default:
-			b.Read = n
-		}
+		*b.counter(i) = n
 	}
 	return b, nil
 }

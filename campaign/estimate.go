@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// mostEstimate is how far Estimate looks ahead.
-const mostEstimate = 400 * 24 * time.Hour
+// maxEstimate is how far Estimate looks ahead.
+const maxEstimate = 400 * 24 * time.Hour
 
 // Estimate is how long it takes to send to these people, from now on at rate
 // messages a second, within the spec's hours. waiting is how many of them will
@@ -31,7 +31,7 @@ func Estimate(s *Spec, left []ZoneLeft, rate float64, now time.Time) (takes time
 			zones = append(zones, z)
 		}
 	}
-	at, end := now, now.Add(mostEstimate)
+	at, end := now, now.Add(maxEstimate)
 	for len(zones) > 0 {
 		if at.After(end) {
 			return -time.Second, waiting

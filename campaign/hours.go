@@ -3,6 +3,7 @@ package campaign
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -52,11 +53,7 @@ func (s *Spec) ByZone() bool { return s.Hours != nil && s.Hours.Zone == ZoneReci
 func (s *Spec) UntilLast() time.Duration {
 	var sum time.Duration
 	for _, c := range s.Channels[:max(0, len(s.Channels)-1)] {
-		if c.FallbackTime > 0 {
-			sum += time.Duration(c.FallbackTime) * time.Second
-		} else {
-			sum += telesignFallback
-		}
+		sum += seconds(c.FallbackTime, telesignFallback)
 	}
 	return sum
 }
@@ -90,7 +87,7 @@ func LoadZone(name string) (*time.Location, error) {
 	// zone again with leap seconds.
 	other := strings.HasPrefix(name, "right/") || strings.HasPrefix(name, "posix/") ||
 		slices.Contains([]string{"", "Local", "localtime", "posixrules", "Factory"}, name)
-	if other || !plainZone(name) {
+	if other || !plainZone.MatchString(name) {
 		return nil, ErrBadZone
 	}
 	loc, err := time.LoadLocation(name)
@@ -102,17 +99,7 @@ func LoadZone(name string) (*time.Location, error) {
 }
 
 // plainZone keeps out what can't be a name, or would be taken apart later on.
-func plainZone(name string) bool {
-	for i := range len(name) {
-		switch c := name[i]; {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
-		case c == '/', c == '_', c == '-', c == '+':
-		default:
-			return false
-		}
-	}
-	return len(name) <= 64
-}
+var plainZone = regexp.MustCompile(`^[A-Za-z0-9/_+-]{0,64}$`)
 
 // zoneSeparator joins the names of a recipient's zones.
 const zoneSeparator = "|"

@@ -3,6 +3,7 @@ package campaign
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -18,18 +19,12 @@ const MaxIDLength = 48
 // ErrBadID means that a text isn't a campaign ID.
 var ErrBadID = errors.New("a campaign ID is 1 to 48 characters of a-z, 0-9, _ and -, and begins with a letter or digit")
 
+var idForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,47}$`)
+
 // ParseID checks that s is a campaign ID.
 func ParseID(s string) (ID, error) {
-	if s == "" || len(s) > MaxIDLength {
+	if !idForm.MatchString(s) {
 		return "", ErrBadID
-	}
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
-		case (c == '_' || c == '-') && i > 0:
-		default:
-			return "", ErrBadID
-		}
 	}
 	return ID(s), nil
 }
@@ -71,55 +66,30 @@ var ErrBadExternalID = errors.New("not an external ID of handout")
 // bring back: <campaign>.<page>.<index>.<attempt>. It is unique to the attempt,
 // plain ASCII, at most 75 characters, and finds the record without a look-up.
 func ExternalID(c ID, p Place, attempt int) string {
-	b := make([]byte, 0, len(c)+24)
-	b = append(b, c...)
-	for _, n := range [...]int{p.Page, p.Index, attempt} {
-		b = append(b, '.')
-		b = strconv.AppendInt(b, int64(n), 10)
-	}
-	return string(b)
+	return string(c) + "." + p.String() + "." + strconv.Itoa(attempt)
 }
 
 // ParseExternalID takes an external ID apart. Only the exact form that
 // [ExternalID] writes is accepted; anything else is [ErrBadExternalID].
 func ParseExternalID(s string) (ID, Place, int, error) {
-	name, rest, ok := strings.Cut(s, ".")
-	if !ok {
+	parts := strings.Split(s, ".")
+	if len(parts) != 4 {
 		return "", Place{}, 0, ErrBadExternalID
 	}
-	c, err := ParseID(name)
+	c, err := ParseID(parts[0])
 	if err != nil {
 		return "", Place{}, 0, fmt.Errorf("%w: %w", ErrBadExternalID, err)
 	}
-	var n [3]int
-	for i := range n {
-		part := rest
-		if i < 2 {
-			if part, rest, ok = strings.Cut(rest, "."); !ok {
-				return "", Place{}, 0, ErrBadExternalID
-			}
-		}
-		if n[i], ok = ParseNumber(part); !ok {
-			return "", Place{}, 0, ErrBadExternalID
-		}
-	}
-	if n[1] >= PageSize || n[2] < 1 {
+	place, ok := ParsePlace(parts[1] + "." + parts[2])
+	attempt, ok2 := ParseNumber(parts[3])
+	if !ok || !ok2 || attempt < 1 {
 		return "", Place{}, 0, ErrBadExternalID
 	}
-	return c, Place{Page: n[0], Index: n[1]}, n[2], nil
+	return c, place, attempt, nil
 }
 
 // ParseNumber reads up to nine digits without sign or leading zero.
 func ParseNumber(s string) (int, bool) {
-	if s == "" || len(s) > 9 || (s[0] == '0' && len(s) > 1) {
-		return 0, false
-	}
-	n := 0
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return 0, false
-		}
-		n = n*10 + int(s[i]-'0')
-	}
-	return n, true
+	n, err := strconv.Atoi(s)
+	return n, err == nil && n >= 0 && len(s) <= 9 && strconv.Itoa(n) == s
 }

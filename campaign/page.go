@@ -86,15 +86,6 @@ func CompressPage(plain []byte) []byte {
 	return e.EncodeAll(plain, append(make([]byte, 0, len(plain)/3+32), pageV1))
 }
 
-// EncodePage is the stored form of a page.
-func EncodePage(columns int, recipients []Recipient) ([]byte, error) {
-	plain, err := AppendPage(nil, columns, recipients)
-	if err != nil {
-		return nil, err
-	}
-	return CompressPage(plain), nil
-}
-
 // DecodePage reads the stored form.
 func DecodePage(b []byte) ([]Recipient, error) {
 	return decodePage(b, func([]byte) bool { return true })
@@ -137,8 +128,8 @@ func decodePage(b []byte, wanted func(plain []byte) bool) ([]Recipient, error) {
 
 func parseGrowing(b string) ([]Recipient, error) {
 	var recipients []Recipient
-	for r := (pageReader{b: b}); r.b != ""; {
-		plain := r.text()
+	for r := (reader{b: b}); r.b != ""; {
+		plain := r.text(maxPagePlain)
 		if r.bad || len(recipients) == PageSize {
 			return nil, fmt.Errorf("%w: bad length", ErrBadPage)
 		}
@@ -152,7 +143,7 @@ func parseGrowing(b string) ([]Recipient, error) {
 }
 
 func parsePage(b []byte) ([]Recipient, error) {
-	r := pageReader{b: string(b)}
+	r := reader{b: string(b)}
 	n, columns := r.uvarint(), r.uvarint()
 	// Each value takes at least a byte, so that the length bounds what a broken
 	// header may make us allocate.
@@ -162,7 +153,7 @@ func parsePage(b []byte) ([]Recipient, error) {
 	recipients := make([]Recipient, n)
 	values := make([]string, n*columns)
 	for i := range recipients {
-		recipients[i].ID = r.text()
+		recipients[i].ID = r.text(maxPagePlain)
 	}
 	for i := range recipients {
 		number := r.uvarint()
@@ -174,43 +165,13 @@ func parsePage(b []byte) ([]Recipient, error) {
 	}
 	for c := range columns {
 		for i := range recipients {
-			recipients[i].Values[c] = r.text()
+			recipients[i].Values[c] = r.text(maxPagePlain)
 		}
 	}
 	if r.bad || r.b != "" {
 		return nil, fmt.Errorf("%w: bad length", ErrBadPage)
 	}
 	return recipients, nil
-}
-
-type pageReader struct {
-	b   string
-	bad bool
-}
-
-func (r *pageReader) uvarint() uint64 {
-	var v uint64
-	for i := range min(len(r.b), binary.MaxVarintLen64) {
-		c := r.b[i]
-		v |= uint64(c&0x7f) << (7 * i)
-		if c < 0x80 {
-			r.b = r.b[i+1:]
-			return v
-		}
-	}
-	r.bad = true
-	return 0
-}
-
-func (r *pageReader) text() string {
-	n := r.uvarint()
-	if r.bad || n > uint64(len(r.b)) {
-		r.bad = true
-		return ""
-	}
-	s := r.b[:n]
-	r.b = r.b[n:]
-	return s
 }
 
 func appendText(b []byte, s string) []byte {

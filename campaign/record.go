@@ -177,21 +177,20 @@ func DecodeRecord(b []byte) (Record, error) {
 	}
 	flags := b[1]
 	r.State, r.Reason = State(b[0]&0xf), Reason(b[2])
-	p := recordReader{b: b[3:]}
-	r.Attempt, r.Faults = p.count(), p.count()
+	p := reader{b: string(b[3:])}
+	r.Attempt, r.Faults = int(p.number(1<<20)), int(p.number(1<<20))
 	ranks := [...]byte{p.byte(), p.byte()}
 	legs := [...]*Leg{&r.Status, &r.WhatsApp, &r.SMS, &r.Other}
 	for i, l := range legs {
 		if l.Rank = Rank(ranks[i/2] >> (4 * (i % 2)) & 0xf); l.Rank != RankNone {
-			l.Code = int(p.varint())
+			l.Code = p.code()
 		}
 		p.bad = p.bad || l.Rank >= rankCount
 	}
 	if r.Other.Rank != RankNone {
 		r.OtherChannel = p.text(maxOtherName)
 	}
-	base := int64(p.uvarint())
-	p.bad = p.bad || base > maxSeconds
+	base := p.number(maxSeconds)
 	if base > 0 {
 		r.ClaimedAt = epoch.Add(time.Duration(base) * time.Second)
 	}
@@ -214,9 +213,9 @@ func DecodeRecord(b []byte) (Record, error) {
 	}
 	switch {
 	case flags == flagPacked && len(p.b) == PackedRefSize:
-		r.Reference = strings.ToUpper(hex.EncodeToString(p.b))
+		r.Reference = strings.ToUpper(hex.EncodeToString([]byte(p.b)))
 	case flags == flagText && len(p.b) > 0 && len(p.b) <= maxReference:
-		r.Reference = string(p.b)
+		r.Reference = p.b
 	case flags != 0 || len(p.b) != 0:
 		p.bad = true
 	}
@@ -231,13 +230,8 @@ func StorableReference(ref string) string { return ref[:min(len(ref), maxReferen
 
 // PackReference turns 32 upper-case hex digits into 16 bytes.
 func PackReference(ref string) (packed [PackedRefSize]byte, ok bool) {
-	if len(ref) != 2*PackedRefSize {
+	if len(ref) != 2*PackedRefSize || strings.ToUpper(ref) != ref {
 		return packed, false
-	}
-	for i := range len(ref) {
-		if c := ref[i]; (c < '0' || c > '9') && (c < 'A' || c > 'F') {
-			return packed, false
-		}
 	}
 	_, err := hex.Decode(packed[:], []byte(ref))
 	return packed, err == nil
@@ -251,82 +245,6 @@ func appendTime(b []byte, t time.Time, base int64) []byte {
 	}
 	d := sinceEpoch(t) - base
 	return binary.AppendUvarint(b, uint64(d)<<1^uint64(d>>63)+1)
-}
-
-type recordReader struct {
-	b   []byte
-	bad bool
-}
-
-func (r *recordReader) byte() byte {
-	if len(r.b) == 0 {
-		r.bad = true
-		return 0
-	}
-	c := r.b[0]
-	r.b = r.b[1:]
-	return c
-}
-
-func (r *recordReader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 || v > 1<<40 { // no field comes near
-		r.bad = true
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *recordReader) varint() int64 {
-	v, n := binary.Varint(r.b)
-	if n <= 0 || v > 1<<40 || v < -1<<40 {
-		r.bad = true
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *recordReader) count() int {
-	v := r.uvarint()
-	r.bad = r.bad || v > 1<<20
-	return int(v)
-}
-
-func (r *recordReader) text(most int) string {
-	n := r.uvarint()
-	if r.bad || n > uint64(len(r.b)) || n > uint64(most) {
-		r.bad = true
-		return ""
-	}
-	s := string(r.b[:n])
-	r.b = r.b[n:]
-	return s
-}
-
-func (r *recordReader) claim() uint64 {
-	if len(r.b) < 8 {
-		r.bad = true
-		return 0
-	}
-	v := binary.BigEndian.Uint64(r.b)
-	r.b = r.b[8:]
-	return v
-}
-
-func (r *recordReader) time(base int64) time.Time {
-	v := r.uvarint()
-	if v == 0 {
-		return time.Time{}
-	}
-	v--
-	d := int64(v>>1) ^ -int64(v&1)
-	if r.bad || base+d < 1 || base+d > maxSeconds {
-		r.bad = true
-		return time.Time{}
-	}
-	return epoch.Add(time.Duration(base+d) * time.Second)
 }
 
 // PastAttempt is the attempt whose record is to be kept as it stands before it

@@ -83,9 +83,9 @@ type Spec struct {
 // Source: OpenAPI "Engage API", channels[].fallback_time, default.
 const telesignFallback = 300 * time.Second
 
-// mostFallback is the longest fallback_time.
+// maxFallback is the longest fallback_time.
 // Source: OpenAPI "Engage API", channels[].fallback_time, maximum.
-const mostFallback = time.Hour
+const maxFallback = time.Hour
 
 // FallbackTotal is how long Telesign may take until it tries the last channel,
 // and as long on that one as the spec says. Whether Telesign heeds a
@@ -93,16 +93,11 @@ const mostFallback = time.Hour
 // In a standing campaign it is the most that one message with two channels takes.
 func (s *Spec) FallbackTotal() time.Duration {
 	if s.Standing {
-		return mostFallback
+		return maxFallback
 	}
-	var sum time.Duration
-	for i, c := range s.Channels {
-		switch {
-		case c.FallbackTime > 0:
-			sum += time.Duration(c.FallbackTime) * time.Second
-		case i < len(s.Channels)-1:
-			sum += telesignFallback
-		}
+	sum := s.UntilLast()
+	if n := len(s.Channels); n > 0 {
+		sum += time.Duration(s.Channels[n-1].FallbackTime) * time.Second
 	}
 	return sum
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -13,13 +14,11 @@ import (
 	"github.com/handout-dev/handout/internal/redisx"
 )
 
-// A sorted set says of each campaign when anything of it wants a look: a window to
-// refill, a page to settle, hours that open, a start. The workers read what is due
-// there, and nothing else. A time may be too early, which costs a look; it must
-// never be too late. So a change is announced before it is made: a second entry
-// has the campaign looked at announceTime later, should the process die in
-// between. Once the change is made the campaign is due at once, and the
-// announcement is taken back.
+// A sorted set says when anything of a campaign wants a look: a window to refill, a
+// page to settle, a start. A time may be too early, which costs a look; it must never
+// be too late. So a change is announced before it is made: a second entry has the
+// campaign looked at announceTime later, should the process die in between. After the
+// change the campaign is due at once, and the announcement is taken back.
 
 const (
 	// announceTime is longer than a change takes between its announcement and its
@@ -54,13 +53,10 @@ func (l *Ledger) DueCampaigns(ctx context.Context, now time.Time, n int) ([]DueC
 // before something changes. A time that was set since it was read stays, if it is
 // sooner.
 func (l *Ledger) PutOff(ctx context.Context, d DueCampaign, next time.Time) error {
-	at := int64(noLook)
-	if !next.IsZero() {
-		at = next.UnixMilli()
-	}
+	at := cmp.Or(millis(next), noLook)
 	if strings.HasSuffix(d.member, announceMark) {
 		// First the campaign, then its announcement: a crash in between costs a look.
-		if err := l.call(ctx, at, d.ID); err != nil {
+		if err := l.callAt(ctx, at, d.ID); err != nil {
 			return err
 		}
 		at = 0
@@ -99,11 +95,11 @@ func (l *Ledger) announce(ctx context.Context, c campaign.ID) (done func(), err 
 // Call has campaigns looked at at once. A look that has begun can't put them off any
 // more.
 func (l *Ledger) Call(ctx context.Context, campaigns ...campaign.ID) error {
-	return l.call(ctx, 0, campaigns...)
+	return l.callAt(ctx, 0, campaigns...)
 }
 
-// call has campaigns looked at no later than at, Unix milliseconds.
-func (l *Ledger) call(ctx context.Context, at int64, campaigns ...campaign.ID) error {
+// callAt has campaigns looked at no later than at, Unix milliseconds.
+func (l *Ledger) callAt(ctx context.Context, at int64, campaigns ...campaign.ID) error {
 	args := []any{at}
 	for _, c := range campaigns {
 		args = append(args, string(c))

@@ -91,11 +91,7 @@ func (l *Ledger) DropEarly(ctx context.Context, reference, body string) error {
 // PutOffEarly sets when to look a reference up again; the zero time: never. It does
 // nothing when another receipt for it has arrived since.
 func (l *Ledger) PutOffEarly(ctx context.Context, e Early, next time.Time) error {
-	at := int64(0)
-	if !next.IsZero() {
-		at = next.UnixMicro()
-	}
-	if _, err := l.put(ctx, keyEarlyDue, e.timed, at); err != nil {
+	if _, err := l.put(ctx, keyEarlyDue, e.timed, max(0, next.UnixMicro())); err != nil {
 		return fmt.Errorf("put off an early receipt: %w", err)
 	}
 	return nil

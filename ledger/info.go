@@ -94,12 +94,7 @@ func (l *Ledger) Phase(ctx context.Context, c campaign.ID) (p campaign.Phase, re
 		return "", "", 0, fmt.Errorf("campaign %s: %w", c, ErrNotFound)
 	}
 	reason, _ = v[1].(string)
-	if s, ok := v[2].(string); ok {
-		if cursor, err = strconv.Atoi(s); err != nil {
-			return "", "", 0, fmt.Errorf("campaign %s: cursor: not a number", c)
-		}
-	}
-	return campaign.Phase(state), reason, cursor, nil
+	return campaign.Phase(state), reason, int(number(v[2])), nil
 }
 
 // Campaigns lists up to limit campaigns, the newest first.

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/batch"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
@@ -17,18 +17,16 @@ import (
 // Ledger is the campaigns in one Redis. It is safe for concurrent use; the
 // changes that concurrent callers make travel to Redis together.
 type Ledger struct {
-	rdb    redis.UniversalClient
-	outbox *outbox.Store
-
-	mu       sync.Mutex
-	waiting  []*change
-	flushing bool
+	rdb     redis.UniversalClient
+	outbox  *outbox.Store
+	changes *batch.Batcher[*change]
 }
 
 // New is the ledger in rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient) *Ledger {
 	l := &Ledger{rdb: rdb}
 	l.outbox = outbox.New(rdb, keyMeta, l.named)
+	l.changes = batch.New(maxChanges, applyTimeout, l.makeChanges)
 	return l
 }
 
@@ -36,11 +34,8 @@ func New(rdb redis.UniversalClient) *Ledger {
 // delivered.
 func (l *Ledger) Outbox() *outbox.Store { return l.outbox }
 
-// Errors that callers tell apart.
-var (
-	// ErrNotFound means that there is no such campaign, or no such recipient.
-	ErrNotFound = errors.New("not found")
-)
+// ErrNotFound means that there is no such campaign, or no such recipient.
+var ErrNotFound = errors.New("not found")
 
 // Recipients reads a page of the list; *PurgedError, or [ErrNotFound].
 func (l *Ledger) Recipients(ctx context.Context, c campaign.ID, page int) ([]campaign.Recipient, error) {

@@ -68,7 +68,7 @@ func (l *Ledger) SetDue(ctx context.Context, c campaign.ID, d DuePage, next time
 // before the call can't put it off by SetDue any more.
 func (l *Ledger) CallDue(ctx context.Context, c campaign.ID, line Line, at time.Time, pages ...int) error {
 	// The campaign first: if the process dies in between, it is looked at in vain.
-	if err := l.call(ctx, at.UnixMilli(), c); err != nil {
+	if err := l.callAt(ctx, at.UnixMilli(), c); err != nil {
 		return err
 	}
 	return l.Enlist(ctx, c, line, at, pages...)

@@ -45,7 +45,7 @@ func pages(t testing.TB, n int) [][]byte {
 	t.Helper()
 	var all [][]byte
 	for from := 0; from < n; from += campaign.PageSize {
-		b, err := campaign.EncodePage(1, campaigntest.People(from, min(n, from+campaign.PageSize)))
+		b, err := campaigntest.EncodePage(1, campaigntest.People(from, min(n, from+campaign.PageSize)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,10 +39,5 @@ func (l *Ledger) put(ctx context.Context, key string, m timed, at int64) (bool, 
 	return n == 1, err
 }
 
-// millis is a time in Unix milliseconds, 0 for the zero time.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
+// millis is a time in Unix milliseconds, 0 for the zero time, which is long before.
+func millis(t time.Time) int64 { return max(0, t.UnixMilli()) }

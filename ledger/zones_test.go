@@ -29,7 +29,7 @@ func (b *bundle) standZoned(t testing.TB, id campaign.ID, zones []string, layout
 		c.Zones = append(c.Zones, campaign.ZoneCount{Zones: z})
 	}
 	for i, p := range layout {
-		page, err := campaign.EncodePage(1, campaigntest.People(c.Total, c.Total+p.size))
+		page, err := campaigntest.EncodePage(1, campaigntest.People(c.Total, c.Total+p.size))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,14 +2,14 @@ package telesign
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // ErrBadKey reports an API key that is empty or no base64.
@@ -93,26 +93,10 @@ func (s signer) sign(h http.Header, method, contentType string, body []byte, pat
 		h["Authorization"] = s.basic
 		return
 	}
-	date, nonce := time.Now().UTC().Format(http.TimeFormat), newNonce()
+	date, nonce := time.Now().UTC().Format(http.TimeFormat), uuid.NewString() // as the SDKs send
 	signature := Sign(s.key, StringToSign(method, contentType, date, nonce, body, path))
 	h["Authorization"] = []string{"TSA " + s.customerID + ":" + signature}
 	h["Date"] = []string{date}
 	h["X-Ts-Auth-Method"] = []string{hmacMethod}
 	h["X-Ts-Nonce"] = []string{nonce}
-}
-
-// newNonce returns a random UUID (version 4), as the SDKs send.
-func newNonce() string {
-	var u [16]byte
-	rand.Read(u[:]) // never fails: crypto/rand ends the program instead
-	u[6] = u[6]&0x0f | 0x40
-	u[8] = u[8]&0x3f | 0x80
-	var b [36]byte
-	hex.Encode(b[0:8], u[0:4])
-	hex.Encode(b[9:13], u[4:6])
-	hex.Encode(b[14:18], u[6:8])
-	hex.Encode(b[19:23], u[8:10])
-	hex.Encode(b[24:36], u[10:16])
-	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
-	return string(b[:])
 }

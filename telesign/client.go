@@ -59,8 +59,6 @@ type Accepted struct {
 	// writes it; "" if the answer had none, and then only the external ID leads
 	// from a receipt to the message.
 	Reference string
-	// ExternalID is the echo of [Message.ExternalID].
-	ExternalID string
 	// Code is 3001.
 	Code Code
 }
@@ -146,7 +144,7 @@ func (c *Client) Send(ctx context.Context, m Message) (Accepted, error) {
 		return Accepted{}, e
 	}
 	if a.ok() && a.code == CodeInProgress {
-		return Accepted{Reference: a.reference, ExternalID: a.externalID, Code: a.code}, nil
+		return Accepted{Reference: a.reference, Code: a.code}, nil
 	}
 	return Accepted{}, judgeSend(a)
 }
@@ -181,10 +179,5 @@ func (c *Client) Status(ctx context.Context, reference string) (Receipt, error) 
 
 // pathSafe reports whether a reference can stand in a path as it is.
 func pathSafe(reference string) bool {
-	for _, c := range []byte(reference) {
-		if !isDigit(c) && (c < 'A' || 'Z' < c) && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return reference != ""
+	return reference != "" && strings.Trim(reference, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
 }

@@ -93,7 +93,7 @@ func TestSend_ReadsAnAcceptance(t *testing.T) {
 		want telesign.Accepted
 	}{
 		"the guide's":        {`{"status":{"code":3001,"description":"Message in progress"},"reference_id":"35C8B5D509BC10689196FED2AD551B8A","external_id":null}`, telesign.Accepted{Reference: "35C8B5D509BC10689196FED2AD551B8A"}},
-		"with an echo":       {`{"status":{"code":3001},"reference_id":"ab","external_id":"c.0.1.1"}`, telesign.Accepted{Reference: "AB", ExternalID: "c.0.1.1"}},
+		"with an echo":       {`{"status":{"code":3001},"reference_id":"ab","external_id":"c.0.1.1"}`, telesign.Accepted{Reference: "AB"}},
 		"null in quotes":     {`{"status":{"code":"3001"},"reference_id":"ab","external_id":"null"}`, telesign.Accepted{Reference: "AB"}},
 		"without reference":  {`{"status":{"code":3001}}`, telesign.Accepted{}},
 		"a reference of nil": {`{"status":{"code":3001},"reference_id":null}`, telesign.Accepted{}},

@@ -1,7 +1,6 @@
 package telesign
 
 import (
-	"iter"
 	"slices"
 	"strconv"
 )
@@ -36,79 +35,28 @@ type Kind int
 
 // The kinds of codes.
 const (
-	// KindUnknown: a code that the table does not have. Keep it raw; it
-	// settles nothing.
-	KindUnknown Kind = iota
-	// KindProgress: taken or queued; more will follow.
-	KindProgress
-	// KindGateway: handed to the gateway; more will follow.
-	KindGateway
+	KindUnknown  Kind = iota // a code that the table does not have; keep it raw: it settles nothing
+	KindProgress             // taken or queued; more will follow
+	KindGateway              // handed to the gateway; more will follow
 	// KindProbable: sent, in a region that confirms nothing; "high probability
 	// that this message was successfully delivered".
 	KindProbable
 	// KindTimedOut: not confirmed within fallback_time, so the next channel is
 	// tried. The message may still arrive.
 	KindTimedOut
-	// KindFailed: this leg, or the whole message, was not delivered.
-	KindFailed
-	// KindDelivered: on the recipient's device.
-	KindDelivered
-	// KindRead: the recipient has opened it, so it was delivered.
-	KindRead
-	// KindRequest: the request was refused as it stands.
-	KindRequest
+	KindFailed    // this leg, or the whole message, was not delivered
+	KindDelivered // on the recipient's device
+	KindRead      // the recipient has opened it, so it was delivered
+	KindRequest   // the request was refused as it stands
 	// KindAccount: refused for a fault of ours that every message would meet:
 	// key, balance, product, address.
 	KindAccount
-	// KindThrottled: the account's rate was exceeded; nothing was sent.
-	KindThrottled
-	// KindUnavailable: Telesign took nothing and asks for it again.
-	KindUnavailable
-	// KindInbound: a message from a recipient to us, not an outcome.
-	KindInbound
-	// KindUnconfirmed: Telesign says that it will never know.
-	KindUnconfirmed
-	// KindOther: a known code that says nothing about a message's outcome.
-	KindOther
+	KindThrottled   // the account's rate was exceeded; nothing was sent
+	KindUnavailable // Telesign took nothing and asks for it again
+	KindInbound     // a message from a recipient to us, not an outcome
+	KindUnconfirmed // Telesign says that it will never know
+	KindOther       // a known code that says nothing about a message's outcome
 )
-
-// String returns the kind in lower case, and "Kind(99)" for a value that is
-// none of the kinds.
-func (k Kind) String() string {
-	if k < 0 || int(k) >= len(kindNames) {
-		return "Kind(" + strconv.Itoa(int(k)) + ")"
-	}
-	return kindNames[k]
-}
-
-var kindNames = [...]string{
-	KindUnknown:     "unknown",
-	KindProgress:    "progress",
-	KindGateway:     "gateway",
-	KindProbable:    "probable",
-	KindTimedOut:    "timed_out",
-	KindFailed:      "failed",
-	KindDelivered:   "delivered",
-	KindRead:        "read",
-	KindRequest:     "request",
-	KindAccount:     "account",
-	KindThrottled:   "throttled",
-	KindUnavailable: "unavailable",
-	KindInbound:     "inbound",
-	KindUnconfirmed: "unconfirmed",
-	KindOther:       "other",
-}
-
-// Codes walks over the codes of the table in ascending order.
-func Codes() iter.Seq[Code] {
-	return func(yield func(Code) bool) {
-		for i := range codes {
-			if !yield(codes[i].code) {
-				return
-			}
-		}
-	}
-}
 
 // Known reports whether the table has the code.
 func (c Code) Known() bool {
@@ -124,14 +72,6 @@ func (c Code) Text() string {
 		return codes[i].text
 	}
 	return "unknown code " + strconv.Itoa(int(c))
-}
-
-// Note returns what Telesign's pages add to the text; "" when they add nothing.
-func (c Code) Note() string {
-	if i, ok := c.lookup(); ok {
-		return codes[i].note
-	}
-	return ""
 }
 
 // Kind returns what the code means for a message.

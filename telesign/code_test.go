@@ -9,15 +9,26 @@ import (
 
 func TestCodes_AreAscendingKnownAndWorded(t *testing.T) {
 	t.Parallel()
-	all := slices.Collect(telesign.Codes())
-	if len(all) < 90 || !slices.IsSorted(all) || len(slices.Compact(slices.Clone(all))) != len(all) {
-		t.Errorf("%d codes, sorted: %v", len(all), slices.IsSorted(all))
+	all := codes()
+	if len(all) != 94 {
+		t.Errorf("%d codes are found: is the table in order?", len(all))
 	}
 	for _, c := range all {
-		if !c.Known() || c.Text() == "" || c.Kind() == telesign.KindUnknown || c.Kind().String() == "" {
-			t.Errorf("%d: known %v, kind %v, text %q", c, c.Known(), c.Kind(), c.Text())
+		if c.Text() == "" || c.Kind() == telesign.KindUnknown {
+			t.Errorf("%d: kind %v, text %q", c, c.Kind(), c.Text())
 		}
 	}
+}
+
+// codes are those of the table.
+func codes() []telesign.Code {
+	var all []telesign.Code
+	for c := telesign.CodeReferenceExpired; c < 10_000; c++ {
+		if c.Known() {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 func TestCode_KindsAreTheDocumentedOnes(t *testing.T) {
@@ -49,7 +60,7 @@ func TestCode_KindsAreTheDocumentedOnes(t *testing.T) {
 func TestCode_FinalIsTelesignsWord(t *testing.T) {
 	t.Parallel()
 	intermediate := []telesign.Code{1500, 3001, 3002, 3040, 3056, 3060, 3100, 3101, 3200, 3202, 3306, 3601}
-	for c := range telesign.Codes() {
+	for _, c := range codes() {
 		if got, want := c.Final(), !slices.Contains(intermediate, c); got != want {
 			t.Errorf("%d %s: final %v, want %v", c, c.Text(), got, want)
 		}
@@ -63,7 +74,7 @@ func TestCode_FinalIsTelesignsWord(t *testing.T) {
 
 func TestCode_OptOutIsTheRecipientsWish(t *testing.T) {
 	t.Parallel()
-	for c := range telesign.Codes() {
+	for _, c := range codes() {
 		if got, want := c.OptOut(), c == 3046 || c == 3052; got != want {
 			t.Errorf("%d: opt-out %v, want %v", c, got, want)
 		}
@@ -75,12 +86,6 @@ func TestCode_UnknownOnesHaveAText(t *testing.T) {
 	if got := telesign.Code(1234).Text(); got != "unknown code 1234" {
 		t.Errorf("%q", got)
 	}
-	if got := telesign.Code(1234).Note(); got != "" {
-		t.Errorf("%q", got)
-	}
-	if got := telesign.CodeTimedOut.Note(); got == "" {
-		t.Error("3056 has no note")
-	}
 }
 
 func TestString_NeverPanics(t *testing.T) {
@@ -91,10 +96,6 @@ func TestString_NeverPanics(t *testing.T) {
 		telesign.Later.String():         "later",
 		telesign.Class(7).String():      "Class(7)",
 		telesign.Class(-1).String():     "Class(-1)",
-		telesign.KindTimedOut.String():  "timed_out",
-		telesign.KindOther.String():     "other",
-		telesign.Kind(99).String():      "Kind(99)",
-		telesign.Kind(-1).String():      "Kind(-1)",
 		new(telesign.Error).Error():     "telesign : unknown",
 		telesign.Error{}.Class.String(): "unknown", // nobody classified it
 	} {

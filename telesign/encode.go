@@ -1,9 +1,12 @@
 package telesign
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -44,17 +47,7 @@ func (m Message) append(b []byte) []byte {
 		b = append(b, '}')
 	}
 	b = append(b, `],"recipient":{`...)
-	if m.PhoneNumber != "" {
-		b = append(b, `"phone_number":`...)
-		b = appendString(b, m.PhoneNumber)
-	}
-	if m.Email != "" {
-		if m.PhoneNumber != "" {
-			b = append(b, ',')
-		}
-		b = append(b, `"email":`...)
-		b = appendString(b, m.Email)
-	}
+	b = appendField(b, `"phone_number":`, m.PhoneNumber)
 	b = append(b, `},"message":{`...)
 	var names [8]string // more channels than Telesign has
 	for i, name := range sortedKeys(names[:0], m.Content) {
@@ -70,8 +63,6 @@ func (m Message) append(b []byte) []byte {
 	b = appendField(b, `,"external_id":`, m.ExternalID)
 	b = appendField(b, `,"callback_url":`, m.CallbackURL)
 	b = appendField(b, `,"sender_id":`, m.SenderID)
-	b = appendField(b, `,"account_lifecycle_event":`, m.LifecycleEvent)
-	b = appendField(b, `,"originating_ip":`, m.OriginatingIP)
 	return append(b, '}')
 }
 
@@ -114,51 +105,21 @@ func appendField(b []byte, name, value string) []byte {
 
 // appendString writes s behind b as a JSON string, as encoding/json does with
 // SetEscapeHTML(false): '&', '<' and '>' stay, since URLs are full of them and
-// every escape would cost five bytes of the 10 KB.
+// every escape would cost five bytes of the 10 KB. Nearly all strings need no
+// escape; encoding/json writes the others.
 func appendString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	kept := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if c >= ' ' && c != '"' && c != '\\' {
-				i++
-				continue
-			}
-			b = append(b, s[kept:i]...)
-			switch c {
-			case '"', '\\':
-				b = append(b, '\\', c)
-			case '\b':
-				b = append(b, `\b`...)
-			case '\f':
-				b = append(b, `\f`...)
-			case '\n':
-				b = append(b, `\n`...)
-			case '\r':
-				b = append(b, `\r`...)
-			case '\t':
-				b = append(b, `\t`...)
-			default:
-				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
-			}
-			i++
-			kept = i
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			// "Accepts only UTF-8 unicode characters as inputs".
-			b = append(append(b, s[kept:i]...), `\ufffd`...)
-			kept = i + size
-		case r == '\u2028' || r == '\u2029':
-			b = append(append(b, s[kept:i]...), `\u202`...)
-			b = append(b, hex[r&0xf])
-			kept = i + size
-		}
-		i += size
+	if strings.IndexFunc(s, escaped) < 0 {
+		return append(append(append(b, '"'), s...), '"')
 	}
-	return append(append(b, s[kept:]...), '"')
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string can always be written
+	return append(b, bytes.TrimSpace(text.Bytes())...)
+}
+
+// escaped reports whether a character of a JSON string may need an escape. What is
+// not UTF-8 reads as utf8.RuneError.
+func escaped(r rune) bool {
+	return r < ' ' || r == '"' || r == '\\' || r == '\u2028' || r == '\u2029' || r == utf8.RuneError
 }

@@ -2,7 +2,9 @@ package telesign
 
 import (
 	"errors"
+	"fmt"
 	"net/textproto"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -72,32 +74,22 @@ type Error struct {
 // cause quotes (net/http quotes the first line of an answer that is no HTTP,
 // which may echo anything) is left out.
 func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString("telesign ")
-	b.WriteString(e.Op)
-	b.WriteString(": ")
-	b.WriteString(e.Class.String())
+	parts := []string{"telesign " + e.Op, e.Class.String()}
 	if e.HTTPStatus != 0 {
-		b.WriteString(": HTTP ")
-		b.WriteString(strconv.Itoa(e.HTTPStatus))
+		parts = append(parts, fmt.Sprintf("HTTP %d", e.HTTPStatus))
 	}
 	if e.Code != 0 {
-		b.WriteString(": code ")
-		b.WriteString(strconv.Itoa(int(e.Code)))
+		parts = append(parts, fmt.Sprintf("code %d", e.Code))
 	}
-	switch {
-	case e.Code.Known():
-		b.WriteString(": ")
-		b.WriteString(e.Code.Text())
-	case e.Description != "":
-		b.WriteString(": ")
-		b.WriteString(describe(e.Description))
+	if e.Code.Known() {
+		parts = append(parts, e.Code.Text())
+	} else if e.Description != "" {
+		parts = append(parts, describe(e.Description))
 	}
 	if e.Err != nil {
-		b.WriteString(": ")
-		b.WriteString(cause(e.Err))
+		parts = append(parts, cause(e.Err))
 	}
-	return b.String()
+	return strings.Join(parts, ": ")
 }
 
 // Unwrap returns the cause.
@@ -109,58 +101,27 @@ func cause(err error) string {
 	if _, ok := errors.AsType[textproto.ProtocolError](err); ok {
 		return "malformed HTTP answer" // its text is a line of the answer
 	}
-	return redact(cut(err.Error(), `"`), "")
+	return redact(cut(err.Error(), `"`), digitRun)
 }
 
-const (
-	// minRedacted is how many digits in a row may be a phone number; the
-	// shortest international numbers in use have 7, a TCP port has 5.
-	minRedacted = 6
-	// phoneSeparators are what people put between the digits of a number.
-	phoneSeparators = " -.()"
-	// maxDescription bounds the vendor's text in an error, in bytes.
-	maxDescription = 200
+// maxDescription bounds the vendor's text in an error, in bytes.
+const maxDescription = 200
+
+// A phone number may be six digits in a row: the shortest international numbers in
+// use have 7, a TCP port has 5. People put up to two separators between its digits.
+var (
+	digitRun    = regexp.MustCompile(`[0-9]{6,}`)
+	phoneNumber = regexp.MustCompile(`[0-9](?:[ .()-]{0,2}[0-9]){5,}`)
 )
 
-// redact replaces every run of minRedacted or more digits, which may have
-// single separators between them, by "[…]".
-func redact(s, separators string) string {
-	var b strings.Builder
-	kept := 0
-	for i := 0; i < len(s); {
-		if !isDigit(s[i]) {
-			i++
-			continue
-		}
-		digits, end := 0, i
-		for j := i; j < len(s); j++ {
-			if isDigit(s[j]) {
-				digits++
-				end = j + 1
-			} else if strings.IndexByte(separators, s[j]) < 0 || j+1-end > 2 {
-				break
-			}
-		}
-		if digits >= minRedacted {
-			b.WriteString(s[kept:i])
-			b.WriteString("[…]")
-			kept = end
-		}
-		i = end
-	}
-	if kept == 0 {
-		return s
-	}
-	b.WriteString(s[kept:])
-	return b.String()
-}
+func redact(s string, number *regexp.Regexp) string { return number.ReplaceAllString(s, "[…]") }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // describe makes the vendor's text fit to be kept in an Error: on one line, cut
 // before the first value that it echoes, and without long numbers.
 func describe(s string) string {
-	s = redact(cut(cut(strings.Map(printable, s), ": "), `"`), phoneSeparators)
+	s = redact(cut(cut(strings.Map(printable, s), ": "), `"`), phoneNumber)
 	if len(s) > maxDescription {
 		s = strings.ToValidUTF8(s[:maxDescription], "") + "…"
 	}

@@ -44,14 +44,14 @@ func ExampleParseReceipt() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(r.ExternalID, r.Status.Code.Kind(), r.Status.Code.Final())
+	fmt.Println(r.ExternalID, r.Status.Code.Text(), r.Status.Code.Final())
 	for _, leg := range r.Legs {
-		fmt.Println(leg.Channel, leg.Code.Text(), leg.At.Format("15:04:05"))
+		fmt.Println(leg.Channel, leg.Code.Text())
 	}
 	// Output:
-	// order-history.0.17.1 delivered true
-	// whatsapp Message failed to deliver in specified fallback time 22:05:00
-	// sms Delivered 22:07:01
+	// order-history.0.17.1 Delivered true
+	// whatsapp Message failed to deliver in specified fallback time
+	// sms Delivered
 }
 
 func ExampleVerifier_Verify() {

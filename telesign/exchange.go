@@ -3,7 +3,6 @@ package telesign
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -91,7 +90,6 @@ type answer struct {
 	retryAfter  time.Duration
 	body        []byte
 	reference   string
-	externalID  string
 	code        Code // 0 when there is none
 	description string
 	err         error // why body is no use
@@ -151,22 +149,16 @@ func readAnswer(resp *http.Response) answer {
 		a.err = errAnswerTooLarge
 		io.CopyN(io.Discard, resp.Body, maxDrain) // only for the connection's sake
 		return a
-	case !json.Valid(body) || first(body) != '{':
+	}
+	o := object(body)
+	if o == nil {
 		a.err = errAnswerUnread
 		return a
 	}
+	status := object(o["status"])
 	a.body = body
-	for key, value := range members(body) {
-		switch string(key) {
-		case "reference_id":
-			a.reference = NormalizeReference(text(value))
-		case "external_id":
-			a.externalID = externalID(value)
-		case "status":
-			s := parseStatus(value)
-			a.code, a.description = s.Code, s.Description
-		}
-	}
+	a.reference = NormalizeReference(text(o["reference_id"]))
+	a.code, a.description = codeOf(status["code"]), text(status["description"])
 	return a
 }
 

@@ -60,7 +60,8 @@ func KnownChannel(name string) bool { return slices.Contains(Channels, name) }
 func KnownMessageType(name string) bool { return slices.Contains(MessageTypes, name) }
 
 // Message is one request to POST /v1/omnichannel: one recipient, and the
-// channels to try in order.
+// channels to try in order. Of what Telesign takes, e-mail addresses,
+// account_lifecycle_event and originating_ip are left out.
 type Message struct {
 	// Channels are tried in order; the same channel twice is refused (3113).
 	Channels []Channel
@@ -68,8 +69,6 @@ type Message struct {
 	// only. It is sent as recipient.phone_number; the top-level phone_number
 	// of older examples is deprecated.
 	PhoneNumber string
-	// Email is the recipient's address, needed only by the channel "email".
-	Email string
 	// Content holds the template for each channel, by channel name or
 	// [ContentDefault].
 	Content map[string]Content
@@ -85,11 +84,6 @@ type Message struct {
 	// SenderID must be allow-listed by Telesign, else it is silently unused.
 	// Empty is left out.
 	SenderID string
-	// LifecycleEvent is account_lifecycle_event: create, sign-in, transact,
-	// update or delete. Empty is left out.
-	LifecycleEvent string
-	// OriginatingIP is the end user's address, not ours. Empty is left out.
-	OriginatingIP string
 }
 
 // Channel is one step of the cascade.

@@ -65,15 +65,13 @@ func TestEncode_SaysWhatTelesignsExamplesSay(t *testing.T) {
 
 // mirror is the request as encoding/json would be told about it.
 type mirror struct {
-	Channels       []mirrorChannel          `json:"channels"`
-	Recipient      mirrorRecipient          `json:"recipient"`
-	Message        map[string]mirrorContent `json:"message"`
-	MessageType    string                   `json:"message_type"`
-	ExternalID     string                   `json:"external_id,omitempty"`
-	CallbackURL    string                   `json:"callback_url,omitempty"`
-	SenderID       string                   `json:"sender_id,omitempty"`
-	LifecycleEvent string                   `json:"account_lifecycle_event,omitempty"`
-	OriginatingIP  string                   `json:"originating_ip,omitempty"`
+	Channels    []mirrorChannel          `json:"channels"`
+	Recipient   mirrorRecipient          `json:"recipient"`
+	Message     map[string]mirrorContent `json:"message"`
+	MessageType string                   `json:"message_type"`
+	ExternalID  string                   `json:"external_id,omitempty"`
+	CallbackURL string                   `json:"callback_url,omitempty"`
+	SenderID    string                   `json:"sender_id,omitempty"`
 }
 
 type mirrorChannel struct {
@@ -83,7 +81,6 @@ type mirrorChannel struct {
 
 type mirrorRecipient struct {
 	PhoneNumber string `json:"phone_number,omitempty"`
-	Email       string `json:"email,omitempty"`
 }
 
 type mirrorContent struct {
@@ -95,9 +92,9 @@ func mirrored(t testing.TB, m telesign.Message) []byte {
 	t.Helper()
 	j := mirror{
 		Channels:  []mirrorChannel{},
-		Recipient: mirrorRecipient{m.PhoneNumber, m.Email}, Message: map[string]mirrorContent{},
+		Recipient: mirrorRecipient{m.PhoneNumber}, Message: map[string]mirrorContent{},
 		MessageType: m.MessageType, ExternalID: m.ExternalID, CallbackURL: m.CallbackURL,
-		SenderID: m.SenderID, LifecycleEvent: m.LifecycleEvent, OriginatingIP: m.OriginatingIP,
+		SenderID: m.SenderID,
 	}
 	for _, c := range m.Channels {
 		j.Channels = append(j.Channels, mirrorChannel(c))
@@ -117,8 +114,8 @@ func mirrored(t testing.TB, m telesign.Message) []byte {
 func TestEncode_WritesTheBytesOfEncodingJSON(t *testing.T) {
 	t.Parallel()
 	full := guideMessage()
-	full.Email, full.ExternalID, full.CallbackURL = "a@b.example", "c.0.1.1", "https://x.example/cb?a=1&b=<2>"
-	full.SenderID, full.LifecycleEvent, full.OriginatingIP = "15558675310", "create", "160.199.219.47"
+	full.ExternalID, full.CallbackURL = "c.0.1.1", "https://x.example/cb?a=1&b=<2>"
+	full.SenderID = "15558675310"
 	odd := message()
 	odd.Content = map[string]telesign.Content{
 		"default": {Template: "text"},
@@ -127,10 +124,10 @@ func TestEncode_WritesTheBytesOfEncodingJSON(t *testing.T) {
 			"c": "bad \xff\xc3 utf-8", "d": "line\u2028paragraph\u2029", "é": "ünï 漢字 🙂", "e": "<a href='x'>&amp;</a>",
 		}},
 	}
-	mail := full
-	mail.PhoneNumber = ""
+	nameless := full
+	nameless.PhoneNumber = ""
 	for name, m := range map[string]telesign.Message{
-		"nothing": {}, "plain": message(), "everything": full, "odd characters": odd, "an address and no number": mail,
+		"nothing": {}, "plain": message(), "everything": full, "odd characters": odd, "no number": nameless,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,10 +1,14 @@
 package telesign
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -33,125 +37,106 @@ var ErrMalformedReceipt = errors.New("telesign: malformed receipt")
 // are numbers (also taken as strings), external_id is null or "null", errors
 // is [] or {}, and updated_on comes in five formats, one with a month 31.
 func ParseReceipt(body []byte) (Receipt, error) {
-	switch {
-	case len(body) > MaxReceipt:
+	if len(body) > MaxReceipt {
 		return Receipt{}, fmt.Errorf("%w: %d bytes", ErrMalformedReceipt, len(body))
-	case first(body) != '{' || !json.Valid(body):
+	}
+	o := object(body)
+	if o == nil {
 		return Receipt{}, fmt.Errorf("%w: no JSON object", ErrMalformedReceipt)
 	}
-	var r Receipt
-	for key, value := range members(body) {
-		switch string(key) {
-		case "reference_id":
-			r.Reference = NormalizeReference(text(value))
-		case "external_id":
-			r.ExternalID = externalID(value)
-		case "status":
-			r.Status = parseStatus(value)
-		case "channel_status":
-			r.Legs = parseLegs(value)
-		case "sub_resource":
-			r.SubResource = strings.TrimSpace(text(value))
-		case "phone_number":
-			if r.Reply.Phone == "" { // user_response's is the better one
-				r.Reply.Phone = digits(text(value))
-			}
-		case "user_response": // SMS
-			r.parseReply(value)
-		case "content": // WhatsApp
-			for key, value := range members(value) {
-				if string(key) == "end_user_action" {
-					r.parseReply(value)
-				}
-			}
-		}
+	status := object(o["status"])
+	r := Receipt{
+		Reference:  NormalizeReference(text(o["reference_id"])),
+		ExternalID: externalID(o["external_id"]),
+		Status: Status{
+			Code: codeOf(status["code"]), LastChannel: channelName(text(status["last_channel"])),
+			At: parseTime(text(status["updated_on"])),
+		},
+		Legs: parseLegs(o["channel_status"]),
 	}
-	r.Inbound = r.Status.Code == CodeInbound || r.Reply.Action != "" || strings.HasPrefix(r.SubResource, "mo_")
-	if !r.Inbound {
-		r.Reply = Reply{}
+	reply := object(o["user_response"]) // SMS
+	if reply == nil {
+		reply = object(object(o["content"])["end_user_action"]) // WhatsApp
+	}
+	action := strings.ToUpper(strings.TrimSpace(text(reply["action"])))
+	product := strings.TrimSpace(text(o["sub_resource"]))
+	if r.Inbound = r.Status.Code == CodeInbound || action != "" || strings.HasPrefix(product, "mo_"); r.Inbound {
+		r.Reply = Reply{
+			Phone:  cmp.Or(digits(text(reply["phone_number"])), digits(text(o["phone_number"]))),
+			Action: action, OriginalReference: NormalizeReference(text(reply["original_reference_id"])),
+		}
 	}
 	return r, nil
 }
 
-// parseReply reads the object that holds what a recipient wants.
-func (r *Receipt) parseReply(v []byte) {
-	for key, value := range members(v) {
-		switch string(key) {
-		case "action":
-			r.Reply.Action = strings.ToUpper(strings.TrimSpace(text(value)))
-		case "original_reference_id":
-			r.Reply.OriginalReference = NormalizeReference(text(value))
-		case "phone_number":
-			if phone := digits(text(value)); phone != "" {
-				r.Reply.Phone = phone
-			}
-		}
-	}
-}
-
-// parseStatus reads the status of a message.
-func parseStatus(v []byte) Status {
-	var s Status
-	for key, value := range members(v) {
-		switch string(key) {
-		case "code":
-			s.Code = codeOf(value)
-		case "description":
-			s.Description = text(value)
-		case "last_channel":
-			s.LastChannel = channelName(text(value))
-		case "updated_on":
-			s.UpdatedOn = text(value)
-			s.At = parseTime(s.UpdatedOn)
-		}
-	}
-	return s
-}
-
 // parseLegs reads channel_status: a list of objects, or one object.
-func parseLegs(v []byte) []Leg {
-	if first(v) == '{' {
-		return appendLegs(nil, v)
+func parseLegs(v json.RawMessage) []Leg {
+	var list []json.RawMessage
+	if json.Unmarshal(v, &list) != nil {
+		list = []json.RawMessage{v} // one object; any other value has no legs
 	}
 	var legs []Leg
-	for item := range elements(v) {
+	for _, item := range list {
 		legs = appendLegs(legs, item)
 	}
 	return legs
 }
 
 // appendLegs reads one object {channel: leg, …}, in its order.
-func appendLegs(legs []Leg, v []byte) []Leg {
-	for key, value := range members(v) {
-		if len(legs) == maxLegs {
+func appendLegs(legs []Leg, v json.RawMessage) []Leg {
+	d := json.NewDecoder(bytes.NewReader(v))
+	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
+		return legs
+	}
+	for d.More() && len(legs) < maxLegs {
+		key, _ := d.Token()
+		var value json.RawMessage
+		if d.Decode(&value) != nil {
 			break
 		}
-		channel := channelName(string(key))
-		if channel == "" || first(value) != '{' {
-			continue
+		name, _ := key.(string)
+		if channel, leg := channelName(name), object(value); channel != "" && leg != nil {
+			legs = append(legs, Leg{Channel: channel, Code: codeOf(leg["code"])})
 		}
-		legs = append(legs, parseLeg(channel, value))
 	}
 	return legs
 }
 
-// parseLeg reads the status of one channel.
-func parseLeg(channel string, v []byte) Leg {
-	l := Leg{Channel: channel}
-	for key, value := range members(v) {
-		switch string(key) {
-		case "code":
-			l.Code = codeOf(value)
-		case "description":
-			l.Description = text(value)
-		case "reference_id":
-			l.Reference = NormalizeReference(text(value))
-		case "updated_on":
-			l.UpdatedOn = text(value)
-			l.At = parseTime(l.UpdatedOn)
-		}
+// object returns the members of an object; nil for any other value.
+func object(v json.RawMessage) map[string]json.RawMessage {
+	var members map[string]json.RawMessage
+	if len(v) == 0 || json.Unmarshal(v, &members) != nil {
+		return nil
 	}
-	return l
+	return members
+}
+
+// text returns a string's content, a number as it is written, and "" for all
+// other values.
+func text(v json.RawMessage) string {
+	var s string
+	switch {
+	case len(v) > 0 && v[0] == '"' && json.Unmarshal(v, &s) == nil:
+		return s
+	case len(v) > 0 && (v[0] == '-' || isDigit(v[0])):
+		return string(v)
+	}
+	return ""
+}
+
+// codeOf returns a code, written as a number or as a string; 0 for all else.
+func codeOf(v json.RawMessage) Code {
+	n, _ := integer(text(v))
+	return Code(n)
+}
+
+// integer reads a whole number of at most 32 bits, also as "3000.0" or "3e3".
+func integer(s string) (int, bool) {
+	f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > math.MaxInt32 {
+		return 0, false
+	}
+	return int(f), true
 }
 
 // channelName returns the name of a channel as this package writes it, and ""
@@ -166,7 +151,7 @@ func channelName(s string) string {
 
 // externalID reads external_id. Telesign's example has "null" in quotes where
 // its schema says null. What is longer than MaxExternalID is not ours.
-func externalID(v []byte) string {
+func externalID(v json.RawMessage) string {
 	s := text(v)
 	if strings.EqualFold(s, "null") || len(s) > MaxExternalID {
 		return ""
@@ -192,13 +177,9 @@ func digits(s string) string {
 // [MaxReference] characters, or other than visible ASCII.
 func NormalizeReference(s string) string {
 	s = strings.TrimSpace(s)
-	if len(s) > MaxReference || strings.EqualFold(s, "null") {
+	invisible := func(r rune) bool { return r <= ' ' || 0x7f <= r }
+	if len(s) > MaxReference || strings.EqualFold(s, "null") || strings.ContainsFunc(s, invisible) {
 		return ""
-	}
-	for i := range len(s) {
-		if s[i] <= ' ' || 0x7f <= s[i] {
-			return ""
-		}
 	}
 	return strings.ToUpper(s)
 }

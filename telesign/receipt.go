@@ -16,8 +16,6 @@ type Receipt struct {
 	// Legs are the channels that were tried, in the order of the receipt. The
 	// same channel may occur twice.
 	Legs []Leg
-	// SubResource names the product of a callback ("mo_sms"); "" when missing.
-	SubResource string
 	// Inbound reports that this is a recipient's message to us, not an outcome.
 	Inbound bool
 	// Reply is that message; zero unless Inbound.
@@ -29,14 +27,9 @@ type Receipt struct {
 type Status struct {
 	// Code is 0 when missing or unreadable.
 	Code Code
-	// Description is Telesign's text, as sent. It may echo the recipient's
-	// number, so log [Code.Text] instead.
-	Description string
 	// LastChannel is the channel tried last; "" when missing.
 	LastChannel string
-	// UpdatedOn is the raw timestamp.
-	UpdatedOn string
-	// At is UpdatedOn in UTC; zero when missing or unreadable. Five formats
+	// At is when Telesign wrote it, in UTC; zero when missing or unreadable. Five formats
 	// are in use, some without a zone: never order receipts by it.
 	At time.Time
 }
@@ -47,14 +40,6 @@ type Leg struct {
 	Channel string
 	// Code is 0 when missing or unreadable.
 	Code Code
-	// Description is Telesign's text; the warning at [Status] holds here too.
-	Description string
-	// Reference is unique to this leg, not that of the message; "" when missing.
-	Reference string
-	// UpdatedOn is the raw timestamp.
-	UpdatedOn string
-	// At is UpdatedOn in UTC; zero when missing or unreadable.
-	At time.Time
 }
 
 // Reply is what a recipient wrote to us (docs:

@@ -26,40 +26,18 @@ func TestParseReceipt_ReadsTelesignsExamples(t *testing.T) {
 	}{
 		"the guide's callback": {guideReceipt, telesign.Receipt{
 			Reference: "35C8B5D509BC10689196FED2AD551B8A",
-			Status: telesign.Status{
-				Code: 3000, Description: "Delivered", LastChannel: "sms", UpdatedOn: "2020-05-04 22:07:01:226",
-				At: time.Date(2020, 5, 4, 22, 7, 1, 226e6, time.UTC),
-			},
-			Legs: []telesign.Leg{{
-				Channel: "whatsapp", Code: 3056, Description: "Message failed to deliver in specified fallback time",
-				Reference: "65C77D4A6C5C09085694EFB6C554D2BF", UpdatedOn: "2020-05-04 22:05:00.325",
-				At: time.Date(2020, 5, 4, 22, 5, 0, 325e6, time.UTC),
-			}, {
-				Channel: "sms", Code: 3000, Description: "Delivered",
-				Reference: "65C77D4A6C5C09085694EFB6C558B4C7", UpdatedOn: "2020-05-04 22:07:01:226",
-				At: time.Date(2020, 5, 4, 22, 7, 1, 226e6, time.UTC),
-			}},
+			Status:    telesign.Status{Code: 3000, LastChannel: "sms", At: time.Date(2020, 5, 4, 22, 7, 1, 226e6, time.UTC)},
+			Legs:      []telesign.Leg{{Channel: "whatsapp", Code: 3056}, {Channel: "sms", Code: 3000}},
 		}},
 		"the reference's answer to a query": {queryReceipt, telesign.Receipt{
 			Reference: "364C81F5F3D0020C91E7A731DE93A777",
-			Status: telesign.Status{
-				Code: 3000, Description: "Delivered", LastChannel: "whatsapp", UpdatedOn: "2024-11-12T13:08:37.000000Z",
-				At: time.Date(2024, 11, 12, 13, 8, 37, 0, time.UTC),
-			},
-			Legs: []telesign.Leg{{
-				Channel: "viber", Code: 3112, Description: "Specified template does not exist for selected channel",
-				Reference: "364C81F5F40C0120923096EEAF73053E", UpdatedOn: "2024-11-12T13:08:35.212526Z",
-				At: time.Date(2024, 11, 12, 13, 8, 35, 212526e3, time.UTC),
-			}, {
-				Channel: "whatsapp", Code: 3000, Description: "Delivered",
-				Reference: "364C81F5F46402189211BDE408330A86", UpdatedOn: "2024-11-12T13:08:37.000000Z",
-				At: time.Date(2024, 11, 12, 13, 8, 37, 0, time.UTC),
-			}},
+			Status:    telesign.Status{Code: 3000, LastChannel: "whatsapp", At: time.Date(2024, 11, 12, 13, 8, 37, 0, time.UTC)},
+			Legs:      []telesign.Leg{{Channel: "viber", Code: 3112}, {Channel: "whatsapp", Code: 3000}},
 		}},
 		"an inbound SMS": {
 			`{"reference_id":"AB","status":{"code":1500},"sub_resource":"mo_sms","errors":{},"user_response":{"sender_id":"55555","action":"stop","phone_number":"+1 555 867 5309"}}`,
 			telesign.Receipt{
-				Reference: "AB", Status: telesign.Status{Code: 1500}, SubResource: "mo_sms", Inbound: true,
+				Reference: "AB", Status: telesign.Status{Code: 1500}, Inbound: true,
 				Reply: telesign.Reply{Phone: phone, Action: "STOP"},
 			},
 		},
@@ -108,7 +86,7 @@ func TestParseReceipt_TakesOddShapes(t *testing.T) {
 		{"the same channel twice, in order", `{"channel_status":[{"sms":{"code":3002}},{"sms":{"code":3000}},{"sms":{"code":3002}}]}`, telesign.Receipt{Legs: []telesign.Leg{leg("sms", 3002), leg("sms", 3000), leg("sms", 3002)}}},
 		{"a channel in capitals", `{"status":{"last_channel":"SMS"},"channel_status":[{" WhatsApp ":{"code":3000}}]}`, telesign.Receipt{Status: telesign.Status{LastChannel: "sms"}, Legs: []telesign.Leg{leg("whatsapp", 3000)}}},
 		{"a channel with an endless name", `{"channel_status":[{"` + strings.Repeat("x", 65) + `":{"code":3000}},{"":{"code":1}}]}`, telesign.Receipt{}},
-		{"escapes in keys and values", `{"reference_\u0069d":"\u0061b","channel_status":[{"\u0073ms":{"code":3000,"description":"a\"},{\\"}}]}`, telesign.Receipt{Reference: "AB", Legs: []telesign.Leg{{Channel: "sms", Code: 3000, Description: `a"},{\`}}}},
+		{"escapes in keys and values", `{"reference_\u0069d":"\u0061b","channel_status":[{"\u0073ms":{"code":3000,"description":"a\"},{\\"}}]}`, telesign.Receipt{Reference: "AB", Legs: []telesign.Leg{{Channel: "sms", Code: 3000}}}},
 		{"brackets in strings", `{"a":"}]{[\\","b":["]","}"],"reference_id":"ab"}`, telesign.Receipt{Reference: "AB"}},
 		{"a parts count as a string", `{"message_parts_count":"1","status":{"code":3000}}`, telesign.Receipt{Status: telesign.Status{Code: 3000}}},
 		{"a reply without a number's field of its own", `{"phone_number":"15558675309","user_response":{"action":"stop"}}`, telesign.Receipt{Inbound: true, Reply: telesign.Reply{Phone: phone, Action: "STOP"}}},
@@ -166,12 +144,9 @@ func TestParseReceipt_ReadsEachTimestampAndRejectsNone(t *testing.T) {
 		"":                              {},
 		strings.Repeat("2020-", 1000):   {},
 	} {
-		r := parse(t, `{"status":{"code":3000,"updated_on":"`+raw+`"},"channel_status":[{"sms":{"updated_on":"`+raw+`"}}]}`)
-		if r.Status.Code != 3000 || r.Status.UpdatedOn != raw || !r.Status.At.Equal(want) {
+		r := parse(t, `{"status":{"code":3000,"updated_on":"`+raw+`"}}`)
+		if r.Status.Code != 3000 || !r.Status.At.Equal(want) {
 			t.Errorf("status %q: %v, want %v", raw, r.Status.At, want)
-		}
-		if l := r.Legs[0]; l.UpdatedOn != raw || !l.At.Equal(want) {
-			t.Errorf("leg %q: %v, want %v", raw, l.At, want)
 		}
 	}
 }
@@ -224,19 +199,6 @@ func TestNormalizeReference_GivesOneSpelling(t *testing.T) {
 	}
 }
 
-func TestReceiptEncode_IsReadBackAsItWas(t *testing.T) {
-	t.Parallel()
-	r := parse(t, guideReceipt)
-	r.ExternalID, r.SubResource = "c.0.1.1", "message"
-	if diff := cmp.Diff(r, reparse(t, r)); diff != "" {
-		t.Errorf("receipt (-want +got):\n%s", diff)
-	}
-	at := time.Date(2024, 11, 12, 13, 8, 37, 5e3, time.UTC)
-	if got := reparse(t, telesign.Receipt{Status: telesign.Status{At: at}}).Status; !got.At.Equal(at) || got.UpdatedOn == "" {
-		t.Errorf("a time without its raw form came back as %q, %v", got.UpdatedOn, got.At)
-	}
-}
-
 func FuzzParseReceipt(f *testing.F) {
 	for _, seed := range []string{
 		guideReceipt, queryReceipt, `{}`, `null`, `{"status":{"code":"3000"},"channel_status":{"sms":{"code":3e3}}}`,
@@ -257,12 +219,6 @@ func FuzzParseReceipt(f *testing.F) {
 		if len(r.Legs) > 64 || len(r.Reference) > telesign.MaxReference || len(r.ExternalID) > telesign.MaxExternalID {
 			t.Errorf("out of bounds: %d legs, reference %q, external id %q", len(r.Legs), r.Reference, r.ExternalID)
 		}
-		r.Inbound, r.Reply = false, telesign.Reply{}
-		again := reparse(t, r)
-		again.Inbound, again.Reply = false, telesign.Reply{}
-		if diff := cmp.Diff(r, again); diff != "" {
-			t.Errorf("read, written and read again (-want +got):\n%s", diff)
-		}
 	})
 }
 
@@ -273,16 +229,4 @@ func parse(t testing.TB, body string) telesign.Receipt {
 		t.Fatalf("%s: %v", body, err)
 	}
 	return r
-}
-
-func reparse(t testing.TB, r telesign.Receipt) telesign.Receipt {
-	t.Helper()
-	b, err := r.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(b) > telesign.MaxReceipt {
-		return r
-	}
-	return parse(t, string(b))
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
+	"github.com/handout-dev/handout/test/campaigntest"
 	"github.com/handout-dev/handout/worker"
 )
 
@@ -114,7 +115,7 @@ func (r *rig) standByZone(id campaign.ID, change func(*campaign.Spec), people ..
 				list = append(list, campaign.Recipient{ID: fmt.Sprintf("r%d", c.Total), Phone: number, Values: []string{"https://example.com/x"}})
 				c.Total++
 			}
-			page, err := campaign.EncodePage(1, list)
+			page, err := campaigntest.EncodePage(1, list)
 			if err != nil {
 				r.t.Fatal(err)
 			}

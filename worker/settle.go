@@ -26,19 +26,19 @@ type visit struct {
 	page    int
 	records map[int]ledger.Seen
 	fed     int // so many of its recipients have been handed to the queue
-	batch
+	writing
 	next time.Time                 // when to look at the page again; zero: never
 	pass map[ledger.Line]time.Time // when other lines must look at it
 }
 
-// batch is tasks to be written, with their IDs.
-type batch struct {
+// writing is tasks to be written, with their IDs.
+type writing struct {
 	queue string
 	tasks []*asynq.Task
 	ids   []string
 }
 
-func (b *batch) add(t *asynq.Task, id string) {
+func (b *writing) add(t *asynq.Task, id string) {
 	b.tasks, b.ids = append(b.tasks, t), append(b.ids, id)
 }
 
@@ -67,7 +67,7 @@ func (l *look) visits(ctx context.Context, line ledger.Line, queue string, do fu
 		if !ok {
 			continue
 		}
-		v := &visit{look: l, page: d.Page, batch: batch{queue: queue}, pass: make(map[ledger.Line]time.Time)}
+		v := &visit{look: l, page: d.Page, writing: writing{queue: queue}, pass: make(map[ledger.Line]time.Time)}
 		full, err := v.run(ctx, do)
 		if err != nil {
 			errs = append(errs, err) // the others needn't wait for it
@@ -99,7 +99,7 @@ func (v *visit) run(ctx context.Context, do func(v *visit) (bool, error)) (full 
 		}
 		v.again(later(at, v.now.Add(againLook)))
 	}
-	return full, v.write(ctx, &v.batch)
+	return full, v.write(ctx, &v.writing)
 }
 
 // passOn has another line look at the page no later than at.
@@ -111,7 +111,7 @@ func (v *visit) passOn(line ledger.Line, at time.Time) {
 
 // write writes tasks. Most of them stand in the queue and wait their turn; but one
 // that is archived, or belonged to a lost worker, blocks its ID until it is freed.
-func (l *look) write(ctx context.Context, b *batch) error {
+func (l *look) write(ctx context.Context, b *writing) error {
 	added, err := l.w.queue.EnqueueAll(ctx, b.tasks)
 	if err != nil || added == len(b.tasks) {
 		return err

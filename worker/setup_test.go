@@ -28,6 +28,7 @@ import (
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/telesign/simulator"
+	"github.com/handout-dev/handout/test/campaigntest"
 	"github.com/handout-dev/handout/test/redistest"
 	"github.com/handout-dev/handout/worker"
 )
@@ -167,7 +168,13 @@ func (r *rig) start(change ...func(*worker.Options)) (stop func()) {
 		r.t.Fatal(err)
 	}
 	var once sync.Once
-	stop = func() { once.Do(w.Stop) }
+	stop = func() {
+		once.Do(func() {
+			if err := w.Stop(); err != nil {
+				r.t.Error(err)
+			}
+		})
+	}
 	r.t.Cleanup(stop)
 	return stop
 }
@@ -210,7 +217,7 @@ func (r *rig) stand(id campaign.ID, numbers []string, hold bool, change ...func(
 				ID: fmt.Sprintf("r%d", i), Phone: numbers[i], Values: []string{fmt.Sprintf("https://example.com/%d", i)},
 			})
 		}
-		page, err := campaign.EncodePage(1, people)
+		page, err := campaigntest.EncodePage(1, people)
 		if err != nil {
 			r.t.Fatal(err)
 		}

@@ -23,8 +23,8 @@ func (a *app) generateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if o.Customers < 1 || o.Customers > shop.MostGenerated || o.Orders < 0 {
-				return usageError{fmt.Errorf("--customers must be 1 to %d, and --orders not negative", shop.MostGenerated)}
+			if o.Customers < 1 || o.Customers > shop.MaxGenerated || o.Orders < 0 {
+				return usageError{fmt.Errorf("--customers must be 1 to %d, and --orders not negative", shop.MaxGenerated)}
 			}
 			o.Until = time.Now().UTC().Truncate(24 * time.Hour)
 			if err := shop.Generate(cmd.Context(), c.Shop, o); err != nil {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/orderhistory/database"
-	"github.com/handout-dev/handout/internal/orderhistory/folder"
+	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/test/postgrestest"
 	"github.com/handout-dev/handout/test/program"
@@ -60,7 +60,7 @@ func settle(t testing.TB, customers int) *place {
 	t.Helper()
 	dir := t.TempDir()
 	p := &place{t: t, redis: redistest.Start(t), files: filepath.Join(dir, "files"), state: "sqlite:" + filepath.Join(dir, "state.db")}
-	f, err := folder.Open(p.files)
+	f, err := store.OpenFolder(p.files, "")
 	must(t, err)
 	t.Cleanup(func() { must(t, f.Close()) })
 	server := httptest.NewServer(f)

@@ -94,7 +94,7 @@ func (a *app) run(ctx context.Context, f *runFlags) (err error) {
 		return err
 	}
 	if f.asJSON {
-		return writeJSON(a.stdout, result)
+		return json.NewEncoder(a.stdout).Encode(result)
 	}
 	a.describe(result)
 	return nil
@@ -270,41 +270,6 @@ func writeFailure(w io.Writer, period string, err error, interrupted bool) error
 		j.Reason = "interrupted"
 	case errors.As(err, &no):
 		j.Refused, j.Reason = string(no.Reason), oneLine(no.Err)
-	}
-	return json.NewEncoder(w).Encode(j)
-}
-
-// resultJSON is what --json prints.
-type resultJSON struct {
-	Period      string      `json:"period"`
-	Campaign    string      `json:"campaign"`
-	Already     bool        `json:"already"`
-	DryRun      bool        `json:"dry_run"`
-	Customers   int         `json:"customers"`
-	Files       int         `json:"files"`
-	Bytes       int64       `json:"bytes"`
-	SetAside    int         `json:"set_aside"`
-	Aside       []asideJSON `json:"aside"`
-	LinksExpire *time.Time  `json:"links_expire"`
-	Drifted     string      `json:"drifted"`
-}
-
-type asideJSON struct {
-	Customer string `json:"customer"`
-	Reason   string `json:"reason"`
-}
-
-func writeJSON(w io.Writer, r *orderhistory.Result) error {
-	j := resultJSON{
-		Period: r.Period, Campaign: string(r.Campaign), Already: r.Already, DryRun: r.DryRun, Customers: r.Customers,
-		Files: r.Files, Bytes: r.Bytes, SetAside: r.SetAside, Aside: []asideJSON{}, Drifted: r.Drifted,
-	}
-	for _, f := range r.Aside {
-		j.Aside = append(j.Aside, asideJSON{f.Customer, f.Reason})
-	}
-	if !r.LinksExpire.IsZero() {
-		at := r.LinksExpire.UTC()
-		j.LinksExpire = &at
 	}
 	return json.NewEncoder(w).Encode(j)
 }

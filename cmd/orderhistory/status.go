@@ -78,12 +78,10 @@ func statuses(ctx context.Context, s *state.State) ([]statusOf, error) {
 		if !e.DoneAt.IsZero() {
 			st.DoneAt = &e.DoneAt
 		}
-		no, err := s.LastRefusal(ctx, e.Period)
-		if err != nil {
-			return nil, err
-		}
-		if no != nil && e.Phase != state.Done {
-			st.Refused = no.Detail
+		if e.Phase != state.Done {
+			if st.Refused, err = s.LastRefusal(ctx, e.Period); err != nil {
+				return nil, err
+			}
 		}
 		all = append(all, st)
 	}

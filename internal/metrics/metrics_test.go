@@ -22,6 +22,7 @@ import (
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
+	"github.com/handout-dev/handout/test/campaigntest"
 	"github.com/handout-dev/handout/test/redistest"
 )
 
@@ -42,7 +43,7 @@ func setup(t *testing.T, opts ...redistest.Option) *bundle {
 	t.Helper()
 	s := redistest.Start(t, opts...)
 	b := &bundle{server: s, rdb: s.Client(), ledger: ledger.New(s.Client()), registry: prometheus.NewPedanticRegistry()}
-	b.registry.MustRegister(metrics.NewLedger(metrics.Options{Redis: b.rdb, Rate: 10, Logger: slog.New(slog.DiscardHandler)}))
+	b.registry.MustRegister(metrics.NewLedger(b.rdb, 10, slog.New(slog.DiscardHandler)))
 	return b
 }
 
@@ -61,7 +62,7 @@ func (b *bundle) stand(t *testing.T, id campaign.ID, n int) *campaign.Info {
 	for i := range n {
 		people = append(people, campaign.Recipient{ID: fmt.Sprintf("customer-%d", i), Phone: fmt.Sprintf("+120155501%02d", i), Values: []string{"https://example.com"}})
 	}
-	page, err := campaign.EncodePage(1, people)
+	page, err := campaigntest.EncodePage(1, people)
 	if err != nil {
 		t.Fatal(err)
 	}

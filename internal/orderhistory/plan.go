@@ -3,6 +3,7 @@ package orderhistory
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"errors"
@@ -23,7 +24,7 @@ func (r *run) plan(ctx context.Context, id campaign.ID) (*state.Export, error) {
 		Period: r.period.Key, Campaign: string(id), Phase: state.Writing, Until: r.period.Until,
 		Everybody: r.options.Everybody, PlannedAt: r.now(),
 	}
-	err := r.fix(ctx, e, func(t state.Totals, _ []state.File) error {
+	err := r.fix(ctx, e, func(t state.Totals, _ []state.Aside) error {
 		return r.judge(t, t.Customers-t.SetAside, -1)
 	})
 	if err != nil {
@@ -39,7 +40,7 @@ func (r *run) dryRun(ctx context.Context, id campaign.ID) (*Result, error) {
 		Until:  r.period.Until, Everybody: r.options.Everybody,
 	}
 	result := &Result{Period: r.period.Key, Campaign: id, DryRun: true}
-	err := r.fix(ctx, e, func(t state.Totals, aside []state.File) error {
+	err := r.fix(ctx, e, func(t state.Totals, aside []state.Aside) error {
 		result.Customers, result.SetAside, result.Aside = t.Customers, t.SetAside, aside
 		if err := r.judge(t, t.Customers-t.SetAside, -1); err != nil {
 			return err
@@ -51,8 +52,9 @@ func (r *run) dryRun(ctx context.Context, id campaign.ID) (*Result, error) {
 }
 
 // fix makes a plan of the shop's customers, and has judge decide on it.
-func (r *run) fix(ctx context.Context, e *state.Export, judge func(state.Totals, []state.File) error) error {
-	secret, err := r.secret(ctx)
+func (r *run) fix(ctx context.Context, e *state.Export, judge func(state.Totals, []state.Aside) error) error {
+	// The files' names are made with it. It is drawn once and stays in the state.
+	secret, err := r.State.Setting(ctx, "secret", func() string { return rand.Text() + rand.Text() })
 	if err != nil {
 		return err
 	}

@@ -263,7 +263,7 @@ func TestRefuse_LinksThatEndBeforeTheCampaignMay(t *testing.T) {
 	w.refused("2026-11-23", orderhistory.Check, "the links hold for 12 h, and have to for ")
 	w.x.Campaign.Hours = nil
 	w.x.LinkLife = 4 * time.Hour
-	if r := w.runs("2026-11-23", orderhistory.RunOptions{}); r.Files != 40 || time.Until(r.LinksExpire) > 4*time.Hour {
+	if r := w.runs("2026-11-23", orderhistory.RunOptions{}); r.Files != 40 || time.Until(*r.LinksExpire) > 4*time.Hour {
 		t.Errorf("%+v", r)
 	}
 }

@@ -2,7 +2,6 @@ package orderhistory
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -74,18 +73,20 @@ type Force struct{ By, Why string }
 
 // Result is what a run came to.
 type Result struct {
-	Period   string
-	Campaign campaign.ID
+	Period   string      `json:"period"`
+	Campaign campaign.ID `json:"campaign"`
 	// Already means that the period was finished before and nothing has changed.
-	Already                    bool
-	DryRun                     bool
-	Customers, Files, SetAside int
-	Bytes                      int64
-	// Aside are those set aside, 1,000 at most, with their reasons.
-	Aside       []state.File
-	LinksExpire time.Time
+	Already   bool  `json:"already"`
+	DryRun    bool  `json:"dry_run"`
+	Customers int   `json:"customers"`
+	Files     int   `json:"files"`
+	Bytes     int64 `json:"bytes"`
+	SetAside  int   `json:"set_aside"`
+	// Aside are the first 1,000 of those set aside.
+	Aside       []state.Aside `json:"aside"`
+	LinksExpire *time.Time    `json:"links_expire"` // nil: there are none
 	// Drifted is what Force has let pass, in words; empty for nothing.
-	Drifted string
+	Drifted string `json:"drifted"`
 }
 
 // Run exports a period. It may be called again at any time, also after a crash,
@@ -128,9 +129,9 @@ var ErrLost = errors.New("the campaign of this period stands, but the state know
 var errOtherPlan = errors.New("it was begun with or without --all, or under another campaign, and has to be finished in the same way")
 
 func (r *run) do(ctx context.Context) (*Result, error) {
-	id, err := r.campaignID()
+	id, err := campaign.ParseID(string(r.Campaign.ID) + "-" + r.period.id())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the campaign's id with the period: %w", err)
 	}
 	e, err := r.State.Export(ctx, r.period.Key)
 	if err != nil {
@@ -156,8 +157,11 @@ func (r *run) do(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	if e == nil {
-		if err := r.prune(ctx); err != nil {
-			return nil, err
+		// Before a plan: a fault of it is one of a run that hasn't begun.
+		if r.Keep > 0 {
+			if err := r.State.Prune(ctx, r.now().Add(-r.Keep)); err != nil {
+				return nil, err
+			}
 		}
 		if e, err = r.plan(ctx, id); err != nil {
 			return nil, err
@@ -178,15 +182,6 @@ func (r *run) do(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	return r.result(ctx, e, false)
-}
-
-// prune forgets who had which file long ago. It comes before a plan, so that a
-// fault of it is one of a run that hasn't begun.
-func (r *run) prune(ctx context.Context) error {
-	if r.Keep == 0 {
-		return nil
-	}
-	return r.State.Prune(ctx, r.now().Add(-r.Keep))
 }
 
 // prepare brings an export from its plan to the point where only the campaign
@@ -250,17 +245,9 @@ func (r *run) stands(ctx context.Context, id campaign.ID) (bool, error) {
 	return info.Phase != campaign.Draft, nil
 }
 
-func (r *run) campaignID() (campaign.ID, error) {
-	id, err := campaign.ParseID(string(r.Campaign.ID) + "-" + r.period.id())
-	if err != nil {
-		return "", fmt.Errorf("the campaign's id with the period: %w", err)
-	}
-	return id, nil
-}
-
 // refused records a refusal, and drops a plan whose content was at fault.
 func (r *run) refused(ctx context.Context, no *Refusal) error {
-	err := r.State.NoteRefusal(ctx, state.Refusal{Period: r.period.Key, At: r.now(), Reason: string(no.Reason), Detail: no.Err.Error()})
+	err := r.State.NoteRefusal(ctx, r.period.Key, r.now(), string(no.Reason), no.Err.Error())
 	if no.content() {
 		err = errors.Join(err, r.State.Forget(ctx, r.period.Key))
 	}
@@ -290,15 +277,12 @@ func (r *run) result(ctx context.Context, e *state.Export, already bool) (*Resul
 	if err != nil {
 		return nil, err
 	}
-	return &Result{
+	result := &Result{
 		Period: e.Period, Campaign: campaign.ID(e.Campaign), Already: already,
-		Customers: t.Customers, Files: t.Ready, SetAside: t.SetAside, Bytes: t.Bytes,
-		Aside: aside, LinksExpire: e.LinksExpire, Drifted: r.drifted,
-	}, nil
-}
-
-// secret is what the files' names are made with. It is drawn once and stays in
-// the state.
-func (r *run) secret(ctx context.Context) (string, error) {
-	return r.State.Setting(ctx, "secret", func() string { return rand.Text() + rand.Text() })
+		Customers: t.Customers, Files: t.Ready, SetAside: t.SetAside, Bytes: t.Bytes, Aside: aside, Drifted: r.drifted,
+	}
+	if !e.LinksExpire.IsZero() {
+		result.LinksExpire = &e.LinksExpire
+	}
+	return result, nil
 }

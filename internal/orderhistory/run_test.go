@@ -273,10 +273,11 @@ func TestRun_StoredLinksAreSentEvenIfTheCampaignIsSubmittedLater(t *testing.T) {
 	w.stopsBeforeItsCampaign("2026-11-23")
 	stored := map[string]bool{}
 	st := w.state()
-	files, err := st.Files(t.Context(), "2026-11-23", 0, 100, state.Uploaded, state.Uploaded)
-	must(t, err)
-	for _, f := range files {
-		stored[f.Link] = true
+	for files, err := range st.Chunks(t.Context(), "2026-11-23", 100, state.Uploaded, state.Uploaded) {
+		must(t, err)
+		for _, f := range files {
+			stored[f.Link] = true
+		}
 	}
 	for _, one := range w.recipients(w.runs("2026-11-23", orderhistory.RunOptions{}).Campaign) {
 		if !stored[one.Values[0]] {

@@ -18,7 +18,6 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/orderhistory"
 	"github.com/handout-dev/handout/internal/orderhistory/database"
-	"github.com/handout-dev/handout/internal/orderhistory/folder"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
@@ -102,9 +101,9 @@ func begin(t testing.TB, p parts) *world {
 	return w
 }
 
-func openFolder(t testing.TB, dir string) *folder.Folder {
+func openFolder(t testing.TB, dir string) *store.Folder {
 	t.Helper()
-	f, err := folder.Open(dir)
+	f, err := store.OpenFolder(dir, "")
 	must(t, err)
 	t.Cleanup(func() { must(t, f.Close()) })
 	return f

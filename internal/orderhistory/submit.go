@@ -25,25 +25,20 @@ const filesAtOnce = 1000
 // when the first link expires.
 func (r *run) link(ctx context.Context, e *state.Export) (time.Time, error) {
 	expire := r.now().Add(r.LinkLife)
-	tried := 0
-	for after, n := 0, 0; ; {
-		files, err := r.State.Files(ctx, e.Period, after, filesAtOnce, state.Uploaded, state.Uploaded)
+	tried, n := 0, 0
+	for files, err := range r.State.Chunks(ctx, e.Period, filesAtOnce, state.Uploaded, state.Uploaded) {
 		if err != nil {
 			return expire, err
 		}
-		if len(files) == 0 {
-			return expire, nil
-		}
-		after = files[len(files)-1].Seq
 		for i := range files {
 			if files[i].Link, err = r.Store.Link(ctx, files[i].Object, r.LinkLife); err != nil {
 				return expire, storeFault(ctx, Upload, err)
 			}
-		}
-		for i := 0; i < len(files) && tried < r.TryLinks; i++ {
-			tried++
-			if err := r.try(ctx, &files[i]); err != nil {
-				return expire, err
+			if tried < r.TryLinks {
+				tried++
+				if err := r.try(ctx, &files[i]); err != nil {
+					return expire, err
+				}
 			}
 		}
 		if err := r.State.Mark(ctx, e.Period, files); err != nil {
@@ -52,6 +47,7 @@ func (r *run) link(ctx context.Context, e *state.Export) (time.Time, error) {
 		n += len(files)
 		r.counter.report(r.Progress, "making links", n, 0)
 	}
+	return expire, nil
 }
 
 // tryTime is how long fetching a link may take.
@@ -128,13 +124,9 @@ func (r *run) list(ctx context.Context, e *state.Export) producer.List {
 // rows returns the rows of the campaign's list, in the plan's order. It may be ranged over again.
 func (r *run) rows(ctx context.Context, e *state.Export) iter.Seq2[producer.Row, error] {
 	return func(yield func(producer.Row, error) bool) {
-		for after := 0; ; {
-			files, err := r.State.Files(ctx, e.Period, after, filesAtOnce, state.Uploaded, state.Uploaded)
+		for files, err := range r.State.Chunks(ctx, e.Period, filesAtOnce, state.Uploaded, state.Uploaded) {
 			if err != nil {
 				yield(producer.Row{}, err)
-				return
-			}
-			if len(files) == 0 {
 				return
 			}
 			for _, f := range files {
@@ -143,7 +135,6 @@ func (r *run) rows(ctx context.Context, e *state.Export) iter.Seq2[producer.Row,
 					return
 				}
 			}
-			after = files[len(files)-1].Seq
 		}
 	}
 }

@@ -32,18 +32,17 @@ func (r *run) write(ctx context.Context, e *state.Export) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(chunks)
-		for after := 0; ; {
-			chunk, err := r.State.Files(ctx, e.Period, after, shop.MostCustomers, state.Planned, state.Written)
-			if err != nil || len(chunk) == 0 {
+		for chunk, err := range r.State.Chunks(ctx, e.Period, shop.MaxCustomers, state.Planned, state.Written) {
+			if err != nil {
 				return err
 			}
-			after = chunk[len(chunk)-1].Seq
 			select {
 			case chunks <- chunk:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
 		}
+		return nil
 	})
 	for range r.Workers {
 		group.Go(func() error {
@@ -141,7 +140,7 @@ func (w *chunkWriter) line(l *shop.Line) error {
 			return refuse(Query, "query orders: %w: %w", shop.ErrContract, errNotTogether)
 		}
 		delete(w.files, l.Customer)
-		s, err := sheet.New(sheet.Options{Currency: w.Currency})
+		s, err := sheet.New(w.Currency)
 		if err != nil {
 			return w.fail(err)
 		}

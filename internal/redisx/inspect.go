@@ -1,9 +1,11 @@
 package redisx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,6 +41,8 @@ type Info struct {
 	MaxMemory  int64
 	UsedMemory int64
 
+	systemMemory int64 // of the machine
+
 	// ClockOffset is Redis's clock minus this machine's.
 	ClockOffset time.Duration
 
@@ -55,42 +59,60 @@ func Inspect(ctx context.Context, client redis.UniversalClient) (Info, error) {
 	if err := Ping(ctx, client); err != nil {
 		return Info{}, err
 	}
-	switch c := client.(type) {
-	case *redis.ClusterClient:
-		return inspectCluster(ctx, c)
-	case *redis.Client:
-		info, err := inspectNode(ctx, c)
-		if c.Options().Addr == "FailoverClient" { // go-redis's mark of a client behind Sentinel
-			info.Mode = "sentinel"
-		}
-		return info, err
-	default:
-		return inspectNode(ctx, c)
-	}
-}
-
-func inspectCluster(ctx context.Context, client *redis.ClusterClient) (Info, error) {
-	var mu sync.Mutex
-	var nodes []Info
-	err := client.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-		info, err := inspectNode(ctx, node)
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		nodes = append(nodes, info)
-		return nil
-	})
+	nodes, err := masters(ctx, client, inspectNode)
 	if err != nil {
 		return Info{}, err
 	}
-	if len(nodes) == 0 {
-		return Info{}, errors.New("inspect redis: the cluster names no master")
+	info := worst(nodes)
+	if c, ok := client.(*redis.Client); ok && c.Options().Addr == "FailoverClient" { // go-redis's mark of a client behind Sentinel
+		info.Mode = "sentinel"
+	} else if _, ok := client.(*redis.ClusterClient); ok {
+		info.Mode = "cluster"
 	}
-	all := worst(nodes)
-	all.Mode = "cluster"
-	return all, nil
+	return info, nil
+}
+
+// masters asks each master of a cluster, or the one server. There is at least one
+// answer.
+func masters(ctx context.Context, client redis.UniversalClient, ask func(context.Context, redis.Cmdable) (Info, error)) ([]Info, error) {
+	cluster, ok := client.(*redis.ClusterClient)
+	if !ok {
+		info, err := ask(ctx, client)
+		return []Info{info}, err
+	}
+	var mu sync.Mutex
+	var nodes []Info
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		info, err := ask(ctx, node)
+		mu.Lock()
+		defer mu.Unlock()
+		nodes = append(nodes, info)
+		return err
+	})
+	if err == nil && len(nodes) == 0 {
+		err = errors.New("inspect redis: the cluster names no master")
+	}
+	return nodes, err
+}
+
+// Memory returns how much memory a Redis uses, and how much it has, in bytes: its
+// maxmemory, or without one all of its machine's. Of a cluster it is that of the
+// fullest master.
+func Memory(ctx context.Context, client redis.UniversalClient) (used, has int64, err error) {
+	nodes, err := masters(ctx, client, func(ctx context.Context, node redis.Cmdable) (info Info, err error) {
+		text, err := node.Info(ctx, "memory").Result()
+		if err != nil {
+			return info, fmt.Errorf("info memory: %w", err)
+		}
+		info.read(text)
+		info.MaxMemory = cmp.Or(info.MaxMemory, info.systemMemory)
+		return info, nil
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	fullest := worst(nodes)
+	return fullest.UsedMemory, fullest.MaxMemory, nil
 }
 
 func inspectNode(ctx context.Context, client redis.Cmdable) (Info, error) {
@@ -136,7 +158,7 @@ func (i *Info) read(text string) {
 		switch name {
 		case "redis_version":
 			i.Version = value
-			i.AtLeast62 = atLeast(value, 6, 2)
+			i.AtLeast62 = !older(value, "6.2")
 		case "redis_mode":
 			i.Mode = value
 		case "aof_enabled":
@@ -147,6 +169,8 @@ func (i *Info) read(text string) {
 			i.MaxMemoryPolicy = value
 		case "used_memory":
 			i.UsedMemory, _ = strconv.ParseInt(value, 10, 64)
+		case "total_system_memory":
+			i.systemMemory, _ = strconv.ParseInt(value, 10, 64)
 		}
 	}
 }
@@ -211,25 +235,15 @@ func (i Info) fullness() float64 {
 	return float64(i.UsedMemory) / float64(i.MaxMemory)
 }
 
-func older(a, b string) bool {
-	aMajor, aMinor := majorMinor(a)
-	bMajor, bMinor := majorMinor(b)
-	return aMajor < bMajor || aMajor == bMajor && aMinor < bMinor
-}
+// older compares major and minor versions; what isn't a version is oldest.
+func older(a, b string) bool { return slices.Compare(majorMinor(a), majorMinor(b)) < 0 }
 
-func atLeast(version string, major, minor int) bool {
-	gotMajor, gotMinor := majorMinor(version)
-	return gotMajor > major || gotMajor == major && gotMinor >= minor
-}
-
-// majorMinor is 0, 0 of what isn't a version.
-func majorMinor(version string) (major, minor int) {
-	first, rest, _ := strings.Cut(version, ".")
-	second, _, _ := strings.Cut(rest, ".")
-	major, err := strconv.Atoi(first)
-	if err != nil {
-		return 0, 0
+func majorMinor(version string) []int {
+	parts := strings.Split(version+".0", ".")
+	major, err1 := strconv.Atoi(parts[0])
+	minor, err2 := strconv.Atoi(parts[1])
+	if err1 != nil || err2 != nil {
+		return nil
 	}
-	minor, _ = strconv.Atoi(second)
-	return major, minor
+	return []int{major, minor}
 }

@@ -1,6 +1,7 @@
 package redisx
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -39,13 +40,12 @@ func Open(rawURL string) (redis.UniversalClient, error) {
 		return openSentinel(a)
 	case cluster:
 		return openCluster(a)
-	default:
-		return openSingle(a)
 	}
+	return openSingle(a)
 }
 
 func openSingle(a address) (redis.UniversalClient, error) {
-	opts, err := redis.ParseURL(a.plain())
+	opts, err := redis.ParseURL(a.url.String())
 	if err != nil {
 		return nil, a.wrong(err)
 	}
@@ -56,7 +56,7 @@ func openSingle(a address) (redis.UniversalClient, error) {
 }
 
 func openSentinel(a address) (redis.UniversalClient, error) {
-	opts, err := redis.ParseFailoverURL(a.plain())
+	opts, err := redis.ParseFailoverURL(a.url.String())
 	if err != nil {
 		return nil, a.wrong(err)
 	}
@@ -78,7 +78,7 @@ func openCluster(a address) (redis.UniversalClient, error) {
 	if strings.Trim(a.url.Path, "/") != "" {
 		return nil, errors.New("redis URL: a cluster has only database 0: nothing may stand after the host")
 	}
-	opts, err := redis.ParseClusterURL(a.plain())
+	opts, err := redis.ParseClusterURL(a.url.String())
 	if err != nil {
 		return nil, a.wrong(err)
 	}
@@ -98,15 +98,7 @@ func openCluster(a address) (redis.UniversalClient, error) {
 var errReplicas = errors.New("redis URL: reading from replicas (read_only, replica_only, route_by_latency, route_randomly) is not supported")
 
 func timeouts(dial, read, write *time.Duration) {
-	if *dial == 0 {
-		*dial = dialTimeout
-	}
-	if *read == 0 {
-		*read = callTimeout
-	}
-	if *write == 0 {
-		*write = callTimeout
-	}
+	*dial, *read, *write = cmp.Or(*dial, dialTimeout), cmp.Or(*read, callTimeout), cmp.Or(*write, callTimeout)
 }
 
 // noMaintNotifications keeps go-redis from asking each new connection for a
@@ -218,18 +210,8 @@ func parse(rawURL string) (address, error) {
 	return a, nil
 }
 
-// plain is the URL in the form that go-redis reads.
-func (a address) plain() string { return a.url.String() }
-
 func (a address) scheme() string {
-	switch a.kind {
-	case sentinel:
-		return a.url.Scheme + "+sentinel"
-	case cluster:
-		return a.url.Scheme + "+cluster"
-	default:
-		return a.url.Scheme
-	}
+	return a.url.Scheme + map[kind]string{sentinel: "+sentinel", cluster: "+cluster"}[a.kind]
 }
 
 // wrong is what go-redis says about the URL, with its passwords blotted out. It

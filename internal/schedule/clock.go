@@ -150,22 +150,24 @@ var errPeriod = errors.New("a period is a time, as in 2026-11-23T02:00Z or 2026-
 // in nightly:2026-11-23T02:00Z.
 func ParsePeriod(schedule, text string) (Period, error) {
 	text = strings.TrimPrefix(text, schedule+":")
-	for _, layout := range []string{"2006-01-02T15:04Z07:00", time.RFC3339} {
-		if t, err := time.Parse(layout, text); err == nil && t.Nanosecond() == 0 && t.Year() > 0 {
-			return PeriodOf(t), nil
-		}
+	t, err := parsePeriod(text)
+	if err != nil || t.Nanosecond() != 0 || t.Year() <= 0 {
+		return "", errPeriod
 	}
-	return "", errPeriod
+	return PeriodOf(t), nil
+}
+
+func parsePeriod(text string) (time.Time, error) {
+	if t, err := time.Parse("2006-01-02T15:04Z07:00", text); err == nil {
+		return t, nil
+	}
+	return time.Parse(time.RFC3339, text)
 }
 
 // Time returns when the period's tick is due.
 func (p Period) Time() time.Time {
-	for _, layout := range []string{"2006-01-02T15:04Z", "2006-01-02T15:04:05Z"} {
-		if t, err := time.Parse(layout, string(p)); err == nil {
-			return t
-		}
-	}
-	return time.Time{}
+	t, _ := parsePeriod(string(p)) // zero if it isn't one
+	return t.UTC()
 }
 
 // id returns the period as a part of a campaign's ID, unique to it: 20261123t0200z.

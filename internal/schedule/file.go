@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,46 +19,29 @@ import (
 
 // Schedule is one schedule of a file.
 type Schedule struct {
-	Name     string
-	Cron     string // as it is written
-	Clock    *Clock
-	CatchUp  time.Duration // how late a tick may be done
-	Overlap  overlap
-	Timeout  time.Duration // of reading a list, or of an export
-	Hold     bool          // each campaign waits for a person's resume
-	Region   string        // as in producer.SubmitOptions
-	SetAside bool          // bad rows, as there
-	MaxDrift float64       // as a part of the last list's size
+	Name     string  `yaml:"name"`
+	Cron     string  `yaml:"cron"`     // as it is written
+	Zone     string  `yaml:"zone"`     // as it is written
+	CatchUp  span    `yaml:"catch_up"` // how late a tick may be done
+	Overlap  overlap `yaml:"overlap"`
+	Timeout  span    `yaml:"timeout"`            // of reading a list, or of an export
+	Hold     bool    `yaml:"hold"`               // each campaign waits for a person's resume
+	Region   string  `yaml:"region"`             // as in producer.SubmitOptions
+	SetAside bool    `yaml:"set_aside_bad_rows"` // as there
+	MaxDrift float64 `yaml:"max_drift"`          // as a part of the last list's size
 
 	// One of these three is set.
-	List    string   // a file, s3://bucket/key or an https URL
-	Command []string // prints the list
-	Export  []string // opens the campaign itself
+	List    string   `yaml:"list"`    // a file, s3://bucket/key or an https URL
+	Command []string `yaml:"command"` // prints the list
+	Export  []string `yaml:"export"`  // opens the campaign itself
 
-	Format   producer.Format // of the list; empty: by its name
-	file     string          // the campaign file
-	template []byte          // its content
-}
+	Format   producer.Format `yaml:"format"`   // of the list; empty: by its name
+	Campaign string          `yaml:"campaign"` // the campaign file
 
-// entry is a schedule as it stands in the file.
-type entry struct {
-	Name     string   `yaml:"name"`
-	Cron     string   `yaml:"cron"`
-	Zone     string   `yaml:"zone"`
-	Campaign string   `yaml:"campaign"`
-	List     string   `yaml:"list"`
-	Command  []string `yaml:"command"`
-	Export   []string `yaml:"export"`
-	Format   string   `yaml:"format"`
-	CatchUp  *span    `yaml:"catch_up"`
-	Overlap  string   `yaml:"overlap"`
-	Timeout  *span    `yaml:"timeout"`
-	Hold     bool     `yaml:"hold"`
-	Region   string   `yaml:"region"`
-	SetAside bool     `yaml:"set_aside_bad_rows"`
-	MaxDrift *float64 `yaml:"max_drift"`
-
-	line int
+	Clock    *Clock `yaml:"-"`
+	template []byte // the campaign file's content
+	keys     []string
+	line     int
 }
 
 // span is a duration, as in 90m.
@@ -74,27 +57,35 @@ func (s *span) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// UnmarshalYAML reads an entry strictly, and keeps its line.
-func (e *entry) UnmarshalYAML(n *yaml.Node) error {
-	type plain entry
-	if err := n.Decode((*plain)(e)); err != nil {
+// ofExport are the keys that a schedule may have with an export, and ofList those that
+// it may have without one.
+var (
+	ofExport = []string{"name", "cron", "zone", "export", "catch_up", "overlap", "timeout", "list", "command"}
+	ofList   = append([]string{"campaign", "format", "hold", "region", "set_aside_bad_rows", "max_drift"}, ofExport...)
+)
+
+// UnmarshalYAML reads a schedule strictly, and keeps its line.
+func (s *Schedule) UnmarshalYAML(n *yaml.Node) error {
+	*s = Schedule{CatchUp: defaultCatchUp, Overlap: overlapWait, Timeout: defaultTimeout, MaxDrift: defaultMaxDrift, line: n.Line}
+	type plain Schedule
+	if err := n.Decode((*plain)(s)); err != nil {
 		return err
 	}
-	known := regexp.MustCompile(`^(name|cron|zone|campaign|list|command|export|format|catch_up|overlap|timeout|hold|region|set_aside_bad_rows|max_drift)$`)
 	for i := 0; i+1 < len(n.Content); i += 2 { // Decode doesn't pass KnownFields on
-		if key := n.Content[i]; !known.MatchString(key.Value) {
+		key := n.Content[i]
+		if !slices.Contains(ofList, key.Value) {
 			return fmt.Errorf("line %d: unknown key %s", key.Line, key.Value)
 		}
+		s.keys = append(s.keys, key.Value)
 	}
-	e.line = n.Line
 	return nil
 }
 
 // The defaults, and the limits.
 const (
-	defaultCatchUp  = time.Hour
-	defaultTimeout  = time.Hour
-	maxTimeout      = 24 * time.Hour
+	defaultCatchUp  = span(time.Hour)
+	defaultTimeout  = span(time.Hour)
+	maxTimeout      = span(24 * time.Hour)
 	maxCatchUp      = 31 * 24 * time.Hour
 	defaultMaxDrift = 0.5
 	maxMaxDrift     = 1000
@@ -111,7 +102,7 @@ func Load(path string) ([]*Schedule, error) {
 		return nil, fmt.Errorf("schedules: %w", err)
 	}
 	var file struct {
-		Schedules []entry `yaml:"schedules"`
+		Schedules []Schedule `yaml:"schedules"`
 	}
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.KnownFields(true)
@@ -125,16 +116,16 @@ func Load(path string) ([]*Schedule, error) {
 	var faults []error
 	names := map[string]bool{}
 	for i := range file.Schedules {
-		e := &file.Schedules[i]
-		s, errs := e.schedule(filepath.Dir(path))
-		if names[e.Name] {
+		s := &file.Schedules[i]
+		all = append(all, s)
+		errs := s.check(filepath.Dir(path))
+		if names[s.Name] {
 			errs = append(errs, errors.New("name: another schedule has it"))
 		}
-		names[e.Name] = true
+		names[s.Name] = true
 		for _, err := range errs {
-			faults = append(faults, fmt.Errorf("%s:%d: schedule %s: %w", path, e.line, e.Name, err))
+			faults = append(faults, fmt.Errorf("%s:%d: schedule %s: %w", path, s.line, s.Name, err))
 		}
-		all = append(all, s)
 	}
 	return all, errors.Join(faults...)
 }
@@ -152,66 +143,55 @@ func readFile(path string) ([]byte, error) {
 	return text, err
 }
 
-func (e *entry) schedule(folder string) (*Schedule, []error) {
-	var faults []error
+// check returns the schedule's faults. It makes paths absolute, and reads the campaign
+// file.
+func (s *Schedule) check(folder string) (faults []error) {
 	check := func(ok bool, format string, args ...any) {
 		if !ok {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	s := &Schedule{
-		Name: e.Name, Cron: e.Cron, CatchUp: or(e.CatchUp, defaultCatchUp), Overlap: overlap(e.Overlap),
-		Timeout: or(e.Timeout, defaultTimeout), Hold: e.Hold, Region: e.Region, SetAside: e.SetAside, MaxDrift: defaultMaxDrift,
-		List: e.List, Command: e.Command, Export: e.Export, Format: producer.Format(e.Format),
-	}
-	if _, err := campaign.ParseID(e.Name); err != nil || len(e.Name) > maxName {
+	if _, err := campaign.ParseID(s.Name); err != nil || len(s.Name) > maxName {
 		check(false, "name: 1 to %d characters of a-z, 0-9, _ and -, beginning with a letter or digit", maxName)
 	}
-	clock, err := parseClock(e.Cron, e.Zone)
-	if err != nil {
+	var err error
+	if s.Clock, err = parseClock(s.Cron, s.Zone); err != nil {
 		faults = append(faults, err)
 	}
-	s.Clock = clock
-	if s.Overlap == "" {
-		s.Overlap = overlapWait
-	}
-	if e.MaxDrift != nil {
-		s.MaxDrift = *e.MaxDrift
-	}
 	check(s.Overlap == overlapWait || s.Overlap == overlapSkip || s.Overlap == overlapBeside, "overlap: must be wait, skip or beside")
-	check(s.CatchUp <= maxCatchUp, "catch_up: must be at most %s", maxCatchUp)
-	check(s.Timeout >= time.Second && s.Timeout <= maxTimeout, "timeout: must be 1s to 24h")
+	check(s.CatchUp <= span(maxCatchUp), "catch_up: must be at most %s", maxCatchUp)
+	check(s.Timeout >= span(time.Second) && s.Timeout <= maxTimeout, "timeout: must be 1s to 24h")
 	check(s.MaxDrift >= 0 && s.MaxDrift <= maxMaxDrift, "max_drift: must be 0 to %d, as a part: 0.5 is 50 %%", maxMaxDrift)
 	check(s.Format == "" || s.Format == producer.CSV || s.Format == producer.NDJSON, "format: must be csv or ndjson")
 	what := 0
-	for _, set := range []bool{e.List != "", len(e.Command) > 0, len(e.Export) > 0} {
+	for _, set := range []bool{s.List != "", len(s.Command) > 0, len(s.Export) > 0} {
 		if set {
 			what++
 		}
 	}
 	check(what == 1, "exactly one of list, command and export is needed")
 	faults = append(faults, s.checkSource(folder)...)
-	if len(e.Export) > 0 {
-		check(e.Campaign == "" && !e.Hold && e.Region == "" && !e.SetAside && e.Format == "" && e.MaxDrift == nil,
+	if len(s.Export) > 0 {
+		check(!slices.ContainsFunc(s.keys, func(key string) bool { return !slices.Contains(ofExport, key) }),
 			"export: it opens the campaign itself, so that campaign, hold, region, set_aside_bad_rows, format and max_drift are its own to know")
-		return s, faults
+		return faults
 	}
-	if s.file = e.Campaign; s.file == "" {
+	if s.Campaign == "" {
 		check(false, "campaign: missing: the file that says what is sent")
-		return s, faults
+		return faults
 	}
-	if !filepath.IsAbs(s.file) {
-		s.file = filepath.Join(folder, s.file)
+	if !filepath.IsAbs(s.Campaign) {
+		s.Campaign = filepath.Join(folder, s.Campaign)
 	}
-	if s.template, err = readFile(s.file); err != nil {
-		return s, append(faults, fmt.Errorf("campaign: %w", err))
+	if s.template, err = readFile(s.Campaign); err != nil {
+		return append(faults, fmt.Errorf("campaign: %w", err))
 	}
-	if clock != nil && len(faults) == 0 {
+	if len(faults) == 0 {
 		if _, err := s.campaign(PeriodOf(time.Unix(0, 0))); err != nil {
 			faults = append(faults, err)
 		}
 	}
-	return s, faults
+	return faults
 }
 
 // checkSource judges where the list comes from, and makes a path absolute.
@@ -234,11 +214,4 @@ func (s *Schedule) checkSource(folder string) (faults []error) {
 		s.List = filepath.Join(folder, s.List)
 	}
 	return faults
-}
-
-func or(s *span, otherwise time.Duration) time.Duration {
-	if s == nil {
-		return otherwise
-	}
-	return time.Duration(*s)
 }

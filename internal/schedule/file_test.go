@@ -15,7 +15,7 @@ func TestLoad_ReadsTheExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := all[0]
-	if s.Name != "order-history" || s.Clock.Zone().String() != "Europe/Paris" || s.Overlap != overlapWait || s.CatchUp != 2*time.Hour || s.MaxDrift != 0.5 {
+	if s.Name != "order-history" || s.Clock.Zone().String() != "Europe/Paris" || s.Overlap != overlapWait || s.CatchUp != span(2*time.Hour) || s.MaxDrift != 0.5 {
 		t.Errorf("%+v", s)
 	}
 	for _, s := range all {

@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/handout-dev/handout/producer"
 )
@@ -20,7 +21,7 @@ func (r *Runner) DryRun(ctx context.Context, s *Schedule, p Period, acceptDrift 
 	if len(s.Export) > 0 {
 		return nil, errors.New("an export opens its campaign itself: ask it for a dry run of its own")
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.Timeout))
 	defer cancel()
 	file, err := s.campaign(p)
 	if err != nil {

@@ -151,7 +151,7 @@ type opened struct {
 
 // open opens the campaign of a tick.
 func (r *Runner) open(ctx context.Context, s *Schedule, t *Tick, hand *Hand) opened {
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.Timeout))
 	defer cancel()
 	if len(s.Export) > 0 {
 		id, err := r.lists.export(ctx, s, t.Period)
@@ -274,7 +274,7 @@ func (r *Runner) finish(ctx context.Context, s *Schedule, t *Tick, o opened) {
 	case ctx.Err() != nil: // before a deadline's error: the process stops
 		t.State, t.Reason = Waiting, "interrupted, and begun again soon"
 	case errors.Is(o.err, context.DeadlineExceeded):
-		t.State, t.Kind, t.Reason = Refused, kind, "not done within "+campaign.FormatDuration(s.Timeout)
+		t.State, t.Kind, t.Reason = Refused, kind, "not done within "+campaign.FormatDuration(time.Duration(s.Timeout))
 	case errors.As(o.err, &refusal):
 		t.State, t.Kind, t.Reason = Refused, refusal.Kind, refusal.Reason
 	case t.Attempt >= maxAttempts:

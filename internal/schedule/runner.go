@@ -104,12 +104,18 @@ func (r *Runner) Start(ctx context.Context) error {
 }
 
 // Stop interrupts running ticks, which another scheduler or the next start begins
-// again, and returns when that is recorded.
-func (r *Runner) Stop() {
+// again, and returns when that is recorded. After stopTime it returns
+// [queue.ErrStillRunning].
+func (r *Runner) Stop() error {
 	r.stop()
-	r.scanning.Wait()
-	r.server.Shutdown()
+	return queue.StopWithin(stopTime, func() {
+		r.scanning.Wait()
+		r.server.Shutdown()
+	})
 }
+
+// stopTime is over what running ticks get to end.
+const stopTime = 40 * time.Second
 
 // handle runs a tick. It returns nil also after a failure: the next scan writes the
 // task again.
@@ -180,7 +186,7 @@ func (r *Runner) judge(ctx context.Context, s *Schedule, now time.Time) error {
 	}
 	for _, at := range due {
 		t := &Tick{Period: PeriodOf(at), Attempt: 1, At: now.UTC()}
-		if t.State, t.Reason = birth(at, now, s.CatchUp, waiting); t.State == Waiting {
+		if t.State, t.Reason = birth(at, now, time.Duration(s.CatchUp), waiting); t.State == Waiting {
 			t.Note, t.Reason = t.Reason, "" // a note stays, a reason is overwritten
 		}
 		if err := r.put(ctx, s, t); err != nil && !errors.Is(err, errChanged) {

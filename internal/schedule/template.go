@@ -53,14 +53,14 @@ func (s *Schedule) fillAll(texts []string, p Period) []string {
 // of its placeholders.
 func (s *Schedule) campaign(p Period) (*producer.File, error) {
 	if err := checkPlaces(string(s.template)); err != nil {
-		return nil, fmt.Errorf("%s: %w", s.file, err)
+		return nil, fmt.Errorf("%s: %w", s.Campaign, err)
 	}
-	file, err := producer.ParseCampaign(s.file, []byte(s.fill(string(s.template), p)))
+	file, err := producer.ParseCampaign(s.Campaign, []byte(s.fill(string(s.template), p)))
 	if err != nil {
 		return nil, err
 	}
 	if file.Spec.ID != s.ID(p) {
-		return nil, fmt.Errorf(`%s: id: must be "[[id]]", which differs for each tick`, s.file)
+		return nil, fmt.Errorf(`%s: id: must be "[[id]]", which differs for each tick`, s.Campaign)
 	}
 	return file, nil
 }

@@ -18,11 +18,8 @@ func WhyReceipt(r telesign.Receipt) (Why, bool) {
 
 // WhyCode returns why a code puts its recipient on the list, if it does.
 func WhyCode(c telesign.Code) (Why, bool) {
-	switch {
-	case !c.OptOut():
-		return 0, false
-	case c == telesign.CodeBlockedByRequest:
+	if c == telesign.CodeBlockedByRequest {
 		return WhyBlocklist, true
 	}
-	return WhyBlocked, true
+	return WhyBlocked, c.OptOut()
 }

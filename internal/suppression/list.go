@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/batch"
 )
 
 // List is the suppression list in one Redis: 67 bytes of Redis's memory for a number
@@ -20,11 +20,15 @@ import (
 // It is safe for concurrent use; the look-ups of concurrent callers travel together.
 type List struct {
 	rdb       redis.UniversalClient
-	questions questions // of Find
+	questions *batch.Batcher[*question] // of Find
 }
 
 // New returns the list in rdb, which stays the caller's to close.
-func New(rdb redis.UniversalClient) *List { return &List{rdb: rdb} }
+func New(rdb redis.UniversalClient) *List {
+	l := &List{rdb: rdb}
+	l.questions = batch.New(maxQuestions, askTimeout, l.ask)
+	return l
+}
 
 // Number is a phone number with its entry.
 type Number struct {
@@ -154,17 +158,17 @@ func (l *List) Find(ctx context.Context, phone string) (Entry, bool, error) {
 	if err != nil {
 		return Entry{}, false, fmt.Errorf("look into the suppression list: %w", err)
 	}
-	if err := ctx.Err(); err != nil {
+	q := &question{field: field}
+	if err := l.questions.Do(ctx, q, 0); err != nil {
 		return Entry{}, false, fmt.Errorf("look into the suppression list: %w", err)
 	}
-	answer, err := l.questions.ask(ctx, l.rdb, field)
-	if err != nil {
-		return Entry{}, false, discreet("look into the suppression list", err)
+	if q.err != nil {
+		return Entry{}, false, discreet("look into the suppression list", q.err)
 	}
-	if answer == nil {
+	if q.answer == nil {
 		return Entry{}, false, nil
 	}
-	raw, _ := answer.(string)
+	raw, _ := q.answer.(string)
 	s, err := decodeEntry(raw)
 	if err != nil { // on the list all the same
 		return Entry{Why: whyUnknown}, true, fmt.Errorf("look into the suppression list: %w", err)
@@ -202,66 +206,32 @@ func entries(ctx context.Context, rdb redis.UniversalClient, fields []string) ([
 	return answers, err
 }
 
-// askTimeout bounds one command: its callers' contexts don't.
-const askTimeout = 10 * time.Second
+const (
+	// askTimeout bounds one command: its callers' contexts don't.
+	askTimeout = 10 * time.Second
+	// maxQuestions is how many numbers one command asks for.
+	maxQuestions = 500
+)
 
-// maxQuestions is how many numbers one command asks for.
-const maxQuestions = 500
-
-// questions are the look-ups of concurrent callers. One command is under way at a
-// time; callers that come meanwhile share the next one.
-type questions struct {
-	asking sync.Mutex // held during a command
-
-	mu   sync.Mutex
-	next *question // may be joined; nil: none
-}
-
-// question is one command and its answers.
+// question is the look-up of one number, and its answer.
 type question struct {
-	fields  []string
-	answers []any
-	err     error
-	done    chan struct{}
+	field  string
+	answer any // the stored entry; nil if it isn't listed
+	err    error
 }
 
-// ask returns the stored entry of a number, nil if it isn't listed.
-func (w *questions) ask(ctx context.Context, rdb redis.UniversalClient, field string) (any, error) {
-	w.mu.Lock()
-	q, first := w.next, w.next == nil
-	if first {
-		q = &question{done: make(chan struct{})}
-		w.next = q
+// ask answers questions with one command.
+func (l *List) ask(ctx context.Context, batch []*question) {
+	fields := make([]string, len(batch))
+	for i, q := range batch {
+		fields[i] = q.field
 	}
-	i := len(q.fields)
-	if q.fields = append(q.fields, field); len(q.fields) == maxQuestions {
-		w.next = nil
+	answers, err := entries(ctx, l.rdb, fields)
+	for i, q := range batch {
+		if q.err = err; err == nil {
+			q.answer = answers[i]
+		}
 	}
-	w.mu.Unlock()
-	if !first {
-		<-q.done
-		return q.answer(i)
-	}
-	w.asking.Lock()
-	defer w.asking.Unlock()
-	w.mu.Lock()
-	if w.next == q {
-		w.next = nil
-	}
-	w.mu.Unlock()
-	// The command carries other callers' questions, so this caller can't cancel it.
-	all, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
-	defer cancel()
-	q.answers, q.err = entries(all, rdb, q.fields)
-	close(q.done)
-	return q.answer(i)
-}
-
-func (q *question) answer(i int) (any, error) {
-	if q.err != nil {
-		return nil, q.err
-	}
-	return q.answers[i], nil
 }
 
 // discreet returns an error of Redis without the command's arguments, which are

@@ -32,7 +32,7 @@ var ranks = map[telesign.Code]campaign.Rank{
 func TestRank_EveryKnownCodeHasOne(t *testing.T) {
 	t.Parallel()
 	n := 0
-	for code := range telesign.Codes() {
+	for _, code := range codes() {
 		want, ok := ranks[code]
 		if !ok {
 			want = campaign.RankFailed
@@ -60,7 +60,7 @@ func TestRank_AnUnknownCodeSettlesNothing(t *testing.T) {
 // final ends one exactly when nothing was delivered.
 func TestReceipt_OnlyAFinalFailureIsFinal(t *testing.T) {
 	t.Parallel()
-	for code := range telesign.Codes() {
+	for _, code := range codes() {
 		e := translate.Receipt(telesign.Receipt{Status: telesign.Status{Code: code}}, 1, now, due)
 		failed := translate.Rank(code) == campaign.RankFailed
 		if want := failed && code.Final(); e.Final != want {
@@ -265,7 +265,7 @@ func TestOptOut_IsFoundInTheStatusAndInEveryLeg(t *testing.T) {
 			t.Errorf("%s: %s, %v", name, why, ok)
 		}
 	}
-	for code := range telesign.Codes() {
+	for _, code := range codes() {
 		if _, ok := suppression.WhyCode(code); ok != code.OptOut() {
 			t.Errorf("%d: %v", code, ok)
 		}
@@ -281,7 +281,7 @@ func TestAccountFault_IsFoundInTheStatusAndInEveryLeg(t *testing.T) {
 		ours = append(ours, c)
 	}
 	others := []telesign.Code{0, 1, 3399, 3414, 3999}
-	for c := range telesign.Codes() {
+	for _, c := range codes() {
 		if !slices.Contains(ours, c) {
 			others = append(others, c)
 		}
@@ -299,4 +299,15 @@ func TestAccountFault_IsFoundInTheStatusAndInEveryLeg(t *testing.T) {
 			}
 		}
 	}
+}
+
+// codes are those of Telesign's table.
+func codes() []telesign.Code {
+	var all []telesign.Code
+	for c := telesign.CodeReferenceExpired; c < 10_000; c++ {
+		if c.Known() {
+			all = append(all, c)
+		}
+	}
+	return all
 }

@@ -125,7 +125,7 @@ func (s *Server) deliverNext(ctx context.Context, task tasks.Deliver) (more bool
 	}
 	d := &delivery{info: info, to: to, subscribers: endpoints.Subscribers(task.Campaign), pending: pending, entries: p.count, people: people}
 	if e == nil {
-		return s.acknowledge(ctx, d)
+		return s.outbox.Acknowledge(ctx, info.ID, to.ID, pending, p.count, d.subscribers)
 	}
 	d.event = *e
 	if pending.Batch == nil {
@@ -197,10 +197,6 @@ func (s *Server) send(ctx context.Context, d *delivery) (more bool, _ error) {
 	return more, errors.Join(err, logged)
 }
 
-func (s *Server) acknowledge(ctx context.Context, d *delivery) (more bool, _ error) {
-	return s.outbox.Acknowledge(ctx, d.info.ID, d.to.ID, d.pending, d.entries, d.subscribers)
-}
-
 func (s *Server) record(ctx context.Context, d *delivery, a answer) (more bool, _ error) {
 	batch := *d.pending.Batch
 	switch a.result() {
@@ -210,7 +206,7 @@ func (s *Server) record(ctx context.Context, d *delivery, a answer) (more bool, 
 				return false, err
 			}
 		}
-		return s.acknowledge(ctx, d)
+		return s.outbox.Acknowledge(ctx, d.info.ID, d.to.ID, d.pending, d.entries, d.subscribers)
 	case resultGone:
 		s.log.Warn("webhook is gone (410): no more deliveries", "webhook", d.to.ID)
 		return false, s.outbox.Disable(ctx, d.to.ID, time.Now())

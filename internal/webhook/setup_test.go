@@ -22,6 +22,7 @@ import (
 	"github.com/handout-dev/handout/internal/webhook"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/test/campaigntest"
 	"github.com/handout-dev/handout/test/redistest"
 )
 
@@ -95,7 +96,13 @@ func (r *rig) startWith(private bool, backlog int) (stop func()) {
 		r.t.Fatal(err)
 	}
 	var once sync.Once
-	stop = func() { once.Do(s.Stop) }
+	stop = func() {
+		once.Do(func() {
+			if err := s.Stop(); err != nil {
+				r.t.Error(err)
+			}
+		})
+	}
 	r.t.Cleanup(stop)
 	return stop
 }
@@ -256,7 +263,7 @@ func (r *rig) stand(id campaign.ID, n int) *campaign.Info {
 		for i := from; i < min(n, from+campaign.PageSize); i++ {
 			list = append(list, campaign.Recipient{ID: fmt.Sprint("r", i), Phone: phone(i)})
 		}
-		page, err := campaign.EncodePage(0, list)
+		page, err := campaigntest.EncodePage(0, list)
 		if err == nil {
 			err = o.AddPages(r.t.Context(), pages, [][]byte{page})
 		}

@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"container/heap"
 	"context"
 	"sync"
 	"time"
@@ -17,75 +16,45 @@ type errand struct {
 	done    chan struct{} // closed after the attempt, if anyone waits for it
 }
 
-// agenda hands out errands when they are due, the earliest first, to what
-// receives from out. However many wait, there is one timer and one goroutine.
+// agenda is the callbacks to come: those that wait have a timer each, those that
+// are due wait in line for one of [callbackSenders].
 type agenda struct {
-	out  chan *errand
-	wake chan struct{} // an errand became the earliest
-
 	mu      sync.Mutex
-	queue   errands
+	due     []*errand
+	senders int
 	pending int           // callbacks that are neither answered nor given up
 	quiet   chan struct{} // closed while none is
-	closed  bool          // nothing is taken any more
+	closed  bool          // no attempt begins any more
+	works   sync.WaitGroup
 }
 
 func newAgenda() *agenda {
 	quiet := make(chan struct{})
 	close(quiet)
-	return &agenda{out: make(chan *errand), wake: make(chan struct{}, 1), quiet: quiet}
+	return &agenda{quiet: quiet}
 }
 
-func (a *agenda) add(e *errand) {
-	a.mu.Lock()
-	first := false
-	if !a.closed {
-		heap.Push(&a.queue, e)
-		first = a.queue[0] == e
-	}
-	a.mu.Unlock()
-	if first {
-		select {
-		case a.wake <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// next takes the first errand if it is due, else says how long it isn't.
-func (a *agenda) next(now time.Time) (*errand, time.Duration) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.queue) == 0 {
-		return nil, time.Hour
-	}
-	if wait := a.queue[0].due.Sub(now); wait > 0 {
-		return nil, wait
-	}
-	return heap.Pop(&a.queue).(*errand), 0
-}
-
-func (a *agenda) run(done <-chan struct{}) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		e, wait := a.next(time.Now())
-		if e != nil {
-			select {
-			case a.out <- e:
-			case <-done:
-				return
-			}
-			continue
-		}
-		timer.Reset(wait)
-		select {
-		case <-a.wake:
-		case <-timer.C:
-		case <-done:
+// add has attempt called with an errand when it is due.
+func (a *agenda) add(e *errand, attempt func(*errand)) {
+	time.AfterFunc(time.Until(e.due), func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.due = append(a.due, e)
+		if a.senders == callbackSenders || a.closed {
 			return
 		}
-	}
+		a.senders++
+		a.works.Add(1)
+		defer a.works.Done()
+		for len(a.due) > 0 && !a.closed {
+			next := a.due[0]
+			a.due = a.due[1:]
+			a.mu.Unlock()
+			attempt(next)
+			a.mu.Lock()
+		}
+		a.senders--
+	})
 }
 
 // expect counts callbacks that will come.
@@ -105,21 +74,21 @@ func (a *agenda) expect(n int) {
 func (a *agenda) settle() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.pending--
-	if a.pending == 0 {
+	if a.pending--; a.pending == 0 && !a.closed {
 		close(a.quiet)
 	}
 }
 
-// close drops everything, also what is added later.
+// close drops everything, also what is added later, and waits for the attempts
+// under way.
 func (a *agenda) close() {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.queue, a.closed = nil, true
-	if a.pending > 0 {
-		a.pending = 0
+	if !a.closed && a.pending > 0 {
 		close(a.quiet)
 	}
+	a.closed = true
+	a.mu.Unlock()
+	a.works.Wait()
 }
 
 func (a *agenda) idle(ctx context.Context) error {
@@ -137,20 +106,8 @@ func (a *agenda) idle(ctx context.Context) error {
 func (a *agenda) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.closed {
+		return 0
+	}
 	return a.pending
-}
-
-// errands is a heap by due time.
-type errands []*errand
-
-func (q errands) Len() int           { return len(q) }
-func (q errands) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
-func (q errands) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
-func (q *errands) Push(x any)        { *q = append(*q, x.(*errand)) }
-func (q *errands) Pop() any {
-	last := len(*q) - 1
-	e := (*q)[last]
-	(*q)[last] = nil
-	*q = (*q)[:last]
-	return e
 }

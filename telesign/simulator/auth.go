@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"bytes"
 	"crypto/subtle"
 	"net/http"
 	"strings"
@@ -59,13 +60,14 @@ func (g *guard) checkDigest(r *http.Request, credentials string, body []byte, no
 		return "no x-ts-nonce"
 	}
 	contentType := r.Header.Get("Content-Type")
-	date, xdate := r.Header.Get("Date"), r.Header.Get("X-Ts-Date")
-	var signed []byte
-	if xdate != "" {
+	date := r.Header.Get("Date")
+	signed := telesign.StringToSign(r.Method, contentType, date, nonce, body, r.URL.Path)
+	if xdate := r.Header.Get("X-Ts-Date"); xdate != "" {
+		// The Date line is then empty, and x-ts-date stands between the other two
+		// (TeleSign/sample_code, python/rest/shared/ts_auth.py).
 		date = xdate
-		signed = stringToSignDated(r.Method, contentType, xdate, nonce, body, r.URL.Path)
-	} else {
-		signed = telesign.StringToSign(r.Method, contentType, date, nonce, body, r.URL.Path)
+		signed = bytes.Replace(telesign.StringToSign(r.Method, contentType, "", nonce, body, r.URL.Path),
+			[]byte("x-ts-nonce:"), []byte("x-ts-date:"+xdate+"\nx-ts-nonce:"), 1)
 	}
 	at, err := http.ParseTime(date)
 	if err != nil {
@@ -97,21 +99,6 @@ func (g *guard) use(nonce string, now time.Time) bool {
 	}
 	g.fresh[nonce] = struct{}{}
 	return true
-}
-
-// stringToSignDated is what is signed when the date is in x-ts-date: the Date
-// line is empty, and x-ts-date stands between the other two (TeleSign/sample_code,
-// python/rest/shared/ts_auth.py).
-func stringToSignDated(method, contentType, date, nonce string, body []byte, path string) []byte {
-	var b strings.Builder
-	b.WriteString(method + "\n" + contentType + "\n\n" +
-		"x-ts-auth-method:HMAC-SHA256\nx-ts-date:" + date + "\nx-ts-nonce:" + nonce + "\n")
-	if contentType != "" && len(body) > 0 {
-		b.Write(body)
-		b.WriteByte('\n')
-	}
-	b.WriteString(path)
-	return []byte(b.String())
 }
 
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

@@ -59,10 +59,10 @@ type legBody struct {
 // attempt.
 func (s *Simulator) callFirst(t *trip, i int) {
 	done := make(chan struct{})
-	s.agenda.add(&errand{due: time.Now(), trip: t, call: i, early: true, attempt: 1, done: done})
+	s.agenda.add(&errand{due: time.Now(), trip: t, call: i, early: true, attempt: 1, done: done}, s.attempt)
 	select {
 	case <-done:
-	case <-s.done:
+	case <-s.stopping.Done():
 	}
 }
 
@@ -71,25 +71,14 @@ func (s *Simulator) callFirst(t *trip, i int) {
 // the last one is over, so that a listener that answers hears them in order.
 func (s *Simulator) callNext(t *trip, i int) {
 	if i < len(t.plan.after) {
-		s.agenda.add(&errand{due: t.begun.Add(s.scaled(t.plan.after[i].at)), trip: t, call: i, attempt: 1})
+		s.agenda.add(&errand{due: t.begun.Add(s.scaled(t.plan.after[i].at)), trip: t, call: i, attempt: 1}, s.attempt)
 	}
 }
 
-// deliver is one sender: it runs errands until the simulator is closed.
-func (s *Simulator) deliver(ctx context.Context) {
-	for {
-		select {
-		case e := <-s.agenda.out:
-			s.attempt(ctx, e)
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (s *Simulator) attempt(ctx context.Context, e *errand) {
-	err := s.post(ctx, e)
-	if ctx.Err() != nil {
+// attempt makes one attempt at a callback, and says when the next thing is due.
+func (s *Simulator) attempt(e *errand) {
+	err := s.post(s.stopping, e)
+	if s.stopping.Err() != nil {
 		return
 	}
 	givenUp := err != nil && e.attempt == maxAttempts
@@ -102,7 +91,7 @@ func (s *Simulator) attempt(ctx context.Context, e *errand) {
 	}
 	if err != nil && !givenUp {
 		wait := s.scaled(retryWaits[e.attempt-1])
-		s.agenda.add(&errand{due: time.Now().Add(wait), trip: e.trip, call: e.call, early: e.early, attempt: e.attempt + 1})
+		s.agenda.add(&errand{due: time.Now().Add(wait), trip: e.trip, call: e.call, early: e.early, attempt: e.attempt + 1}, s.attempt)
 	}
 	if e.attempt == 1 && !e.early {
 		s.callNext(e.trip, e.call+1)

@@ -18,79 +18,8 @@
 //
 // # Stories
 //
-// The last two digits of the phone number choose what happens to the message.
-// The ends are those for WhatsApp first and SMS second:
-//
-//	00-34         delivered: WhatsApp delivers
-//	              → delivered, whatsapp
-//	35-49         read: WhatsApp delivers, then it is read (3005)
-//	              → delivered, whatsapp, read
-//	50-57, 98-99  fallback after time-out: WhatsApp times out (3056), SMS delivers
-//	              → delivered, sms
-//	58-63         not on WhatsApp: WhatsApp fails at once (3055), SMS delivers
-//	              → delivered, sms
-//	64-66         no conversation window: WhatsApp refuses the template (3114), SMS delivers
-//	              → delivered, sms
-//	67-68         both: WhatsApp times out (3056), SMS delivers, then WhatsApp delivers after all
-//	              → delivered, both
-//	69            both fail: WhatsApp times out (3056), SMS expires (3033): 3003
-//	              → failed
-//	70            phone error: WhatsApp fails at once (3055), SMS finds a permanent phone error (3031): 3003
-//	              → failed
-//	71            silent: WhatsApp delivers, no callback ever; only the status query knows
-//	              → delivered, whatsapp (unconfirmed without polling)
-//	72            vanished: no callback ever, and the status query doesn't know the reference (404/-10004)
-//	              → unconfirmed
-//	73            early: every callback comes before the POST's answer
-//	              → delivered, whatsapp
-//	74            early without external_id: every callback comes before the POST's answer, with external_id null
-//	              → delivered, whatsapp
-//	75            duplicated: every callback comes three times
-//	              → delivered, whatsapp
-//	76            reordered: the final callback comes first, then 3002, then 3001
-//	              → delivered, whatsapp
-//	77            external_id null: callbacks have external_id null
-//	              → delivered, whatsapp
-//	78            external_id absent: callbacks have no external_id
-//	              → delivered, whatsapp
-//	79            external_id "null": callbacks have the string "null" as external_id
-//	              → delivered, whatsapp
-//	80            timestamp with a colon: callbacks are dated like 2020-05-04 22:07:01:226
-//	              → delivered, whatsapp
-//	81            timestamp without a zone: callbacks are dated like 2020-05-04 22:05:00.325
-//	              → delivered, whatsapp
-//	82            timestamp as documented: callbacks are dated like 2024-11-12T13:08:37.000000Z, as everywhere else
-//	              → delivered, whatsapp
-//	83            timestamp of HTTP: callbacks are dated like Thu, 23 Jun 2022 19:03:44 GMT
-//	              → delivered, whatsapp
-//	84            timestamp of month 31: callbacks are dated like 2022-31-03T14:51:28.709526Z
-//	              → delivered, whatsapp
-//	85            answer held: accepted, the answer never comes; callbacks follow when the client has gone
-//	              → delivered, whatsapp
-//	86            connection reset: accepted, the connection is reset; callbacks follow
-//	              → delivered, whatsapp
-//	87            server error: accepted, the answer is a 500 without a documented body; callbacks follow
-//	              → delivered, whatsapp
-//	88            in doubt: accepted, the connection is reset, no callback ever
-//	              → in_doubt
-//	89            unavailable at first: the number's first two POSTs get 503/3500, then WhatsApp delivers
-//	              → delivered, whatsapp
-//	90            rate limited at first: the number's first two POSTs get 429/3204, then WhatsApp delivers
-//	              → delivered, whatsapp
-//	91            rate limited with Retry-After: the number's first two POSTs get 429/3204 with Retry-After: 1, then WhatsApp delivers
-//	              → delivered, whatsapp
-//	92            refused: every POST gets 400/3113
-//	              → refused
-//	93            blocked: the subscriber has blocked us: 3046 on both channels, 3003
-//	              → failed
-//	94            unproven: WhatsApp fails at once (3055), SMS is sent and never confirmed (3004)
-//	              → unconfirmed
-//	95            unknown code: WhatsApp brings code 3999, which isn't documented, then delivers
-//	              → delivered, whatsapp
-//	96            another channel: WhatsApp fails at once (3055), RCS delivers, which wasn't asked for
-//	              → delivered, other
-//	97            unreadable answer: accepted, the answer is a 200 with half a body; callbacks follow
-//	              → delivered, whatsapp
+// The last two digits of the phone number choose what happens to the message:
+// README.md and stories.go have the table.
 //
 // A number that isn't 7 to 15 digits, or that begins with 0, is accepted, as
 // the vendor does, and fails with 3101 on every channel.

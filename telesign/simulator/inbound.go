@@ -83,7 +83,7 @@ func (s *Simulator) Receive(ctx context.Context, i Inbound) error {
 		}
 		select {
 		case <-time.After(s.scaled(retryWaits[attempt])):
-		case <-s.done:
+		case <-s.stopping.Done():
 			return err
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", ctx.Err(), err)

@@ -3,6 +3,7 @@ package simulator
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"net/http"
 	"strconv"
@@ -22,16 +23,11 @@ type Accepted struct {
 	Channels    []string  `json:"channels"`
 }
 
-// chunkSize is how many entries are allocated at once: the journal grows
-// without ever copying what it has.
-const chunkSize = 4096
-
-// journal is every message that was taken, in order. An entry costs about a
-// hundred bytes with its texts.
+// journal is every message that was taken, in order. An entry costs about 200 bytes
+// with its texts.
 type journal struct {
 	mu       sync.Mutex
-	chunks   [][]entry
-	n        uint64
+	entries  []entry
 	cascades map[string]*cascade
 }
 
@@ -42,48 +38,19 @@ type cascade struct {
 }
 
 type entry struct {
-	text    string // the external ID, then the phone number: one allocation
-	cascade *cascade
-	at      int64 // Unix, in nanoseconds
-	begun   int64 // when the POST was over; 0 while it isn't
-	cut     uint8 // where the phone number begins; an external ID has at most 100
-	hasID   bool
-	story   uint8
+	externalID *string // nil for none
+	phone      string
+	cascade    *cascade
+	accepted   time.Time
+	begun      time.Time // when the POST was over; zero while it isn't
+	story      uint8
 }
 
-func (e *entry) phone() string       { return e.text[e.cut:] }
-func (e *entry) accepted() time.Time { return time.Unix(0, e.at) }
-
-func (e *entry) externalID() *string {
-	if !e.hasID {
-		return nil
-	}
-	id := e.text[:e.cut]
-	return &id
-}
-
-// taken is what add knows of a new message.
-type taken struct {
-	n       uint64
-	cascade *cascade
-	at      time.Time
-}
-
-func (j *journal) add(req request, story uint8, at time.Time) taken {
-	e := entry{at: at.UnixNano(), story: story}
-	if req.externalID != nil {
-		e.hasID, e.cut = true, uint8(len(*req.externalID))
-		e.text = *req.externalID
-	}
-	e.text += req.phone
-	key := make([]byte, 0, 64)
+// add returns the message's place in the journal, and its cascade.
+func (j *journal) add(req request, story uint8, at time.Time) (uint64, *cascade) {
+	var key []byte
 	for _, l := range req.legs {
-		key = append(key, l.channel...)
-		key = append(key, 0)
-		key = strconv.AppendInt(key, int64(l.fallback), 36)
-		key = append(key, ' ')
-		key = strconv.AppendInt(key, int64(l.fault), 36)
-		key = append(key, 0)
+		key = fmt.Appendf(key, "%s %d %d\x00", l.channel, l.fallback, l.fault)
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -93,35 +60,25 @@ func (j *journal) add(req request, story uint8, at time.Time) taken {
 		for _, l := range req.legs {
 			c.channels = append(c.channels, l.channel)
 		}
-		if j.cascades == nil {
-			j.cascades = map[string]*cascade{}
-		}
 		j.cascades[string(key)] = c
 	}
-	e.cascade = c
-	n := j.n
-	if n%chunkSize == 0 {
-		j.chunks = append(j.chunks, make([]entry, 0, chunkSize))
-	}
-	last := &j.chunks[n/chunkSize]
-	*last = append(*last, e)
-	j.n++
-	return taken{n, c, at}
+	j.entries = append(j.entries, entry{externalID: req.externalID, phone: req.phone, cascade: c, accepted: at, story: story})
+	return uint64(len(j.entries) - 1), c
 }
 
 func (j *journal) begin(n uint64, at time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.chunks[n/chunkSize][n%chunkSize].begun = at.UnixNano()
+	j.entries[n].begun = at
 }
 
 func (j *journal) get(n uint64) (entry, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if n >= j.n {
+	if n >= uint64(len(j.entries)) {
 		return entry{}, false
 	}
-	return j.chunks[n/chunkSize][n%chunkSize], true
+	return j.entries[n], true
 }
 
 // from walks over the entries from the n-th on to the last one that there was
@@ -129,7 +86,7 @@ func (j *journal) get(n uint64) (entry, bool) {
 func (j *journal) from(n uint64) iter.Seq2[uint64, entry] {
 	return func(yield func(uint64, entry) bool) {
 		j.mu.Lock()
-		end := j.n
+		end := uint64(len(j.entries))
 		j.mu.Unlock()
 		for ; n < end; n++ {
 			if e, _ := j.get(n); !yield(n, e) {
@@ -143,9 +100,11 @@ func (s *Simulator) acceptedFrom(n uint64) iter.Seq[Accepted] {
 	return func(yield func(Accepted) bool) {
 		for n, e := range s.journal.from(n) {
 			a := Accepted{
-				N: n + 1, Reference: s.refs.of(n),
-				ExternalID: e.text[:e.cut], PhoneNumber: e.phone(),
-				Story: storyAt(e.story).Name, At: e.accepted().UTC(), Channels: e.cascade.channels,
+				N: n + 1, Reference: s.refs.of(n), PhoneNumber: e.phone,
+				Story: storyAt(e.story).Name, At: e.accepted.UTC(), Channels: e.cascade.channels,
+			}
+			if e.externalID != nil {
+				a.ExternalID = *e.externalID
 			}
 			if !yield(a) {
 				return
@@ -183,9 +142,4 @@ func (s *Simulator) serveLog(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	_ = out.Flush()
-}
-
-// serveStats is GET /simulator/stats.
-func (s *Simulator) serveStats(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, s.Stats())
 }

@@ -23,14 +23,7 @@ func (r references) of(n uint64) string {
 	hi := scramble(n ^ r.seed)
 	binary.BigEndian.PutUint64(raw[:8], hi)
 	binary.BigEndian.PutUint64(raw[8:], n^scramble(hi+r.seed))
-	var text [32]byte
-	hex.Encode(text[:], raw[:])
-	for i, c := range text {
-		if c >= 'a' {
-			text[i] = c - 'a' + 'A'
-		}
-	}
-	return string(text[:])
+	return strings.ToUpper(hex.EncodeToString(raw[:]))
 }
 
 func (r references) ofLeg(n uint64, leg int) string {

@@ -153,7 +153,7 @@ func (s *Simulator) parse(body []byte) (request, *refusal) {
 	} else if !telesign.KnownMessageType(messageType) {
 		return req, bad(codeBadMessageType, messageType, "message_type isn't one")
 	}
-	if !isText || len(externalID) > telesign.MaxExternalID || !isASCII(externalID) {
+	if !isText || len(externalID) > telesign.MaxExternalID || strings.ContainsFunc(externalID, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		return req, bad(codeBadExternalID, externalID, "external_id isn't a string of at most %d ASCII characters", telesign.MaxExternalID)
 	}
 	if no := req.readOptional(top, s.o.AllowCallbackURL); no != nil {
@@ -305,13 +305,4 @@ func checkTemplate(channel string, details fields) telesign.Code {
 		}
 	}
 	return 0
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }

@@ -34,7 +34,7 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request) {
 	} else if err != nil {
 		return // the client went away while it was writing
 	}
-	if s.isClosed() {
+	if s.stopping.Err() != nil {
 		s.refuse(w, body, &refusal{answerCode{http.StatusServiceUnavailable, telesign.CodeUnavailable}, "", "the simulator is closed"})
 		return
 	}
@@ -98,13 +98,13 @@ func (s *Simulator) refuse(w http.ResponseWriter, body []byte, no *refusal) {
 // accept takes the message. From the first line on it is taken, whatever
 // becomes of the connection.
 func (s *Simulator) accept(w http.ResponseWriter, r *http.Request, req request, index uint8) {
-	m := s.journal.add(req, index, time.Now())
+	now := time.Now()
+	n, c := s.journal.add(req, index, now)
 	story := storyAt(index)
 	s.tally.accept(story.Name)
 	t := &trip{
-		n: m.n, ref: s.refs.of(m.n), story: story,
-		plan:       s.plan(index, m.cascade, jitterOf(req.phone)),
-		externalID: req.externalID, url: req.callbackURL, begun: m.at,
+		n: n, ref: s.refs.of(n), story: story, plan: s.plan(index, c, jitterOf(req.phone)),
+		externalID: req.externalID, url: req.callbackURL, begun: now,
 	}
 	if !s.o.NoCallbacks {
 		s.agenda.expect(len(t.plan.before) + len(t.plan.after))
@@ -136,7 +136,7 @@ func (s *Simulator) answer(w http.ResponseWriter, r *http.Request, t *trip) (abo
 		s.tally.answer("held")
 		select {
 		case <-r.Context().Done():
-		case <-s.done:
+		case <-s.stopping.Done():
 		}
 		return true
 	case reset:
@@ -192,7 +192,7 @@ func (s *Simulator) pause(r *http.Request, d time.Duration) {
 	select {
 	case <-timer.C:
 	case <-r.Context().Done():
-	case <-s.done:
+	case <-s.stopping.Done():
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,11 +15,6 @@ import (
 
 // callbackSenders is how many callbacks are under way at once.
 const callbackSenders = 32
-
-const (
-	sendPath   = "/v1/omnichannel"
-	statusPath = "/v1/omnichannel/"
-)
 
 // maxRead is how much of a body is read at all: enough to verify the signature
 // of one that is somewhat too large, so that the answer is 413 and not 401.
@@ -33,22 +27,21 @@ type Simulator struct {
 	guard       guard
 	refs        references
 	journal     journal
-	tally       tally
+	tally       *tally
 	plans       sync.Map      // planKey → *plan
 	replies     atomic.Uint64 // messages of recipients to us
 	agenda      *agenda
 	callbackURL atomic.Pointer[string]
+	mux         *http.ServeMux
 	client      *http.Client
 	fetcher     *http.Client
 
-	start  time.Time
-	done   chan struct{} // closed by Close
-	cancel context.CancelFunc
-	closed sync.Once
-	works  sync.WaitGroup
+	start    time.Time
+	stopping context.Context // done by Close
+	stop     context.CancelFunc
 }
 
-// New makes a simulator and starts its callback senders. Close stops them.
+// New makes a simulator. Close stops its callbacks.
 func New(o Options) (*Simulator, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -57,16 +50,15 @@ func New(o Options) (*Simulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
 	s := &Simulator{
-		o:      o,
-		log:    o.Logger,
-		guard:  guard{customerID: o.CustomerID, apiKey: o.APIKey, key: key},
-		refs:   references{o.Seed},
-		agenda: newAgenda(),
-		start:  time.Now(),
-		done:   make(chan struct{}),
-		cancel: cancel,
+		o:       o,
+		log:     o.Logger,
+		guard:   guard{customerID: o.CustomerID, apiKey: o.APIKey, key: key},
+		refs:    references{o.Seed},
+		tally:   newTally(),
+		journal: journal{cascades: map[string]*cascade{}},
+		agenda:  newAgenda(),
+		start:   time.Now(),
 
 		fetcher: newFetcher(),
 		client: &http.Client{
@@ -79,13 +71,9 @@ func New(o Options) (*Simulator, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
+	s.stopping, s.stop = context.WithCancel(context.Background())
+	s.mux = s.routes()
 	s.SetCallbackURL(o.CallbackURL)
-	if !o.NoCallbacks {
-		s.works.Go(func() { s.agenda.run(s.done) })
-		for range callbackSenders {
-			s.works.Go(func() { s.deliver(ctx) })
-		}
-	}
 	return s, nil
 }
 
@@ -97,11 +85,7 @@ func (s *Simulator) SetCallbackURL(url string) { s.callbackURL.Store(&url) }
 // due, under way or waiting are dropped, held answers are let go. Requests that
 // come later get 503.
 func (s *Simulator) Close() {
-	s.closed.Do(func() {
-		close(s.done)
-		s.cancel()
-	})
-	s.works.Wait()
+	s.stop()
 	s.agenda.close()
 	s.client.CloseIdleConnections()
 	s.fetcher.CloseIdleConnections()
@@ -115,52 +99,26 @@ func (s *Simulator) Idle(ctx context.Context) error {
 
 // ServeHTTP serves the vendor's two operations, and what the vendor doesn't
 // have: health and inspection.
-func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path := r.URL.Path
-	switch {
-	case path == sendPath:
-		s.route(w, r, s.send, http.MethodPost)
-	case strings.HasPrefix(path, statusPath) && len(path) > len(statusPath):
-		s.route(w, r, s.status, http.MethodGet, http.MethodHead)
-	case path == "/healthz", path == "/readyz":
-		s.route(w, r, s.health, http.MethodGet, http.MethodHead)
-	case path == "/simulator/log":
-		s.route(w, r, s.serveLog, http.MethodGet)
-	case path == "/simulator/stats":
-		s.route(w, r, s.serveStats, http.MethodGet)
-	case path == "/simulator/inbound":
-		s.route(w, r, s.serveInbound, http.MethodPost)
-	default:
-		http.NotFound(w, r)
-	}
-}
+func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-func (s *Simulator) route(w http.ResponseWriter, r *http.Request, h http.HandlerFunc, methods ...string) {
-	for _, m := range methods {
-		if r.Method == m {
-			h(w, r)
-			return
-		}
-	}
-	w.Header().Set("Allow", strings.Join(methods, ","))
-	http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+func (s *Simulator) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/omnichannel", s.send)
+	mux.HandleFunc("GET /v1/omnichannel/{reference}", s.status)
+	mux.HandleFunc("GET /healthz", s.health)
+	mux.HandleFunc("GET /readyz", s.health)
+	mux.HandleFunc("GET /simulator/log", s.serveLog)
+	mux.HandleFunc("GET /simulator/stats", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Stats()) })
+	mux.HandleFunc("POST /simulator/inbound", s.serveInbound)
+	return mux
 }
 
 func (s *Simulator) health(w http.ResponseWriter, _ *http.Request) {
-	if s.isClosed() {
+	if s.stopping.Err() != nil {
 		http.Error(w, "closed", http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = io.WriteString(w, "ok\n")
-}
-
-func (s *Simulator) isClosed() bool {
-	select {
-	case <-s.done:
-		return true
-	default:
-		return false
-	}
 }
 
 // scaled turns simulated time into real time.

@@ -40,22 +40,13 @@ type CallbackStats struct {
 
 // Stats are the counts so far.
 func (s *Simulator) Stats() Stats {
-	t := &s.tally
+	t := s.tally
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := t.stats
-	all.ByStory = clone(t.stats.ByStory)
-	all.ByAnswer = clone(t.stats.ByAnswer)
-	all.ByPoll = clone(t.stats.ByPoll)
+	all.ByStory, all.ByAnswer, all.ByPoll = maps.Clone(all.ByStory), maps.Clone(all.ByAnswer), maps.Clone(all.ByPoll)
 	all.Callbacks.Pending = s.agenda.count()
 	return all
-}
-
-func clone(m map[string]int) map[string]int {
-	if m == nil {
-		return map[string]int{} // an object in JSON, not null
-	}
-	return maps.Clone(m)
 }
 
 // tally keeps the counts, and what is decided by counting.
@@ -67,6 +58,13 @@ type tally struct {
 	polls    window // status queries within the rate
 	refusals uint64
 	refused  map[string]int // by phone number, for the stories that refuse at first
+}
+
+func newTally() *tally {
+	return &tally{
+		stats:   Stats{ByStory: map[string]int{}, ByAnswer: map[string]int{}, ByPoll: map[string]int{}},
+		refused: map[string]int{},
+	}
 }
 
 // arrive counts a POST and says whether it is within the rate.
@@ -93,9 +91,6 @@ func (t *tally) refuses(sc *script, phone string) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.refused == nil {
-		t.refused = map[string]int{}
-	}
 	if t.refused[phone] >= sc.refuses {
 		return false
 	}
@@ -114,19 +109,19 @@ func (t *tally) accept(story string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.stats.Accepted++
-	bump(&t.stats.ByStory, story)
+	t.stats.ByStory[story]++
 }
 
 func (t *tally) answer(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	bump(&t.stats.ByAnswer, name)
+	t.stats.ByAnswer[name]++
 }
 
 func (t *tally) polled(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	bump(&t.stats.ByPoll, name)
+	t.stats.ByPoll[name]++
 }
 
 func (t *tally) callback(failed, givenUp bool) {
@@ -153,11 +148,4 @@ func (t *tally) fetched(good bool) {
 	} else {
 		t.stats.FilesRefused++
 	}
-}
-
-func bump(m *map[string]int, name string) {
-	if *m == nil {
-		*m = map[string]int{}
-	}
-	(*m)[name]++
 }

@@ -3,7 +3,6 @@ package simulator
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/handout-dev/handout/telesign"
@@ -39,12 +38,12 @@ type statusRefusal struct {
 // status is GET /v1/omnichannel/{reference_id}. It knows the truth of a story
 // at once, also when its callbacks come late, doubled or never.
 func (s *Simulator) status(w http.ResponseWriter, r *http.Request) {
-	ref := strings.TrimPrefix(r.URL.Path, statusPath)
+	ref := r.PathValue("reference")
 	if why := s.guard.check(r, nil, time.Now()); why != "" {
 		s.refuseStatus(w, http.StatusUnauthorized, telesign.CodeNotAuthorized, "", why)
 		return
 	}
-	if s.isClosed() {
+	if s.stopping.Err() != nil {
 		s.refuseStatus(w, http.StatusServiceUnavailable, codePollUnavailable, "", "the simulator is closed")
 		return
 	}
@@ -65,15 +64,15 @@ func (s *Simulator) status(w http.ResponseWriter, r *http.Request) {
 	if known {
 		e, known = s.journal.get(n)
 	}
-	if !known || time.Since(e.accepted()) > referenceLife || storyAt(e.story).script.unpollable {
+	if !known || time.Since(e.accepted) > referenceLife || storyAt(e.story).script.unpollable {
 		// The vendor has one answer for old and for unknown.
 		s.refuseStatus(w, http.StatusNotFound, telesign.CodeReferenceExpired, "", "the reference is unknown or expired")
 		return
 	}
-	p := s.plan(e.story, e.cascade, jitterOf(e.phone()))
-	m, begun := p.moments[0], e.accepted()
-	if e.begun != 0 {
-		begun = time.Unix(0, e.begun)
+	p := s.plan(e.story, e.cascade, jitterOf(e.phone))
+	m, begun := p.moments[0], e.accepted
+	if !e.begun.IsZero() {
+		begun = e.begun
 		m = p.at(s.simulated(time.Since(begun)))
 	}
 	s.tally.polled("200/" + fmt.Sprint(int(m.code)))
@@ -83,7 +82,7 @@ func (s *Simulator) status(w http.ResponseWriter, r *http.Request) {
 			UpdatedOn: documentedStamp.format(begun.Add(s.scaled(m.at))),
 		},
 		ReferenceID:    s.refs.of(n),
-		ExternalID:     e.externalID(),
+		ExternalID:     e.externalID,
 		Currency:       "USD",
 		Price:          "0.0050",
 		AdditionalInfo: additionalInfo{MCC: "310", MNC: "012"},

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -36,17 +37,14 @@ type Story struct {
 // Endings are the story's endings one by one, two digits each.
 func (s Story) Endings() []string {
 	var all []string
-	for _, part := range strings.Split(s.Digits, ",") {
-		first, last, isRange := strings.Cut(strings.TrimSpace(part), "-")
+	for part := range strings.SplitSeq(s.Digits, ", ") {
+		first, last, isRange := strings.Cut(part, "-")
 		if !isRange {
 			last = first
 		}
-		from, err1 := strconv.Atoi(first)
-		to, err2 := strconv.Atoi(last)
-		if err1 != nil || err2 != nil {
-			return all // no digits at all: the story of malformed numbers
-		}
-		for n := from; n <= to; n++ {
+		from, _ := strconv.Atoi(first)
+		to, err := strconv.Atoi(last)
+		for n := from; n <= to && err == nil; n++ { // the story of malformed numbers has no digits
 			all = append(all, fmt.Sprintf("%02d", n))
 		}
 	}
@@ -65,30 +63,15 @@ func StoryOf(phone string) Story { return *storyAt(storyIndex(phone)) }
 // badNumberIndex is the index of the story that stands outside the table.
 const badNumberIndex = 255
 
-// The length of a phone number with its country code: ITU-T E.164 allows 15
-// digits; below 7 there is no country where it could be one.
-const (
-	minPhone = 7
-	maxPhone = 15
-)
-
-func goodPhone(phone string) bool {
-	if len(phone) < minPhone || len(phone) > maxPhone || phone[0] == '0' {
-		return false // no country code begins with 0
-	}
-	for i := range len(phone) {
-		if phone[i] < '0' || phone[i] > '9' {
-			return false
-		}
-	}
-	return true
-}
+// goodPhone is a phone number with its country code: ITU-T E.164 allows 15 digits;
+// below 7 there is no country where it could be one, and no country code begins with 0.
+var goodPhone = regexp.MustCompile(`^[1-9][0-9]{6,14}$`)
 
 func storyIndex(phone string) uint8 {
 	if phone == "" {
 		return 0 // an e-mail address alone: nothing to choose by
 	}
-	if !goodPhone(phone) {
+	if !goodPhone.MatchString(phone) {
 		return badNumberIndex
 	}
 	tens, ones := phone[len(phone)-2]-'0', phone[len(phone)-1]-'0'

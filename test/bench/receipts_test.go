@@ -137,21 +137,11 @@ func (p *plain) acceptAll(b *testing.B, all int) {
 func receipt(b *testing.B, n int, externalID string) []byte {
 	b.Helper()
 	now := time.Now()
-	body, err := telesign.Receipt{
-		Reference: referenceOf(uint64(n)), ExternalID: externalID,
-		Status: telesign.Status{
-			Code: telesign.CodeDelivered, Description: telesign.CodeDelivered.Text(),
-			LastChannel: telesign.ChannelWhatsApp, At: now,
-		},
-		Legs: []telesign.Leg{{
-			Channel: telesign.ChannelWhatsApp, Code: telesign.CodeDelivered, Description: telesign.CodeDelivered.Text(),
-			Reference: referenceOf(uint64(n) + 1<<40), At: now,
-		}},
-	}.Encode()
-	if err != nil {
-		b.Fatal(err)
-	}
-	return body
+	at, text := now.UTC().Format(time.RFC3339Nano), telesign.CodeDelivered.Text()
+	return fmt.Appendf(nil, `{"reference_id":%q,"external_id":%q,`+
+		`"status":{"code":%d,"description":%q,"last_channel":"whatsapp","updated_on":%q},`+
+		`"channel_status":[{"whatsapp":{"code":%[3]d,"description":%[4]q,"reference_id":%[6]q,"updated_on":%[5]q}}]}`,
+		referenceOf(uint64(n)), externalID, telesign.CodeDelivered, text, at, referenceOf(uint64(n)+1<<40))
 }
 
 // signedReceipts are whole requests, ready to be written.

@@ -204,7 +204,7 @@ func sendOursFrom(rdb redis.UniversalClient, o senderOptions) (stop func(), err 
 	if err != nil {
 		return nil, err
 	}
-	return w.Stop, w.Start(context.Background())
+	return func() { _ = w.Stop() }, w.Start(context.Background())
 }
 
 func sendPlainFrom(rdb redis.UniversalClient, o senderOptions) (stop func(), err error) {

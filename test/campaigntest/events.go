@@ -146,3 +146,12 @@ var Happenings = []Happening{
 		return e
 	}},
 }
+
+// EncodePage returns the stored form of a page.
+func EncodePage(columns int, recipients []campaign.Recipient) ([]byte, error) {
+	plain, err := campaign.AppendPage(nil, columns, recipients)
+	if err != nil {
+		return nil, err
+	}
+	return campaign.CompressPage(plain), nil
+}

@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -51,14 +52,8 @@ func TestListener_LateReceiptsSettleTheUnconfirmed(t *testing.T) {
 	}
 	at := r.listen().url + receiptsPath
 	for _, a := range r.vendor.Accepted() {
-		body, err := telesign.Receipt{
-			Reference: a.Reference, ExternalID: a.ExternalID,
-			Status: telesign.Status{Code: telesign.CodeDelivered, LastChannel: "whatsapp"},
-			Legs:   []telesign.Leg{{Channel: "whatsapp", Code: telesign.CodeDelivered}},
-		}.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
+		body := fmt.Appendf(nil, `{"reference_id":%q,"external_id":%q,"status":{"code":3000,"last_channel":"whatsapp"},"channel_status":[{"whatsapp":{"code":3000}}]}`,
+			a.Reference, a.ExternalID)
 		deliver(t, at, body)
 	}
 	if n := r.of(campaign.Delivered); n != r.recipients {

@@ -22,7 +22,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/internal/orderhistory/database"
-	"github.com/handout-dev/handout/internal/orderhistory/folder"
+	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/internal/schedule"
 	"github.com/handout-dev/handout/test/program"
 	"github.com/handout-dev/handout/test/redistest"
@@ -104,7 +104,7 @@ func (x *exported) slow(name string, customers int, takes time.Duration) {
 // serves is a server of the files in a folder, and says where it is.
 func (x *exported) serves(dir string) string {
 	x.t.Helper()
-	f, err := folder.Open(dir)
+	f, err := store.OpenFolder(dir, "")
 	if err != nil {
 		x.t.Fatal(err)
 	}

@@ -3,26 +3,25 @@ package process_test
 import (
 	"net/http"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/handout-dev/handout/internal/orderhistory/folder"
+	"github.com/handout-dev/handout/internal/orderhistory/store"
 )
 
 func TestSimulate_ServesAFolderBySignedLinks(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "files")
 	p := serve(t, account("").with("HANDOUT_SIMULATE_FILES", dir), "simulate")
-	f, err := folder.Open(dir)
+	f, err := store.OpenFolder(dir, p.url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := f.Write("a/b.xlsx", strings.NewReader("PK content")); err != nil {
+	if err := f.Put(t.Context(), &store.Object{Name: "a/b.xlsx"}, []byte("PK content")); err != nil {
 		t.Fatal(err)
 	}
-	link, err := f.Link(p.url, "a/b.xlsx", time.Now().Add(time.Hour))
+	link, err := f.Link(t.Context(), "a/b.xlsx", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

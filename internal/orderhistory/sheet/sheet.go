@@ -47,11 +47,6 @@ type Line struct {
 	Cents    int64 // of one piece
 }
 
-// Options are what all files of a run have in common.
-type Options struct {
-	Currency string // in the header of the amounts, as in USD; may be empty
-}
-
 // Writer makes one file. It isn't safe for concurrent use.
 type Writer struct {
 	file   *excelize.File
@@ -78,17 +73,18 @@ const (
 	amountFormat = "#,##0.00"
 )
 
-// New begins a file. Close frees it, whether or not it was finished.
-func New(o Options) (*Writer, error) {
+// New begins a file; currency, which may be empty, stands in the header of the amounts.
+// Close frees the file, whether or not it was finished.
+func New(currency string) (*Writer, error) {
 	w := &Writer{file: excelize.NewFile(), row: 1}
 	w.file.SetZipWriter(newZip)
-	if err := w.begin(o); err != nil {
+	if err := w.begin(currency); err != nil {
 		return nil, errors.Join(fmt.Errorf("begin a sheet: %w", err), w.Close())
 	}
 	return w, nil
 }
 
-func (w *Writer) begin(o Options) error {
+func (w *Writer) begin(currency string) error {
 	if err := w.file.SetSheetName("Sheet1", Name); err != nil {
 		return err
 	}
@@ -108,8 +104,8 @@ func (w *Writer) begin(o Options) error {
 			return err
 		}
 		title := c.title
-		if o.Currency != "" && i >= 4 {
-			title += " (" + o.Currency + ")"
+		if currency != "" && i >= 4 {
+			title += " (" + currency + ")"
 		}
 		header[i] = excelize.Cell{StyleID: w.styles.header, Value: title}
 		if c.right {

@@ -14,7 +14,7 @@ import (
 
 func write(t testing.TB, name string, lines ...sheet.Line) []byte {
 	t.Helper()
-	w, err := sheet.New(sheet.Options{Currency: "USD"})
+	w, err := sheet.New("USD")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestWriter_SameHistorySameBytes(t *testing.T) {
 
 func TestWriter_CountsOrders(t *testing.T) {
 	t.Parallel()
-	w, err := sheet.New(sheet.Options{})
+	w, err := sheet.New("")
 	if err != nil {
 		t.Fatal(err)
 	}

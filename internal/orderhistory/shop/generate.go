@@ -19,8 +19,8 @@ type GenerateOptions struct {
 	Seed      uint64    // the same seed makes the same shop
 }
 
-// MostGenerated is how many customers have numbers of their own.
-const MostGenerated = 1_000_000
+// MaxGenerated is how many customers have numbers of their own.
+const MaxGenerated = 1_000_000
 
 const tables = `
 CREATE TABLE customers (
@@ -39,8 +39,8 @@ CREATE TABLE order_items (
 // phone numbers are reserved for fiction, or at least not known to be in use,
 // and valid; their last two digits go through all the simulator's stories.
 func Generate(ctx context.Context, rawURL string, o GenerateOptions) (err error) {
-	if o.Customers < 1 || o.Customers > MostGenerated || o.Orders < 0 {
-		return fmt.Errorf("1 to %d customers can be generated", MostGenerated)
+	if o.Customers < 1 || o.Customers > MaxGenerated || o.Orders < 0 {
+		return fmt.Errorf("1 to %d customers can be generated", MaxGenerated)
 	}
 	db, err := database.Create(ctx, rawURL)
 	if err != nil {

@@ -36,8 +36,10 @@
 package shop
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	_ "embed" // for the queries
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,14 +50,31 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/database"
 )
 
-// MostCustomers is how many customers' orders are asked for at once.
-const MostCustomers = 100
+// MaxCustomers is how many customers' orders are asked for at once.
+const MaxCustomers = 100
 
 // ErrContract means that a query doesn't give what it has to.
 var ErrContract = errors.New("the query breaks its contract")
 
 // Queries are the two SQL texts.
 type Queries struct{ Customers, Orders string }
+
+var (
+	//go:embed customers.sql
+	customersSQL string
+	//go:embed orders-sqlite.sql
+	ordersSQLite string
+	//go:embed orders-postgres.sql
+	ordersPostgres string
+)
+
+// DefaultQueries are those for the tables that Generate makes.
+func DefaultQueries(kind database.Kind) Queries {
+	if kind == database.Postgres {
+		return Queries{Customers: customersSQL, Orders: ordersPostgres}
+	}
+	return Queries{Customers: customersSQL, Orders: ordersSQLite}
+}
 
 // Customer is one row of the query for customers.
 type Customer struct {
@@ -86,13 +105,7 @@ func Open(ctx context.Context, rawURL string, q Queries) (*Shop, error) {
 		return nil, err
 	}
 	d := DefaultQueries(db.Kind)
-	if q.Customers == "" {
-		q.Customers = d.Customers
-	}
-	if q.Orders == "" {
-		q.Orders = d.Orders
-	}
-	return &Shop{db: db, queries: q}, nil
+	return &Shop{db: db, queries: Queries{cmp.Or(q.Customers, d.Customers), cmp.Or(q.Orders, d.Orders)}}, nil
 }
 
 // Check says what is missing from a query's text: nil or ErrContract.
@@ -112,22 +125,15 @@ func (s *Shop) Close() error { return s.db.Close() }
 // Customers hands each customer to each, as the rows come, and before the first
 // the names of the further columns to columns. An error of either ends it.
 func (s *Shop) Customers(ctx context.Context, until time.Time, columns func([]string) error, each func(*Customer) error) error {
-	rows, err := s.db.Query(ctx, s.db, s.queries.Customers, database.Args{"until": s.db.Time(until)})
-	if err != nil {
-		return fmt.Errorf("query customers: %w", err)
-	}
-	defer rows.Close()
-	t, err := newTable(rows, []string{"customer_id", "phone", "name", "last_order_at"}, []string{"orders"}, true)
-	if err != nil {
-		return fmt.Errorf("query customers: %w", err)
-	}
-	if err := columns(t.further); err != nil {
-		return err
-	}
-	for rows.Next() {
-		if err := t.scan(rows); err != nil {
-			return fmt.Errorf("query customers: %w", err)
+	args := database.Args{"until": s.db.Time(until)}
+	begin := func(rows *sql.Rows) (*table, error) {
+		t, err := newTable(rows, []string{"customer_id", "phone", "name", "last_order_at"}, []string{"orders"}, true)
+		if err != nil {
+			return nil, fmt.Errorf("query customers: %w", err)
 		}
+		return t, columns(t.further)
+	}
+	return s.query(ctx, "customers", s.queries.Customers, args, begin, func(t *table) error {
 		c := Customer{ID: t.text("customer_id"), Phone: t.textOrNull("phone"), Name: t.textOrNull("name"), LastOrder: t.moment("last_order_at")}
 		if t.has("orders") {
 			c.Orders = int(t.number("orders"))
@@ -138,12 +144,32 @@ func (s *Shop) Customers(ctx context.Context, until time.Time, columns func([]st
 		if t.err != nil {
 			return fmt.Errorf("query customers: customer %s: %w", c.ID, t.err)
 		}
-		if err := each(&c); err != nil {
+		return each(&c)
+	})
+}
+
+// query hands each row of a query to row, which sees the columns that begin has found.
+func (s *Shop) query(ctx context.Context, what, text string, args database.Args, begin func(*sql.Rows) (*table, error), row func(*table) error) error {
+	rows, err := s.db.Query(ctx, s.db, text, args)
+	if err != nil {
+		return fmt.Errorf("query %s: %w", what, err)
+	}
+	defer rows.Close()
+	t, err := begin(rows)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		t.err = nil
+		if err := rows.Scan(t.into...); err != nil {
+			return fmt.Errorf("query %s: %w", what, err)
+		}
+		if err := row(t); err != nil {
 			return err
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("query customers: it broke off: %w", err)
+		return fmt.Errorf("query %s: it broke off: %w", what, err)
 	}
 	return nil
 }
@@ -156,19 +182,15 @@ func (s *Shop) Orders(ctx context.Context, customers []string, until time.Time, 
 	if err != nil {
 		return err
 	}
-	rows, err := s.db.Query(ctx, s.db, s.queries.Orders, database.Args{"until": s.db.Time(until), "customers": string(ids)})
-	if err != nil {
-		return fmt.Errorf("query orders: %w", err)
-	}
-	defer rows.Close()
-	t, err := newTable(rows, []string{"customer_id", "order_id", "ordered_at", "item", "quantity", "unit_cents"}, nil, false)
-	if err != nil {
-		return fmt.Errorf("query orders: %w", err)
-	}
-	for rows.Next() {
-		if err := t.scan(rows); err != nil {
-			return fmt.Errorf("query orders: %w", err)
+	args := database.Args{"until": s.db.Time(until), "customers": string(ids)}
+	begin := func(rows *sql.Rows) (*table, error) {
+		t, err := newTable(rows, []string{"customer_id", "order_id", "ordered_at", "item", "quantity", "unit_cents"}, nil, false)
+		if err != nil {
+			return nil, fmt.Errorf("query orders: %w", err)
 		}
+		return t, nil
+	}
+	return s.query(ctx, "orders", s.queries.Orders, args, begin, func(t *table) error {
 		l := Line{
 			Customer: t.text("customer_id"), Order: t.text("order_id"), At: t.moment("ordered_at"),
 			Item: t.text("item"), Quantity: t.number("quantity"), Cents: t.number("unit_cents"),
@@ -176,14 +198,8 @@ func (s *Shop) Orders(ctx context.Context, customers []string, until time.Time, 
 		if t.err != nil {
 			return fmt.Errorf("query orders: customer %s: %w", l.Customer, t.err)
 		}
-		if err := each(&l); err != nil {
-			return err
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("query orders: it broke off: %w", err)
-	}
-	return nil
+		return each(&l)
+	})
 }
 
 // table is the columns of a result, with the values of its current row.
@@ -227,11 +243,6 @@ func newTable(rows *sql.Rows, required, optional []string, more bool) (*table, e
 }
 
 func (t *table) has(name string) bool { _, ok := t.at[name]; return ok }
-
-func (t *table) scan(rows *sql.Rows) error {
-	t.err = nil
-	return rows.Scan(t.into...)
-}
 
 // fail keeps the first fault. It names the column and never the value.
 func (t *table) fail(name, what string) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/handout-dev/handout/internal/orderhistory/database"
@@ -35,22 +34,6 @@ type Export struct {
 	Bytes     int64 //
 
 	PlannedAt, LinksExpire, DoneAt time.Time // zero when it hasn't come to that
-}
-
-const exportColumns = `period, campaign, phase, until, everybody, further, customers, set_aside, files, bytes, planned_at, links_expire, done_at`
-
-func scanExport(rows *sql.Rows) (*Export, error) {
-	var e Export
-	var until, everybody, planned, links, done int64
-	var further string
-	err := rows.Scan(&e.Period, &e.Campaign, &e.Phase, &until, &everybody, &further,
-		&e.Customers, &e.SetAside, &e.Files, &e.Bytes, &planned, &links, &done)
-	if err != nil {
-		return nil, err
-	}
-	e.Until, e.Everybody = time.Unix(until, 0).UTC(), everybody != 0
-	e.PlannedAt, e.LinksExpire, e.DoneAt = moment(planned), moment(links), moment(done)
-	return &e, json.Unmarshal([]byte(further), &e.Further)
 }
 
 func moment(unix int64) time.Time {
@@ -87,15 +70,22 @@ func (s *State) Exports(ctx context.Context, most int) ([]*Export, error) {
 
 func (s *State) exports(ctx context.Context, where string, args database.Args) ([]*Export, error) {
 	var all []*Export
-	err := s.read(ctx, `SELECT `+exportColumns+` FROM orderhistory_exports `+where, args, func(rows *sql.Rows) error {
-		e, err := scanExport(rows)
-		all = append(all, e)
-		return err
+	err := s.read(ctx, "exports", `SELECT period, campaign, phase, until, everybody, further, customers, set_aside, files, bytes,
+		planned_at, links_expire, done_at FROM orderhistory_exports `+where, args, func(rows *sql.Rows) error {
+		var e Export
+		var until, everybody, planned, links, done int64
+		var further string
+		err := rows.Scan(&e.Period, &e.Campaign, &e.Phase, &until, &everybody, &further,
+			&e.Customers, &e.SetAside, &e.Files, &e.Bytes, &planned, &links, &done)
+		if err != nil {
+			return err
+		}
+		e.Until, e.Everybody = time.Unix(until, 0).UTC(), everybody != 0
+		e.PlannedAt, e.LinksExpire, e.DoneAt = moment(planned), moment(links), moment(done)
+		all = append(all, &e)
+		return json.Unmarshal([]byte(further), &e.Further)
 	})
-	if err != nil {
-		return nil, fmt.Errorf("state: read exports: %w", err)
-	}
-	return all, nil
+	return all, err
 }
 
 func flag(b bool) int {
@@ -108,78 +98,47 @@ func flag(b bool) int {
 // Forget drops an export that was refused before anything was sent: the next
 // run of its period begins from the beginning. One that is sending stays.
 func (s *State) Forget(ctx context.Context, period string) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		args := database.Args{"period": period}
-		n, err := s.db.Exec(ctx, tx, `DELETE FROM orderhistory_exports WHERE period = @period AND phase = 'writing'`, args)
-		if err != nil || n == 0 {
-			return err
-		}
-		_, err = s.db.Exec(ctx, tx, `DELETE FROM orderhistory_files WHERE period = @period`, args)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("state: forget a plan: %w", err)
-	}
-	return nil
+	return s.exec(ctx, "forget a plan", database.Args{"period": period},
+		`DELETE FROM orderhistory_files WHERE period = @period AND EXISTS (
+			SELECT 1 FROM orderhistory_exports e WHERE e.period = @period AND e.phase = 'writing')`,
+		`DELETE FROM orderhistory_exports WHERE period = @period AND phase = 'writing'`)
 }
 
 // Send takes an export whose files are all uploaded and whose links are stored
 // to phase sending: from now on its list stands.
 func (s *State) Send(ctx context.Context, period string, files int, bytes int64, linksExpire time.Time) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		n, err := s.db.Exec(ctx, tx, `UPDATE orderhistory_exports SET phase = 'sending', files = @files, bytes = @bytes, links_expire = @expire
+	return s.write(ctx, "begin to send", func(tx *sql.Tx) error {
+		return s.step(ctx, tx, `UPDATE orderhistory_exports SET phase = 'sending', files = @files, bytes = @bytes, links_expire = @expire
 			WHERE period = @period AND phase = 'writing'
 			AND NOT EXISTS (SELECT 1 FROM orderhistory_files f WHERE f.period = @period AND
 				(f.state IN ('planned', 'written') OR (f.state = 'uploaded' AND f.link = '')))`,
 			database.Args{"period": period, "files": files, "bytes": bytes, "expire": linksExpire.Unix()})
-		if err == nil && n != 1 {
-			err = errUnfinished
-		}
-		return err
 	})
-	if err != nil {
-		return fmt.Errorf("state: begin to send: %w", err)
-	}
-	return nil
 }
 
 // Reopen takes an export back to phase writing, so that its links are made anew.
 // The caller knows that its campaign doesn't stand.
 func (s *State) Reopen(ctx context.Context, period string) error {
-	return s.exec(ctx, "make links anew", `UPDATE orderhistory_exports SET phase = 'writing' WHERE period = @period AND phase = 'sending'`,
-		database.Args{"period": period})
+	return s.exec(ctx, "make links anew", database.Args{"period": period},
+		`UPDATE orderhistory_exports SET phase = 'writing' WHERE period = @period AND phase = 'sending'`)
 }
 
 // Finish records that the campaign is open: the files are enqueued, each customer's
 // last file is this one, and what the list needed is deleted.
 func (s *State) Finish(ctx context.Context, period string, now time.Time) error {
-	args := database.Args{"period": period}
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		n, err := s.db.Exec(ctx, tx, `UPDATE orderhistory_exports SET phase = 'done', done_at = @now WHERE period = @period AND phase = 'sending'`,
+	return s.write(ctx, "finish", func(tx *sql.Tx) error {
+		err := s.step(ctx, tx, `UPDATE orderhistory_exports SET phase = 'done', done_at = @now WHERE period = @period AND phase = 'sending'`,
 			database.Args{"period": period, "now": now.Unix()})
-		if err == nil && n != 1 {
-			err = errUnfinished
-		}
 		if err != nil {
 			return err
 		}
-		for _, query := range []string{
+		return s.execAll(ctx, tx, database.Args{"period": period},
 			`INSERT INTO orderhistory_last (customer, period, until)
 			SELECT f.customer, f.period, e.until FROM orderhistory_files f
 			JOIN orderhistory_exports e ON e.period = f.period WHERE f.period = @period AND f.state = 'uploaded'
 			ON CONFLICT (customer) DO UPDATE SET period = excluded.period, until = excluded.until
 			WHERE excluded.until > orderhistory_last.until`,
 			`UPDATE orderhistory_files SET state = 'enqueued' WHERE period = @period AND state = 'uploaded'`,
-			`UPDATE orderhistory_files SET phone = '', name = '', further = '[]', link = '' WHERE period = @period`,
-		} {
-			if _, err := s.db.Exec(ctx, tx, query, args); err != nil {
-				return err
-			}
-		}
-		return nil
+			`UPDATE orderhistory_files SET phone = '', name = '', further = '[]', link = '' WHERE period = @period`)
 	})
-	if err != nil {
-		return fmt.Errorf("state: finish: %w", err)
-	}
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -49,6 +50,12 @@ type Totals struct {
 	Bytes               int64 // of those
 }
 
+// Aside is a customer who is set aside.
+type Aside struct {
+	Customer string `json:"customer"`
+	Reason   string `json:"reason"`
+}
+
 // ErrRollback makes Plan undo everything and return nil.
 var ErrRollback = errors.New("undo")
 
@@ -56,8 +63,8 @@ var ErrRollback = errors.New("undo")
 // without orders since their last file are left out unless the export is for
 // everybody, those that share a number with one before are set aside, and judge
 // decides on the result. An error of fill or judge leaves no trace.
-func (s *State) Plan(ctx context.Context, e *Export, fill func(add func(*File) error) error, judge func(Totals, []File) error) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+func (s *State) Plan(ctx context.Context, e *Export, fill func(add func(*File) error) error, judge func(Totals, []Aside) error) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
 		p := &plan{s: s, tx: tx, period: e.Period}
 		if err := fill(func(f *File) error { return p.add(ctx, f) }); err != nil {
 			return err
@@ -143,46 +150,30 @@ func (p *plan) flush(ctx context.Context) error {
 // settle leaves out customers that aren't due, and sets aside those that share a
 // number.
 func (p *plan) settle(ctx context.Context, everybody bool) error {
-	args := database.Args{"period": p.period}
+	var statements []string
 	if !everybody {
-		_, err := p.s.db.Exec(ctx, p.tx, `DELETE FROM orderhistory_files WHERE period = @period AND EXISTS (
-			SELECT 1 FROM orderhistory_last l WHERE l.customer = orderhistory_files.customer AND l.until > orderhistory_files.last_order)`, args)
-		if err != nil {
-			return err
-		}
+		statements = append(statements, `DELETE FROM orderhistory_files WHERE period = @period AND EXISTS (
+			SELECT 1 FROM orderhistory_last l WHERE l.customer = orderhistory_files.customer AND l.until > orderhistory_files.last_order)`)
 	}
-	_, err := p.s.db.Exec(ctx, p.tx, `UPDATE orderhistory_files SET state = 'set_aside', reason = 'the phone number is another customer''s, too'
+	statements = append(statements, `UPDATE orderhistory_files SET state = 'set_aside', reason = 'the phone number is another customer''s, too'
 		WHERE period = @period AND state = 'planned' AND seq NOT IN (
-			SELECT min(seq) FROM orderhistory_files WHERE period = @period AND state = 'planned' GROUP BY phone)`, args)
-	return err
+			SELECT min(seq) FROM orderhistory_files WHERE period = @period AND state = 'planned' GROUP BY phone)`)
+	return p.s.execAll(ctx, p.tx, database.Args{"period": p.period}, statements...)
 }
 
-func (p *plan) result(ctx context.Context) (Totals, []File, error) {
-	var t Totals
+func (p *plan) result(ctx context.Context) (t Totals, aside []Aside, err error) {
 	args := database.Args{"period": p.period}
-	query := func(text string, scan func(*sql.Rows) error) error {
-		rows, err := p.s.db.Query(ctx, p.tx, text, args)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			if err := scan(rows); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
-	}
-	if err := query(totalsQuery, t.scan); err != nil {
+	rows, err := p.s.db.Query(ctx, p.tx, totalsQuery, args)
+	if err != nil {
 		return t, nil, err
 	}
-	var aside []File
-	err := query(asideQuery, func(rows *sql.Rows) error {
-		f := File{State: SetAside}
-		err := rows.Scan(&f.Customer, &f.Reason)
-		aside = append(aside, f)
-		return err
-	})
+	if err := each(rows, t.scan); err != nil {
+		return t, nil, err
+	}
+	if rows, err = p.s.db.Query(ctx, p.tx, asideQuery, args); err != nil {
+		return t, nil, err
+	}
+	err = each(rows, scanAside(&aside))
 	return t, aside, err
 }
 
@@ -191,10 +182,11 @@ func (p *plan) stand(ctx context.Context, e *Export) error {
 	if err != nil {
 		return err
 	}
-	_, err = p.s.db.Exec(ctx, p.tx, `INSERT INTO orderhistory_exports (period, campaign, phase, until, everybody, further, customers, set_aside, planned_at)
-		VALUES (@period, @campaign, 'writing', @until, @everybody, @further, @customers, @aside, @now)`,
-		database.Args{"period": e.Period, "campaign": e.Campaign, "until": e.Until.Unix(), "everybody": flag(e.Everybody),
-			"further": string(further), "customers": e.Customers, "aside": e.SetAside, "now": e.PlannedAt.Unix()})
+	err = p.s.execAll(ctx, p.tx, database.Args{
+		"period": e.Period, "campaign": e.Campaign, "until": e.Until.Unix(), "everybody": flag(e.Everybody),
+		"further": string(further), "customers": e.Customers, "aside": e.SetAside, "now": e.PlannedAt.Unix(),
+	}, `INSERT INTO orderhistory_exports (period, campaign, phase, until, everybody, further, customers, set_aside, planned_at)
+		VALUES (@period, @campaign, 'writing', @until, @everybody, @further, @customers, @aside, @now)`)
 	if err != nil {
 		return fmt.Errorf("state: plan: %w", err)
 	}
@@ -215,8 +207,8 @@ func (t *Totals) scan(rows *sql.Rows) error {
 // Totals returns the sums of a period.
 func (s *State) Totals(ctx context.Context, period string) (Totals, error) {
 	var t Totals
-	if err := s.read(ctx, totalsQuery, database.Args{"period": period}, t.scan); err != nil {
-		return t, fmt.Errorf("state: read totals: %w", err)
+	if err := s.read(ctx, "totals", totalsQuery, database.Args{"period": period}, t.scan); err != nil {
+		return t, err
 	}
 	if t.Customers > 0 {
 		return t, nil
@@ -230,27 +222,44 @@ func (s *State) Totals(ctx context.Context, period string) (Totals, error) {
 }
 
 // Aside returns the first 1,000 customers of a period that are set aside.
-func (s *State) Aside(ctx context.Context, period string) ([]File, error) {
-	var all []File
-	err := s.read(ctx, asideQuery, database.Args{"period": period}, func(rows *sql.Rows) error {
-		f := File{State: SetAside}
-		err := rows.Scan(&f.Customer, &f.Reason)
-		all = append(all, f)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("state: read the customers set aside: %w", err)
-	}
-	return all, nil
+func (s *State) Aside(ctx context.Context, period string) (all []Aside, err error) {
+	err = s.read(ctx, "the customers set aside", asideQuery, database.Args{"period": period}, scanAside(&all))
+	return all, err
 }
 
-// Files returns the next of a period after the given place, in these states, in the
-// plan's order.
-func (s *State) Files(ctx context.Context, period string, after, most int, a, b FileState) ([]File, error) {
-	var all []File
-	err := s.read(ctx, `SELECT seq, customer, state, phone, name, further, orders, object, size, sha256, link FROM orderhistory_files
-		WHERE period = @period AND seq > @after AND state IN (@a, @b) ORDER BY seq LIMIT @most`,
-		database.Args{"period": period, "after": after, "most": most, "a": string(a), "b": string(b)}, func(rows *sql.Rows) error {
+func scanAside(all *[]Aside) func(*sql.Rows) error {
+	*all = []Aside{}
+	return func(rows *sql.Rows) error {
+		var a Aside
+		err := rows.Scan(&a.Customer, &a.Reason)
+		*all = append(*all, a)
+		return err
+	}
+}
+
+// Chunks returns the files of a period in these states, in the plan's order, size at a
+// time. Files may be marked on the way.
+func (s *State) Chunks(ctx context.Context, period string, size int, a, b FileState) iter.Seq2[[]File, error] {
+	return func(yield func([]File, error) bool) {
+		for after := 0; ; {
+			files, err := s.next(ctx, period, after, size, a, b)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if len(files) == 0 || !yield(files, nil) {
+				return
+			}
+			after = files[len(files)-1].Seq
+		}
+	}
+}
+
+// next returns the next files after a place in the plan.
+func (s *State) next(ctx context.Context, period string, after, size int, a, b FileState) (all []File, err error) {
+	err = s.read(ctx, "files", `SELECT seq, customer, state, phone, name, further, orders, object, size, sha256, link FROM orderhistory_files
+		WHERE period = @period AND seq > @after AND state IN (@a, @b) ORDER BY seq LIMIT @size`,
+		database.Args{"period": period, "after": after, "size": size, "a": string(a), "b": string(b)}, func(rows *sql.Rows) error {
 			var f File
 			var further string
 			if err := rows.Scan(&f.Seq, &f.Customer, &f.State, &f.Phone, &f.Name, &further, &f.Orders, &f.Object, &f.Size, &f.SHA256, &f.Link); err != nil {
@@ -259,10 +268,7 @@ func (s *State) Files(ctx context.Context, period string, after, most int, a, b 
 			all = append(all, f)
 			return json.Unmarshal([]byte(further), &all[len(all)-1].Further)
 		})
-	if err != nil {
-		return nil, fmt.Errorf("state: read files: %w", err)
-	}
-	return all, nil
+	return all, err
 }
 
 // Mark writes how far some files are: state, reason, size, checksum and
@@ -279,7 +285,7 @@ func (s *State) Mark(ctx context.Context, period string, files []File) error {
 	}
 	const update = `UPDATE orderhistory_files SET `
 	const writing = ` AND EXISTS (SELECT 1 FROM orderhistory_exports e WHERE e.period = @period AND e.phase = 'writing')`
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, "mark files", func(tx *sql.Tx) error {
 		n, err := s.db.ExecRows(ctx, tx,
 			update+`state = @state, reason = @reason, size = @size, sha256 = @sha256, link = @link WHERE period = @period AND seq = @seq`+writing,
 			update+`state = r.state, reason = r.reason, size = r.size, sha256 = r.sha256, link = r.link FROM %s
@@ -291,8 +297,4 @@ func (s *State) Mark(ctx context.Context, period string, files []File) error {
 		}
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("state: mark files: %w", err)
-	}
-	return nil
 }

@@ -91,7 +91,7 @@ const tablesVersion = "1"
 // locked: a reader needn't wait for a plan that is being made.
 func (s *State) migrate(ctx context.Context) error {
 	version := ""
-	err := s.read(ctx, `SELECT value FROM orderhistory_settings WHERE name = 'tables'`, nil,
+	err := s.read(ctx, "tables", `SELECT value FROM orderhistory_settings WHERE name = 'tables'`, nil,
 		func(rows *sql.Rows) error { return rows.Scan(&version) })
 	if err == nil && version == tablesVersion {
 		return nil
@@ -99,7 +99,7 @@ func (s *State) migrate(ctx context.Context) error {
 	if err == nil && version != "" {
 		return fmt.Errorf("they are of version %s, and this program knows %s", version, tablesVersion)
 	}
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.transact(ctx, func(tx *sql.Tx) error {
 		if s.db.Kind == database.Postgres {
 			if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtext('handout orderhistory tables'))`); err != nil {
 				return err
@@ -108,9 +108,8 @@ func (s *State) migrate(ctx context.Context) error {
 		if _, err := tx.ExecContext(ctx, tables); err != nil {
 			return err
 		}
-		_, err := s.db.Exec(ctx, tx, `INSERT INTO orderhistory_settings (name, value) VALUES ('tables', @version) ON CONFLICT (name) DO NOTHING`,
-			database.Args{"version": tablesVersion})
-		return err
+		return s.execAll(ctx, tx, database.Args{"version": tablesVersion},
+			`INSERT INTO orderhistory_settings (name, value) VALUES ('tables', @version) ON CONFLICT (name) DO NOTHING`)
 	})
 }
 
@@ -133,14 +132,19 @@ func (s *State) Lock(ctx context.Context) error {
 	if s.locked {
 		return nil
 	}
-	var err error
+	lock := s.lockFile
 	if s.db.Kind == database.Postgres {
-		err = s.lockSession(ctx)
-	} else {
-		err = s.lockFile(ctx)
+		lock = s.lockSession
 	}
+	err := lock(ctx)
 	s.locked = err == nil
-	return err
+	switch {
+	case database.IsLocked(err):
+		return ErrBusy
+	case err != nil:
+		return fmt.Errorf("state: lock: %w", err)
+	}
+	return nil
 }
 
 // lockSession takes a lock of this session's. It stands for the schema, so that
@@ -149,56 +153,40 @@ func (s *State) Lock(ctx context.Context) error {
 func (s *State) lockSession(ctx context.Context) error {
 	tx, err := s.conn.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("state: lock: %w", err)
+		return err
 	}
 	defer tx.Rollback() // after Commit it does nothing
-	for _, statement := range []string{
-		`SET LOCAL lock_timeout = '5s'`,
-		// Of the session, and not of this transaction.
-		`SELECT pg_advisory_lock(hashtext('handout orderhistory'), hashtext(current_schema()::text))`,
-	} {
-		if _, err := tx.ExecContext(ctx, statement); database.IsLocked(err) {
-			return ErrBusy
-		} else if err != nil {
-			return fmt.Errorf("state: lock: %w", err)
-		}
+	// The lock is the session's, and not this transaction's.
+	err = s.execAll(ctx, tx, nil, `SET LOCAL lock_timeout = '5s'`,
+		`SELECT pg_advisory_lock(hashtext('handout orderhistory'), hashtext(current_schema()::text))`)
+	if err != nil {
+		return err
 	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("state: lock: %w", err)
-	}
-	return nil
+	return tx.Commit()
 }
 
 // lockFile opens a transaction on a second file that no other process can open while
 // it lasts: SQLite's own locks are the operating system's on every platform.
-func (s *State) lockFile(ctx context.Context) error {
+func (s *State) lockFile(ctx context.Context) (err error) {
 	if s.lockDB == nil {
-		db, err := database.Lockable(ctx, s.db.Path+".lock")
-		if database.IsLocked(err) {
-			return ErrBusy
+		if s.lockDB, err = database.Lockable(ctx, s.db.Path+".lock"); err != nil {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("state: lock: %w", err)
-		}
-		s.lockDB = db
 	}
 	conn, err := s.lockDB.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("state: lock: %w", err)
+		return err
 	}
 	if _, err := conn.ExecContext(ctx, "BEGIN EXCLUSIVE"); err != nil {
 		_ = conn.Close()
-		if database.IsLocked(err) {
-			return ErrBusy
-		}
-		return fmt.Errorf("state: lock: %w", err)
+		return err
 	}
 	s.lockConn = conn
 	return nil
 }
 
-// write runs f in a transaction of the session that holds the lock.
-func (s *State) write(ctx context.Context, f func(tx *sql.Tx) error) error {
+// transact runs f in a transaction of the session that holds the lock.
+func (s *State) transact(ctx context.Context, f func(tx *sql.Tx) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	tx, err := s.conn.BeginTx(ctx, nil)
@@ -212,14 +200,54 @@ func (s *State) write(ctx context.Context, f func(tx *sql.Tx) error) error {
 	return tx.Commit()
 }
 
-// read runs a query and hands each row to scan.
-func (s *State) read(ctx context.Context, query string, args database.Args, scan func(*sql.Rows) error) error {
+// write is transact with an error that says what was being done.
+func (s *State) write(ctx context.Context, what string, f func(tx *sql.Tx) error) error {
+	if err := s.transact(ctx, f); err != nil {
+		return fmt.Errorf("state: %s: %w", what, err)
+	}
+	return nil
+}
+
+// exec runs statements with the same arguments in one transaction.
+func (s *State) exec(ctx context.Context, what string, args database.Args, statements ...string) error {
+	return s.write(ctx, what, func(tx *sql.Tx) error { return s.execAll(ctx, tx, args, statements...) })
+}
+
+func (s *State) execAll(ctx context.Context, tx *sql.Tx, args database.Args, statements ...string) error {
+	for _, statement := range statements {
+		if _, err := s.db.Exec(ctx, tx, statement, args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errUnfinished = errors.New("the export isn't in the phase before, or not all of its files are ready")
+
+// step takes one export to its next phase; errUnfinished if it isn't ready for that.
+func (s *State) step(ctx context.Context, tx *sql.Tx, statement string, args database.Args) error {
+	n, err := s.db.Exec(ctx, tx, statement, args)
+	if err == nil && n != 1 {
+		err = errUnfinished
+	}
+	return err
+}
+
+// read runs a query and hands each row to scan. Its error says what was being read.
+func (s *State) read(ctx context.Context, what, query string, args database.Args, scan func(*sql.Rows) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rows, err := s.db.Query(ctx, s.conn, query, args)
-	if err != nil {
-		return err
+	if err == nil {
+		err = each(rows, scan)
 	}
+	if err != nil {
+		return fmt.Errorf("state: read %s: %w", what, err)
+	}
+	return nil
+}
+
+func each(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
@@ -229,30 +257,15 @@ func (s *State) read(ctx context.Context, query string, args database.Args, scan
 	return rows.Err()
 }
 
-// exec runs one statement in a transaction of its own.
-func (s *State) exec(ctx context.Context, what, query string, args database.Args) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		_, err := s.db.Exec(ctx, tx, query, args)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("state: %s: %w", what, err)
-	}
-	return nil
-}
-
 // Setting is a value that is drawn once and then stays, such as a secret.
 func (s *State) Setting(ctx context.Context, name string, draw func() string) (string, error) {
-	err := s.exec(ctx, "settings", `INSERT INTO orderhistory_settings (name, value) VALUES (@name, @value) ON CONFLICT (name) DO NOTHING`,
-		database.Args{"name": name, "value": draw()})
+	err := s.exec(ctx, "settings", database.Args{"name": name, "value": draw()},
+		`INSERT INTO orderhistory_settings (name, value) VALUES (@name, @value) ON CONFLICT (name) DO NOTHING`)
 	if err != nil {
 		return "", err
 	}
 	var value string
-	err = s.read(ctx, `SELECT value FROM orderhistory_settings WHERE name = @name`, database.Args{"name": name},
+	err = s.read(ctx, "settings", `SELECT value FROM orderhistory_settings WHERE name = @name`, database.Args{"name": name},
 		func(rows *sql.Rows) error { return rows.Scan(&value) })
-	if err != nil {
-		return "", fmt.Errorf("state: settings: %w", err)
-	}
-	return value, nil
+	return value, err
 }

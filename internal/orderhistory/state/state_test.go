@@ -55,14 +55,14 @@ func plan(t *testing.T, s *state.State, period string, n int) {
 			}
 		}
 		return nil
-	}, func(state.Totals, []state.File) error { return nil })
+	}, func(state.Totals, []state.Aside) error { return nil })
 	must(t, err)
 }
 
 // upload marks everybody's file.
 func upload(t *testing.T, s *state.State, period, link string) {
 	t.Helper()
-	files, err := s.Files(t.Context(), period, 0, 1000, state.Planned, state.Uploaded)
+	files, err := files(t, s, period, state.Planned, state.Uploaded)
 	must(t, err)
 	for i := range files {
 		files[i].State, files[i].Size, files[i].Link = state.Uploaded, 10, link
@@ -87,7 +87,7 @@ func TestPhases_NoStepIsLeftOut(t *testing.T) {
 		}
 		upload(t, s, "p", "https://x")
 		must(t, s.Send(t.Context(), "p", 700, 7000, until))
-		files, err := s.Files(t.Context(), "p", 0, 1, state.Uploaded, state.Uploaded)
+		files, err := files(t, s, "p", state.Uploaded, state.Uploaded)
 		must(t, err)
 		if err := s.Mark(t.Context(), "p", files); err == nil {
 			t.Error("a file was changed while sending")
@@ -115,15 +115,15 @@ func TestPlan_AnErrorLeavesNoTrace(t *testing.T) {
 			return add(&state.File{Customer: "1", State: state.Planned, Phone: "+1", LastOrder: until})
 		}
 		twice := func(add func(*state.File) error) error { return errors.Join(one(add), one(add)) }
-		yes := func(state.Totals, []state.File) error { return nil }
+		yes := func(state.Totals, []state.Aside) error { return nil }
 		for name, c := range map[string]struct {
 			fill  func(func(*state.File) error) error
-			judge func(state.Totals, []state.File) error
+			judge func(state.Totals, []state.Aside) error
 			want  error
 		}{
 			"fill":  {func(add func(*state.File) error) error { return errors.Join(one(add), broken) }, yes, broken},
-			"judge": {one, func(state.Totals, []state.File) error { return broken }, broken},
-			"undo":  {one, func(state.Totals, []state.File) error { return state.ErrRollback }, nil},
+			"judge": {one, func(state.Totals, []state.Aside) error { return broken }, broken},
+			"undo":  {one, func(state.Totals, []state.Aside) error { return state.ErrRollback }, nil},
 			"twice": {twice, yes, state.ErrTwice},
 		} {
 			if err := s.Plan(t.Context(), &state.Export{Period: "p", Campaign: "c", Until: until}, c.fill, c.judge); !errors.Is(err, c.want) {
@@ -152,13 +152,13 @@ func TestLastFile_NeverMovesBack(t *testing.T) {
 		e := &state.Export{Period: "earlier", Campaign: "c", Until: until.AddDate(0, 0, -7), Everybody: true}
 		must(t, s.Plan(t.Context(), e, func(add func(*state.File) error) error {
 			return add(&state.File{Customer: "1", State: state.Planned, Phone: "+1", LastOrder: until.AddDate(0, 0, -8)})
-		}, func(state.Totals, []state.File) error { return nil }))
+		}, func(state.Totals, []state.Aside) error { return nil }))
 		finish("earlier")
 		// Whoever has the later file isn't due again by an order before it.
 		again := &state.Export{Period: "again", Campaign: "c", Until: until}
 		must(t, s.Plan(t.Context(), again, func(add func(*state.File) error) error {
 			return add(&state.File{Customer: "1", State: state.Planned, Phone: "+1", LastOrder: until.AddDate(0, 0, -1)})
-		}, func(state.Totals, []state.File) error { return nil }))
+		}, func(state.Totals, []state.Aside) error { return nil }))
 		if again.Customers != 0 {
 			t.Error("the customer is due again")
 		}
@@ -202,7 +202,7 @@ func TestLock_WhoHasLostItCannotWrite(t *testing.T) {
 		}
 	}
 	must(t, err)
-	files, err := second.Files(t.Context(), "p", 0, 10, state.Planned, state.Planned)
+	files, err := files(t, second, "p", state.Planned, state.Planned)
 	must(t, err)
 	for range 3 {
 		if err := first.Mark(t.Context(), "p", files); err == nil {
@@ -228,7 +228,7 @@ func TestOpen_LookingNeedNotWaitForAPlan(t *testing.T) {
 				t.Errorf("%d exports after %s", len(all), time.Since(began))
 			}
 			return err
-		}, func(state.Totals, []state.File) error { return nil }))
+		}, func(state.Totals, []state.Aside) error { return nil }))
 	})
 }
 
@@ -274,4 +274,13 @@ func TestOpen_ManyAtOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+// files are the first of a period in these states.
+func files(t *testing.T, s *state.State, period string, a, b state.FileState) ([]state.File, error) {
+	t.Helper()
+	for files, err := range s.Chunks(t.Context(), period, 1000, a, b) {
+		return files, err
+	}
+	return nil, nil
 }

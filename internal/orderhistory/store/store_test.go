@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/handout-dev/handout/internal/orderhistory/folder"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/test/s3test"
@@ -127,7 +126,7 @@ func TestS3_LinksMayLeadToAnotherEndpoint(t *testing.T) {
 func TestFolder_WhatWasPutIsThereAndTheLinkBringsIt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	handler, err := folder.Open(dir)
+	handler, err := store.OpenFolder(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}

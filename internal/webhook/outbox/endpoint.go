@@ -149,13 +149,8 @@ func (l *Store) Remove(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := l.rdb.HDel(ctx, keyFailing, id).Err(); err != nil {
-		return fmt.Errorf("remove webhook %s: %w", id, err)
-	}
-	if err := l.rdb.HDel(ctx, keyDiscarded, id).Err(); err != nil {
-		return fmt.Errorf("remove webhook %s: %w", id, err)
-	}
-	if err := l.rdb.Unlink(ctx, keyDeliveries(id)).Err(); err != nil {
+	err = errors.Join(l.rdb.HDel(ctx, keyFailing, id).Err(), l.rdb.HDel(ctx, keyDiscarded, id).Err(), l.rdb.Unlink(ctx, keyDeliveries(id)).Err())
+	if err != nil {
 		return fmt.Errorf("remove webhook %s: %w", id, err)
 	}
 	return nil
