@@ -110,8 +110,7 @@ func (l *Ledger) callAt(ctx context.Context, at int64, campaigns ...campaign.ID)
 	return nil
 }
 
-// reactivate has a campaign looked at before one of its recipients needs the
-// machine again, and once more after the change.
+// reactivate has a campaign looked at both before and after a recipient needs it.
 func (l *Ledger) reactivate(ctx context.Context, c campaign.ID) error {
 	if _, err := l.announce(ctx, c); err != nil {
 		return err
@@ -133,9 +132,8 @@ func (l *Ledger) Active(ctx context.Context) ([]campaign.ID, error) {
 	return toIDs(slices.Compact(names)), nil
 }
 
-// LeaseLooks takes or keeps for so long the lease of the worker that looks at what
-// is due, or gives it back with a d of 0; false when another worker has it. It saves
-// double work; nothing depends on it for its truth.
+// LeaseLooks takes or keeps the lease of the worker that looks at what is due, or gives
+// it back with a d of 0; false when another one has it. Nothing depends on it.
 func (l *Ledger) LeaseLooks(ctx context.Context, worker string, d time.Duration) (bool, error) {
 	mine, err := redisx.Lease(ctx, l.rdb, keyDueLease, worker, d)
 	if err != nil {
