@@ -74,6 +74,9 @@ type Spec struct {
 	// UnknownZone is the zone, by its IANA name, whose hours hold for recipients
 	// whose own zone isn't known; empty: they aren't sent to.
 	UnknownZone string `json:"unknown_zone,omitempty"`
+	// UnknownRanges says what becomes of numbers that are in no range known to us;
+	// empty: they are sent to.
+	UnknownRanges UnknownRanges `json:"unknown_ranges,omitempty"`
 	// Standing is the day's campaign of one-off sends: each recipient has a
 	// message of their own, and there are no channels here.
 	Standing bool `json:"standing,omitempty"`
@@ -168,4 +171,14 @@ const (
 	CheckNone   FileCheck = ""
 	CheckSample FileCheck = "sample" // of 20 people, spread over the list
 	CheckAll    FileCheck = "all"
+)
+
+// UnknownRanges says what becomes of numbers whose form is a country's but whose
+// range isn't in the data of phone numbers, which may be older than the range.
+type UnknownRanges string
+
+// What becomes of them; the empty text is accept.
+const (
+	RangesAccept UnknownRanges = ""
+	RangesRefuse UnknownRanges = "refuse"
 )

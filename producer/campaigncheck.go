@@ -56,6 +56,12 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	if f := s.CheckFiles; f != campaign.CheckNone && f != campaign.CheckSample && f != campaign.CheckAll {
 		c.fault("check_files", "must be none, sample or all")
 	}
+	if s.UnknownRanges == "accept" {
+		s.UnknownRanges = campaign.RangesAccept // written and not written are the same content
+	}
+	if r := s.UnknownRanges; r != campaign.RangesAccept && r != campaign.RangesRefuse {
+		c.fault("unknown_ranges", "must be accept or refuse")
+	}
 	c.limits(s)
 	c.hours(s)
 	if len(s.Channels) == 0 {

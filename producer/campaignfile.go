@@ -42,7 +42,7 @@ func (p places) find(path string) place {
 
 // ParseCampaign reads a campaign file: YAML with the keys id, message_type,
 // channels, rate, lane, on_doubt, give_up_after, max_failure_rate, canary,
-// canary_success, retention, check_files, hours and unknown_zone. Other keys are
+// canary_success, retention, check_files, hours, unknown_zone and unknown_ranges. Other keys are
 // faults. The error is [*Faults]: every fault, with its line and column, and name
 // as the file's.
 func ParseCampaign(name string, src []byte) (*File, error) {
@@ -150,6 +150,7 @@ func (p *fileParser) campaign(n *yaml.Node) {
 		"check_files":      func(n *yaml.Node, path string) { s.CheckFiles = fileCheck(p.named(n, path)) },
 		"hours":            p.hours,
 		"unknown_zone":     func(n *yaml.Node, path string) { s.UnknownZone = p.named(n, path) },
+		"unknown_ranges":   func(n *yaml.Node, path string) { s.UnknownRanges = campaign.UnknownRanges(p.named(n, path)) },
 	})
 }
 

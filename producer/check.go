@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -19,6 +20,8 @@ const (
 	callbackReserve = 512
 )
 
+var errUnknownRange = errors.New("in no range known to us, and unknown_ranges says refuse")
+
 const reasonLongRow = "a row is longer than 65536 bytes"
 
 // rowChecker checks the rows of one block after another. It belongs to one
@@ -28,9 +31,11 @@ type rowChecker struct {
 	h       *header
 	cascade *campaign.Cascade
 	book    *phone.Book
-	dry     bool      // count the SMS
-	zones   *zoneBook // nil: zones don't matter
-	base    int       // bytes of a request without its parameters' values, at most
+	dry     bool // count the SMS
+	// onlyKnown refuses numbers of ranges that the data of phone hasn't.
+	onlyKnown bool
+	zones     *zoneBook // nil: zones don't matter
+	base      int       // bytes of a request without its parameters' values, at most
 
 	b         *block
 	values    []string // backing of the recipients' values
@@ -52,6 +57,7 @@ type rowAt struct {
 
 func newRowChecker(list string, h *header, cascade *campaign.Cascade, book *phone.Book, dry bool) *rowChecker {
 	c := &rowChecker{list: list, h: h, cascade: cascade, book: book, dry: dry, base: baseLength(cascade.Spec)}
+	c.onlyKnown = cascade.Spec.UnknownRanges == campaign.RangesRefuse
 	c.onValue = c.value // once: a method value is an allocation
 	return c
 }
@@ -125,9 +131,12 @@ func (c *rowChecker) row(at rowAt, cells []cell) {
 	if strings.TrimSpace(r.ID) == "" {
 		c.fault(cells[c.h.recipient].offset, "recipient: empty")
 	}
-	number := uint64(0)
+	var known bool
 	var err error
-	if r.Phone, number, err = c.book.Normalize(cells[c.h.phone].text); err != nil {
+	if r.Phone, known, err = c.book.Normalize(cells[c.h.phone].text); err == nil && !known && c.onlyKnown {
+		err = errUnknownRange
+	}
+	if err != nil {
 		c.fault(cells[c.h.phone].offset, "phone: "+err.Error())
 	}
 	var zones *zoneSet
@@ -143,7 +152,10 @@ func (c *rowChecker) row(at rowAt, cells []cell) {
 		return
 	}
 	c.b.recipients = append(c.b.recipients, r)
-	c.b.numbers = append(c.b.numbers, number)
+	c.b.numbers = append(c.b.numbers, phone.Digits(r.Phone))
+	if !known {
+		c.b.unknown++
+	}
 	c.b.lines = append(c.b.lines, int32(at.line))
 	if c.dry {
 		c.b.parts = append(c.b.parts, uint8(c.parts)) // 10 KB are at most 153

@@ -219,6 +219,7 @@ func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error 
 func (r *run) count(b *block) {
 	r.summary.Rows += b.read
 	r.summary.BadRows += b.bad
+	r.summary.UnknownRanges += b.unknown
 	r.bytes = max(r.bytes, b.bytes)
 	for _, f := range b.faults.List {
 		r.faults.add(f)

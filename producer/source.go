@@ -45,6 +45,7 @@ type block struct {
 	zones      []*zoneSet // of each; only where the campaign has hours in them
 	read       int        // rows, good and bad
 	bad        int        // rows
+	unknown    int        // good rows with a number of a range that isn't known
 	faults     Faults
 	checked    chan struct{} // closed when check is done
 }

@@ -179,6 +179,7 @@ type CampaignFile struct {
 	Retention      Span          `json:"retention,omitempty" doc:"how long people's data is kept after the end; 90d"`
 	Hours          *HoursFile    `json:"hours,omitempty" doc:"when people may be sent to; left out: at any time"`
 	UnknownZone    string        `json:"unknown_zone,omitempty" example:"hold" doc:"what becomes of those whose own zone isn't known: hold, the default, or the IANA name of a zone whose hours hold for them"`
+	UnknownRanges  string        `json:"unknown_ranges,omitempty" enum:"accept,refuse" doc:"what becomes of numbers in no range known to us, which may be newer than the data: accept, the default, or refuse"`
 }
 
 // ChannelFile is one step of the cascade.
