@@ -1,0 +1,381 @@
+package listfile
+
+import (
+	"archive/zip"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// Sheet is a sheet of an Excel workbook, read row by row.
+type Sheet struct {
+	Name string
+	// Hidden counts the rows read so far that Excel doesn't show: a filter hides them.
+	// They are read.
+	Hidden int
+
+	book   *zip.Reader
+	part   io.ReadCloser
+	x      *xmlReader
+	texts  *sharedTexts
+	styles []*numberFormat // by a cell's style
+	y1904  bool            // days are counted from 1904
+	line   int
+	cell   []byte
+}
+
+// Cell is a cell of a row.
+type Cell struct {
+	// Text is what the cell shows: numbers by their format, days and times in the form
+	// of ISO 8601.
+	Text string
+	// Broken means that the cell has no value: an error such as #N/A, or a formula that
+	// was never computed.
+	Broken bool
+
+	phone string // of a number: its digits, whole
+}
+
+// Phone is the cell's text as a phone number: of a number all its digits, whatever
+// its format shows of them.
+func (c *Cell) Phone() string {
+	if c.phone != "" {
+		return c.phone
+	}
+	return c.Text
+}
+
+// Row is a row of a sheet. Its cells are valid until the next one is read.
+type Row struct {
+	Line  int // as Excel counts
+	Cells []Cell
+}
+
+var errNoWorkbook = errors.New("a zip file that is no Excel workbook (.xlsx)")
+
+// OpenSheet opens a workbook's sheet of this name, or without a name the first one
+// that isn't hidden.
+func OpenSheet(r io.ReaderAt, size int64, name string) (*Sheet, error) {
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sheet{book: z}
+	if err := s.open(name); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close frees what the sheet holds.
+func (s *Sheet) Close() {
+	if s.part != nil {
+		_ = s.part.Close() // it was only read
+	}
+	s.texts.close()
+}
+
+func (s *Sheet) open(name string) error {
+	main, err := s.relations("_rels/.rels", "")
+	if err != nil {
+		return errNoWorkbook
+	}
+	book := ""
+	for _, r := range main {
+		if strings.HasSuffix(r.kind, "/officeDocument") && strings.HasSuffix(r.target, ".xml") {
+			book = r.target
+		}
+	}
+	if book == "" {
+		return errNoWorkbook
+	}
+	parts, err := s.relations(path.Join(path.Dir(book), "_rels", path.Base(book)+".rels"), path.Dir(book))
+	if err != nil {
+		return err
+	}
+	sheet, err := s.choose(book, name, parts)
+	if err != nil {
+		return err
+	}
+	for _, r := range parts {
+		switch {
+		case strings.HasSuffix(r.kind, "/styles"):
+			err = s.each(r.target, func(p io.Reader) (err error) { s.styles, err = readStyles(p); return err })
+		case strings.HasSuffix(r.kind, "/sharedStrings"):
+			err = s.each(r.target, func(p io.Reader) (err error) { s.texts, err = readSharedTexts(p); return err })
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if s.part, err = s.find(sheet); err != nil {
+		return err
+	}
+	s.x = newXMLReader(s.part)
+	for {
+		if err := s.x.next(); err != nil {
+			return unexpected(err)
+		}
+		if s.x.name == "sheetData" {
+			return nil
+		}
+	}
+}
+
+// relation is what a part refers to.
+type relation struct{ id, kind, target string }
+
+func (s *Sheet) relations(part, folder string) (all []relation, err error) {
+	err = s.each(part, func(p io.Reader) error {
+		return tags(p, func(x *xmlReader) error {
+			if x.name != "Relationship" || string(x.attr("TargetMode")) == "External" {
+				return nil
+			}
+			target := string(unescape(nil, x.attr("Target")))
+			if rooted, ok := strings.CutPrefix(target, "/"); ok {
+				target = rooted
+			} else {
+				target = path.Join(folder, target)
+			}
+			all = append(all, relation{string(x.attr("Id")), string(x.attr("Type")), target})
+			if len(all) > maxParts {
+				return errXML
+			}
+			return nil
+		})
+	})
+	return all, err
+}
+
+// maxParts bounds what a workbook lists of sheets, styles and parts; Excel's own
+// bound is 65,490 styles.
+const maxParts = 1 << 16
+
+// choose finds the sheet in the workbook's own part, and returns the sheet's.
+func (s *Sheet) choose(book, name string, parts []relation) (part string, err error) {
+	var names []string
+	err = s.each(book, func(p io.Reader) error {
+		return tags(p, func(x *xmlReader) error {
+			if x.name == "workbookPr" {
+				v := string(x.attr("date1904"))
+				s.y1904 = v == "1" || v == "true"
+			}
+			if x.name != "sheet" || part != "" {
+				return nil
+			}
+			title, id := string(unescape(nil, x.attr("name"))), string(x.attr("id"))
+			for _, r := range parts {
+				if r.id != id || !strings.HasSuffix(r.kind, "/worksheet") {
+					continue // a sheet of a chart
+				}
+				names = append(names, title)
+				shown := string(x.attr("state")) == "" || string(x.attr("state")) == "visible"
+				if title == name || name == "" && shown {
+					part, s.Name = r.target, title
+				}
+			}
+			return nil
+		})
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case part == "" && name != "":
+		return "", fmt.Errorf("the workbook has no sheet named %q, only %s", name, strings.Join(names[:min(len(names), 10)], ", "))
+	case part == "":
+		return "", errors.New("the workbook has no sheet that is shown")
+	}
+	return part, nil
+}
+
+// tags calls f for each tag that begins.
+func tags(r io.Reader, f func(*xmlReader) error) error {
+	x := newXMLReader(r)
+	for {
+		switch err := x.next(); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		if x.kind == startTag {
+			if err := f(x); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// find opens a part of the workbook.
+func (s *Sheet) find(name string) (io.ReadCloser, error) {
+	for _, f := range s.book.File {
+		if !strings.EqualFold(strings.ReplaceAll(f.Name, `\`, "/"), name) {
+			continue
+		}
+		r, err := f.Open()
+		if err != nil {
+			return nil, err
+		}
+		packed := int64(f.CompressedSize64)
+		return &partReader{&guarded{r: r, packed: func() int64 { return packed }}, r}, nil
+	}
+	return nil, errPart
+}
+
+type partReader struct {
+	io.Reader
+	io.Closer
+}
+
+func (s *Sheet) each(part string, f func(io.Reader) error) error {
+	r, err := s.find(part)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return f(r)
+}
+
+// Next reads the next row that has cells; io.EOF when there is none.
+func (s *Sheet) Next(row *Row) error {
+	row.Cells = row.Cells[:0]
+	for {
+		if err := s.x.next(); err != nil {
+			return unexpected(err)
+		}
+		switch {
+		case s.x.name == "sheetData" && s.x.kind == endTag:
+			return io.EOF
+		case s.x.name == "row" && s.x.kind == startTag:
+			s.line++
+			if n, err := strconv.Atoi(string(s.x.attr("r"))); err == nil && n >= s.line {
+				s.line = n
+			}
+			row.Line = s.line
+			if h := string(s.x.attr("hidden")); h == "1" || h == "true" {
+				s.Hidden++
+			}
+		case s.x.name == "row" && len(row.Cells) > 0:
+			return nil
+		case s.x.name == "c" && s.x.kind == startTag:
+			if err := s.readCell(row); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// maxSheetColumns is Excel's own bound.
+const maxSheetColumns = 16384
+
+func (s *Sheet) readCell(row *Row) error {
+	at := column(s.x.attr("r"), len(row.Cells))
+	if at < len(row.Cells) || at >= maxSheetColumns {
+		return errXML
+	}
+	for len(row.Cells) < at {
+		row.Cells = append(row.Cells, Cell{})
+	}
+	var format *numberFormat
+	if n, err := strconv.Atoi(string(s.x.attr("s"))); err == nil && n >= 0 && n < len(s.styles) {
+		format = s.styles[n]
+	}
+	kind := cellKind(s.x.attr("t"))
+	value, inline, formula := s.cell[:0], false, false
+	for {
+		if err := s.x.next(); err != nil {
+			return unexpected(err)
+		}
+		switch {
+		case s.x.name == "v" && s.x.kind == endTag:
+			value = s.x.appendText(value)
+		case s.x.name == "f":
+			formula = true
+		case s.x.name == "is" && s.x.kind == startTag:
+			var err error
+			if value, err = richText(s.x, "is", value); err != nil {
+				return err
+			}
+			inline = true
+		case s.x.name == "c" && s.x.kind == endTag:
+			s.cell = value
+			c, err := s.value(kind, string(value), format, inline)
+			c.Broken = c.Broken || formula && len(value) == 0 && kind != "str"
+			row.Cells = append(row.Cells, c)
+			return err
+		}
+	}
+}
+
+// cellKind is a cell's type without an allocation.
+func cellKind(t []byte) string {
+	for _, k := range [...]string{"s", "str", "inlineStr", "n", "b", "e", "d"} {
+		if string(t) == k {
+			return k
+		}
+	}
+	return ""
+}
+
+func (s *Sheet) value(kind, value string, format *numberFormat, inline bool) (Cell, error) {
+	switch {
+	case inline:
+		return Cell{Text: value}, nil
+	case kind == "s":
+		i, err := strconv.Atoi(value)
+		if err != nil {
+			return Cell{Broken: value != ""}, nil
+		}
+		text, ok, err := s.texts.get(i)
+		return Cell{Text: text, Broken: !ok}, err
+	case kind == "str":
+		return Cell{Text: string(escapes([]byte(value)))}, nil
+	case kind == "d": // written as ISO 8601
+		return Cell{Text: value}, nil
+	case kind == "e":
+		return Cell{Text: value, Broken: true}, nil
+	case kind == "b":
+		return Cell{Text: map[string]string{"1": "TRUE", "0": "FALSE"}[value]}, nil
+	case value == "":
+		return Cell{}, nil
+	}
+	return numberCell(value, format, s.y1904), nil
+}
+
+// column is the place of a cell by its reference such as AB12, counted from 0;
+// without one it is the next.
+func column(reference []byte, next int) int {
+	n := 0
+	for _, c := range reference {
+		if c < 'A' || c > 'Z' {
+			break
+		}
+		if n = n*26 + int(c-'A') + 1; n > maxSheetColumns {
+			break
+		}
+	}
+	if n == 0 {
+		return next
+	}
+	return n - 1
+}
+
+// escapes resolves _x000D_, in which form workbooks write characters that XML can't
+// have.
+func escapes(text []byte) []byte {
+	for i := 0; i+len("_x000D_") <= len(text); i++ {
+		if text[i] != '_' || text[i+1] != 'x' || text[i+6] != '_' {
+			continue
+		}
+		n, err := strconv.ParseUint(string(text[i+2:i+6]), 16, 16)
+		if err != nil {
+			continue
+		}
+		text = append(text[:i], append([]byte(string(rune(n))), text[i+7:]...)...)
+	}
+	return text
+}
