@@ -74,6 +74,9 @@ type Spec struct {
 	// UnknownZone is the zone, by its IANA name, whose hours hold for recipients
 	// whose own zone isn't known; empty: they aren't sent to.
 	UnknownZone string `json:"unknown_zone,omitempty"`
+	// Columns are the list's own names of columns, by the names that templates use for
+	// them; recipient and phone are two of these.
+	Columns map[string]string `json:"columns,omitempty"`
 	// UnknownRanges says what becomes of numbers that are in no range known to us;
 	// empty: they are sent to.
 	UnknownRanges UnknownRanges `json:"unknown_ranges,omitempty"`

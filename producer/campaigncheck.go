@@ -25,6 +25,9 @@ const (
 func (f *File) finish(faults *Faults, broken map[string]bool) {
 	s := f.Spec
 	s.Channels = slices.Clone(s.Channels)
+	if s.Columns = maps.Clone(s.Columns); len(s.Columns) == 0 {
+		s.Columns = nil
+	}
 	for i := range s.Channels {
 		s.Channels[i].Parameters = maps.Clone(s.Channels[i].Parameters)
 	}
@@ -217,19 +220,9 @@ func (f *File) columns(columns []string) (*campaign.Cascade, error) {
 
 // used splits columns into those that a template uses and the others.
 func (f *File) used(columns []string) (used, unused []string) {
-	uses := map[string]bool{}
-	for i := range f.Spec.Channels {
-		for _, text := range f.Spec.Channels[i].Parameters {
-			if t, err := campaign.ParseTemplate(text, columns); err == nil {
-				for _, name := range t.Fields() {
-					uses[name] = true
-				}
-			}
-		}
-	}
-	uses[zoneColumn] = uses[zoneColumn] || f.Spec.ByZone()
+	uses := f.wanted(ListOptions{}).used
 	for _, name := range columns {
-		if uses[name] {
+		if slices.Contains(uses, name) {
 			used = append(used, name)
 		} else {
 			unused = append(unused, name)

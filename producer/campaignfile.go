@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/handout-dev/handout/campaign"
 )
@@ -42,7 +43,8 @@ func (p places) find(path string) place {
 
 // ParseCampaign reads a campaign file: YAML with the keys id, message_type,
 // channels, rate, lane, on_doubt, give_up_after, max_failure_rate, canary,
-// canary_success, retention, check_files, hours, unknown_zone and unknown_ranges. Other keys are
+// canary_success, retention, check_files, hours, unknown_zone, columns and
+// unknown_ranges. Other keys are
 // faults. The error is [*Faults]: every fault, with its line and column, and name
 // as the file's.
 func ParseCampaign(name string, src []byte) (*File, error) {
@@ -150,6 +152,7 @@ func (p *fileParser) campaign(n *yaml.Node) {
 		"check_files":      func(n *yaml.Node, path string) { s.CheckFiles = fileCheck(p.named(n, path)) },
 		"hours":            p.hours,
 		"unknown_zone":     func(n *yaml.Node, path string) { s.UnknownZone = p.named(n, path) },
+		"columns":          p.columns,
 		"unknown_ranges":   func(n *yaml.Node, path string) { s.UnknownRanges = campaign.UnknownRanges(p.named(n, path)) },
 	})
 }
@@ -178,9 +181,17 @@ func (p *fileParser) parameters(n *yaml.Node, path string) map[string]string {
 			p.wrong(n, path, "must be a text")
 			return
 		}
-		values[name] = n.Value // numbers as they are written
+		values[name] = norm.NFC.String(n.Value) // numbers as they are written
 	})
 	return values
+}
+
+// columns reads the list's own names of columns.
+func (p *fileParser) columns(n *yaml.Node, path string) {
+	p.spec.Columns = map[string]string{}
+	p.mapping(n, path, nil, func(n *yaml.Node, path, name string) {
+		p.spec.Columns[norm.NFC.String(name)] = norm.NFC.String(p.named(n, path))
+	})
 }
 
 // mapping reads a mapping's known keys, or every key with other.

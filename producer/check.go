@@ -111,6 +111,9 @@ func (c *rowChecker) start(at rowAt) {
 
 func (c *rowChecker) fault(offset int, reason string) {
 	c.wrong = true
+	if c.at.record == "" {
+		offset = -1
+	}
 	f := Fault{File: c.list, Line: c.at.line, Message: reason}
 	if offset >= 0 {
 		f.Line, f.Column = position(c.at.record, c.at.line, offset)
@@ -121,8 +124,9 @@ func (c *rowChecker) fault(offset int, reason string) {
 // row checks a row whose cells stand in the order of the header.
 func (c *rowChecker) row(at rowAt, cells []cell) {
 	c.start(at)
-	if len(cells) != len(c.h.names) {
-		c.fault(0, fmt.Sprintf("%d cells, but the header has %d", len(cells), len(c.h.names)))
+	cells, reason := c.h.fit(cells)
+	if reason != "" {
+		c.fault(0, reason)
 		c.b.bad++
 		return
 	}
@@ -173,9 +177,11 @@ func (c *rowChecker) forms(cells []cell) {
 	for i := range cells {
 		switch text := cells[i].text; {
 		case len(text) > MaxCell:
-			c.fault(cells[i].offset, fmt.Sprintf("%s: longer than %d bytes", c.h.names[i], MaxCell))
+			c.fault(cells[i].offset, fmt.Sprintf("%s: longer than %d bytes", c.h.name(i), MaxCell))
+		case cells[i].broken && c.h.used[i]:
+			c.fault(cells[i].offset, c.h.name(i)+": has no value: an error in the workbook, or a formula that wasn't computed")
 		case c.checkUTF8 && !utf8.ValidString(text):
-			c.fault(cells[i].offset, c.h.names[i]+": not UTF-8")
+			c.fault(cells[i].offset, c.h.name(i)+": not UTF-8")
 		}
 	}
 }
@@ -183,10 +189,8 @@ func (c *rowChecker) forms(cells []cell) {
 // take copies the further columns into the recipient's values.
 func (c *rowChecker) take(cells []cell) []string {
 	from := len(c.values)
-	for i := range cells {
-		if i != c.h.recipient && i != c.h.phone {
-			c.values = append(c.values, cells[i].text)
-		}
+	for _, i := range c.h.at {
+		c.values = append(c.values, cells[i].text)
 	}
 	return c.values[from:len(c.values):len(c.values)]
 }

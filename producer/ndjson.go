@@ -15,14 +15,12 @@ type ndjsonSource struct {
 	name    string
 	r       *recordReader
 	h       *header
-	pending *block // what was read to find the first object
+	keys    []string // as the first object has them
+	pending *block   // what was read to find the first object
 }
 
-func newNDJSON(name string, r io.Reader) (*ndjsonSource, error) {
+func newNDJSON(name string, r io.Reader, w *wanted) (*ndjsonSource, error) {
 	s := &ndjsonSource{name: name, r: newRecordReader(r, false)}
-	if err := s.r.begin(); err != nil {
-		return nil, err
-	}
 	b := new(block)
 	if err := s.r.fill(b, maxBlockRows); errors.Is(err, io.EOF) {
 		return nil, errNoBytes
@@ -46,7 +44,7 @@ func newNDJSON(name string, r io.Reader) (*ndjsonSource, error) {
 			faults.add(Fault{File: s.name, Line: line, Column: column, Message: broken.reason})
 			continue
 		}
-		return s, s.readHeader(members, int(at.line))
+		return s, s.readHeader(members, int(at.line), w)
 	}
 	if faults.Total == 0 {
 		return nil, errNoBytes
@@ -54,17 +52,17 @@ func newNDJSON(name string, r io.Reader) (*ndjsonSource, error) {
 	return nil, faults.err()
 }
 
-func (s *ndjsonSource) readHeader(members []member, line int) error {
+func (s *ndjsonSource) readHeader(members []member, line int, w *wanted) error {
 	names := make([]string, len(members))
 	for i, m := range members {
 		names[i] = strings.Clone(m.key)
 	}
-	h, wrong := newHeader(names)
+	h, wrong := newHeader(names, w)
 	var faults Faults
-	for _, reason := range wrong {
-		faults.add(Fault{File: s.name, Line: line, Message: "the first object: " + reason})
+	for _, f := range wrong {
+		faults.add(Fault{File: s.name, Line: line, Message: "the first object: " + f.reason})
 	}
-	s.h = h
+	s.h, s.keys = h, names
 	return faults.err()
 }
 
@@ -112,8 +110,8 @@ func (s *ndjsonSource) arrange(members []member, cells []cell) (offset int, reas
 	}
 	for i, m := range members {
 		at := i
-		if i >= len(cells) || s.h.names[i] != m.key {
-			at = slices.Index(s.h.names, m.key)
+		if i >= len(cells) || s.keys[i] != m.key {
+			at = slices.Index(s.keys, m.key)
 		}
 		switch {
 		case at < 0:
@@ -125,7 +123,7 @@ func (s *ndjsonSource) arrange(members []member, cells []cell) (offset int, reas
 	}
 	for i := range cells {
 		if cells[i].offset < 0 {
-			return 0, "no key " + s.h.names[i]
+			return 0, "no key " + s.h.name(i)
 		}
 	}
 	return 0, ""
@@ -167,7 +165,7 @@ func splitJSON(line string, members []member) ([]member, *brokenJSON) {
 			s.at = at
 			return members, s.broken(reason)
 		}
-		members = append(members, member{key, cell{value, at}})
+		members = append(members, member{key, cell{text: value, offset: at}})
 		if s.take(',') {
 			continue
 		}

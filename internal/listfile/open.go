@@ -31,6 +31,7 @@ type File struct {
 	// CR means that the lines end in carriage returns alone.
 	CR bool
 
+	source    io.Reader
 	in        *bufio.Reader
 	text      io.Reader
 	undecided bool // all was ASCII up to here
@@ -48,14 +49,20 @@ const (
 	maxWindow = 32 << 20
 )
 
-var (
-	errOldWorkbook = errors.New("an old Excel workbook (.xls), or one with a password: save it as .xlsx without one")
-	errUTF32       = errors.New("neither text nor a workbook: it has zero bytes in it")
+// FileError is what is wrong with a file as a whole.
+type FileError string
+
+// Error is the text.
+func (e FileError) Error() string { return string(e) }
+
+const (
+	errOldWorkbook = FileError("an old Excel workbook (.xls), or one with a password: save it as .xlsx without one")
+	errUTF32       = FileError("neither text nor a workbook: it has zero bytes in it")
 )
 
 // Open looks at the beginning of a file.
 func Open(r io.Reader) (*File, error) {
-	f := &File{in: bufio.NewReaderSize(r, sampleSize), close: func() {}}
+	f := &File{source: r, in: buffered(r), close: func() {}}
 	for range maxPacked {
 		name, err := f.unpack()
 		if err != nil {
@@ -94,7 +101,7 @@ func (f *File) unpack() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		f.in = bufio.NewReaderSize(&guarded{r: g, packed: packed.count}, sampleSize)
+		f.in = buffered(&guarded{r: g, packed: packed.count})
 		return "gzip", nil
 	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
 		z, err := zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
@@ -103,7 +110,7 @@ func (f *File) unpack() (string, error) {
 		}
 		before := f.close
 		f.close = func() { z.Close(); before() }
-		f.in = bufio.NewReaderSize(&guarded{r: z, packed: packed.count}, sampleSize)
+		f.in = buffered(&guarded{r: z, packed: packed.count})
 		return "zstd", nil
 	}
 	return "", nil
@@ -141,6 +148,32 @@ func (f *File) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
+// Begins reports whether the first character of the text that isn't a space is this
+// one.
+func (f *File) Begins(c byte) bool {
+	head, _ := f.in.Peek(sampleSize) // what can't be read is found when it is
+	head = bytes.TrimLeft(head, " \t\r\n")
+	return len(head) > 0 && head[0] == c
+}
+
+// buffered returns a reader in which can be looked ahead. bufio says an error once, to
+// whom looks ahead, and would read on.
+func buffered(r io.Reader) *bufio.Reader { return bufio.NewReaderSize(&sticky{r: r}, sampleSize) }
+
+// sticky says an error again and again.
+type sticky struct {
+	r   io.Reader
+	err error
+}
+
+func (s *sticky) Read(p []byte) (n int, err error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, s.err = s.r.Read(p)
+	return n, s.err
+}
+
 // counter counts what is read.
 type counter struct {
 	r io.Reader
@@ -163,7 +196,7 @@ const (
 	maxRatio    = 250
 )
 
-var errBomb = errors.New("it becomes far too long when it is decompressed")
+const errBomb = FileError("it becomes far too long when it is decompressed")
 
 // guarded ends a stream that becomes too long.
 type guarded struct {

@@ -30,7 +30,7 @@ const (
 	maxShared      = 32 << 20
 )
 
-var errShared = errors.New("the workbook has more texts than a list of a million rows")
+const errShared = FileError("the workbook has more texts than a list of a million rows")
 
 func newSharedTexts() (*sharedTexts, error) {
 	f, err := os.CreateTemp("", "handout-texts-*") // mode 0600

@@ -1,9 +1,7 @@
 package listfile
 
 import (
-	"bufio"
 	"bytes"
-	"io"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
@@ -60,7 +58,7 @@ func (f *File) lookAtText(head []byte) error {
 
 // decode has the rest of the text read through a decoder.
 func (f *File) decode(d transform.Transformer) {
-	f.in = bufio.NewReaderSize(transform.NewReader(f.in, d), sampleSize)
+	f.in = buffered(transform.NewReader(f.in, d))
 	f.text = f.in
 }
 
@@ -130,5 +128,3 @@ func isWindows1252(text []byte) bool {
 	}
 	return bad > good
 }
-
-var _ io.Reader = (*File)(nil)

@@ -135,3 +135,33 @@ func (spaces) Read(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+func TestRead_AnErrorIsSaidWhoeverLookedAhead(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	for _, text := range []string{"", "recipient,phone\n", "M\xfcller", "\xff\xfea\x00"} {
+		once := &onceBroken{r: strings.NewReader(text), err: broken}
+		f, err := listfile.Open(once)
+		if err == nil {
+			f.Begins('{')
+			_, err = io.ReadAll(f)
+		}
+		if !errors.Is(err, broken) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// onceBroken says its error once, and then that it is at its end.
+type onceBroken struct {
+	r   io.Reader
+	err error
+}
+
+func (o *onceBroken) Read(p []byte) (int, error) {
+	n, err := o.r.Read(p)
+	if errors.Is(err, io.EOF) && o.err != nil {
+		err, o.err = o.err, nil
+	}
+	return n, err
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -18,12 +19,14 @@ type Sheet struct {
 	Hidden int
 
 	book   *zip.Reader
+	close  func()
 	part   io.ReadCloser
 	x      *xmlReader
 	texts  *sharedTexts
 	styles []*numberFormat // by a cell's style
 	y1904  bool            // days are counted from 1904
 	line   int
+	ended  bool
 	cell   []byte
 }
 
@@ -54,7 +57,7 @@ type Row struct {
 	Cells []Cell
 }
 
-var errNoWorkbook = errors.New("a zip file that is no Excel workbook (.xlsx)")
+const errNoWorkbook = FileError("a zip file that is no Excel workbook (.xlsx)")
 
 // OpenSheet opens a workbook's sheet of this name, or without a name the first one
 // that isn't hidden.
@@ -63,7 +66,7 @@ func OpenSheet(r io.ReaderAt, size int64, name string) (*Sheet, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sheet{book: z}
+	s := &Sheet{book: z, close: func() {}}
 	if err := s.open(name); err != nil {
 		s.Close()
 		return nil, err
@@ -77,6 +80,39 @@ func (s *Sheet) Close() {
 		_ = s.part.Close() // it was only read
 	}
 	s.texts.close()
+	s.close()
+}
+
+// maxWorkbook is the longest workbook, in bytes. A million rows take 30 MB.
+const maxWorkbook = 1 << 30
+
+// Sheet opens a sheet of the file, which is a workbook; see [OpenSheet]. A workbook
+// that doesn't come from a file is written to one, without a name.
+func (f *File) Sheet(name string) (*Sheet, error) {
+	if file, ok := f.source.(*os.File); ok && f.Compression == "" {
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+			return OpenSheet(file, info.Size(), name)
+		}
+	}
+	file, err := os.CreateTemp("", "handout-workbook-*") // mode 0600
+	if err != nil {
+		return nil, fmt.Errorf("keep a workbook: %w", err)
+	}
+	_ = os.Remove(file.Name()) // where a system can't, it goes with its temporary files
+	n, err := io.Copy(file, io.LimitReader(f.in, maxWorkbook+1))
+	if err == nil && n > maxWorkbook {
+		err = FileError("the workbook is longer than 1 GB")
+	}
+	var s *Sheet
+	if err == nil {
+		s, err = OpenSheet(file, n, name)
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	s.close = func() { _ = file.Close() }
+	return s, nil
 }
 
 func (s *Sheet) open(name string) error {
@@ -185,9 +221,9 @@ func (s *Sheet) choose(book, name string, parts []relation) (part string, err er
 	case err != nil:
 		return "", err
 	case part == "" && name != "":
-		return "", fmt.Errorf("the workbook has no sheet named %q, only %s", name, strings.Join(names[:min(len(names), 10)], ", "))
+		return "", FileError(fmt.Sprintf("the workbook has no sheet named %q, only %s", name, strings.Join(names[:min(len(names), 10)], ", ")))
 	case part == "":
-		return "", errors.New("the workbook has no sheet that is shown")
+		return "", FileError("the workbook has no sheet that is shown")
 	}
 	return part, nil
 }
@@ -243,13 +279,13 @@ func (s *Sheet) each(part string, f func(io.Reader) error) error {
 // Next reads the next row that has cells; io.EOF when there is none.
 func (s *Sheet) Next(row *Row) error {
 	row.Cells = row.Cells[:0]
-	for {
+	for !s.ended {
 		if err := s.x.next(); err != nil {
 			return unexpected(err)
 		}
 		switch {
 		case s.x.name == "sheetData" && s.x.kind == endTag:
-			return io.EOF
+			s.ended = true
 		case s.x.name == "row" && s.x.kind == startTag:
 			s.line++
 			if n, err := strconv.Atoi(string(s.x.attr("r"))); err == nil && n >= s.line {
@@ -267,6 +303,7 @@ func (s *Sheet) Next(row *Row) error {
 			}
 		}
 	}
+	return io.EOF
 }
 
 // maxSheetColumns is Excel's own bound.
@@ -285,14 +322,14 @@ func (s *Sheet) readCell(row *Row) error {
 		format = s.styles[n]
 	}
 	kind := cellKind(s.x.attr("t"))
-	value, inline, formula := s.cell[:0], false, false
+	value, inline, formula, computed := s.cell[:0], false, false, false
 	for {
 		if err := s.x.next(); err != nil {
 			return unexpected(err)
 		}
 		switch {
 		case s.x.name == "v" && s.x.kind == endTag:
-			value = s.x.appendText(value)
+			value, computed = s.x.appendText(value), true
 		case s.x.name == "f":
 			formula = true
 		case s.x.name == "is" && s.x.kind == startTag:
@@ -304,7 +341,7 @@ func (s *Sheet) readCell(row *Row) error {
 		case s.x.name == "c" && s.x.kind == endTag:
 			s.cell = value
 			c, err := s.value(kind, string(value), format, inline)
-			c.Broken = c.Broken || formula && len(value) == 0 && kind != "str"
+			c.Broken = c.Broken || formula && !computed
 			row.Cells = append(row.Cells, c)
 			return err
 		}

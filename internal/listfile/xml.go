@@ -39,9 +39,9 @@ const (
 	maxTag = 1 << 16
 )
 
-var (
-	errXML  = errors.New("the workbook is damaged: a part of it isn't XML")
-	errPart = errors.New("the workbook is damaged: a part of it is missing")
+const (
+	errXML  = FileError("the workbook is damaged: a part of it isn't XML")
+	errPart = FileError("the workbook is damaged: a part of it is missing")
 )
 
 func newXMLReader(r io.Reader) *xmlReader { return &xmlReader{r: r, buf: make([]byte, 64<<10)} }
