@@ -102,7 +102,7 @@ var plan = map[string]room{
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
-		"internal/metrics", "internal/operations", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
+		"internal/metrics", "internal/operations", "internal/phone", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
 		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/secret", "internal/translate",
 	}},
 	"cmd/orderhistory": {face, everything},

@@ -77,6 +77,9 @@ type Spec struct {
 	// Columns are the list's own names of columns, by the names that templates use for
 	// them; recipient and phone are two of these.
 	Columns map[string]string `json:"columns,omitempty"`
+	// WhatsAppWhitespace says what becomes of line breaks, tabs and runs of spaces that
+	// WhatsApp refuses in the text of a template; empty: their rows are bad.
+	WhatsAppWhitespace Whitespace `json:"whatsapp_whitespace,omitempty"`
 	// UnknownRanges says what becomes of numbers that are in no range known to us;
 	// empty: they are sent to.
 	UnknownRanges UnknownRanges `json:"unknown_ranges,omitempty"`
@@ -184,4 +187,13 @@ type UnknownRanges string
 const (
 	RangesAccept UnknownRanges = ""
 	RangesRefuse UnknownRanges = "refuse"
+)
+
+// Whitespace says what becomes of whitespace that WhatsApp refuses.
+type Whitespace string
+
+// What becomes of it; the empty text is refuse.
+const (
+	WhitespaceRefuse   Whitespace = ""
+	WhitespaceCollapse Whitespace = "collapse" // each run becomes one space
 )

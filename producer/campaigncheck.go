@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -64,6 +65,12 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	}
 	if r := s.UnknownRanges; r != campaign.RangesAccept && r != campaign.RangesRefuse {
 		c.fault("unknown_ranges", "must be accept or refuse")
+	}
+	if s.WhatsAppWhitespace == "refuse" {
+		s.WhatsAppWhitespace = campaign.WhitespaceRefuse
+	}
+	if w := s.WhatsAppWhitespace; w != campaign.WhitespaceRefuse && w != campaign.WhitespaceCollapse {
+		c.fault("whatsapp_whitespace", "must be refuse or collapse")
 	}
 	c.limits(s)
 	c.hours(s)
@@ -166,7 +173,7 @@ func (c *specChecker) channel(i int, first map[string]bool) {
 	for _, name := range slices.Sorted(maps.Keys(ch.Parameters)) {
 		c.parameter(path+".parameters."+name, ch, name)
 	}
-	if _, ok := ch.Parameters[textParameter]; !ok && isSMSText(ch) && !c.broken[path+".parameters"] {
+	if _, ok := ch.Parameters[translate.TextParameter]; !ok && translate.IsSMSText(ch) && !c.broken[path+".parameters"] {
 		c.fault(path+".parameters.text", "missing: the template text of sms needs it")
 	}
 }
@@ -192,7 +199,10 @@ func (c *specChecker) parameter(path string, ch *campaign.Channel, name string) 
 	}
 	value, err := t.Render(&campaign.Recipient{})
 	if err == nil {
-		err = checkValue(ch, name, value)
+		err = translate.CheckValue(ch, name, translate.Value(c.file.Spec, ch, name, value))
+	}
+	if errors.As(err, new(translate.WhitespaceError)) {
+		return // found in each row, in which it can be seen beside what the rows have
 	}
 	if err != nil {
 		c.fault(path, err.Error())

@@ -32,6 +32,12 @@ type listCase struct {
 	with       func(t *testing.T, d *producer.DryRun)
 }
 
+const (
+	bodyText1       = "channel whatsapp, parameter body_text_1: "
+	bodyText2       = "channel whatsapp, parameter body_text_2: "
+	whatsAppRefuses = ", which WhatsApp refuses in a template's text unless whatsapp_whitespace says collapse"
+)
+
 func TestCases_ListsFromTheWorldHaveTheirRightValue(t *testing.T) {
 	for _, c := range []listCase{
 		{file: "labels-after-numbers.csv", faults: []string{
@@ -76,6 +82,20 @@ func TestCases_ListsFromTheWorldHaveTheirRightValue(t *testing.T) {
 					t.Errorf("unused columns (-want +got):\n%s", diff)
 				}
 			},
+		},
+		{file: "zero-width-url.csv", faults: []string{
+			"2:1: channel whatsapp, parameter url: a link can't have a zero-width space (U+200B) in it",
+			"2:1: channel sms, parameter text: a link can't have a zero-width space (U+200B) in it",
+		}},
+		{file: "whatsapp-parameters.csv", campaign: "whatsapp-parameters.yaml", faults: []string{
+			"2:1: " + bodyText1 + "a line break" + whatsAppRefuses, "2:1: " + bodyText2 + "a line break" + whatsAppRefuses,
+			"4:1: " + bodyText1 + "empty, which WhatsApp refuses in a template's text", "4:1: " + bodyText2 + "a line break" + whatsAppRefuses,
+			"5:1: " + bodyText1 + "more than four spaces in a row" + whatsAppRefuses, "5:1: " + bodyText2 + "a line break" + whatsAppRefuses,
+			"6:1: " + bodyText1 + "a tab" + whatsAppRefuses, "6:1: " + bodyText2 + "a line break" + whatsAppRefuses,
+		}},
+		{
+			file: "whatsapp-parameters.csv", campaign: "whatsapp-parameters.yaml+whatsapp_whitespace: collapse", recipients: 3, sample: `"Ann Marie"`,
+			faults: []string{"4:1: " + bodyText1 + "empty, which WhatsApp refuses in a template's text"},
 		},
 		{file: "header-case.csv", recipients: 1, read: []string{
 			"read as CSV with commas, in UTF-8", `column "Phone" is read as phone`, `column "Recipient" is read as recipient`, `column "URL" is read as url`,

@@ -217,12 +217,13 @@ const longestEscape = 6
 
 func (c *rowChecker) value(channel int, name, value string) error {
 	ch := &c.cascade.Spec.Channels[channel]
+	value = translate.Value(c.cascade.Spec, ch, name, value)
 	c.bound += longestEscape * len(value)
-	if err := checkValue(ch, name, value); err != nil {
+	if err := translate.CheckValue(ch, name, value); err != nil {
 		c.fault(-1, fmt.Sprintf("channel %s, parameter %s: %v", ch.Channel, name, err))
 	}
-	if c.dry && name == textParameter && isSMSText(ch) {
-		c.parts = smsParts(value)
+	if c.dry && name == translate.TextParameter && translate.IsSMSText(ch) {
+		c.parts = translate.SMSParts(value)
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func TestCSV_EveryFaultHasItsPlace(t *testing.T) {
 		{"spreadsheet", header + "a,1.20155E+10,https://a.b/c\n", "list.csv:2:3: phone: written as 1.5E+10 by a spreadsheet: its last digits are lost, format the column as text"},
 		{"a name", header + "a,Ann,https://a.b/c\n", "list.csv:2:3: phone: not a phone number"},
 		{"bad URL", header + "a,+12015550123,a.b/c\n", "list.csv:2:1: channel whatsapp, parameter url: not an absolute http or https URL"},
-		{"URL with a space", header + "a,+12015550123,https://a.b/c d\n", "list.csv:2:1: channel whatsapp, parameter url: a URL can't contain spaces or control characters"},
+		{"URL with a space", header + "a,+12015550123,https://a.b/c d\n", "list.csv:2:1: channel whatsapp, parameter url: a link can't have a space (U+0020) in it"},
 		{"bare quote", header + "a,+1\"2,https://a.b/c\n", "list.csv:2:5: a quote stands in a cell that doesn't begin with one"},
 		{"after a quote", header + "\"a\"b,+1,https://a.b/c\n", "list.csv:2:4: a cell goes on after its closing quote"},
 		{"in a cell of several lines", header + "\"a\nb\",+1,https://a.b/c\n", "list.csv:3:4: phone: not a phone number"},

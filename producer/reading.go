@@ -1,12 +1,16 @@
 package producer
 
 import (
+	"encoding/csv"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/handout-dev/handout/internal/listfile"
+	"github.com/handout-dev/handout/internal/phone"
 )
 
 // Reading is how a list was read: what had to be found out about it, and what was
@@ -70,6 +74,42 @@ func (r *Reading) form() (parts []string) {
 	}
 	return parts
 }
+
+// Notes say how the list was read, and how many of its numbers are in no range known
+// to us.
+func (s *Summary) Notes() []string {
+	notes := s.Read.Lines()
+	if s.UnknownRanges > 0 {
+		notes = append(notes, fmt.Sprintf("%s in no range known to us, by %s of %s: of a newer range, or of nobody",
+			plural(s.UnknownRanges, "number"), phone.DataVersion, phone.DataDay().Format(time.DateOnly)))
+	}
+	return notes
+}
+
+// ParseColumns reads the list's own names of columns as options have them:
+// recipient=Kundennummer,phone=Mobil. A name with a comma or a quote in it stands in
+// quotes, as in CSV.
+func ParseColumns(text string) (map[string]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	pairs, err := csv.NewReader(strings.NewReader(text)).Read()
+	if err != nil {
+		return nil, errColumns
+	}
+	columns := map[string]string{}
+	for _, pair := range pairs {
+		ours, theirs, ok := strings.Cut(pair, "=")
+		ours, theirs = strings.TrimSpace(ours), strings.TrimSpace(theirs)
+		if !ok || ours == "" || theirs == "" || columns[ours] != "" {
+			return nil, errColumns
+		}
+		columns[ours] = theirs
+	}
+	return columns, nil
+}
+
+var errColumns = errors.New("columns must be pairs such as recipient=Kundennummer,phone=Mobil, each name once")
 
 func plural(n int, word string) string {
 	if n == 1 {

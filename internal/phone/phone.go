@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -231,6 +232,24 @@ func Digits(e164 string) (n uint64) {
 		n = n*10 + uint64(e164[i]-'0')
 	}
 	return n
+}
+
+// The data that numbers are judged by, and when its library was published. A test
+// holds both against go.mod.
+// Source: the release v1.8.1 of github.com/nyaruka/phonenumbers.
+const (
+	DataVersion = "libphonenumber 9.0.32"
+	dataLibrary = "v1.8.1"
+	dataDay     = "2026-07-15"
+)
+
+// DataDay is the day of the data: ranges that were opened after it aren't known.
+func DataDay() time.Time {
+	day, err := time.Parse(time.DateOnly, dataDay)
+	if err != nil {
+		panic(err) // a constant
+	}
+	return day
 }
 
 // MaxDigits is the longest number that E.164 allows, in digits. libphonenumber
