@@ -91,6 +91,13 @@ func (f *File) readUndecided(p []byte) (int, error) {
 		return 0, err
 	}
 	ascii := 0
+	for ascii+8 <= len(ahead) {
+		c := ahead[ascii : ascii+8 : ascii+8]
+		if c[0]|c[1]|c[2]|c[3]|c[4]|c[5]|c[6]|c[7] >= utf8.RuneSelf {
+			break
+		}
+		ascii += len(c)
+	}
 	for ascii < len(ahead) && ahead[ascii] < utf8.RuneSelf {
 		ascii++
 	}
