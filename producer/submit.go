@@ -56,6 +56,11 @@ type Summary struct {
 	Recipients int // to be sent to
 	Duplicates int // rows left out because their phone number stood before
 	BadRows    int
+	// UnknownRanges counts good rows whose numbers are in no range known to us:
+	// newer than the data, or of nobody.
+	UnknownRanges int
+	// Read is how the list was read.
+	Read Reading
 	// DuplicateLines are the lines of the first MaxFaults duplicates.
 	DuplicateLines []int
 	// Faults are those of the bad rows, at most MaxFaults of them.
