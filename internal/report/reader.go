@@ -26,7 +26,7 @@ func NewReader(rdb redis.UniversalClient, accountRate float64) *Reader {
 }
 
 // Sample is where a campaign stood at a moment.
-type Sample = ledger.Sample
+type Sample = campaign.Sample
 
 // absentError is a [ledger.ErrNotFound] in words for people.
 type absentError struct{ text string }
