@@ -124,18 +124,22 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 		switch {
 		case made:
 			return resultRecorded, l.hold(ctx, to.info.ID, r)
-		case err != nil && !errors.Is(err, campaign.ErrPurged):
+		case err != nil && !gone(err):
 			return "", err
 		}
 	}
 	return l.applyWithCare(ctx, to, r, event)
 }
 
+// gone reports whether the campaign has no people any more, or others.
+func gone(err error) bool { return errors.Is(err, campaign.ErrPurged) || errors.Is(err, campaign.ErrReplaced) }
+
 // applyWithCare is apply for the cases that need a look first.
 func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.Receipt, event campaign.Event) (string, error) {
 	before, err := l.ledger.ReadRecord(ctx, to.info, to.place)
-	if errors.Is(err, campaign.ErrPurged) {
-		return resultForeign, nil // purged
+	if gone(err) {
+		l.infos.forget(to.info.ID)
+		return resultForeign, nil
 	}
 	if err != nil {
 		return "", err
@@ -160,7 +164,7 @@ func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.R
 	switch {
 	case errors.As(err, &refused):
 		return resultMismatch, nil
-	case errors.Is(err, campaign.ErrPurged):
+	case gone(err):
 		return resultForeign, nil
 	case err != nil:
 		return "", err
@@ -200,6 +204,12 @@ func (c *infos) get(ctx context.Context, id campaign.ID) (*campaign.Info, error)
 		return info, nil
 	}
 	return c.read(ctx, id)
+}
+
+func (c *infos) forget(id campaign.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.known, id)
 }
 
 func (c *infos) read(ctx context.Context, id campaign.ID) (*campaign.Info, error) {

@@ -78,6 +78,10 @@ func (i *Info) Attempt(p Place, number int) Attempt { return Attempt{i.ID, i.Sal
 // ExternalID is that of an attempt at a recipient, see [Attempt.ExternalID].
 func (i *Info) ExternalID(p Place, attempt int) string { return i.Attempt(p, attempt).ExternalID() }
 
+// ErrReplaced means that the campaign is gone: after a restore of Redis there is none
+// of its ID, or another one.
+var ErrReplaced = errors.New("the campaign was replaced by another, or is gone")
+
 // PurgedError means that a campaign was purged: its recipients and their outcomes
 // are deleted. It is an [ErrNotRunning] too.
 type PurgedError struct {

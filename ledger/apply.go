@@ -54,14 +54,13 @@ func (l *Ledger) ReadRecord(ctx context.Context, c *campaign.Info, p campaign.Pl
 	if err != nil {
 		return Seen{}, err
 	}
-	raw, ok := answer.(string)
-	if !ok {
-		if ms, purged := answer.(int64); purged {
-			return Seen{}, &campaign.PurgedError{ID: c.ID, At: time.UnixMilli(ms)}
-		}
-		return Seen{}, fmt.Errorf("look at recipient %s of campaign %s: unexpected answer %v", p, c.ID, answer)
+	switch answer := answer.(type) {
+	case string:
+		return decodeSeen(answer)
+	case int64:
+		return Seen{}, refusal(c.ID, answer)
 	}
-	return decodeSeen(raw)
+	return Seen{}, fmt.Errorf("look at recipient %s of campaign %s: unexpected answer %v", p, c.ID, answer)
 }
 
 // Apply lets an event happen to a recipient: [campaign.Next] on what stands, and record,
@@ -70,7 +69,7 @@ func (l *Ledger) ReadRecord(ctx context.Context, c *campaign.Info, p campaign.Pl
 // returns what stands afterwards. Calling it twice does no harm.
 //
 // Errors: *TransitionError (nothing changed), [campaign.ErrNotRunning] for a claim in a
-// campaign that isn't running (nothing changed), *PurgedError (nothing changed);
+// campaign that isn't running, *PurgedError, [campaign.ErrReplaced] (nothing changed);
 // with any other error the change may or may not have been made.
 func (l *Ledger) Apply(ctx context.Context, c *campaign.Info, p campaign.Place, seen Seen, e campaign.Event) (Seen, error) {
 	return l.ApplyWithin(ctx, c, p, seen, e, 0)
@@ -120,6 +119,14 @@ func (l *Ledger) ApplyWithin(ctx context.Context, c *campaign.Info, p campaign.P
 	}
 }
 
+// refusal is why no change of the campaign is made.
+func refusal(c campaign.ID, answer int64) error {
+	if answer < 0 {
+		return fmt.Errorf("campaign %s: %w", c, campaign.ErrReplaced)
+	}
+	return &campaign.PurgedError{ID: c, At: time.UnixMilli(answer)}
+}
+
 // become makes it the change from what stands to the record that follows.
 func (ch *change) become(seen Seen, next campaign.Record, e campaign.Event) {
 	ch.next, ch.old, ch.new = next, seen.raw, string(next.Encode())
@@ -138,7 +145,7 @@ func (ch *change) become(seen Seen, next campaign.Record, e campaign.Event) {
 }
 
 // outcome is what stands after the change, and whether it was made. The errors
-// are [campaign.ErrNotRunning] and *PurgedError, and what can't be read.
+// are those of Apply, and what can't be read.
 func (ch *change) outcome(answer any) (stands Seen, set bool, err error) {
 	switch answer := answer.(type) {
 	case int64:
@@ -148,7 +155,7 @@ func (ch *change) outcome(answer any) (stands Seen, set bool, err error) {
 		case 1:
 			return Seen{Record: ch.next, raw: ch.new}, true, nil
 		}
-		return Seen{}, false, &campaign.PurgedError{ID: ch.campaign.ID, At: time.UnixMilli(answer)}
+		return Seen{}, false, refusal(ch.campaign.ID, answer)
 	case string:
 		if answer == ch.new {
 			// Ours: the change was made and its answer lost. A claim carries a number
@@ -191,7 +198,7 @@ func (l *Ledger) makeChanges(ctx context.Context, batch []*change) {
 	for len(batch) > 0 {
 		same, rest := batch[:0:0], batch[:0:0]
 		for _, ch := range batch {
-			if ch.campaign.ID == batch[0].campaign.ID {
+			if first := batch[0].campaign; ch.campaign.ID == first.ID && ch.campaign.Salt == first.Salt {
 				same = append(same, ch)
 			} else {
 				rest = append(rest, ch)
@@ -220,15 +227,15 @@ func (l *Ledger) call(ctx context.Context, batch []*change) ([]any, error) {
 		names:   []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID), keyWatch(c.ID), keyHistory(c.ID), outbox.Key(c.ID)},
 		numbers: make(map[string]string, len(batch)),
 	}
-	args := make([]any, 1, 1+changeFields*len(batch))
-	args[0] = ""
+	args := make([]any, 2, 2+changeFields*len(batch))
+	args[0], args[1] = c.Salt, ""
 	for _, ch := range batch {
-		if ch.signal != noSignal && args[0] == "" {
+		if ch.signal != noSignal && args[1] == "" {
 			watch, err := json.Marshal(watchOf(c, ch.at))
 			if err != nil {
 				return nil, err
 			}
-			args[0] = watch
+			args[1] = watch
 		}
 		args = append(args, ch.args(k)...)
 	}

@@ -112,6 +112,7 @@ func (l *Ledger) Recall(ctx context.Context, c campaign.ID, s *State, now time.T
 
 // State is where a campaign stands, as a look needs it.
 type State struct {
+	Salt    string // see [campaign.Info.Salt]
 	Phase   campaign.Phase
 	StartAt time.Time // paused until then; zero: until a person resumes it
 	Total   int       // of a standing campaign it grows
@@ -132,7 +133,7 @@ func (l *Ledger) State(ctx context.Context, c campaign.ID, now time.Time) (*Stat
 	var next [lines]*redis.ZSliceCmd
 	var unsent *redis.IntCmd
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		meta = p.HMGet(ctx, keyMeta(c), append([]string{fieldStartAt, fieldTotal, fieldCanary, fieldRecall}, feedFields...)...)
+		meta = p.HMGet(ctx, keyMeta(c), append([]string{fieldStartAt, fieldTotal, fieldCanary, fieldRecall, fieldSalt}, feedFields...)...)
 		counts = p.HMGet(ctx, keyCounts(c), campaign.CounterNames[:]...)
 		for line := range next {
 			next[line] = p.ZRangeWithScores(ctx, keyLine(c, Line(line)), 0, 0)
@@ -144,7 +145,7 @@ func (l *Ledger) State(ctx context.Context, c campaign.ID, now time.Time) (*Stat
 		return nil, fmt.Errorf("look at campaign %s: %w", c, err)
 	}
 	v := meta.Val()
-	s := &State{StartAt: moment(v[0]), Total: int(number(v[1])), Unsent: int(unsent.Val()), feed: v[4:]}
+	s := &State{StartAt: moment(v[0]), Total: int(number(v[1])), Unsent: int(unsent.Val()), feed: v[5:]}
 	for line := range next {
 		if z := next[line].Val(); len(z) > 0 {
 			s.Next[line] = time.UnixMilli(int64(z[0].Score))
@@ -152,7 +153,8 @@ func (l *Ledger) State(ctx context.Context, c campaign.ID, now time.Time) (*Stat
 	}
 	s.Canary, _ = v[2].(string)
 	s.Recall, _ = v[3].(string)
-	phase, _ := v[4].(string)
+	s.Salt, _ = v[4].(string)
+	phase, _ := v[5].(string)
 	if s.Phase = campaign.Phase(phase); phase == "" || s.Phase == campaign.Draft {
 		return nil, fmt.Errorf("campaign %s: %w", c, ErrNotFound)
 	}

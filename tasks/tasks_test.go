@@ -31,11 +31,11 @@ func TestPayloads_AreTheGoldenBytes(t *testing.T) {
 		file string
 		note *asynq.Task
 	}{
-		{"send.v1.json", tasks.NewSend("order-history-2026-11", campaign.Place{Page: 12, Index: 7}, 3, campaign.LaneBulk)},
-		{"send-first.v1.json", tasks.NewSend("0", campaign.Place{}, 1, campaign.LaneUrgent)},
-		{"send-largest.v1.json", tasks.NewSend(longest, campaign.Place{Page: 99_999_999, Index: 99}, 1, campaign.LaneBulk)},
-		{"send-several.v1.json", tasks.NewSends("order-history-2026-11", campaign.Place{Page: 12, Index: 75}, 25, campaign.LaneBulk)},
-		{"poll.v1.json", tasks.NewPoll("order-history-2026-11", campaign.Place{Page: 12, Index: 7}, 3)},
+		{"send.v1.json", tasks.NewSend(campaign.Attempt{Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 7}, Number: 3}, campaign.LaneBulk)},
+		{"send-first.v1.json", tasks.NewSend(campaign.Attempt{Campaign: "0", Salt: salt, Place: campaign.Place{}, Number: 1}, campaign.LaneUrgent)},
+		{"send-largest.v1.json", tasks.NewSend(campaign.Attempt{Campaign: longest, Salt: salt, Place: campaign.Place{Page: 99_999_999, Index: 99}, Number: 1}, campaign.LaneBulk)},
+		{"send-several.v1.json", tasks.NewSends(campaign.Attempt{Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 75}, Number: 1}, 25, campaign.LaneBulk)},
+		{"poll.v1.json", tasks.NewPoll(campaign.Attempt{Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 7}, Number: 3})},
 		{"deliver.v1.json", tasks.NewDeliver("order-history-2026-11", "k3v7q2m5x8za", 1795348800)},
 	} {
 		path := filepath.Join("testdata", c.file)
@@ -190,9 +190,9 @@ func TestNotes_StandInTheQueueWithTheirOptions(t *testing.T) {
 		task *asynq.Task
 		want note
 	}{
-		{tasks.NewSend("a", place, 1, campaign.LaneBulk), note{"a.4.17.1", "bulk", "sendfile:send", "pending", 1000, 30 * time.Minute}},
-		{tasks.NewSend("a", place, 2, campaign.LaneUrgent), note{"a.4.17.2", "urgent", "sendfile:send", "pending", 1000, 30 * time.Minute}},
-		{tasks.NewPoll("a", place, 2), note{"poll.a.4.17.2", "polls", "receipt:poll", "pending", 1000, 30 * time.Minute}},
+		{tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: place, Number: 1}, campaign.LaneBulk), note{"a.k3v7q2m5.4.17.1", "bulk", "sendfile:send", "pending", 1000, 30 * time.Minute}},
+		{tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: place, Number: 2}, campaign.LaneUrgent), note{"a.k3v7q2m5.4.17.2", "urgent", "sendfile:send", "pending", 1000, 30 * time.Minute}},
+		{tasks.NewPoll(campaign.Attempt{Campaign: "a", Salt: salt, Place: place, Number: 2}), note{"poll.a.k3v7q2m5.4.17.2", "polls", "receipt:poll", "pending", 1000, 30 * time.Minute}},
 		{tasks.NewDeliver("a", "k3v7", 5), note{"deliver.a.k3v7.5", "webhooks", "webhook:deliver", "pending", 10, 5 * time.Minute}},
 	} {
 		if err := queue.Enqueue(t.Context(), c.task); err != nil {

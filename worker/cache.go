@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/handout-dev/handout/campaign"
@@ -31,6 +32,7 @@ type cache struct {
 
 type pageKey struct {
 	campaign campaign.ID
+	salt     string
 	page     int
 }
 
@@ -69,20 +71,29 @@ func (c *cache) subject(ctx context.Context, id campaign.ID) (*subject, error) {
 	return e.value, e.err
 }
 
-// current is the campaign with so many recipients: one that has grown is read again.
-func (c *cache) current(ctx context.Context, id campaign.ID, total int) (*subject, error) {
+// current is the campaign with this salt and so many recipients: one that has grown,
+// or is another by now, is read again.
+func (c *cache) current(ctx context.Context, id campaign.ID, salt string, total int) (*subject, error) {
 	s, err := c.subject(ctx, id)
-	if err != nil || s.Total >= total {
+	if err != nil || s.Salt == salt && s.Total >= total {
 		return s, err
 	}
-	c.mu.Lock()
-	delete(c.subjects, id)
-	c.mu.Unlock()
+	c.forget(s)
 	return c.subject(ctx, id)
 }
 
-func (c *cache) page(ctx context.Context, id campaign.ID, page int) ([]campaign.Recipient, error) {
-	key := pageKey{id, page}
+// forget has the campaign read again.
+func (c *cache) forget(s *subject) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.subjects[s.ID]; e != nil && e.value == s {
+		delete(c.subjects, s.ID)
+	}
+	maps.DeleteFunc(c.pages, func(k pageKey, _ *entry[[]campaign.Recipient]) bool { return k.campaign == s.ID })
+}
+
+func (c *cache) page(ctx context.Context, s *subject, page int) ([]campaign.Recipient, error) {
+	key := pageKey{s.ID, s.Salt, page}
 	c.mu.Lock()
 	e, ok := c.pages[key]
 	if !ok {
@@ -94,7 +105,7 @@ func (c *cache) page(ctx context.Context, id campaign.ID, page int) ([]campaign.
 		}
 	}
 	c.mu.Unlock()
-	e.once.Do(func() { e.value, e.err = c.loadPage(context.WithoutCancel(ctx), id, page) })
+	e.once.Do(func() { e.value, e.err = c.loadPage(context.WithoutCancel(ctx), s.ID, page) })
 	if e.err != nil {
 		c.mu.Lock()
 		if c.pages[key] == e {
@@ -106,21 +117,21 @@ func (c *cache) page(ctx context.Context, id campaign.ID, page int) ([]campaign.
 }
 
 // recipient returns the one at a place.
-func (c *cache) recipient(ctx context.Context, id campaign.ID, p campaign.Place) (*campaign.Recipient, error) {
-	page, err := c.page(ctx, id, p.Page)
+func (c *cache) recipient(ctx context.Context, s *subject, p campaign.Place) (*campaign.Recipient, error) {
+	page, err := c.page(ctx, s, p.Page)
 	if err != nil {
 		return nil, err
 	}
 	if p.Index >= len(page) { // a page that grows may have been read too soon
 		c.mu.Lock()
-		delete(c.pages, pageKey{id, p.Page})
+		delete(c.pages, pageKey{s.ID, s.Salt, p.Page})
 		c.mu.Unlock()
-		if page, err = c.page(ctx, id, p.Page); err != nil {
+		if page, err = c.page(ctx, s, p.Page); err != nil {
 			return nil, err
 		}
 	}
 	if p.Index >= len(page) {
-		return nil, fmt.Errorf("recipient %s of campaign %s: %w", p, id, ledger.ErrNotFound)
+		return nil, fmt.Errorf("recipient %s of campaign %s: %w", p, s.ID, ledger.ErrNotFound)
 	}
 	return &page[p.Index], nil
 }

@@ -151,7 +151,7 @@ func TestFeed_ACrashBeforeTheCursorMovesDoesNoHarm(t *testing.T) {
 	c := r.stand("c", phones(n), false)
 	var sends []*asynq.Task
 	for i := range n {
-		sends = append(sends, tasks.NewSend("c", campaign.PlaceOf(i), 1, campaign.LaneBulk))
+		sends = append(sends, tasks.NewSend(r.attempt("c", campaign.PlaceOf(i), 1), campaign.LaneBulk))
 	}
 	if _, err := r.queue.EnqueueAll(t.Context(), sends); err != nil {
 		t.Fatal(err)
@@ -245,7 +245,7 @@ func TestFeed_APurgedCampaignIsForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := r.queue.EnqueueAll(t.Context(), []*asynq.Task{
-		tasks.NewPoll("c", campaign.Place{}, 1), tasks.NewSend("c", campaign.Place{}, 1, campaign.LaneBulk),
+		tasks.NewPoll(r.attempt("c", campaign.Place{}, 1)), tasks.NewSend(r.attempt("c", campaign.Place{}, 1), campaign.LaneBulk),
 	}); err != nil {
 		t.Fatal(err)
 	}

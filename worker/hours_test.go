@@ -146,11 +146,7 @@ func (r *rig) sentIn(v *vendor, c *campaign.Info) map[string]int {
 	}
 	n := map[string]int{}
 	for id := range v.byRecipient() {
-		_, place, _, err := campaign.ParseExternalID(id + ".1")
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		n[c.Zones[zones.Of(place.Page)].Zones]++
+		n[c.Zones[zones.Of(placeIn(r.t, id).Page)].Zones]++
 	}
 	return n
 }
@@ -194,10 +190,21 @@ func TestHours_AClosedZoneNeverBlocksAnOpenOne(t *testing.T) {
 	r.untilPhase(c, campaign.Settling)
 	r.closes(c)
 	for _, p := range v.all() {
-		if _, place, _, err := campaign.ParseExternalID(p.ExternalID); err != nil || !c.Has(place) {
+		if place := placeIn(t, p.ExternalID[:strings.LastIndexByte(p.ExternalID, '.')]); !c.Has(place) {
 			t.Errorf("%s is nobody in the list", p.ExternalID)
 		}
 	}
+}
+
+// placeIn is the place in <campaign>.<page>.<index>.
+func placeIn(t testing.TB, id string) campaign.Place {
+	t.Helper()
+	_, text, _ := strings.Cut(id, ".")
+	place, ok := campaign.ParsePlace(text)
+	if !ok {
+		t.Fatalf("no place in %q", id)
+	}
+	return place
 }
 
 func TestHours_WhoHasNoZoneWaitsOrGoesByAnothersClock(t *testing.T) {
@@ -231,7 +238,7 @@ func TestHours_WhoHasNoZoneWaitsOrGoesByAnothersClock(t *testing.T) {
 // By hand: tasks that were written while the window was open, or twice, or late.
 func (r *rig) enqueue(c *campaign.Info, p campaign.Place, attempt int) {
 	r.t.Helper()
-	if _, err := r.queue.EnqueueAll(r.t.Context(), []*asynq.Task{tasks.NewSend(c.ID, p, attempt, c.Spec.Lane)}); err != nil {
+	if _, err := r.queue.EnqueueAll(r.t.Context(), []*asynq.Task{tasks.NewSend(r.attempt(c.ID, p, attempt), c.Spec.Lane)}); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -435,11 +442,11 @@ func TestHours_ACrashBeforeTheCursorMovesDoesNoHarm(t *testing.T) {
 	var sends []*asynq.Task
 	for page := range 3 {
 		for i := 0; i < c.Size(page); i += 10 {
-			sends = append(sends, tasks.NewSends("c", campaign.Place{Page: page, Index: i}, 10, campaign.LaneBulk))
+			sends = append(sends, tasks.NewSends(r.attempt("c", campaign.Place{Page: page, Index: i}, 1), 10, campaign.LaneBulk))
 		}
 	}
 	// And of a page whose zone is closed: they come to nothing.
-	sends = append(sends, tasks.NewSends("c", campaign.Place{Page: 3}, 25, campaign.LaneBulk))
+	sends = append(sends, tasks.NewSends(r.attempt("c", campaign.Place{Page: 3}, 1), 25, campaign.LaneBulk))
 	if _, err := r.queue.EnqueueAll(t.Context(), sends); err != nil {
 		t.Fatal(err)
 	}

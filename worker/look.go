@@ -63,7 +63,7 @@ func (l *look) read(ctx context.Context) error {
 			return nil
 		}
 	}
-	if l.s, err = l.w.cache.current(ctx, l.id, l.state.Total); err != nil {
+	if l.s, err = l.w.cache.current(ctx, l.id, l.state.Salt, l.state.Total); err != nil {
 		return err
 	}
 	if l.feed, err = l.state.Feed(l.s.Info); err != nil || stopped {

@@ -95,6 +95,10 @@ func (w *Worker) poll(ctx context.Context, t *asynq.Task) error {
 	if err == nil {
 		err = q.ask(ctx)
 	}
+	if errors.Is(err, campaign.ErrReplaced) {
+		w.cache.forget(q.s)
+		return nil
+	}
 	switch {
 	case w.stopping.Err() != nil:
 		return errStopping

@@ -152,3 +152,37 @@ func TestRestored_ARedisThatForgetsNothingHoldsNothing(t *testing.T) {
 	}
 	v.once(t, 300)
 }
+
+// A worker has the campaign and its list in its caches when Redis is emptied and
+// another campaign of that name is submitted: it must send the new list, and the old
+// one to no one.
+func TestSend_AnOldListIsNeverSentUnderANewCampaignsName(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	old, renewed := phones(200)[:50], phones(200)[100:150]
+	c := r.stand("c", old, false, func(s *campaign.Spec) { s.Rate = 40 })
+	r.start()
+	r.until("the first are sent", func() bool { return len(v.all()) >= 10 })
+	if err := r.server.Client().FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	sent := len(v.all())
+	c = r.stand("c", renewed, false)
+	r.until("all of the new list are accepted", func() bool { return r.balance(c).Of(campaign.Accepted) == len(renewed) })
+	again := map[string]int{}
+	for _, p := range v.all()[min(sent+5, len(v.all())):] { // five may have been under way
+		again[p.Phone]++
+	}
+	for _, number := range old {
+		if again[number] > 0 {
+			t.Errorf("someone of the old list was sent to after the new one stood")
+		}
+	}
+	for _, number := range renewed {
+		if again[number] > 1 {
+			t.Errorf("someone of the new list was sent to %d times", again[number])
+		}
+	}
+	r.closes(c)
+}

@@ -25,6 +25,9 @@ func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // junk: the one thing that may be archived
 	}
+	if ours, err := w.ours(ctx, payload); !ours {
+		return err
+	}
 	queue, _ := asynq.GetQueueName(ctx)
 	urgent := queue == tasks.QueueUrgent
 	ctx, cancel := w.untilStop(ctx)
@@ -62,18 +65,37 @@ func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
 	return w.outcome(errs)
 }
 
+// ours reports whether a task is of the campaign that stands. After a restore of Redis
+// another one may have its name.
+func (w *Worker) ours(ctx context.Context, payload tasks.Send) (bool, error) {
+	for range 2 {
+		s, err := w.cache.subject(ctx, payload.Campaign)
+		if errors.Is(err, ledger.ErrNotFound) {
+			return false, nil
+		}
+		if err != nil || s.Salt == payload.Salt {
+			return err == nil, err
+		}
+		w.cache.forget(s)
+	}
+	return false, nil
+}
+
 // outcome is what the handler returns for a task: nil when all is recorded.
 func (w *Worker) outcome(errs []error) error {
 	var failed []error
 	stopped := false
 	for _, err := range errs {
-		if stopped = stopped || errors.Is(err, campaign.ErrNotRunning); err != nil && !errors.Is(err, campaign.ErrNotRunning) {
+		switch {
+		case errors.Is(err, campaign.ErrNotRunning), errors.Is(err, campaign.ErrReplaced):
+			stopped = true
+		case err != nil:
 			failed = append(failed, err)
 		}
 	}
 	switch {
 	case stopped:
-		return nil // the resume writes new tasks
+		return nil // the resume writes new tasks, and for a campaign that is gone there are none
 	case len(failed) > 0 && w.stopping.Err() != nil:
 		return errStopping
 	}
@@ -234,7 +256,7 @@ func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (
 	if err != nil {
 		return nil, err
 	}
-	r, err := w.cache.recipient(ctx, id, to)
+	r, err := w.cache.recipient(ctx, s, to)
 	if err != nil {
 		return nil, err
 	}
@@ -327,6 +349,10 @@ func (w *Worker) recordWithin(c *claim, e campaign.Event, batchDelay time.Durati
 		var refused *campaign.TransitionError
 		if err == nil || errors.As(err, &refused) || errors.Is(err, campaign.ErrNotRunning) {
 			c.seen = seen
+			return err
+		}
+		if errors.Is(err, campaign.ErrReplaced) {
+			w.cache.forget(c.subject)
 			return err
 		}
 		w.metrics.ledgerErrors.Inc()

@@ -406,8 +406,8 @@ func TestSend_EndlessThrottlingGivesUpOnNoOne(t *testing.T) {
 }
 
 // copies are tasks about one recipient under IDs of their own.
-func copies(n int, c campaign.ID, p campaign.Place) []*asynq.Task {
-	payload := tasks.NewSend(c, p, 1, campaign.LaneBulk).Payload()
+func (r *rig) copies(n int, c campaign.ID, p campaign.Place) []*asynq.Task {
+	payload := tasks.NewSend(r.attempt(c, p, 1), campaign.LaneBulk).Payload()
 	all := make([]*asynq.Task, n)
 	for i := range all {
 		all[i] = asynq.NewTask(tasks.TypeSend, payload, asynq.TaskID(fmt.Sprintf("copy-%d", i)), asynq.Queue(tasks.QueueBulk))
@@ -421,7 +421,7 @@ func TestSend_AHundredNotesAreOneMessage(t *testing.T) {
 	r := setup(t, v)
 	c := r.stand("c", phones(3), false)
 	for i := range 3 {
-		if _, err := r.queue.EnqueueAll(t.Context(), copies(100, "c", campaign.PlaceOf(i))); err != nil {
+		if _, err := r.queue.EnqueueAll(t.Context(), r.copies(100, "c", campaign.PlaceOf(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -445,7 +445,7 @@ func TestSend_APausedCampaignStaysPlanned(t *testing.T) {
 	c := r.stand("c", phones(20), true)
 	r.fed(c)
 	for i := range 20 {
-		if err := r.queue.Enqueue(t.Context(), tasks.NewSend("c", campaign.PlaceOf(i), 1, campaign.LaneBulk)); err != nil {
+		if err := r.queue.Enqueue(t.Context(), tasks.NewSend(r.attempt("c", campaign.PlaceOf(i), 1), campaign.LaneBulk)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -469,7 +469,7 @@ func TestSend_ACanceledCampaignSendsNothing(t *testing.T) {
 	c := r.stand("c", phones(5), true)
 	r.fed(c)
 	for i := range 5 {
-		if err := r.queue.Enqueue(t.Context(), tasks.NewSend("c", campaign.PlaceOf(i), 1, campaign.LaneBulk)); err != nil {
+		if err := r.queue.Enqueue(t.Context(), tasks.NewSend(r.attempt("c", campaign.PlaceOf(i), 1), campaign.LaneBulk)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -498,24 +498,24 @@ func TestSend_WhatCannotBeFoundIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	sends := []*asynq.Task{
-		tasks.NewSend("c", campaign.Place{}, 1, campaign.LaneBulk),          // its page is missing
-		tasks.NewSend("c", campaign.Place{Index: 7}, 1, campaign.LaneBulk),  // there is no such recipient
-		tasks.NewSend("c", campaign.Place{Page: 9}, 1, campaign.LaneUrgent), // nor such a page
-		tasks.NewSend("gone", campaign.Place{}, 1, campaign.LaneBulk),       // nor such a campaign
+		tasks.NewSend(r.attempt("c", campaign.Place{}, 1), campaign.LaneBulk),          // its page is missing
+		tasks.NewSend(r.attempt("c", campaign.Place{Index: 7}, 1), campaign.LaneBulk),  // there is no such recipient
+		tasks.NewSend(r.attempt("c", campaign.Place{Page: 9}, 1), campaign.LaneUrgent), // nor such a page
+		tasks.NewSend(r.attempt("gone", campaign.Place{}, 1), campaign.LaneBulk),       // nor such a campaign
 	}
 	if _, err := r.queue.EnqueueAll(t.Context(), sends); err != nil {
 		t.Fatal(err)
 	}
 	r.start()
 	inspector := asynq.NewInspectorFromRedisClient(r.rdb)
-	for _, n := range []struct{ queue, id string }{{"bulk", "c.0.0.1"}, {"bulk", "c.0.7.1"}, {"urgent", "c.9.0.1"}} {
+	for _, n := range []struct{ queue, id string }{{"bulk", r.attempt("c", campaign.Place{}, 1).ExternalID()}, {"bulk", r.attempt("c", campaign.Place{Index: 7}, 1).ExternalID()}, {"urgent", r.attempt("c", campaign.Place{Page: 9}, 1).ExternalID()}} {
 		r.until(n.id+" is retried", func() bool {
 			info, err := inspector.GetTaskInfo(n.queue, n.id)
 			return err == nil && info.State == asynq.TaskStateRetry && strings.Contains(info.LastErr, "not found")
 		})
 	}
 	r.until("the task of a campaign that is gone is dropped", func() bool {
-		_, err := inspector.GetTaskInfo("bulk", "gone.0.0.1")
+		_, err := inspector.GetTaskInfo("bulk", r.attempt("gone", campaign.Place{}, 1).ExternalID())
 		return errors.Is(err, asynq.ErrTaskNotFound)
 	})
 	if len(v.all()) != 0 || r.record(c, 0).State != campaign.Planned {

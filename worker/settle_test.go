@@ -82,19 +82,19 @@ func TestSettle_AReceiptByExternalIDSettlesADoubt(t *testing.T) {
 	r.fed(c)
 	r.start(func(o *worker.Options) { o.Poll = false }) // the deadline is far
 	for i, body := range []string{
-		`{"reference_id":"` + reference(1) + `","external_id":"c.0.0.1","status":{"code":3000,"last_channel":"sms"}}`,
-		`{"reference_id":"` + reference(2) + `","external_id":"c.0.1.1","status":{"code":3003},"channel_status":[{"sms":{"code":3031}}]}`,
+		`{"reference_id":"` + reference(1) + `","external_id":"` + c.ExternalID(campaign.PlaceOf(0), 1) + `","status":{"code":3000,"last_channel":"sms"}}`,
+		`{"reference_id":"` + reference(2) + `","external_id":"` + c.ExternalID(campaign.PlaceOf(1), 1) + `","status":{"code":3003},"channel_status":[{"sms":{"code":3031}}]}`,
 	} {
 		r.untilState(c, i, campaign.InDoubt)
 		receipt, err := telesign.ParseReceipt([]byte(body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, place, attempt, err := campaign.ParseExternalID(receipt.ExternalID)
+		a, err := campaign.ParseExternalID(receipt.ExternalID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = r.ledger.Apply(t.Context(), c, place, ledger.Seen{}, translate.Receipt(receipt, attempt, time.Now(), time.Now().Add(time.Hour)))
+		_, err = r.ledger.Apply(t.Context(), c, a.Place, ledger.Seen{}, translate.Receipt(receipt, a.Number, time.Now(), time.Now().Add(time.Hour)))
 		if err != nil {
 			t.Fatal(err)
 		}

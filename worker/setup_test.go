@@ -246,6 +246,16 @@ func (r *rig) apply(c *campaign.Info, position int, events ...campaign.Event) {
 }
 
 // fed moves the cursor over the whole list, and has settle look at once.
+// attempt is one at a recipient of the campaign that stands.
+func (r *rig) attempt(id campaign.ID, p campaign.Place, number int) campaign.Attempt {
+	r.t.Helper()
+	info, err := r.ledger.Info(r.t.Context(), id)
+	if err != nil {
+		info = &campaign.Info{ID: id, Salt: "aaaaaaaa"} // there is none
+	}
+	return info.Attempt(p, number)
+}
+
 func (r *rig) fed(c *campaign.Info) {
 	r.t.Helper()
 	pages := make([]int, c.Pages)
@@ -383,7 +393,9 @@ type vendor struct {
 }
 
 type post struct {
-	ExternalID string
+	ExternalID string // without its salt
+	Salt       string
+	Phone      string
 	N          int // of this external ID, from 1
 	At         time.Time
 }
@@ -410,10 +422,16 @@ func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var request struct {
 		ExternalID string `json:"external_id"`
+		Recipient  struct {
+			Phone string `json:"phone_number"`
+		} `json:"recipient"`
 	}
 	_ = json.Unmarshal(body, &request)
 	v.mu.Lock()
-	p := post{ExternalID: request.ExternalID, N: 1, At: time.Now()}
+	p := post{ExternalID: request.ExternalID, Phone: request.Recipient.Phone, N: 1, At: time.Now()}
+	if a, err := campaign.ParseExternalID(p.ExternalID); err == nil {
+		p.ExternalID, p.Salt = fmt.Sprintf("%s.%s.%d", a.Campaign, a.Place, a.Number), a.Salt
+	}
 	for _, q := range v.posts {
 		if q.ExternalID == p.ExternalID {
 			p.N++

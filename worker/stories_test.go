@@ -40,7 +40,8 @@ func (r *rig) take(req *http.Request, c *campaign.Info) error {
 		return err
 	}
 	ctx := context.WithoutCancel(req.Context())
-	_, place, attempt, err := campaign.ParseExternalID(receipt.ExternalID)
+	named, err := campaign.ParseExternalID(receipt.ExternalID)
+	place, attempt := named.Place, named.Number
 	if err != nil {
 		if place, attempt, err = r.ledger.FindReference(ctx, c, receipt.Reference); err != nil {
 			return err

@@ -26,7 +26,7 @@ func (w *Worker) dropSuppressed(ctx context.Context, payload tasks.Send) (suppre
 	if err != nil {
 		return nil, err
 	}
-	page, err := w.cache.page(ctx, payload.Campaign, payload.Page)
+	page, err := w.cache.page(ctx, s, payload.Page)
 	if errors.Is(err, ledger.ErrNotFound) || err == nil && payload.Index+payload.Count > len(page) {
 		return none, nil
 	}
@@ -102,7 +102,7 @@ func (q *query) optOut(ctx context.Context, receipt telesign.Receipt) error {
 	if !ok {
 		return nil
 	}
-	r, err := q.w.cache.recipient(ctx, q.s.ID, q.place)
+	r, err := q.w.cache.recipient(ctx, q.s, q.place)
 	if errors.Is(err, ledger.ErrNotFound) {
 		return nil // purged, and the number with it
 	}

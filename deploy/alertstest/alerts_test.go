@@ -136,7 +136,7 @@ var stories = []story{
 	{"HandoutWebhookDropped", `handout_webhook_dropped_total{webhook="a"} 1000x120`, 0},
 
 	{"HandoutQueueOld", `handout_queue_oldest_seconds{queue="bulk"} 601x120
-		handout_queue_oldest_seconds{queue="system"} 1x120`, 1},
+		handout_queue_oldest_seconds{queue="polls"} 1x120`, 1},
 	{"HandoutScheduleRefused", `handout_schedule_refused_total{schedule="a",reason="drift",job="1"} 0+0x60 1+0x60
 		handout_schedule_refused_total{schedule="a",reason="drift",job="2"} 0x120`, 1},
 	{"HandoutScheduleRefused", `handout_schedule_refused_total{schedule="a",reason="drift"} 3x120`, 0},

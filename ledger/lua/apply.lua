@@ -12,7 +12,8 @@
 --            c, of the campaign
 -- KEYS[7...] -> hashes of records, of references and of records as they stood;
 --            a change names them by their number
--- ARGV[1] -> "" when no change tells the watch anything; else JSON, see watch in
+-- ARGV[1] -> the campaign's salt: one of this name with another has other people
+-- ARGV[2] -> "" when no change tells the watch anything; else JSON, see watch in
 --            watch.go
 -- then for each change its fields, in the order of the line with unpack below and
 -- of change.args in apply.go; a field that doesn't apply is "":
@@ -35,22 +36,23 @@
 -- Returns a list with an answer for each change: 1 set; 0 the campaign isn't
 -- running; otherwise the record that stands now, and nothing was changed. That
 -- may be the record as it shall be: the change was made before. In a purged
--- campaign every answer is the Unix millisecond of the purge: nothing is read
--- there, and nothing written any more.
+-- campaign every answer is the Unix millisecond of the purge, and where there is
+-- none with this salt every answer is -1: nothing is read there, and nothing written.
 local width = 15 -- fields of a change
 local answers = {}
 local moves = {} -- how often each was made
-local meta = redis.call('HMGET', KEYS[1], 'state', 'purged', 'outbox', 'doubts')
-if meta[2] then
-  for i = 1, (#ARGV - 1) / width do
-    answers[i] = tonumber(meta[2])
+local meta = redis.call('HMGET', KEYS[1], 'state', 'purged', 'outbox', 'doubts', 'salt')
+local refused = meta[5] ~= ARGV[1] and -1 or tonumber(meta[2] or nil)
+if refused then
+  for i = 1, (#ARGV - 2) / width do
+    answers[i] = refused
   end
   return answers
 end
 local running = meta[1] == 'running'
 local signals, unusual = {}, false
 local outbox, happened = {}, {}
-for i = 2, #ARGV, width do
+for i = 3, #ARGV, width do
   local records, index, old, new, move, only_running, outcome, signal, page, due,
     references, reference, referent, past, attempt = unpack(ARGV, i, i + width - 1)
   local hash = KEYS[tonumber(records)]
@@ -125,7 +127,7 @@ end
 
 local doubts = tonumber(meta[4] or '0')
 if unusual or (doubts > 0 and #signals > 0) then -- else: answers, as ever
-  local watch = cjson.decode(ARGV[1])
+  local watch = cjson.decode(ARGV[2])
   local stood = unusual and redis.call('HGET', KEYS[4], 'last') or ''
   local last = stood
   local _, failures = string.gsub(last, 'f', '')

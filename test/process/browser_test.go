@@ -21,7 +21,7 @@ func TestPages_TheQueuesInABrowser(t *testing.T) {
 		t.Parallel()
 		url := serve(t, e, "console").url + "/queues/"
 		p := b.Open(t, url)
-		p.WaitText("system")
+		p.WaitText("bulk")
 		if p.Eval(over, nil); !p.Is(`document.querySelector("tbody button") === null`) {
 			t.Error("there are buttons")
 		}
@@ -37,7 +37,7 @@ func TestPages_TheQueuesInABrowser(t *testing.T) {
 	t.Run("to change", func(t *testing.T) {
 		t.Parallel()
 		p := b.Open(t, serve(t, e.with("HANDOUT_QUEUES_WRITE", "true"), "console").url+"/queues/")
-		p.WaitText("system")
+		p.WaitText("bulk")
 		for _, c := range [][2]string{{"Pause", "paused"}, {"Resume", "run"}} {
 			p.Wait("the button "+c[0], over+` && document.querySelector("tbody [title=`+c[0]+`], tbody [aria-label=`+c[0]+`]")`)
 			p.Eval(`document.querySelector("tbody [title=`+c[0]+`], tbody [aria-label=`+c[0]+`]").click()`, nil)

@@ -121,8 +121,8 @@ func TestFaces_SuppressAlike(t *testing.T) {
 	f := openFacesOfLists(t)
 	const asJSON, asCSV = "application/json", "text/csv"
 	long := strings.Repeat("x", 201)
-	saidAlike(t, "a number that is none", "not a number in use in country +1",
-		f.command("suppress", "add", "+1 (999) 999-9999"), f.api("PUT", "/suppression/+19999999999", asJSON, ""), f.form("/suppression/add", "phone", "+1 999 999 9999"))
+	saidAlike(t, "a number that is none", "too long for country +1",
+		f.command("suppress", "add", "+1 (999) 999-99999"), f.api("PUT", "/suppression/+199999999999", asJSON, ""), f.form("/suppression/add", "phone", "+1 999 999 99999"))
 	saidAlike(t, "a number that is none, to remove", "too short",
 		f.command("suppress", "remove", "+1201"), f.api("DELETE", "/suppression/+1201", asJSON, ""), f.form("/suppression/remove/ask", "phone", "+1201"))
 	saidAlike(t, "two lines", "the reason must be one line of at most 200 bytes",

@@ -95,7 +95,7 @@ func sights(t *testing.T) []sight {
 		{name: "conflict", path: of(brokenOff) + "/retry?only=failed", refused: "409", says: "409", hidden: true},
 		{name: "login", path: "/login", who: "nobody", says: "Your key"},
 		{name: "api", path: "/api/v1/docs", says: "Put a file's numbers on the list"},
-		{name: "queues", path: "/queues/", says: "system", foreign: true},
+		{name: "queues", path: "/queues/", says: "bulk", foreign: true},
 		{name: "empty-campaigns", path: "/campaigns", empty: true, says: "no campaigns", hidden: true},
 		{name: "empty-people", path: "/people", empty: true, says: "all campaigns", hidden: true},
 		{name: "empty-doubt", path: "/doubt", empty: true, says: "Nobody is in doubt", hidden: true},

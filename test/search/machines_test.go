@@ -69,7 +69,7 @@ func (w *world) foreignTask() {
 		w.skip()
 	}
 	slices.Sort(queues)
-	q := draw(w, "bulk", "urgent", "system")
+	q := draw(w, "bulk", "urgent", "polls")
 	i, err := w.tasks.Enqueue(asynq.NewTask("email:welcome", []byte("{}")), asynq.Queue(q), asynq.MaxRetry(0))
 	w.must(err)
 	w.ours[q+"/"+i.ID] = true
