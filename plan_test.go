@@ -66,14 +66,14 @@ var plan = map[string]room{
 	"internal/redisx":   {client, nil},
 
 	"internal/pacing":         {store, []string{"campaign"}},
-	"internal/suppression":    {store, []string{"campaign", "telesign"}},
+	"internal/suppression":    {store, []string{"campaign", "telesign", "internal/phone"}},
 	"internal/webhook/outbox": {store, []string{"campaign", "internal/redisx", "internal/secret"}},
 	"internal/queue":          {store, nil},
 	"ledger":                  {store, []string{"campaign", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
 
 	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/phone", "internal/queue", "internal/translate"}},
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
-	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/suppression", "internal/translate"}},
+	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/translate"}},
 	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
 	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/secret"}},
 
