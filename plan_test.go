@@ -85,7 +85,7 @@ var plan = map[string]room{
 	"internal/orderhistory/store":    {client, []string{"internal/secret"}},
 
 	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
-	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/translate"}},
+	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate"}},
 
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
 	"internal/web/access":  {store, nil},

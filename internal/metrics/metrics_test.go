@@ -19,6 +19,7 @@ import (
 	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/queue"
 	"github.com/handout-dev/handout/internal/secret"
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
@@ -148,6 +149,18 @@ func TestLedger_SaysWhatStandsInRedis(t *testing.T) {
 	if age := got["handout_queue_oldest_seconds{queue=bulk}"]; age <= 0 || age > 60 {
 		t.Errorf("the oldest note is %v s old", age)
 	}
+}
+
+func TestLedger_SaysHowManyStopsWaitForAPerson(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	list := suppression.New(b.rdb)
+	for _, u := range []suppression.Unresolved{{ID: "A"}, {ID: "B", User: "US.1"}, {ID: "C", Phone: "+12015550123"}} {
+		if err := list.Keep(ctx, u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(t, scrape(t, b.registry), map[string]float64{"handout_optouts_unresolved{}": 2}) // C has its number
 }
 
 func TestLedger_SaysWhatWebhooksWereNeverTold(t *testing.T) {
