@@ -185,8 +185,10 @@ func (r *Reader) row(line string) (Number, error) {
 		return strings.TrimSpace(cells[column])
 	}
 	n := Number{Entry: r.Entry}
-	if since, ok := parseSince(cell(r.since)); ok && since.Before(n.At) {
-		n.At = since
+	if since, ok := parseSince(cell(r.since)); ok {
+		if since.Before(n.At) {
+			n.At = since
+		}
 		// As handout suppress list writes it: the entry, and the number, which may be
 		// one that can't be dialled, stay as they are.
 		if why, note, ok := parseReason(cell(r.why)); ok && IsPhone(cell(r.phone)) {
