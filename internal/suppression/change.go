@@ -203,15 +203,29 @@ func (l *List) changes(ctx context.Context, numbers []Number, fields [][]string,
 	return changes, nil
 }
 
-func (l *List) run(ctx context.Context, changes []change, reference string) ([]bool, error) {
+// maxChanges is how many changes one call of the script makes: Lua unpacks at most
+// 8,000 values.
+const maxChanges = 2000
+
+// run makes changes, and reports for each whether it was made. The reference goes with
+// the last of several calls.
+func (l *List) run(ctx context.Context, changes []change, reference string) (made []bool, err error) {
+	for len(changes) > maxChanges {
+		some, err := l.run(ctx, changes[:maxChanges], "")
+		if err != nil {
+			return nil, err
+		}
+		made, changes = append(made, some...), changes[maxChanges:]
+	}
 	args := make([]any, 0, 3+5*len(changes))
 	args = append(args, reference, time.Now().Unix(), maxHeard)
-	for _, c := range changes {
+	for i := range changes {
+		c := &changes[i]
 		args = append(args, c.field, c.before.entry, c.before.past, c.after.entry, c.after.past)
 	}
 	answers, err := changeScript.Run(ctx, l.rdb, []string{keySuppressed, keyPast, keyHeard}, args...).BoolSlice()
 	if err == nil && len(answers) != len(changes) {
 		err = errAnswers
 	}
-	return answers, err
+	return append(made, answers...), err
 }

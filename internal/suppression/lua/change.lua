@@ -12,25 +12,40 @@
 --
 -- Returns for each number 1, or 0 if something else is stored. The reference is kept
 -- with the changes, if all of them are made.
-local made, all = {}, true
+local digits = {}
 for i = 4, #ARGV, 5 do
-  local digits, entry, past = ARGV[i], ARGV[i + 3], ARGV[i + 4]
-  local has = redis.call('HGET', KEYS[1], digits) or ''
-  local had = redis.call('HGET', KEYS[2], digits) or ''
-  local done = has == entry and had == past
-  if not done and has == ARGV[i + 1] and had == ARGV[i + 2] then
-    if entry == '' then
-      redis.call('HDEL', KEYS[1], digits)
-    elseif entry ~= has then
-      redis.call('HSET', KEYS[1], digits, entry)
+  digits[#digits + 1] = ARGV[i]
+end
+local made, all = {}, true
+if #digits > 0 then
+  local has = redis.call('HMGET', KEYS[1], unpack(digits))
+  local had = redis.call('HMGET', KEYS[2], unpack(digits))
+  local entries, pasts = {}, {}
+  for n = 1, #digits do
+    local i = 5 * n - 1
+    local entry, past = ARGV[i + 3], ARGV[i + 4]
+    local stands, stood = has[n] or '', had[n] or ''
+    local done = stands == entry and stood == past
+    if not done and stands == ARGV[i + 1] and stood == ARGV[i + 2] then
+      if entry == '' then
+        redis.call('HDEL', KEYS[1], digits[n])
+      elseif entry ~= stands then
+        entries[#entries + 1], entries[#entries + 2] = digits[n], entry
+      end
+      if past ~= stood then
+        pasts[#pasts + 1], pasts[#pasts + 2] = digits[n], past
+      end
+      done = true
     end
-    if past ~= had then
-      redis.call('HSET', KEYS[2], digits, past)
-    end
-    done = true
+    all = all and done
+    made[n] = done and 1 or 0
   end
-  all = all and done
-  made[#made + 1] = done and 1 or 0
+  if #entries > 0 then
+    redis.call('HSET', KEYS[1], unpack(entries))
+  end
+  if #pasts > 0 then
+    redis.call('HSET', KEYS[2], unpack(pasts))
+  end
 end
 if ARGV[1] ~= '' and all then
   redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
