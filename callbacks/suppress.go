@@ -21,9 +21,21 @@ const (
 	originalTimeout = time.Second
 	// resolveEvery is how often STOPs without a number are looked up again, and
 	// resolveFor for how long: the message they answer may not be recorded yet.
+	// After resolveOften it is once an hour.
 	resolveEvery = time.Minute
+	resolveOften = 10 * time.Minute
 	resolveFor   = ledger.EarlyLife
+	// maxResolve bounds one round, the newest first: a look-up asks up to
+	// maxCampaigns campaigns.
+	maxResolve = 100
 )
+
+// due reports whether a STOP that is kept is looked up in the round of now.
+func due(u suppression.Unresolved, now time.Time) bool {
+	age := now.Sub(u.Heard)
+	often := age < resolveOften || age%time.Hour < resolveEvery
+	return often && (age < resolveFor || u.Phone != "")
+}
 
 // reply acts on a recipient's own message: STOP puts the number on the suppression
 // list, START takes it off.
@@ -173,9 +185,13 @@ func (l *Listener) resolve(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	for _, u := range kept {
-		if now.Sub(u.Heard) > resolveFor && u.Phone == "" {
+	looked := 0
+	for _, u := range slices.Backward(kept) {
+		if !due(u, now) {
 			continue
+		}
+		if looked++; looked > maxResolve {
+			break
 		}
 		number, id, err := l.answered(ctx, u.Original)
 		unknown := errors.Is(err, ledger.ErrNotFound)
