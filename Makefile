@@ -72,6 +72,10 @@ bench: s3 build ## measure: each benchmark once
 chaos: redis build ## kill workers, Redis and the queue while 5,000 are sent to, and count; some fifteen minutes
 	go test -count 1 -timeout 20m -v ./test/chaos -long
 
+.PHONY: search
+search: redis ## walk at random over what can happen, ten minutes, other walks each time; SEED=N makes one walk again
+	go test -count 1 -timeout 20m -v -run '^TestSearch' ./test/search $(if $(SEED),-rapid.seed $(SEED),-search 10m -search.from 0)
+
 .PHONY: cover
 cover: redis postgres s3 chromium build ## test and show what part of the code the tests run
 	go test -timeout $(TEST_TIMEOUT) -coverpkg ./... -coverprofile coverage.out ./...

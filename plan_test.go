@@ -26,6 +26,8 @@ const (
 	// pure: values in, values out. No Redis, no network, no clock of its own, no
 	// goroutine, no log.
 	pure kind = "pure"
+	// tool: runs what others give it, and knows nothing of what that is.
+	tool kind = "tool"
 	// client: speaks to others over the network, and keeps nothing.
 	client kind = "client"
 	// store: keeps its part in Redis, and is the only room that knows those keys.
@@ -61,15 +63,17 @@ var plan = map[string]room{
 	"internal/secret":    {pure, nil},
 	"internal/translate": {pure, []string{"campaign", "telesign"}},
 
+	"internal/batch": {tool, nil},
+
 	"telesign":          {client, nil},
 	"internal/outbound": {client, nil},
 	"internal/redisx":   {client, nil},
 
 	"internal/pacing":         {store, []string{"campaign"}},
-	"internal/suppression":    {store, []string{"campaign", "telesign", "internal/phone"}},
+	"internal/suppression":    {store, []string{"campaign", "telesign", "internal/batch", "internal/phone"}},
 	"internal/webhook/outbox": {store, []string{"campaign", "internal/redisx", "internal/secret"}},
 	"internal/queue":          {store, nil},
-	"ledger":                  {store, []string{"campaign", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
+	"ledger":                  {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
 
 	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/phone", "internal/queue", "internal/translate"}},
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
@@ -112,6 +116,7 @@ var plan = map[string]room{
 	"test/s3test":        {kit, nil},
 	"test/bench":         {kit, nil}, // tests alone, as below
 	"test/chaos":         {kit, nil},
+	"test/search":        {kit, nil},
 	// A module of its own, of tests alone.
 	"deploy/alertstest": {kit, nil},
 }

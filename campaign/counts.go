@@ -3,7 +3,6 @@ package campaign
 import (
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // CounterCount is the number of counters. A counter is a letter in scripts and a
@@ -22,20 +21,16 @@ var CounterNames = func() [CounterCount]string {
 	return n
 }()
 
-// CounterList is all names, separated by spaces, for a script: the letter a stands
-// for the first.
-var CounterList = strings.Join(CounterNames[:], " ")
-
-// Counters returns the letters of the counters that count a record.
+// Counters returns the names of the counters that count a record, separated by spaces.
 func (r *Record) Counters() string {
-	b := []byte{'a' + byte(r.State)}
+	names := CounterNames[r.State]
 	if r.State == Delivered {
-		b = append(b, 'a'+byte(stateCount)+byte(r.DeliveredBy())-1)
+		names += " " + CounterNames[int(stateCount)+int(r.DeliveredBy())-1]
 		if r.Read() {
-			b = append(b, 'a'+byte(CounterCount)-1)
+			names += " " + CounterNames[CounterCount-1]
 		}
 	}
-	return string(b)
+	return names
 }
 
 // Balance is how many recipients of a campaign are in each state. It closes:

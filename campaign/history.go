@@ -57,11 +57,11 @@ func Clip(s string, limit int) string {
 // campaign, by a person or by handout itself.
 type Entry struct {
 	At   time.Time `json:"at"`
-	By   string    `json:"by"`
-	Verb string    `json:"verb"` // submitted, paused, resumed, held, ...
+	By   string    `json:"by" example:"billing" doc:"a key's name, a person's login name, or handout"`
+	Verb string    `json:"verb" example:"paused"` // submitted, paused, resumed, held, ...
 	Why  string    `json:"why,omitempty"`
 	// About is what the verb was done with: a rate, a time, how many recipients.
-	About string `json:"about,omitempty"`
+	About string `json:"about,omitempty" example:"1000 recipients"`
 }
 
 // Entry returns the line that an action of this actor leaves in the history.

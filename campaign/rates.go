@@ -5,7 +5,7 @@ import "time"
 // RateSet is a rate that a person has set while things run.
 type RateSet struct {
 	Rate float64   `json:"rate"` // messages per second
-	By   string    `json:"by"`
+	By   string    `json:"by" example:"billing"`
 	Why  string    `json:"why,omitempty"`
 	At   time.Time `json:"at"`
 }

@@ -2,9 +2,9 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -16,21 +16,12 @@ import (
 // is stored like this, so that the answer is always what stands.
 const unread = "?"
 
-const (
-	// applyTimeout bounds one call of the script.
-	applyTimeout = 10 * time.Second
-	// leastTime is what a call has at least, also when its caller's own time is
-	// nearly over.
-	leastTime = 500 * time.Millisecond
-)
+// applyTimeout bounds what the changes of one batch take.
+const applyTimeout = 10 * time.Second
 
 // maxChanges is how many changes one call makes: each takes Redis some 3 µs, and
 // every other client waits meanwhile.
 const maxChanges = 200
-
-// headArgs is how many arguments of lua/apply.lua come before the changes, and
-// changeArgs how many a change takes.
-const headArgs, changeArgs = 5, 10
 
 // change is one compare-and-set on its way.
 type change struct {
@@ -39,7 +30,7 @@ type change struct {
 	event    *campaign.Event // what is yet to be worked out, see Receive
 	next     campaign.Record
 	old, new string
-	letters  string // see lua/apply.lua
+	move     string // of the counters
 	gated    bool   // only while the campaign runs
 	final    bool   // an outcome, or a change of one
 	ref      string // new reference to be indexed
@@ -49,17 +40,17 @@ type change struct {
 	signal   signal
 	at       time.Time // of the event
 
-	// batchDelay is how long it waits for another change to share its call, see
-	// ApplyWithin; 0: its caller may flush at once.
-	batchDelay time.Duration
-	answer     any
-	err        error
-	turn       chan bool // true: flush what waits, false: the answer is there
+	answer any
+	err    error
+}
+
+func (ch *change) String() string {
+	return fmt.Sprintf("recipient %s of campaign %s", ch.place, ch.campaign.ID)
 }
 
 // ReadRecord reads one record.
 func (l *Ledger) ReadRecord(ctx context.Context, c *campaign.Info, p campaign.Place) (Seen, error) {
-	answer, err := l.set(ctx, &change{campaign: c, place: p, old: unread})
+	answer, err := l.set(ctx, &change{campaign: c, place: p, old: unread}, 0)
 	if err != nil {
 		return Seen{}, err
 	}
@@ -107,14 +98,14 @@ func (l *Ledger) ApplyWithin(ctx context.Context, c *campaign.Info, p campaign.P
 			seen = stands
 			continue
 		}
-		ch := &change{campaign: c, place: p, batchDelay: batchDelay}
+		ch := &change{campaign: c, place: p}
 		ch.become(seen, next, e)
 		if !ch.call.IsZero() {
 			if err := l.reactivate(ctx, c.ID); err != nil {
 				return seen, err
 			}
 		}
-		answer, err := l.set(ctx, ch)
+		answer, err := l.set(ctx, ch, batchDelay)
 		if err != nil {
 			return seen, err
 		}
@@ -133,7 +124,7 @@ func (l *Ledger) ApplyWithin(ctx context.Context, c *campaign.Info, p campaign.P
 func (ch *change) become(seen Seen, next campaign.Record, e campaign.Event) {
 	ch.next, ch.old, ch.new = next, seen.raw, string(next.Encode())
 	ch.gated, ch.final = e.Kind == campaign.EventClaim, next.State.Final()
-	ch.letters = seen.Record.Counters() + ">" + next.Counters()
+	ch.move = seen.Record.Counters() + " > " + next.Counters()
 	ch.signal, ch.at = signalOf(e.Kind, seen.Record.State, next.State), e.At
 	if next.Reference != seen.Record.Reference {
 		ch.ref, ch.attempt = next.Reference, next.Attempt
@@ -165,11 +156,11 @@ func (ch *change) outcome(answer any) (stands Seen, set bool, err error) {
 			return Seen{Record: ch.next, raw: ch.new}, true, nil
 		}
 		if stands, err = decodeSeen(answer); err != nil {
-			err = fmt.Errorf("recipient %s of campaign %s: %w", ch.place, ch.campaign.ID, err)
+			err = fmt.Errorf("%s: %w", ch, err)
 		}
 		return stands, false, err
 	}
-	return Seen{}, false, fmt.Errorf("recipient %s of campaign %s: unexpected answer %v", ch.place, ch.campaign.ID, answer)
+	return Seen{}, false, fmt.Errorf("%s: unexpected answer %v", ch, answer)
 }
 
 // reactivate puts a campaign among the active ones before one of its recipients
@@ -182,106 +173,32 @@ func (l *Ledger) reactivate(ctx context.Context, c campaign.ID) error {
 	return nil
 }
 
-// set makes a change in Redis, together with those of concurrent callers: the
-// first of them is the flusher, and makes the next one so once its own is done.
-func (l *Ledger) set(ctx context.Context, ch *change) (any, error) {
+// set makes a change in Redis, together with those of concurrent callers.
+func (l *Ledger) set(ctx context.Context, ch *change, batchDelay time.Duration) (any, error) {
 	if p := ch.place; p.Page < 0 || p.Index < 0 || p.Index >= campaign.PageSize ||
 		(!ch.campaign.Has(p) && !ch.campaign.Spec.Standing) {
-		return nil, fmt.Errorf("recipient %s of campaign %s: %w", p, ch.campaign.ID, ErrNotFound)
+		return nil, fmt.Errorf("%s: %w", ch, ErrNotFound)
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("recipient %s of campaign %s: %w", ch.place, ch.campaign.ID, err)
-	}
-	ch.turn = make(chan bool, 1)
-	l.mu.Lock()
-	l.waiting = append(l.waiting, ch)
-	lead := !l.flushing && ch.batchDelay == 0
-	l.flushing = l.flushing || lead
-	l.mu.Unlock()
-	if !lead {
-		var late <-chan time.Time
-		if ch.batchDelay > 0 {
-			late = time.After(ch.batchDelay)
-		}
-		select {
-		case lead = <-ch.turn:
-		case <-late:
-			if lead = l.promote(ch); !lead {
-				lead = <-ch.turn
-			}
-		case <-ctx.Done():
-			l.withdraw(ch)
-			return nil, fmt.Errorf("recipient %s of campaign %s: %w", ch.place, ch.campaign.ID, ctx.Err())
-		}
-	}
-	if lead {
-		l.flush(ctx)
+	if err := l.changes.Do(ctx, ch, batchDelay); err != nil {
+		return nil, fmt.Errorf("%s: %w", ch, err)
 	}
 	return ch.answer, ch.err
 }
 
-// withdraw takes out the change of a caller whose context has ended, if it hasn't
-// been sent yet. If that caller was made the flusher, the next one becomes it.
-func (l *Ledger) withdraw(ch *change) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if i := slices.Index(l.waiting, ch); i >= 0 {
-		l.waiting = slices.Delete(l.waiting, i, i+1)
-	}
-	select {
-	case lead := <-ch.turn:
-		if lead {
-			l.nextFlusher()
-		}
-	default:
-	}
-}
-
-// promote makes the caller the flusher once its delay has passed. It returns false
-// when another one is flushing, which carries the change or makes its caller the
-// flusher.
-func (l *Ledger) promote(ch *change) (lead bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	ch.batchDelay = 0
-	if l.flushing || !slices.Contains(l.waiting, ch) {
-		return false
-	}
-	l.flushing = true
-	return true
-}
-
-// nextFlusher makes the first waiting caller the flusher, if any has no delay left.
-func (l *Ledger) nextFlusher() {
-	if l.flushing = slices.ContainsFunc(l.waiting, func(ch *change) bool { return ch.batchDelay == 0 }); l.flushing {
-		l.waiting[0].turn <- true
-	}
-}
-
-// callTime is how long a call may take that this caller makes for all. It makes
-// other callers' changes too: canceling it doesn't cancel them. Its own deadline
-// bounds the call, but leaves it leastTime.
-func callTime(ctx context.Context) time.Duration {
-	deadline, ok := ctx.Deadline()
+// Oldest names the recipient whose change has waited longest, or is under way, and
+// returns since when; false when there is none.
+func (l *Ledger) Oldest() (recipient string, since time.Time, ok bool) {
+	ch, since, ok := l.changes.Oldest()
 	if !ok {
-		return applyTimeout
+		return "", time.Time{}, false
 	}
-	return min(applyTimeout, max(leastTime, time.Until(deadline)))
+	return ch.String(), since, true
 }
 
-// flush makes the changes that wait, and hands over to the next flusher.
-func (l *Ledger) flush(ctx context.Context) {
-	l.mu.Lock()
-	n := min(len(l.waiting), maxChanges)
-	batch := l.waiting[:n:n]
-	l.waiting = l.waiting[n:]
-	l.mu.Unlock()
-
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime(ctx))
-	defer cancel()
+// makeChanges makes the changes of a batch, those of one campaign in one call.
+func (l *Ledger) makeChanges(ctx context.Context, batch []*change) {
 	batch = l.workOut(ctx, batch)
 	for len(batch) > 0 {
-		// The changes of one campaign go in one call.
 		same, rest := batch[:0:0], batch[:0:0]
 		for _, ch := range batch {
 			if ch.campaign.ID == batch[0].campaign.ID {
@@ -293,66 +210,86 @@ func (l *Ledger) flush(ctx context.Context) {
 		l.send(ctx, same)
 		batch = rest
 	}
-
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.nextFlusher()
 }
 
 // send makes the changes of one campaign, and gives each its answer.
 func (l *Ledger) send(ctx context.Context, batch []*change) {
-	c := batch[0].campaign
-	keys := []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID), keyWatch(c.ID), keyHistory(c.ID), outbox.Key(c.ID)}
-	at := make(map[string]int, len(batch))
-	index := func(key string) string {
-		i, ok := at[key]
-		if !ok {
-			keys = append(keys, key)
-			i = len(keys)
-			at[key] = i
-		}
-		return strconv.Itoa(i)
-	}
-	args := make([]any, headArgs, headArgs+changeArgs*len(batch))
-	var watch watch
-	for _, ch := range batch {
-		if ch.signal != noSignal {
-			watch = watchOf(c, ch.at)
-			break
-		}
-	}
-	args[0], args[1], args[2], args[3], args[4] = campaign.CounterList, watch.limits, watch.failures, watch.doubts, watch.line
-	for _, ch := range batch {
-		gate, ref, call, past := "", "", "", ""
-		switch {
-		case ch.gated:
-			gate = "r"
-		case ch.final:
-			gate = strconv.Itoa(ch.place.Position())
-		}
-		if !ch.call.IsZero() {
-			call = strconv.Itoa(ch.place.Page) + "," + strconv.FormatInt(ch.call.UnixMilli(), 10)
-		}
-		if ch.ref != "" {
-			field, bucket := referenceField(ch.ref, refBuckets(c))
-			ref = index(keyReferences(c.ID, bucket)) + "," + referenceValue(ch.place, ch.attempt) + ":" + field
-		}
-		if ch.past > 0 {
-			past = index(keyPast(c.ID, ch.place.Page)) + "," + strconv.Itoa(ch.past)
-		}
-		args = append(args, index(keyRecords(c.ID, ch.place.Page)), strconv.Itoa(ch.place.Index),
-			ch.old, ch.new, ch.letters, gate, ref, call, string(ch.signal), past)
-	}
-	answers, err := applyScript.Run(ctx, l.rdb, keys, args...).Slice()
-	if err == nil && len(answers) != len(batch) {
-		err = errors.New("wrong number of answers")
-	}
+	answers, err := l.call(ctx, batch)
 	for i, ch := range batch {
 		if err != nil {
-			ch.err = fmt.Errorf("change a record of campaign %s: %w", c.ID, err)
+			ch.err = fmt.Errorf("change a record of campaign %s: %w", ch.campaign.ID, err)
 		} else {
 			ch.answer = answers[i]
 		}
-		ch.turn <- false
+	}
+}
+
+func (l *Ledger) call(ctx context.Context, batch []*change) ([]any, error) {
+	c := batch[0].campaign
+	k := &scriptKeys{
+		names:   []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID), keyWatch(c.ID), keyHistory(c.ID), outbox.Key(c.ID)},
+		numbers: make(map[string]string, len(batch)),
+	}
+	args := make([]any, 1, 1+changeFields*len(batch))
+	args[0] = ""
+	for _, ch := range batch {
+		if ch.signal != noSignal && args[0] == "" {
+			watch, err := json.Marshal(watchOf(c, ch.at))
+			if err != nil {
+				return nil, err
+			}
+			args[0] = watch
+		}
+		args = append(args, ch.args(k)...)
+	}
+	answers, err := applyScript.Run(ctx, l.rdb, k.names, args...).Slice()
+	if err == nil && len(answers) != len(batch) {
+		err = errors.New("wrong number of answers")
+	}
+	return answers, err
+}
+
+// scriptKeys are the keys of a call, which changes share.
+type scriptKeys struct {
+	names   []string
+	numbers map[string]string // in names, from 1 on
+}
+
+func (k *scriptKeys) number(key string) string {
+	n, ok := k.numbers[key]
+	if !ok {
+		k.names = append(k.names, key)
+		n = strconv.Itoa(len(k.names))
+		k.numbers[key] = n
+	}
+	return n
+}
+
+// changeFields is how many fields a change has in lua/apply.lua.
+const changeFields = 15
+
+// args are the fields of a change, which lua/apply.lua describes, in its order.
+func (ch *change) args(k *scriptKeys) []any {
+	var running, outcome, page, due, references, reference, referent, past, attempt string
+	switch {
+	case ch.gated:
+		running = "1"
+	case ch.final:
+		outcome = strconv.Itoa(ch.place.Position())
+	}
+	if !ch.call.IsZero() {
+		page, due = strconv.Itoa(ch.place.Page), strconv.FormatInt(ch.call.UnixMilli(), 10)
+	}
+	if ch.ref != "" {
+		field, bucket := referenceField(ch.ref, refBuckets(ch.campaign))
+		references, reference, referent = k.number(keyReferences(ch.campaign.ID, bucket)), field, referenceValue(ch.place, ch.attempt)
+	}
+	if ch.past > 0 {
+		past, attempt = k.number(keyPast(ch.campaign.ID, ch.place.Page)), strconv.Itoa(ch.past)
+	}
+	return []any{
+		k.number(keyRecords(ch.campaign.ID, ch.place.Page)), strconv.Itoa(ch.place.Index), ch.old, ch.new,
+		ch.move, running, outcome, string(ch.signal), page, due,
+		references, reference, referent, past, attempt,
 	}
 }

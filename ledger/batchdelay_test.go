@@ -118,3 +118,37 @@ func TestApplyWithin_AmongMany(t *testing.T) {
 		t.Errorf("%v, %v", balance, err)
 	}
 }
+
+func TestApplyWithin_MoreThanGoInOneCallAreAllMade(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{200, 201, 400} {
+		b := setup(t)
+		info, seen := b.claimed(t, n+1, n)
+		done := make(chan error, n)
+		for i := range n {
+			go func() {
+				_, err := b.ledger.ApplyWithin(t.Context(), info, campaign.PlaceOf(i), seen[i], campaigntest.Accept(1), 2*time.Second)
+				done <- err
+			}()
+		}
+		for b.ledger.Waiting() < n && len(done) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		// As many as go in one call needn't wait for more.
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if _, err := b.ledger.Apply(ctx, info, campaign.PlaceOf(n), ledger.Seen{}, claimBy(n)); err != nil {
+			t.Fatalf("beside %d: %v", n, err)
+		}
+		for range n {
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(30 * time.Second):
+				t.Fatalf("of %d, %d are made", n, n-len(done))
+			}
+		}
+	}
+}

@@ -1,8 +1,4 @@
 package ledger
 
-// Waiting is how many changes wait for their delay, or to be flushed.
-func (l *Ledger) Waiting() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.waiting)
-}
+// Waiting is how many changes wait for their batch.
+func (l *Ledger) Waiting() int { return l.changes.Waiting() }

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/batch"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
@@ -20,12 +20,9 @@ import (
 // Ledger is the campaigns in one Redis. It is safe for concurrent use; the
 // changes that concurrent callers make travel to Redis together.
 type Ledger struct {
-	rdb    redis.UniversalClient
-	outbox *outbox.Store
-
-	mu       sync.Mutex
-	waiting  []*change
-	flushing bool
+	rdb     redis.UniversalClient
+	outbox  *outbox.Store
+	changes *batch.Batcher[*change]
 
 	sampled atomic.Int64 // the Unix second of the last samples, see Sample
 }
@@ -34,6 +31,7 @@ type Ledger struct {
 func New(rdb redis.UniversalClient) *Ledger {
 	l := &Ledger{rdb: rdb}
 	l.outbox = outbox.New(rdb, keyMeta, l.named)
+	l.changes = batch.New(maxChanges, applyTimeout, l.makeChanges)
 	return l
 }
 

@@ -81,45 +81,32 @@ func TestPace_SaysWhatIsInForce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Three steps, of which one has been won back; no slot for half a minute.
-	write("handout:pace", "rate", 90, "last", micros(-time.Second), "cut", 3, "cut_at", micros(-15*time.Second),
-		"blocked", micros(30*time.Second))
-	write("handout:{c}:pace", "rate", 5, "last", micros(-time.Hour), "cut", 3, "cut_at", micros(-time.Hour), "blocked", micros(-time.Hour))
+	// Granted 60 of 90 some time ago, and grown since; no slot for half a minute.
+	write("handout:pace", "rate", 90, "seen", micros(-time.Second), "last", micros(-time.Second), "blocked", micros(30*time.Second),
+		"peak", 60, "grown", 0, "since", micros(-time.Minute))
+	write("handout:{c}:pace", "rate", 5, "seen", micros(-time.Hour), "last", micros(-time.Hour), "blocked", micros(-time.Hour),
+		"peak", 2, "grown", 1e9, "since", micros(-2*time.Hour))
 	for name, c := range map[string]struct {
 		read func(context.Context) (pacing.Pace, error)
 		want pacing.Pace
 	}{
 		"the account's": {b.ledger.Pace, pacing.Pace{
-			Rate: 40, Cut: 2, BlockedUntil: time.UnixMicro(micros(30 * time.Second)).UTC(), LastSlot: time.UnixMicro(micros(-time.Second)).UTC(),
+			Rate: 90, Granted: 58.2, GrantedSince: time.UnixMicro(micros(-time.Minute)).UTC(), BlockedUntil: time.UnixMicro(micros(30 * time.Second)).UTC(),
 		}},
-		"a campaign's": {func(ctx context.Context) (pacing.Pace, error) { return b.ledger.PaceOf(ctx, "c") }, pacing.Pace{
-			Rate: 5, LastSlot: time.UnixMicro(micros(-time.Hour)).UTC(),
-		}},
+		"a campaign's": {func(ctx context.Context) (pacing.Pace, error) { return b.ledger.PaceOf(ctx, "c") }, pacing.Pace{Rate: 5}},
 	} {
 		p, err := c.read(t.Context())
-		if p.Rate = math.Round(p.Rate*1000) / 1000; err != nil || p != c.want {
+		if p.Granted = math.Round(p.Granted*1000) / 1000; err != nil || p != c.want {
 			t.Errorf("%s: %+v, want %+v; error %v", name, p, c.want, err)
 		}
 	}
-	write("handout:pace", "cut", "many")
+	// A clock that was set back: the wait is as long as it was.
+	write("handout:pace", "seen", micros(time.Hour), "blocked", micros(time.Hour+7*time.Second))
+	if p, err := b.ledger.Pace(t.Context()); err != nil || p.BlockedUntil.Sub(now) > 8*time.Second || p.BlockedUntil.Before(now) {
+		t.Errorf("after the clock was set back: %+v, error %v", p, err)
+	}
+	write("handout:pace", "peak", "many")
 	if _, err := b.ledger.Pace(t.Context()); err == nil {
 		t.Error("junk is read")
-	}
-}
-
-func TestPaceCut(t *testing.T) {
-	t.Parallel()
-	at := func(d time.Duration) float64 { return float64(campaigntest.Noon.Add(d).UnixMicro()) }
-	for _, c := range []struct {
-		cut  int
-		now  time.Duration
-		want int
-	}{
-		{0, time.Hour, 0}, {3, -time.Minute, 3}, {3, 0, 3}, {3, 10*time.Second - 1000, 3}, {3, 10 * time.Second, 2},
-		{3, 29 * time.Second, 1}, {3, 30 * time.Second, 0}, {3, time.Hour, 0}, {8, 79 * time.Second, 1},
-	} {
-		if got := pacing.CutNow(c.cut, at(0), at(c.now)); got != c.want {
-			t.Errorf("%d steps, %v later: %d, want %d", c.cut, c.now, got, c.want)
-		}
 	}
 }

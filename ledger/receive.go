@@ -19,7 +19,7 @@ import (
 // The errors are those of Apply.
 func (l *Ledger) Receive(ctx context.Context, c *campaign.Info, p campaign.Place, e campaign.Event) (made bool, err error) {
 	ch := &change{campaign: c, place: p, event: &e}
-	answer, err := l.set(ctx, ch)
+	answer, err := l.set(ctx, ch, 0)
 	if err != nil || ch.event != nil {
 		return false, err
 	}
@@ -28,8 +28,8 @@ func (l *Ledger) Receive(ctx context.Context, c *campaign.Info, p campaign.Place
 }
 
 // workOut reads the records of the changes that have only an event so far, and
-// computes what they become. It returns the changes to be made; the others are
-// answered.
+// computes what they become. It returns the changes to be made: the others have their
+// error, or stay as they are.
 func (l *Ledger) workOut(ctx context.Context, batch []*change) []*change {
 	type page struct {
 		campaign campaign.ID
@@ -70,8 +70,6 @@ func (l *Ledger) workOut(ctx context.Context, batch []*change) []*change {
 	for _, ch := range batch {
 		if ch.event == nil {
 			rest = append(rest, ch)
-		} else {
-			ch.turn <- false
 		}
 	}
 	return rest
@@ -82,7 +80,7 @@ func (l *Ledger) workOut(ctx context.Context, batch []*change) []*change {
 func (ch *change) see(raw string) error {
 	seen, err := decodeSeen(raw)
 	if err != nil {
-		return fmt.Errorf("recipient %s of campaign %s: %w", ch.place, ch.campaign.ID, err)
+		return fmt.Errorf("%s: %w", ch, err)
 	}
 	e := ch.event.BoundTo(&seen.Record)
 	if e.Attempt > seen.Record.Attempt {

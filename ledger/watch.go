@@ -20,17 +20,16 @@ const (
 	lastOutcomes = 200
 )
 
-// signal is what a change means for the watch. The letters are those of
-// lua/apply.lua.
+// signal is what a change means for the watch, in the words of lua/apply.lua.
 type signal string
 
 const (
 	noSignal     signal = ""
-	signalDoubt  signal = "d" // no answer, or one that doesn't say whether it was processed
-	signalTaken  signal = "a" // an answer: accepted
-	signalRefuse signal = "r" // an answer: refused, which is a failure too
-	signalFail   signal = "f" // an outcome: a failure
-	signalGood   signal = "g" // an outcome: none
+	signalDoubt  signal = "doubt"   // no answer, or one that doesn't say whether it was processed
+	signalTaken  signal = "taken"   // an answer: accepted
+	signalRefuse signal = "refused" // an answer: refused, which is a failure too
+	signalFail   signal = "failed"  // an outcome: a failure
+	signalGood   signal = "good"    // an outcome: none
 )
 
 // signalOf returns the signal of a change: an answer to a request, the lack of one,
@@ -55,9 +54,15 @@ func signalOf(e campaign.EventKind, from, to campaign.State) signal {
 	return noSignal
 }
 
-// watch is what lua/apply.lua needs to watch a campaign: its limits, and the reasons
-// for going beyond.
-type watch struct{ limits, failures, doubts, line string }
+// watch is what lua/apply.lua needs to watch a campaign.
+type watch struct {
+	MaxDoubts    int    `json:"max_doubts"`    // so many in a row hold the campaign
+	LastOutcomes int    `json:"last_outcomes"` // how many are kept
+	MaxFailures  int    `json:"max_failures"`  // among these, that don't hold it
+	Doubts       string `json:"doubts"`        // the reason of a hold for doubts
+	Failures     string `json:"failures"`      // for failures: a format for how many of how many
+	Line         string `json:"line"`          // of the history, @ for the reason
+}
 
 func watchOf(c *campaign.Info, at time.Time) watch {
 	limit := c.Spec.FailureLimit()
@@ -68,10 +73,10 @@ func watchOf(c *campaign.Info, at time.Time) watch {
 	}
 	most := int(math.Floor(limit*lastOutcomes + 1e-9))
 	return watch{
-		limits:   fmt.Sprintf("%d %d %d", maxDoubts, lastOutcomes, most),
-		failures: fmt.Sprintf("%%d of the last %%d outcomes failed or were refused, more than %s %%%% of %d", campaign.Percent(limit), lastOutcomes),
-		doubts:   fmt.Sprintf("%d doubts in a row: Telesign doesn't answer", maxDoubts),
-		line:     campaign.Machine("@").Entry(at, "held", "").Encode(),
+		MaxDoubts: maxDoubts, LastOutcomes: lastOutcomes, MaxFailures: most,
+		Failures: fmt.Sprintf("%%d of the last %%d outcomes failed or were refused, more than %s %%%% of %d", campaign.Percent(limit), lastOutcomes),
+		Doubts:   fmt.Sprintf("%d doubts in a row: Telesign doesn't answer", maxDoubts),
+		Line:     campaign.Machine("@").Entry(at, "held", "").Encode(),
 	}
 }
 

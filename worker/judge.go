@@ -11,7 +11,6 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/pacing"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
@@ -25,6 +24,9 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 		e = &telesign.Error{Class: telesign.Unknown, Err: err}
 	}
 	w.metrics.sent(c.at, e.Class.String(), int(e.Code))
+	if e.HTTPStatus > 0 && !e.Throttled {
+		w.pace.Granted(c.slot)
+	}
 	if err := w.optOut(c, e.Code); err != nil {
 		return false, err
 	}
@@ -49,15 +51,16 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 		return false, w.record(c, event)
 
 	case e.Throttled:
-		wait, err := w.pace.Throttled(c.ctx, e.RetryAfter)
+		wait, err := w.pace.Denied(c.ctx, c.slot, e.RetryAfter)
 		if err != nil {
-			wait = pacing.FirstPush
+			w.log.Warn("tell the other workers to wait", "error", err)
+			wait = e.RetryAfter
 		}
 		if w.late(c, event.At) {
 			return false, w.giveUp(c, event)
 		}
 		w.log.Warn("throttled", "campaign", c.subject.ID, "wait", wait, "error", e)
-		event.DueAt = event.At.Add(wait)
+		event.DueAt = event.At.Add(max(wait, time.Second))
 		return true, w.putOff(c, event, campaign.ReasonThrottled)
 
 	default: // later: certainly not sent

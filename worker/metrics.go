@@ -20,7 +20,7 @@ type metrics struct {
 	lastSend     *prometheus.GaugeVec // not there until there was one
 
 	reserved, used, lost *prometheus.CounterVec // slots, by limiter
-	throttle, rate       prometheus.Gauge
+	granted, rate        prometheus.Gauge
 }
 
 func (m *metrics) slots(limiter string) pacing.SlotCounts {
@@ -51,8 +51,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.reserved = slotCounter("reserved", "Slots that this process has reserved.")
 	m.used = slotCounter("used", "Reserved slots that a caller has taken.")
 	m.lost = slotCounter("lost", "Reserved slots whose time passed, or was pushed back, before anyone could use them.")
-	m.throttle = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "handout_throttle_level", Help: "By how many steps of a third the account's rate is lowered now.",
+	m.granted = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "handout_rate_granted", Help: "Messages per second that Telesign grants, as measured; 0: all that the account's rate allows.",
 	})
 	m.rate = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "handout_rate", Help: "Messages per second that are in force for the account; 0 is no limit.",
@@ -61,7 +61,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Name: "handout_last_send_timestamp_seconds", Help: "When Telesign last took a message of this worker's, Unix time.",
 	}, nil)
 	m.sends.WithLabelValues("accepted", "3001") // an increase is seen from 0 on
-	r.MustRegister(m.sends, m.duration, m.polls, m.ledgerErrors, m.reserved, m.used, m.lost, m.throttle, m.rate, m.lastSend, m.restored)
+	r.MustRegister(m.sends, m.duration, m.polls, m.ledgerErrors, m.reserved, m.used, m.lost, m.granted, m.rate, m.lastSend, m.restored)
 	return m
 }
 

@@ -124,19 +124,19 @@ func (r *rates) leave(p *ownPace) (same context.Context) {
 // slot waits for the campaign's own rate, then for the account's: in this order
 // no slot of the account's is wasted on the other wait. If the campaign's rate
 // changes meanwhile, it begins again.
-func (r *rates) slot(ctx context.Context, c *campaign.Info, urgent bool) (time.Time, error) {
+func (r *rates) slot(ctx context.Context, c *campaign.Info, urgent bool) (pacing.Slot, error) {
 	for {
 		same, err := r.wait(ctx, c)
 		if err != nil {
-			return time.Time{}, err
+			return pacing.Slot{}, err
 		}
 		both, cancel := context.WithCancel(ctx)
 		unhook := context.AfterFunc(same, cancel)
-		at, err := r.account.Take(both, c.ID, urgent)
+		slot, err := r.account.Take(both, c.ID, urgent)
 		unhook()
 		cancel()
 		if err == nil || ctx.Err() != nil || same.Err() == nil {
-			return at, err
+			return slot, err
 		}
 	}
 }
@@ -155,11 +155,11 @@ func (r *rates) of(c *campaign.Info) float64 {
 	return min(account, own)
 }
 
-// accountNow is the account's rate, lowered by so many steps.
-func (r *rates) accountNow(cut int) float64 {
+// accountNow is the account's rate in force.
+func (r *rates) accountNow(p pacing.Pace) float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.set.Account(r.environment) * pacing.Share(cut)
+	return p.Of(r.set.Account(r.environment))
 }
 
 // followRates keeps the limiters at what persons set.
@@ -204,7 +204,7 @@ func (w *Worker) showPace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.metrics.throttle.Set(float64(p.Cut))
-	w.metrics.rate.Set(w.rates.accountNow(p.Cut))
+	w.metrics.granted.Set(p.Granted)
+	w.metrics.rate.Set(w.rates.accountNow(p))
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -34,6 +35,9 @@ func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
 	}
 	errs := make([]error, payload.Count)
 	var sends sync.WaitGroup
+	if !urgent {
+		w.flights.begin()
+	}
 	for i := range payload.Count {
 		if suppressed[i] {
 			continue
@@ -50,6 +54,9 @@ func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
 				cancel() // the others needn't ask
 			}
 		})
+	}
+	if !urgent {
+		w.flights.end()
 	}
 	sends.Wait()
 	return w.outcome(errs)
@@ -73,16 +80,38 @@ func (w *Worker) outcome(errs []error) error {
 	return errors.Join(failed...)
 }
 
-// flights bounds the sends in flight. Some places are kept for urgent ones: these
-// never wait for bulk sends that wait for the rate.
-type flights struct{ all, bulk chan struct{} }
-
-func newFlights(n int) *flights {
-	return &flights{all: make(chan struct{}, n), bulk: make(chan struct{}, max(1, n-n/urgentShare))}
+// flights bounds the sends in flight. Urgent ones have some places more than the bulk:
+// they never wait for bulk sends that wait for the rate.
+type flights struct {
+	all, bulk chan struct{}
+	waiting   atomic.Int32 // tasks of the bulk with recipients who have no place yet
+	again     func()       // has the bulk's server look at its queue
 }
 
-// urgentShare: one place in so many is kept for urgent sends.
-const urgentShare = 16
+func newFlights(n int, again func()) *flights {
+	return &flights{all: make(chan struct{}, n+max(1, n/urgentShare)), bulk: make(chan struct{}, n), again: again}
+}
+
+const (
+	// urgentShare: for so many places there is one more that only urgent sends have.
+	urgentShare = 16
+	// maxWaiting is how many tasks of the bulk wait for places before the next one stays
+	// in the queue, for a worker that has places: the one that feeds a campaign sees
+	// its tasks first, and would take them all. Two, so that there is a next one when
+	// the first has all its places.
+	maxWaiting = 2
+)
+
+// room reports whether the bulk's server may take another task.
+func (f *flights) room() bool { return f.waiting.Load() < maxWaiting }
+
+// begin notes that a task of the bulk wants places, and end that it has them.
+func (f *flights) begin() { f.waiting.Add(1) }
+func (f *flights) end() {
+	if f.waiting.Add(-1) == maxWaiting-1 {
+		f.again()
+	}
+}
 
 // take waits for a place, and returns how to give it back.
 func (f *flights) take(ctx context.Context, urgent bool) (land func(), err error) {
@@ -138,11 +167,9 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 			w.pace.Unused(slot)
 			return err // a ledger that can't answer never means "go ahead"
 		}
-		if err := w.verify(claim.ctx, rollbacks); err != nil {
-			w.pace.Unused(slot)
-			return w.unsent(claim, err)
+		if claim.slot, err = w.awaitSlot(ctx, claim, slot, rollbacks, urgent); err != nil {
+			return errors.Join(w.unsent(claim, err), ctx.Err())
 		}
-		w.pace.Leaving(slot)
 		accepted, err := w.telesign.Send(claim.ctx, claim.message)
 		if err == nil {
 			return w.accepted(claim, accepted)
@@ -153,14 +180,33 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 	}
 }
 
-// slot waits for the campaign's turn, and the account's.
-func (w *Worker) slot(ctx context.Context, id campaign.ID, urgent bool) (time.Time, error) {
+// awaitSlot waits until the claim's request may leave: for its slot, or another one
+// where the claim took longer, so that what was held up together doesn't leave
+// together. A worker that stops meanwhile waits for no other slot.
+func (w *Worker) awaitSlot(ctx context.Context, c *claim, slot pacing.Slot, rollbacks int64, urgent bool) (pacing.Slot, error) {
+	for {
+		slot, err := w.pace.Await(ctx, slot, c.subject.ID, urgent)
+		if err != nil {
+			return slot, err
+		}
+		if err := w.verify(c.ctx, rollbacks); err != nil {
+			w.pace.Unused(slot)
+			return slot, err
+		}
+		if slot.Now() { // the check may have had to ask Redis
+			return slot, nil
+		}
+	}
+}
+
+// slot waits for the campaign's turn, and then until the account has a slot soon.
+func (w *Worker) slot(ctx context.Context, id campaign.ID, urgent bool) (pacing.Slot, error) {
 	s, err := w.cache.subject(ctx, id)
 	switch {
 	case errors.Is(err, ledger.ErrNotFound):
 		return w.pace.Take(ctx, id, urgent)
 	case err != nil:
-		return time.Time{}, err
+		return pacing.Slot{}, err
 	}
 	return w.rates.slot(ctx, s.Info, urgent)
 }
@@ -173,7 +219,8 @@ type claim struct {
 	place   campaign.Place
 	seen    ledger.Seen
 	message telesign.Message
-	at      time.Time // local, for the duration
+	slot    pacing.Slot // of the request
+	at      time.Time   // local, for the duration
 }
 
 // claim takes the recipient, or returns nil when there is nothing to send:
@@ -232,7 +279,7 @@ func (w *Worker) stopped(ctx context.Context, s *subject, p campaign.Place) erro
 
 // accepted records that Telesign took the message.
 func (w *Worker) accepted(c *claim, a telesign.Accepted) error {
-	w.pace.Succeeded(c.ctx)
+	w.pace.Granted(c.slot)
 	w.metrics.sent(c.at, "accepted", int(a.Code))
 	wait := acceptWait
 	if c.subject.Spec.Lane == campaign.LaneUrgent || w.rateOf(c.subject) == 0 {

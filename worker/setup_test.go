@@ -168,7 +168,13 @@ func (r *rig) start(change ...func(*worker.Options)) (stop func()) {
 		r.t.Fatal(err)
 	}
 	var once sync.Once
-	stop = func() { once.Do(w.Stop) }
+	stop = func() {
+		once.Do(func() {
+			if err := w.Stop(); err != nil {
+				r.t.Error(err)
+			}
+		})
+	}
 	r.t.Cleanup(stop)
 	return stop
 }

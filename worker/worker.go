@@ -37,7 +37,8 @@ type Options struct {
 	PollRate float64
 	// Poll is whether to ask Telesign for outcomes whose receipt didn't come.
 	Poll bool
-	// Concurrency is the number of sends in flight at most.
+	// Concurrency is the number of sends of the bulk lane in flight at most; urgent
+	// ones have some places more.
 	Concurrency int
 	// Window is how many recipients of one campaign stand in the queue at most.
 	Window int
@@ -128,14 +129,14 @@ func New(o Options) (*Worker, error) {
 		subjects: make(map[campaign.ID]*entry[*subject]), pages: make(map[pageKey]*entry[[]campaign.Recipient]),
 	}
 	log := queue.Logger{Log: o.Logger}
-	// The whole send must end before asynq gives a task back to the queue:
-	// request, record, and a little.
-	shutdown := o.SendTimeout + recordPatience + 5*time.Second
-	server := func(queue string, concurrency int, look, forward time.Duration) *asynq.Server {
-		return asynq.NewServerFromRedisClient(o.Redis, asynq.Config{
+	// The whole send must end before asynq gives a task back to the queue.
+	shutdown := o.SendTimeout + recordPatience + time.Second
+	server := func(name string, concurrency int, looks queue.Looks, forward time.Duration) *asynq.Server {
+		looks.Stopping = w.stopping.Done()
+		return asynq.NewServerFromRedisClient(w.queue.Looker(name, looks), asynq.Config{
 			Concurrency:              concurrency,
-			Queues:                   map[string]int{queue: 1},
-			TaskCheckInterval:        look,
+			Queues:                   map[string]int{name: 1},
+			TaskCheckInterval:        queue.LookInterval,
 			DelayedTaskCheckInterval: forward,
 			ShutdownTimeout:          shutdown,
 			RetryDelayFunc:           retryDelay,
@@ -146,10 +147,10 @@ func New(o Options) (*Worker, error) {
 	}
 	// A server for each queue: one for several asks them one after the other for
 	// every single task, and urgent tasks would wait for handlers of bulk ones.
-	w.urgent = server(tasks.QueueUrgent, o.Concurrency, urgentLook, sendForward)
-	w.bulk = server(tasks.QueueBulk, o.Concurrency, emptyLook, sendForward)
-	w.system = server(tasks.QueueSystem, systemConcurrency, emptyLook, systemForward)
-	w.flights = newFlights(o.Concurrency)
+	w.flights = newFlights(o.Concurrency, func() { w.queue.LookAgain(tasks.QueueBulk) })
+	w.urgent = server(tasks.QueueUrgent, o.Concurrency, queue.Looks{Shortest: emptyLook, Longest: emptyLook}, sendForward)
+	w.bulk = server(tasks.QueueBulk, o.Concurrency, queue.Looks{Shortest: drainedLook, Longest: emptyLook, Open: w.flights.room}, sendForward)
+	w.system = server(tasks.QueueSystem, systemConcurrency, queue.Looks{Shortest: emptyLook, Longest: emptyLook}, systemForward)
 	return w, nil
 }
 
@@ -199,10 +200,11 @@ func (w *Worker) Start(ctx context.Context) error {
 
 func (w *Worker) servers() []*asynq.Server { return []*asynq.Server{w.system, w.bulk, w.urgent} }
 
-// How often an empty queue is looked at: each look is a call to Redis.
+// How often an empty queue is looked at, unless this worker has put tasks there: each
+// look is a call to Redis.
 const (
-	urgentLook = 100 * time.Millisecond
-	emptyLook  = 200 * time.Millisecond
+	emptyLook   = 200 * time.Millisecond
+	drainedLook = 2 * time.Millisecond // at first: at high rates the next tasks come soon
 )
 
 // How often a queue's tasks that were given back are looked for. Those of the
@@ -223,15 +225,37 @@ func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
 	return backoff(n)
 }
 
-// Stop takes no more tasks, lets what is under way end and be recorded, and
-// returns then: after the time-out of a send and half a minute at the latest.
-func (w *Worker) Stop() {
-	w.stop()
-	w.swept.Wait()
-	var stopped sync.WaitGroup
-	for _, s := range w.servers() {
-		stopped.Go(s.Shutdown)
+// maxChangeWait is how long a change of a record may wait before the worker isn't
+// ready: a call to Redis takes 10 s at most, and many changes share one.
+const maxChangeWait = 30 * time.Second
+
+// Ready returns what keeps the worker from its work, if anything does.
+func (w *Worker) Ready(now time.Time) error {
+	recipient, since, ok := w.ledger.Oldest()
+	if waited := now.Sub(since); ok && waited >= maxChangeWait {
+		return fmt.Errorf("a change of %s has waited for Redis for %v", recipient, waited.Round(time.Second))
 	}
-	stopped.Wait()
+	return nil
+}
+
+// ErrStillRunning is what the Stop of a worker, and of other servers of the queue,
+// returns when it gave up: Redis's client has to stay open then.
+var ErrStillRunning = queue.ErrStillRunning
+
+// Stop takes no more tasks, lets what is under way end and be recorded, and returns
+// then. After the time-out of a send, recordPatience and three seconds it returns
+// [ErrStillRunning]: what has been claimed by then and isn't recorded will be
+// found in doubt, and Redis's client has to stay open.
+func (w *Worker) Stop() error {
+	w.stop()
+	err := queue.StopWithin(w.sendTimeout+recordPatience+3*time.Second, func() {
+		w.swept.Wait()
+		var stopped sync.WaitGroup
+		for _, s := range w.servers() {
+			stopped.Go(s.Shutdown)
+		}
+		stopped.Wait()
+	})
 	w.files.client.CloseIdleConnections()
+	return err
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,9 +9,9 @@ import (
 	"net/url"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
@@ -36,7 +35,7 @@ type Config struct {
 	TelesignAuth       string      `split_words:"true" default:"basic" desc:"how requests are authenticated: basic or digest"`
 
 	Rate        float64       `default:"10" desc:"messages per second that the account allows, for all workers together"`
-	Concurrency int           `default:"128" desc:"sends in flight in one worker, at most"`
+	Concurrency int           `default:"128" desc:"sends of the bulk lane in flight in one worker, at most; urgent ones have a sixteenth more"`
 	Window      int           `default:"1000" desc:"recipients of one campaign in the queue, at most"`
 	SendTimeout time.Duration `split_words:"true" default:"15s" desc:"time-out of a request to Telesign"`
 	CallbackURL string        `split_words:"true" desc:"callback URL sent with each message; the account must allow it (3203); empty: the account's own"`
@@ -129,19 +128,14 @@ func loadField(field reflect.StructField, into reflect.Value) error {
 	return nil
 }
 
-// wanted says what a variable's value must look like.
 func wanted(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[time.Duration]():
 		return "must be a duration as in 90s or 10m"
 	case reflect.TypeFor[slog.Level]():
 		return "must be debug, info, warn or error"
-	case reflect.TypeFor[bool]():
-		return "must be true or false"
-	case reflect.TypeFor[int]():
-		return "must be a whole number"
 	}
-	return "must be a number"
+	return map[reflect.Kind]string{reflect.Bool: "must be true or false", reflect.Int: "must be a whole number", reflect.Float64: "must be a number"}[t.Kind()]
 }
 
 // validate calls check for each variable with whether its value is allowed.
@@ -179,7 +173,6 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	}
 }
 
-// credentials checks what a request to Telesign needs.
 func (c *Config) credentials() error {
 	var faults []error
 	if c.TelesignCustomerID == "" {
@@ -210,7 +203,6 @@ func (c *Config) client() (*telesign.Client, error) {
 	return client, nil
 }
 
-// variable is a row of `handout config`.
 type variable struct {
 	Name        string `json:"name"`
 	Value       string `json:"value"`
@@ -234,7 +226,6 @@ func (c *Config) variables() []variable {
 	return rows
 }
 
-// defaultOf returns a variable's value when it isn't set.
 func defaultOf(name string) string {
 	for _, v := range new(Config).variables() {
 		if v.Name == name {
@@ -248,21 +239,11 @@ func variableName(f reflect.StructField) string {
 	if name := f.Tag.Get("envconfig"); name != "" {
 		return name
 	}
-	return "HANDOUT_" + snake(f.Name)
+	return "HANDOUT_" + strings.ToUpper(wordEnd.ReplaceAllString(f.Name, "${1}_${2}"))
 }
 
-// snake splits a field's name as envconfig does: SendTimeout becomes SEND_TIMEOUT.
-func snake(name string) string {
-	var b strings.Builder
-	for i, r := range name {
-		upper := r >= 'A' && r <= 'Z'
-		if before := i > 0 && name[i-1] >= 'a'; upper && before {
-			b.WriteByte('_')
-		}
-		b.WriteRune(r)
-	}
-	return strings.ToUpper(b.String())
-}
+// wordEnd is where envconfig splits a field's name: SendTimeout becomes SEND_TIMEOUT.
+var wordEnd = regexp.MustCompile("([a-z])([A-Z])")
 
 func (a *app) configCommand() *cobra.Command {
 	var asJSON bool
@@ -274,15 +255,9 @@ func (a *app) configCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(c.variables())
-			}
-			t := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
-			fmt.Fprintln(t, "VARIABLE\tVALUE\tDEFAULT\tMEANING")
-			for _, v := range c.variables() {
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", v.Name, v.Value, v.Default, v.Description)
-			}
-			return t.Flush()
+			return writeAll(a, asJSON, c.variables(), "VARIABLE,VALUE,DEFAULT,MEANING", func(v variable) []any {
+				return []any{v.Name, v.Value, v.Default, v.Description}
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/handout-dev/handout/callbacks"
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/producer"
@@ -52,7 +53,7 @@ func (a *app) demoCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err error) {
+func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) error {
 	env, err := a.load()
 	if err != nil {
 		return err
@@ -66,25 +67,34 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err 
 	c.ConsoleOpen = true // on the loopback alone, as all that the demo serves
 
 	say := func(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
-	rdb, closeRedis, err := a.demoRedis(ctx, &c, say)
+	rdb, stopRedis, err := a.demoRedis(ctx, &c, say)
 	if err != nil {
 		return err
 	}
-	defer closeRedis()
-	house, err := a.openHouse(ctx, &c, rdb)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, house.stop()) }()
-	say("simulator  %s\nreceipts   %s%s\npages      %s", house.vendorURL, house.listen.url(), callbacks.Path, house.console.url())
+	defer stopRedis()
+	defer func() { closeRedis(rdb, err) }()
+	return a.withHouse(ctx, &c, rdb, func(vendor, receipts, pages string) error {
+		say("simulator  %s\nreceipts   %s\npages      %s", vendor, receipts, pages)
+		if err := a.demoCampaign(ctx, rdb, recipients, asJSON, say); err != nil {
+			return err
+		}
+		if !exit {
+			say("\nThe pages are at %s; Ctrl-C ends the demo.", pages)
+			<-ctx.Done()
+		}
+		return nil
+	})
+}
 
+// demoCampaign sends to so many people, and says what became of them.
+func (a *app) demoCampaign(ctx context.Context, rdb redis.UniversalClient, recipients int, asJSON bool, say func(string, ...any)) error {
 	result, err := a.demoSubmit(ctx, rdb, recipients)
 	if err != nil {
 		return err
 	}
 	id := result.Info.ID
-	say("campaign   %s, %s", id, plural(result.Info.Total, "recipient"))
-	q := report.NewReader(rdb, c.Rate)
+	say("campaign   %s, %s", id, operations.Count(result.Info.Total, "recipient"))
+	q := report.NewReader(rdb, demoRate)
 	started := time.Now()
 	if err := a.follow(ctx, q, id); err != nil {
 		return err
@@ -102,17 +112,10 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) (err 
 	} else {
 		err = a.demoTable(ctx, q, r, info, time.Since(started))
 	}
-	if err != nil {
-		return err
+	if err == nil && (!r.Closes() || len(verdict.Faults) > 0) {
+		err = fmt.Errorf("the balance doesn't close: %v", verdict.Faults)
 	}
-	if !r.Closes() || len(verdict.Faults) > 0 {
-		return fmt.Errorf("the balance doesn't close: %v", verdict.Faults)
-	}
-	if !exit {
-		say("\nThe pages are at %s; Ctrl-C ends the demo.", house.console.url())
-		<-ctx.Done()
-	}
-	return nil
+	return err
 }
 
 func (a *app) demoTable(ctx context.Context, q *report.Reader, r *report.Report, info *campaign.Info, took time.Duration) error {
@@ -128,97 +131,70 @@ func (a *app) demoTable(ctx context.Context, q *report.Reader, r *report.Report,
 	if err := r.WriteTable(a.stdout); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "\n%s in %s; the balance closes.\n", plural(r.Total, "recipient"), took.Round(time.Second))
+	fmt.Fprintf(a.stdout, "\n%s in %s; the balance closes.\n", operations.Count(r.Total, "recipient"), took.Round(time.Second))
 	return nil
 }
 
-// house is all modes in one process.
-type house struct {
-	vendorURL       string
-	listen, console *server
-	undo            []func() error // run in reverse
-}
-
-// stop undoes what was started, the last first.
-func (h *house) stop() error {
-	var errs []error
-	for i := len(h.undo) - 1; i >= 0; i-- {
-		errs = append(errs, h.undo[i]())
-	}
-	h.undo = nil
-	return errors.Join(errs...)
-}
-
-func (h *house) onStop(f func() error) { h.undo = append(h.undo, f) }
-
-// openHouse starts the simulator, the listener, the console and a worker.
-func (a *app) openHouse(ctx context.Context, c *Config, rdb redis.UniversalClient) (_ *house, err error) {
+// withHouse runs f while the simulator, the listener, the console and a worker run; f gets
+// where the first three are.
+func (a *app) withHouse(ctx context.Context, c *Config, rdb redis.UniversalClient, f func(vendor, receipts, pages string) error) (err error) {
 	// What the stories bring about is in the table at the end.
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: max(c.LogLevel, slog.LevelError)}))
-	h := &house{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, h.stop())
-		}
-	}()
-	serve := func(handler http.Handler) (*server, error) {
-		s, err := listenOn(ctx, "demo", "127.0.0.1:0", handler)
-		if err == nil {
-			h.onStop(s.stop)
-		}
-		return s, err
-	}
+	serve := func(handler http.Handler) (*server, error) { return listenOn(ctx, "demo", "127.0.0.1:0", handler) }
+	stop := func(s *server) { err = errors.Join(err, s.stop()) }
 	vendor, err := newSimulator(c, log)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	vendorServer, err := serve(vendor)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	h.vendorURL, c.TelesignURL = vendorServer.url(), vendorServer.url()
-	h.onStop(func() error { vendor.Close(); return nil })
+	defer stop(vendorServer)
+	defer vendor.Close()
+	c.TelesignURL = vendorServer.url()
 
-	registry := prometheus.NewRegistry()
-	listener, err := newListener(c, rdb, log, registry)
+	m := &mode{c, rdb, prometheus.NewRegistry(), log}
+	listener, err := newListener(m)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	mux := http.NewServeMux()
 	mux.Handle(callbacks.Path, listener)
-	if h.listen, err = serve(mux); err != nil {
-		return nil, err
+	listen, err := serve(mux)
+	if err != nil {
+		return err
 	}
-	replayCtx, stopReplay := context.WithCancel(ctx)
+	defer stop(listen)
+	replaying, stopReplay := context.WithCancel(ctx)
 	var replay sync.WaitGroup
-	replay.Go(func() { listener.Run(replayCtx) })
-	h.onStop(func() error { stopReplay(); replay.Wait(); return nil })
-	vendor.SetCallbackURL(h.listen.url() + callbacks.Path)
+	replay.Go(func() { listener.Run(replaying) })
+	defer replay.Wait()
+	defer stopReplay()
+	vendor.SetCallbackURL(listen.url() + callbacks.Path)
 
-	console, stopStreams, err := newConsole(c, rdb, log, nil)
+	handler, stopStreams, err := newConsole(m)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if h.console, err = serve(console); err != nil {
-		return nil, err
-	}
-	h.onStop(func() error { stopStreams(); return nil })
-	client, err := c.client()
+	console, err := serve(handler)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	w, err := newWorker(c, rdb, client, log, registry)
+	defer stop(console)
+	defer func() { _ = stopStreams() }()
+	w, err := newWorker(m)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := w.Start(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	h.onStop(func() error { w.Stop(); return nil })
-	return h, nil
+	defer func() { err = errors.Join(err, w.Stop()) }()
+	return f(vendorServer.url(), listen.url()+callbacks.Path, console.url())
 }
 
-const demoCampaign = `
+const demoFile = `
 id: %s
 message_type: MKT
 channels:
@@ -233,7 +209,7 @@ channels:
 
 func (a *app) demoSubmit(ctx context.Context, rdb redis.UniversalClient, recipients int) (*producer.Result, error) {
 	id := "demo-" + time.Now().UTC().Format("20060102-150405")
-	file, err := producer.ParseCampaign("demo.yaml", fmt.Appendf(nil, demoCampaign, id))
+	file, err := producer.ParseCampaign("demo.yaml", fmt.Appendf(nil, demoFile, id))
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +246,6 @@ func demoRows(n int) iter.Seq2[producer.Row, error] {
 // demoSlowing are the endings that Telesign answers with "too fast" at first.
 var demoSlowing = []int{90, 91}
 
-// demoRow is the i-th person, with the number-th of the numbers.
 func demoRow(i, number int) producer.Row {
 	ending, hundred := number%100, number/100
 	exchange := 555
@@ -284,7 +259,6 @@ func demoRow(i, number int) producer.Row {
 	}
 }
 
-// demoAreas are area codes of North America.
 var demoAreas = []string{
 	"201", "202", "203", "205", "206", "207", "208", "209", "210", "212", "213", "214", "215", "216", "217", "218",
 	"219", "224", "225", "228", "229", "231", "234", "239", "240", "248", "251", "252", "253", "254", "256", "260",

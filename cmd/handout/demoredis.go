@@ -17,11 +17,11 @@ import (
 	"github.com/handout-dev/handout/internal/report"
 )
 
-// redisStart is how long a redis-server of the demo's own may take to answer.
 const redisStart = 10 * time.Second
 
 // demoRedis opens the Redis of REDIS_URL, else starts one: redis-server from
-// the PATH with an append-only file, else one in this process.
+// the PATH with an append-only file, else one in this process. The function that it
+// returns ends what it has started; the client is the caller's to close before.
 func (a *app) demoRedis(ctx context.Context, c *Config, say func(string, ...any)) (redis.UniversalClient, func(), error) {
 	if c.RedisURL != "" {
 		rdb, err := a.open(ctx)
@@ -32,7 +32,7 @@ func (a *app) demoRedis(ctx context.Context, c *Config, say func(string, ...any)
 			return nil, nil, errors.Join(err, rdb.Close())
 		}
 		say("Redis      %s", redisx.Describe(c.RedisURL))
-		return rdb, func() { rdb.Close() }, nil
+		return rdb, func() {}, nil
 	}
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -75,7 +75,7 @@ func miniRedis(say func(string, ...any)) (redis.UniversalClient, func(), error) 
 	}
 	say("Redis      in this process, since there is no redis-server on the PATH.\n" +
 		"           WARNING: nothing outlives this process; install redis-server to see a crash survived")
-	return rdb, func() { rdb.Close(); m.Close() }, nil
+	return rdb, m.Close, nil
 }
 
 func ownRedis(ctx context.Context, path string, say func(string, ...any)) (redis.UniversalClient, func(), error) {
@@ -126,5 +126,5 @@ func ownRedis(ctx context.Context, path string, say func(string, ...any)) (redis
 		}
 	}
 	say("Redis      its own redis-server, with an append-only file, until the demo ends")
-	return rdb, func() { rdb.Close(); stop() }, nil
+	return rdb, stop, nil
 }

@@ -4,17 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"regexp"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/telesign"
 )
 
-// finding is the result of one check.
 type finding struct {
 	OK     bool   `json:"ok"`
 	Fatal  bool   `json:"fatal"` // unless OK: a promise doesn't hold
@@ -48,7 +49,7 @@ func (a *app) doctorCommand() *cobra.Command {
 				a.showFindings(findings)
 			}
 			if fatal > 0 {
-				return fmt.Errorf("doctor: %s", plural(fatal, "fault"))
+				return fmt.Errorf("doctor: %s", operations.Count(fatal, "fault"))
 			}
 			return nil
 		},
@@ -88,76 +89,51 @@ func diagnose(ctx context.Context, c *Config) []finding {
 }
 
 func diagnoseRedis(ctx context.Context, c *Config) []finding {
-	reach := finding{Fatal: true, Check: "Redis", Advice: "set REDIS_URL, as in redis://127.0.0.1:6379/0, and start Redis with deploy/redis.conf"}
+	const start = "set REDIS_URL, as in redis://127.0.0.1:6379/0, and start Redis with deploy/redis.conf"
 	if c.RedisURL == "" {
-		reach.Found = "REDIS_URL is not set"
-		return []finding{reach}
+		return []finding{{false, true, "Redis", "REDIS_URL is not set", start}}
 	}
 	where := redisx.Describe(c.RedisURL)
 	rdb, err := redisx.Open(c.RedisURL)
 	if err != nil {
-		reach.Found = oneLine(err)
-		return []finding{reach}
+		return []finding{{false, true, "Redis", oneLine(err), start}}
 	}
 	defer rdb.Close()
 	info, err := redisx.Inspect(ctx, rdb)
 	if err != nil {
-		reach.Found, reach.Advice = fmt.Sprintf("%s can't be reached: %s", where, oneLine(err)), "is it running, and is REDIS_URL right?"
-		return []finding{reach}
+		return []finding{{false, true, "Redis", fmt.Sprintf("%s can't be reached: %s", where, oneLine(err)), "is it running, and is REDIS_URL right?"}}
 	}
-	reach.OK, reach.Found = true, fmt.Sprintf("%s answers (%s)", where, info.Mode)
-	findings := []finding{reach, {
-		OK: info.AtLeast62, Fatal: true, Check: "Redis version", Found: info.Version,
-		Advice: "the queue needs Redis 6.2 or newer",
-	}}
+	var findings []finding
+	add := func(ok, fatal bool, check, found, advice string) {
+		findings = append(findings, finding{ok, fatal, check, found, advice})
+	}
+	add(true, true, "Redis", fmt.Sprintf("%s answers (%s)", where, info.Mode), start)
+	add(info.AtLeast62, true, "Redis version", info.Version, "the queue needs Redis 6.2 or newer")
 	if info.ConfigHidden {
-		findings = append(findings, finding{
-			Check: "Redis settings", Found: "this Redis doesn't show them",
-			Advice: "check yourself that it has appendonly yes, appendfsync always and maxmemory-policy noeviction",
-		})
+		add(false, false, "Redis settings", "this Redis doesn't show them",
+			"check yourself that it has appendonly yes, appendfsync always and maxmemory-policy noeviction")
 	} else {
-		findings = append(findings,
-			finding{
-				OK: info.AppendOnly, Fatal: true, Check: "append-only file", Found: onOff(info.AppendOnly),
-				Advice: "set appendonly yes: without it a restart of Redis forgets who has been sent to",
-			},
-			finding{
-				OK: info.AppendFsync == "always", Check: "appendfsync", Found: info.AppendFsync,
-				Advice: "set appendfsync always: otherwise a crash of Redis forgets its last second, and claims of that second are sent twice",
-			},
-			finding{
-				OK: info.MaxMemoryPolicy == "noeviction", Fatal: true, Check: "maxmemory-policy", Found: info.MaxMemoryPolicy,
-				Advice: "set maxmemory-policy noeviction: any other policy deletes records when memory runs out",
-			})
+		add(info.AppendOnly, true, "append-only file", map[bool]string{true: "on", false: "off"}[info.AppendOnly],
+			"set appendonly yes: without it a restart of Redis forgets who has been sent to")
+		add(info.AppendFsync == "always", false, "appendfsync", info.AppendFsync,
+			"set appendfsync always: otherwise a crash of Redis forgets its last second, and claims of that second are sent twice")
+		add(info.MaxMemoryPolicy == "noeviction", true, "maxmemory-policy", info.MaxMemoryPolicy,
+			"set maxmemory-policy noeviction: any other policy deletes records when memory runs out")
 	}
 	if info.MaxMemory > 0 {
 		used := float64(info.UsedMemory) / float64(info.MaxMemory)
-		findings = append(findings, finding{
-			OK: used < 0.7, Check: "Redis memory", Found: fmt.Sprintf("%.0f %% of %d MB used", 100*used, info.MaxMemory>>20),
-			Advice: "raise maxmemory, or purge campaigns: at 100 % nothing can be written and sending stops",
-		})
+		add(used < 0.7, false, "Redis memory", fmt.Sprintf("%.0f %% of %d MB used", 100*used, info.MaxMemory>>20),
+			"raise maxmemory, or purge campaigns: at 100 % nothing can be written and sending stops")
 	}
 	if id, reason, err := report.NewReader(rdb, c.Rate).Restored(ctx); err == nil && id != "" { // other checks report errors of Redis
-		findings = append(findings, finding{
-			Fatal: true, Check: "Redis's memory", Found: fmt.Sprintf("campaign %s is held: %s", id, reason),
-			Advice: "before you resume it, wait for receipts, run handout verify, and check in Telesign's own reports who was sent to: docs/promises.md, \"A restored snapshot\"",
-		})
+		add(false, true, "Redis's memory", fmt.Sprintf("campaign %s is held: %s", id, reason),
+			"before you resume it, wait for receipts, run handout verify, and check in Telesign's own reports who was sent to: docs/promises.md, \"A restored snapshot\"")
 	}
 	if !info.ClockHidden {
-		findings = append(findings, finding{
-			OK: info.ClockOffset.Abs() < maxClockOffset, Fatal: true, Check: "clock",
-			Found:  fmt.Sprintf("Redis's clock is %s from this machine's", info.ClockOffset.Round(time.Millisecond)),
-			Advice: "synchronise both machines with NTP: leases in the queue go by the workers' clocks",
-		})
+		add(info.ClockOffset.Abs() < maxClockOffset, true, "clock", fmt.Sprintf("Redis's clock is %s from this machine's", info.ClockOffset.Round(time.Millisecond)),
+			"synchronise both machines with NTP: leases in the queue go by the workers' clocks")
 	}
 	return findings
-}
-
-func onOff(on bool) string {
-	if on {
-		return "on"
-	}
-	return "off"
 }
 
 func diagnoseCredentials(c *Config) []finding {
@@ -177,5 +153,26 @@ func diagnoseCredentials(c *Config) []finding {
 	return []finding{id, key}
 }
 
-// customerID is the form of Telesign's customer IDs.
 var customerID = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// healthCommand is what an image without a shell checks its health with.
+func (a *app) healthCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "health URL", Short: "Ask a running mode whether it is healthy", Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, args[0], nil)
+			if err != nil {
+				return usageError{err}
+			}
+			resp, err := (&http.Client{Timeout: 3 * time.Second}).Do(req)
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				return fmt.Errorf("%s answers %s", args[0], resp.Status)
+			}
+			return nil
+		},
+	}
+}

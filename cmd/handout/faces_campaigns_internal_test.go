@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
@@ -42,7 +43,7 @@ func openFaces(t *testing.T) *faces {
 		t.Fatal(err)
 	}
 	c.ConsoleOpen = true
-	handler, stop, err := newConsole(c, server.Client(), slog.New(slog.DiscardHandler), nil)
+	handler, stop, err := newConsole(&mode{c, server.Client(), prometheus.NewRegistry(), slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/handout-dev/handout/producer"
 	"github.com/handout-dev/handout/test/redistest"
 )
@@ -41,7 +43,7 @@ func submitFaces(t *testing.T) (*producer.Client, map[string]submitFace) {
 		t.Fatal(err)
 	}
 	c.ConsoleOpen = true
-	handler, stop, err := newConsole(c, server.Client(), slog.New(slog.DiscardHandler), nil)
+	handler, stop, err := newConsole(&mode{c, server.Client(), prometheus.NewRegistry(), slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,48 +24,44 @@ func TestOneOffSends_ReachEveryone(t *testing.T) {
 	}
 	c.TelesignCustomerID, c.TelesignAPIKey = "00000000-DEMO-0000-0000-000000000000", secret.New("b25lIG9mZiBzZW5kcyBvbmx5")
 	c.Rate, c.ReceiptDeadline, c.SimulateSpeed = demoRate, demoDeadline, demoSpeed
-	h, err := a.openHouse(t.Context(), c, rdb)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := h.stop(); err != nil {
-			t.Error(err)
-		}
-	}()
-	const people = 120
-	var id campaign.ID
-	for i := range people {
-		sent, err := producer.New(rdb).Send(t.Context(), producer.OneOff{
-			Key: fmt.Sprint("order-", i), Recipient: fmt.Sprint("customer-", i), Phone: fmt.Sprintf("+1202555%04d", 100+i%35),
-			MessageType: "ARN", Channels: []campaign.Channel{
-				{Channel: "sms", Template: "text", Parameters: map[string]string{"text": fmt.Sprint("hello ", i)}},
-			},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		id = sent.Campaign
-	}
-	l := ledger.New(rdb)
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for deadline := time.After(time.Minute); ; {
-		r, info, err := report.NewReader(rdb, 10).Read(t.Context(), id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if info.Phase == campaign.Done && r.DeliveredBy.SMS == people && r.Total == people {
-			v, err := l.Verify(t.Context(), info, nil)
-			if err != nil || len(v.Faults) > 0 {
-				t.Errorf("%+v, %v", v, err)
+	err = a.withHouse(t.Context(), c, rdb, func(_, _, _ string) error {
+		const people = 120
+		var id campaign.ID
+		for i := range people {
+			sent, err := producer.New(rdb).Send(t.Context(), producer.OneOff{
+				Key: fmt.Sprint("order-", i), Recipient: fmt.Sprint("customer-", i), Phone: fmt.Sprintf("+1202555%04d", 100+i%35),
+				MessageType: "ARN", Channels: []campaign.Channel{
+					{Channel: "sms", Template: "text", Parameters: map[string]string{"text": fmt.Sprint("hello ", i)}},
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
-			return
+			id = sent.Campaign
 		}
-		select {
-		case <-ticker.C:
-		case <-deadline:
-			t.Fatalf("%+v", r)
+		l := ledger.New(rdb)
+		ticker := time.NewTicker(50 * time.Millisecond)
+		defer ticker.Stop()
+		for deadline := time.After(time.Minute); ; {
+			r, info, err := report.NewReader(rdb, 10).Read(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info.Phase == campaign.Done && r.DeliveredBy.SMS == people && r.Total == people {
+				v, err := l.Verify(t.Context(), info, nil)
+				if err != nil || len(v.Faults) > 0 {
+					t.Errorf("%+v, %v", v, err)
+				}
+				return nil
+			}
+			select {
+			case <-ticker.C:
+			case <-deadline:
+				t.Fatalf("%+v", r)
+			}
 		}
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -2,15 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/report"
 )
 
 // optOutRow is a STOP without a number, in JSON.
@@ -22,48 +21,20 @@ type optOutRow struct {
 }
 
 func (a *app) suppressUnresolved() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "unresolved",
-		Short: "List the STOPs whose number isn't known",
-		Long: "List the STOPs whose number isn't known: they came without one, or from a WhatsApp\n" +
-			"user name, and answer no message that handout knows. Find out whose they are, and\n" +
-			"settle each with suppress settle.",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.operate(cmd.Context(), func(o *operations.Operations) error {
-				return a.listOptOuts(cmd.Context(), o, asJSON)
-			})
+	cmd := tableCommand(a, "unresolved", "List the STOPs whose number isn't known", "ID,WRITTEN,USER,ANSWERS",
+		func(ctx context.Context, o *operations.Operations, _ []string) ([]optOutRow, error) {
+			all, err := o.OptOuts(ctx)
+			rows := make([]optOutRow, len(all))
+			for i, u := range all {
+				rows[i] = optOutRow{u.ID, u.At.UTC().Format(time.RFC3339), u.User, u.Original}
+			}
+			return rows, err
 		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write NDJSON: an object a line")
+		func(r optOutRow) []any { return []any{r.ID, r.Written, report.Printable(r.User), r.Original} })
+	cmd.Long = "List the STOPs whose number isn't known: they came without one, or from a WhatsApp\n" +
+		"user name, and answer no message that handout knows. Find out whose they are, and\n" +
+		"settle each with suppress settle."
 	return cmd
-}
-
-func (a *app) listOptOuts(ctx context.Context, o *operations.Operations, asJSON bool) error {
-	all, err := o.OptOuts(ctx)
-	if err != nil {
-		return err
-	}
-	if !asJSON && len(all) == 0 {
-		fmt.Fprintln(a.stdout, "every STOP has its number")
-		return nil
-	}
-	objects, table := json.NewEncoder(a.stdout), tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
-	if !asJSON {
-		fmt.Fprintln(table, "id\twritten\tuser\tanswers")
-	}
-	for _, u := range all {
-		row := optOutRow{u.ID, u.At.UTC().Format(time.RFC3339), u.User, u.Original}
-		if asJSON {
-			err = objects.Encode(row)
-		} else {
-			_, err = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", row.ID, row.Written, printable(row.User), row.Original)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return table.Flush()
 }
 
 func (a *app) suppressSettle() *cobra.Command {

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 )
 
@@ -20,24 +23,16 @@ const outcomesUpTo = 100_000
 
 func (a *app) reportCommand() *cobra.Command {
 	var asJSON, follow, reasons, history bool
-	cmd := &cobra.Command{
-		Use:   "report ID",
-		Short: "Say what became of a campaign",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := parseID(args[0])
-			if err != nil {
-				return err
-			}
-			return a.query(cmd.Context(), func(q *report.Reader) error {
-				if follow {
-					if err := a.follow(cmd.Context(), q, id); err != nil {
-						return err
-					}
+	cmd := ofCampaign("report ID", "Say what became of a campaign", "", func(ctx context.Context, id campaign.ID, _ []string) error {
+		return a.query(ctx, func(q *report.Reader) error {
+			if follow {
+				if err := a.follow(ctx, q, id); err != nil {
+					return err
 				}
-				return a.report(cmd.Context(), q, id, asJSON, reasons, history)
-			})
-		},
-	}
+			}
+			return a.report(ctx, q, id, asJSON, reasons, history)
+		})
+	})
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	cmd.Flags().BoolVar(&follow, "follow", false, "show a live progress line on standard error until the campaign is done")
 	cmd.Flags().BoolVar(&reasons, "reasons", false, "count reasons also in a campaign of over 100,000")
@@ -45,17 +40,6 @@ func (a *app) reportCommand() *cobra.Command {
 	return cmd
 }
 
-// query runs f on what can be asked of campaigns.
-func (a *app) query(ctx context.Context, f func(q *report.Reader) error) error {
-	rdb, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
-	return f(report.NewReader(rdb, a.config.Rate))
-}
-
-// latestHistory is how many lines of the history are shown without being asked.
 const latestHistory = 10
 
 func (a *app) report(ctx context.Context, q *report.Reader, id campaign.ID, asJSON, reasons, history bool) error {
@@ -69,11 +53,11 @@ func (a *app) report(ctx context.Context, q *report.Reader, id campaign.ID, asJS
 	if err := r.WriteTable(a.stdout); err != nil {
 		return err
 	}
-	most := latestHistory
+	maxLines := latestHistory
 	if history {
-		most = len(r.History)
+		maxLines = len(r.History)
 	}
-	if err := r.WriteHistory(a.stdout, most); err != nil {
+	if err := r.WriteHistory(a.stdout, maxLines); err != nil {
 		return err
 	}
 	if info.Phase == campaign.Draft || !info.PurgedAt.IsZero() || (r.Total > outcomesUpTo && !reasons) {
@@ -153,6 +137,13 @@ func (l *liveLine) show(text string) {
 	l.n++
 }
 
+// update shows progress on a terminal, and nowhere else.
+func (l *liveLine) update(format string, args ...any) {
+	if l.live {
+		l.show(fmt.Sprintf(format, args...))
+	}
+}
+
 // cut shortens a text to the terminal's width: only one line can be written over.
 func (l *liveLine) cut(text string) string {
 	f, _ := l.w.(*os.File)
@@ -170,4 +161,120 @@ func (l *liveLine) end() {
 	case l.last != "":
 		fmt.Fprintln(l.w, l.last)
 	}
+}
+
+func (a *app) exportCommand() *cobra.Command {
+	var format string
+	cmd := ofCampaign("export ID", "Write a line for everyone in a campaign: how they got the file, or why not", "",
+		func(ctx context.Context, id campaign.ID, _ []string) error {
+			f, err := report.ParseFormat(format)
+			if err != nil {
+				return usageError{err}
+			}
+			return a.query(ctx, func(q *report.Reader) error {
+				info, _, err := q.Committed(ctx, id)
+				if err != nil {
+					return err
+				}
+				return q.Export(ctx, info, a.stdout, f, false)
+			})
+		})
+	cmd.Flags().StringVar(&format, "format", "csv", "csv or ndjson")
+	return cmd
+}
+
+func (a *app) listCommand() *cobra.Command {
+	var states []string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List all campaigns, the newest first: state, people, delivered, and why one is held or paused",
+		Example: "  handout list --state running,held\n  handout list --json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var o report.ListQuery
+			for _, s := range states {
+				if !slices.Contains(campaign.Phases(), campaign.Phase(s)) {
+					return usagef("list: --state: there is no state %q: there are %s", s, strings.Trim(strings.Join(strings.Fields(fmt.Sprint(campaign.Phases())), ", "), "[]"))
+				}
+				o.States = append(o.States, campaign.Phase(s))
+			}
+			write := (*report.Reader).WriteList
+			if asJSON {
+				write = (*report.Reader).WriteListJSON
+			}
+			return a.query(cmd.Context(), func(q *report.Reader) error { return write(q, cmd.Context(), o, a.stdout) })
+		},
+	}
+	cmd.Flags().StringSliceVar(&states, "state", nil, "only campaigns in these states, as in running,held")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
+	return cmd
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	var repair bool
+	cmd := ofCampaign("verify ID", "Recompute a campaign's balance from its records, and say whether it closes", "",
+		func(ctx context.Context, id campaign.ID, _ []string) error {
+			return a.query(ctx, func(q *report.Reader) error { return a.verify(ctx, q, id, repair) })
+		})
+	cmd.Flags().BoolVar(&repair, "repair", false, "set counts to what the records say, and say what was changed")
+	return cmd
+}
+
+func (a *app) verify(ctx context.Context, q *report.Reader, id campaign.ID, repair bool) error {
+	info, b, err := q.Committed(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !info.PurgedAt.IsZero() {
+		return a.verifyPurged(info, b)
+	}
+	line := newLiveLine(a.stderr)
+	v, err := q.Verify(ctx, info, func(pages int) {
+		if pages%500 == 0 || pages == info.Pages {
+			line.update("page %d/%d", pages, info.Pages)
+		}
+	})
+	line.end()
+	if err != nil {
+		return err
+	}
+	if repair {
+		var done []string
+		err := a.operate(ctx, func(o *operations.Operations) (err error) {
+			done, err = o.Repair(ctx, info, v)
+			return err
+		})
+		for _, d := range done {
+			fmt.Fprintf(a.stdout, "campaign %s: %s\n", id, d)
+		}
+		if err != nil {
+			return err
+		}
+		if len(done) > 0 {
+			return a.verify(ctx, q, id, false) // what is left
+		}
+	}
+	if len(v.Faults) > 0 {
+		for _, f := range v.Faults {
+			fmt.Fprintf(a.stderr, "handout: campaign %s: %s\n", id, f)
+		}
+		return silentError{fmt.Errorf("%d faults", len(v.Faults))}
+	}
+	if v.Moving {
+		fmt.Fprintf(a.stdout, "campaign %s: %s, each record is sound; it is still moving, so that counts can't be held against them\n", id, operations.Count(info.Total, "recipient"))
+		return nil
+	}
+	fmt.Fprintf(a.stdout, "campaign %s: the balance closes: %s in %s, counts and records agree\n", id, operations.Count(info.Total, "recipient"), operations.Count(info.Pages, "page"))
+	return nil
+}
+
+// verifyPurged holds the counts of a purged campaign to its total: there is
+// nothing else.
+func (a *app) verifyPurged(info *campaign.Info, b *campaign.Balance) error {
+	if b.Total() != info.Total {
+		return fmt.Errorf("campaign %s: the counts add up to %d, the campaign had %s", info.ID, b.Total(), operations.Count(info.Total, "recipient"))
+	}
+	fmt.Fprintf(a.stdout, "campaign %s was purged on %s: there are no records to hold the counts against; they add up to its %s\n",
+		info.ID, info.PurgedAt.Format(time.DateOnly), operations.Count(info.Total, "recipient"))
+	return nil
 }

@@ -2,18 +2,27 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/user"
+	"runtime/debug"
+	"slices"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/worker"
 )
 
 // Exit statuses, a contract with scripts.
@@ -26,7 +35,6 @@ const (
 // silentError has said why already.
 type silentError struct{ error }
 
-// app is what all modes share.
 type app struct {
 	stdout, stderr io.Writer
 	config         *Config
@@ -96,7 +104,6 @@ func (a *app) command(args []string) *cobra.Command {
 	return root
 }
 
-// load reads the environment, once.
 func (a *app) load() (*Config, error) {
 	if a.config == nil {
 		c, err := loadConfig()
@@ -110,7 +117,6 @@ func (a *app) load() (*Config, error) {
 	return a.config, nil
 }
 
-// open connects to Redis.
 func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
 	c, err := a.load()
 	if err != nil {
@@ -130,24 +136,47 @@ func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
 	return rdb, nil
 }
 
-// withRedis runs f on Redis.
-func (a *app) withRedis(ctx context.Context, f func(rdb redis.UniversalClient) error) error {
+func (a *app) withRedis(ctx context.Context, f func(rdb redis.UniversalClient) error) (err error) {
 	rdb, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer rdb.Close()
+	defer func() { closeRedis(rdb, err) }()
 	return f(rdb)
 }
 
-// operate runs f on what operators do.
-func (a *app) operate(ctx context.Context, f func(o *operations.Operations) error) error {
-	rdb, err := a.open(ctx)
-	if err != nil {
-		return err
+// closeRedis closes Redis's client, unless servers of the queue are still running
+// as err says: they would panic, and the process ends anyway.
+func closeRedis(rdb redis.UniversalClient, err error) {
+	if !errors.Is(err, worker.ErrStillRunning) {
+		_ = rdb.Close()
 	}
-	defer rdb.Close()
-	return f(operations.New(rdb, operations.Options{Region: a.config.Region, AccountRate: a.config.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate}))
+}
+
+func (a *app) operate(ctx context.Context, f func(o *operations.Operations) error) error {
+	return a.withRedis(ctx, func(rdb redis.UniversalClient) error {
+		return f(operations.New(rdb, operations.Options{Region: a.config.Region, AccountRate: a.config.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate}))
+	})
+}
+
+// query runs f on what can be asked of campaigns.
+func (a *app) query(ctx context.Context, f func(q *report.Reader) error) error {
+	return a.withRedis(ctx, func(rdb redis.UniversalClient) error { return f(report.NewReader(rdb, a.config.Rate)) })
+}
+
+// ofCampaign is a command about the campaign that its first argument names; do gets the
+// others.
+func ofCampaign(use, short, long string, do func(ctx context.Context, id campaign.ID, args []string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Long: long,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := parseID(args[0])
+			if err != nil {
+				return err
+			}
+			return do(cmd.Context(), id, args[1:])
+		},
+	}
 }
 
 func (a *app) logger(c *Config) *slog.Logger {
@@ -172,4 +201,174 @@ func parseID(s string) (campaign.ID, error) {
 		return "", usagef("%q: %w", s, err)
 	}
 	return id, nil
+}
+
+func loginName() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	if name := os.Getenv("USER"); name != "" {
+		return name
+	}
+	return "unknown"
+}
+
+// actorFlags adds --by and --why, which a campaign's history keeps, or an entry of the
+// suppression list.
+func actorFlags(cmd *cobra.Command) *campaign.Actor {
+	a := new(campaign.Actor)
+	cmd.Flags().StringVar(&a.Name, "by", loginName(), "who does it, for the record")
+	cmd.Flags().StringVar(&a.Why, "why", "", "why, for the record")
+	return a
+}
+
+// tableCommand makes a command of what read returns: a table with a line for each, or
+// with --json an array. columns are the names in the header, separated by commas; line
+// returns the cells.
+func tableCommand[T any](a *app, use, short, columns string, read func(context.Context, *operations.Operations, []string) ([]T, error), line func(T) []any) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: use, Short: short,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.operate(cmd.Context(), func(o *operations.Operations) error {
+				all, err := read(cmd.Context(), o, args)
+				if err != nil {
+					return err
+				}
+				return writeAll(a, asJSON, all, columns, line)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
+	return cmd
+}
+
+func writeAll[T any](a *app, asJSON bool, rows []T, columns string, line func(T) []any) error {
+	if asJSON {
+		return json.NewEncoder(a.stdout).Encode(rows)
+	}
+	t := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, strings.ReplaceAll(columns, ",", "\t"))
+	for _, row := range rows {
+		cells := line(row)
+		fmt.Fprintf(t, strings.Repeat("%v\t", len(cells)-1)+"%v\n", cells...)
+	}
+	return t.Flush()
+}
+
+// usageError is wrong use: a flag, an argument or the environment.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// wrongUse makes an error about an argument or a flag of the command a usageError that
+// names it.
+func wrongUse(cmd *cobra.Command, err error) error {
+	var refused *operations.Error
+	if !errors.As(err, &refused) || refused.Kind != operations.Refused || errors.As(err, new(usageError)) {
+		return err
+	}
+	argument := strings.ToUpper(refused.Field)
+	switch {
+	case cmd.Flag(refused.Field) != nil:
+		return usagef("%s: --%s: %w", name(cmd), refused.Field, err)
+	case slices.Contains(strings.Fields(cmd.Use), argument):
+		return usagef("%s: %s: %w", name(cmd), argument, err)
+	}
+	return err
+}
+
+// setUsage makes each error of cobra's a usageError that says what would be right. args
+// are the program's.
+func setUsage(root *cobra.Command, args []string) {
+	root.SuggestionsMinimumDistance = 2
+	root.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usagef("a command is missing; see handout --help, or try handout demo")
+		}
+		return unknownCommand(root, args[0])
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if cmd == root && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+			return unknownCommand(root, args[0]) // it has no flags to check
+		}
+		var value *pflag.InvalidValueError
+		if errors.As(err, &value) {
+			err = fmt.Errorf("--%s: %q isn't a %s", value.GetFlag().Name, value.GetValue(), kind(value.GetFlag().Value.Type()))
+		}
+		return usagef("%w; see %s --help", err, cmd.CommandPath())
+	})
+	setArguments(root.Commands())
+	root.SetHelpCommand(helpCommand(root))
+}
+
+func kind(flagType string) string {
+	if flagType == "int" {
+		return "whole number"
+	}
+	return flagType
+}
+
+func setArguments(commands []*cobra.Command) {
+	for _, c := range commands {
+		if c.Args == nil {
+			c.Args = arguments
+		}
+		setArguments(c.Commands())
+	}
+}
+
+// arguments returns an error unless a command has the arguments of its usage line; one
+// in brackets may be missing.
+func arguments(cmd *cobra.Command, args []string) error {
+	names := strings.Fields(cmd.Use)[1:]
+	switch {
+	case len(args) < len(names) && !strings.HasPrefix(names[len(args)], "["):
+		return usagef("%s: %s is missing; usage: %s", name(cmd), names[len(args)], cmd.UseLine())
+	case len(args) > len(names):
+		return usagef("%s: %q is one argument too many; usage: %s", name(cmd), args[len(names)], cmd.UseLine())
+	}
+	return nil
+}
+
+func name(cmd *cobra.Command) string {
+	_, name, _ := strings.Cut(cmd.CommandPath(), " ")
+	return name
+}
+
+func unknownCommand(root *cobra.Command, name string) error {
+	if near := root.SuggestionsFor(name); len(near) > 0 {
+		return usagef("there is no command %q; do you mean %s?", name, strings.Join(near, " or "))
+	}
+	return usagef("there is no command %q; see handout --help", name)
+}
+
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Show the help of a command", Args: cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return root.Help()
+			}
+			cmd, rest, err := root.Find(args)
+			if err != nil || cmd == root {
+				return unknownCommand(root, args[0])
+			}
+			if len(rest) > 0 { // not repeated: it may be a phone number
+				return usagef("help: %s has no such command; see handout %s --help", name(cmd), name(cmd))
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+	}
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(unknown)"
 }

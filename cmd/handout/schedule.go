@@ -1,87 +1,76 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/schedule"
 )
 
 func (a *app) scheduleCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "schedule",
-		Short: "Open campaigns at set times, from the file HANDOUT_SCHEDULES",
-		Long: "Open campaigns at set times, from the file HANDOUT_SCHEDULES. Several may run at\n" +
-			"once, on one Redis: a tick happens once. docs/schedule.md says how the file is\n" +
-			"written, and what becomes of a tick that nobody was there for.",
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.schedule(cmd.Context()) },
+	var all []*schedule.Schedule
+	check := func(c *Config) (err error) {
+		all, err = c.schedules("")
+		return err
 	}
+	cmd := a.serverCommand("schedule", "Open campaigns at set times, from the file HANDOUT_SCHEDULES", check, func(ctx context.Context, m *mode) error {
+		r, err := a.newRunner(m, all)
+		if err != nil {
+			return err
+		}
+		return a.runServer(ctx, "HANDOUT_SCHEDULE_ADDR", m.ScheduleAddr, m.inside(), func() error { return r.Start(ctx) }, r.Stop)
+	})
+	cmd.Long = "Open campaigns at set times, from the file HANDOUT_SCHEDULES. Several may run at\n" +
+		"once, on one Redis: a tick happens once. docs/schedule.md says how the file is\n" +
+		"written, and what becomes of a tick that came while none was running."
 	cmd.AddCommand(a.scheduleListCommand(), a.scheduleNextCommand(), a.scheduleRunCommand())
 	return cmd
 }
 
-func (a *app) schedule(ctx context.Context) error {
-	c, err := a.load()
-	if err != nil {
-		return err
-	}
-	all, err := c.schedules()
-	if err != nil {
-		return err
-	}
-	rdb, registry, err := a.openMetered(ctx)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
-	r, err := a.newRunner(c, rdb, all, registry)
-	if err != nil {
-		return err
-	}
-	s, err := listenOn(ctx, "HANDOUT_SCHEDULE_ADDR", c.ScheduleAddr, inside(rdb, registry))
-	if err != nil {
-		return err
-	}
-	if err := r.Start(ctx); err != nil {
-		return joinStop(err, s)
-	}
-	s.announce(a.stdout)
-	err = s.wait(ctx)
-	r.Stop() // while the health page still answers
-	return joinStop(err, s)
-}
-
-// schedules reads the file of schedules.
-func (c *Config) schedules() ([]*schedule.Schedule, error) {
+// schedules reads the file of schedules: the one of this name, or all without one.
+func (c *Config) schedules(name string) ([]*schedule.Schedule, error) {
 	all, err := schedule.Load(c.Schedules)
 	if err != nil {
 		return nil, usageError{err}
 	}
+	var names []string
 	for _, s := range all {
-		if s.Region == "" {
-			s.Region = c.Region
+		s.Region = cmp.Or(s.Region, c.Region)
+		if s.Name == name {
+			return []*schedule.Schedule{s}, nil
 		}
+		names = append(names, s.Name)
+	}
+	if name != "" {
+		return nil, usagef("there is no schedule %q, only %s", name, strings.Join(names, ", "))
 	}
 	return all, nil
 }
 
-func (a *app) newRunner(c *Config, rdb redis.UniversalClient, all []*schedule.Schedule, r prometheus.Registerer) (*schedule.Runner, error) {
+func (a *app) newRunner(m *mode, all []*schedule.Schedule) (*schedule.Runner, error) {
 	errors, ok := a.stderr.(*os.File)
 	if !ok {
 		errors = os.Stderr
 	}
 	return schedule.New(schedule.Options{
-		Redis: rdb, Schedules: all, Logger: a.logger(c), Metrics: r,
+		Redis: m.rdb, Schedules: all, Logger: m.log, Metrics: m.registry,
 		Lists: schedule.Lists{
-			Private: c.ScheduleAllowPrivate, MaxBytes: int64(c.ScheduleMaxList) << 20, Environment: programEnvironment(), Errors: errors,
+			Private: m.ScheduleAllowPrivate, MaxBytes: int64(m.ScheduleMaxList) << 20, Environment: programEnvironment(), Errors: errors,
 			S3: schedule.S3{
-				Endpoint: c.ScheduleS3Endpoint, Region: c.ScheduleS3Region,
-				AccessKey: c.ScheduleS3AccessKey, SecretKey: c.ScheduleS3SecretKey,
+				Endpoint: m.ScheduleS3Endpoint, Region: m.ScheduleS3Region,
+				AccessKey: m.ScheduleS3AccessKey, SecretKey: m.ScheduleS3SecretKey,
 			},
 		},
 	})
@@ -99,14 +88,119 @@ func programEnvironment() []string {
 	return kept
 }
 
-// scheduleNamed finds one of the file.
-func scheduleNamed(all []*schedule.Schedule, name string) (*schedule.Schedule, error) {
-	var names []string
-	for _, s := range all {
-		if s.Name == name {
-			return s, nil
-		}
-		names = append(names, s.Name)
+type scheduleRunFlags struct {
+	period                string
+	drift, beside, dryRun bool
+	asJSON                bool
+	by                    *campaign.Actor
+}
+
+func (a *app) scheduleRunCommand() *cobra.Command {
+	var f scheduleRunFlags
+	cmd := &cobra.Command{
+		Use:   "run NAME",
+		Short: "Do a tick now: the latest one, or that of a period",
+		Long: "Do a tick now: the latest one that was due, or that of --period. One that was done\n" +
+			"already isn't done again: its campaign has the period in its ID. One that was\n" +
+			"refused, missed or skipped is.",
+		RunE: func(cmd *cobra.Command, args []string) error { return a.scheduleRun(cmd.Context(), args[0], &f) },
 	}
-	return nil, usagef("there is no schedule %q, only %s", name, strings.Join(names, ", "))
+	cmd.Flags().StringVar(&f.period, "period", "", "the tick's time, as in 2026-11-23T02:00Z")
+	cmd.Flags().BoolVar(&f.drift, "accept-drift", false, "let a list pass whose size is off from the last one's")
+	cmd.Flags().BoolVar(&f.beside, "beside", false, "don't mind that a tick before it isn't done")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "read and check the list, and stop there")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object: the tick")
+	f.by = actorFlags(cmd)
+	return cmd
+}
+
+func (a *app) scheduleRun(ctx context.Context, name string, f *scheduleRunFlags) error {
+	c, err := a.load()
+	if err != nil {
+		return err
+	}
+	named, err := c.schedules(name)
+	if err != nil {
+		return err
+	}
+	s := named[0]
+	return a.withRedis(ctx, func(rdb redis.UniversalClient) error {
+		now, err := rdb.Time(ctx).Result()
+		if err != nil {
+			return fmt.Errorf("read Redis's clock: %w", err)
+		}
+		p, err := f.parsePeriod(s, now)
+		if err != nil {
+			return err
+		}
+		r, err := a.newRunner(&mode{c, rdb, prometheus.NewRegistry(), a.logger(c)}, named)
+		if err != nil {
+			return err
+		}
+		if f.dryRun {
+			return a.scheduleDryRun(ctx, r, s, p, f)
+		}
+		t, err := r.ByHand(ctx, s, p, schedule.Hand{By: f.by.Name, Why: f.by.Why, AcceptDrift: f.drift, Beside: f.beside})
+		var overlap *schedule.OverlapError
+		if errors.As(err, &overlap) {
+			return fmt.Errorf("%w: wait for it, or say --beside", err)
+		}
+		if err != nil {
+			return err
+		}
+		return a.tickDone(s, t, f.asJSON)
+	})
+}
+
+func (f *scheduleRunFlags) parsePeriod(s *schedule.Schedule, now time.Time) (schedule.Period, error) {
+	if f.period == "" {
+		last := s.Clock.Last(now)
+		if last.IsZero() {
+			return "", usagef("schedule %s has had no tick yet: say --period", s.Name)
+		}
+		return schedule.PeriodOf(last), nil
+	}
+	p, err := schedule.ParsePeriod(s.Name, f.period)
+	if err != nil {
+		return "", usagef("--period: %w", err)
+	}
+	if p.Time().After(now) {
+		return "", usagef("--period: %s is yet to come", p)
+	}
+	return p, nil
+}
+
+func (a *app) tickDone(s *schedule.Schedule, t *schedule.Tick, asJSON bool) error {
+	if asJSON {
+		if err := json.NewEncoder(a.stdout).Encode(t); err != nil {
+			return err
+		}
+	}
+	switch t.State {
+	case schedule.Refused:
+		return fmt.Errorf("%s is refused, nothing was sent: %s", s.Key(t.Period), t.Reason)
+	case schedule.Waiting:
+		return fmt.Errorf("%s isn't done: %s", s.Key(t.Period), t.Reason)
+	}
+	if !asJSON {
+		fmt.Fprintf(a.stdout, "%s is %s; %s\nWatch it with: handout report %s --follow\n", s.Key(t.Period), t.State, tickWords(t), t.Campaign)
+	}
+	return nil
+}
+
+func (a *app) scheduleDryRun(ctx context.Context, r *schedule.Runner, s *schedule.Schedule, p schedule.Period, f *scheduleRunFlags) error {
+	d, err := r.DryRun(ctx, s, p, f.drift)
+	if err != nil {
+		return fmt.Errorf("%s would be refused: %w", s.Key(p), err)
+	}
+	a.badRows(d.Summary)
+	a.duplicates(d.Summary)
+	if f.asJSON {
+		return json.NewEncoder(a.stdout).Encode(map[string]any{"period": p, "campaign": s.ID(p), "recipients": d.Summary.Recipients})
+	}
+	fmt.Fprintf(a.stdout, "%s would open campaign %s, with %s\n", s.Key(p), s.ID(p), operations.Count(d.Summary.Recipients, "recipient"))
+	for _, sample := range d.Samples {
+		fmt.Fprintln(a.stdout, string(sample))
+	}
+	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
@@ -18,7 +17,6 @@ import (
 	"github.com/handout-dev/handout/internal/schedule"
 )
 
-// scheduleShown is a schedule with what became of its ticks.
 type scheduleShown struct {
 	Schedule string           `json:"schedule"`
 	Cron     string           `json:"cron"`
@@ -32,23 +30,18 @@ func (a *app) scheduleListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [NAME]",
 		Short: "Show what became of the last ticks, of a schedule or of all",
-		Args:  atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.load()
 			if err != nil {
 				return err
 			}
-			all, err := c.schedules()
+			all, err := c.schedules(strings.Join(args, ""))
 			if err != nil {
 				return err
 			}
 			most := 5
 			if len(args) == 1 {
-				one, err := scheduleNamed(all, args[0])
-				if err != nil {
-					return err
-				}
-				all, most = []*schedule.Schedule{one}, 100
+				most = 100
 			}
 			return a.withRedis(cmd.Context(), func(rdb redis.UniversalClient) error {
 				return a.listSchedules(cmd.Context(), rdb, all, most, asJSON)
@@ -89,7 +82,7 @@ func (a *app) listSchedules(ctx context.Context, rdb redis.UniversalClient, all 
 		fmt.Fprintf(a.stdout, "%s: %s %s, %s\n", s.Schedule, s.Cron, s.Zone, next)
 		t := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
 		for _, tick := range s.Ticks[max(0, len(s.Ticks)-most):] {
-			fmt.Fprintf(t, "  %s\t%s\t%s\n", tick.Period, tick.State, printable(tickWords(tick)))
+			fmt.Fprintf(t, "  %s\t%s\t%s\n", tick.Period, tick.State, report.Printable(tickWords(tick)))
 		}
 		if len(s.Ticks) == 0 {
 			fmt.Fprintln(t, "  no ticks yet")
@@ -122,11 +115,10 @@ func sayHeld(ctx context.Context, q *report.Reader, ticks []*schedule.Tick) erro
 	return nil
 }
 
-// tickWords is what there is to say of a tick.
 func tickWords(t *schedule.Tick) string {
 	var words []string
 	if t.Campaign != "" {
-		words = append(words, fmt.Sprintf("campaign %s, %s", t.Campaign, plural(t.Total, "recipient")))
+		words = append(words, fmt.Sprintf("campaign %s, %s", t.Campaign, operations.Count(t.Total, "recipient")))
 	}
 	if t.Canceled {
 		words = append(words, "canceled")
@@ -154,22 +146,14 @@ func (a *app) scheduleNextCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "next [NAME]",
 		Short: "Show when the next ticks are; needs no Redis",
-		Args:  atMostOne,
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, err := a.load()
 			if err != nil {
 				return err
 			}
-			all, err := c.schedules()
+			all, err := c.schedules(strings.Join(args, ""))
 			if err != nil {
 				return err
-			}
-			if len(args) == 1 {
-				one, err := scheduleNamed(all, args[0])
-				if err != nil {
-					return err
-				}
-				all = []*schedule.Schedule{one}
 			}
 			if count < 1 || count > 1000 {
 				return usagef("schedule next: --count must be 1 to 1000")
@@ -182,7 +166,6 @@ func (a *app) scheduleNextCommand() *cobra.Command {
 	return cmd
 }
 
-// nextTick is a tick to come.
 type nextTick struct {
 	Schedule string          `json:"schedule"`
 	Period   schedule.Period `json:"period"`
@@ -205,31 +188,7 @@ func (a *app) nextTicks(all []*schedule.Schedule, now time.Time, count int, asJS
 			rows = append(rows, row)
 		}
 	}
-	if asJSON {
-		return json.NewEncoder(a.stdout).Encode(rows)
-	}
-	t := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "SCHEDULE\tPERIOD\tLOCAL\tCAMPAIGN")
-	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", r.Schedule, r.Period, r.Local.Format("Mon 2006-01-02 15:04:05 -0700"), r.Campaign)
-	}
-	return t.Flush()
-}
-
-// printable is a text without what would steer a terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, text)
-}
-
-// atMostOne takes no argument or one.
-func atMostOne(cmd *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return usagef("%s: %q is one argument too many; usage: %s", name(cmd), args[1], cmd.UseLine())
-	}
-	return nil
+	return writeAll(a, asJSON, rows, "SCHEDULE,PERIOD,LOCAL,CAMPAIGN", func(r nextTick) []any {
+		return []any{r.Schedule, r.Period, r.Local.Format("Mon 2006-01-02 15:04:05 -0700"), r.Campaign}
+	})
 }

@@ -5,13 +5,32 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"math"
 	"net"
 	"net/http"
+	"sync"
+	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/callbacks"
+	"github.com/handout-dev/handout/internal/metrics"
+	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/web/access"
+	"github.com/handout-dev/handout/internal/web/api"
+	"github.com/handout-dev/handout/internal/web/console"
+	"github.com/handout-dev/handout/internal/web/queues"
+	"github.com/handout-dev/handout/internal/webhook"
+	"github.com/handout-dev/handout/telesign"
+	"github.com/handout-dev/handout/telesign/simulator"
+	"github.com/handout-dev/handout/worker"
 )
 
 // stopTime is how long a server waits for answers under way when it stops: over
@@ -47,7 +66,6 @@ func listenOn(ctx context.Context, variable, addr string, handler http.Handler) 
 	return s, nil
 }
 
-// url is where the server is reached from this machine.
 func (s *server) url() string {
 	addr, _ := s.listener.Addr().(*net.TCPAddr)
 	host := addr.IP.String()
@@ -57,7 +75,6 @@ func (s *server) url() string {
 	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
 }
 
-// announce prints the line that says that the server is ready.
 func (s *server) announce(w io.Writer) { fmt.Fprintf(w, "listening on %s\n", s.url()) }
 
 // stop lets answers under way end.
@@ -83,17 +100,21 @@ func (s *server) wait(ctx context.Context) error {
 }
 
 // health adds /healthz, which says that the process lives, and /readyz, which
-// says that it reaches Redis.
-func health(mux *http.ServeMux, rdb redis.UniversalClient) {
+// says that it reaches Redis and that checks find nothing wrong.
+func health(mux *http.ServeMux, rdb redis.UniversalClient, checks ...func(now time.Time) error) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 		defer cancel()
-		if rdb != nil {
-			if err := redisx.Ping(ctx, rdb); err != nil {
-				http.Error(w, "Redis can't be reached", http.StatusServiceUnavailable)
+		if err := redisx.Ping(ctx, rdb); err != nil {
+			http.Error(w, "Redis can't be reached", http.StatusServiceUnavailable)
+			return
+		}
+		for _, check := range checks {
+			if err := check(time.Now()); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
 				return
 			}
 		}
@@ -101,5 +122,265 @@ func health(mux *http.ServeMux, rdb redis.UniversalClient) {
 	})
 }
 
-// joinStop stops a server whose wait has returned err.
-func joinStop(err error, s *server) error { return errors.Join(err, s.stop()) }
+func (a *app) simulateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "simulate",
+		Short: "Be the vendor: a strict double of Telesign to rehearse against",
+		Long: "Be the vendor: a strict double of Telesign to rehearse against, without paying\n" +
+			"and without reaching anybody. The last two digits of a phone number choose what\n" +
+			"happens to its message; telesign/simulator/README.md has the table.\n" +
+			"It takes the credentials in TELESIGN_CUSTOMER_ID and TELESIGN_API_KEY; any will do.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.load()
+			if err == nil {
+				err = c.credentials()
+			}
+			if err != nil {
+				return err
+			}
+			s, err := newSimulator(c, a.logger(c))
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			handler, closeFiles, err := withFiles(c, s)
+			if err != nil {
+				return err
+			}
+			return a.runServer(cmd.Context(), "HANDOUT_SIMULATE_ADDR", c.SimulateAddr, handler, nothing, closeFiles)
+		},
+	}
+}
+
+func withFiles(c *Config, vendor http.Handler) (http.Handler, func() error, error) {
+	if c.SimulateFiles == "" {
+		return vendor, nothing, nil
+	}
+	files, err := store.OpenFolder(c.SimulateFiles, "")
+	if err != nil {
+		return nil, nil, fmt.Errorf("HANDOUT_SIMULATE_FILES: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(store.FolderPath, files)
+	mux.Handle("/", vendor)
+	return mux, files.Close, nil
+}
+
+func newSimulator(c *Config, log *slog.Logger) (*simulator.Simulator, error) {
+	rate := c.SimulateRate
+	if rate == 0 {
+		rate = int(math.Ceil(c.Rate))
+	}
+	s, err := simulator.New(simulator.Options{
+		CustomerID: c.TelesignCustomerID, APIKey: c.TelesignAPIKey.Reveal(), Rate: rate,
+		CallbackURL: c.SimulateCallbackURL, Speed: c.SimulateSpeed, Polling: c.SimulatePolling, FetchFiles: c.SimulateFetch, Logger: log,
+	})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return s, nil
+}
+
+func (a *app) listenCommand() *cobra.Command {
+	return a.serverCommand("listen", "Take receipts: the endpoint that Telesign calls back", (*Config).credentials, func(ctx context.Context, m *mode) error {
+		l, err := newListener(m)
+		if err != nil {
+			return err
+		}
+		// The public that calls the first address needn't see what the second serves.
+		const variable = "HANDOUT_LISTEN_METRICS_ADDR"
+		apart, err := listenOn(ctx, variable, m.ListenMetricsAddr, m.inside())
+		if errors.Is(err, syscall.EADDRINUSE) && m.ListenMetricsAddr == defaultOf(variable) {
+			// The address is only a default: receipts matter more.
+			m.log.Warn("the address of the metrics is taken by another; taking any", "error", err)
+			apart, err = listenOn(ctx, variable, "127.0.0.1:0", m.inside())
+		}
+		if err != nil {
+			return err
+		}
+		mux := http.NewServeMux()
+		health(mux, m.rdb)
+		mux.Handle(callbacks.Path, l)
+		replaying, cancel := context.WithCancel(ctx)
+		defer cancel()
+		var replay sync.WaitGroup
+		start := func() error {
+			replay.Go(func() { l.Run(replaying) })
+			m.log.Info("metrics on " + apart.url())
+			return nil
+		}
+		err = a.runServer(ctx, "HANDOUT_LISTEN_ADDR", m.ListenAddr, mux, start, nothing)
+		cancel()
+		replay.Wait()
+		return errors.Join(err, apart.stop())
+	})
+}
+
+func newListener(m *mode) (*callbacks.Listener, error) {
+	verifier, err := telesign.NewVerifier(m.TelesignCustomerID, m.TelesignAPIKey.Reveal())
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return callbacks.New(callbacks.Options{
+		Redis: m.rdb, Verifier: verifier, RequireSignature: m.RequireSignature,
+		ReceiptMargin: m.ReceiptMargin, ReceiptDeadline: m.ReceiptDeadline, Logger: m.log, Metrics: m.registry,
+	})
+}
+
+// mode is what a server of ours runs on.
+type mode struct {
+	*Config
+	rdb      redis.UniversalClient
+	registry *prometheus.Registry
+	log      *slog.Logger
+}
+
+// serverCommand is a command that serves until it is interrupted. check, which may be
+// nil, comes before Redis is opened.
+func (a *app) serverCommand(use, short string, check func(*Config) error, serve func(context.Context, *mode) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.load()
+			if err == nil && check != nil {
+				err = check(c)
+			}
+			if err != nil {
+				return err
+			}
+			return a.withRedis(cmd.Context(), func(rdb redis.UniversalClient) error {
+				registry := prometheus.NewRegistry()
+				registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+				rdb.AddHook(metrics.NewRedisErrors(registry))
+				return serve(cmd.Context(), &mode{c, rdb, registry, a.logger(c)})
+			})
+		},
+	}
+}
+
+// ledgerMetrics adds what stands in Redis to a mode's metrics.
+func (m *mode) ledgerMetrics() { m.registry.MustRegister(metrics.NewLedger(m.rdb, m.Rate, m.log)) }
+
+// inside serves health and metrics, for those who run handout.
+func (m *mode) inside(checks ...func(now time.Time) error) *http.ServeMux {
+	mux := http.NewServeMux()
+	health(mux, m.rdb, checks...)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// runServer serves handler until ctx is done. start and stop are for what works beside
+// it; stop is called while the health page still answers.
+func (a *app) runServer(ctx context.Context, variable, addr string, handler http.Handler, start, stop func() error) error {
+	s, err := listenOn(ctx, variable, addr, handler)
+	if err != nil {
+		return err
+	}
+	if err := start(); err != nil {
+		return errors.Join(err, s.stop())
+	}
+	s.announce(a.stdout)
+	err = s.wait(ctx)
+	return errors.Join(err, stop(), s.stop())
+}
+
+func (a *app) workCommand() *cobra.Command {
+	return a.serverCommand("work", "Send: take tasks from the queue and speak to Telesign", (*Config).credentials, func(ctx context.Context, m *mode) error {
+		m.ledgerMetrics()
+		w, err := newWorker(m)
+		if err != nil {
+			return err
+		}
+		hooks, err := webhook.NewServer(webhook.Options{
+			Redis: m.rdb, Private: m.WebhookAllowPrivate, Backlog: m.WebhookBacklog, Logger: m.log, Metrics: m.registry,
+		})
+		if err != nil {
+			return err
+		}
+		start := func() error {
+			if err := w.Start(ctx); err != nil {
+				return err
+			}
+			err := hooks.Start()
+			if err != nil {
+				err = errors.Join(err, w.Stop())
+			}
+			return err
+		}
+		stop := func() error { // webhooks needn't wait for the sends
+			told := make(chan error)
+			go func() { told <- hooks.Stop() }()
+			return errors.Join(w.Stop(), <-told)
+		}
+		return a.runServer(ctx, "HANDOUT_WORK_ADDR", m.WorkAddr, m.inside(w.Ready), start, stop)
+	})
+}
+
+func newWorker(m *mode) (*worker.Worker, error) {
+	client, err := m.client()
+	if err != nil {
+		return nil, err
+	}
+	return worker.New(worker.Options{
+		Redis: m.rdb, Telesign: client, Rate: m.Rate, PollRate: m.PollRate, Poll: m.Poll,
+		Concurrency: m.Concurrency, Window: m.Window, SendTimeout: m.SendTimeout,
+		ReceiptMargin: m.ReceiptMargin, ReceiptDeadline: m.ReceiptDeadline,
+		FilesRate: m.CheckFilesRate, FilesPrivate: m.CheckFilesPrivate,
+		CallbackURL: m.CallbackURL, Logger: m.log, Metrics: m.registry,
+	})
+}
+
+func (a *app) consoleCommand() *cobra.Command {
+	return a.serverCommand("console", "Serve the API for other apps at /api/v1, and the operators' pages", nil, func(ctx context.Context, m *mode) error {
+		m.ledgerMetrics()
+		handler, stop, err := newConsole(m)
+		if err != nil {
+			return err
+		}
+		return a.runServer(ctx, "HANDOUT_CONSOLE_ADDR", m.ConsoleAddr, handler, nothing, stop)
+	})
+}
+
+func nothing() error { return nil }
+
+// newConsole serves the API, and the pages. stop ends the streams of both; it
+// comes before the server's own, which waits for them.
+func newConsole(m *mode) (_ http.Handler, stop func() error, _ error) {
+	gate := &access.Gate{Keys: access.NewKeys(m.rdb), Open: m.ConsoleOpen}
+	rest, err := api.New(api.Options{Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate})
+	if err != nil {
+		return nil, nil, err
+	}
+	pages, err := console.New(console.Options{
+		Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, PlainHTTP: m.ConsolePlainHTTP,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	tasks, err := queues.New(queues.Options{Redis: m.rdb, Root: "/queues", Key: gate.Browser, Logger: m.log, Write: m.QueuesWrite})
+	if err != nil {
+		return nil, nil, err
+	}
+	mux := m.inside()
+	mux.Handle(api.Prefix+"/", rest)
+	mux.Handle("/queues/", tasks)
+	mux.Handle("/", pages)
+	stop = func() error {
+		pages.Close()
+		rest.Close()
+		return nil
+	}
+	return timely(mux), stop, nil
+}
+
+// pageTime bounds a page's answer; the API moves it for its streams.
+const pageTime = 30 * time.Second
+
+// timely gives each answer a deadline of its own. A server's WriteTimeout can't
+// be moved for streams, and what a stream has set stays with the connection.
+func timely(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(pageTime)) // every connection of ours has one
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +16,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/web/api"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -89,24 +93,13 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 		return nil
 	}
 	a.badRows(result.Summary)
-	rdb, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
-	r, _, err := report.NewReader(rdb, c.Rate).Read(ctx, result.Info.ID)
-	if err != nil {
-		return err
-	}
-	return r.WriteJSON(a.stdout)
+	return a.query(ctx, func(q *report.Reader) error { return a.report(ctx, q, result.Info.ID, true, false, false) })
 }
 
 func rowsProgress(line *liveLine) func(int, int64) {
 	start := time.Now()
 	return func(rows int, bytes int64) {
-		if line.live {
-			line.show(fmt.Sprintf("%d rows read, %d MB, %.0f rows/s", rows, bytes>>20, float64(rows)/time.Since(start).Seconds()))
-		}
+		line.update("%d rows read, %d MB, %.0f rows/s", rows, bytes>>20, float64(rows)/time.Since(start).Seconds())
 	}
 }
 
@@ -155,12 +148,12 @@ func (a *app) describe(r *producer.Result) {
 	out := func(format string, args ...any) { fmt.Fprintf(a.stdout, format+"\n", args...) }
 	i := r.Info
 	if r.Already {
-		out("campaign %s stood already with the same content; nothing has changed. It is %s, with %s.", i.ID, i.Phase, plural(i.Total, "recipient"))
+		out("campaign %s stood already with the same content; nothing has changed. It is %s, with %s.", i.ID, i.Phase, operations.Count(i.Total, "recipient"))
 		if !i.PurgedAt.IsZero() {
 			out("It was purged on %s: its people's data is gone, and nothing is sent to them again.", i.PurgedAt.Format(time.DateOnly))
 		}
 	} else {
-		out("campaign %s is %s, with %s.", i.ID, i.Phase, plural(i.Total, "recipient"))
+		out("campaign %s is %s, with %s.", i.ID, i.Phase, operations.Count(i.Total, "recipient"))
 	}
 	switch {
 	case i.Phase == campaign.Paused && !i.StartAt.IsZero():
@@ -181,12 +174,114 @@ func (a *app) duplicates(s producer.Summary) {
 		word = "line"
 	}
 	fmt.Fprintf(a.stderr, "%s left out, with a phone number that stands further up: %s %s\n",
-		plural(s.Duplicates, "row"), word, operations.DuplicateLines(&s))
+		operations.Count(s.Duplicates, "row"), word, operations.DuplicateLines(s))
 }
 
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
+// showDryRun shows what would be sent. The error says why a submit would refuse
+// the list.
+func (a *app) showDryRun(s *operations.Submission, d *operations.DryRun, asJSON bool) error {
+	refusal := d.Refusal(s.SetAside)
+	if asJSON {
+		if err := json.NewEncoder(a.stdout).Encode(dryRunJSON(d, refusal != nil)); err != nil {
+			return err
+		}
+	} else {
+		a.badRows(d.Summary)
+		a.duplicates(d.Summary)
+		a.describeDryRun(s.File, d)
 	}
-	return fmt.Sprintf("%d %ss", n, word)
+	if refusal != nil {
+		return fmt.Errorf("a submit would refuse this: %w", refusal)
+	}
+	return nil
+}
+
+func dryRunJSON(d *operations.DryRun, rejected bool) map[string]any {
+	faults := make([]string, len(d.Summary.Faults))
+	for i, f := range d.Summary.Faults {
+		faults[i] = f.String()
+	}
+	object := map[string]any{
+		"rows": d.Summary.Rows, "recipients": d.Summary.Recipients, "duplicates": d.Summary.Duplicates,
+		"bad_rows": d.Summary.BadRows, "faults": faults, "rejected": rejected, "samples": d.Samples,
+		"sms_parts": map[string]int{"min": d.SMS.Min, "max": d.SMS.Max, "total": d.SMS.Total},
+		"rate":      d.Rate, "seconds": d.Duration.Seconds(),
+		"columns_used": append([]string{}, d.ColumnsUsed...), "columns_unused": append([]string{}, d.ColumnsUnused...),
+	}
+	if d.Hours != nil {
+		object["hours"] = api.NewDryHours(d.Hours)
+	}
+	return object
+}
+
+func (a *app) describeDryRun(file *producer.File, d *operations.DryRun) {
+	out := func(format string, args ...any) { fmt.Fprintf(a.stdout, format+"\n", args...) }
+	out("dry run of campaign %s: nothing was written, nothing was sent", file.Spec.ID)
+	out("  rows         %d", d.Summary.Rows)
+	out("  recipients   %d", d.Summary.Recipients)
+	out("  duplicates   %d", d.Summary.Duplicates)
+	out("  bad rows     %d", d.Summary.BadRows)
+	if parts := d.Parts(); parts != "" {
+		out("  SMS parts    %s", parts)
+	}
+	if len(d.ColumnsUnused) > 0 {
+		out("  not used     columns %s", strings.Join(d.ColumnsUnused, ", "))
+	}
+	if d.Hours != nil {
+		describeHours(out, file.Spec, d.Hours)
+	}
+	if takes := d.Takes(); takes != "" {
+		out("  takes        %s", takes)
+	}
+	for i, sample := range d.Samples {
+		out("  sample %d", i+1)
+		var b bytes.Buffer
+		if json.Indent(&b, sample, "    ", "  ") == nil {
+			out("    %s", b.String())
+		}
+	}
+}
+
+const maxZones = 10
+
+func describeHours(out func(format string, args ...any), s *campaign.Spec, p *producer.HoursPlan) {
+	out("  hours        %s", s.Hours)
+	out("    can be sent now    %d", p.Now)
+	for _, o := range p.Opens {
+		out("    not before         %d: %s, %s UTC", o.Recipients, o.At.Format("Mon 2006-01-02 15:04 MST"), o.At.UTC().Format("Mon 15:04"))
+	}
+	rule := "aren't sent to (unknown_zone: hold)"
+	if s.UnknownZone != "" {
+		rule = "are sent to by the clocks of " + s.UnknownZone
+	}
+	if p.Unknown > 0 {
+		out("    zone unknown       %d: they %s", p.Unknown, rule)
+	}
+	if p.Apart > 0 {
+		out("    zones too far apart %d: they may be in several, with no time in common, and %s", p.Apart, rule)
+	}
+	if !s.ByZone() {
+		return
+	}
+	for i, z := range p.Zones {
+		if i == maxZones {
+			more := 0
+			for _, z := range p.Zones[i:] {
+				more += z.Recipients
+			}
+			out("    %d in %d other zones", more, len(p.Zones)-i)
+			break
+		}
+		out("    %d in %s%s", z.Recipients, operations.ZoneName(z.Zones), opens(z))
+	}
+}
+
+func opens(z producer.ZonePlan) string {
+	switch {
+	case z.Open:
+		return ", open now"
+	case z.Opens.IsZero():
+		return ", never sent to"
+	}
+	return ", open from " + z.Opens.Format("Mon 15:04")
 }

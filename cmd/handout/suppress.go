@@ -99,7 +99,6 @@ func (a *app) suppressCheck() *cobra.Command {
 	})
 }
 
-// describeEntry says how a number came on the list.
 func describeEntry(s *operations.Suppression, how string) string {
 	if !s.Listed {
 		return "the number isn't on the list"
@@ -187,9 +186,7 @@ func (a *app) suppressImport() *cobra.Command {
 func (a *app) importNumbers(ctx context.Context, o *operations.Operations, in operations.Import) error {
 	line := newLiveLine(a.stderr)
 	in.Progress = func(rows int, what string) {
-		if line.live {
-			line.show(fmt.Sprintf("%d rows %s", rows, what))
-		}
+		line.update("%d rows %s", rows, what)
 	}
 	i, err := o.ImportSuppressed(ctx, in)
 	line.end()
@@ -198,15 +195,15 @@ func (a *app) importNumbers(ctx context.Context, o *operations.Operations, in op
 			fmt.Fprintln(a.stderr, f)
 		}
 		if more := i.Bad - len(i.Faults); more > 0 {
-			fmt.Fprintf(a.stderr, "… and %s more\n", plural(more, "bad row"))
+			fmt.Fprintf(a.stderr, "… and %s more\n", operations.Count(more, "bad row"))
 		}
 	}
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("%s: %s added, %d on the list already", plural(i.Rows, "row"), plural(i.Added, "number"), i.Listed())
+	text := fmt.Sprintf("%s: %s added, %d on the list already", operations.Count(i.Rows, "row"), operations.Count(i.Added, "number"), i.Listed())
 	if i.Bad > 0 {
-		text += fmt.Sprintf(", %s set aside", plural(i.Bad, "bad row"))
+		text += fmt.Sprintf(", %s set aside", operations.Count(i.Bad, "bad row"))
 	}
 	fmt.Fprintln(a.stdout, text)
 	return nil

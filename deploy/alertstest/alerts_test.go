@@ -128,8 +128,8 @@ var stories = []story{
 	{"HandoutRedisErrors", `handout_redis_errors_total{kind="network"} 0+1x120`, 1},
 	{"HandoutRedisErrors", `handout_redis_errors_total{kind="network"} 900x120`, 0},
 
-	{"HandoutThrottled", "handout_throttle_level 2x120", 1},
-	{"HandoutThrottled", "handout_throttle_level 0x120", 0},
+	{"HandoutThrottled", "handout_rate_granted 60x120", 1},
+	{"HandoutThrottled", "handout_rate_granted 0x120", 0},
 
 	{"HandoutWebhookFailing", "handout_webhook_failing{job=\"work\"} 1x120\nhandout_webhook_failing{job=\"console\"} 1x120", 1},
 	{"HandoutWebhookFailing", "handout_webhook_failing 0x120", 0},

@@ -44,7 +44,7 @@ func setup(t *testing.T, opts ...redistest.Option) *bundle {
 	t.Helper()
 	s := redistest.Start(t, opts...)
 	b := &bundle{server: s, rdb: s.Client(), ledger: ledger.New(s.Client()), registry: prometheus.NewPedanticRegistry()}
-	b.registry.MustRegister(metrics.NewLedger(metrics.Options{Redis: b.rdb, Rate: 10, Logger: slog.New(slog.DiscardHandler)}))
+	b.registry.MustRegister(metrics.NewLedger(b.rdb, 10, slog.New(slog.DiscardHandler)))
 	return b
 }
 

@@ -2,9 +2,13 @@ package operations
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 )
 
 // Verb is what can be done to a whole campaign.
@@ -18,7 +22,6 @@ const (
 	VerbReschedule Verb = "reschedule"
 )
 
-// steerable are the phases in which a campaign can be steered.
 func steerable(p campaign.Phase) bool {
 	return p == campaign.Running || p == campaign.Paused || p == campaign.Held
 }
@@ -72,4 +75,111 @@ func (o *Operations) Reschedule(ctx context.Context, s *Standing, at time.Time, 
 		return refusef(Refused, "at", "%s is past", at.Format(time.RFC3339))
 	}
 	return about(s.Info.ID, o.ledger.Reschedule(ctx, s.Info.ID, at, seen, by, now()))
+}
+
+// MaxRate is the highest rate that may be set, in messages per second.
+const MaxRate = 100_000
+
+// ParseRate reads a rate, in messages per second. The error is Refused.
+func ParseRate(text string) (float64, error) {
+	rate, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(rate > 0 && rate <= MaxRate) {
+		return 0, refusef(Refused, "rate", "%q must be a number over 0 and at most %d, in messages per second", text, MaxRate)
+	}
+	return rate, nil
+}
+
+// SetRate sets a campaign's rate in messages per second, or the account's if s is
+// nil, for all workers within a second. A campaign's stays under the account's.
+func (o *Operations) SetRate(ctx context.Context, s *Standing, rate float64, by campaign.Actor) error {
+	if _, err := ParseRate(strconv.FormatFloat(rate, 'f', -1, 64)); err != nil {
+		return err
+	}
+	return o.changeRate(ctx, s, rate, by)
+}
+
+// ResetRate goes back to the rate in the campaign's file, or if s is nil to that of
+// the environment.
+func (o *Operations) ResetRate(ctx context.Context, s *Standing, by campaign.Actor) error {
+	return o.changeRate(ctx, s, 0, by)
+}
+
+func (o *Operations) changeRate(ctx context.Context, s *Standing, rate float64, by campaign.Actor) error {
+	if s == nil {
+		return about("", o.ledger.SetAccountRate(ctx, rate, by, now()))
+	}
+	return about(s.Info.ID, o.ledger.SetRate(ctx, s.Info.ID, rate, by, now()))
+}
+
+// VerbPurge deletes who was in a campaign.
+const VerbPurge Verb = "purge"
+
+// Purgeable returns why a campaign can't be purged as it stands: WrongPhase.
+func (s *Standing) Purgeable() error {
+	id := s.Info.ID
+	switch s.Info.Phase {
+	case campaign.Done:
+	case campaign.Settling, campaign.Ended:
+		return refusef(WrongPhase, "", "campaign %s is %s: outcomes are still to come; purge it when it is done", id, s.Info.Phase)
+	default:
+		return refusef(WrongPhase, "", "campaign %s is %s: it can be purged when it is done; cancel it to end it", id, s.Info.Phase)
+	}
+	if until := s.Info.KeysUntil(); until.After(s.At) {
+		return refusef(WrongPhase, "", "campaign %s keeps one-off sends from being made twice; it can be purged from %s on", id, until.Format(time.RFC3339))
+	}
+	return nil
+}
+
+func (s *Standing) purgeRisk() string {
+	switch n := s.Balance.Of(campaign.InDoubt); n {
+	case 0:
+		return ""
+	case 1:
+		return "1 of them is in doubt, and what became of them will never be known."
+	default:
+		return fmt.Sprintf("%d of them are in doubt, and what became of them will never be known.", n)
+	}
+}
+
+// Confirm reports whether a person has typed the campaign's ID. The error is Refused.
+func (s *Standing) Confirm(id string) error {
+	if id == string(s.Info.ID) {
+		return nil
+	}
+	return refusef(Refused, "id", "that isn't the ID of campaign %s; nothing was deleted", s.Info.ID)
+}
+
+// SeenInDoubt reports whether as many people are in doubt as a page has shown. The
+// error is Stale.
+func (s *Standing) SeenInDoubt(shown string) error {
+	if is := s.Balance.Of(campaign.InDoubt); strconv.Itoa(is) != shown {
+		return refusef(Stale, "", "campaign %s has changed since: %d people are in doubt now; nothing was done, look again", s.Info.ID, is)
+	}
+	return nil
+}
+
+// Purge deletes who was in a campaign that is done, and what became of each. Its
+// content, counts and history stay, and its ID stays taken. Purging a purged one
+// changes nothing, and finishes a purge that was interrupted. progress, if not nil,
+// is called with how much of the work is done.
+func (o *Operations) Purge(ctx context.Context, s *Standing, by campaign.Actor, progress func(done, all int)) error {
+	if err := s.Purgeable(); err != nil {
+		return err
+	}
+	err := o.ledger.Purge(ctx, s.Info, by, now(), progress)
+	var steered *campaign.PhaseError
+	if err == nil || errors.As(err, &steered) || errors.Is(err, ledger.ErrKeysNeeded) {
+		return about(s.Info.ID, err)
+	}
+	return &Error{Kind: KindOf(err), Text: fmt.Sprintf("campaign %s may be purged in part: %v; the same again finishes it, and so does a worker", s.Info.ID, err)}
+}
+
+// Repair sets a campaign's counts to what its records say by v, and returns a line
+// for each count that it has changed. Stale when the counts have changed since.
+func (o *Operations) Repair(ctx context.Context, info *campaign.Info, v *ledger.Verdict) ([]string, error) {
+	done, err := o.ledger.Repair(ctx, info, v)
+	if errors.Is(err, ledger.ErrMoving) {
+		return nil, refusef(Stale, "", "campaign %s: %v", info.ID, err)
+	}
+	return done, about(info.ID, err)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
@@ -13,23 +15,14 @@ import (
 
 // Submission is a campaign file and a list, and how to take them.
 type Submission struct {
-	File *producer.File
-	List producer.List
-	// Begin is how the campaign begins. It is held, or starts at a time to come,
-	// or at once.
-	Begin campaign.Beginning
-	// SetAside sends to the good rows and reports the bad ones; without it any bad
-	// row rejects the list.
-	SetAside bool
-	// MaxFaults is how many faults are reported in full, if over
-	// [producer.MaxFaults].
-	MaxFaults int
-	// Patience is for how long to wait for another submit of the same campaign,
-	// in whole seconds; 0: until its end.
-	Patience time.Duration
-	// Progress and OnWait are as in [producer.SubmitOptions]; both may be nil.
-	Progress func(rows int, bytes int64)
-	OnWait   func()
+	File      *producer.File
+	List      producer.List
+	Begin     campaign.Beginning
+	SetAside  bool                        // send to the good rows and report the bad ones; without it any bad row rejects the list
+	MaxFaults int                         // how many faults are reported in full, if over [producer.MaxFaults]
+	Patience  time.Duration               // how long to wait for another submit of the campaign, in whole seconds; 0: until its end
+	Progress  func(rows int, bytes int64) // as in [producer.SubmitOptions]; may be nil, as OnWait
+	OnWait    func()
 }
 
 // UploadPatience is for how long an upload waits for another one of the same
@@ -113,14 +106,15 @@ func submitting(id campaign.ID, err error) error {
 	var faults *producer.Faults
 	switch {
 	case errors.As(err, &faults):
-		return &Error{Kind: Refused, Text: "nothing was sent: " + count(faults.Total, "fault"), Err: err}
+		return &Error{Kind: Refused, Text: "nothing was sent: " + Count(faults.Total, "fault"), Err: err}
 	case errors.Is(err, producer.ErrNotRereadable):
 		return &Error{Kind: Busy, Text: "another submit has interfered: make the same one again", Err: err}
 	}
 	return about(id, err)
 }
 
-func count(n int, word string) string {
+// Count is a number with its word, in the singular or the plural.
+func Count(n int, word string) string {
 	if n == 1 {
 		return "1 " + word
 	}
@@ -176,4 +170,71 @@ func (o *Operations) Send(ctx context.Context, s producer.OneOff) (*producer.Sen
 	s.Region = o.o.Region
 	sent, err := o.producer.Send(ctx, s)
 	return sent, submitting("", err)
+}
+
+// DryRun is what submitting something would do.
+type DryRun struct{ *producer.DryRun }
+
+// Refusal returns why a submit would refuse the list for what stands in it; nil
+// if it would take it.
+func (d *DryRun) Refusal(setAside bool) error {
+	bad, good := d.Summary.BadRows, d.Summary.Recipients
+	switch {
+	case bad > 0 && good == 0:
+		return refusef(Refused, "", "the list has %s and no good one", Count(bad, "bad row"))
+	case good == 0:
+		return about("", producer.ErrEmptyList)
+	case bad > 0 && !setAside:
+		return refusef(Refused, "set_aside_bad_rows", "the list has %s: correct it, or set bad rows aside to send to the others", Count(bad, "bad row"))
+	}
+	return nil
+}
+
+// Takes says how long sending takes; empty if that isn't known.
+func (d *DryRun) Takes() string {
+	takes := "over a year"
+	switch {
+	case d.Duration == 0:
+		return ""
+	case d.Duration > 0:
+		takes = campaign.FormatDuration(max(time.Second, d.Duration.Round(time.Second)))
+	}
+	return fmt.Sprintf("%s at %g messages a second", takes, d.Rate)
+}
+
+// Parts says how many SMS the text messages take, as in: 1 to 2 a message, 59 if
+// everyone gets the SMS. It is empty for a campaign without any.
+func (d *DryRun) Parts() string {
+	each := strconv.Itoa(d.SMS.Min)
+	switch {
+	case d.SMS.Total == 0:
+		return ""
+	case d.SMS.Max != d.SMS.Min:
+		each += " to " + strconv.Itoa(d.SMS.Max)
+	}
+	return fmt.Sprintf("%s a message, %d if everyone gets the SMS", each, d.SMS.Total)
+}
+
+// DuplicateLines names the lines of a list's duplicates: 61, 70, …
+func DuplicateLines(s producer.Summary) string {
+	lines := make([]string, len(s.DuplicateLines))
+	for i, n := range s.DuplicateLines {
+		lines[i] = strconv.Itoa(n)
+	}
+	if s.Duplicates > len(lines) {
+		lines = append(lines, "…")
+	}
+	return strings.Join(lines, ", ")
+}
+
+// ZoneName is the name of the zones that some recipients are in, or may be in.
+func ZoneName(zones []string) string {
+	switch n := len(zones); n {
+	case 0:
+		return "an unknown zone"
+	case 1:
+		return zones[0]
+	default:
+		return zones[0] + " or " + Count(n-1, "other")
+	}
 }

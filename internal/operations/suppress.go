@@ -87,7 +87,6 @@ func (o *Operations) Suppress(ctx context.Context, s *Suppression, by campaign.A
 	return &Suppression{SuppressedNumber{Phone: s.Phone, Entry: entry}, true, append(s.History, entry)}, added, nil
 }
 
-// byHand returns the entry that a person makes.
 func byHand(why suppression.Why, by campaign.Actor) (suppression.Entry, error) {
 	entry := suppression.Entry{
 		At: now().UTC().Truncate(time.Second), Why: why, By: by.Name, Note: strings.TrimSpace(by.Why),
@@ -154,12 +153,8 @@ func (o *Operations) SuppressedPage(ctx context.Context, cursor string, about in
 // Import is a file of phone numbers for the suppression list: CSV with a column phone
 // and, optionally, columns why and since. Set either File or Stream.
 type Import struct {
-	// File is checked as a whole before any of its numbers is on the list.
-	File io.ReadSeeker
-	// Stream can be read only once: its good rows are on the list as they come, also
-	// if there are bad ones among them.
-	Stream io.Reader
-
+	File     io.ReadSeeker               // checked as a whole before any of its numbers is on the list
+	Stream   io.Reader                   // can be read only once: its good rows are on the list as they come, also if there are bad ones
 	Name     string                      // of the file, for faults; may be empty
 	Column   string                      // that of the numbers; empty: phone
 	Reason   string                      // deactivated, or empty for one by hand
@@ -176,7 +171,6 @@ type Imported struct {
 	Added  int              // numbers that are new on the list
 }
 
-// maxFaults is how many bad rows an import describes.
 const maxFaults = 1000
 
 // Listed is how many numbers were on the list already.

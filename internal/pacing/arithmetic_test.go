@@ -3,6 +3,7 @@ package pacing
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ import (
 	"github.com/handout-dev/handout/test/redistest"
 )
 
-// A step happens at a moment of a fake clock: an ask or an answer of "too fast".
+// A step happens at a moment of a fake clock: an ask, with a report or without.
 type pacingStep struct {
 	at time.Duration // since the beginning
 
@@ -22,12 +23,10 @@ type pacingStep struct {
 	n     int
 	gap   time.Duration // in force; 0: that of the ask
 
-	throttled  bool
-	retryAfter time.Duration
-	jitter     float64
-	wait       time.Duration
+	forget bool // the key is lost; nothing else happens
 
-	succeeded bool // ends the row of pushes
+	report  report
+	blocked time.Duration // since the beginning; 0: not asked
 }
 
 const ms = time.Millisecond
@@ -93,118 +92,102 @@ var pacingCases = map[string][]pacingStep{
 		{at: 4000 * ms, ask: urgent(1, 5*time.Second), first: 5 * time.Second, n: 1},
 		{at: 4500 * ms, ask: bulk(1, 5*time.Second), first: 10 * time.Second},
 	},
-	"too fast pushes everybody back and lowers the rate by a third": {
-		{at: 0, ask: bulk(3, 100*ms), first: 0, n: 3},
-		{at: 50 * ms, throttled: true, wait: time.Second},
-		{at: 100 * ms, ask: bulk(3, 100*ms), first: 1050 * ms, gap: 150 * ms},
-		{at: 100 * ms, ask: urgent(3, 100*ms), first: 1050 * ms, n: 1, gap: 150 * ms},
-		{at: 1100 * ms, ask: bulk(9, 100*ms), first: 1200 * ms, n: 2, gap: 150 * ms},
+	"a single denied answer says nothing, nor do two": {
+		{at: 0, ask: bulk(3, 10*ms), first: 0, n: 3, report: report{granted: 40}},
+		{at: 50 * ms, ask: bulk(1, 10*ms), first: 50 * ms, n: 1, report: report{granted: 5, denied: 1}},
+		{at: 100 * ms, ask: bulk(1, 10*ms), first: 100 * ms, n: 1, report: report{granted: 5, denied: 1}},
 	},
-	"an answer to a request of before the push changes nothing": {
-		{at: 0, throttled: true, wait: time.Second},
-		{at: 400 * ms, throttled: true, retryAfter: time.Minute, wait: 600 * ms},
-		{at: time.Second, ask: bulk(1, 100*ms), first: time.Second, n: 1, gap: 150 * ms},
-		{at: time.Second, throttled: true, wait: 2 * time.Second}, // this one is new
+	"three lower the rate below what was granted in the last second, for its rest": {
+		{at: 0, ask: bulk(1, 10*ms), first: 0, n: 1, report: report{granted: 1}},
+		{at: 500 * ms, ask: bulk(1, 10*ms), first: 500 * ms, n: 1, report: report{granted: 30}},
+		{at: 1100 * ms, ask: bulk(1, 10*ms), first: 1100 * ms, n: 1, report: report{granted: 25}},
+		// 55 of 1.2 s, and a little less; the 30 are a second old at 1.5 s.
+		{at: 1200 * ms, ask: bulk(9, 10*ms), first: 1500 * ms, n: 0, gap: 22493 * time.Microsecond, report: report{denied: 3}, blocked: 1500 * ms},
 	},
-	"Telesign's own wait is kept, without jitter": {
-		{at: 0, throttled: true, retryAfter: 7 * time.Second, jitter: 0.1, wait: 7 * time.Second},
+	"a few of many don't": {
+		{at: 0, ask: bulk(1, ms), first: 0, n: 1, report: report{granted: 400}},
+		{at: 500 * ms, ask: bulk(1, ms), first: 500 * ms, n: 1, report: report{granted: 400, denied: 20}},
 	},
-	"ours has some": {
-		{at: 0, throttled: true, jitter: 0.1, wait: 1100 * ms},
-		{at: 1100 * ms, throttled: true, jitter: 0.05, wait: 2100 * ms},
+	"what was denied before the rate was lowered doesn't lower it again": {
+		{at: 0, ask: bulk(1, 10*ms), first: 0, n: 1, report: report{granted: 50}},
+		{at: 100 * ms, ask: bulk(1, 10*ms), first: 1000 * ms, n: 0, report: report{denied: 5}, gap: 11340 * time.Microsecond, blocked: time.Second},
+		{at: 150 * ms, ask: bulk(1, 10*ms), first: 1000 * ms, n: 0, report: report{denied: 50}, gap: 11340 * time.Microsecond, blocked: time.Second},
 	},
-	"in a row the waits double up to a minute, and a success ends the row": {
-		{at: 0, throttled: true, wait: time.Second},
-		{at: 1 * time.Second, throttled: true, wait: 2 * time.Second},
-		{at: 3 * time.Second, throttled: true, wait: 4 * time.Second},
-		{at: 7 * time.Second, throttled: true, wait: 8 * time.Second},
-		{at: 15 * time.Second, throttled: true, wait: 16 * time.Second},
-		{at: 31 * time.Second, throttled: true, wait: 32 * time.Second},
-		{at: 63 * time.Second, throttled: true, wait: time.Minute},
-		{at: 123 * time.Second, throttled: true, wait: time.Minute},
-		{at: 183 * time.Second, succeeded: true},
-		{at: 183 * time.Second, throttled: true, wait: time.Second},
+	"Telesign's own wait is kept, and the longer one counts": {
+		{at: 0, ask: bulk(1, 100*ms), first: 0, n: 1},
+		{at: 10 * ms, ask: bulk(0, 100*ms), first: 7010 * ms, report: report{retryAfter: 7e6}, blocked: 7010 * ms},
+		{at: 20 * ms, ask: bulk(0, 100*ms), first: 7010 * ms, report: report{retryAfter: 1e6}, blocked: 7010 * ms},
+		{at: 7 * time.Second, ask: urgent(9, 100*ms), first: 7010 * ms, n: 9},
 	},
-	"the rate comes back by a step each ten seconds after the push": {
-		{at: 0, throttled: true, wait: time.Second},
-		{at: time.Second, throttled: true, wait: 2 * time.Second}, // two steps, until 3 s
-		{at: 3 * time.Second, ask: bulk(1, 100*ms), first: 3 * time.Second, n: 1, gap: 225 * ms},
-		{at: 12999 * ms, ask: bulk(1, 100*ms), first: 12999 * ms, n: 1, gap: 225 * ms},
-		{at: 13 * time.Second, ask: bulk(1, 100*ms), first: 13149 * ms, n: 1, gap: 150 * ms},
-		{at: 22999 * ms, ask: bulk(1, 100*ms), first: 22999 * ms, n: 1, gap: 150 * ms},
-		{at: 23 * time.Second, ask: bulk(1, 100*ms), first: 23099 * ms, n: 1},
+	"it is a minute at most": {
+		{at: 0, ask: bulk(0, 100*ms), first: time.Minute, report: report{retryAfter: 24 * 3600e6}, blocked: time.Minute},
 	},
-	"another push counts from what has recovered": {
-		{at: 0, throttled: true, wait: time.Second},
-		{at: time.Second, throttled: true, wait: 2 * time.Second},
-		{at: 14 * time.Second, succeeded: true},
-		{at: 14 * time.Second, throttled: true, wait: time.Second}, // one left, and one more
-		{at: 15 * time.Second, ask: bulk(1, 100*ms), first: 15 * time.Second, n: 1, gap: 225 * ms},
-		{at: 35 * time.Second, ask: bulk(1, 100*ms), first: 35 * time.Second, n: 1},
-	},
-	"it isn't lowered by more than eight steps": func() (steps []pacingStep) {
-		at := time.Duration(0)
-		for range 10 {
-			steps = append(steps, pacingStep{at: at, throttled: true, retryAfter: time.Second, wait: time.Second})
-			at += time.Second
-		}
-		return append(steps, pacingStep{at: at, ask: bulk(1, 100*ms), first: at, n: 1, gap: 2562890625 * time.Nanosecond})
-	}(),
-	"a clock that was set back doesn't stop everybody": {
+	"a clock that was set back stood still": {
 		{at: time.Hour, ask: bulk(1, 100*ms), first: time.Hour, n: 1},
-		{at: 0, ask: bulk(1, 100*ms), first: 1100 * ms},
-		{at: 900 * ms, ask: bulk(1, 100*ms), first: 2000 * ms},
-		{at: 900 * ms, ask: urgent(1, 100*ms), first: 2000 * ms},
+		{at: time.Hour + 50*ms, ask: bulk(1, 100*ms), first: time.Hour + 100*ms, n: 1},
+		{at: 0, ask: bulk(1, 100*ms), first: 150 * ms, n: 1},
+		{at: 10 * ms, ask: bulk(1, 100*ms), first: 250 * ms, n: 1},
+	},
+	"and a wait lasts no longer than it was to": {
+		{at: time.Hour, ask: bulk(0, 100*ms), first: time.Hour + 7*time.Second, report: report{retryAfter: 7e6}},
+		{at: 0, ask: bulk(1, 100*ms), first: 7 * time.Second, blocked: 7 * time.Second},
+		{at: 7 * time.Second, ask: bulk(1, 100*ms), first: 7 * time.Second, n: 1},
+	},
+	"where nothing is known, no slot comes before those that may have been given out": {
+		{forget: true},
+		{at: 0, ask: bulk(9, 100*ms), first: 1100 * ms},
+		{at: 950 * ms, ask: bulk(9, 100*ms), first: 1100 * ms, n: 2},
+		{forget: true},
+		{at: 2 * time.Second, ask: urgent(9, 10*time.Second), first: 4 * time.Second},
+		{at: 3 * time.Second, ask: urgent(9, 10*time.Second), first: 4 * time.Second, n: 1},
 	},
 }
 
 // limiter is what the table is tried on.
 type limiter interface {
 	reserve(now float64, a ask) grant
-	throttle(now, retryAfter, jitter float64) float64
-	succeed()
+	forget()
 }
 
-func TestPacing_InGoAndInRedis(t *testing.T) {
+func TestReserve_InGoAndInRedis(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	for name, steps := range pacingCases {
 		t.Run("Go: "+name, func(t *testing.T) { walk(t, new(inGo), steps) })
-		t.Run("Redis: "+name, func(t *testing.T) {
-			rdb := server.Client()
-			if err := rdb.FlushAll(t.Context()).Err(); err != nil {
-				t.Fatal(err)
-			}
-			walk(t, &inRedis{t: t, rdb: rdb}, steps)
-		})
+		t.Run("Redis: "+name, func(t *testing.T) { walk(t, &inRedis{t: t, rdb: server.Client()}, steps) })
 	}
 }
 
 // epoch is no round number, and of the size of a real one.
 const epoch = 1_763_863_563_123_457.0
 
+// known is a limiter's state whose slots are all free.
+var known = paceState{seen: epoch - 1e9, last: epoch - 1e9}
+
 func walk(t *testing.T, l limiter, steps []pacingStep) {
 	t.Helper()
 	since := func(at float64) time.Duration { return duration(math.Round(at - epoch)) }
+	l.forget()
+	if !steps[0].forget {
+		l.reserve(known.seen, ask{gap: 1, bulk: 1})
+	}
 	for i, s := range steps {
-		now := epoch + micros(s.at)
-		switch {
-		case s.succeeded:
-			l.succeed()
-		case s.throttled:
-			if got := duration(l.throttle(now, micros(s.retryAfter), s.jitter)); got.Round(ms) != s.wait {
-				t.Errorf("step %d, at %v: pushed back for %v, want %v", i, s.at, got, s.wait)
-			}
-		default:
-			want := s.gap
-			if want == 0 {
-				want = duration(s.ask.gap)
-			}
-			g := l.reserve(now, s.ask)
-			if since(g.first) != s.first || g.n != s.n || duration(g.gap).Round(time.Microsecond) != want.Round(time.Microsecond) {
-				t.Errorf("step %d, at %v: %d slots from %v with %v between, want %d from %v with %v",
-					i, s.at, g.n, since(g.first), duration(g.gap), s.n, s.first, want)
-			}
+		if s.forget {
+			l.forget()
+			continue
+		}
+		want := s.gap
+		if want == 0 {
+			want = duration(s.ask.gap)
+		}
+		s.ask.report = s.report
+		g := l.reserve(epoch+micros(s.at), s.ask)
+		if since(g.first) != s.first || g.n != s.n || duration(g.gap).Round(time.Microsecond) != want {
+			t.Errorf("step %d, at %v: %d slots from %v with %v between, want %d from %v with %v",
+				i, s.at, g.n, since(g.first), duration(g.gap), s.n, s.first, want)
+		}
+		if s.blocked > 0 && since(g.blocked) != s.blocked {
+			t.Errorf("step %d, at %v: no slot before %v, want %v", i, s.at, since(g.blocked), s.blocked)
 		}
 	}
 }
@@ -216,12 +199,7 @@ func (l *inGo) reserve(now float64, a ask) (g grant) {
 	return g
 }
 
-func (l *inGo) throttle(now, retryAfter, jitter float64) (wait float64) {
-	l.s, wait = throttle(now, l.s, retryAfter, jitter)
-	return wait
-}
-
-func (l *inGo) succeed() { l.s.level = 0 }
+func (l *inGo) forget() { l.s = paceState{} }
 
 type inRedis struct {
 	t   *testing.T
@@ -242,7 +220,7 @@ func at(t *testing.T, source string, now float64, args ...any) (*redis.Script, [
 
 func (l *inRedis) reserve(now float64, a ask) grant {
 	l.t.Helper()
-	script, args := at(l.t, paceSource, now, a.gap, a.urgent, a.bulk, 1)
+	script, args := at(l.t, paceSource, now, paceArgs(1, a)...)
 	answer, err := script.Run(l.t.Context(), l.rdb, []string{"pace"}, args...).StringSlice()
 	if err != nil {
 		l.t.Fatal(err)
@@ -254,33 +232,63 @@ func (l *inRedis) reserve(now float64, a ask) grant {
 	return g
 }
 
-func (l *inRedis) throttle(now, retryAfter, jitter float64) float64 {
+func (l *inRedis) forget() {
 	l.t.Helper()
-	script, args := at(l.t, throttleSource, now, retryAfter, jitter)
-	wait, err := script.Run(l.t.Context(), l.rdb, []string{"pace"}, args...).Float64()
-	if err != nil {
+	if err := l.rdb.FlushAll(l.t.Context()).Err(); err != nil {
 		l.t.Fatal(err)
 	}
-	return wait
 }
 
-func (l *inRedis) succeed() {
-	l.t.Helper()
-	if err := l.rdb.HDel(l.t.Context(), "pace", "level").Err(); err != nil {
-		l.t.Fatal(err)
+// In random stories, both say the same at every step.
+func TestReserve_InGoAsInRedis(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Start(t).Client()
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		inGo, inRedis := new(inGo), &inRedis{t: t, rdb: rdb}
+		inRedis.forget()
+		now, gap, round, rounds := epoch, headroom*1e6/[]float64{0.5, 5, 100, 1000}[seed%4], 0, 0
+		for step := range 250 {
+			now += math.Floor(min(4e6, 2*gap+5e4) * r.ExpFloat64())
+			if r.IntN(100) == 0 {
+				now -= math.Floor(1e7 * r.Float64())
+			}
+			a := ask{gap: gap, urgent: r.IntN(3), bulk: r.IntN(30), report: report{granted: r.IntN(15), round: round}}
+			if r.IntN(3) == 0 {
+				a.report.denied = r.IntN(6)
+			}
+			if r.IntN(2) == 0 {
+				a.report.lost = r.IntN(4)
+			}
+			if r.IntN(60) == 0 {
+				a.report.retryAfter = 3e6 * r.Float64()
+			}
+			g, other := inGo.reserve(now, a), inRedis.reserve(now, a)
+			if off := math.Max(math.Abs(g.first-other.first), math.Abs(g.blocked-other.blocked)); off > 0.6 || // a float's last digit
+				g.n != other.n || g.round != other.round || math.Abs(g.gap/other.gap-1) > 1e-9 {
+				t.Fatalf("seed %d, step %d: %+v in Go, %+v in Redis", seed, step, g, other)
+			}
+			if r.IntN(4) > 0 {
+				round = g.round
+			}
+			rounds = g.round
+		}
+		if rounds == 0 {
+			t.Errorf("seed %d: the answers said \"too fast\" %d times", seed, rounds)
+		}
 	}
 }
 
 // Four processes over a fake clock, for a minute: no window holds one slot too
 // many, nothing is wasted, and an urgent ask is never far from its slot.
-func TestPacing_FourProcessesOverAFakeClock(t *testing.T) {
+func TestReserve_FourProcessesOverAFakeClock(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []float64{0.5, 1, 10, 100, 1000} {
 		t.Run(fmt.Sprint(rate), func(t *testing.T) {
 			t.Parallel()
 			gap := headroom * 1e6 / rate
 			batch := max(1, int(micros(batchTime)/gap))
-			s, slots := paceState{}, []float64{}
+			s, slots := known, []float64{}
 			for tick := range 60 * 80 { // each asks each 50 ms
 				now := epoch + float64(tick)*12_500
 				a := ask{gap: gap, bulk: batch}

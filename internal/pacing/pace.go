@@ -3,7 +3,6 @@ package pacing
 import (
 	"context"
 	"fmt"
-	"math"
 	"strconv"
 	"time"
 
@@ -13,45 +12,33 @@ import (
 // Pace is what a limiter has left in Redis: what is known without asking any
 // worker.
 type Pace struct {
-	// Rate is in force, in messages per second; 0 when no slot was ever given
-	// out. It dates from LastSlot.
+	// Rate is as it was set when the last slot was given out, in messages per
+	// second; 0: none ever was.
 	Rate float64
-	// Cut is by how many steps of a third Rate is lowered, after Telesign has
-	// said "too fast".
-	Cut int
+	// Granted is what Telesign grants, as measured, where that is less than Rate;
+	// 0: it has denied nothing, or none of late. GrantedSince is since when.
+	Granted      float64
+	GrantedSince time.Time
 	// BlockedUntil is when the next slot may begin; zero when one may now.
 	BlockedUntil time.Time
-	// LastSlot is when the last slot begins that was given out; zero: none yet.
-	LastSlot time.Time
 }
 
-// Share is what is left of the rate that was set, over 0 to 1.
-func (p Pace) Share() float64 { return Share(p.Cut) }
-
-const (
-	// cutFactor is what a step leaves of the rate.
-	cutFactor = 2.0 / 3
-	// cutTime is how long a step lasts without another.
-	cutTime = 10 * time.Second
-)
-
-// Share is what so many steps leave of a rate.
-func Share(cut int) float64 { return math.Pow(cutFactor, float64(cut)) }
-
-// CutNow is how many of the steps are in force at now which began to recover at
-// cutAt; both are Unix microseconds of Redis's clock.
-func CutNow(cut int, cutAt, now float64) int {
-	return max(0, cut-max(0, int(math.Floor((now-cutAt)/float64(cutTime.Microseconds())))))
+// Of returns what is in force of a rate that is set, 0 for no limit.
+func (p Pace) Of(rate float64) float64 {
+	if p.Granted > 0 && rate > 0 {
+		return min(rate, p.Granted)
+	}
+	return rate
 }
 
 // ReadPace reads the limiter under a key as it stands at now, by Redis's clock.
 func ReadPace(ctx context.Context, rdb redis.Cmdable, key string, now time.Time) (Pace, error) {
-	// As lua/pace.lua and lua/throttle.lua write them.
-	values, err := rdb.HMGet(ctx, key, "rate", "cut", "cut_at", "blocked", "last").Result()
+	// As lua/pace.lua writes them.
+	values, err := rdb.HMGet(ctx, key, "rate", "seen", "blocked", "since", "peak", "grown").Result()
 	if err != nil {
 		return Pace{}, fmt.Errorf("read %s: %w", key, err)
 	}
-	var v [5]float64
+	var v [6]float64
 	for i, s := range values {
 		if text, ok := s.(string); ok {
 			if v[i], err = strconv.ParseFloat(text, 64); err != nil {
@@ -59,13 +46,19 @@ func ReadPace(ctx context.Context, rdb redis.Cmdable, key string, now time.Time)
 			}
 		}
 	}
-	p := Pace{Cut: CutNow(int(v[1]), v[2], float64(now.UnixMicro()))}
-	p.Rate = v[0] * p.Share()
-	if until := time.UnixMicro(int64(v[3])).UTC(); until.After(now) {
-		p.BlockedUntil = until
+	p := Pace{Rate: v[0]}
+	s := paceState{seen: v[1], blocked: v[2], granted: granted{since: v[3], peak: v[4], grown: v[5]}}
+	at := float64(now.UnixMicro())
+	if at < s.seen { // the clock was set back
+		s = s.shift(at - s.seen)
 	}
-	if v[4] > 0 {
-		p.LastSlot = time.UnixMicro(int64(v[4])).UTC()
+	if rate := s.granted.rate(); headroom*rate < p.Rate {
+		p.Granted, p.GrantedSince = rate, moment(s.granted.since)
+	}
+	if s.blocked > at {
+		p.BlockedUntil = moment(s.blocked)
 	}
 	return p, nil
 }
+
+func moment(micros float64) time.Time { return time.UnixMicro(int64(micros)).UTC() }

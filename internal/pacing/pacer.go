@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -17,27 +16,29 @@ const (
 	// ms late without a window of one second ever holding one too many. It
 	// costs 2 % of the rate.
 	headroom = 1.02
-	// tooLate is how late a slot may still be used; a later one is thrown away,
-	// since its place in the window has passed.
+	// tooLate is how late a slot may still be used: less than headroom allows, since
+	// the request is also under way. A later one is thrown away, since its place in
+	// the window has passed.
 	tooLate = 10 * time.Millisecond
-	// stragglerTime is how much later than usual a request may leave after its
-	// slot: less than headroom allows, since it is also under way.
-	stragglerTime = 12 * time.Millisecond
 )
 
 // Pacer gives out slots at a rate that all processes on one Redis share. It is
 // safe for concurrent use.
 //
-// One of the waiting callers has the turn: it asks Redis for all of them.
+// A slot is for now: [Pacer.Take] gives it out a little before its time, so that its
+// caller gets ready meanwhile, and [Pacer.Await] waits for its time, and takes another
+// one if that has passed. Whatever stalled, requests leave evenly spaced.
+//
+// One of the waiting callers has the turn: it asks Redis for all of them, and reports
+// what Telesign has answered.
 type Pacer struct {
 	rdb   redis.UniversalClient
 	key   string
 	count SlotCounts
 
-	throttled atomic.Bool   // this process has pushed the slots back
-	turn      chan struct{} // held by the caller that asks Redis
-	wake      chan struct{} // wakes that caller when something has changed
-	there     farClock      // used by the caller that has the turn
+	turn  chan struct{} // held by the caller that asks Redis
+	wake  chan struct{} // wakes that caller when something has changed
+	there farClock      // used by the caller that has the turn
 
 	mu      sync.Mutex
 	rate    float64       // messages per second; 0: no limit
@@ -46,25 +47,32 @@ type Pacer struct {
 	asked   time.Time     // when slots were asked for last
 	next    time.Time     // the first free slot, as of then
 	early   time.Duration // how long before that the bulk asks again
-	slots   []slot        // ascending and free; empty while callers wait
+	slots   []Slot        // ascending and free; empty while callers wait
 	urgent  []*waiter     // before the bulk
 	bulk    []*waiter
 	given   uint64                 // slots
 	turns   map[campaign.ID]uint64 // the latest slot of each campaign
-	lag     lag
+	latest  time.Time              // slot that was reserved
+
+	report   report    // of what has been answered since the last one
+	answered time.Time // the latest of it
 }
 
-// slot is a place in the window.
-type slot struct {
+// Slot is a moment at which one request may leave.
+type Slot struct {
 	at    time.Time
-	used  bool // counted as used, and given back
+	round int
+	used  bool // counted as used
 	limit bool // false: there was no limit
 }
+
+// Now reports whether the slot may be used at this moment.
+func (s Slot) Now() bool { return !s.limit || time.Since(s.at) <= tooLate }
 
 // waiter is a caller without a slot.
 type waiter struct {
 	of  campaign.ID
-	got chan slot
+	got chan Slot
 }
 
 // maxTurns bounds the campaigns whose last turn is kept.
@@ -101,44 +109,47 @@ func (p *Pacer) SetRate(rate float64) (changed bool) {
 
 // Wait waits for the next slot. The caller uses it at once.
 func (p *Pacer) Wait(ctx context.Context) error {
-	_, err := p.Take(ctx, "", false)
+	s, err := p.Take(ctx, "", false)
+	if err != nil {
+		return err
+	}
+	if err := SleepUntil(ctx, s.at); err != nil {
+		p.put(s)
+		return err
+	}
+	_, err = p.Await(ctx, s, "", false)
 	return err
 }
 
-// Take is [Pacer.Wait] for a caller that may give the slot back with
-// [Pacer.Unused]. An urgent caller comes before all others, in all processes.
-// Campaigns take turns, however many callers wait for each.
-func (p *Pacer) Take(ctx context.Context, of campaign.ID, urgent bool) (at time.Time, err error) {
-	for again := false; ; again = true {
-		s, err := p.take(ctx, of, urgent, again)
-		if err != nil {
-			return time.Time{}, err
+// Take waits until there is a slot, whose time comes soon: within half a second, for
+// urgent callers within one. The caller waits for it with [Pacer.Await], or gives it
+// back with [Pacer.Unused]. An urgent caller comes before all others, in all
+// processes. Campaigns take turns, however many callers wait for each.
+func (p *Pacer) Take(ctx context.Context, of campaign.ID, urgent bool) (Slot, error) {
+	return p.take(ctx, of, urgent, false)
+}
+
+// Await waits for the slot's time and returns it; where that has passed, or slots
+// were pushed back, it waits for another one. Only for that ctx counts.
+func (p *Pacer) Await(ctx context.Context, s Slot, of campaign.ID, urgent bool) (Slot, error) {
+	for {
+		if err := SleepUntil(context.WithoutCancel(ctx), s.at); err != nil {
+			return Slot{}, err
 		}
-		if err := SleepUntil(ctx, s.at); err != nil {
-			p.put(s)
-			return time.Time{}, err
+		if p.use(&s) {
+			return s, nil
 		}
-		if p.use(s) {
-			return s.at, nil
+		var err error
+		if s, err = p.take(ctx, of, urgent, true); err != nil {
+			return Slot{}, err
 		}
 	}
 }
 
 // Unused gives a slot back that wasn't needed; the next caller in time gets it.
-func (p *Pacer) Unused(at time.Time) { p.put(slot{at: at, used: true, limit: true}) }
+func (p *Pacer) Unused(s Slot) { p.put(s) }
 
-// Leaving notes that the request of a slot leaves now. One that is later than
-// usual falls into another window of one second than its slot: one of this
-// process's next slots makes room for it.
-func (p *Pacer) Leaving(at time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.gap > 0 {
-		p.lag.left(at, time.Now())
-	}
-}
-
-func (p *Pacer) put(s slot) {
+func (p *Pacer) put(s Slot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.gap == 0 || !s.limit {
@@ -148,23 +159,24 @@ func (p *Pacer) put(s slot) {
 	p.deal()
 }
 
-func (p *Pacer) insert(s slot) {
-	i, _ := slices.BinarySearchFunc(p.slots, s, func(a, b slot) int { return a.at.Compare(b.at) })
+func (p *Pacer) insert(s Slot) {
+	i, _ := slices.BinarySearchFunc(p.slots, s, func(a, b Slot) int { return a.at.Compare(b.at) })
 	p.slots = slices.Insert(p.slots, i, s)
 }
 
 // use says whether the slot, whose time has come, may be used.
-func (p *Pacer) use(s slot) bool {
+func (p *Pacer) use(s *Slot) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case !s.limit:
 		return p.gap == 0 && !s.at.Before(p.blocked)
-	case s.at.Before(p.blocked), time.Since(s.at) > tooLate:
-		p.count.Lost.Inc()
+	case s.at.Before(p.blocked), !s.Now():
+		p.lose()
 		return false
 	}
 	if !s.used {
+		s.used = true
 		p.count.Used.Inc()
 	}
 	return true
@@ -172,8 +184,8 @@ func (p *Pacer) use(s slot) bool {
 
 // take waits until it gets a slot, whose time may still be to come. A caller that
 // has lost one comes first of its campaign.
-func (p *Pacer) take(ctx context.Context, of campaign.ID, urgent, again bool) (slot, error) {
-	w := &waiter{of: of, got: make(chan slot, 1)}
+func (p *Pacer) take(ctx context.Context, of campaign.ID, urgent, again bool) (Slot, error) {
+	w := &waiter{of: of, got: make(chan Slot, 1)}
 	p.join(w, urgent, again)
 	defer p.leave(w, urgent)
 	if s, ok := w.has(); ok {
@@ -183,7 +195,7 @@ func (p *Pacer) take(ctx context.Context, of campaign.ID, urgent, again bool) (s
 	case s := <-w.got:
 		return s, nil
 	case <-ctx.Done():
-		return slot{}, ctx.Err()
+		return Slot{}, ctx.Err()
 	case <-p.turn:
 	}
 	defer func() { p.turn <- struct{}{} }()
@@ -191,7 +203,7 @@ func (p *Pacer) take(ctx context.Context, of campaign.ID, urgent, again bool) (s
 	defer timer.Stop()
 	for {
 		if err := ctx.Err(); err != nil {
-			return slot{}, err
+			return Slot{}, err
 		}
 		if s, ok := w.has(); ok {
 			return s, nil
@@ -199,7 +211,7 @@ func (p *Pacer) take(ctx context.Context, of campaign.ID, urgent, again bool) (s
 		wait := time.Until(p.due())
 		if wait <= 0 {
 			if err := p.ask(ctx); err != nil {
-				return slot{}, err
+				return Slot{}, err
 			}
 			continue
 		}
@@ -215,12 +227,12 @@ func (p *Pacer) take(ctx context.Context, of campaign.ID, urgent, again bool) (s
 }
 
 // has takes what the waiter was given.
-func (w *waiter) has() (slot, bool) {
+func (w *waiter) has() (Slot, bool) {
 	select {
 	case s := <-w.got:
 		return s, true
 	default:
-		return slot{}, false
+		return Slot{}, false
 	}
 }
 
@@ -264,12 +276,12 @@ func (p *Pacer) leave(w *waiter, urgent bool) {
 // deal gives slots to waiting callers, the urgent ones first.
 func (p *Pacer) deal() {
 	for p.gap == 0 && len(p.urgent)+len(p.bulk) > 0 {
-		p.give(slot{at: p.blocked})
+		p.give(Slot{at: p.blocked})
 	}
 	for len(p.slots) > 0 {
 		s := p.slots[0]
-		if late := time.Since(s.at) > tooLate; late || s.at.Before(p.blocked) || (s.limit && p.lag.pays(s.at)) {
-			p.count.Lost.Inc()
+		if !s.Now() || s.at.Before(p.blocked) {
+			p.lose()
 		} else if !p.give(s) {
 			return
 		}
@@ -277,7 +289,13 @@ func (p *Pacer) deal() {
 	}
 }
 
-func (p *Pacer) give(s slot) bool {
+// lose counts a slot that passed before it could be used.
+func (p *Pacer) lose() {
+	p.count.Lost.Inc()
+	p.report.lost++
+}
+
+func (p *Pacer) give(s Slot) bool {
 	q := &p.urgent
 	if len(*q) == 0 {
 		q = &p.bulk

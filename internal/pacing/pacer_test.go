@@ -30,6 +30,24 @@ func pacers(t *testing.T, server *redistest.Server, n int, rate float64) []*paci
 	return all
 }
 
+// take waits for a slot and for its time.
+func take(t *testing.T, p *pacing.Pacer) pacing.Slot {
+	t.Helper()
+	s, err := taken(t.Context(), p, "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func taken(ctx context.Context, p *pacing.Pacer, of campaign.ID, urgent bool) (pacing.Slot, error) {
+	s, err := p.Take(ctx, of, urgent)
+	if err != nil {
+		return s, err
+	}
+	return p.Await(ctx, s, of, urgent)
+}
+
 // measurement is what some processes got out of a rate.
 type measurement struct {
 	grants []time.Time   // ascending
@@ -145,13 +163,14 @@ func TestPacer_ThrottledPushesEverybodyBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	slot, other := take(t, all[0]), take(t, all[1])
 	start := time.Now()
-	wait, err := all[0].Throttled(t.Context(), 400*time.Millisecond)
+	wait, err := all[0].Denied(t.Context(), slot, 400*time.Millisecond)
 	if err != nil || wait < 390*time.Millisecond || wait > 400*time.Millisecond {
 		t.Fatalf("Telesign asked for 400 ms, and it is %v; error %v", wait, err)
 	}
-	// The other's answer is to a request of before the push: it adds nothing.
-	again, err := all[1].Throttled(t.Context(), time.Minute)
+	// The longest counts.
+	again, err := all[1].Denied(t.Context(), other, 50*time.Millisecond)
 	if err != nil || again > wait {
 		t.Errorf("a second push of the same moment: %v, error %v", again, err)
 	}
@@ -170,62 +189,18 @@ func TestPacer_ThrottledPushesBackWhoHasASlotAlready(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	p := pacers(t, server, 1, 4)[0]
-	if err := p.Wait(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	slot := take(t, p)
+	before := server.CommandStats()["evalsha"]
 	done := patient(t, p, 1)
-	for server.CommandStats()["evalsha"] < 2 { // the next one's is 255 ms later
+	for server.CommandStats()["evalsha"] == before { // the next one's is 255 ms later
 		time.Sleep(time.Millisecond)
 	}
-	if _, err := p.Throttled(t.Context(), 700*time.Millisecond); err != nil {
+	if _, err := p.Denied(t.Context(), slot, 700*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	if took := <-done; took < 690*time.Millisecond {
 		t.Errorf("a slot after %v", took)
 	}
-}
-
-func TestPacer_ThrottledAgainAndAgainWaitsLonger(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t)
-	p := pacers(t, server, 1, 100)[0]
-	over := func() { // the push has passed
-		t.Helper()
-		if err := server.Client().HSet(t.Context(), paceKey, "blocked", 0).Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	throttled := func(retryAfter, want time.Duration) {
-		t.Helper()
-		most := want
-		if retryAfter == 0 {
-			most += want / 10 // jitter
-		}
-		got, err := p.Throttled(t.Context(), retryAfter)
-		if err != nil || got < want || got > most+time.Microsecond {
-			t.Errorf("pushed back for %v, want %v; error %v", got, want, err)
-		}
-		over()
-	}
-	for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60} {
-		throttled(0, want*time.Second)
-	}
-	throttled(3*time.Second, 3*time.Second)
-	throttled(24*time.Hour, time.Minute)
-
-	p.Succeeded(t.Context())
-	throttled(0, time.Second)
-	throttled(0, 2*time.Second)
-	// One success ends the row, and the next ones cost nothing.
-	p.Succeeded(t.Context())
-	server.ResetCommandStats()
-	for range 100 {
-		p.Succeeded(t.Context())
-	}
-	if n := server.CommandStats()["hdel"]; n != 0 {
-		t.Errorf("%d calls of Redis for successes in a row", n)
-	}
-	throttled(0, time.Second)
 }
 
 func TestPacer_WhoGivesUpLosesNoSlotForOthers(t *testing.T) {
@@ -237,10 +212,7 @@ func TestPacer_WhoGivesUpLosesNoSlotForOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := pacers(t, server, 1, 2)[0]
-		first, err := p.Take(t.Context(), "", false)
-		if err != nil {
-			t.Fatal(err)
-		}
+		first := take(t, p).At()
 		for range 4 {
 			ctx, cancel := context.WithTimeout(t.Context(), 70*time.Millisecond)
 			var group sync.WaitGroup
@@ -250,11 +222,7 @@ func TestPacer_WhoGivesUpLosesNoSlotForOthers(t *testing.T) {
 			group.Wait()
 			cancel()
 		}
-		second, err := p.Take(t.Context(), "", false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if gap = second.Sub(first); gap < 500*time.Millisecond {
+		if gap = take(t, p).At().Sub(first); gap < 500*time.Millisecond {
 			t.Fatalf("the next slot is %v after the first", gap)
 		}
 		if gap < 600*time.Millisecond {
@@ -292,8 +260,8 @@ func TestPacer_AnUnusedSlotIsGivenToTheNext(t *testing.T) {
 		again, err := p.Take(ctx, "", false)
 		cancel()
 		if err == nil {
-			if !again.Equal(slot) {
-				t.Fatalf("got the slot of %v instead of the one of %v", again, slot)
+			if !again.At().Equal(slot.At()) {
+				t.Fatalf("got the slot of %v instead of the one of %v", again.At(), slot.At())
 			}
 			return
 		}
@@ -312,13 +280,13 @@ func TestPacer_AnUnusedSlotOfThePastIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		p.Unused(slot.Add(-time.Second))
+		p.Unused(slot.Shift(-time.Second))
 	}
 	next, err := p.Take(t.Context(), "", false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if gap := next.Sub(slot); gap < 500*time.Millisecond {
+	if gap := next.At().Sub(slot.At()); gap < 500*time.Millisecond {
 		t.Errorf("the next slot is %v after the first", gap)
 	}
 }
@@ -329,13 +297,13 @@ func TestPacer_CampaignsTakeTurnsHoweverManyWaitForEach(t *testing.T) {
 	p := pacers(t, redistest.Start(t), 1, 100)[0]
 	ctx, cancel := context.WithCancel(t.Context())
 	var mu sync.Mutex
-	taken := map[campaign.ID][]time.Time{}
+	got := map[campaign.ID][]time.Time{}
 	take := func(of campaign.ID) {
-		at, err := p.Take(ctx, of, false)
+		s, err := taken(ctx, p, of, false)
 		if err == nil {
 			mu.Lock()
 			defer mu.Unlock()
-			taken[of] = append(taken[of], at)
+			got[of] = append(got[of], s.At())
 		}
 	}
 	var big, small sync.WaitGroup
@@ -344,7 +312,7 @@ func TestPacer_CampaignsTakeTurnsHoweverManyWaitForEach(t *testing.T) {
 	}
 	for under := 0; under < 5; time.Sleep(time.Millisecond) {
 		mu.Lock()
-		under = len(taken["big"])
+		under = len(got["big"])
 		mu.Unlock()
 	}
 	for range few {
@@ -353,10 +321,10 @@ func TestPacer_CampaignsTakeTurnsHoweverManyWaitForEach(t *testing.T) {
 	small.Wait()
 	cancel()
 	big.Wait()
-	its := taken["small"]
+	its := got["small"]
 	slices.SortFunc(its, time.Time.Compare)
 	others := 0
-	for _, at := range taken["big"] {
+	for _, at := range got["big"] {
 		if at.After(its[0]) && at.Before(its[early]) {
 			others++
 		}
@@ -383,7 +351,7 @@ func TestPacer_AnUrgentOneComesBeforeAllWhoWait(t *testing.T) {
 	for bulk.Load() < 2 {
 		time.Sleep(time.Millisecond)
 	}
-	if _, err := p.Take(t.Context(), "", true); err != nil {
+	if _, err := taken(t.Context(), p, "", true); err != nil {
 		t.Fatal(err)
 	}
 	if n := bulk.Load(); n > 50 {
@@ -417,7 +385,7 @@ func TestPacer_AnUrgentOneComesBeforeTheBulkOfAllProcesses(t *testing.T) {
 	}
 	for i := range 12 {
 		before, start := bulk.Load(), time.Now()
-		if _, err := all[i%4].Take(t.Context(), "", true); err != nil {
+		if _, err := taken(t.Context(), all[i%4], "", true); err != nil {
 			t.Fatal(err)
 		}
 		if n, took := bulk.Load()-before, time.Since(start); n > 6 || took > 5*time.Second { // a busy machine is late
@@ -450,7 +418,7 @@ func TestPacer_ManyUrgentOnesTakeEverySlotUntilTheyAreThrough(t *testing.T) {
 	before := bulk.Load()
 	for i := range 40 {
 		first.Go(func() {
-			if _, err := all[i%2].Take(t.Context(), "", true); err != nil {
+			if _, err := taken(t.Context(), all[i%2], "", true); err != nil {
 				t.Error(err)
 			}
 		})
@@ -538,13 +506,13 @@ func TestPacer_NoLimitAndBackWhileCallersWait(t *testing.T) {
 	}
 	// Who waits for a push without a limit comes under the limit set meanwhile.
 	p.SetRate(0)
-	if _, err := p.Throttled(t.Context(), 300*time.Millisecond); err != nil {
+	if _, err := p.Denied(t.Context(), pacing.Slot{}, 1300*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	done = patient(t, p, 6)
 	time.Sleep(50 * time.Millisecond)
 	p.SetRate(10)
-	if took := <-done; took < 750*time.Millisecond { // 300 ms, and five gaps
+	if took := <-done; took < 1750*time.Millisecond { // 1.3 s, and five gaps
 		t.Errorf("6 slots after a push took %v", took)
 	}
 }
@@ -563,7 +531,7 @@ func TestPacer_WithoutARateAsksNobody(t *testing.T) {
 	if n := server.CommandStats()["evalsha"]; n != 0 || time.Since(start) > 5*time.Second {
 		t.Errorf("%d calls of Redis, %v", n, time.Since(start))
 	}
-	p.Unused(time.Now())
+	p.Unused(pacing.Slot{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := p.Wait(ctx); !errors.Is(err, context.Canceled) {
@@ -577,7 +545,7 @@ func TestPacer_WithoutARateStillHeedsThrottling(t *testing.T) {
 	server := redistest.Start(t)
 	p := pacing.New(server.Client(), paceKey, 0)
 	start := time.Now()
-	if _, err := p.Throttled(t.Context(), 300*time.Millisecond); err != nil {
+	if _, err := p.Denied(t.Context(), pacing.Slot{}, 1300*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -585,7 +553,7 @@ func TestPacer_WithoutARateStillHeedsThrottling(t *testing.T) {
 	if err := p.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("pushed back: error %v", err)
 	}
-	if err := p.Wait(t.Context()); err != nil || time.Since(start) < 290*time.Millisecond {
+	if err := p.Wait(t.Context()); err != nil || time.Since(start) < 1290*time.Millisecond {
 		t.Errorf("a slot after %v, error %v", time.Since(start), err)
 	}
 }
@@ -612,4 +580,70 @@ func TestPacer_SaysWhenRedisIsGoneAndGoesOnWhenItIsBack(t *testing.T) {
 	if err := p.Wait(t.Context()); err != nil {
 		t.Errorf("after the restart: %v", err)
 	}
+}
+
+// spaced takes slots with a few callers in each process, while what happens to Redis
+// does, and holds the slots' own times against the rate.
+func spaced(t *testing.T, server *redistest.Server, processes int, rate float64, happens func(i int)) {
+	t.Helper()
+	all := pacers(t, server, processes, rate)
+	ctx, cancel := context.WithCancel(t.Context())
+	var mu sync.Mutex
+	var m measurement
+	var group sync.WaitGroup
+	for i, p := range all {
+		for range 32 {
+			group.Go(func() {
+				for {
+					s, err := taken(ctx, p, "", i == 0)
+					if err != nil {
+						return
+					}
+					mu.Lock()
+					m.grants = append(m.grants, s.At())
+					mu.Unlock()
+				}
+			})
+		}
+	}
+	enough := func(n int) {
+		for have := 0; have < n; time.Sleep(time.Millisecond) {
+			mu.Lock()
+			have = len(m.grants)
+			mu.Unlock()
+		}
+	}
+	for i := range 4 {
+		enough((i + 1) * int(rate) * 3 / 4)
+		happens(i)
+	}
+	enough(4 * int(rate))
+	cancel()
+	group.Wait()
+	slices.SortFunc(m.grants, time.Time.Compare)
+	if n := m.most(time.Second); n > int(rate) {
+		t.Errorf("%d slots in a window of one second", n)
+	}
+}
+
+func TestPacer_ALostKeyLetsNoMoreThrough(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	spaced(t, server, 3, 50, func(int) {
+		if err := server.Client().Del(t.Context(), paceKey).Err(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A replica that takes over may have missed the last slots that were given out: a
+// process doesn't use them twice.
+func TestPacer_ARedisThatHasForgottenItsSlotsLetsNoMoreThrough(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	spaced(t, server, 1, 50, func(int) {
+		if err := server.Client().HIncrByFloat(t.Context(), paceKey, "last", -300_000).Err(); err != nil {
+			t.Error(err)
+		}
+	})
 }

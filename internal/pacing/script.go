@@ -2,7 +2,7 @@ package pacing
 
 import (
 	"context"
-	_ "embed" // the scripts
+	_ "embed" // the script
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -14,11 +14,8 @@ import (
 var (
 	//go:embed lua/pace.lua
 	paceSource string
-	//go:embed lua/throttle.lua
-	throttleSource string
 
-	paceScript     = redis.NewScript(paceSource)
-	throttleScript = redis.NewScript(throttleSource)
+	paceScript = redis.NewScript(paceSource)
 )
 
 const (
@@ -27,22 +24,22 @@ const (
 	// askTime is the least time between two calls of one process, so that
 	// whatever the rate it asks some twenty times a second at most.
 	askTime = 50 * time.Millisecond
-	// mostSleep is the longest: a rate that another process has set anew, or a
-	// push that was taken back, is seen by then.
-	mostSleep = 500 * time.Millisecond
+	// maxSleep is the longest: a rate that another process has set anew is seen by
+	// then.
+	maxSleep = 500 * time.Millisecond
 	// askPatience bounds one call.
 	askPatience = 5 * time.Second
-	// mostJitter is added to a push that Telesign hasn't asked for, so that
-	// accounts which share a limit don't come back together.
-	mostJitter = 0.1
+	// reportTime is how old answers may get before they are reported: then they say
+	// little of what is granted now.
+	reportTime = time.Second
 )
 
 // due is when to ask for slots.
 func (p *Pacer) due() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	soonest, latest := p.asked.Add(askTime), p.asked.Add(mostSleep)
-	if p.next.IsZero() {
+	soonest, latest := p.asked.Add(askTime), p.asked.Add(maxSleep)
+	if p.next.IsZero() || p.report.denied > 0 {
 		return soonest
 	}
 	before := p.early
@@ -59,34 +56,40 @@ func (p *Pacer) due() time.Time {
 	return at
 }
 
-// ask reserves slots for all who wait, and gives them out.
+// ask reports answers, reserves slots for all who wait, and gives them out.
 func (p *Pacer) ask(ctx context.Context) error {
 	p.mu.Lock()
 	rate, gap := p.rate, p.gap
-	urgent, bulk := len(p.urgent), len(p.bulk)
-	p.asked = time.Now()
-	p.mu.Unlock()
 	if gap == 0 {
+		p.mu.Unlock()
 		return nil // they have been let go
 	}
 	most := max(1, int(batchTime/gap))
-	// The slots are others' too: no single caller may lose them by giving up.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askPatience)
-	defer cancel()
+	a := ask{gap: micros(gap), urgent: min(len(p.urgent), most), bulk: min(len(p.bulk), most), report: p.takeReport()}
+	p.asked = time.Now()
+	p.mu.Unlock()
 	before := time.Now()
-	answer, err := paceScript.Run(ctx, p.rdb, []string{p.key}, micros(gap), min(urgent, most), min(bulk, most), rate).StringSlice()
-	if err != nil {
-		return fmt.Errorf("reserve slots: %w", err)
-	}
-	now, g, err := parseGrant(answer)
+	now, g, err := p.call(ctx, rate, a)
 	if err != nil {
 		return fmt.Errorf("reserve slots: %w", err)
 	}
 	p.there.sample(before, time.Since(before), int64(now))
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.enter(g.round)
+	if g.blocked > now {
+		p.blocked = p.there.local(g.blocked)
+	}
+	given := 0
 	for i := range g.n {
-		p.insert(slot{at: p.there.local(g.first + float64(i)*g.gap), limit: true})
+		at := p.there.local(g.first + float64(i)*g.gap)
+		if at.Before(p.latest.Add(-tooLate)) && time.Until(p.latest) < 2*farTime {
+			p.lose() // Redis has forgotten the slots that this process has
+			continue
+		}
+		p.latest = at
+		p.insert(Slot{at: at, round: g.round, limit: true})
+		given++
 	}
 	p.count.Reserved.Add(float64(g.n))
 	p.next = p.there.local(g.next())
@@ -100,48 +103,112 @@ func (p *Pacer) ask(ctx context.Context) error {
 	return nil
 }
 
+// takeReport returns what is to be reported. Should the call fail, it is lost: it
+// would be old by the next one.
+func (p *Pacer) takeReport() report {
+	r := p.report
+	p.report = report{round: r.round}
+	if time.Since(p.answered) > reportTime {
+		return p.report
+	}
+	return r
+}
+
+// enter begins another round: what was denied belongs to the one before.
+func (p *Pacer) enter(round int) {
+	if p.report.round != round {
+		p.report.round, p.report.denied = round, 0
+	}
+}
+
+// call runs the script. The slots are others' too: no single caller may lose them
+// by giving up.
+func (p *Pacer) call(ctx context.Context, rate float64, a ask) (now float64, g grant, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askPatience)
+	defer cancel()
+	answer, err := paceScript.Run(ctx, p.rdb, []string{p.key}, paceArgs(rate, a)...).StringSlice()
+	if err != nil {
+		return 0, g, err
+	}
+	return parseGrant(answer)
+}
+
+func paceArgs(rate float64, a ask) []any {
+	r := a.report
+	return []any{a.gap, a.urgent, a.bulk, rate, r.granted, r.denied, r.round, r.lost, r.retryAfter}
+}
+
 func parseGrant(answer []string) (now float64, g grant, err error) {
-	if len(answer) != 4 {
+	var v [6]float64
+	if len(answer) != len(v) {
 		return 0, g, fmt.Errorf("%d values", len(answer))
 	}
-	var v [4]float64
 	for i, s := range answer {
 		if v[i], err = strconv.ParseFloat(s, 64); err != nil {
 			return 0, g, fmt.Errorf("%q isn't a number", s)
 		}
 	}
-	return v[0], grant{first: v[1], n: int(v[2]), gap: v[3]}, nil
+	return v[0], grant{first: v[1], n: int(v[2]), gap: v[3], round: int(v[4]), blocked: v[5]}, nil
 }
 
-// Throttled pushes everybody's next slot back: by what Telesign asked for, else
-// by a second, doubled each time in a row, a minute at most, and a little. It
-// also lowers the rate by a third, which comes back by such steps of ten seconds.
-// It returns for how long there is no slot.
-func (p *Pacer) Throttled(ctx context.Context, retryAfter time.Duration) (time.Duration, error) {
-	p.throttled.Store(true)
+// Granted notes that Telesign has answered the request of a slot, and not "too
+// fast".
+func (p *Pacer) Granted(s Slot) {
+	if !s.limit {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hear().granted++
+}
+
+// Denied notes that Telesign has answered "too fast" to the request of a slot, and
+// for how long it asked to wait, 0 if it didn't say. It returns for how long there
+// is no slot for anyone.
+func (p *Pacer) Denied(ctx context.Context, s Slot, retryAfter time.Duration) (time.Duration, error) {
+	p.mu.Lock()
+	if s.limit && s.round == p.report.round {
+		p.hear().denied++
+		p.signal() // to report it soon
+	}
+	rate, a := p.rate, ask{gap: micros(p.gap)}
+	if p.gap == 0 {
+		// Without a limit there are no slots to count on: the vendor's second, or
+		// what it asked for, in this process.
+		wait := min(max(retryAfter, time.Second), maxRetryAfter)
+		p.blocked = time.Now().Add(wait)
+		p.mu.Unlock()
+		return wait, nil
+	}
+	if retryAfter <= 0 {
+		p.mu.Unlock()
+		return 0, nil
+	}
+	a.report = p.takeReport()
+	p.mu.Unlock()
+	a.report.retryAfter = micros(retryAfter)
 	before := time.Now()
-	n, err := throttleScript.Run(ctx, p.rdb, []string{p.key}, micros(min(retryAfter, mostPush)), mostJitter*rand.Float64()).Int64()
+	now, g, err := p.call(ctx, rate, a)
 	if err != nil {
 		return 0, fmt.Errorf("push slots back: %w", err)
 	}
-	wait := time.Duration(n) * time.Microsecond
+	wait := duration(g.blocked - now)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	// With a limit Redis's answers say when to go on: what is said here is no
-	// later. Without a limit Redis isn't asked: it is no sooner.
-	if p.blocked = before.Add(wait); p.gap == 0 {
-		p.blocked = time.Now().Add(wait)
-	}
+	p.enter(g.round)
+	p.blocked = before.Add(wait)
 	p.deal() // the slots before are lost
 	return wait, nil
 }
 
-// Succeeded ends a row of throttled answers.
-func (p *Pacer) Succeeded(ctx context.Context) {
-	if p.throttled.CompareAndSwap(true, false) {
-		// Should this fail, the next push is longer than need be.
-		_ = p.rdb.HDel(ctx, p.key, "level").Err()
+// hear returns the report that an answer of now belongs to.
+func (p *Pacer) hear() *report {
+	now := time.Now()
+	if now.Sub(p.answered) > reportTime {
+		p.report = report{round: p.report.round}
 	}
+	p.answered = now
+	return &p.report
 }
 
 // farClock tells times of Redis's clock in this machine's. A call that took long

@@ -14,8 +14,9 @@ import (
 
 // Queue puts tasks into asynq. It is safe for concurrent use.
 type Queue struct {
-	rdb    redis.UniversalClient
-	client *asynq.Client
+	rdb     redis.UniversalClient
+	client  *asynq.Client
+	lookers sync.Map // *Looker by the queue's name
 
 	mu      sync.Mutex // one batch at a time
 	capture *capture
@@ -31,8 +32,11 @@ func New(rdb redis.UniversalClient) *Queue {
 // Enqueue puts one task into the queue. An ID that is taken counts as success:
 // the task is there, or its reply was lost and it is there after all.
 func (q *Queue) Enqueue(ctx context.Context, t *asynq.Task, opts ...asynq.Option) error {
-	_, err := q.client.EnqueueContext(ctx, t, opts...)
-	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
+	info, err := q.client.EnqueueContext(ctx, t, opts...)
+	switch {
+	case err == nil && info.State == asynq.TaskStatePending:
+		q.LookAgain(info.Queue)
+	case err != nil && !errors.Is(err, asynq.ErrTaskIDConflict):
 		return fmt.Errorf("enqueue %s: %w", t.Type(), err)
 	}
 	return nil
@@ -66,8 +70,10 @@ func (q *Queue) enqueueBatch(ctx context.Context, tasks []*asynq.Task) (int, err
 	// first task goes alone, and loads it.
 	alone, err := q.client.EnqueueContext(ctx, tasks[0])
 	added := 0
+	queues := make(map[string]bool, 1)
 	if alone != nil {
 		added++
+		queues[alone.Queue] = true
 	}
 	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return 0, err
@@ -75,15 +81,19 @@ func (q *Queue) enqueueBatch(ctx context.Context, tasks []*asynq.Task) (int, err
 	q.capture.pipe = q.rdb.Pipeline()
 	q.capture.answers = q.capture.answers[:0]
 	for _, t := range tasks[1:] {
-		if _, err := q.batch.EnqueueContext(ctx, t); err != nil {
+		info, err := q.batch.EnqueueContext(ctx, t)
+		if err != nil {
+			return added, err
+		}
+		queues[info.Queue] = true
+	}
+	if len(q.capture.answers) > 0 {
+		if _, err := q.capture.pipe.Exec(ctx); err != nil {
 			return added, err
 		}
 	}
-	if len(q.capture.answers) == 0 {
-		return added, nil
-	}
-	if _, err := q.capture.pipe.Exec(ctx); err != nil {
-		return added, err
+	for queue := range queues {
+		q.LookAgain(queue)
 	}
 	for _, a := range q.capture.answers {
 		n, err := a.Int64()

@@ -74,6 +74,10 @@ func openSentinel(a address) (redis.UniversalClient, error) {
 	return redis.NewFailoverClient(opts), nil
 }
 
+// clusterReload is how old a client's map of the cluster may get: when a master is
+// lost, only a newer map names the one that took over. go-redis has a minute.
+const clusterReload = 2 * time.Second
+
 func openCluster(a address) (redis.UniversalClient, error) {
 	if strings.Trim(a.url.Path, "/") != "" {
 		return nil, errors.New("redis URL: a cluster has only database 0: nothing may stand after the host")
@@ -91,6 +95,9 @@ func openCluster(a address) (redis.UniversalClient, error) {
 	timeouts(&opts.DialTimeout, &opts.ReadTimeout, &opts.WriteTimeout)
 	opts.ContextTimeoutEnabled = true
 	opts.MaintNotificationsConfig = noMaintNotifications()
+	if opts.ClusterStateReloadInterval == 0 {
+		opts.ClusterStateReloadInterval = clusterReload
+	}
 	return redis.NewClusterClient(opts), nil
 }
 

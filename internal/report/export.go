@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -41,20 +42,9 @@ func ParseFormat(s string) (Format, error) {
 }
 
 // Export writes a line for everyone in a campaign, in the order of the list and
-// in constant memory.
-func (q *Reader) Export(ctx context.Context, info *campaign.Info, w io.Writer, f Format) error {
-	return q.export(ctx, info, w, f, func(row []string) {})
-}
-
-// ExportMasked is Export without the phone numbers: as [phone.Mask] and [phone.MaskName]
-// leave them.
-func (q *Reader) ExportMasked(ctx context.Context, info *campaign.Info, w io.Writer, f Format) error {
-	return q.export(ctx, info, w, f, func(row []string) {
-		row[0], row[1] = phone.MaskName(row[0], row[1]), phone.Mask(row[1])
-	})
-}
-
-func (q *Reader) export(ctx context.Context, info *campaign.Info, w io.Writer, f Format, mask func(row []string)) error {
+// in constant memory. Masked, it has no phone numbers, but what [phone.Mask] and
+// [phone.MaskName] leave of them.
+func (q *Reader) Export(ctx context.Context, info *campaign.Info, w io.Writer, f Format, masked bool) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	write, flush := ndjsonRow(out), func() error { return nil }
 	if f == CSV {
@@ -64,28 +54,27 @@ func (q *Reader) export(ctx context.Context, info *campaign.Info, w io.Writer, f
 		}
 		write, flush = c.Write, func() error { c.Flush(); return c.Error() }
 	}
-	if err := q.exportRows(ctx, info, mask, write); err != nil {
-		return err
-	}
-	if err := flush(); err != nil {
-		return fmt.Errorf("export campaign %s: %w", info.ID, err)
-	}
-	return out.Flush()
-}
-
-func (q *Reader) exportRows(ctx context.Context, info *campaign.Info, mask func(row []string), write func([]string) error) error {
 	row := make([]string, len(Columns))
-	return q.ledger.EachPage(ctx, info, func(p *ledger.Page) error {
+	err := q.ledger.EachPage(ctx, info, func(p *ledger.Page) error {
 		for i := range p.Recipients {
 			r := p.Record(i)
 			fill(row, info.ID, campaign.Place{Page: p.Number, Index: i}, &p.Recipients[i], &r)
-			mask(row)
+			if masked {
+				row[0], row[1] = phone.MaskName(row[0], row[1]), phone.Mask(row[1])
+			}
 			if err := write(row); err != nil {
 				return fmt.Errorf("export campaign %s: %w", info.ID, err)
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	if err := flush(); err != nil {
+		return fmt.Errorf("export campaign %s: %w", info.ID, err)
+	}
+	return out.Flush()
 }
 
 func fill(row []string, id campaign.ID, p campaign.Place, to *campaign.Recipient, r *campaign.Record) {
@@ -137,4 +126,107 @@ func ndjsonRow(w io.Writer) func([]string) error {
 		_, err := w.Write(append(b, '}', '\n'))
 		return err
 	}
+}
+
+// What happens to a recipient. What people decide stands under the words of the
+// campaign's history.
+const (
+	MomentClaimed = "claimed" // an attempt began
+	MomentPutOff  = "put off" // for the first time since it was last asked for
+	MomentHeard   = "heard"   // Telesign said something of a channel
+	MomentSettled = "settled" // an attempt's outcome was known
+	MomentDue     = "due"     // it is tried again, asked for, or given up
+
+	momentResent = "resent" // in the history: another attempt was asked for
+)
+
+// Moment is one thing that happened to a recipient, or will.
+type Moment struct {
+	At      time.Time
+	What    string
+	Attempt int                 // 0 for what is about none
+	State   campaign.State      // MomentSettled, MomentDue
+	Leg     campaign.ChannelLeg // MomentHeard
+	By, Why string              // of a decision, who and why; MomentSettled: the reason
+}
+
+// Story is what became of a recipient's earlier attempts, the first one first, and
+// all that happened, in its order.
+type Story struct {
+	Earlier []campaign.Record
+	Moments []Moment
+}
+
+// Story reads what happened to a recipient of a campaign.
+func (q *Reader) Story(ctx context.Context, info *campaign.Info, f Found) (*Story, error) {
+	earlier, err := q.ledger.Attempts(ctx, info, f.Place, &f.Seen.Record)
+	if err != nil {
+		return nil, err
+	}
+	history, err := q.ledger.History(ctx, info.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &Story{earlier, moments(f, earlier, history)}, nil
+}
+
+// LatestMoments are what happened to a recipient as far as their record tells: of
+// the latest attempt alone, and without decisions.
+func LatestMoments(f Found) []Moment { return moments(f, nil, nil) }
+
+// moments puts together each attempt as it stood when another one was asked for,
+// what people decided, and what stands now.
+func moments(f Found, past []campaign.Record, history []campaign.Entry) []Moment {
+	var all []Moment
+	for i := range past {
+		all = append(all, momentsOf(&past[i])...)
+	}
+	var decisions []Moment // about the latest attempt
+	for _, e := range history {
+		if e.About != "recipient "+f.Place.String() {
+			continue
+		}
+		if m := (Moment{At: e.At, What: e.Verb, By: e.By, Why: e.Why}); m.What == momentResent {
+			all = append(all, m)
+		} else {
+			decisions = append(decisions, m)
+		}
+	}
+	r := &f.Seen.Record
+	latest := momentsOf(r)
+	if n := len(past); n > 0 && past[n-1].Attempt == r.Attempt {
+		// Shown as it stood: from here on only what is new of it.
+		latest = slices.DeleteFunc(latest, func(m Moment) bool { return slices.Contains(all, m) })
+	}
+	if n := len(latest); n > 0 && latest[n-1].What == MomentSettled {
+		latest = slices.Insert(latest, n-1, decisions...)
+	} else {
+		latest = append(latest, decisions...)
+	}
+	all = append(all, latest...)
+	if !r.DueAt.IsZero() {
+		all = append(all, Moment{At: r.DueAt, What: MomentDue, Attempt: r.Attempt, State: r.State})
+	}
+	slices.SortStableFunc(all, func(a, b Moment) int { return a.second().Compare(b.second()) })
+	return all
+}
+
+// second is when it happened as a record knows it: what happened within a second
+// stays in the order of the attempts.
+func (m Moment) second() time.Time { return m.At.Truncate(time.Second) }
+
+// momentsOf is what happened by a record.
+func momentsOf(r *campaign.Record) []Moment {
+	all := []Moment{{At: r.ClaimedAt, What: MomentClaimed, Attempt: r.Attempt}, {At: r.PutOffAt, What: MomentPutOff, Attempt: r.Attempt}}
+	for _, l := range Channels(r) {
+		all = append(all, Moment{At: l.At, What: MomentHeard, Attempt: r.Attempt, Leg: l})
+	}
+	all = append(all, Moment{At: r.SettledAt, What: MomentSettled, Attempt: r.Attempt, State: r.State, Why: translate.Reason(r)})
+	return slices.DeleteFunc(all, func(m Moment) bool { return m.At.IsZero() })
+}
+
+// Channels is what Telesign said of each channel, by Telesign's names of them.
+func Channels(r *campaign.Record) []campaign.ChannelLeg {
+	all := []campaign.ChannelLeg{{Channel: "whatsapp", Leg: r.WhatsApp}, {Channel: "sms", Leg: r.SMS}, {Channel: r.OtherChannel, Leg: r.Other}}
+	return slices.DeleteFunc(all, func(l campaign.ChannelLeg) bool { return l.Rank == campaign.RankNone })
 }

@@ -39,7 +39,7 @@ func held(t *testing.T) (*report.Reader, *campaign.Info) {
 func TestExport_WritesEveryoneInTheOrderOfTheList(t *testing.T) {
 	t.Parallel()
 	l, info := held(t)
-	csv := text(t, func(b *strings.Builder) error { return l.Export(t.Context(), info, b, report.CSV) })
+	csv := text(t, func(b *strings.Builder) error { return l.Export(t.Context(), info, b, report.CSV, false) })
 	want := strings.Join(report.Columns, ",") + `
 a,+12015550100,planned,,,,,,,0,,
 "b, ""the second""",+12015550101,planned,,,,,,,0,,
@@ -48,7 +48,7 @@ a,+12015550100,planned,,,,,,,0,,
 	if diff := cmp.Diff(want, csv); diff != "" {
 		t.Errorf("CSV (-want +got):\n%s", diff)
 	}
-	ndjson := text(t, func(b *strings.Builder) error { return l.Export(t.Context(), info, b, report.NDJSON) })
+	ndjson := text(t, func(b *strings.Builder) error { return l.Export(t.Context(), info, b, report.NDJSON, false) })
 	const rest = `,"state":"planned","delivered_by":"","reason":"","whatsapp_code":"","sms_code":"",` +
 		`"reference_id":"","external_id":"","attempts":0,"claimed_at":"","settled_at":""}` + "\n"
 	want = `{"recipient":"a","phone":"+12015550100"` + rest +
@@ -69,7 +69,7 @@ func TestExport_SaysThatItCouldNotBeWritten(t *testing.T) {
 	t.Parallel()
 	l, info := held(t)
 	for _, format := range []report.Format{report.CSV, report.NDJSON} {
-		if err := l.Export(t.Context(), info, full{}, format); !errors.Is(err, errFull) {
+		if err := l.Export(t.Context(), info, full{}, format, false); !errors.Is(err, errFull) {
 			t.Errorf("%s: %v", format, err)
 		}
 	}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"time"
 
@@ -34,28 +35,23 @@ type Situation struct {
 	Reason  string // of the phase
 	Balance *campaign.Balance
 	Cursor  int // recipients before this position have been handed to the queue
-	// AccountRate and CampaignRate are as they were set, in messages per
-	// second; 0 is no limit.
+	// The rates as they were set, in messages per second; 0: no limit.
 	AccountRate, CampaignRate float64
-	// AccountCut is what Telesign's throttling has left of the account's rate,
-	// 1 for all; BlockedUntil, if not zero, when it may be asked again.
-	AccountCut   float64
-	BlockedUntil time.Time
-	// OutsideHours: no one who is left may be sent to until HoursFrom.
-	OutsideHours bool
-	HoursFrom    time.Time
-	// NoZone is how many wait for a zone: theirs is unknown, or never opens.
-	NoZone int
+	// Granted is what Telesign grants of the account's rate, as measured since
+	// GrantedSince; 0 for all. BlockedUntil, if not zero, is until when it asked us
+	// to wait.
+	Granted                    float64
+	GrantedSince, BlockedUntil time.Time
+	OutsideHours               bool // none of those who are left may be sent to until HoursFrom
+	HoursFrom                  time.Time
+	NoZone                     int           // how many wait for a zone: theirs is unknown, or never opens
+	Canary                     int           // how many are sent to first; 0: none
+	CanaryPassed               bool          // their outcomes let the others be sent to
+	ChecksFiles                bool          // they are looked at before the first send
+	Unattended                 time.Duration // how long no worker has looked at the campaign
 	// takes, if not nil, is how long those take who are left, at a rate and
 	// within the hours; false when some of them will never be sent to.
 	takes func(rate float64) (time.Duration, bool)
-	// Canary is how many are sent to first, 0: none; CanaryPassed: their
-	// outcomes let the others be sent to.
-	Canary       int
-	CanaryPassed bool
-	ChecksFiles  bool // they are looked at before the first send
-	// Unattended is for how long no worker has looked at the campaign.
-	Unattended time.Duration
 }
 
 // unattendedTime is after how long without a sample there is no worker: an idle
@@ -108,7 +104,6 @@ func (s *Situation) zoneless() string {
 		"cancel the campaign to end it, and submit them anew with a column zone or unknown_zone", s.NoZone, wait)
 }
 
-// rateLimit is which of the rates binds.
 func (s *Situation) rateLimit() (Limit, string) {
 	account := s.accountRate()
 	switch {
@@ -118,14 +113,19 @@ func (s *Situation) rateLimit() (Limit, string) {
 		return LimitCampaign, fmt.Sprintf("the campaign's rate (%s/s)", number(s.CampaignRate))
 	case account == 0:
 		return LimitAccount, "no rate of the account's or its own"
-	case s.AccountCut < 1:
-		return LimitThrottled, fmt.Sprintf("Telesign's throttling (%s/s of the account's %s/s)", number(account), number(s.AccountRate))
+	case account < s.AccountRate:
+		return LimitThrottled, fmt.Sprintf("what Telesign grants (%.1f of the account's %s/s, since %s)", account, number(s.AccountRate), clock(s.GrantedSince))
 	}
 	return LimitAccount, fmt.Sprintf("the account's rate (%s/s)", number(account))
 }
 
 // accountRate is the account's rate in force.
-func (s *Situation) accountRate() float64 { return s.AccountRate * s.AccountCut }
+func (s *Situation) accountRate() float64 {
+	if s.Granted > 0 && s.Granted < s.AccountRate {
+		return s.Granted
+	}
+	return s.AccountRate
+}
 
 // inForce is the rate in force, 0 for none: what may be sent, not what is.
 func (s *Situation) inForce() float64 {
@@ -153,3 +153,51 @@ func (s *Situation) toCome() string {
 
 // sends says whether a limit is a rate, so that something is sent.
 func (l Limit) sends() bool { return l == LimitAccount || l == LimitCampaign || l == LimitThrottled }
+
+// hoursMargin is what is kept at the end of a window for a request; a worker's
+// own is near it.
+const hoursMargin = time.Minute
+
+func (s *Situation) readHours(ctx context.Context, l *ledger.Ledger, info *campaign.Info, now time.Time) error {
+	if info.Spec.Hours == nil || waiting(s.Balance) == 0 {
+		return nil
+	}
+	left, err := l.ZonesLeft(ctx, info)
+	if err != nil {
+		return err
+	}
+	s.hours(info, left, now)
+	return nil
+}
+
+// hours adds whether any recipient may be sent to now, and when the next may be.
+func (s *Situation) hours(info *campaign.Info, left []campaign.ZoneLeft, now time.Time) {
+	unfed := 0
+	for _, z := range left {
+		unfed += z.Recipients
+	}
+	s.OutsideHours = s.Balance.Of(campaign.Claimed) == 0
+	for _, z := range left {
+		if z.Recipients == 0 && unfed > 0 {
+			continue // all of them have been handed to the queue
+		}
+		if info.Spec.Open(z.Zones, now, hoursMargin) {
+			s.OutsideHours = false
+			continue
+		}
+		from, ever := info.Spec.NextOpen(z.Zones, now, hoursMargin)
+		if !ever {
+			s.NoZone += z.Recipients
+		}
+		if ever && (s.HoursFrom.IsZero() || from.Before(s.HoursFrom)) {
+			s.HoursFrom = from
+		}
+	}
+	// Recipients who have been handed to the queue are sent to in a moment, or wait
+	// in a zone that has just closed; either way the rate decides.
+	s.takes = func(rate float64) (time.Duration, bool) {
+		takes, held := campaign.Estimate(info.Spec, left, rate, now)
+		takes += duration(float64(waiting(s.Balance)-unfed) / rate)
+		return takes, takes >= 0 && held == 0
+	}
+}

@@ -13,7 +13,7 @@ import (
 // under way: 100 of 1,000 sent to, 50 in the queue, at the account's 10/s.
 func underWay() report.Situation {
 	return report.Situation{
-		Phase: campaign.Running, Cursor: 150, AccountRate: 10, AccountCut: 1,
+		Phase: campaign.Running, Cursor: 150, AccountRate: 10,
 		Balance: balance(map[campaign.State]int{campaign.Planned: 900, campaign.Accepted: 40, campaign.Delivered: 60}),
 	}
 }
@@ -34,12 +34,13 @@ func TestLimit_IsWhatBinds(t *testing.T) {
 		{"an account without a limit", func(s *report.Situation) { s.AccountRate, s.CampaignRate = 0, 3 }, report.LimitCampaign, "the campaign's rate (3/s)"},
 		{"no limit at all", func(s *report.Situation) { s.AccountRate = 0 }, report.LimitAccount, "no rate of the account's or its own"},
 
-		{"a cut account", func(s *report.Situation) { s.AccountCut = 2.0 / 3 }, report.LimitThrottled, "Telesign's throttling (6.67/s of the account's 10/s)"},
-		{"a cut account over a slower campaign", func(s *report.Situation) { s.AccountCut, s.CampaignRate = 2.0/3, 6 }, report.LimitCampaign, "the campaign's rate (6/s)"},
-		{"a cut account under a slow campaign", func(s *report.Situation) { s.AccountCut, s.CampaignRate = 2.0/3, 7 }, report.LimitThrottled, "Telesign's throttling (6.67/s of the account's 10/s)"},
+		{"a Telesign that grants less", func(s *report.Situation) { s.Granted, s.GrantedSince = 6.666, at }, report.LimitThrottled, "what Telesign grants (6.7 of the account's 10/s, since " + at.Format("2 Jan 15:04 MST") + ")"},
+		{"one that grants less, over a slower campaign", func(s *report.Situation) { s.Granted, s.CampaignRate = 6.666, 6 }, report.LimitCampaign, "the campaign's rate (6/s)"},
+		{"one that grants less, under a slow campaign", func(s *report.Situation) { s.Granted, s.GrantedSince, s.CampaignRate = 6.666, at, 7 }, report.LimitThrottled, "what Telesign grants (6.7 of the account's 10/s, since " + at.Format("2 Jan 15:04 MST") + ")"},
+		{"one that grants more", func(s *report.Situation) { s.Granted = 11 }, report.LimitAccount, "the account's rate (10/s)"},
 		{"a block", func(s *report.Situation) { s.BlockedUntil, s.CampaignRate = at, 1 }, report.LimitThrottled, "Telesign's throttling, which lets nothing through until " + at.Format("15:04:05 MST")},
 
-		{"the hour", func(s *report.Situation) { s.OutsideHours, s.HoursFrom, s.AccountCut = true, at, 0.5 }, report.LimitHours, "outside its hours until " + at.Format("2 Jan 15:04 MST")},
+		{"the hour", func(s *report.Situation) { s.OutsideHours, s.HoursFrom, s.Granted = true, at, 5 }, report.LimitHours, "outside its hours until " + at.Format("2 Jan 15:04 MST")},
 		{"one without a zone", func(s *report.Situation) { s.OutsideHours, s.NoZone = true, 1 }, report.LimitZone,
 			"1 waits for a zone, since theirs is unknown: nothing will be sent to them; cancel the campaign to end it, and submit them anew with a column zone or unknown_zone"},
 		{"people without a zone, and others later", func(s *report.Situation) { s.OutsideHours, s.HoursFrom, s.NoZone = true, at, 7 }, report.LimitHours, "outside its hours until " + at.Format("2 Jan 15:04 MST")},

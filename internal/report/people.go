@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/phone"
@@ -34,7 +35,6 @@ type because struct {
 	otherChannel                 string
 }
 
-// reasonHolds says whether the text stands in the reason of a record.
 func (f *Filter) reasonHolds(r *campaign.Record) bool {
 	why := because{r.State, r.Reason, r.Status, r.WhatsApp, r.SMS, r.Other, r.OtherChannel}
 	holds, known := f.holds[why]
@@ -158,7 +158,6 @@ type Search struct {
 	Partly                 campaign.ID
 }
 
-// maxSearched is how many campaigns a search knows of.
 const maxSearched = 100_000
 
 // SearchAll looks through all campaigns, the newest first, for at most so many
@@ -198,4 +197,113 @@ func (q *Reader) SearchAll(ctx context.Context, f *Filter, most int, over func()
 		}
 	}
 	return s, nil
+}
+
+// Doubt is a campaign with people in doubt, and the first of them.
+type Doubt struct {
+	Info   *campaign.Info
+	Count  int
+	People []Found
+	Unread bool // the list wasn't read to the end of what was asked for
+}
+
+// Doubts are the campaigns with people in doubt, the newest first.
+type Doubts struct {
+	Campaigns []Doubt
+	Left      int // campaigns beyond those, with LeftCount people in doubt
+	LeftCount int
+}
+
+// Doubts reads who is in doubt: of at most so many campaigns, and of each at most
+// so many people. Lists are read until over reports that it took long enough.
+func (q *Reader) Doubts(ctx context.Context, maxCampaigns, maxPeople int, over func() bool) (*Doubts, error) {
+	ids, err := q.ledger.Campaigns(ctx, maxSearched)
+	if err != nil {
+		return nil, err
+	}
+	summaries, err := q.ledger.Summaries(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	all := new(Doubts)
+	for _, s := range summaries {
+		if s.InDoubt == 0 || s.Phase == campaign.Draft {
+			continue
+		}
+		info, err := q.ledger.Info(ctx, s.ID)
+		if errors.Is(err, ledger.ErrNotFound) || (err == nil && info.Gone() != nil) {
+			continue // their data is gone
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(all.Campaigns) == maxCampaigns {
+			all.Left++
+			all.LeftCount += s.InDoubt
+			continue
+		}
+		d := Doubt{Info: info, Count: s.InDoubt, Unread: over()}
+		if !d.Unread {
+			filter := &Filter{State: campaign.InDoubt.String()}
+			d.People, _, err = q.People(ctx, info, filter, campaign.Place{}, maxPeople, func(int) bool { return over() })
+			if errors.Is(err, campaign.ErrPurged) { // just now
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			d.Unread = len(d.People) < min(s.InDoubt, maxPeople) && over()
+		}
+		all.Campaigns = append(all.Campaigns, d)
+	}
+	return all, nil
+}
+
+const sampleReaders = 8
+
+// Sample reads the records of a campaign, of a larger one those of at most maxPeople
+// people, in pages at even distances. yield is called for one record at a time.
+// It returns of how many people it was, and how many could have a record.
+func (q *Reader) Sample(ctx context.Context, info *campaign.Info, maxPeople int, yield func(*campaign.Record)) (read, of int, err error) {
+	pages, of := sampledPages(info, maxPeople)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for reader := range sampleReaders {
+		group.Go(func() {
+			for i := reader; i < len(pages) && ctx.Err() == nil; i += sampleReaders {
+				records, err := q.ledger.Records(ctx, info.ID, pages[i])
+				if err != nil {
+					cancel(err)
+					return
+				}
+				mu.Lock()
+				read += info.Size(pages[i])
+				for _, seen := range records {
+					yield(&seen.Record)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	return read, of, context.Cause(ctx)
+}
+
+// sampledPages are the pages of at most maxPeople people, at even distances. of is how
+// many people all pages have together that could have a record.
+func sampledPages(info *campaign.Info, maxPeople int) (pages []int, of int) {
+	last := info.Pages
+	if !info.Spec.ByZone() { // fed in order: after the cursor there are no records
+		last = min(last, (info.Cursor+campaign.PageSize-1)/campaign.PageSize)
+	}
+	n := min(last, maxPeople/campaign.PageSize)
+	for i := range n {
+		pages = append(pages, i*last/n)
+	}
+	for page := range last {
+		of += info.Size(page)
+	}
+	return pages, of
 }

@@ -2,9 +2,13 @@ package report
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 )
@@ -26,4 +30,168 @@ func NewReader(rdb redis.UniversalClient, accountRate float64) *Reader {
 // UnresolvedOptOuts counts the STOPs whose number isn't known, which wait for a person.
 func (q *Reader) UnresolvedOptOuts(ctx context.Context) (int, error) {
 	return q.suppressions.CountUnresolved(ctx)
+}
+
+// Sample is where a campaign stood at a moment.
+type Sample = ledger.Sample
+
+// absentError is a [ledger.ErrNotFound] in words for people.
+type absentError struct{ text string }
+
+func (e *absentError) Error() string { return e.text }
+func (e *absentError) Unwrap() error { return ledger.ErrNotFound }
+
+// Campaign reads a campaign, a draft too, and its balance.
+func (q *Reader) Campaign(ctx context.Context, id campaign.ID) (*campaign.Info, *campaign.Balance, error) {
+	info, err := q.info(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := q.ledger.Balance(ctx, id)
+	return info, b, err
+}
+
+// Committed is Campaign for one whose list has come.
+func (q *Reader) Committed(ctx context.Context, id campaign.ID) (*campaign.Info, *campaign.Balance, error) {
+	info, b, err := q.Campaign(ctx, id)
+	if err == nil && info.Phase == campaign.Draft {
+		err = &absentError{fmt.Sprintf("campaign %s is a draft: its submit hasn't finished; run it again", id)}
+	}
+	return info, b, err
+}
+
+func (q *Reader) info(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
+	info, err := q.ledger.Info(ctx, id)
+	return info, absent(id, err)
+}
+
+func absent(id campaign.ID, err error) error {
+	if errors.Is(err, ledger.ErrNotFound) {
+		return &absentError{fmt.Sprintf("there is no campaign %s", id)}
+	}
+	return err
+}
+
+// Proposed reads the spec of a campaign whose list hasn't come.
+func (q *Reader) Proposed(ctx context.Context, id campaign.ID) (*campaign.Spec, error) {
+	s, err := q.ledger.Proposed(ctx, id)
+	return s, absent(id, err)
+}
+
+// History reads what was done to a campaign, the earliest first.
+func (q *Reader) History(ctx context.Context, id campaign.ID) ([]campaign.Entry, error) {
+	return q.ledger.History(ctx, id)
+}
+
+// Samples reads where a campaign with this balance has stood, the earliest first,
+// and where it stands now if it moves.
+func (q *Reader) Samples(ctx context.Context, info *campaign.Info, b *campaign.Balance) ([]Sample, error) {
+	samples, err := q.ledger.Samples(ctx, info.ID, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	if info.Phase != campaign.Done && info.Phase != campaign.Draft && len(samples) > 0 {
+		samples = append(samples, Sample{At: time.Now().UTC(), Balance: *b})
+	}
+	return samples, nil
+}
+
+// ZonesLeft reads who of a campaign is still to be sent to in which zones.
+func (q *Reader) ZonesLeft(ctx context.Context, info *campaign.Info) ([]campaign.ZoneLeft, error) {
+	return q.ledger.ZonesLeft(ctx, info)
+}
+
+// Verify recomputes a campaign's balance from its records, and returns what doesn't
+// agree. progress, if not nil, is called with the number of pages read.
+func (q *Reader) Verify(ctx context.Context, info *campaign.Info, progress func(pages int)) (*ledger.Verdict, error) {
+	return q.ledger.Verify(ctx, info, progress)
+}
+
+const maxRestored = 1000
+
+// Restored returns a campaign that is held since Redis came back with an older state,
+// and the reason of the hold. The ID is empty if there is none.
+func (r *Reader) Restored(ctx context.Context) (campaign.ID, string, error) {
+	ids, err := r.ledger.Active(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	for _, id := range ids[:min(len(ids), maxRestored)] {
+		phase, reason, _, err := r.ledger.Phase(ctx, id)
+		if err == nil && phase == campaign.Held && campaign.IsRestored(reason) {
+			return id, reason, nil
+		}
+	}
+	return "", "", nil
+}
+
+// Rate is a rate with where it comes from, in messages per second. Its JSON form
+// is a contract.
+type Rate struct {
+	Campaign string            `json:"campaign,omitempty" example:"order-history-2026-11" doc:"left out: the account's"`
+	Rate     float64           `json:"rate" minimum:"0" doc:"in force"`
+	Set      *campaign.RateSet `json:"set,omitempty" doc:"by a person; left out: none is set"`
+	Own      float64           `json:"own,omitempty" doc:"of the campaign's file, or HANDOUT_RATE of the console; left out: none"`
+	Account  float64           `json:"account" minimum:"0" doc:"in force for the account"`
+	Granted  float64           `json:"granted,omitempty" doc:"what Telesign grants of the account's, as measured; left out: all of it"`
+	// A pointer, since a zero time isn't left out.
+	GrantedSince *time.Time `json:"granted_since,omitempty" doc:"since when Telesign grants less than the account's rate"`
+}
+
+// Rate reads the rate of a campaign, or of the account if id is empty.
+func (q *Reader) Rate(ctx context.Context, id campaign.ID) (*Rate, error) {
+	rates, err := q.ledger.Rates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pace, err := q.ledger.Pace(ctx)
+	if err != nil {
+		return nil, err
+	}
+	set := rates.Account(q.accountRate)
+	account := pace.Of(set)
+	r := &Rate{Rate: account, Set: rates.SetForAccount(), Own: q.accountRate, Account: account}
+	if account < set {
+		r.Granted, r.GrantedSince = pace.Granted, &pace.GrantedSince
+	}
+	if id == "" {
+		return r, nil
+	}
+	info, err := q.info(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r.Campaign, r.Set, r.Own = string(id), rates.SetFor(id), info.Spec.Rate
+	if own := rates.Campaign(info); own > 0 {
+		r.Rate = min(own, account)
+	}
+	return r, nil
+}
+
+// Undelivered is what webhooks haven't taken.
+type Undelivered struct {
+	Waiting   int            // outcomes and changes
+	Failing   int            // webhooks that have taken nothing for three days
+	Discarded map[string]int // what was dropped, by webhook; each has an entry
+}
+
+// Undelivered reads what webhooks haven't taken, of these campaigns.
+func (q *Reader) Undelivered(ctx context.Context, campaigns []campaign.ID) (*Undelivered, error) {
+	outbox := q.ledger.Outbox()
+	endpoints, err := outbox.Endpoints(ctx)
+	if err != nil || len(endpoints.All) == 0 {
+		return new(Undelivered), err
+	}
+	u := &Undelivered{Discarded: make(map[string]int, len(endpoints.All))}
+	if u.Waiting, err = outbox.Length(ctx, campaigns); err != nil {
+		return nil, err
+	}
+	if u.Failing, err = outbox.CountFailing(ctx); err != nil {
+		return nil, err
+	}
+	dropped, err := outbox.CountDiscarded(ctx)
+	for _, e := range endpoints.All {
+		u.Discarded[e.ID] = dropped[e.ID]
+	}
+	return u, err
 }

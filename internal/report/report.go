@@ -3,11 +3,17 @@
 package report
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
-	"sort"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/translate"
@@ -16,38 +22,35 @@ import (
 
 // Report is a campaign's outcome in numbers. Its JSON form is a contract.
 type Report struct {
-	Campaign    string         `json:"campaign"`
-	State       string         `json:"state"`
-	Reason      string         `json:"reason"`
-	Total       int            `json:"total"`
-	Balance     map[string]int `json:"balance"` // a key for each state
-	DeliveredBy DeliveredBy    `json:"delivered_by"`
-	Pace        *Pace          `json:"pace"`
-	// Counts are what Balance and DeliveredBy show.
-	Counts *campaign.Balance `json:"-"`
-	// History is what was done to the campaign, the earliest first.
-	History []campaign.Entry `json:"history"`
+	Campaign    string            `json:"campaign"`
+	State       string            `json:"state"`
+	Reason      string            `json:"reason"`
+	Total       int               `json:"total"`
+	Balance     map[string]int    `json:"balance"` // a key for each state
+	DeliveredBy DeliveredBy       `json:"delivered_by"`
+	Pace        *Pace             `json:"pace"`
+	Counts      *campaign.Balance `json:"-"`       // what Balance and DeliveredBy show
+	History     []campaign.Entry  `json:"history"` // the earliest first
 }
 
-// DeliveredBy splits the delivered by channel. Read counts those of them whose
-// channel has reported that they read it.
+// DeliveredBy splits the delivered by channel.
 type DeliveredBy struct {
 	WhatsApp int `json:"whatsapp"`
 	SMS      int `json:"sms"`
 	Both     int `json:"both"`
 	Other    int `json:"other"`
-	Read     int `json:"read"`
+	Read     int `json:"read" doc:"of them, whose channel has reported that they read it"`
 }
 
-// newReport is the report of a campaign with this balance.
+// NewDeliveredBy splits the delivered of a balance.
+func NewDeliveredBy(b *campaign.Balance) DeliveredBy {
+	return DeliveredBy{b.By[campaign.ByWhatsApp], b.By[campaign.BySMS], b.By[campaign.ByBoth], b.By[campaign.ByOther], b.Read}
+}
+
 func newReport(info *campaign.Info, b *campaign.Balance) *Report {
 	r := &Report{
 		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,
-		Balance: make(map[string]int), History: []campaign.Entry{}, Counts: b,
-		DeliveredBy: DeliveredBy{
-			WhatsApp: b.By[campaign.ByWhatsApp], SMS: b.By[campaign.BySMS],
-			Both: b.By[campaign.ByBoth], Other: b.By[campaign.ByOther], Read: b.Read,
-		},
+		Balance: make(map[string]int), DeliveredBy: NewDeliveredBy(b), History: []campaign.Entry{}, Counts: b,
 	}
 	for _, s := range campaign.States() {
 		r.Balance[s.String()] = b.Of(s)
@@ -73,7 +76,7 @@ func (q *Reader) Read(ctx context.Context, id campaign.ID) (*Report, *campaign.I
 func (q *Reader) Pace(ctx context.Context, info *campaign.Info, b *campaign.Balance) (*Pace, error) {
 	s := &Situation{
 		Phase: info.Phase, Reason: info.Reason, Balance: b, Cursor: info.Cursor,
-		AccountRate: q.accountRate, CampaignRate: info.Spec.Rate, AccountCut: 1, Canary: info.Spec.Canary,
+		AccountRate: q.accountRate, CampaignRate: info.Spec.Rate, Canary: info.Spec.Canary,
 	}
 	if info.Phase != campaign.Running { // the phase says it all
 		return NewPace(s, nil, time.Now()), nil
@@ -87,7 +90,10 @@ func (q *Reader) Pace(ctx context.Context, info *campaign.Info, b *campaign.Bala
 	if err != nil {
 		return nil, err
 	}
-	s.AccountCut, s.BlockedUntil = live.Pace.Share(), live.Pace.BlockedUntil
+	s.Granted, s.GrantedSince = live.Pace.Granted, live.Pace.GrantedSince
+	if live.Pace.BlockedUntil.Sub(live.Now) > time.Second { // the rest of its second is nothing to report
+		s.BlockedUntil = live.Pace.BlockedUntil
+	}
 	s.CanaryPassed = live.Canary == "passed"
 	s.ChecksFiles = info.Spec.CheckFiles != campaign.CheckNone && live.Files != ledger.FilesPassed
 	seen := info.StartedAt
@@ -104,8 +110,8 @@ func (q *Reader) Pace(ctx context.Context, info *campaign.Info, b *campaign.Bala
 // Closes says whether the balance closes: the states add up to the total.
 func (r *Report) Closes() bool {
 	n := 0
-	for _, c := range r.Balance {
-		n += c
+	for _, people := range r.Balance {
+		n += people
 	}
 	return n == r.Total
 }
@@ -140,17 +146,138 @@ func (q *Reader) Outcomes(ctx context.Context, info *campaign.Info) ([]Outcome, 
 		o.Count = n
 		all = append(all, o)
 	}
-	sort.Slice(all, func(i, j int) bool {
-		a, b := all[i], all[j]
-		switch {
-		case a.State != b.State:
-			return a.State < b.State
-		case a.By != b.By:
-			return a.By < b.By
-		case a.Count != b.Count:
-			return a.Count > b.Count
-		}
-		return a.Reason < b.Reason
+	slices.SortFunc(all, func(a, b Outcome) int {
+		return cmp.Or(cmp.Compare(a.State, b.State), cmp.Compare(a.By, b.By), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
 	})
 	return all, nil
+}
+
+// writeRows writes rows in aligned columns, those named in right to the right. wide keeps
+// how wide the columns are, and may come from the rows before.
+func writeRows(w io.Writer, indent string, wide []int, rows [][]string, right ...int) error {
+	for _, row := range rows {
+		for i, cell := range row {
+			wide[i] = max(wide[i], utf8.RuneCountInString(cell))
+		}
+	}
+	b := bufio.NewWriter(w)
+	for _, row := range rows {
+		line := indent
+		for i, cell := range row {
+			width := -wide[i] // to the left
+			if slices.Contains(right, i) {
+				width = wide[i]
+			}
+			line += fmt.Sprintf("%*s  ", width, cell)
+		}
+		fmt.Fprintln(b, strings.TrimRight(line, " "))
+	}
+	return b.Flush()
+}
+
+// WriteTable writes the report for people.
+func (r *Report) WriteTable(w io.Writer) error {
+	rows := [][]string{{"state", "people"}}
+	row := func(name string, n int) {
+		share := ""
+		if r.Total > 0 {
+			share = fmt.Sprintf("%.1f %%", 100*float64(n)/float64(r.Total))
+		}
+		rows = append(rows, []string{name, fmt.Sprint(n), share})
+	}
+	by := r.DeliveredBy
+	for _, s := range campaign.States() {
+		if n := r.Balance[s.String()]; n > 0 {
+			row(s.String(), n)
+		}
+		if s != campaign.Delivered {
+			continue
+		}
+		for i, n := range []int{by.WhatsApp, by.SMS, by.Both, by.Other, by.Read} { // those who have read it are among the others
+			if n > 0 {
+				row([]string{"  by WhatsApp", "  by SMS", "  by both", "  by another channel", "  and read"}[i], n)
+			}
+		}
+	}
+	row("total", r.Total)
+	head := fmt.Sprintf("campaign %s: %s", r.Campaign, r.State)
+	if r.Reason != "" {
+		head += " (" + r.Reason + ")"
+	}
+	if r.Pace != nil && r.State != string(campaign.Draft) && r.State != string(campaign.Done) {
+		head += fmt.Sprintf("\n\n  %-13s  %s", "now", r.Pace.Line())
+	}
+	fmt.Fprintln(w, head+"\n")
+	return writeRows(w, "  ", make([]int, 3), rows, 1, 2)
+}
+
+// reasonWidth is where a long reason goes on to the next line: with the columns
+// before it, it fits a terminal of 120.
+const reasonWidth = 76
+
+// WriteOutcomes writes outcomes as a table.
+func WriteOutcomes(w io.Writer, outcomes []Outcome) error {
+	rows := [][]string{{"people", "outcome", "why"}}
+	for _, o := range outcomes {
+		people, name := fmt.Sprint(o.Count), o.State.String()
+		if o.By != campaign.ByNone {
+			name += " by " + o.By.String()
+		}
+		for _, reason := range wrap(o.Reason, reasonWidth) {
+			rows = append(rows, []string{people, name, reason})
+			people, name = "", ""
+		}
+	}
+	return writeRows(w, "  ", make([]int, 3), rows, 0)
+}
+
+// wrap breaks a reason between its parts and, where one is too long, between its
+// words; what follows is indented. There is always one line.
+func wrap(reason string, width int) []string {
+	var lines []string
+	for part := range strings.SplitSeq(reason, "; ") {
+		line := ""
+		for _, word := range strings.Fields(part) {
+			switch {
+			case line == "":
+				line = word
+			case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width:
+				lines, line = append(lines, line), "  "+word
+			default:
+				line += " " + word
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// WriteHistory writes the latest lines of the history for people, at most so many:
+// when, who, what and why. Without a history it writes nothing.
+func (r *Report) WriteHistory(w io.Writer, maxLines int) error {
+	if len(r.History) == 0 {
+		return nil
+	}
+	earlier := max(0, len(r.History)-maxLines)
+	rows := [][]string{{"when", "who", "what", "why"}}
+	for _, e := range r.History[earlier:] {
+		rows = append(rows, []string{
+			e.At.UTC().Format("2006-01-02 15:04:05Z"), Printable(e.By), Printable(strings.TrimSpace(e.Verb + " " + e.About)), Printable(e.Why),
+		})
+	}
+	fmt.Fprintln(w)
+	if earlier > 0 {
+		fmt.Fprintf(w, "  (the history has %d earlier lines: --history shows them)\n", earlier)
+	}
+	return writeRows(w, "  ", make([]int, 4), rows)
+}
+
+// Printable is a text on one line, without what a terminal takes for a command.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s)
 }

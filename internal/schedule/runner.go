@@ -106,12 +106,18 @@ func (r *Runner) Start(ctx context.Context) error {
 }
 
 // Stop interrupts running ticks, which another scheduler or the next start begins
-// again, and returns when that is recorded.
-func (r *Runner) Stop() {
+// again, and returns when that is recorded. After stopTime it returns
+// [queue.ErrStillRunning].
+func (r *Runner) Stop() error {
 	r.stop()
-	r.scanning.Wait()
-	r.server.Shutdown()
+	return queue.StopWithin(stopTime, func() {
+		r.scanning.Wait()
+		r.server.Shutdown()
+	})
 }
+
+// stopTime is over what running ticks get to end.
+const stopTime = 40 * time.Second
 
 // handle runs a tick. It returns nil also after a failure: the next scan writes the
 // task again.

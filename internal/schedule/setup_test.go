@@ -98,7 +98,11 @@ func (m *room) start(r *Runner) *Runner {
 	if err := r.Start(m.t.Context()); err != nil {
 		m.t.Fatal(err)
 	}
-	m.t.Cleanup(r.Stop)
+	m.t.Cleanup(func() {
+		if err := r.Stop(); err != nil {
+			m.t.Error(err)
+		}
+	})
 	return r
 }
 

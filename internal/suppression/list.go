@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/batch"
 	"github.com/handout-dev/handout/internal/phone"
 )
 
@@ -20,11 +20,15 @@ import (
 // It is safe for concurrent use; the look-ups of concurrent callers travel together.
 type List struct {
 	rdb       redis.UniversalClient
-	questions questions // of Find
+	questions *batch.Batcher[*question] // of Find
 }
 
 // New returns the list in rdb, which stays the caller's to close.
-func New(rdb redis.UniversalClient) *List { return &List{rdb: rdb} }
+func New(rdb redis.UniversalClient) *List {
+	l := &List{rdb: rdb}
+	l.questions = batch.New(maxQuestions, askTimeout, l.ask)
+	return l
+}
 
 // Number is a phone number with its entry.
 type Number struct {
@@ -106,17 +110,17 @@ func (l *List) Count(ctx context.Context) (int, error) {
 // entry can't be read.
 func (l *List) Find(ctx context.Context, phone string) (Entry, bool, error) {
 	fields, err := fieldsOf(phone)
-	if err == nil {
-		err = ctx.Err()
-	}
 	if err != nil {
 		return Entry{}, false, fmt.Errorf("look into the suppression list: %w", err)
 	}
-	answers, err := l.questions.ask(ctx, l.rdb, fields)
-	if err != nil {
-		return Entry{}, false, explain("look into the suppression list", err)
+	q := &question{fields: fields}
+	if err := l.questions.Do(ctx, q, 0); err != nil {
+		return Entry{}, false, fmt.Errorf("look into the suppression list: %w", err)
 	}
-	for _, answer := range answers {
+	if q.err != nil {
+		return Entry{}, false, explain("look into the suppression list", q.err)
+	}
+	for _, answer := range q.answers {
 		if answer == nil {
 			continue
 		}
@@ -190,66 +194,32 @@ func entries(ctx context.Context, rdb redis.UniversalClient, fields []string) ([
 	return answers, err
 }
 
-// askTimeout bounds one command: its callers' contexts don't.
-const askTimeout = 10 * time.Second
+const (
+	// askTimeout bounds one command: its callers' contexts don't.
+	askTimeout = 10 * time.Second
+	// maxQuestions is how many numbers one command asks for, each in all its forms.
+	maxQuestions = 500
+)
 
-// maxQuestions is how many numbers one command asks for.
-const maxQuestions = 500
-
-// questions are the look-ups of concurrent callers. One command is under way at a
-// time; callers that come meanwhile share the next one.
-type questions struct {
-	asking sync.Mutex // held during a command
-
-	mu   sync.Mutex
-	next *question // may be joined; nil: none
-}
-
-// question is one command and its answers.
+// question is the look-up of one number, and its answers.
 type question struct {
-	fields  []string
-	answers []any
+	fields  []string // its forms
+	answers []any    // their stored entries; nil for one that isn't listed
 	err     error
-	done    chan struct{}
 }
 
-// ask returns the stored entries of a number's forms, nil for one that isn't listed.
-func (w *questions) ask(ctx context.Context, rdb redis.UniversalClient, fields []string) ([]any, error) {
-	w.mu.Lock()
-	q, first := w.next, w.next == nil
-	if first {
-		q = &question{done: make(chan struct{})}
-		w.next = q
+// ask answers questions with one command.
+func (l *List) ask(ctx context.Context, batch []*question) {
+	var fields []string
+	for _, q := range batch {
+		fields = append(fields, q.fields...)
 	}
-	i := len(q.fields)
-	if q.fields = append(q.fields, fields...); len(q.fields) >= maxQuestions {
-		w.next = nil
+	answers, err := entries(ctx, l.rdb, fields)
+	for _, q := range batch {
+		if q.err = err; err == nil {
+			q.answers, answers = answers[:len(q.fields)], answers[len(q.fields):]
+		}
 	}
-	w.mu.Unlock()
-	if !first {
-		<-q.done
-		return q.answer(i, len(fields))
-	}
-	w.asking.Lock()
-	defer w.asking.Unlock()
-	w.mu.Lock()
-	if w.next == q {
-		w.next = nil
-	}
-	w.mu.Unlock()
-	// The command carries other callers' questions, so this caller can't cancel it.
-	all, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
-	defer cancel()
-	q.answers, q.err = entries(all, rdb, q.fields)
-	close(q.done)
-	return q.answer(i, len(fields))
-}
-
-func (q *question) answer(i, n int) ([]any, error) {
-	if q.err != nil {
-		return nil, q.err
-	}
-	return q.answers[i : i+n], nil
 }
 
 // explain says what an error was in the way of, without the command's arguments,

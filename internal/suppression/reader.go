@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// batch is how many numbers are handed over at once.
-	batch = 1000
+	// numbersAtOnce is how many numbers are handed over at once.
+	numbersAtOnce = 1000
 	// maxLine bounds a line of the file, in bytes.
 	maxLine = 64 << 10
 )
@@ -68,7 +68,7 @@ func (r *Reader) Each(ctx context.Context, file io.Reader, take func([]Number) e
 	if err := r.begin(in); err != nil {
 		return err
 	}
-	good := make([]Number, 0, batch)
+	good := make([]Number, 0, numbersAtOnce)
 	for ctx.Err() == nil {
 		text, err := r.next(in)
 		if errors.Is(err, io.EOF) {
@@ -88,7 +88,7 @@ func (r *Reader) Each(ctx context.Context, file io.Reader, take func([]Number) e
 			r.Bad(r.line, err.Error())
 			continue
 		}
-		if good = append(good, row); len(good) == batch {
+		if good = append(good, row); len(good) == numbersAtOnce {
 			if err := take(good); err != nil {
 				return err
 			}

@@ -98,11 +98,17 @@ func (s *Server) Start() error {
 	return nil
 }
 
-// Stop begins no more deliveries, and returns when those under way have ended and
-// are recorded: within some twenty seconds.
-func (s *Server) Stop() {
+// Stop begins no more deliveries, and returns when those under way have ended and are
+// recorded. After stopTime it returns [queue.ErrStillRunning].
+func (s *Server) Stop() error {
 	s.stop()
-	s.scans.Wait()
-	s.asynq.Shutdown()
+	err := queue.StopWithin(stopTime, func() {
+		s.scans.Wait()
+		s.asynq.Shutdown()
+	})
 	s.client.Close()
+	return err
 }
+
+// stopTime is over what asynq gives the deliveries under way.
+const stopTime = postTime + recordTime + 10*time.Second

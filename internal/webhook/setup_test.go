@@ -96,7 +96,13 @@ func (r *rig) startWith(private bool, backlog int) (stop func()) {
 		r.t.Fatal(err)
 	}
 	var once sync.Once
-	stop = func() { once.Do(s.Stop) }
+	stop = func() {
+		once.Do(func() {
+			if err := s.Stop(); err != nil {
+				r.t.Error(err)
+			}
+		})
+	}
 	r.t.Cleanup(stop)
 	return stop
 }

@@ -10,100 +10,80 @@
 -- KEYS[6] -> handout:{c}:outbox, list, see internal/webhook/outbox; written only while the
 --            field outbox of meta has letters: r, somebody is told of recipients,
 --            c, of the campaign
--- KEYS[7...] -> hashes of records, of references and of records as they stood
--- ARGV[1] -> names of the counters, separated by blanks; letter a is the first
--- ARGV[2] -> "" when no change tells the watch anything; else three numbers: the
---            doubts in a row that hold the campaign, how many outcomes are kept,
---            and the most failures among these that don't hold it
--- ARGV[3] -> the reason of a hold for failures, a format for how many of how many
--- ARGV[4] -> the reason of a hold for doubts
--- ARGV[5] -> the line for the history, "@" for the reason
--- then for each change ten:
---   +1 index in KEYS of the hash of records
---   +2 field
---   +3 the record as it must stand now ("" for none)
---   +4 the record as it shall be
---   +5 letters of the counters to lower, ">", letters of the counters to raise
---   +6 "" | "r": only while the campaign's state is running | the recipient's
---      position, whose outcome this is, or a change of it
---   +7 "" | index in KEYS of the hash of references "," value ":" field
---   +8 "" | page "," Unix milliseconds: settle must look at the page by then, and
---      a campaign that was done is settling again
---   +9 "" | what it tells the watch: "d" a doubt, "a" an answer, "r" an answer
---      and a failure, "f" a failure, "g" another outcome
---   +10 "" | index in KEYS of the hash of records as they stood "," attempt: the
---      record that is replaced is kept there, of the latest 20 attempts
+-- KEYS[7...] -> hashes of records, of references and of records as they stood;
+--            a change names them by their number
+-- ARGV[1] -> "" when no change tells the watch anything; else JSON, see watch in
+--            watch.go
+-- then for each change its fields, in the order of the line with unpack below and
+-- of change.args in apply.go; a field that doesn't apply is "":
+--   records      number of the hash of records, in KEYS
+--   index        of the recipient in it
+--   old, new     the record as it must stand now ("": none), and as it shall be
+--   move         names of the counters that go down, " > ", names of those that go
+--                up, as in "planned > claimed"
+--   running      "1": only while the campaign is running
+--   outcome      position of the recipient, whose outcome this is, or a change of it
+--   signal       what it tells the watch: "doubt", "taken" for an accepted request,
+--                "refused", "failed", "good"
+--   page, due    settle must look at this page by then, in Unix milliseconds, and a
+--                campaign that was done is settling again
+--   references   number of the hash of references, and the entry that it gets:
+--   reference, referent
+--   past         number of the hash of records as they stood: old is kept there,
+--   attempt      as that of this attempt, of the latest 20
 --
 -- Returns a list with an answer for each change: 1 set; 0 the campaign isn't
 -- running; otherwise the record that stands now, and nothing was changed. That
 -- may be the record as it shall be: the change was made before. In a purged
 -- campaign every answer is the Unix millisecond of the purge: nothing is read
 -- there, and nothing written any more.
+local width = 15 -- fields of a change
 local answers = {}
-local delta = {}
+local moves = {} -- how often each was made
 local meta = redis.call('HMGET', KEYS[1], 'state', 'purged', 'outbox', 'doubts')
 if meta[2] then
-  for i = 1, (#ARGV - 5) / 10 do
+  for i = 1, (#ARGV - 1) / width do
     answers[i] = tonumber(meta[2])
   end
   return answers
 end
 local running = meta[1] == 'running'
-local told = ''
+local signals, unusual = {}, false
 local outbox, happened = {}, {}
-local n = 0
-for i = 6, #ARGV, 10 do
-  n = n + 1
-  local key, field = KEYS[tonumber(ARGV[i])], ARGV[i + 1]
-  local old, new = ARGV[i + 2], ARGV[i + 3]
-  local stopped = ARGV[i + 5] == 'r' and not running
+for i = 2, #ARGV, width do
+  local records, index, old, new, move, only_running, outcome, signal, page, due,
+    references, reference, referent, past, attempt = unpack(ARGV, i, i + width - 1)
+  local hash = KEYS[tonumber(records)]
+  local stopped = only_running == '1' and not running
+  local answer = 1
   -- The first record of all costs one command, each later one two.
-  local set = old == '' and not stopped and redis.call('HSETNX', key, field, new) == 1
-  if not set then
-    local now = redis.call('HGET', key, field) or ''
+  if old ~= '' or stopped or redis.call('HSETNX', hash, index, new) == 0 then
+    local now = redis.call('HGET', hash, index) or ''
     if now == new then
-      answers[n] = now -- made already, and the answer was lost: whatever the campaign's state is by now
+      answer = now -- made already, and the answer was lost: whatever the campaign's state is by now
     elseif stopped then
-      answers[n] = 0
+      answer = 0
     elseif now ~= old then
-      answers[n] = now
+      answer = now
     else
-      redis.call('HSET', key, field, new)
-      set = true
+      redis.call('HSET', hash, index, new)
     end
   end
-  if set then
-    local sign = -1
-    for _, c in ipairs({string.byte(ARGV[i + 4], 1, -1)}) do
-      if c == 62 then
-        sign = 1
-      else
-        delta[c] = (delta[c] or 0) + sign
-      end
+  if answer == 1 then
+    moves[move] = (moves[move] or 0) + 1
+    if references ~= '' then
+      redis.call('HSET', KEYS[tonumber(references)], reference, referent)
     end
-    local ref = ARGV[i + 6]
-    if ref ~= '' then
-      local comma = string.find(ref, ',', 1, true)
-      local colon = string.find(ref, ':', comma, true)
-      redis.call('HSET', KEYS[tonumber(string.sub(ref, 1, comma - 1))],
-        string.sub(ref, colon + 1), string.sub(ref, comma + 1, colon - 1))
-    end
-    local past = ARGV[i + 9]
     if past ~= '' then
-      local comma = string.find(past, ',', 1, true)
-      local hash, attempt = KEYS[tonumber(string.sub(past, 1, comma - 1))], tonumber(string.sub(past, comma + 1))
-      redis.call('HSET', hash, field .. '.' .. attempt, old)
-      if attempt > 20 then
-        redis.call('HDEL', hash, field .. '.' .. (attempt - 20))
+      redis.call('HSET', KEYS[tonumber(past)], index .. '.' .. attempt, old)
+      if tonumber(attempt) > 20 then
+        redis.call('HDEL', KEYS[tonumber(past)], index .. '.' .. (attempt - 20))
       end
     end
-    local call = ARGV[i + 7]
-    if call ~= '' then
-      local comma = string.find(call, ',', 1, true)
-      local page, at = string.sub(call, 1, comma - 1), tonumber(string.sub(call, comma + 1))
+    if due ~= '' then
       local stands = redis.call('ZSCORE', KEYS[3], page)
-      if not stands or tonumber(stands) > at then
-        redis.call('ZADD', KEYS[3], at, page)
+      if not stands or tonumber(stands) > tonumber(due) then
+        redis.call('ZADD', KEYS[3], due, page)
       else
         -- Changed all the same: a visitor who has read it can't put it off.
         redis.call('ZINCRBY', KEYS[3], -1, page)
@@ -114,48 +94,61 @@ for i = 6, #ARGV, 10 do
         happened[#happened + 1] = {state = 'settling', reason = '', line = ''}
       end
     end
-    if ARGV[i + 5] ~= '' and ARGV[i + 5] ~= 'r' then
-      outbox[#outbox + 1] = ARGV[i + 5]
+    if outcome ~= '' then
+      outbox[#outbox + 1] = outcome
     end
-    told = told .. ARGV[i + 8]
-    answers[n] = 1
+    if signal ~= '' then
+      signals[#signals + 1] = signal
+      unusual = unusual or signal ~= 'taken'
+    end
+  end
+  answers[#answers + 1] = answer
+end
+
+-- Each counter changes once, by what all moves come to.
+local delta = {}
+for move, times in pairs(moves) do
+  local sign = -1
+  for name in string.gmatch(move, '%S+') do
+    if name == '>' then
+      sign = 1
+    else
+      delta[name] = (delta[name] or 0) + sign * times
+    end
   end
 end
-local c = 97
-for name in string.gmatch(ARGV[1], '%S+') do
-  local d = delta[c]
-  if d and d ~= 0 then
+for name, d in pairs(delta) do
+  if d ~= 0 then
     redis.call('HINCRBY', KEYS[2], name, d)
   end
-  c = c + 1
 end
+
 local doubts = tonumber(meta[4] or '0')
-if told ~= '' and (doubts > 0 or string.find(told, '[^a]')) then -- else: answers, as ever
-  local most, kept, spared = string.match(ARGV[2], '(%d+) (%d+) (%d+)')
-  most, kept, spared = tonumber(most), tonumber(kept), tonumber(spared)
-  local stood = string.find(told, '[rfg]') and redis.call('HGET', KEYS[4], 'last') or ''
+if unusual or (doubts > 0 and #signals > 0) then -- else: answers, as ever
+  local watch = cjson.decode(ARGV[1])
+  local stood = unusual and redis.call('HGET', KEYS[4], 'last') or ''
   local last = stood
   local _, failures = string.gsub(last, 'f', '')
   local reason
-  for s in string.gmatch(told, '.') do
-    if s == 'd' then
+  for _, signal in ipairs(signals) do
+    if signal == 'doubt' then
       doubts = doubts + 1
-      if doubts >= most then
-        reason = reason or ARGV[4]
+      if doubts >= watch.max_doubts then
+        reason = reason or watch.doubts
       end
-    end
-    if s == 'a' or s == 'r' then
+    elseif signal == 'taken' or signal == 'refused' then
       doubts = 0
     end
-    if s == 'r' or s == 'f' or s == 'g' then
-      last = last .. (s == 'g' and 'g' or 'f')
-      failures = failures + (s == 'g' and 0 or 1)
-      if #last > kept then
+    if signal == 'refused' or signal == 'failed' or signal == 'good' then
+      local failed = signal ~= 'good'
+      last = last .. (failed and 'f' or 'g')
+      failures = failures + (failed and 1 or 0)
+      if #last > watch.last_outcomes then
         failures = failures - (string.sub(last, 1, 1) == 'f' and 1 or 0)
         last = string.sub(last, 2)
       end
-      if s ~= 'g' and failures > spared then
-        reason = reason or string.format(ARGV[3], failures, #last)
+      if failed and failures > watch.max_failures then
+        reason = reason or string.format(watch.failures, failures, #last)
       end
     end
   end
@@ -167,7 +160,7 @@ if told ~= '' and (doubts > 0 or string.find(told, '[^a]')) then -- else: answer
   end
   if reason and redis.call('HGET', KEYS[1], 'state') == 'running' then
     redis.call('HSET', KEYS[1], 'state', 'held', 'reason', reason)
-    local line = string.gsub(ARGV[5], '@', function() return reason end)
+    local line = string.gsub(watch.line, '@', function() return reason end)
     redis.call('RPUSH', KEYS[5], line)
     redis.call('LTRIM', KEYS[5], -1000, -1)
     happened[#happened + 1] = {state = 'held', reason = reason, line = line}

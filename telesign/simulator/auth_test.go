@@ -121,6 +121,8 @@ func TestNew_RefusesOptionsThatCannotWork(t *testing.T) {
 		"no key":            func(o *simulator.Options) { o.APIKey = "" },
 		"key not base64":    func(o *simulator.Options) { o.APIKey = "---" },
 		"negative rate":     func(o *simulator.Options) { o.Rate = -1 },
+		"bursts of nothing": func(o *simulator.Options) { o.Bursts = time.Second },
+		"over all denied":   func(o *simulator.Options) { o.Denies = 1.1 },
 		"negative speed":    func(o *simulator.Options) { o.Speed = -1 },
 		"relative callback": func(o *simulator.Options) { o.CallbackURL = "/callbacks" },
 	} {

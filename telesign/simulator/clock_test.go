@@ -91,6 +91,54 @@ func TestRate_EvenSpacingAtTheLimitIsNeverRefused(t *testing.T) {
 	})
 }
 
+// Another application takes half of the rate in bursts; what we sent counts on.
+func TestRate_AnotherApplicationTakesHalfInBursts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSilent(t, simulator.Options{Rate: 10, Bursts: 5 * time.Second})
+		body := encode(t, message("15550000000"))
+		var taken [20]int // by second
+		for i := range 200 {
+			if got := call(t, s, http.MethodPost, "/v1/omnichannel", body); got.status == 200 {
+				taken[i/10]++
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		for second, n := range taken {
+			want := 10
+			if second/5%2 == 1 {
+				want = 5
+			}
+			if first := second%5 == 0; n != want && !(first && n >= 5) { // the second slides
+				t.Errorf("second %d: %d requests were taken, want %d", second, n, want)
+			}
+		}
+		if got := s.Stats().Elsewhere; got != 50 {
+			t.Errorf("another application made %d requests, want 50", got)
+		}
+	})
+}
+
+func TestRate_SomeAreDeniedByChance(t *testing.T) {
+	t.Parallel()
+	deny := func(share float64) (denied int) {
+		s := newSilent(t, simulator.Options{Denies: share, Seed: 7})
+		body := encode(t, message("15550000000"))
+		for range 1000 {
+			if got := call(t, s, http.MethodPost, "/v1/omnichannel", body); got.Status.Code == 3204 {
+				denied++
+			}
+		}
+		return denied
+	}
+	if n := deny(0.05); n < 25 || n > 75 || n != deny(0.05) {
+		t.Errorf("%d of 1000 requests were denied, want some 50, and the same ones each time", n)
+	}
+	if n := deny(1); n != 1000 {
+		t.Errorf("%d of 1000 requests were denied", n)
+	}
+}
+
 func TestStatus_FollowsTheStoryInTime(t *testing.T) {
 	t.Parallel()
 	type at struct {

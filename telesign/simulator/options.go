@@ -26,6 +26,11 @@ type Options struct {
 	// is 10. Status queries have a window of their own of the same size: whether
 	// the vendor counts the two together isn't known.
 	Rate int
+	// Bursts has another application on the account take half of Rate, evenly
+	// spaced, for so long and then nothing for as long; it begins with nothing.
+	Bursts time.Duration
+	// Denies is the share of POSTs that get 429/3204 whatever the rate, over 0 to 1.
+	Denies float64
 
 	// CallbackURL is where receipts go. It may be set later, with SetCallbackURL.
 	CallbackURL string
@@ -55,8 +60,9 @@ type Options struct {
 	// file can't be fetched within 2 s or isn't a document, with 3061 over 100 MB.
 	FetchFiles bool
 
-	// Seed makes references repeat from run to run. 0 draws one, so that two
-	// runs never hand out the same reference; nothing else depends on chance.
+	// Seed makes references repeat from run to run, and which requests Denies
+	// chooses. 0 draws one, so that two runs never hand out the same reference;
+	// nothing else depends on chance.
 	Seed uint64
 
 	// Logger logs refused requests and failed callbacks, without phone numbers and
@@ -82,6 +88,12 @@ func (o *Options) complete() error {
 	}
 	if o.Rate < 0 || o.Latency < 0 || o.CallbackTimeout < 0 {
 		faults = append(faults, errors.New("a rate or a duration is negative"))
+	}
+	if o.Bursts < 0 || (o.Bursts > 0 && o.Rate < 2) {
+		faults = append(faults, errors.New("bursts need a rate of 2 or more, and a length over 0"))
+	}
+	if !(o.Denies >= 0 && o.Denies <= 1) {
+		faults = append(faults, errors.New("the share of denied requests isn't over 0 to 1"))
 	}
 	if o.Speed < 0 || math.IsNaN(o.Speed) || math.IsInf(o.Speed, 0) {
 		faults = append(faults, errors.New("the speed isn't a positive number"))

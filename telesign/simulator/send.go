@@ -42,7 +42,7 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, body, &refusal{answerCode{http.StatusUnauthorized, telesign.CodeNotAuthorized}, "", why})
 		return
 	}
-	within := s.tally.arrive(time.Since(s.start), s.o.Rate)
+	within := s.tally.arrive(time.Since(s.start), &s.o)
 	if no := checkContentType(r.Header.Get("Content-Type")); no != nil {
 		s.refuse(w, body, no)
 		return
@@ -52,7 +52,7 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !within {
-		s.refuse(w, body, &refusal{answerCode{http.StatusTooManyRequests, telesign.CodeRateLimited}, "", "more requests in a second than the account has"})
+		s.refuse(w, body, &refusal{answerCode{http.StatusTooManyRequests, telesign.CodeRateLimited}, "", "more requests in a second than the account has, or denied by chance"})
 		return
 	}
 	req, no := s.parse(body)

@@ -55,7 +55,7 @@ func New(o Options) (*Simulator, error) {
 		log:     o.Logger,
 		guard:   guard{customerID: o.CustomerID, apiKey: o.APIKey, key: key},
 		refs:    references{o.Seed},
-		tally:   newTally(),
+		tally:   newTally(o.Seed),
 		journal: journal{cascades: map[string]*cascade{}},
 		agenda:  newAgenda(),
 		start:   time.Now(),

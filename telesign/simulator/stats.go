@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"maps"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -13,6 +14,9 @@ type Stats struct {
 	// that are exactly a second apart aren't in the same.
 	Requests     int `json:"requests"`
 	MaxPerSecond int `json:"max_per_second"`
+
+	// Elsewhere are the requests of another application; see Options.Bursts.
+	Elsewhere int `json:"elsewhere"`
 
 	Accepted int            `json:"accepted"`
 	ByStory  map[string]int `json:"by_story"` // accepted messages
@@ -43,6 +47,7 @@ func (s *Simulator) Stats() Stats {
 	t := s.tally
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.elsewhere(time.Since(s.start), &s.o)
 	all := t.stats
 	all.ByStory, all.ByAnswer, all.ByPoll = maps.Clone(all.ByStory), maps.Clone(all.ByAnswer), maps.Clone(all.ByPoll)
 	all.Callbacks.Pending = s.agenda.count()
@@ -54,28 +59,54 @@ type tally struct {
 	mu       sync.Mutex
 	stats    Stats
 	arrived  window // every authorized POST
-	passed   window // those that were within the rate
-	polls    window // status queries within the rate
+	passed   window // those that were within the rate, and another application's
+	chance   *rand.Rand
+	other    time.Duration // when the next request of another application comes
+	polls    window        // status queries within the rate
 	refusals uint64
 	refused  map[string]int // by phone number, for the stories that refuse at first
 }
 
-func newTally() *tally {
+func newTally(seed uint64) *tally {
 	return &tally{
 		stats:   Stats{ByStory: map[string]int{}, ByAnswer: map[string]int{}, ByPoll: map[string]int{}},
 		refused: map[string]int{},
+		chance:  rand.New(rand.NewPCG(seed, 0)),
 	}
 }
 
 // arrive counts a POST and says whether it is within the rate.
-func (t *tally) arrive(now time.Duration, rate int) bool {
+func (t *tally) arrive(now time.Duration, o *Options) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.elsewhere(now, o)
 	t.stats.Requests++
 	t.arrived.count(now)
 	t.arrived.add(now)
 	t.stats.MaxPerSecond = max(t.stats.MaxPerSecond, t.arrived.size)
-	return t.passed.pass(now, rate)
+	if o.Denies > 0 && t.chance.Float64() < o.Denies {
+		return false
+	}
+	return t.passed.pass(now, o.Rate)
+}
+
+// elsewhere lets another application's requests come until now, in the second half
+// of each two lengths of a burst.
+func (t *tally) elsewhere(now time.Duration, o *Options) {
+	if o.Bursts == 0 {
+		return
+	}
+	for ; t.other <= now; t.other += 2 * time.Second / time.Duration(o.Rate) {
+		if into := t.other % (2 * o.Bursts); into < o.Bursts {
+			t.other += o.Bursts - into
+			if t.other > now {
+				return
+			}
+		}
+		t.passed.count(t.other)
+		t.passed.add(t.other)
+		t.stats.Elsewhere++
+	}
 }
 
 func (t *tally) poll(now time.Duration, rate int) bool {

@@ -31,6 +31,8 @@ type vendorOptions struct {
 	Speed       float64       // of its deliveries
 	Latency     time.Duration // of its answers
 	Rate        int           // requests per second that it takes; 0: any
+	Bursts      time.Duration // of another application that takes half; 0: none
+	Denies      float64       // share that it denies whatever the rate
 }
 
 // vendor is a simulator in a process of its own.
@@ -97,7 +99,7 @@ func beVendor(options string) error {
 	}
 	s, err := simulator.New(simulator.Options{
 		CustomerID: customerID, APIKey: apiKey, NoCallbacks: o.CallbackURL == "", CallbackURL: o.CallbackURL,
-		Speed: o.Speed, Latency: o.Latency, Rate: o.Rate, Seed: 1,
+		Speed: o.Speed, Latency: o.Latency, Rate: o.Rate, Bursts: o.Bursts, Denies: o.Denies, Seed: 1,
 	})
 	if err != nil {
 		return err

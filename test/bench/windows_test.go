@@ -142,12 +142,9 @@ func see(b *testing.B, to *vendor, limit int, from, until time.Time) sight {
 	slices.Sort(s.gaps)
 	slices.Reverse(s.gaps)
 	s.gaps = s.gaps[:min(3, len(s.gaps))]
-	var stats simulator.Stats
-	if err := json.Unmarshal([]byte(fetch(b, to.url+"/simulator/stats")), &stats); err != nil {
-		b.Fatal(err)
-	}
+	counts := stats(b, to)
 	s.used = float64(n) / (float64(limit) * until.Sub(from).Seconds())
-	s.most, s.refused = stats.MaxPerSecond, stats.ByAnswer["429/3204"]
+	s.most, s.refused = counts.MaxPerSecond, counts.ByAnswer["429/3204"]
 	return s
 }
 
@@ -204,7 +201,7 @@ func sendOursFrom(rdb redis.UniversalClient, o senderOptions) (stop func(), err 
 	if err != nil {
 		return nil, err
 	}
-	return w.Stop, w.Start(context.Background())
+	return func() { _ = w.Stop() }, w.Start(context.Background())
 }
 
 func sendPlainFrom(rdb redis.UniversalClient, o senderOptions) (stop func(), err error) {

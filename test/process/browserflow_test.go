@@ -209,6 +209,6 @@ func TestBrowser_NumbersAreMaskedWithoutTheScopePeople(t *testing.T) {
 		p.Click("#search button")
 	}
 	full.WaitText("customer-2")
-	masked.WaitText("nobody is found by the phone number")
+	masked.WaitText("it finds no one by phone number")
 	masked.WaitText("Nobody was found")
 }

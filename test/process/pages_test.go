@@ -57,7 +57,7 @@ func sights(t *testing.T) []sight {
 		{name: "campaign-paused", path: of(putOff), says: "Who waits for which clock", hidden: true},
 		{name: "campaign-canceled", path: of(brokenOff), says: "wrong price list", hidden: true},
 		{name: "campaign-purged", path: of(emptied), says: "purged on", hidden: true},
-		{name: "campaign-to-look", path: of(goesOn), who: "rita", says: "has not the scope control", hidden: true},
+		{name: "campaign-to-look", path: of(goesOn), who: "rita", says: "lacks the control scope", hidden: true},
 		{name: "people", path: of(finished) + "/people?state=failed", says: "customer-"},
 		{name: "people-masked", path: of(finished) + "/people", who: "rita", says: "********", hidden: true},
 		{name: "people-of-all", path: "/people", says: "Searched:", hidden: true, steps: func(p *browsertest.Page, _ string) {

@@ -16,7 +16,6 @@ type rateOf struct {
 	Set      *struct{ Rate float64 }
 	Own      *float64
 	Account  float64
-	Level    int `json:"throttle_level"`
 }
 
 func rate(t *testing.T, e env, args ...string) (r rateOf) {

@@ -1,8 +1,18 @@
+// Package api is the REST API for other apps, under /api/v1: campaigns, lists,
+// one-off sends, outcomes, exports and live progress.
+//
+// It judges nothing by itself: campaign files and lists go to the producer, and
+// what became of them comes from the ledger, as on the command line. Who may do
+// what is internal/web/access's to say. The operations are Go types, from which
+// /api/v1/openapi.json is made: what isn't in it, isn't there.
+//
+// Lists and exports are streams in constant memory. Nothing is ever half done:
+// a client that got no answer makes the same request again.
 package api
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -15,6 +25,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/web/access"
@@ -25,36 +36,20 @@ const Prefix = "/api/v1"
 
 // Options are what an API needs. Redis, Gate and Logger are required.
 type Options struct {
-	Redis  redis.UniversalClient // stays the caller's to close
-	Gate   *access.Gate
-	Logger *slog.Logger
-	// Region is the country whose numbers may stand in lists in national form.
-	Region string
-	// AccountRate is the account's limit in messages per second where no person
-	// has set it.
-	AccountRate float64
+	Redis       redis.UniversalClient // stays the caller's to close
+	Gate        *access.Gate
+	Logger      *slog.Logger
+	Region      string  // the country whose numbers may stand in lists in national form
+	AccountRate float64 // the account's limit in messages per second where no person has set it
 
-	// MaxList is the most bytes of a list; 0: 4 GiB.
-	MaxList int64
-	// Silence is for how long a client may send, or take, nothing of a stream;
-	// 0: a minute.
-	Silence time.Duration
-	// AnswerTime bounds a JSON body, and an answer that isn't a stream; 0: 30 s.
-	AnswerTime time.Duration
-	// Heartbeat is how often a quiet stream of events says that it lives, so
-	// that nothing in between takes it for dead; 0: 15 s.
-	Heartbeat time.Duration
+	MaxList    int64         // the most bytes of a list; 0: 4 GiB
+	Silence    time.Duration // how long a client may send, or take, nothing of a stream; 0: a minute
+	AnswerTime time.Duration // bounds a JSON body, and an answer that isn't a stream; 0: 30 s
+	Heartbeat  time.Duration // how often a quiet stream of events says that it lives; 0: 15 s
 }
 
-const (
-	defaultMaxList = 4 << 30
-	defaultSilence = time.Minute
-	defaultBeat    = 15 * time.Second
-	defaultAnswer  = 30 * time.Second
-
-	// maxBody is of JSON bodies; a campaign file is far smaller.
-	maxBody = 1 << 20
-)
+// maxBody is the longest JSON body, in bytes; a campaign file is far smaller.
+const maxBody = 1 << 20
 
 // API answers requests under Prefix.
 type API struct {
@@ -75,18 +70,8 @@ func New(o Options) (*API, error) {
 	if o.Redis == nil || o.Gate == nil || o.Logger == nil {
 		return nil, errors.New("api: Redis, Gate and Logger are required")
 	}
-	if o.MaxList == 0 {
-		o.MaxList = defaultMaxList
-	}
-	if o.Silence == 0 {
-		o.Silence = defaultSilence
-	}
-	if o.AnswerTime == 0 {
-		o.AnswerTime = defaultAnswer
-	}
-	if o.Heartbeat == 0 {
-		o.Heartbeat = defaultBeat
-	}
+	o.MaxList, o.Silence = cmp.Or(o.MaxList, 4<<30), cmp.Or(o.Silence, time.Minute)
+	o.AnswerTime, o.Heartbeat = cmp.Or(o.AnswerTime, 30*time.Second), cmp.Or(o.Heartbeat, 15*time.Second)
 	a := &API{o: o, reports: report.NewReader(o.Redis, o.AccountRate),
 		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate})}
 	a.ctx, a.stop = context.WithCancel(context.Background())
@@ -118,7 +103,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Close ends streams and uploads under way, so that a server can stop.
 func (a *API) Close() {
 	a.stop()
-	a.feeds.wait()
+	a.feeds.ended.Wait()
 }
 
 func config() huma.Config {
@@ -144,12 +129,13 @@ const description = "Campaigns, lists, one-off sends, and what became of everyon
 	"Idempotency-Key, are done once. Errors are problem+json (RFC 9457) and name the field. Phone numbers are masked " +
 	"to their last two digits unless the key has the scope people."
 
-// operation describes one; the problems are those that it may answer with,
-// beside a missing key, a missing scope and a Redis that is away.
-func (a *API) operation(id, method, path string, scope access.Scope, summary, about string, problems ...*kind) huma.Operation {
+// operation describes one; route is a method and a path. The problems are those that
+// it may answer with, beside a missing key, a missing scope and a Redis that is away.
+func (a *API) operation(id, route string, scope access.Scope, summary, about string, problems ...*kind) huma.Operation {
 	a.order = append(a.order, id)
+	method, path, _ := strings.Cut(route, " ")
 	op := huma.Operation{
-		Tags:        []string{group(method, path)},
+		Tags:        []string{group(route)},
 		OperationID: id, Method: method, Path: path, Summary: summary, Description: about,
 		MaxBodyBytes: maxBody, BodyReadTimeout: a.o.AnswerTime,
 		Security:  []map[string][]string{{securityScheme: {string(scope)}}},
@@ -161,18 +147,76 @@ func (a *API) operation(id, method, path string, scope access.Scope, summary, ab
 	return op
 }
 
+type answer[T any] struct{ Body T }
+
+// add registers an operation that answers with what do returns.
+func add[I, T any](a *API, op huma.Operation, do func(context.Context, *I) (T, error)) {
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*answer[T], error) {
+		body, err := do(ctx, in)
+		if err != nil {
+			return nil, a.problem(ctx, err)
+		}
+		return &answer[T]{body}, nil
+	})
+}
+
+type statusAnswer[T any] struct {
+	Status int
+	Body   T
+}
+
+// addCreating is add for an operation that says whether it has created something: it
+// answers with 201 then, else with 200, which means what again says.
+func addCreating[I, T any](a *API, op huma.Operation, again string, do func(context.Context, *I) (T, bool, error)) {
+	op.DefaultStatus = http.StatusCreated
+	op.Responses["200"] = &huma.Response{
+		Description: again, Content: map[string]*huma.MediaType{"application/json": {Schema: a.schema(reflect.TypeFor[T]())}},
+	}
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*statusAnswer[T], error) {
+		body, created, err := do(ctx, in)
+		if err != nil {
+			return nil, a.problem(ctx, err)
+		}
+		if created {
+			return &statusAnswer[T]{http.StatusCreated, body}, nil
+		}
+		return &statusAnswer[T]{http.StatusOK, body}, nil
+	})
+}
+
+// addStream registers an operation whose answer is a stream: do returns what writes it.
+func addStream[I any](a *API, op huma.Operation, about string, media map[string]string, do func(context.Context, *I) (func(huma.Context), error)) {
+	op.Responses["200"] = &huma.Response{Description: about, Content: texts(media)}
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
+		write, err := do(ctx, in)
+		if err != nil {
+			return nil, a.problem(ctx, err)
+		}
+		return &huma.StreamResponse{Body: write}, nil
+	})
+}
+
+// texts are bodies that aren't JSON, by their media types, with an example of each.
+func texts(examples map[string]string) map[string]*huma.MediaType {
+	content := make(map[string]*huma.MediaType)
+	for media, example := range examples {
+		content[media] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}, Example: example}
+	}
+	return content
+}
+
 // always are the problems that each operation may answer with.
 var always = []*kind{unauthorized, forbidden, unavailable}
 
-// group is what an operation is about.
-func group(method, path string) string {
+// group is the heading under which a route is documented.
+func group(route string) string {
 	const outcomes = "What became of people"
 	for _, g := range []struct{ part, name string }{
-		{"/suppression", "Who is never sent to"}, {"/sends", "One person at a time"}, {"/rate", "How fast"},
+		{"/suppression", "Who is never sent to"}, {"/optouts", "Who is never sent to"}, {"/sends", "One person at a time"}, {"/rate", "How fast"},
 		{"GET /campaigns/{id}/recipients", outcomes}, {"/{recipient}", outcomes}, {"/export", outcomes}, {"/accept-as-sent", outcomes}, {"/retry", outcomes},
 		{"/recipients", "Lists"}, {"/dry-run", "Lists"},
 	} {
-		if strings.Contains(method+" "+path, g.part) {
+		if strings.Contains(route, g.part) {
 			return g.name
 		}
 	}
@@ -183,25 +227,60 @@ func (a *API) schema(t reflect.Type) *huma.Schema {
 	return a.huma.OpenAPI().Components.Schemas.Schema(t, true, "")
 }
 
-// also documents a success of an operation beside its usual one.
-func (a *API) also(op *huma.Operation, status, about string, body reflect.Type) {
-	op.Responses[status] = &huma.Response{
-		Description: about, Content: map[string]*huma.MediaType{"application/json": {Schema: a.schema(body)}},
-	}
-}
-
 func (a *API) register() {
 	a.registerCampaigns()
 	a.registerSteering()
 	a.registerLists()
 	a.registerSends()
 	a.registerPeople()
-	a.registerDoubt()
 	a.registerStreams()
 	a.registerRates()
 	a.registerSuppression()
-	a.registerPurge()
 }
 
-// openapi is the document.
-func (a *API) openapi() ([]byte, error) { return json.Marshal(a.huma.OpenAPI()) }
+type callerKey struct{}
+
+func caller(ctx context.Context) *access.Key {
+	key, _ := ctx.Value(callerKey{}).(*access.Key)
+	return key
+}
+
+func actor(ctx context.Context, why string) campaign.Actor {
+	return campaign.Actor{Name: caller(ctx).Name, Why: why}
+}
+
+// authenticate finds out who asks, and whether they may.
+func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(ctx)
+	w.Header().Set("Cache-Control", "no-store")
+	key, err := a.o.Gate.Bearer(r)
+	switch {
+	case errors.Is(err, access.ErrRefused):
+		problem(unauthorized, err.Error()).write(w)
+		return
+	case err != nil:
+		a.problem(r.Context(), err).write(w)
+		return
+	}
+	for _, scope := range ctx.Operation().Security[0][securityScheme] {
+		if err := key.Require(access.Scope(scope)); err != nil {
+			problem(forbidden, err.Error()).write(w)
+			return
+		}
+	}
+	with := context.WithValue(ctx.Context(), callerKey{}, key)
+	next(huma.WithContext(ctx, context.WithValue(with, exchangeKey{}, exchange{r, w})))
+}
+
+// field is a path within a request, without where in the request it stands.
+func field(location string) string {
+	for _, where := range []string{"body.", "query.", "path.", "header."} {
+		if rest, ok := strings.CutPrefix(location, where); ok {
+			return rest
+		}
+	}
+	if location == "body" {
+		return ""
+	}
+	return location
+}

@@ -2,9 +2,8 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -23,25 +22,43 @@ type CampaignPath struct {
 
 func (i CampaignPath) id() campaign.ID { return campaign.ID(i.ID) }
 
-type campaignOutput struct {
-	Status int
-	Body   *Campaign
-}
-
 func (a *API) registerCampaigns() {
-	create := a.operation("create-campaign", http.MethodPost, "/campaigns", access.Submit, "Create a campaign",
+	addCreating(a, a.operation("create-campaign", "POST /campaigns", access.Submit, "Create a campaign",
 		"The first of two steps: the campaign file. Nothing is sent, and the campaign waits a day for its list: "+
 			"`PUT /campaigns/{id}/recipients`. The same file again changes nothing.",
-		malformed, otherContent, tooLarge, mediaType, invalid)
-	create.DefaultStatus = http.StatusCreated
-	a.also(&create, "200", "It was created before, with the same content; nothing has changed.", reflect.TypeFor[Campaign]())
-	huma.Register(a.huma, create, a.create)
-	huma.Register(a.huma, a.operation("list-campaigns", http.MethodGet, "/campaigns", access.Read, "List campaigns",
+		malformed, otherContent, tooLarge, mediaType, invalid),
+		"It was created before, with the same content; nothing has changed.", a.create)
+	add(a, a.operation("list-campaigns", "GET /campaigns", access.Read, "List campaigns",
 		"The newest first. Campaigns without a list aren't among them.", invalid), a.list)
-	huma.Register(a.huma, a.operation("get-campaign", http.MethodGet, "/campaigns/{id}", access.Read, "Look at a campaign",
+	add(a, a.operation("get-campaign", "GET /campaigns/{id}", access.Read, "Look at a campaign",
 		"What it is, what became of it so far, how fast it goes, and what was done to it.", notFound, invalid), a.get)
-	huma.Register(a.huma, a.operation("get-history", http.MethodGet, "/campaigns/{id}/history", access.Read, "Read a campaign's history",
+	add(a, a.operation("get-history", "GET /campaigns/{id}/history", access.Read, "Read a campaign's history",
 		"Who steered it, when and why, the earliest first: the latest 1,000 lines.", notFound, invalid), a.history)
+}
+
+type createInput struct {
+	Replace bool `query:"replace" doc:"replace another campaign file that waits for its list under this id; one whose list has come stays"`
+	Body    *CampaignFile
+}
+
+func (a *API) create(ctx context.Context, in *createInput) (*Campaign, bool, error) {
+	if in.Body == nil {
+		return nil, false, problem(invalid, "", Fault{Message: "a campaign file is needed"})
+	}
+	file, err := in.Body.parse()
+	if err != nil {
+		return nil, false, err
+	}
+	stands, added, err := a.ops.Propose(ctx, file, in.Replace)
+	if err != nil {
+		return nil, false, err
+	}
+	if stands != nil {
+		c, err := a.campaign(ctx, stands.Info.ID)
+		return c, false, err
+	}
+	c, err := proposed(file.Spec)
+	return c, added, err
 }
 
 // withoutPlaces leaves out where in the text a campaign file's faults stand: the
@@ -76,47 +93,27 @@ func (a *API) standing(ctx context.Context, id campaign.ID) (*operations.Standin
 	return nil, err
 }
 
-// listed is standing, without the balance.
-func (a *API) listed(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
-	s, err := a.standing(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return s.Info, nil
-}
-
-// answer is a campaign as it stands now.
-func (a *API) answer(ctx context.Context, info *campaign.Info, status int) (*campaignOutput, error) {
-	c, err := a.campaign(ctx, info.ID)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	return &campaignOutput{status, c}, nil
-}
-
 func (a *API) campaign(ctx context.Context, id campaign.ID) (*Campaign, error) {
 	r, info, err := a.reports.Read(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	c := newCampaign(info, r.Counts)
-	c.History, c.Pace = historyLines(r.History), newPace(r.Pace)
+	c.History, c.Pace = r.History, r.Pace
 	c.File, err = fileOf(info.Spec)
 	return c, err
 }
 
-func (a *API) get(ctx context.Context, in *CampaignPath) (*campaignOutput, error) {
+func (a *API) get(ctx context.Context, in *CampaignPath) (*Campaign, error) {
 	c, err := a.campaign(ctx, in.id())
-	if operations.KindOf(err) == operations.NotFound {
-		var s *campaign.Spec
-		if s, err = a.reports.Proposed(ctx, in.id()); err == nil {
-			c, err = proposed(s)
-		}
+	if operations.KindOf(err) != operations.NotFound {
+		return c, err
 	}
+	s, err := a.reports.Proposed(ctx, in.id())
 	if err != nil {
-		return nil, a.fail(ctx, err)
+		return nil, err
 	}
-	return &campaignOutput{http.StatusOK, c}, nil
+	return proposed(s)
 }
 
 type listInput struct {
@@ -126,14 +123,13 @@ type listInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"50"`
 }
 
-type listOutput struct {
-	Body struct {
-		Campaigns  []*Campaign `json:"campaigns" nullable:"false"`
-		NextCursor string      `json:"next_cursor,omitempty" doc:"there may be more: ask with it as cursor; an answer may be short, or empty, and still have one"`
-	}
+// Campaigns are a part of all campaigns.
+type Campaigns struct {
+	Campaigns  []*Campaign `json:"campaigns" nullable:"false"`
+	NextCursor string      `json:"next_cursor,omitempty" doc:"there may be more: ask with it as cursor; an answer may be short, or empty, and still have one"`
 }
 
-func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
+func (a *API) list(ctx context.Context, in *listInput) (*Campaigns, error) {
 	q := report.ListQuery{Text: in.Text, After: campaign.ID(in.Cursor), Limit: in.Limit}
 	if in.State != "" {
 		q.States = []campaign.Phase{campaign.Phase(in.State)}
@@ -143,52 +139,160 @@ func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
 		return nil, problem(invalid, "", Fault{Field: "cursor", Message: "the campaign that it names isn't there: begin anew"})
 	}
 	if err != nil {
-		return nil, a.fail(ctx, err)
+		return nil, err
 	}
-	out := new(listOutput)
-	out.Body.Campaigns, out.Body.NextCursor = make([]*Campaign, len(list.Campaigns)), string(list.Next)
+	out := &Campaigns{make([]*Campaign, len(list.Campaigns)), string(list.Next)}
 	for i := range list.Campaigns {
 		s := &list.Campaigns[i]
-		out.Body.Campaigns[i] = newCampaign(&s.Info, &s.Balance)
+		out.Campaigns[i] = newCampaign(&s.Info, &s.Balance)
 	}
 	return out, nil
 }
 
-// HistoryLine is something that was done to a whole campaign.
-type HistoryLine struct {
-	At    time.Time `json:"at"`
-	By    string    `json:"by" example:"billing" doc:"a key's name, a person's login name, or handout"`
-	Verb  string    `json:"verb" example:"paused"`
-	Why   string    `json:"why,omitempty"`
-	About string    `json:"about,omitempty" example:"1000 recipients"`
+// History is what was done to a campaign.
+type History struct {
+	History []campaign.Entry `json:"history" nullable:"false"`
 }
 
-type historyOutput struct {
-	Body struct {
-		History []HistoryLine `json:"history" nullable:"false"`
-	}
-}
-
-func (a *API) history(ctx context.Context, in *CampaignPath) (*historyOutput, error) {
-	if _, err := a.listed(ctx, in.id()); err != nil {
-		var p *problemError
-		if !errors.As(err, &p) {
-			return nil, a.fail(ctx, err)
-		} // nothing was done to it yet
+func (a *API) history(ctx context.Context, in *CampaignPath) (*History, error) {
+	var without *problemError // no list, and nothing was done to it yet
+	if _, err := a.standing(ctx, in.id()); err != nil && !errors.As(err, &without) {
+		return nil, err
 	}
 	entries, err := a.reports.History(ctx, in.id())
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	out := new(historyOutput)
-	out.Body.History = historyLines(entries)
-	return out, nil
+	return &History{append([]campaign.Entry{}, entries...)}, err
 }
 
-func historyLines(entries []campaign.Entry) []HistoryLine {
-	lines := make([]HistoryLine, len(entries))
-	for i, e := range entries {
-		lines[i] = HistoryLine(e)
+// CampaignFile is a campaign file in JSON: the same keys, judged by the same judge.
+type CampaignFile struct {
+	ID             string        `json:"id" minLength:"1" maxLength:"48" example:"order-history-2026-11" doc:"the caller's own; a-z, 0-9, _ and -. It makes everything about the campaign safe to repeat"`
+	MessageType    string        `json:"message_type" enum:"ARN,MKT,OTP" example:"MKT"`
+	Channels       []ChannelFile `json:"channels" nullable:"false" minItems:"1" maxItems:"10" doc:"tried in this order"`
+	Rate           float64       `json:"rate,omitempty" minimum:"0" example:"10" doc:"messages per second, under the account's own limit; 0: no limit of its own"`
+	Lane           string        `json:"lane,omitempty" enum:"bulk,urgent" doc:"urgent is served before bulk, which is the default"`
+	OnDoubt        string        `json:"on_doubt,omitempty" enum:"hold,resend" doc:"what becomes of those who may have been sent to: hold, the default, leaves them to the receipt or a person"`
+	GiveUpAfter    Span          `json:"give_up_after,omitempty" doc:"for how long those are tried whose requests certainly weren't sent; 24h"`
+	MaxFailureRate Share         `json:"max_failure_rate,omitempty" doc:"share of the latest outcomes that may be failures before the campaign is held; 30%"`
+	Canary         int           `json:"canary,omitempty" minimum:"1" maximum:"10000" doc:"how many are sent to first; the others wait for their outcomes"`
+	CanarySuccess  Share         `json:"canary_success,omitempty" doc:"share of the canary that must be delivered; 80%"`
+	CheckFiles     string        `json:"check_files,omitempty" enum:"none,sample,all" doc:"whose files are looked at before the first send; none"`
+	Retention      Span          `json:"retention,omitempty" doc:"how long people's data is kept after the end; 90d"`
+	Hours          *HoursFile    `json:"hours,omitempty" doc:"when people may be sent to; left out: at any time"`
+	UnknownZone    string        `json:"unknown_zone,omitempty" example:"hold" doc:"what becomes of those whose own zone isn't known: hold, the default, or the IANA name of a zone whose hours hold for them"`
+}
+
+// ChannelFile is one step of the cascade.
+type ChannelFile struct {
+	Channel      string            `json:"channel" enum:"whatsapp,sms,rcs,viber,mms" example:"whatsapp"`
+	FallbackTime Span              `json:"fallback_time,omitempty" doc:"how long Telesign waits before the next channel: 30 s to 1 h; 5m"`
+	Template     string            `json:"template" minLength:"1" example:"file" doc:"the name of a template"`
+	Parameters   map[string]string `json:"parameters,omitempty" doc:"the template's variables; values are Go text/template over the list's columns, as in {{.url}}"`
+}
+
+// Span is a duration, as in "10m" or "90d", or a number of seconds.
+type Span json.RawMessage
+
+// Share is a part of a whole, as in 0.3 or "30%".
+type Share json.RawMessage
+
+// Schema is huma's question for the form.
+func (Span) Schema(huma.Registry) *huma.Schema {
+	return textOr(huma.TypeInteger, "a duration, as in 10m, 24h or 90d; or a number of seconds", "10m")
+}
+
+// Schema is huma's question for the form.
+func (Share) Schema(huma.Registry) *huma.Schema {
+	return textOr(huma.TypeNumber, "a share over 0 and at most 1, as in 0.3 or 30%", 0.3)
+}
+
+func textOr(number, about string, example any) *huma.Schema {
+	return &huma.Schema{Description: about, Examples: []any{example}, OneOf: []*huma.Schema{{Type: huma.TypeString}, {Type: number}}}
+}
+
+// MarshalJSON and UnmarshalJSON keep the text as it was written.
+func (s Span) MarshalJSON() ([]byte, error) { return json.RawMessage(s).MarshalJSON() }
+
+// UnmarshalJSON keeps the text as it was written.
+func (s *Span) UnmarshalJSON(b []byte) error { return (*json.RawMessage)(s).UnmarshalJSON(b) }
+
+// MarshalJSON keeps the text as it was written.
+func (s Share) MarshalJSON() ([]byte, error) { return json.RawMessage(s).MarshalJSON() }
+
+// UnmarshalJSON keeps the text as it was written.
+func (s *Share) UnmarshalJSON(b []byte) error { return (*json.RawMessage)(s).UnmarshalJSON(b) }
+
+// parse holds the file to the rules for campaign files: JSON is YAML.
+func (f *CampaignFile) parse() (*producer.File, error) {
+	b, err := json.Marshal(f)
+	if err != nil {
+		return nil, err
 	}
-	return lines
+	file, err := operations.ParseCampaign("", b)
+	return file, withoutPlaces(err)
+}
+
+// Campaign is what a campaign is and what became of it.
+type Campaign struct {
+	Campaign    string             `json:"campaign" example:"order-history-2026-11"`
+	State       string             `json:"state" enum:"proposed,draft,running,paused,held,canceled,settling,done" doc:"proposed: the list hasn't come; draft: it is coming; held: paused by handout, see reason; settling: all are sent to; done: nothing is left that handout may do"`
+	Reason      string             `json:"reason" doc:"why it is paused, held or canceled"`
+	Total       int                `json:"total" minimum:"0" doc:"recipients"`
+	Balance     Balance            `json:"balance" doc:"recipients by state; they add up to total"`
+	DeliveredBy report.DeliveredBy `json:"delivered_by" doc:"the delivered by channel"`
+	CreatedAt   *time.Time         `json:"created_at,omitempty"`
+	StartedAt   *time.Time         `json:"started_at,omitempty" doc:"when it first ran"`
+	FinishedAt  *time.Time         `json:"finished_at,omitempty" doc:"when it was done"`
+	StartAt     *time.Time         `json:"start_at,omitempty" doc:"paused until then"`
+	Pace        *report.Pace       `json:"pace,omitempty" doc:"how fast it goes; only for one campaign whose list has come"`
+	History     []campaign.Entry   `json:"history,omitempty" nullable:"false" maxItems:"1000" doc:"what was done to it, the earliest first: the latest 1,000 lines; only for one campaign"`
+	File        *CampaignFile      `json:"file,omitempty" doc:"what is sent and how; only for one campaign, and not for the day's one-off sends"`
+}
+
+// Balance is how many recipients are in each state.
+type Balance struct {
+	Planned     int `json:"planned" doc:"nothing was done yet"`
+	Claimed     int `json:"claimed" doc:"being sent to"`
+	Retrying    int `json:"retrying" doc:"certainly not sent; tried again"`
+	Accepted    int `json:"accepted" doc:"Telesign took it; no outcome yet"`
+	InDoubt     int `json:"in_doubt" doc:"may have been sent; left alone until the receipt, or a person"`
+	Delivered   int `json:"delivered"`
+	Failed      int `json:"failed" doc:"no channel delivered"`
+	Refused     int `json:"refused" doc:"Telesign refused the request"`
+	Suppressed  int `json:"suppressed" doc:"never sent: on the suppression list"`
+	Canceled    int `json:"canceled" doc:"never sent: the campaign was canceled"`
+	Unconfirmed int `json:"unconfirmed" doc:"Telesign took it; its outcome is unknown"`
+}
+
+func newCampaign(info *campaign.Info, b *campaign.Balance) *Campaign {
+	return &Campaign{
+		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,
+		Balance: Balance{
+			Planned: b.Of(campaign.Planned), Claimed: b.Of(campaign.Claimed), Retrying: b.Of(campaign.Retrying),
+			Accepted: b.Of(campaign.Accepted), InDoubt: b.Of(campaign.InDoubt), Delivered: b.Of(campaign.Delivered),
+			Failed: b.Of(campaign.Failed), Refused: b.Of(campaign.Refused), Suppressed: b.Of(campaign.Suppressed),
+			Canceled: b.Of(campaign.Canceled), Unconfirmed: b.Of(campaign.Unconfirmed),
+		},
+		DeliveredBy: report.NewDeliveredBy(b),
+		CreatedAt:   when(info.CreatedAt), StartedAt: when(info.StartedAt), FinishedAt: when(info.FinishedAt), StartAt: when(info.StartAt),
+	}
+}
+
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// fileOf is a spec as a campaign file; nil for a standing campaign's.
+func fileOf(s *campaign.Spec) (*CampaignFile, error) {
+	if s.Standing {
+		return nil, nil
+	}
+	b, err := s.Encode()
+	if err != nil {
+		return nil, err
+	}
+	f := new(CampaignFile)
+	return f, json.Unmarshal(b, f)
 }

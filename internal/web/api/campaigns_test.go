@@ -154,7 +154,7 @@ func TestSteering_IsInTheHistoryUnderTheKeysName(t *testing.T) {
 	problemOf(t, c.do(t, 422, "POST", "/campaigns/spring/start", asJSON, `{"at":"2020-01-01T00:00:00Z"}`), "invalid")
 	problemOf(t, c.do(t, 409, "POST", "/campaigns/spring/retry", asJSON, `{"only":"failed","expected":1}`), "wrong-state")
 	var out struct {
-		History []api.HistoryLine `json:"history"`
+		History []campaign.Entry `json:"history"`
 	}
 	c.do(t, 200, "GET", "/campaigns/spring/history", "", "").into(t, &out)
 	var verbs []string

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"mime"
-	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,34 +15,26 @@ import (
 )
 
 func (a *API) registerLists() {
-	put := a.operation("put-recipients", http.MethodPut, "/campaigns/{id}/recipients", access.Submit, "Hand over the list",
+	body := &huma.RequestBody{
+		Required: true, Description: "The list. A row has at most 64 KiB, a cell 4 KiB, and there are at most 100 columns.",
+		Content: texts(map[string]string{
+			"text/csv":             "recipient,phone,url\ncustomer-1,+12015550100,https://files.example.com/1.xlsx\n",
+			"application/x-ndjson": `{"recipient":"customer-1","phone":"+12015550100","url":"https://files.example.com/1.xlsx"}` + "\n",
+		}),
+	}
+	put := a.operation("put-recipients", "PUT /campaigns/{id}/recipients", access.Submit, "Hand over the list",
 		"The second step. The list is CSV with a header (`recipient`, `phone`, and columns for the templates), or NDJSON "+
 			"with the same names; it is read as it comes, up to 10 million rows. Nothing is sent before all of it has come "+
 			"and is right; a bad row rejects the list unless `set_aside_bad_rows` is given. A broken upload leaves "+
 			"nothing, and the same request may be made again: it is done once.",
 		malformed, notFound, tooSlow, otherContent, busy, tooLarge, mediaType, invalid)
-	put.RequestBody = listBody()
-	put.DefaultStatus = http.StatusCreated
-	a.also(&put, "200", "The campaign stood before with the same content; nothing has changed.", reflect.TypeFor[Submitted]())
-	huma.Register(a.huma, put, a.put)
-	dry := a.operation("dry-run", http.MethodPost, "/campaigns/{id}/dry-run", access.Submit, "Check a list without handing it over",
+	put.RequestBody = body
+	addCreating(a, put, "The campaign stood before with the same content; nothing has changed.", a.put)
+	dry := a.operation("dry-run", "POST /campaigns/{id}/dry-run", access.Submit, "Check a list without handing it over",
 		"Everything short of sending: what the list comes to, the first requests as Telesign would get them, and how long it takes.",
 		malformed, notFound, tooSlow, tooLarge, mediaType, invalid)
-	dry.RequestBody = listBody()
-	huma.Register(a.huma, dry, a.dryRun)
-}
-
-func listBody() *huma.RequestBody {
-	text := func(example string) *huma.MediaType {
-		return &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}, Example: example}
-	}
-	return &huma.RequestBody{
-		Required: true, Description: "The list. A row has at most 64 KiB, a cell 4 KiB, and there are at most 100 columns.",
-		Content: map[string]*huma.MediaType{
-			"text/csv":             text("recipient,phone,url\ncustomer-1,+12015550100,https://files.example.com/1.xlsx\n"),
-			"application/x-ndjson": text(`{"recipient":"customer-1","phone":"+12015550100","url":"https://files.example.com/1.xlsx"}` + "\n"),
-		},
-	}
+	dry.RequestBody = body
+	add(a, dry, a.dryRun)
 }
 
 // ListQuery is how a list is read.
@@ -82,15 +72,10 @@ type Submitted struct {
 	List     List      `json:"list"`
 }
 
-type putOutput struct {
-	Status int
-	Body   Submitted
-}
-
-func (a *API) put(ctx context.Context, in *putInput) (*putOutput, error) {
+func (a *API) put(ctx context.Context, in *putInput) (Submitted, bool, error) {
 	s, err := a.submission(ctx, in.id(), in.ListQuery, campaign.Beginning{By: actor(ctx, ""), Hold: in.Hold, StartAt: in.StartAt})
 	if err != nil {
-		return nil, a.fail(ctx, err)
+		return Submitted{}, false, err
 	}
 	s.Patience, s.OnWait = operations.UploadPatience, func() { extend(ctx, a.o.AnswerTime) }
 	// A client that hangs up ends the list, and with it the draft. Once all of it
@@ -101,18 +86,10 @@ func (a *API) put(ctx context.Context, in *putInput) (*putOutput, error) {
 	result, err := a.ops.Submit(working, s)
 	if err != nil {
 		drain(a.body(ctx))
-		return nil, a.fail(ctx, err)
+		return Submitted{}, false, err
 	}
-	out := &putOutput{Status: http.StatusCreated, Body: Submitted{List: newList(result.Summary)}}
-	if result.Already {
-		out.Status = http.StatusOK
-	}
-	c, err := a.answer(ctx, result.Info, out.Status)
-	if err != nil {
-		return nil, err
-	}
-	out.Body.Campaign = c.Body
-	return out, nil
+	c, err := a.campaign(ctx, result.Info.ID)
+	return Submitted{c, newList(result.Summary)}, !result.Already, err
 }
 
 // submission is what a request with a list asks for: the campaign file that waits
@@ -168,21 +145,109 @@ type Parts struct {
 	Total int `json:"total" doc:"if everyone gets the SMS"`
 }
 
-type dryRunOutput struct{ Body DryRun }
-
-func (a *API) dryRun(ctx context.Context, in *dryRunInput) (*dryRunOutput, error) {
+func (a *API) dryRun(ctx context.Context, in *dryRunInput) (*DryRun, error) {
 	s, err := a.submission(ctx, in.id(), in.ListQuery, campaign.Beginning{StartAt: in.StartAt})
 	if err != nil {
-		return nil, a.fail(ctx, err)
+		return nil, err
 	}
 	d, err := a.ops.DryRun(ctx, s)
 	if err != nil {
 		drain(a.body(ctx))
-		return nil, a.fail(ctx, err)
+		return nil, err
 	}
-	return &dryRunOutput{DryRun{
+	return &DryRun{
 		List: newList(d.Summary), Rejected: d.Refusal(s.SetAside) != nil, Samples: append([]json.RawMessage{}, d.Samples...),
 		SMSParts: Parts{d.SMS.Min, d.SMS.Max, d.SMS.Total}, Rate: d.Rate, Seconds: d.Duration.Seconds(), Hours: NewDryHours(d.Hours),
 		ColumnsUsed: append([]string{}, d.ColumnsUsed...), ColumnsUnused: append([]string{}, d.ColumnsUnused...),
-	}}, nil
+	}, nil
+}
+
+// HoursFile is when people may be sent to.
+type HoursFile struct {
+	From string   `json:"from" example:"09:00" doc:"time of the day"`
+	To   string   `json:"to" example:"20:00" doc:"time of the day after from; 24:00 is its end"`
+	Zone string   `json:"zone" example:"recipient" doc:"recipient, for each one's own; or the IANA name of one zone for all"`
+	Days []string `json:"days,omitempty" nullable:"false" enum:"mon,tue,wed,thu,fri,sat,sun" doc:"left out: every day"`
+}
+
+// DryHours is who of a list can be sent to when.
+type DryHours struct {
+	Zones   []DryZone `json:"zones" nullable:"false" doc:"most people first"`
+	Now     int       `json:"now" doc:"how many can be sent to at once"`
+	Later   []DryLate `json:"later" nullable:"false" doc:"how many must wait, by the time when their window opens"`
+	Unknown int       `json:"unknown" doc:"how many have no known zone; unknown_zone says what becomes of them"`
+	Apart   int       `json:"apart" doc:"how many may be in several zones that have no minute of the hours in common; likewise"`
+	Never   int       `json:"never" doc:"how many are never sent to"`
+}
+
+// DryZone is the people of a list in one zone, or in any of several.
+type DryZone struct {
+	Zones      []string   `json:"zones" nullable:"false" doc:"none: unknown"`
+	Recipients int        `json:"recipients"`
+	Open       bool       `json:"open" doc:"they can be sent to at once"`
+	Opens      *time.Time `json:"opens,omitempty" doc:"when they can be; left out: now, or never"`
+}
+
+// DryLate is the people whose window opens at a time.
+type DryLate struct {
+	At         time.Time `json:"at"`
+	Local      time.Time `json:"local" doc:"the same by the clock of most of them"`
+	Recipients int       `json:"recipients"`
+}
+
+// NewDryHours returns a plan of hours in the JSON of the API and the command line;
+// nil for none.
+func NewDryHours(p *producer.HoursPlan) *DryHours {
+	if p == nil {
+		return nil
+	}
+	d := &DryHours{Zones: []DryZone{}, Later: []DryLate{}, Now: p.Now, Unknown: p.Unknown, Apart: p.Apart, Never: p.Waiting}
+	for _, z := range p.Zones {
+		d.Zones = append(d.Zones, DryZone{append([]string{}, z.Zones...), z.Recipients, z.Open, when(z.Opens)})
+	}
+	for _, o := range p.Opens {
+		d.Later = append(d.Later, DryLate{o.At.UTC(), o.At, o.Recipients})
+	}
+	return d
+}
+
+func (a *API) registerSends() {
+	addCreating(a, a.operation("create-send", "POST /sends", access.Submit, "Send to one person",
+		"On the urgent lane, by the day's standing campaign. The same Idempotency-Key, that day or the next, sends nothing more.",
+		malformed, otherContent, tooLarge, mediaType, invalid), "It was asked for before; nothing more is sent.", a.send)
+}
+
+// Send is a message to one person.
+type Send struct {
+	Recipient   string        `json:"recipient" minLength:"1" maxLength:"4096" example:"customer-1" doc:"your own name for the person"`
+	Phone       string        `json:"phone" minLength:"1" maxLength:"64" example:"+12015550100" doc:"in international form"`
+	MessageType string        `json:"message_type" enum:"ARN,MKT,OTP" example:"ARN"`
+	Channels    []ChannelFile `json:"channels" nullable:"false" minItems:"1" maxItems:"10" doc:"tried in this order; templates may use recipient and phone"`
+}
+
+type sendInput struct {
+	Key  string `header:"Idempotency-Key" required:"true" minLength:"1" maxLength:"255" example:"order-4711-shipped" doc:"your own name for this send"`
+	Body Send
+}
+
+// Sent says where a one-off send stands.
+type Sent struct {
+	Campaign string `json:"campaign" example:"sends-2026-11-22" doc:"the day's standing campaign"`
+	Place    string `json:"place" example:"12.7" doc:"GET /campaigns/{campaign}/recipients/{place} tells the outcome"`
+}
+
+func (a *API) send(ctx context.Context, in *sendInput) (Sent, bool, error) {
+	// Through a campaign file, so that the channels are held to its rules.
+	file, err := (&CampaignFile{ID: "send", MessageType: in.Body.MessageType, Channels: in.Body.Channels}).parse()
+	if err != nil {
+		return Sent{}, false, err
+	}
+	sent, err := a.ops.Send(ctx, producer.OneOff{
+		Key: in.Key, Recipient: in.Body.Recipient, Phone: in.Body.Phone,
+		MessageType: file.Spec.MessageType, Channels: file.Spec.Channels,
+	})
+	if err != nil {
+		return Sent{}, false, withoutPlaces(err)
+	}
+	return Sent{Campaign: string(sent.Campaign), Place: sent.Place.String()}, !sent.Already, nil
 }

@@ -16,26 +16,21 @@ type OptOut struct {
 	Original string    `json:"original_reference_id" doc:"Telesign's name of the message that it answers; empty when unknown"`
 }
 
-type optOutsOutput struct {
-	Body struct {
-		OptOuts []OptOut `json:"optouts" nullable:"false"`
-	}
+// OptOuts are all that wait to be settled.
+type OptOuts struct {
+	OptOuts []OptOut `json:"optouts" nullable:"false"`
 }
 
-func (a *API) optOuts(ctx context.Context, _ *struct{}) (*optOutsOutput, error) {
+func (a *API) optOuts(ctx context.Context, _ *struct{}) (*OptOuts, error) {
 	all, err := a.ops.OptOuts(ctx)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	out := new(optOutsOutput)
-	out.Body.OptOuts = make([]OptOut, len(all))
+	out := &OptOuts{make([]OptOut, len(all))}
 	for i, u := range all {
 		if !caller(ctx).May(access.People) {
 			u.User = phone.Mask(u.User)
 		}
-		out.Body.OptOuts[i] = OptOut{u.ID, u.At, u.User, u.Original}
+		out.OptOuts[i] = OptOut{u.ID, u.At, u.User, u.Original}
 	}
-	return out, nil
+	return out, err
 }
 
 type settleOptOutInput struct {
@@ -46,18 +41,12 @@ type settleOptOutInput struct {
 	}
 }
 
-type settleOptOutOutput struct {
-	Body struct {
-		Suppressed bool `json:"suppressed" doc:"the number is on the list"`
-	}
+// SettledOptOut is what settling a STOP came to.
+type SettledOptOut struct {
+	Suppressed bool `json:"suppressed" doc:"the number is on the list"`
 }
 
-func (a *API) settleOptOut(ctx context.Context, in *settleOptOutInput) (*settleOptOutOutput, error) {
+func (a *API) settleOptOut(ctx context.Context, in *settleOptOutInput) (SettledOptOut, error) {
 	s, err := a.ops.SettleOptOut(ctx, in.Reference, in.Body.Phone, actor(ctx, in.Body.Why))
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	out := new(settleOptOutOutput)
-	out.Body.Suppressed = s != nil && s.Listed
-	return out, nil
+	return SettledOptOut{s != nil && s.Listed}, err
 }

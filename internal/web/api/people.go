@@ -2,10 +2,7 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
@@ -16,13 +13,13 @@ import (
 )
 
 func (a *API) registerPeople() {
-	huma.Register(a.huma, a.operation("list-recipients", http.MethodGet, "/campaigns/{id}/recipients", access.Read, "List recipients",
+	add(a, a.operation("list-recipients", "GET /campaigns/{id}/recipients", access.Read, "List recipients",
 		"In the order of the list, by state, channel or reason. For everyone, the export is faster.",
 		notFound, wrongState, invalid), a.people)
-	huma.Register(a.huma, a.operation("get-recipient", http.MethodGet, "/campaigns/{id}/recipients/{recipient}", access.Read,
+	add(a, a.operation("get-recipient", "GET /campaigns/{id}/recipients/{recipient}", access.Read,
 		"Look at one recipient", "What became of them, by which channel and why, and when. By name it takes a look at the "+
 			"list; by place it is immediate.", notFound, wrongState, ambiguous, invalid), a.person)
-	huma.Register(a.huma, a.operation("resend", http.MethodPost, "/campaigns/{id}/recipients/{recipient}/resend", access.Control,
+	add(a, a.operation("resend", "POST /campaigns/{id}/recipients/{recipient}/resend", access.Control,
 		"Send to one recipient again", "Who is in doubt, failed, refused or unconfirmed, with the campaign's content as it stands. In doubt: "+operations.VerbResend.RiskOf(campaign.InDoubt)+
 			" Unconfirmed: "+operations.VerbResend.RiskOf(campaign.Unconfirmed)+" Failed: "+operations.VerbResend.RiskOf(campaign.Failed),
 		malformed, notFound, wrongState, stale, ambiguous, tooLarge, mediaType, invalid), a.decide(operations.VerbResend))
@@ -126,13 +123,6 @@ func newLegs(r *campaign.Record) []Leg {
 	return legs
 }
 
-func newAttempt(id campaign.ID, p campaign.Place, r *campaign.Record) Attempt {
-	return Attempt{
-		Attempt: r.Attempt, State: r.State.String(), Reason: translate.Reason(r), Channels: newLegs(r), ReferenceID: r.Reference,
-		ExternalID: campaign.ExternalID(id, p, r.Attempt), ClaimedAt: when(r.ClaimedAt), SettledAt: when(r.SettledAt),
-	}
-}
-
 // maxPages is how many pages of a list one request goes through, at most.
 const maxPages = 1000
 
@@ -145,31 +135,25 @@ type peopleInput struct {
 	Limit       int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 }
 
-type peopleOutput struct {
-	Body struct {
-		Recipients []Recipient `json:"recipients" nullable:"false"`
-		NextCursor int         `json:"next_cursor,omitempty" doc:"there may be more: ask with it as cursor; an answer may be short, or empty, and still have one"`
-	}
+// Recipients are a part of a campaign's people.
+type Recipients struct {
+	Recipients []Recipient `json:"recipients" nullable:"false"`
+	NextCursor int         `json:"next_cursor,omitempty" doc:"there may be more: ask with it as cursor; an answer may be short, or empty, and still have one"`
 }
 
-func (a *API) people(ctx context.Context, in *peopleInput) (*peopleOutput, error) {
-	info, err := a.listed(ctx, in.id())
+func (a *API) people(ctx context.Context, in *peopleInput) (*Recipients, error) {
+	stands, err := a.standing(ctx, in.id())
 	if err != nil {
-		return nil, a.fail(ctx, err)
+		return nil, err
 	}
-	out := new(peopleOutput)
-	out.Body.Recipients = []Recipient{}
 	filter := &report.Filter{State: in.State, DeliveredBy: in.DeliveredBy, Reason: in.Reason}
-	people, next, err := a.reports.People(ctx, info, filter, campaign.PlaceOf(in.Cursor), in.Limit,
+	people, next, err := a.reports.People(ctx, stands.Info, filter, campaign.PlaceOf(in.Cursor), in.Limit,
 		func(pages int) bool { return pages >= maxPages })
-	if err != nil {
-		return nil, a.fail(ctx, err)
+	out := &Recipients{make([]Recipient, len(people)), next}
+	for i, f := range people {
+		out.Recipients[i] = newRecipient(ctx, in.id(), f)
 	}
-	out.Body.NextCursor = next
-	for _, f := range people {
-		out.Body.Recipients = append(out.Body.Recipients, newRecipient(ctx, info.ID, f))
-	}
-	return out, nil
+	return out, err
 }
 
 type RecipientPath struct {
@@ -180,27 +164,29 @@ type RecipientPath struct {
 // find reads who is meant. Without the scope people a number finds only a
 // recipient of that name.
 func (a *API) find(ctx context.Context, in *RecipientPath) (*operations.Person, error) {
-	if _, err := a.listed(ctx, in.id()); err != nil {
+	if _, err := a.standing(ctx, in.id()); err != nil {
 		return nil, err
 	}
 	extend(ctx, longTime)
 	return a.ops.Person(ctx, in.id(), in.Recipient, caller(ctx).May(access.People))
 }
 
-type personOutput struct{ Body Recipient }
-
-func (a *API) person(ctx context.Context, in *RecipientPath) (*personOutput, error) {
+func (a *API) person(ctx context.Context, in *RecipientPath) (out Recipient, err error) {
 	p, err := a.find(ctx, in)
 	if err != nil {
-		return nil, a.fail(ctx, err)
+		return out, err
 	}
 	story, err := a.reports.Story(ctx, p.Info, p.Found)
 	if err != nil {
-		return nil, a.fail(ctx, err)
+		return out, err
 	}
-	out := newRecipient(ctx, p.Info.ID, p.Found).tell(story.Moments)
+	out = newRecipient(ctx, p.Info.ID, p.Found).tell(story.Moments)
 	for i := range story.Earlier {
-		out.Earlier = append(out.Earlier, newAttempt(p.Info.ID, p.Found.Place, &story.Earlier[i]))
+		r := &story.Earlier[i]
+		out.Earlier = append(out.Earlier, Attempt{
+			Attempt: r.Attempt, State: r.State.String(), Reason: translate.Reason(r), Channels: newLegs(r), ReferenceID: r.Reference,
+			ExternalID: campaign.ExternalID(p.Info.ID, p.Found.Place, r.Attempt), ClaimedAt: when(r.ClaimedAt), SettledAt: when(r.SettledAt),
+		})
 	}
-	return &personOutput{out}, nil
+	return out, nil
 }

@@ -1,12 +1,19 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/producer"
 )
 
 // Problem is an error's answer: RFC 9457.
@@ -34,10 +41,10 @@ const maxFaults = 1000
 
 // kind is a kind of problem.
 type kind struct {
-	name   string
-	status int
-	title  string
-	about  string
+	Name   string
+	Status int
+	Title  string
+	About  string
 	retry  int // seconds, for Retry-After; 0: none
 }
 
@@ -66,11 +73,9 @@ var (
 
 const problemType = "application/problem+json"
 
-func (k *kind) uri() string { return Prefix + "/docs#problem-" + k.name }
-
 // document adds the kind to an operation's answers.
 func (k *kind) document(op *huma.Operation, schema *huma.Schema) {
-	status := strconv.Itoa(k.status)
+	status := strconv.Itoa(k.Status)
 	r := op.Responses[status]
 	if r == nil {
 		r = &huma.Response{Content: map[string]*huma.MediaType{problemType: {Schema: schema}}}
@@ -78,7 +83,7 @@ func (k *kind) document(op *huma.Operation, schema *huma.Schema) {
 	} else {
 		r.Description += " "
 	}
-	r.Description += k.title + ": " + k.about
+	r.Description += k.Title + ": " + k.About
 	if k.retry > 0 {
 		r.Headers = map[string]*huma.Header{"Retry-After": {
 			Description: "seconds until the next try", Schema: &huma.Schema{Type: huma.TypeInteger},
@@ -94,7 +99,7 @@ type problemError struct {
 
 func problem(k *kind, detail string, faults ...Fault) *problemError {
 	p := &problemError{retry: k.retry}
-	p.Type, p.Title, p.Status, p.Detail = k.uri(), k.title, k.status, detail
+	p.Type, p.Title, p.Status, p.Detail = Prefix+"/docs#problem-"+k.Name, k.Title, k.Status, detail
 	p.Errors, p.Count = faults[:min(len(faults), maxFaults)], len(faults)
 	return p
 }
@@ -141,7 +146,7 @@ func fromHuma(_ huma.Context, _ string, v any) (any, error) {
 	case *huma.ErrorModel:
 		k := invalid
 		for _, other := range []*kind{malformed, tooSlow, tooLarge, mediaType, internal} {
-			if other.status == e.Status {
+			if other.Status == e.Status {
 				k = other
 			}
 		}
@@ -149,7 +154,7 @@ func fromHuma(_ huma.Context, _ string, v any) (any, error) {
 		for _, d := range e.Errors {
 			message := d.Message
 			if k == malformed || k == mediaType || k == internal {
-				message = strings.ToLower(k.title) // the parser's own may quote
+				message = strings.ToLower(k.Title) // the parser's own may quote
 			}
 			faults = append(faults, Fault{Field: field(d.Location), Message: message})
 		}
@@ -158,4 +163,86 @@ func fromHuma(_ huma.Context, _ string, v any) (any, error) {
 		return p.Problem, nil
 	}
 	return v, nil
+}
+
+// problem is the one switch from errors to what a client reads.
+func (a *API) problem(ctx context.Context, err error) *problemError {
+	var (
+		p       *problemError
+		own     *operations.Error
+		faults  *producer.Faults
+		read    *producer.ReadError
+		tooLong *http.MaxBytesError
+	)
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &faults):
+		return faulty(faults, err)
+	case errors.As(err, &tooLong):
+		return problem(tooLarge, fmt.Sprintf("the list is longer than %d bytes", tooLong.Limit))
+	case errors.As(err, &read) && errors.Is(err, os.ErrDeadlineExceeded):
+		return problem(tooSlow, "the list stopped coming; nothing was sent")
+	case errors.As(err, &read):
+		return problem(malformed, "the list broke off; nothing was sent")
+	case ctx.Err() != nil: // the client is gone
+		return problem(unavailable, "")
+	}
+	k, ok := kindOf[operations.KindOf(err)]
+	switch {
+	case !ok:
+		a.o.Logger.ErrorContext(ctx, "a request failed", "error", err)
+		return problem(internal, "")
+	case k == unavailable:
+		a.o.Logger.WarnContext(ctx, "the ledger can't be reached", "error", err)
+		return problem(unavailable, "")
+	case k == invalid:
+		f := Fault{Message: err.Error()}
+		if errors.As(err, &own) {
+			f.Field = own.Field
+		}
+		return problem(invalid, "", f)
+	}
+	p = problem(k, err.Error())
+	if errors.As(err, &own) {
+		if own.Field != "" && own.Places == nil {
+			p.Errors = append(p.Errors, Fault{Field: own.Field, Message: own.Text})
+		}
+		for _, at := range own.Places {
+			p.Errors = append(p.Errors, Fault{Field: "recipient", Message: at.Place.String() + " is " + at.State.String()})
+		}
+		p.Count = len(p.Errors)
+	}
+	return p
+}
+
+// kindOf is the problem that each kind of error is answered with.
+var kindOf = map[operations.Kind]*kind{
+	operations.NotFound: notFound, operations.WrongPhase: wrongState, operations.Stale: stale, operations.Refused: invalid,
+	operations.OtherContent: otherContent, operations.Ambiguous: ambiguous, operations.Busy: busy, operations.Unavailable: unavailable,
+}
+
+// faulty is what is wrong in a campaign file or a list.
+func faulty(f *producer.Faults, err error) *problemError {
+	p := problem(invalid, "", listFaults(f.List)...)
+	var own *operations.Error
+	if errors.As(err, &own) {
+		p.Detail = own.Text
+	}
+	p.Count = f.Total
+	return p
+}
+
+// listFaults are a list's faults, or a campaign file's, whose messages begin
+// with the field's path.
+func listFaults(list []producer.Fault) []Fault {
+	faults := make([]Fault, len(list))
+	for i, f := range list {
+		faults[i] = Fault{Line: f.Line, Column: f.Column, Message: f.Message}
+		path, message, ok := strings.Cut(f.Message, ": ")
+		if ok && !strings.ContainsAny(path, " \t") {
+			faults[i].Field, faults[i].Message = path, message
+		}
+	}
+	return faults
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/internal/web/api"
 )
@@ -18,7 +19,7 @@ func TestRates_OfACampaign(t *testing.T) {
 	c.do(t, 201, "POST", "/campaigns", asJSON, strings.Replace(campaignBody("spring"), `"MKT"`, `"MKT","rate":7`, 1))
 	c.do(t, 201, "PUT", "/campaigns/spring/recipients?hold=true", asCSV, csvOf(3))
 	const path = "/campaigns/spring/rate"
-	read := func() (r api.Rate) {
+	read := func() (r report.Rate) {
 		t.Helper()
 		looker.do(t, 200, "GET", path, "", "").into(t, &r)
 		return r
@@ -26,7 +27,7 @@ func TestRates_OfACampaign(t *testing.T) {
 	if r := read(); r.Campaign != "spring" || r.Rate != 7 || r.Own != 7 || r.Account != 10 || r.Set != nil {
 		t.Errorf("of the file: %+v", r)
 	}
-	var r api.Rate
+	var r report.Rate
 	c.do(t, 200, "PUT", path, asJSON, `{"rate":5,"why":"a complaint"}`).into(t, &r)
 	if r.Rate != 5 || r.Own != 7 || r.Set == nil || r.Set.By != "billing" || r.Set.Why != "a complaint" || r.Set.Rate != 5 || time.Since(r.Set.At) > time.Hour {
 		t.Errorf("set: %+v", r)
@@ -66,7 +67,7 @@ func TestRates_OfTheAccount(t *testing.T) {
 	h := open(t, nil)
 	c := h.all(t)
 	c.held(t, "spring", 3)
-	var r api.Rate
+	var r report.Rate
 	c.do(t, 200, "GET", "/account/rate", "", "").into(t, &r)
 	if r.Campaign != "" || r.Rate != 10 || r.Own != 10 || r.Set != nil {
 		t.Errorf("of the environment: %+v", r)
@@ -79,7 +80,7 @@ func TestRates_OfTheAccount(t *testing.T) {
 	if err != nil || rates.Account(10) != 20 {
 		t.Errorf("the workers' is %v, %v", rates.Account(10), err)
 	}
-	r = api.Rate{}
+	r = report.Rate{}
 	c.do(t, 200, "GET", "/campaigns/spring/rate", "", "").into(t, &r)
 	if r.Rate != 20 || r.Account != 20 || r.Own != 0 {
 		t.Errorf("a campaign without a rate of its own: %+v", r)

@@ -2,9 +2,7 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"net/url"
-	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,19 +14,17 @@ import (
 )
 
 func (a *API) registerSuppression() {
-	huma.Register(a.huma, a.operation("list-suppressed", http.MethodGet, "/suppression", access.Read, "List the suppression list",
+	add(a, a.operation("list-suppressed", "GET /suppression", access.Read, "List the suppression list",
 		"The numbers that are never sent to, in no order. The answers together have all that are on the list from the first to the last; "+
 			"a number may come twice while the list grows.", invalid), a.suppressed)
-	huma.Register(a.huma, a.operation("get-suppressed", http.MethodGet, "/suppression/{phone}", access.Read, "Ask for one number",
+	add(a, a.operation("get-suppressed", "GET /suppression/{phone}", access.Read, "Ask for one number",
 		"When and why it came on the list; 404 if it isn't there.", notFound, invalid), a.lookSuppressed)
-	put := a.operation("suppress", http.MethodPut, "/suppression/{phone}", access.Control, "Never send to a number again",
-		"From the next claim on, in all campaigns. The first entry stays.", malformed, tooLarge, mediaType, invalid)
-	put.DefaultStatus = http.StatusCreated
-	a.also(&put, "200", "It was on the list already; nothing has changed.", reflect.TypeFor[Suppressed]())
-	huma.Register(a.huma, put, a.suppress)
-	huma.Register(a.huma, a.operation("unsuppress", http.MethodDelete, "/suppression/{phone}", access.Control, "Take a number off the list",
+	addCreating(a, a.operation("suppress", "PUT /suppression/{phone}", access.Control, "Never send to a number again",
+		"From the next claim on, in all campaigns. The first entry stays.", malformed, tooLarge, mediaType, invalid),
+		"It was on the list already; nothing has changed.", a.suppress)
+	add(a, a.operation("unsuppress", "DELETE /suppression/{phone}", access.Control, "Take a number off the list",
 		"People who were left out because of it stay left out.", invalid), a.unsuppress)
-	load := a.operation("import-suppressed", http.MethodPost, "/suppression", access.Control, "Put a file's numbers on the list",
+	load := a.operation("import-suppressed", "POST /suppression", access.Control, "Put a file's numbers on the list",
 		"CSV with a header: a column `phone` and, optionally, columns `why` and `since`; other columns are ignored, and what "+
 			"`handout suppress list` writes keeps its times and reasons. It is read as it comes: good rows are on the list at once, also "+
 			"if there are bad ones, since a number too many is easier to correct than a message too many. Bad rows are "+
@@ -36,14 +32,12 @@ func (a *API) registerSuppression() {
 		malformed, tooSlow, tooLarge, mediaType, invalid, incomplete)
 	load.RequestBody = &huma.RequestBody{
 		Required: true, Description: "A line has at most 64 KiB.",
-		Content: map[string]*huma.MediaType{"text/csv": {
-			Schema: &huma.Schema{Type: huma.TypeString}, Example: "phone,why\n+12015550100,asked by letter\n",
-		}},
+		Content: texts(map[string]string{"text/csv": "phone,why\n+12015550100,asked by letter\n"}),
 	}
-	huma.Register(a.huma, load, a.importSuppressed)
-	huma.Register(a.huma, a.operation("list-optouts", http.MethodGet, "/optouts", access.Read, "List the STOPs whose number isn't known",
+	add(a, load, a.importSuppressed)
+	add(a, a.operation("list-optouts", "GET /optouts", access.Read, "List the STOPs whose number isn't known",
 		"They came without a number, or from a WhatsApp user name, and answer no message that handout knows.", invalid), a.optOuts)
-	huma.Register(a.huma, a.operation("settle-optout", http.MethodPost, "/optouts/{reference}", access.Control, "Settle a STOP",
+	add(a, a.operation("settle-optout", "POST /optouts/{reference}", access.Control, "Settle a STOP",
 		"Puts its number on the suppression list or, without a number and with a reason, lets it go.", notFound, malformed, tooLarge, mediaType, invalid), a.settleOptOut)
 }
 
@@ -88,24 +82,19 @@ type suppressedInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"about how many; an answer may have some more"`
 }
 
-type suppressedOutput struct {
-	Body struct {
-		Suppressed []Suppressed `json:"suppressed" nullable:"false"`
-		NextCursor string       `json:"next_cursor,omitempty" doc:"there may be more: ask with it as cursor; an answer may be short and still have one"`
-	}
+// SuppressedList is a part of the suppression list.
+type SuppressedList struct {
+	Suppressed []Suppressed `json:"suppressed" nullable:"false"`
+	NextCursor string       `json:"next_cursor,omitempty" doc:"there may be more: ask with it as cursor; an answer may be short and still have one"`
 }
 
-func (a *API) suppressed(ctx context.Context, in *suppressedInput) (*suppressedOutput, error) {
+func (a *API) suppressed(ctx context.Context, in *suppressedInput) (*SuppressedList, error) {
 	numbers, next, err := a.ops.SuppressedPage(ctx, in.Cursor, in.Limit)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	out := new(suppressedOutput)
-	out.Body.Suppressed, out.Body.NextCursor = make([]Suppressed, len(numbers)), next
+	out := &SuppressedList{make([]Suppressed, len(numbers)), next}
 	for i, n := range numbers {
-		out.Body.Suppressed[i] = newSuppressed(ctx, n)
+		out.Suppressed[i] = newSuppressed(ctx, n)
 	}
-	return out, nil
+	return out, err
 }
 
 // PhonePath is a path with a phone number.
@@ -122,20 +111,15 @@ func (a *API) suppression(ctx context.Context, in *PhonePath) (*operations.Suppr
 	return a.ops.Suppression(ctx, number)
 }
 
-type oneSuppressedOutput struct {
-	Status int
-	Body   Suppressed
-}
-
-func (a *API) lookSuppressed(ctx context.Context, in *PhonePath) (*oneSuppressedOutput, error) {
+func (a *API) lookSuppressed(ctx context.Context, in *PhonePath) (Suppressed, error) {
 	s, err := a.suppression(ctx, in)
-	switch {
-	case err != nil:
-		return nil, a.fail(ctx, err)
-	case !s.Listed:
-		return nil, problem(notFound, "the number isn't on the suppression list")
+	if err == nil && !s.Listed {
+		err = problem(notFound, "the number isn't on the suppression list")
 	}
-	return &oneSuppressedOutput{http.StatusOK, withHistory(ctx, s)}, nil
+	if err != nil {
+		return Suppressed{}, err
+	}
+	return withHistory(ctx, s), nil
 }
 
 // SuppressWhy is what a person says of an entry.
@@ -148,7 +132,7 @@ type suppressInput struct {
 	Body *SuppressWhy
 }
 
-func (a *API) suppress(ctx context.Context, in *suppressInput) (*oneSuppressedOutput, error) {
+func (a *API) suppress(ctx context.Context, in *suppressInput) (Suppressed, bool, error) {
 	why := ""
 	if in.Body != nil {
 		why = in.Body.Why
@@ -159,31 +143,22 @@ func (a *API) suppress(ctx context.Context, in *suppressInput) (*oneSuppressedOu
 		s, added, err = a.ops.Suppress(ctx, s, actor(ctx, why))
 	}
 	if err != nil {
-		return nil, a.fail(ctx, err)
+		return Suppressed{}, false, err
 	}
-	out := &oneSuppressedOutput{http.StatusOK, newSuppressed(ctx, s.SuppressedNumber)}
-	if added {
-		out.Status = http.StatusCreated
-	}
-	return out, nil
+	return newSuppressed(ctx, s.SuppressedNumber), added, nil
 }
 
-type unsuppressOutput struct {
-	Body struct {
-		Removed bool `json:"removed" doc:"it was on the list"`
-	}
+// Unsuppressed is what taking a number off the list came to.
+type Unsuppressed struct {
+	Removed bool `json:"removed" doc:"it was on the list"`
 }
 
-func (a *API) unsuppress(ctx context.Context, in *PhonePath) (*unsuppressOutput, error) {
-	out := new(unsuppressOutput)
+func (a *API) unsuppress(ctx context.Context, in *PhonePath) (out Unsuppressed, err error) {
 	s, err := a.suppression(ctx, in)
 	if err == nil {
-		out.Body.Removed, err = a.ops.Unsuppress(ctx, s, actor(ctx, ""))
+		out.Removed, err = a.ops.Unsuppress(ctx, s, actor(ctx, ""))
 	}
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	return out, nil
+	return out, err
 }
 
 type importInput struct {
@@ -200,16 +175,14 @@ type Imported struct {
 	Faults  []Fault `json:"faults,omitempty" nullable:"false" maxItems:"1000" doc:"what is wrong with the bad rows: the first 1,000"`
 }
 
-type importOutput struct{ Body Imported }
-
-func (a *API) importSuppressed(ctx context.Context, in *importInput) (*importOutput, error) {
+func (a *API) importSuppressed(ctx context.Context, in *importInput) (*Imported, error) {
 	format, err := listFormat(exchangeOf(ctx).r.Header.Get("Content-Type"))
 	if err != nil || format != producer.CSV {
 		return nil, problem(mediaType, "it has to be text/csv")
 	}
 	done, err := a.ops.ImportSuppressed(ctx, operations.Import{Stream: a.body(ctx), By: actor(ctx, ""), SetAside: in.SetAsideBadRows, Reason: in.Reason, Column: in.Column})
 	if err == nil {
-		return &importOutput{Imported{Rows: done.Rows, Added: done.Added, BadRows: done.Bad, Faults: listFaults(done.Faults)}}, nil
+		return &Imported{Rows: done.Rows, Added: done.Added, BadRows: done.Bad, Faults: listFaults(done.Faults)}, nil
 	}
 	if done != nil && done.Bad > 0 && operations.KindOf(err) == operations.Refused {
 		p := problem(incomplete, err.Error(), listFaults(done.Faults)...)

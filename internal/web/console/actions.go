@@ -3,7 +3,9 @@ package console
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,42 +28,46 @@ type action struct {
 }
 
 // actionsOf are what the visitor may do with a campaign now.
-func actionsOf(v *visit, s standing) actionsPart {
+func actionsOf(v *visit, s *operations.Standing) actionsPart {
 	if !v.may(access.Control) {
-		return actionsPart{Why: "This key has not the scope control: it may look, and change nothing."}
+		return actionsPart{Why: readOnly}
 	}
-	at := "/campaigns/" + string(s.info.ID)
+	at, phase := "/campaigns/"+string(s.Info.ID)+"/", s.Info.Phase
 	var p actionsPart
-	phase := s.info.Phase
-	steerable := phase == campaign.Running || phase == campaign.Paused || phase == campaign.Held
-	switch phase {
-	case campaign.Running:
-		p.List = append(p.List, action{ID: "pause", Text: "Pause", Address: at + "/pause", Post: true})
-	case campaign.Paused, campaign.Held: // asked first: what is sent isn't taken back
-		p.List = append(p.List, action{ID: "resume", Text: "Resume…", Address: at + "/resume"})
+	add := func(id, text string) *action {
+		p.List = append(p.List, action{ID: id, Text: text, Address: at + id})
+		return &p.List[len(p.List)-1]
 	}
-	if steerable {
+	if s.May(operations.VerbPause) {
+		add("pause", "Pause").Post = true
+	}
+	if s.May(operations.VerbResume) { // asked first: what is sent isn't taken back
+		add("resume", "Resume…")
+	}
+	if s.May(operations.VerbCancel) {
 		later := "Go on later…"
 		if phase == campaign.Running {
 			later = "Pause until…"
 		}
-		p.List = append(p.List,
-			action{ID: "reschedule", Text: later, Address: at + "/reschedule"},
-			action{ID: "rate", Text: "Rate…", Address: at + "/rate"},
-			action{ID: "cancel", Text: "Cancel…", Address: at + "/cancel", Danger: true})
+		add("reschedule", later)
+		add("rate", "Rate…")
+		add("cancel", "Cancel…").Danger = true
 	}
-	if !s.info.Canceled && s.info.Gone() == nil && phase != campaign.Draft {
+	if !s.Info.Canceled && s.Info.Gone() == nil && phase != campaign.Draft {
 		for _, state := range operations.Retryable() {
-			if n := s.balance.Of(state); n > 0 {
-				p.List = append(p.List, action{ID: "retry-" + state.String(), Text: "Send again to " + count(n) + " " + words(state.String()) + "…", Address: at + "/retry?only=" + state.String()})
+			if n := s.Balance.Of(state); n > 0 {
+				name := state.String()
+				add("retry-"+name, "Send again to "+count(n)+" "+words(name)+"…").Address = at + "retry?only=" + name
 			}
 		}
 	}
-	if phase == campaign.Done && s.info.EmptiedAt.IsZero() {
-		p.List = append(p.List, action{ID: "purge", Text: "Purge…", Address: at + "/purge", Danger: true})
+	if phase == campaign.Done && s.Info.EmptiedAt.IsZero() {
+		add("purge", "Purge…").Danger = true
 	}
 	return p
 }
+
+const readOnly = "This key is read-only: it lacks the control scope."
 
 // question is a page that asks before something is done.
 type question struct {
@@ -103,15 +109,6 @@ func (c *Console) standing(v *visit) (*operations.Standing, error) {
 	return c.ops.Standing(v.Context(), id)
 }
 
-// question asks before a verb is done to a campaign, and keeps what the person was
-// shown.
-func (c *Console) question(s *operations.Standing, do string, verb operations.Verb) question {
-	return question{
-		ID: string(s.Info.ID), Title: do + " " + string(s.Info.ID) + "?", To: "/campaigns/" + string(s.Info.ID) + "/" + string(verb), Do: do,
-		Risk: s.Risk(verb), Hidden: map[string]string{"phase": string(s.Info.Phase), "reason": s.Info.Reason},
-	}
-}
-
 // asked reads how a campaign stands whose question was answered with yes; it must
 // stand as the person was shown it.
 func (c *Console) asked(v *visit) (*operations.Standing, error) {
@@ -122,36 +119,26 @@ func (c *Console) asked(v *visit) (*operations.Standing, error) {
 	return s, s.Seen(campaign.Phase(v.PostFormValue("phase")), v.PostFormValue("reason"))
 }
 
-// steer does a verb to a whole campaign.
-func (c *Console) steer(look func(*visit) (*operations.Standing, error), do func(context.Context, *operations.Standing, campaign.Actor) error, done string) func(*visit) (string, error) {
-	return func(v *visit) (string, error) {
-		s, err := look(v)
-		if err != nil {
-			return "", err
-		}
-		if err := do(v.Context(), s, v.actor(reasonOf(v))); err != nil {
-			return "", err
-		}
-		v.flash(fmt.Sprintf(done, leftToSend(s.Left())))
-		return "/campaigns/" + string(s.Info.ID), nil
+// questionOf asks before a verb is done to a campaign, and keeps what the person was
+// shown.
+func questionOf(s *operations.Standing, do string, verb operations.Verb) question {
+	id := string(s.Info.ID)
+	return question{
+		ID: id, Title: do + " " + id + "?", To: "/campaigns/" + id + "/" + string(verb), Do: do, Fields: []field{why},
+		Risk: s.Risk(verb), Hidden: map[string]string{"phase": string(s.Info.Phase), "reason": s.Info.Reason},
 	}
 }
 
-// reasonOf is what a person has written, shortened to what a history keeps.
-func reasonOf(v *visit) string {
-	text := strings.Join(strings.Fields(v.PostFormValue("why")), " ")
-	if runes := []rune(text); len(runes) > 500 {
-		text = string(runes[:500])
+// steer does a verb to a whole campaign. In done, {left} stands for how many are still
+// to be sent to.
+func steer(do func(context.Context, *operations.Standing, campaign.Actor) error, done string) func(*visit, *operations.Standing) (string, error) {
+	return func(v *visit, s *operations.Standing) (string, error) {
+		return strings.Replace(done, "{left}", leftToSend(s.Left()), 1), do(v.Context(), s, v.author())
 	}
-	return text
 }
 
-func (c *Console) askResume(v *visit) (string, any, error) {
-	s, err := c.standing(v)
-	if err != nil {
-		return "", nil, err
-	}
-	q := c.question(s, "Resume", operations.VerbResume)
+func (c *Console) askResume(_ *visit, s *operations.Standing) (question, error) {
+	q := questionOf(s, "Resume", operations.VerbResume)
 	toSend := leftToSend(s.Left())
 	q.Text = []string{"The campaign is " + string(s.Info.Phase) + ".", "It goes on at once: " + toSend + "."}
 	if s.Info.Phase == campaign.Paused && !s.Info.StartAt.IsZero() {
@@ -163,30 +150,22 @@ func (c *Console) askResume(v *visit) (string, any, error) {
 			q.Text[1] = "Resume it when the cause is gone; it goes on at " + when(s.Info.StartAt) + ": " + toSend + "."
 		}
 	}
-	q.Fields, q.Danger = []field{why}, q.Risk != ""
-	return "ask", q, nil
+	q.Danger = q.Risk != ""
+	return q, nil
 }
 
-func (c *Console) askCancel(v *visit) (string, any, error) {
-	s, err := c.standing(v)
-	if err != nil {
-		return "", nil, err
-	}
-	q := c.question(s, "Cancel", operations.VerbCancel)
+func (c *Console) askCancel(_ *visit, s *operations.Standing) (question, error) {
+	q := questionOf(s, "Cancel", operations.VerbCancel)
 	q.Text = []string{
 		"It ends for good. Those who haven't been sent to never are: " + count(s.Left()) + " of " + count(s.Balance.Total()) + " people at this moment.",
 		"What is under way is still settled.",
 	}
-	q.Fields, q.Do, q.Danger = []field{why}, "Cancel the campaign", true
-	return "ask", q, nil
+	q.Do, q.Danger = "Cancel the campaign", true
+	return q, nil
 }
 
-func (c *Console) askReschedule(v *visit) (string, any, error) {
-	s, err := c.standing(v)
-	if err != nil {
-		return "", nil, err
-	}
-	q := c.question(s, "Go on then", operations.VerbReschedule)
+func (c *Console) askReschedule(_ *visit, s *operations.Standing) (question, error) {
+	q := questionOf(s, "Go on then", operations.VerbReschedule)
 	q.Title = "Let " + string(s.Info.ID) + " go on later"
 	q.Text = []string{"It is paused, and goes on by itself at this time."}
 	switch s.Info.Phase {
@@ -204,13 +183,13 @@ func (c *Console) askReschedule(v *visit) (string, any, error) {
 		{Name: "at", Label: "Date and time", Type: "datetime-local", Value: at, Required: true},
 		{Name: "zone", Label: "Time zone", Help: "As in Europe/Berlin.", Type: "text", Value: "UTC", Required: true}, why,
 	}
-	return "ask", q, nil
+	return q, nil
 }
 
 // fieldTime is how a browser writes a time.
 const fieldTime = "2006-01-02T15:04"
 
-func (c *Console) reschedule(v *visit) (string, error) {
+func (c *Console) reschedule(v *visit, s *operations.Standing) (string, error) {
 	zone := strings.TrimSpace(v.PostFormValue("zone"))
 	place, err := time.UTC, error(nil)
 	if zone != "UTC" {
@@ -222,13 +201,172 @@ func (c *Console) reschedule(v *visit) (string, error) {
 	if err != nil {
 		return "", refuse(http.StatusUnprocessableEntity, "The date and time can't be read.")
 	}
-	s, err := c.asked(v)
+	return "It goes on at " + when(at) + ".", c.ops.Reschedule(v.Context(), s, at, true, v.author())
+}
+
+// those are who is in a state.
+var those = map[campaign.State]string{campaign.Failed: "the failed", campaign.Unconfirmed: "the unconfirmed", campaign.InDoubt: "those in doubt"}
+
+// longTime is how long a form may take for which a whole list is read.
+const longTime = 10 * time.Minute
+
+// selection reads how many of the path's campaign the verb is about: those in doubt,
+// or for a resend those in the state of this name.
+func (c *Console) selection(v *visit, verb operations.Verb, only string) (*operations.Selection, error) {
+	id, err := v.id()
+	state := campaign.InDoubt
+	if err == nil && verb == operations.VerbResend {
+		state, err = operations.RetryState(only)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.ops.Select(v.Context(), id, verb, state)
+}
+
+// askAll asks before a verb is done to everyone in a state, and keeps what the
+// person was shown.
+func (c *Console) askAll(verb operations.Verb) func(*visit) (string, any, error) {
+	return func(v *visit) (string, any, error) {
+		s, err := c.selection(v, verb, v.URL.Query().Get("only"))
+		if err != nil {
+			return "", nil, err
+		}
+		if s.Count == 0 {
+			return "", nil, refuse(http.StatusConflict, "Nobody in this campaign is %s.", words(s.State.String()))
+		}
+		n, id := count(s.Count), string(s.Info.ID)
+		q := question{
+			ID: id, Title: "Send again to " + those[s.State] + " of " + id + "?", To: v.URL.Path, Do: "Send again to " + n + " people",
+			Text: []string{n + " people are " + words(s.State.String()) + ". They are sent the campaign's content as it stands."},
+			Risk: verb.RiskOf(s.State), Fields: []field{why}, Danger: true,
+			Hidden: map[string]string{"only": s.State.String(), "expected": strconv.Itoa(s.Count), "began": strconv.FormatInt(s.At.UnixMicro(), 10)},
+		}
+		if verb == operations.VerbAccept {
+			q.Title, q.Do = "Take all in doubt in "+id+" as sent?", "Take "+n+" as sent"
+			q.Text = []string{"People in doubt: " + n + ". Taken as sent they are unconfirmed; receipts that still come are recorded."}
+		}
+		return "ask", q, nil
+	}
+}
+
+// decideAll does a verb to everyone in a state, as the person was asked; done says
+// about how many.
+func (c *Console) decideAll(verb operations.Verb, done string) func(*visit) (string, error) {
+	return func(v *visit) (string, error) {
+		expected, err := strconv.Atoi(v.PostFormValue("expected"))
+		micros, wrong := strconv.ParseInt(v.PostFormValue("began"), 10, 64)
+		if err != nil || wrong != nil {
+			return "", refuse(http.StatusBadRequest, "The form is incomplete.")
+		}
+		s, err := c.selection(v, verb, v.PostFormValue("only"))
+		if err == nil {
+			err = s.Seen(expected, time.UnixMicro(micros))
+		}
+		if err != nil {
+			return "", err
+		}
+		ctx, end := c.long(v)
+		defer end()
+		n, err := c.ops.DecideAll(ctx, s, v.author(), nil)
+		if err != nil && n > 0 { // how many is more than that Redis is away
+			c.o.Logger.Error("a decision about many broke off", "campaign", s.Info.ID, "state", s.State.String(), "error", err)
+			return "", refuse(http.StatusServiceUnavailable, "%s", sentence(err.Error()))
+		}
+		if err != nil {
+			return "", err
+		}
+		v.flash(fmt.Sprintf(done, count(n)))
+		if verb == operations.VerbAccept {
+			return "/doubt", nil
+		}
+		return "/campaigns/" + string(s.Info.ID), nil
+	}
+}
+
+// long is the context of something that goes on when the browser has gone, so
+// that it isn't left half done; it ends with the console.
+func (c *Console) long(v *visit) (context.Context, func()) {
+	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(longTime)) // without one there is nothing to move
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.Context()), longTime)
+	stop := context.AfterFunc(c.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+func (c *Console) askPurge(v *visit, s *operations.Standing) (question, error) {
+	if err := s.Purgeable(); err != nil {
+		return question{}, err
+	}
+	q := questionOf(s, "Purge", operations.VerbPurge)
+	q.Text = []string{"This deletes for good who is in the campaign, " + count(s.Balance.Total()) + " people: phone numbers, names, columns, and what became of each. The counts and the history stay, and the ID stays taken."}
+	q.Danger = true
+	if v.URL.Query().Get("sure") == "" {
+		q.Text = append(q.Text, "It can't be undone. Export the campaign first if its people may ask later.")
+		q.Next, q.Hidden, q.Do, q.Fields = true, map[string]string{"sure": "1"}, "Go on to the last question", nil
+		return q, nil
+	}
+	q.Title = "Purge " + string(s.Info.ID) + " for good?"
+	q.Hidden = map[string]string{"in_doubt": strconv.Itoa(s.Balance.Of(campaign.InDoubt))}
+	q.Fields = []field{{Name: "name", Label: "The campaign's ID, to be sure", Help: "Type " + string(s.Info.ID) + ".", Type: "text", Required: true}, why}
+	q.Do = "Purge it"
+	return q, nil
+}
+
+func (c *Console) purge(v *visit, s *operations.Standing) (string, error) {
+	err := s.Confirm(v.PostFormValue("name"))
+	if err == nil {
+		err = s.SeenInDoubt(v.PostFormValue("in_doubt"))
+	}
 	if err != nil {
 		return "", err
 	}
-	if err := c.ops.Reschedule(v.Context(), s, at, true, v.actor(reasonOf(v))); err != nil {
+	ctx, done := c.long(v)
+	defer done()
+	return "The campaign is purged: the data of its people is gone.", c.ops.Purge(ctx, s, v.author(), nil)
+}
+
+func (c *Console) askRate(v *visit, s *operations.Standing) (question, error) {
+	r, err := c.reports.Rate(v.Context(), s.Info.ID)
+	if err != nil {
+		return question{}, err
+	}
+	q := questionOf(s, "Set the rate", "rate")
+	q.Title = "The rate of " + string(s.Info.ID)
+	q.Text = []string{
+		"In messages per second, for all workers within a second. It stays under the account's, " + perSecond(r.Account) + ".",
+		"In its file: " + perSecond(r.Own) + ".",
+	}
+	own := r.Own
+	if set := r.Set; set != nil {
+		text := "Now: " + perSecond(set.Rate) + ", set by " + set.By + " at " + when(set.At)
+		if set.Why != "" {
+			text += ": " + set.Why
+		}
+		q.Text, q.Reset, own = append(q.Text, text+"."), "Back to the file's", set.Rate
+	}
+	value := ""
+	if own > 0 {
+		value = strconv.FormatFloat(own, 'f', -1, 64)
+	}
+	q.Fields = []field{{Name: "rate", Label: "Messages per second", Type: "number", Value: value}, why}
+	return q, nil
+}
+
+func perSecond(rate float64) string {
+	if rate == 0 {
+		return "no rate of its own"
+	}
+	return strconv.FormatFloat(math.Round(rate*1000)/1000, 'f', -1, 64)
+}
+
+func (c *Console) setRate(v *visit, s *operations.Standing) (string, error) {
+	const done = "The rate is set."
+	if v.PostFormValue("reset") != "" {
+		return done, c.ops.ResetRate(v.Context(), s, v.author())
+	}
+	rate, err := operations.ParseRate(v.PostFormValue("rate"))
+	if err != nil {
 		return "", err
 	}
-	v.flash("It goes on at " + when(at) + ".")
-	return "/campaigns/" + string(s.Info.ID), nil
+	return done, c.ops.SetRate(v.Context(), s, rate, v.author())
 }

@@ -4,22 +4,22 @@ import (
 	"errors"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 )
 
-// campaignPage is one campaign.
 type campaignPage struct {
 	ID       string
 	Now      nowPart
 	Actions  actionsPart
 	Time     *timeChart // nil: there is nothing to draw yet
 	Outcomes *outcomesPart
-	Spec     specPart
+	Info     *campaign.Info
+	Zones    []zoneRow
 	History  []campaign.Entry // the latest first
 	Earlier  int              // lines of the history that aren't shown
 	Purged   time.Time
@@ -28,23 +28,16 @@ type campaignPage struct {
 // Live says whether the page still changes.
 func (p campaignPage) Live() bool { return p.Now.Moves }
 
-// nowPart is what a campaign's stream tells.
 type nowPart struct {
-	ID, State, Reason string
-	Held, Moves       bool
-	Total             int
-	Bar               bar
-	Facts             []fact
-	States            []stateCount
+	ID, State, Reason, Canary  string
+	Running, Held, Moves, Gone bool
+	Total, Delivered, Read     int
+	Balance                    *campaign.Balance
+	Pace                       *report.Pace
+	Bar                        bar
 }
 
 type fact struct{ Name, Value string }
-
-// stateCount is how many people are in one state; People leads to them.
-type stateCount struct {
-	State, About, People string
-	Count                int
-}
 
 // statesInWords says what each state means.
 var statesInWords = map[campaign.State]string{
@@ -61,19 +54,14 @@ var statesInWords = map[campaign.State]string{
 	campaign.Unconfirmed: "Telesign took it; its outcome is unknown",
 }
 
-// standing is a campaign with its balance.
-type standing struct {
-	info    *campaign.Info
-	balance *campaign.Balance
-}
-
-func (c *Console) look(v *visit) (s standing, err error) {
+// look reads the campaign of the path, a draft too.
+func (c *Console) look(v *visit) (*operations.Standing, error) {
 	id, err := v.id()
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	s.info, s.balance, err = c.reports.Campaign(v.Context(), id)
-	return s, err
+	info, b, err := c.reports.Campaign(v.Context(), id)
+	return &operations.Standing{Info: info, Balance: b}, err
 }
 
 func (c *Console) campaign(v *visit) (string, any, error) {
@@ -81,24 +69,24 @@ func (c *Console) campaign(v *visit) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	page := campaignPage{ID: string(s.info.ID), Actions: actionsOf(v, s), Purged: s.info.PurgedAt, Spec: specOf(s.info)}
+	page := campaignPage{ID: string(s.Info.ID), Actions: actionsOf(v, s), Purged: s.Info.PurgedAt, Info: s.Info}
 	if page.Now, err = c.now(v, s); err != nil {
 		return "", nil, err
 	}
 	if page.Time, err = c.timeChart(v.Context(), s); err != nil {
 		return "", nil, err
 	}
-	if s.info.Phase != campaign.Draft && s.info.Gone() == nil {
+	if s.Info.Phase != campaign.Draft && s.Info.Gone() == nil {
 		o, err := c.outcomes(v.Context(), s)
 		if err != nil && !errors.Is(err, campaign.ErrPurged) { // it was purged a moment ago
 			return "", nil, err
 		}
 		page.Outcomes = outcomesOf(s, o)
 	}
-	if page.Spec.Zones, err = c.zones(v, s.info); err != nil {
+	if page.Zones, err = c.zones(v, s.Info); err != nil {
 		return "", nil, err
 	}
-	history, err := c.reports.History(v.Context(), s.info.ID)
+	history, err := c.reports.History(v.Context(), s.Info.ID)
 	if err != nil {
 		return "", nil, err
 	}
@@ -128,41 +116,17 @@ func (c *Console) picture(v *visit) (string, any, error) {
 }
 
 // now is what a campaign's stream tells, and the page to begin with.
-func (c *Console) now(v *visit, s standing) (nowPart, error) {
-	pace, err := c.reports.Pace(v.Context(), s.info, s.balance)
+func (c *Console) now(v *visit, s *operations.Standing) (nowPart, error) {
+	pace, err := c.reports.Pace(v.Context(), s.Info, s.Balance)
 	if err != nil {
 		return nowPart{}, err
 	}
-	info, b := s.info, s.balance
-	n := nowPart{
-		ID: string(info.ID), State: string(info.Phase), Reason: reasonNow(info), Held: info.Phase == campaign.Held,
-		Moves: info.Phase != campaign.Done, Total: b.Total(), Bar: barOf(b),
-	}
-	n.Facts = []fact{
-		{"people", count(b.Total())},
-		{"delivered", count(b.Of(campaign.Delivered)) + " (" + percent(b.Of(campaign.Delivered), b.Total()) + ")"},
-		{"read, as far as reported", count(b.Read)},
-	}
-	if info.Phase == campaign.Running {
-		n.Facts = append(n.Facts, fact{"rate now", strconv.FormatFloat(pace.Rate, 'f', 1, 64) + " messages/s"})
-		n.Facts = append(n.Facts, fact{"bound by", boundBy(pace)})
-		if pace.ETA != nil {
-			n.Facts = append(n.Facts, fact{"all sent to by", when(*pace.ETA)})
-		}
-	} else if n.Moves {
-		n.Facts = append(n.Facts, fact{"now", pace.Line()})
-	}
-	if canary := canaryWords(info); canary != "" {
-		n.Facts = append(n.Facts, fact{"canary", canary})
-	}
-	for _, state := range campaign.States() {
-		row := stateCount{State: state.String(), About: statesInWords[state], Count: b.Of(state)}
-		if row.Count > 0 && info.Gone() == nil {
-			row.People = peopleAddress(info.ID, state.String(), "")
-		}
-		n.States = append(n.States, row)
-	}
-	return n, nil
+	info, b := s.Info, s.Balance
+	return nowPart{
+		ID: string(info.ID), State: string(info.Phase), Reason: reasonNow(info), Canary: canaryWords(info),
+		Running: info.Phase == campaign.Running, Held: info.Phase == campaign.Held, Moves: info.Phase != campaign.Done, Gone: info.Gone() != nil,
+		Total: b.Total(), Delivered: b.Of(campaign.Delivered), Read: b.Read, Balance: b, Pace: pace, Bar: barOf(b),
+	}, nil
 }
 
 // reasonNow is why a campaign is in its state.
@@ -171,13 +135,6 @@ func reasonNow(info *campaign.Info) string {
 		return "It starts by itself at " + when(info.StartAt) + "."
 	}
 	return info.Reason
-}
-
-func boundBy(p *report.Pace) string {
-	if p.LimitDetail != "" {
-		return p.LimitDetail
-	}
-	return string(p.Limit)
 }
 
 func canaryWords(info *campaign.Info) string {
@@ -203,48 +160,6 @@ func peopleAddress(id campaign.ID, state, reason string) string {
 	return "/campaigns/" + string(id) + "/people?" + q.Encode()
 }
 
-// specPart is what is sent and how.
-type specPart struct {
-	Facts    []fact
-	Channels []campaign.Channel
-	Zones    []zoneRow
-}
-
-func specOf(info *campaign.Info) specPart {
-	s := info.Spec
-	p := specPart{Channels: s.Channels}
-	add := func(name, value string) {
-		if value != "" {
-			p.Facts = append(p.Facts, fact{name, value})
-		}
-	}
-	add("message type", s.MessageType)
-	add("lane", string(s.Lane))
-	if s.Rate > 0 {
-		add("rate in its file", strconv.FormatFloat(s.Rate, 'f', -1, 64)+" messages/s")
-	}
-	if s.OnDoubt != "" {
-		add("in doubt", map[campaign.OnDoubt]string{campaign.DoubtHold: "left to the receipt, or a person", campaign.DoubtResend: "sent again"}[s.OnDoubt])
-	}
-	if h := s.Hours; h != nil {
-		zone := h.Zone
-		if zone == campaign.ZoneRecipient {
-			zone = "each recipient's own zone"
-		}
-		days := ""
-		if len(h.Days) > 0 {
-			days = ", " + strings.Join(h.Days, " ")
-		}
-		add("hours", h.From+" to "+h.To+days+", "+zone)
-	}
-	add("created", when(info.CreatedAt))
-	add("starts", when(info.StartAt))
-	add("started", when(info.StartedAt))
-	add("done", when(info.FinishedAt))
-	return p
-}
-
-// zoneRow is who is left in one zone.
 type zoneRow struct {
 	Zone, Opens string
 	Left        int

@@ -83,7 +83,7 @@ func TestCampaign_SaysWhatBecameOfEveryoneAndWhy(t *testing.T) {
 		t.Errorf("%s leads to %s", reason[2], reason[1])
 	}
 	b.miss(a, `id="pause"`, `id="retry-failed"`, `id="cancel"`, "customer-", "12015550")
-	b.see(a, "has not the scope control")
+	b.see(a, "lacks the control scope")
 }
 
 // fed notes that everyone has been handed to the queue.

@@ -10,18 +10,17 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 )
 
-// Charts are drawn here, as SVG of this size, and scaled by the page. The right
-// margin is for the lines' names.
+// Charts are drawn here within these bounds, which stand in templates/campaign.html,
+// too, and scaled by the page. The right margin is for the lines' names.
 const (
-	chartWidth  = 760
-	chartHeight = 280
-	plotLeft    = 76
-	plotRight   = 640
-	plotTop     = 12
-	plotBottom  = 240
+	plotLeft   = 76
+	plotRight  = 640
+	plotTop    = 12
+	plotBottom = 240
 )
 
 // curve is a line of a chart, with its name where it ends.
@@ -39,20 +38,12 @@ type tick struct {
 
 // frame is what all charts have. Words is for who doesn't see the chart.
 type frame struct {
-	Curves []curve
-	X, Y   []tick
-	Words  string
+	Curves    []curve
+	X, Y      []tick
+	Words     string
+	Limit     float64 // where a vertical line stands; 0: there is none
+	LimitText string
 }
-
-// Sizes for the template.
-func (frame) Width() int      { return chartWidth }
-func (frame) Height() int     { return chartHeight }
-func (frame) Left() int       { return plotLeft }
-func (frame) Right() int      { return plotRight }
-func (frame) Top() int        { return plotTop }
-func (frame) Bottom() int     { return plotBottom }
-func (frame) TicksY() int     { return plotBottom + 20 }
-func (frame) NamesX() float64 { return plotRight + 8 }
 
 type point struct{ x, y float64 } // 0 to 1 each
 
@@ -91,7 +82,6 @@ func spread(curves []curve) {
 	}
 }
 
-// niceTicks are about four round numbers from 0 to the first at or above most.
 func niceTicks(most int) (ticks []tick, top float64) {
 	step := 1.0
 	if most > 4 {
@@ -111,17 +101,15 @@ func niceTicks(most int) (ticks []tick, top float64) {
 	return ticks, top
 }
 
-// timeChart is how many were delivered to by which channel, over time.
 type timeChart struct {
 	frame
 	From, To time.Time
 }
 
-// maxPoints is how many points of a curve are drawn.
 const maxPoints = 300
 
-func (c *Console) timeChart(ctx context.Context, s standing) (*timeChart, error) {
-	samples, err := c.reports.Samples(ctx, s.info, s.balance)
+func (c *Console) timeChart(ctx context.Context, s *operations.Standing) (*timeChart, error) {
+	samples, err := c.reports.Samples(ctx, s.Info, s.Balance)
 	return drawTime(samples), err
 }
 
@@ -201,19 +189,13 @@ func timeTicks(from, to time.Time) []tick {
 	return ticks
 }
 
-// deliveryChart is what share of a channel's deliveries had come how long after
-// the sending, on a logarithmic axis of time.
-type deliveryChart struct {
-	frame
-	Limit     float64 // where today's fallback time is; 0: there is none
-	LimitText string
-}
-
 var spans = []time.Duration{
 	time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 12 * time.Hour, 24 * time.Hour, 72 * time.Hour,
 }
 
-func (t *timing) chart(limit time.Duration) *deliveryChart {
+// chart is what share of a channel's deliveries had come how long after the sending, on
+// a logarithmic axis of time. limit is today's fallback time; 0: there is none.
+func (t *timing) chart(limit time.Duration) *frame {
 	if len(t.whatsApp)+len(t.sms) == 0 {
 		return nil
 	}
@@ -230,7 +212,7 @@ func (t *timing) chart(limit time.Duration) *deliveryChart {
 	place := func(d time.Duration) float64 { // of 0 s as of 1 s
 		return min(1, math.Log(max(1, d.Seconds()))/math.Log(end.Seconds()))
 	}
-	chart := &deliveryChart{}
+	chart := &frame{}
 	for _, s := range spans {
 		if s <= end {
 			chart.X = append(chart.X, tick{plotLeft + place(s)*(plotRight-plotLeft), campaign.FormatDuration(s)})

@@ -1,6 +1,14 @@
+// Package console is the operators' pages: server-rendered HTML that works
+// without JavaScript, and htmx on top for what moves by itself. It judges
+// nothing: what became of everyone comes from the ledger, who may do what from
+// internal/web/access. No build step, and nothing from another host.
+//
+// README.md beside this file says how a page is added, and what a form, a template and
+// an error may do.
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,27 +27,19 @@ import (
 
 // Options are what a console needs. Redis, Gate and Logger are required.
 type Options struct {
-	Redis  redis.UniversalClient // stays the caller's to close
-	Gate   *access.Gate
-	Logger *slog.Logger
-	// Region is the country whose numbers may stand in lists in national form.
-	Region string
-	// AccountRate is the account's limit in messages per second, as configured.
-	AccountRate float64
-	// PlainHTTP: other machines reach the console over plain HTTP, so that a
-	// session's cookie can't be marked Secure.
-	PlainHTTP bool
-	// Every is how often what moves by itself is looked at; 0: 2 s.
-	Every time.Duration
-	// UploadLife is how long uploaded files wait to be confirmed; 0: an hour.
-	UploadLife time.Duration
-	// MaxUpload is the longest uploaded list, in bytes; 0: 128 MB.
-	MaxUpload int64
+	Redis       redis.UniversalClient // stays the caller's to close
+	Gate        *access.Gate
+	Logger      *slog.Logger
+	Region      string  // the country whose numbers may stand in lists in national form
+	AccountRate float64 // the account's limit in messages per second where no person has set it
+	PlainHTTP   bool    // other machines reach the console over plain HTTP: a session's cookie can't be marked Secure
+
+	Every      time.Duration // how often what moves by itself is looked at; 0: 2 s
+	UploadLife time.Duration // how long uploaded files wait to be confirmed; 0: an hour
+	MaxUpload  int64         // the longest uploaded list, in bytes; 0: 128 MB
 }
 
 const (
-	defaultEvery = 2 * time.Second
-
 	// maxForm is the longest form, in bytes.
 	maxForm = 1 << 20
 	// pageTime is how long a page may take.
@@ -68,15 +68,7 @@ func New(o Options) (*Console, error) {
 	if o.Redis == nil || o.Gate == nil || o.Logger == nil {
 		return nil, errors.New("console: Redis, Gate and Logger are required")
 	}
-	if o.Every == 0 {
-		o.Every = defaultEvery
-	}
-	if o.UploadLife == 0 {
-		o.UploadLife = uploadLife
-	}
-	if o.MaxUpload == 0 {
-		o.MaxUpload = maxUpload
-	}
+	o.Every, o.UploadLife, o.MaxUpload = cmp.Or(o.Every, 2*time.Second), cmp.Or(o.UploadLife, uploadLife), cmp.Or(o.MaxUpload, maxUpload)
 	normalize, err := phone.Normalizer(o.Region)
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
@@ -118,27 +110,34 @@ const policy = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-an
 // Close ends the streams under way, so that a server can stop.
 func (c *Console) Close() { c.stop() }
 
-// page registers a page: it only shows.
-func (c *Console) page(pattern string, scope access.Scope, show func(*visit) (name string, data any, err error)) {
+// handle registers what answers visitors with a scope. Forms of up to maxBytes are read
+// first, except multipart ones.
+func (c *Console) handle(pattern string, scope access.Scope, maxBytes int64, do func(*visit) error) {
 	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		v, err := c.enter(w, r, scope)
 		if err == nil && r.Method == http.MethodPost {
-			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			r.Body = http.MaxBytesReader(w, r.Body, maxBytes)
 			err = badForm(r.ParseForm())
 		}
+		if err == nil {
+			err = do(v)
+		}
 		if err != nil {
 			c.fail(w, r, v, err)
-			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), pageTime)
+	})
+}
+
+func (c *Console) page(pattern string, scope access.Scope, show func(*visit) (name string, data any, err error)) {
+	c.handle(pattern, scope, maxForm, func(v *visit) error {
+		ctx, cancel := context.WithTimeout(v.Context(), pageTime)
 		defer cancel()
-		v.Request = r.WithContext(ctx)
+		v.Request = v.WithContext(ctx)
 		name, data, err := show(v)
-		if err != nil {
-			c.fail(w, r, v, err)
-			return
+		if err == nil {
+			c.render(v.w, v, http.StatusOK, name, data)
 		}
-		c.render(w, v, http.StatusOK, name, data)
+		return err
 	})
 }
 
@@ -147,24 +146,43 @@ func (c *Console) form(pattern string, scope access.Scope, do func(*visit) (to s
 	c.upload(pattern, scope, maxForm, do)
 }
 
-// upload is form for bodies of up to most bytes, which aren't read yet if they
-// are multipart.
-func (c *Console) upload(pattern string, scope access.Scope, most int64, do func(*visit) (to string, err error)) {
-	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		v, err := c.enter(w, r, scope)
+// upload is form for bodies of up to maxBytes.
+func (c *Console) upload(pattern string, scope access.Scope, maxBytes int64, do func(*visit) (to string, err error)) {
+	c.handle(pattern, scope, maxBytes, func(v *visit) error {
+		to, err := do(v)
 		if err == nil {
-			r.Body = http.MaxBytesReader(w, r.Body, most)
-			err = badForm(r.ParseForm())
+			http.Redirect(v.w, v.Request, to, http.StatusSeeOther)
 		}
-		to := ""
-		if err == nil {
-			to, err = do(v)
-		}
+		return err
+	})
+}
+
+// ask registers a page that asks before a verb is done to a campaign.
+func (c *Console) ask(verb string, ask func(*visit, *operations.Standing) (question, error)) {
+	c.page("GET /campaigns/{id}/"+verb, access.Control, func(v *visit) (string, any, error) {
+		s, err := c.standing(v)
 		if err != nil {
-			c.fail(w, r, v, err)
-			return
+			return "", nil, err
 		}
-		http.Redirect(w, r, to, http.StatusSeeOther)
+		q, err := ask(v, s)
+		return "ask", q, err
+	})
+}
+
+// deed registers what is done to a campaign that look has read; do returns what to tell
+// the visitor.
+func (c *Console) deed(verb string, look func(*visit) (*operations.Standing, error), do func(*visit, *operations.Standing) (done string, err error)) {
+	c.form("POST /campaigns/{id}/"+verb, access.Control, func(v *visit) (string, error) {
+		s, err := look(v)
+		if err != nil {
+			return "", err
+		}
+		done, err := do(v, s)
+		if err != nil {
+			return "", err
+		}
+		v.flash(done)
+		return "/campaigns/" + string(s.Info.ID), nil
 	})
 }
 
@@ -196,4 +214,78 @@ func (c *Console) enter(w http.ResponseWriter, r *http.Request, scope access.Sco
 // the connection doesn't tell; a browser that is on this machine needs no TLS.
 func (c *Console) secure(r *http.Request) bool {
 	return r.TLS != nil || (!c.o.PlainHTTP && !access.LoopbackHost(r.Host))
+}
+
+func (c *Console) routes() {
+	c.mux.Handle("GET /assets/", assetHandler())
+	c.mux.HandleFunc("GET /login", c.loginPage)
+	c.mux.HandleFunc("POST /login", c.login)
+	c.mux.HandleFunc("POST /logout", c.logout)
+	c.mux.Handle("GET /{$}", http.RedirectHandler("/campaigns", http.StatusSeeOther))
+	c.mux.HandleFunc("/", c.nothing)
+
+	c.page("GET /campaigns", access.Read, c.campaigns)
+	c.page("GET /campaigns/{id}", access.Read, c.campaign)
+	c.page("GET /campaigns/{id}/picture", access.Read, c.picture)
+	c.mux.HandleFunc("GET /campaigns/{id}/live", c.watch)
+	c.deed("pause", c.standing, steer(c.ops.Pause, "The campaign is paused: {left}."))
+	c.ask("resume", c.askResume)
+	c.deed("resume", c.asked, steer(c.ops.Resume, "The campaign goes on: {left}."))
+	c.ask("cancel", c.askCancel)
+	c.deed("cancel", c.asked, steer(c.ops.Cancel, "The campaign is canceled."))
+	c.ask("reschedule", c.askReschedule)
+	c.deed("reschedule", c.asked, c.reschedule)
+	c.ask("rate", c.askRate)
+	c.deed("rate", c.standing, c.setRate)
+	c.ask("purge", c.askPurge)
+	c.deed("purge", c.standing, c.purge)
+	c.page("GET /campaigns/{id}/retry", access.Control, c.askAll(operations.VerbResend))
+	c.form("POST /campaigns/{id}/retry", access.Control, c.decideAll(operations.VerbResend, "%s people are sent to again."))
+
+	c.page("GET /people", access.Read, c.people)
+	c.page("POST /people", access.Read, c.people) // what is looked for may be a number, and has no place in an address
+	c.page("GET /campaigns/{id}/people", access.Read, c.campaignPeople)
+	c.page("POST /campaigns/{id}/people", access.Read, c.campaignPeople)
+	c.page("GET /campaigns/{id}/people/{place}", access.Read, c.person)
+	c.page("GET /campaigns/{id}/people/{place}/resend", access.Control, c.askDecision(operations.VerbResend))
+	c.form("POST /campaigns/{id}/people/{place}/resend", access.Control, c.decide(operations.VerbResend, "Recipient %s is to be sent to again."))
+	c.page("GET /campaigns/{id}/people/{place}/accept", access.Control, c.askDecision(operations.VerbAccept))
+	c.form("POST /campaigns/{id}/people/{place}/accept", access.Control, c.decide(operations.VerbAccept, "Recipient %s is taken as sent."))
+	c.page("GET /doubt", access.Read, c.doubt)
+	c.page("GET /doubt/{id}/accept", access.Control, c.askAll(operations.VerbAccept))
+	c.form("POST /doubt/{id}/accept", access.Control, c.decideAll(operations.VerbAccept, "%s in doubt are taken as sent."))
+
+	c.page("GET /new", access.Submit, c.newCampaign)
+	c.upload("POST /new", access.Submit, maxBody, c.takeUpload)
+	c.page("GET /new/{token}", access.Submit, c.review)
+	c.form("POST /new/{token}", access.Submit, c.confirm)
+
+	c.page("GET /suppression", access.Read, c.suppression)
+	c.page("POST /suppression/check", access.Read, c.checkSuppressed) // the number has no place in an address
+	c.form("POST /suppression/add", access.Control, c.addSuppressed)
+	c.page("POST /suppression/remove/ask", access.Control, c.askUnsuppress)
+	c.form("POST /suppression/remove", access.Control, c.removeSuppressed)
+	c.form("POST /suppression/settle", access.Control, c.settleOptOut)
+	c.upload("POST /suppression/import", access.Control, maxBody, c.importSuppressed)
+	c.page("GET /suppression/import/{token}", access.Control, c.imported)
+
+	c.page("GET /keys", access.All, c.keys)
+	c.page("POST /keys", access.All, c.createKey) // shows the key, once, and goes nowhere
+	c.page("GET /keys/{name}/revoke", access.All, c.askRevoke)
+	c.form("POST /keys/{name}/revoke", access.All, c.revokeKey)
+}
+
+// nothing answers for paths that aren't there, and for methods that a path hasn't.
+func (c *Console) nothing(w http.ResponseWriter, r *http.Request) {
+	v, err := c.enter(w, r, access.Read)
+	switch {
+	case errors.Is(err, access.ErrRefused) && r.Header.Get("Authorization") == "" && r.Method == http.MethodGet:
+		err = errNoPage // a login leads to nothing
+	case err != nil:
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		err = refuse(http.StatusMethodNotAllowed, "Nothing takes a %s at this address.", r.Method)
+	default:
+		err = errNoPage
+	}
+	c.fail(w, r, v, err)
 }

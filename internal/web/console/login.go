@@ -1,16 +1,18 @@
 package console
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
-// loginForm is what the login page shows.
 type loginForm struct {
 	Next  string
 	Wrong string
@@ -20,7 +22,6 @@ func (c *Console) loginPage(w http.ResponseWriter, r *http.Request) {
 	c.render(w, nil, http.StatusOK, "login", loginForm{Next: inside(r.URL.Query().Get("next"))})
 }
 
-// login makes a session out of a key.
 func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := badForm(r.ParseForm()); err != nil {
@@ -47,7 +48,6 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// logout ends a session, if there is one.
 func (c *Console) logout(w http.ResponseWriter, r *http.Request) {
 	if cookie, err := r.Cookie(access.SessionCookie); err == nil {
 		if err := c.o.Gate.Keys.Logout(r.Context(), cookie.Value); err != nil {
@@ -73,4 +73,135 @@ func inside(next string) string {
 		return "/campaigns"
 	}
 	return next
+}
+
+type keysPage struct {
+	Rows   []access.Key
+	Scopes []access.Scope
+	Made   string // the name of the key that was just made
+	Token  string // which is shown once
+}
+
+func (c *Console) keys(v *visit) (string, any, error) {
+	p, err := c.keysPage(v)
+	return "keys", p, err
+}
+
+func (c *Console) keysPage(v *visit) (*keysPage, error) {
+	keys, err := c.ops.Keys(v.Context())
+	return &keysPage{Rows: keys, Scopes: access.Scopes()}, err
+}
+
+func (c *Console) createKey(v *visit) (string, any, error) {
+	name := strings.TrimSpace(v.PostFormValue("name"))
+	token, err := c.ops.CreateKey(v.Context(), name, strings.Join(v.PostForm["scope"], ","))
+	if err != nil {
+		return "", nil, err
+	}
+	c.o.Logger.Info("a key was made", "key", name, "by", v.key.Name)
+	p, err := c.keysPage(v)
+	p.Made, p.Token = name, token
+	return "keys", p, err
+}
+
+func (c *Console) askRevoke(v *visit) (string, any, error) {
+	k, err := c.ops.Key(v.Context(), v.PathValue("name"))
+	return "revoke", k, err
+}
+
+func (c *Console) revokeKey(v *visit) (string, error) {
+	name := v.PathValue("name")
+	if err := c.ops.RevokeKey(v.Context(), name); err != nil {
+		return "", err
+	}
+	c.o.Logger.Info("a key was revoked", "key", name, "by", v.key.Name)
+	v.flash("The key " + name + " is revoked: the next request with it is refused.")
+	return "/keys", nil
+}
+
+// refusal is an error for the visitor, as the error page shows it.
+type refusal struct {
+	Status      int
+	Title, Text string
+}
+
+func (r *refusal) Error() string { return r.Text }
+
+func refuse(status int, format string, args ...any) error {
+	if len(args) > 0 {
+		format = fmt.Sprintf(format, args...)
+	}
+	return &refusal{status, http.StatusText(status), format}
+}
+
+var (
+	errNoPage = refuse(http.StatusNotFound, "There is no such page.")
+	errAway   = refuse(http.StatusServiceUnavailable, "The ledger in Redis can't be reached. Nothing is lost: workers wait for it too. Load the page again in a moment.")
+)
+
+// judge is the one switch from errors to what a visitor reads.
+func (c *Console) judge(ctx context.Context, err error) *refusal {
+	var own *refusal
+	if errors.As(err, &own) {
+		return own
+	}
+	status, ok := statuses[operations.KindOf(err)]
+	switch {
+	case status == http.StatusServiceUnavailable:
+		c.o.Logger.WarnContext(ctx, "the ledger can't be reached", "error", err)
+		return errAway.(*refusal)
+	case !ok:
+		c.o.Logger.ErrorContext(ctx, "a page failed", "error", err)
+		return refuse(http.StatusInternalServerError, "Something went wrong here; the console's log says what.").(*refusal)
+	}
+	return refuse(status, "%s", sentence(err.Error())).(*refusal)
+}
+
+var statuses = map[operations.Kind]int{
+	operations.NotFound: http.StatusNotFound, operations.WrongPhase: http.StatusConflict, operations.Stale: http.StatusConflict,
+	operations.Refused: http.StatusUnprocessableEntity, operations.OtherContent: http.StatusConflict, operations.Ambiguous: http.StatusConflict,
+	operations.Busy: http.StatusConflict, operations.Unavailable: http.StatusServiceUnavailable,
+}
+
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
+}
+
+// fail answers with an error: the login page for visitors without a key, a page
+// of words for everyone else. v may be nil.
+func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err error) {
+	if errors.Is(err, access.ErrRefused) {
+		c.turnAway(w, r)
+		return
+	}
+	told := c.judge(r.Context(), err)
+	if told.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	c.render(w, v, told.Status, "error", told)
+}
+
+// turnAway answers who has no key, or a wrong one.
+func (c *Console) turnAway(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Header.Get("Authorization") != "":
+		w.Header().Set("WWW-Authenticate", `Basic realm="handout: a key as the password", charset="UTF-8"`)
+		c.render(w, nil, http.StatusUnauthorized, "error", &refusal{http.StatusUnauthorized, "Wrong key", "This key isn't good, or was revoked."})
+	case r.Header.Get("HX-Request") != "":
+		w.Header().Set("HX-Redirect", "/login")
+		w.WriteHeader(http.StatusUnauthorized)
+	case r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Site") == "cross-site":
+		// A link on another site's page: the browser keeps the session's cookie
+		// back until a page of ours asks.
+		to := inside(r.URL.RequestURI())
+		w.Header().Set("Refresh", "0; url="+to)
+		c.render(w, nil, http.StatusOK, "moment", to)
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+	default:
+		c.render(w, nil, http.StatusUnauthorized, "error", &refusal{http.StatusUnauthorized, "Not logged in", "The session has ended. Nothing was done: log in and try again."})
+	}
 }

@@ -1,26 +1,15 @@
 package console
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
-	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/producer"
 )
-
-func (c *Console) newCampaignRoutes() {
-	c.page("GET /new", access.Submit, c.newCampaign)
-	c.upload("POST /new", access.Submit, maxBody, c.takeUpload)
-	c.page("GET /new/{token}", access.Submit, c.review)
-	c.form("POST /new/{token}", access.Submit, c.confirm)
-}
 
 // upload is a campaign file and a list, checked, that wait to be confirmed.
 type upload struct {
@@ -28,7 +17,6 @@ type upload struct {
 	at       time.Time
 	list     *listFile
 	submit   operations.Submission
-	dry      *operations.DryRun // nil: the files have faults
 	checked  reviewPage
 	imported *importPage // of an import into the suppression list, and nothing else then
 
@@ -37,25 +25,19 @@ type upload struct {
 	forgotten             func() // ends what watches over its time
 }
 
-// reviewPage is the dry run of an upload.
 type reviewPage struct {
 	Token, ID string
 	Faults    []string // of the campaign file, or the list as a whole: there is nothing to confirm
 	More      int      // faults that aren't shown
 
-	ListName       string
-	Summary        producer.Summary
-	DuplicateLines string
-	Samples        []string
-	SMS            string
-	Takes          string
-	Hours          []fact
-	Unused         string
-	Stands         string // the state of the campaign that has this ID
-	Submitted      bool
-	Until          time.Time
-	Can            bool
-	MaxMB          int
+	ListName  string
+	Spec      *campaign.Spec
+	Dry       *operations.DryRun // nil: the files have faults
+	Stands    string             // the state of the campaign that has this ID
+	Submitted bool
+	Until     time.Time
+	Can       bool
+	MaxMB     int
 }
 
 func (c *Console) newCampaign(*visit) (string, any, error) {
@@ -92,10 +74,13 @@ func (c *Console) check(v *visit, up *upload, p *parts) error {
 	up.submit.List, up.submit.Patience = producer.ListReader(page.ListName, format, up.list.reader()), operations.UploadPatience
 	page.ID = string(up.submit.File.Spec.ID)
 	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(longTime)) // without one there is nothing to move
-	if up.dry, err = c.ops.DryRun(v.Context(), &up.submit); err != nil {
+	if page.Dry, err = c.ops.DryRun(v.Context(), &up.submit); err != nil {
 		return page.faulty(err)
 	}
-	page.describe(up.submit.File.Spec, up.dry)
+	page.Spec = up.submit.File.Spec
+	if err := page.Dry.Refusal(true); err != nil {
+		page.Faults = []string{sentence(err.Error())}
+	}
 	return nil
 }
 
@@ -115,43 +100,6 @@ func (p *reviewPage) faulty(err error) error {
 		return err
 	}
 	return nil
-}
-
-func (p *reviewPage) describe(spec *campaign.Spec, d *operations.DryRun) {
-	p.Summary, p.DuplicateLines, p.Unused = d.Summary, operations.DuplicateLines(&d.Summary), strings.Join(d.ColumnsUnused, ", ")
-	for _, sample := range d.Samples {
-		var b bytes.Buffer
-		if json.Indent(&b, sample, "", "  ") == nil {
-			p.Samples = append(p.Samples, b.String())
-		}
-	}
-	p.SMS, p.Takes, p.Hours = d.Parts(), d.Takes(), hoursFacts(spec, d.Hours)
-	if err := d.Refusal(true); err != nil {
-		p.Faults = []string{sentence(err.Error())}
-	}
-}
-
-// zonesShown is how many zones the dry run names.
-const zonesShown = 8
-
-// hoursFacts say who can be sent to when, were it to start now.
-func hoursFacts(s *campaign.Spec, h *producer.HoursPlan) []fact {
-	if h == nil {
-		return nil
-	}
-	facts := []fact{{"Hours", s.Hours.String()}, {"Could be sent to now", count(h.Now)}}
-	for _, o := range h.Opens {
-		facts = append(facts, fact{"Not before " + o.At.UTC().Format("Mon 15:04") + " UTC", count(o.Recipients)})
-	}
-	if h.Waiting > 0 {
-		facts = append(facts, fact{"Never sent to, their zone being unknown", count(h.Waiting)})
-	}
-	if s.ByZone() {
-		for _, z := range h.Zones[:min(len(h.Zones), zonesShown)] {
-			facts = append(facts, fact{"In " + operations.ZoneName(z.Zones), count(z.Recipients)})
-		}
-	}
-	return facts
 }
 
 var errNoUpload = refuse(http.StatusNotFound,
@@ -199,7 +147,7 @@ func (c *Console) confirm(v *visit) (string, error) {
 		return "", err
 	}
 	aside := v.PostFormValue("aside") != ""
-	if err := up.dry.Refusal(aside); err != nil {
+	if err := up.checked.Dry.Refusal(aside); err != nil {
 		return "", err
 	}
 	to := "/campaigns/" + up.checked.ID
@@ -227,9 +175,8 @@ func (c *Console) confirm(v *visit) (string, error) {
 	return to, nil
 }
 
-// beginning reads when the campaign is to begin.
 func beginning(v *visit) (b campaign.Beginning, err error) {
-	b.By = v.actor(reasonOf(v))
+	b.By = v.author()
 	switch v.PostFormValue("start") {
 	case "now":
 	case "hold":

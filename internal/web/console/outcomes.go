@@ -3,11 +3,14 @@ package console
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/translate"
 )
 
@@ -20,20 +23,13 @@ const (
 	maxKept = 50
 )
 
-// outcome is a state and why, and for how many of those looked at.
-type outcome struct {
-	State  campaign.State
-	Reason string
-	Count  int
-}
-
 // outcomes is what records say beyond counts.
 type outcomes struct {
 	at       time.Time
 	balance  campaign.Balance
 	Looked   int // people whose records were read
 	Fed      int // people who could have one
-	Outcomes []outcome
+	Outcomes []report.Outcome
 	Timing   timing
 }
 
@@ -79,28 +75,27 @@ func (c *outcomeCache) dropOldest() {
 }
 
 // outcomes reads a campaign's records, or gives what was read a moment ago.
-func (c *Console) outcomes(ctx context.Context, s standing) (*outcomes, error) {
-	k := c.kept.of(s.info.ID, time.Now())
+func (c *Console) outcomes(ctx context.Context, s *operations.Standing) (*outcomes, error) {
+	k := c.kept.of(s.Info.ID, time.Now())
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if o := k.last; o != nil && (o.balance == *s.balance || time.Since(o.at) < outcomesLife) {
+	if o := k.last; o != nil && (o.balance == *s.Balance || time.Since(o.at) < outcomesLife) {
 		return o, nil
 	}
-	o, err := c.readOutcomes(ctx, s.info, maxRead)
+	o, err := c.readOutcomes(ctx, s.Info, maxRead)
 	if err != nil {
 		return nil, err
 	}
-	o.at, o.balance = time.Now(), *s.balance
+	o.at, o.balance = time.Now(), *s.Balance
 	k.last = o
 	return o, nil
 }
 
-// readOutcomes reads the records of at most so many people.
 func (c *Console) readOutcomes(ctx context.Context, info *campaign.Info, maxPeople int) (o *outcomes, err error) {
 	o = new(outcomes)
-	counts := make(map[outcome]int)
+	counts := make(map[report.Outcome]int)
 	o.Looked, o.Fed, err = c.reports.Sample(ctx, info, maxPeople, func(r *campaign.Record) {
-		counts[outcome{State: r.State, Reason: translate.Reason(r)}]++
+		counts[report.Outcome{State: r.State, Reason: translate.Reason(r)}]++
 		o.Timing.add(r)
 	})
 	if err != nil {
@@ -110,7 +105,7 @@ func (c *Console) readOutcomes(ctx context.Context, info *campaign.Info, maxPeop
 		one.Count = n
 		o.Outcomes = append(o.Outcomes, one)
 	}
-	slices.SortFunc(o.Outcomes, func(a, b outcome) int {
+	slices.SortFunc(o.Outcomes, func(a, b report.Outcome) int {
 		return cmp.Or(cmp.Compare(urgency(a.State), urgency(b.State)), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
 	})
 	o.Timing.sort()
@@ -125,14 +120,13 @@ var byUrgency = []campaign.State{
 // urgency is a state's place in their order; -1 if its reasons aren't shown.
 func urgency(s campaign.State) int { return slices.Index(byUrgency, s) }
 
-// outcomesPart is what a page shows of them.
 type outcomesPart struct {
 	Sampled   bool // not all records were read
 	Looked    int
 	Fed       int
 	At        time.Time
 	Reasons   []reasonRow
-	Deliver   *deliveryChart // nil: there are no deliveries yet
+	Deliver   *frame // nil: there are no deliveries yet
 	Standards []percentileRow
 	Fallback  *fallbackPart // nil: WhatsApp is the only channel, or isn't one
 }
@@ -142,10 +136,9 @@ type reasonRow struct {
 	Count                 int
 }
 
-// maxReasons is how many reasons a page shows.
 const maxReasons = 40
 
-func outcomesOf(s standing, o *outcomes) *outcomesPart {
+func outcomesOf(s *operations.Standing, o *outcomes) *outcomesPart {
 	if o == nil {
 		return nil
 	}
@@ -155,11 +148,144 @@ func outcomesOf(s standing, o *outcomes) *outcomesPart {
 			continue
 		}
 		state := one.State.String()
-		p.Reasons = append(p.Reasons, reasonRow{state, one.Reason, peopleAddress(s.info.ID, state, one.Reason), one.Count})
+		p.Reasons = append(p.Reasons, reasonRow{state, one.Reason, peopleAddress(s.Info.ID, state, one.Reason), one.Count})
 	}
-	limit := fallbackOf(s.info.Spec)
+	limit := fallbackOf(s.Info.Spec)
 	p.Deliver = o.Timing.chart(limit)
 	p.Standards = o.Timing.table(limit)
 	p.Fallback = o.Timing.fallback(limit)
 	return p
 }
+
+// timing is how long deliveries took: from the claim, the last moment before
+// the request, to the moment at which handout learned of the delivery. Both are
+// whole seconds.
+type timing struct {
+	whatsApp []time.Duration // who was delivered to by WhatsApp alone
+	sms      []time.Duration // by SMS alone, the wait for WhatsApp included
+	both     int             // WhatsApp delivered after the SMS had gone out
+}
+
+func (t *timing) add(r *campaign.Record) {
+	if r.State != campaign.Delivered {
+		return
+	}
+	took := r.SettledAt.Sub(r.ClaimedAt)
+	known := !r.ClaimedAt.IsZero() && !r.SettledAt.IsZero() && took >= 0
+	switch r.DeliveredBy() {
+	case campaign.ByWhatsApp:
+		if known {
+			t.whatsApp = append(t.whatsApp, took)
+		}
+	case campaign.BySMS:
+		if known {
+			t.sms = append(t.sms, took)
+		}
+	case campaign.ByBoth:
+		t.both++
+	}
+}
+
+func (t *timing) sort() {
+	slices.Sort(t.whatsApp)
+	slices.Sort(t.sms)
+}
+
+// telesignFallback is what Telesign waits without a fallback_time.
+const telesignFallback = 5 * time.Minute
+
+// fallbackOf is how long WhatsApp has before the next channel is tried; 0 if
+// there is none, or no WhatsApp.
+func fallbackOf(s *campaign.Spec) time.Duration {
+	for i, channel := range s.Channels {
+		if channel.Channel != "whatsapp" || i == len(s.Channels)-1 {
+			continue
+		}
+		if channel.FallbackTime == 0 {
+			return telesignFallback
+		}
+		return time.Duration(channel.FallbackTime) * time.Second
+	}
+	return 0
+}
+
+// percentile is the smallest of the sorted within which so many percent are;
+// false if that is one of those beyond, of whom only the number is known.
+func percentile(sorted []time.Duration, beyond, percent int) (time.Duration, bool) {
+	n := len(sorted) + beyond
+	at := (n*percent+99)/100 - 1 // the rank, rounded up
+	if n == 0 || at >= len(sorted) {
+		return 0, false
+	}
+	return sorted[max(0, at)], true
+}
+
+var percents = []int{50, 90, 95, 99}
+
+type percentileRow struct {
+	Key, Name string
+	People    int
+	Cells     []string // one for each of percents
+}
+
+// table is how long each channel took. Of who got both, WhatsApp's time isn't
+// recorded: it was over the fallback time, limit.
+func (t *timing) table(limit time.Duration) []percentileRow {
+	var rows []percentileRow
+	row := func(key, name string, took []time.Duration, beyond int) {
+		if len(took)+beyond == 0 {
+			return
+		}
+		r := percentileRow{Key: key, Name: name, People: len(took) + beyond}
+		for _, p := range percents {
+			cell := "over " + campaign.FormatDuration(limit)
+			if limit == 0 {
+				cell = "not known"
+			}
+			if d, ok := percentile(took, beyond, p); ok {
+				cell = campaign.FormatDuration(d)
+			}
+			r.Cells = append(r.Cells, cell)
+		}
+		rows = append(rows, r)
+	}
+	row("whatsapp", "WhatsApp", t.whatsApp, t.both)
+	row("sms", "SMS", t.sms, 0)
+	return rows
+}
+
+// fallbackPart says what today's fallback time does, and what would be enough.
+type fallbackPart struct {
+	Today   string
+	Reached int    // whom WhatsApp reached, sooner or later
+	Share   string // of them, within today's
+	Late    int    // who got the SMS, too
+	Enough  []enough
+}
+
+type enough struct{ Percent, Time string }
+
+func (t *timing) fallback(limit time.Duration) *fallbackPart {
+	reached := len(t.whatsApp) + t.both
+	if limit == 0 || reached == 0 {
+		return nil
+	}
+	within := 0
+	for _, d := range t.whatsApp {
+		if d <= limit {
+			within++
+		}
+	}
+	f := &fallbackPart{Today: campaign.FormatDuration(limit), Reached: reached, Late: t.both, Share: percent(within, reached)}
+	for _, p := range percents {
+		words := "more than today's " + campaign.FormatDuration(limit)
+		if d, ok := percentile(t.whatsApp, t.both, p); ok {
+			words = campaign.FormatDuration(max(d, leastFallback))
+		}
+		f.Enough = append(f.Enough, enough{fmt.Sprintf("%d %%", p), words})
+	}
+	return f
+}
+
+// leastFallback is the shortest fallback time that Telesign takes.
+const leastFallback = 30 * time.Second

@@ -8,26 +8,10 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/internal/web/access"
 )
-
-func (c *Console) peopleRoutes() {
-	c.page("GET /people", access.Read, c.people)
-	c.page("POST /people", access.Read, c.people) // what is looked for may be a number, and has no place in an address
-	c.page("GET /campaigns/{id}/people", access.Read, c.campaignPeople)
-	c.page("POST /campaigns/{id}/people", access.Read, c.campaignPeople)
-	c.page("GET /campaigns/{id}/people/{place}", access.Read, c.person)
-	c.page("GET /campaigns/{id}/people/{place}/resend", access.Control, c.askDecision(operations.VerbResend))
-	c.form("POST /campaigns/{id}/people/{place}/resend", access.Control, c.decide(operations.VerbResend, "Recipient %s is to be sent to again."))
-	c.page("GET /campaigns/{id}/people/{place}/accept", access.Control, c.askDecision(operations.VerbAccept))
-	c.form("POST /campaigns/{id}/people/{place}/accept", access.Control, c.decide(operations.VerbAccept, "Recipient %s is taken as sent."))
-	c.page("GET /doubt", access.Read, c.doubt)
-	c.page("GET /doubt/{id}/accept", access.Control, c.askAll(operations.VerbAccept))
-	c.form("POST /doubt/{id}/accept", access.Control, c.decideAll(operations.VerbAccept, "%s in doubt are taken as sent."))
-}
 
 const (
 	// peopleOnPage is how many people a page shows.
@@ -57,7 +41,6 @@ type peoplePage struct {
 	First, Onward string   // addresses, when nothing of people stands in them
 }
 
-// personRow is a person in a list.
 type personRow struct {
 	Campaign, Place, Address string
 	Name, Phone              string
@@ -134,13 +117,12 @@ func (c *Console) whoIs(v *visit, p *peoplePage) *report.Who {
 	if phone, err := c.normalize(p.Text); err == nil {
 		who.Phone = phone
 		if who.Masked {
-			p.Notes = append(p.Notes, "This key has not the scope people: nobody is found by the phone number.")
+			p.Notes = append(p.Notes, "This key lacks the people scope: it finds no one by phone number.")
 		}
 	}
 	return who
 }
 
-// campaignPeople are the people of one campaign, by filters or by a search.
 func (c *Console) campaignPeople(v *visit) (string, any, error) {
 	s, err := c.standing(v)
 	if err != nil {
@@ -194,7 +176,6 @@ func overIn(d time.Duration) func() bool {
 	return func() bool { return time.Now().After(end) }
 }
 
-// people searches all campaigns.
 func (c *Console) people(v *visit) (string, any, error) {
 	p := peoplePage{Address: "/people"}
 	filter, _, err := c.parse(v, &p)
@@ -230,4 +211,56 @@ func plural(n int, word string) string {
 		return "1 " + word
 	}
 	return count(n) + " " + word + "s"
+}
+
+const (
+	// doubtOnPage is how many of one campaign's people in doubt the page names.
+	doubtOnPage = 10
+	// doubtCampaigns is how many campaigns with people in doubt it shows.
+	doubtCampaigns = 20
+)
+
+type doubtPage struct {
+	Campaigns []doubtRow
+	Total     int // in the campaigns that are shown
+	Left      int // campaigns with people in doubt that aren't shown
+	LeftCount int // and how many people these are
+	May       bool
+}
+
+type doubtRow struct {
+	ID, State string
+	Count     int
+	Canceled  bool
+	People    []doubtPerson
+	Unread    bool // there was no time to look for them
+	All       string
+}
+
+type doubtPerson struct {
+	personRow
+	Waits   time.Time // until when a receipt is waited for; zero: none is any more
+	Attempt int
+	Claimed time.Time
+}
+
+func (c *Console) doubt(v *visit) (string, any, error) {
+	all, err := c.reports.Doubts(v.Context(), doubtCampaigns, doubtOnPage, overIn(searchTime))
+	if err != nil {
+		return "", nil, err
+	}
+	page := doubtPage{May: v.may(access.Control), Left: all.Left, LeftCount: all.LeftCount}
+	for _, d := range all.Campaigns {
+		row := doubtRow{
+			ID: string(d.Info.ID), State: string(d.Info.Phase), Count: d.Count, Canceled: d.Info.Canceled, Unread: d.Unread,
+			All: peopleAddress(d.Info.ID, campaign.InDoubt.String(), ""),
+		}
+		for _, f := range d.People {
+			r := &f.Seen.Record
+			row.People = append(row.People, doubtPerson{v.personRow(d.Info.ID, f), r.DueAt, r.Attempt, r.ClaimedAt})
+		}
+		page.Campaigns = append(page.Campaigns, row)
+		page.Total += row.Count
+	}
+	return "doubt", page, nil
 }

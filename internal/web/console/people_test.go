@@ -76,7 +76,7 @@ func TestPeople_MaskedForAKeyWithoutTheScope(t *testing.T) {
 		b.see(a, "*********01")
 		b.miss(a, "+1201555", "files.example.com")
 	}
-	b.see(b.post(http.StatusOK, "/people", "q", "(201) 555-0101"), `id="nobody"`, "not the scope people")
+	b.see(b.post(http.StatusOK, "/people", "q", "(201) 555-0101"), `id="nobody"`, "lacks the people scope")
 	b = h.login(t, "otto", access.Read, access.People)
 	b.see(b.get(http.StatusOK, "/campaigns/c/people/0.1"), phoneOf(1)[1:], "https://files.example.com/1.xlsx")
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
-// personPage is one person of a campaign.
 type personPage struct {
 	Row        personRow
 	Means      string // what the state means
@@ -21,8 +20,9 @@ type personPage struct {
 	Waits      string // whether an outcome may still come
 	Attempts   []attempt
 	PutOff     int
-	Legs       []legRow
-	Timeline   []moment
+	Legs       []campaign.ChannelLeg
+	Info       *campaign.Info
+	Moments    []report.Moment
 	Columns    []fact // of the list; nothing without the scope people
 	Hidden     bool   // there are columns that aren't shown
 	Suppressed string
@@ -31,7 +31,6 @@ type personPage struct {
 	Hint       string // why a button is missing
 }
 
-// attempt is one request that was made, or is about to be.
 type attempt struct {
 	Number     int
 	ExternalID string
@@ -41,27 +40,12 @@ type attempt struct {
 	Lost       bool   // it isn't kept
 }
 
-// legRow is what is known of a channel, or of the whole transaction.
-type legRow struct {
-	Channel, Code, Words, Means string
-	At                          time.Time // when it was first heard; zero: unknown
-}
-
-// moment is something that happened, or will.
-type moment struct {
-	At              time.Time
-	What, Who, Note string
-	Future          bool
-}
-
-// rankWords are ours for what Telesign says.
 var rankWords = map[campaign.Rank]string{
 	campaign.RankProgress: "on its way", campaign.RankGateway: "at the gateway",
 	campaign.RankProbable: "sent out; a confirmation isn't to be had", campaign.RankFailed: "it failed on this channel",
 	campaign.RankDelivered: "delivered", campaign.RankRead: "read",
 }
 
-// reasonWords are what our reasons mean.
 var reasonWords = map[campaign.Reason]string{
 	campaign.ReasonThrottled:   "Telesign said “too fast”. It isn't counted as a fault, and is tried again.",
 	campaign.ReasonUnavailable: "Telesign said that it didn't process the request.",
@@ -86,18 +70,15 @@ var reasonWords = map[campaign.Reason]string{
 	campaign.ReasonTakenAsSent: "It was in doubt, and a person has decided that it was sent.",
 }
 
-// broughtBy says how a person was delivered to.
 var broughtBy = map[campaign.DeliveredBy]string{
 	campaign.ByWhatsApp: "WhatsApp brought it", campaign.BySMS: "the SMS brought it, and WhatsApp didn't",
 	campaign.ByBoth: "the SMS brought it, and so did WhatsApp", campaign.ByOther: "another channel brought it",
 }
 
-// channelWords name whatever delivered.
 var channelWords = map[campaign.DeliveredBy]string{
 	campaign.ByWhatsApp: "WhatsApp", campaign.BySMS: "SMS", campaign.ByBoth: "both", campaign.ByOther: "another channel",
 }
 
-// personAt is the person of the path.
 func (c *Console) personAt(v *visit) (*operations.Person, error) {
 	id, err := v.id()
 	if err != nil {
@@ -124,7 +105,7 @@ func (c *Console) person(v *visit) (string, any, error) {
 	p := personPage{
 		Row: v.personRow(info.ID, f), Means: statesInWords[r.State], Words: reasonWords[r.Reason],
 		Waits: waits(r), Legs: legsOf(r), PutOff: r.Faults,
-		Attempts: attempts(info.ID, f, story.Earlier), Timeline: timeline(info, story.Moments, time.Now()),
+		Attempts: attempts(info.ID, f, story.Earlier), Info: info, Moments: story.Moments,
 	}
 	if r.State == campaign.Delivered {
 		p.Means = broughtBy[r.DeliveredBy()]
@@ -152,7 +133,7 @@ func (p *personPage) deeds(v *visit, who *operations.Person) {
 		return
 	}
 	if !v.may(access.Control) {
-		p.Hint = "This key is read-only: it lacks the control scope."
+		p.Hint = readOnly
 		return
 	}
 	if err := who.Check(operations.VerbResend); err != nil {
@@ -182,7 +163,6 @@ func waits(r *campaign.Record) string {
 	return ""
 }
 
-// attempts are all that were made, the latest last.
 func attempts(id campaign.ID, f report.Found, past []campaign.Record) []attempt {
 	kept := make(map[int]*campaign.Record)
 	for i := range past {
@@ -203,23 +183,15 @@ func attempts(id campaign.ID, f report.Found, past []campaign.Record) []attempt 
 	return all
 }
 
-func legsOf(r *campaign.Record) []legRow {
-	var rows []legRow
+// legsOf is what is known of each channel, and of the whole transaction.
+func legsOf(r *campaign.Record) []campaign.ChannelLeg {
 	all := report.Channels(r)
 	if r.Status.Rank != campaign.RankNone {
 		all = append(all, campaign.ChannelLeg{Channel: "the message", Leg: r.Status})
 	}
-	for _, l := range all {
-		row := legRow{Channel: channelName(l.Channel), Words: translate.Words(l.Leg), Means: rankWords[l.Rank], At: l.At}
-		if l.Code != 0 {
-			row.Code = strconv.Itoa(l.Code)
-		}
-		rows = append(rows, row)
-	}
-	return rows
+	return all
 }
 
-// channelName is a channel as people write it.
 func channelName(channel string) string {
 	switch channel {
 	case "whatsapp":
@@ -230,32 +202,34 @@ func channelName(channel string) string {
 	return channel
 }
 
-// timeline is what is known to have happened to a person, in its order.
-func timeline(info *campaign.Info, story []report.Moment, now time.Time) []moment {
-	all := []moment{{At: info.CreatedAt, What: "put on the list"}}
-	for _, m := range story {
-		row := moment{At: m.At, What: m.What, Who: m.By, Note: m.Why, Future: m.At.After(now)}
-		switch m.What {
-		case report.MomentClaimed:
-			row.What = "attempt " + strconv.Itoa(m.Attempt) + " began"
-		case report.MomentPutOff:
-			row.What = "put off for the first time"
-		case report.MomentHeard:
-			row.What, row.Note = channelName(m.Leg.Channel)+" "+heard[m.Leg.Rank], translate.Words(m.Leg.Leg)
-			if m.Leg.Code != 0 {
-				row.Note += " (" + strconv.Itoa(m.Leg.Code) + ")"
-			}
-		case report.MomentSettled:
-			row.What = words(m.State.String())
-		case report.MomentDue:
-			row.What = due(m.State)
-		}
-		all = append(all, row)
+// what says what happened to a person, or will.
+func what(m report.Moment) string {
+	switch m.What {
+	case report.MomentClaimed:
+		return "attempt " + strconv.Itoa(m.Attempt) + " began"
+	case report.MomentPutOff:
+		return "put off for the first time"
+	case report.MomentHeard:
+		return channelName(m.Leg.Channel) + " " + heard[m.Leg.Rank]
+	case report.MomentSettled:
+		return words(m.State.String())
+	case report.MomentDue:
+		return due(m.State)
 	}
-	return all
+	return m.What
 }
 
-// heard is what Telesign said of a channel, in a word.
+// note says why something happened, or what Telesign said.
+func note(m report.Moment) string {
+	if m.What != report.MomentHeard {
+		return m.Why
+	}
+	if m.Leg.Code == 0 {
+		return translate.Words(m.Leg.Leg)
+	}
+	return translate.Words(m.Leg.Leg) + " (" + strconv.Itoa(m.Leg.Code) + ")"
+}
+
 var heard = map[campaign.Rank]string{
 	campaign.RankProgress: "is on its way", campaign.RankGateway: "is at the gateway", campaign.RankProbable: "was sent out",
 	campaign.RankFailed: "failed", campaign.RankDelivered: "delivered", campaign.RankRead: "was read",
@@ -316,7 +290,7 @@ func (c *Console) decide(verb operations.Verb, done string) func(*visit) (string
 		state, _ := campaign.ParseState(v.PostFormValue("state"))
 		attempt, _ := strconv.Atoi(v.PostFormValue("attempt")) // 0 of none: nothing can be decided about such a person
 		if err = who.Seen(state, attempt); err == nil {
-			err = c.ops.Decide(v.Context(), who, verb, v.actor(reasonOf(v)))
+			err = c.ops.Decide(v.Context(), who, verb, v.author())
 		}
 		if err != nil {
 			return "", err

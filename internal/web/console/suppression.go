@@ -9,17 +9,6 @@ import (
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
-func (c *Console) suppressionRoutes() {
-	c.page("GET /suppression", access.Read, c.suppression)
-	c.page("POST /suppression/check", access.Read, c.checkSuppressed) // the number has no place in an address
-	c.form("POST /suppression/add", access.Control, c.addSuppressed)
-	c.page("POST /suppression/remove/ask", access.Control, c.askUnsuppress)
-	c.form("POST /suppression/remove", access.Control, c.removeSuppressed)
-	c.form("POST /suppression/settle", access.Control, c.settleOptOut)
-	c.upload("POST /suppression/import", access.Control, maxBody, c.importSuppressed)
-	c.page("GET /suppression/import/{token}", access.Control, c.imported)
-}
-
 const (
 	// numbersOnPage is about how many numbers a page shows.
 	numbersOnPage = 100
@@ -27,7 +16,6 @@ const (
 	maxNumbers = 32 << 20
 )
 
-// suppressionPage is a part of the list of numbers that are never sent to.
 type suppressionPage struct {
 	All     int
 	Rows    []numberRow
@@ -47,7 +35,6 @@ type numberRow struct {
 	Shown string // the phone number as the visitor may see it
 }
 
-// importPage is what an import came to.
 type importPage struct {
 	*operations.Imported
 	Name  string
@@ -82,12 +69,10 @@ func (c *Console) suppressionPage(v *visit) (*suppressionPage, error) {
 	return p, nil
 }
 
-// number reads what the list says of the number in a form.
 func (c *Console) number(v *visit) (*operations.Suppression, error) {
 	return c.ops.Suppression(v.Context(), v.PostFormValue("phone"))
 }
 
-// since says how a number came on the list.
 func since(s *operations.Suppression) string {
 	return "on the list, since " + when(s.At) + ": " + s.Entry.String() + "."
 }

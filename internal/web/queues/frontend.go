@@ -110,7 +110,6 @@ func (f *frontend) takeFiles(root string, page []byte) error {
 	return nil
 }
 
-// take returns a file of asynqmon's.
 func (f *frontend) take(path string) ([]byte, error) {
 	a := answer{header: make(http.Header)}
 	f.monitor.ServeHTTP(&a, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}, Header: http.Header{}, Body: http.NoBody})
@@ -139,7 +138,6 @@ func secure(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// file serves the file of this name, and reports whether there is one.
 func (f *frontend) file(w http.ResponseWriter, name string) bool {
 	one, ok := f.files[name]
 	if ok {
@@ -150,7 +148,6 @@ func (f *frontend) file(w http.ResponseWriter, name string) bool {
 	return ok
 }
 
-// index serves the page, which is the same for all paths.
 func (f *frontend) index(w http.ResponseWriter) {
 	nonce := rand.Text()
 	w.Header().Set("Content-Security-Policy", strings.ReplaceAll(f.policy, noncePlace, nonce))

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -25,27 +26,21 @@ import (
 
 // Options are what the pages need; all but Write are required.
 type Options struct {
-	Redis redis.UniversalClient // stays the caller's to close
-	// Root is the path that the pages stand under, as in /queues.
-	Root string
-	// Key returns the key of a request. Errors: [access.ErrRefused], and those of Redis.
-	Key    func(*http.Request) (*access.Key, error)
+	Redis  redis.UniversalClient                    // stays the caller's to close
+	Root   string                                   // the path that the pages stand under, as in /queues
+	Key    func(*http.Request) (*access.Key, error) // errors: [access.ErrRefused], and those of Redis
 	Logger *slog.Logger
-	// Write allows keys with the scope control the harmless changes: pause and resume a
-	// queue, run or delete one task.
-	Write bool
+	Write  bool // allow keys with the scope control to pause and resume a queue, and to run or delete one task
 }
 
 // maxTasks is how many tasks one answer has. asynqmon has no limit.
 const maxTasks = 100
 
-// pages serves two asynqmons: one without buttons, and one with them.
 type pages struct {
 	o              Options
 	shown, changed *frontend
 }
 
-// sharedClient makes asynqmon use our client.
 type sharedClient struct{ rdb redis.UniversalClient }
 
 func (s sharedClient) MakeRedisClient() any { return s.rdb }
@@ -113,7 +108,7 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, "these pages have no such request")
 	case to.verdict == never:
 		refuse(w, http.StatusForbidden, to.why)
-	case to.verdict == look && isPage(to.path):
+	case to.verdict == look && to.paths == pagePaths:
 		show.index(w)
 	case to.verdict == look:
 		show.monitor.ServeHTTP(w, bounded(r))
@@ -146,9 +141,82 @@ func bounded(r *http.Request) *http.Request {
 	return &clone
 }
 
-// refuse answers with a problem, as the API does.
 func refuse(w http.ResponseWriter, status int, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{"title": http.StatusText(status), "status": status, "detail": detail})
+}
+
+type verdict int
+
+const (
+	never  verdict = iota // it does harm, or nothing useful here
+	look                  // it only reads
+	change                // it changes one thing, which the ledger repairs
+)
+
+// rule judges routes of asynqmon, below the path where it is mounted.
+type rule struct {
+	method, paths string // paths is a regular expression in which * is one segment
+	verdict       verdict
+	why           string // why never
+}
+
+// Why a request is refused, for the person who has pressed the button.
+const (
+	bulk = "it changes many tasks at once, and Redis answers no other request meanwhile; " +
+		"handout pause and handout cancel stop a campaign"
+	archives = "an archived task keeps its ID, and the task for its recipients could never be written again; " +
+		"for many tasks, it also blocks Redis, and leaves most of them in no list"
+	losesQueue   = "it deletes a whole queue; handout pause and handout cancel stop a campaign"
+	cancels      = "a running task may have sent already; handout pause stops those that follow"
+	unused       = "handout has no such tasks"
+	noPrometheus = "these pages have no Prometheus to ask; see /metrics"
+)
+
+const (
+	pagePaths   = "/(settings|servers|schedulers|redis|queues/*(/tasks/*)?)?"
+	queue       = "/api/queues/*"
+	aggregating = "groups/*/aggregating"
+)
+
+// rules judge every route of asynqmon: a test fails when it has others.
+var rules = []rule{
+	{http.MethodGet, pagePaths, look, ""},
+	{http.MethodGet, "/api/(queues|queue_stats|servers|scheduler_entries|scheduler_entries/*/enqueue_events|redis_info)", look, ""},
+	{http.MethodGet, queue + "(/groups|/tasks/*)?", look, ""},
+	{http.MethodGet, queue + "/(active|pending|scheduled|retry|archived|completed|" + aggregating + ")_tasks", look, ""},
+	{http.MethodGet, "/api/metrics", never, noPrometheus},
+
+	{http.MethodPost, queue + ":(pause|resume)", change, ""},
+	{http.MethodDelete, queue + "/(pending|scheduled|retry|archived)_tasks/*", change, ""},
+	{http.MethodPost, queue + "/(scheduled|retry|archived)_tasks/*:run", change, ""},
+
+	{http.MethodDelete, queue, never, losesQueue},
+	{http.MethodPost, queue + "/active_tasks/*:cancel", never, cancels},
+	{http.MethodPost, queue + "/active_tasks:(cancel_all|batch_cancel)", never, bulk},
+	{http.MethodPost, queue + "/(pending|scheduled|retry|" + aggregating + ")_tasks(/*:archive|:archive_all|:batch_archive)", never, archives},
+	{http.MethodDelete, queue + "/archived_tasks:delete_all", never, archives},
+	{http.MethodPost, queue + "/archived_tasks:(batch_delete|run_all|batch_run)", never, archives},
+	{http.MethodDelete, queue + "/(pending|scheduled|retry|completed|" + aggregating + ")_tasks:delete_all", never, bulk},
+	{http.MethodPost, queue + "/(pending|scheduled|retry|completed|" + aggregating + ")_tasks:(batch_delete|run_all|batch_run)", never, bulk},
+	{http.MethodDelete, queue + "/(completed|" + aggregating + ")_tasks/*", never, unused},
+	{http.MethodPost, queue + "/" + aggregating + "_tasks/*:run", never, unused},
+}
+
+var patterns = func() []*regexp.Regexp {
+	all := make([]*regexp.Regexp, len(rules))
+	for i, r := range rules {
+		all[i] = regexp.MustCompile("^" + strings.ReplaceAll(r.paths, "*", "[^/]+") + "$")
+	}
+	return all
+}()
+
+func find(method, path string) (rule, bool) {
+	for i, p := range patterns {
+		if rules[i].method == method && p.MatchString(path) {
+			return rules[i], true
+		}
+	}
+	return rule{}, false
 }

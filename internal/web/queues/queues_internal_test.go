@@ -193,7 +193,7 @@ func TestPages_EveryRoute(t *testing.T) {
 			t.Parallel()
 			h := open(t, c.write)
 			before := h.tasks()
-			for _, r := range routes {
+			for _, r := range routes(t) {
 				if r.verdict == change && c.refusal == "" {
 					continue // TestPages_ChangeOneThing
 				}

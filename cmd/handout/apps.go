@@ -1,0 +1,186 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/web/access"
+)
+
+func (a *app) keyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "key",
+		Short: "Make, list and revoke the keys of other apps for the API",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usagef("key: create, list or revoke is missing; see %s --help", cmd.CommandPath())
+		},
+	}
+	cmd.AddCommand(a.keyCreateCommand(), a.keyListCommand(), a.keyRevokeCommand())
+	return cmd
+}
+
+func (a *app) keyCreateCommand() *cobra.Command {
+	var keyName, scopes string
+	long := "Make a key, and print it on standard output: it can't be shown again. Its name stands\n" +
+		"in the history of the campaigns that it steers. No scope includes another:\n"
+	for _, s := range access.Scopes() {
+		long += fmt.Sprintf("\n  %-9s%s", s, s.About())
+	}
+	cmd := &cobra.Command{
+		Use: "create", Short: "Make a key, and print it: it can't be shown again", Long: long,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if keyName == "" || scopes == "" {
+				return usagef("key create: --name and --scopes are needed, as in --name billing --scopes submit,read")
+			}
+			return a.operate(cmd.Context(), func(o *operations.Operations) error {
+				token, err := o.CreateKey(cmd.Context(), keyName, scopes)
+				if err == nil {
+					fmt.Fprintln(a.stdout, token)
+				}
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&keyName, "name", "", "whose key it is, as in billing")
+	cmd.Flags().StringVar(&scopes, "scopes", "", "what it may do: "+access.Join(access.Scopes(), ", ")+", separated by commas")
+	return cmd
+}
+
+type keyRow struct {
+	Name     string         `json:"name"`
+	Scopes   []access.Scope `json:"scopes"`
+	Created  string         `json:"created"`
+	LastUsed string         `json:"last_used"` // a day; empty: never
+}
+
+func (a *app) keyListCommand() *cobra.Command {
+	return tableCommand(a, "list", "List the keys, and when each was last used", "NAME,SCOPES,CREATED,LAST USED",
+		func(ctx context.Context, o *operations.Operations, _ []string) ([]keyRow, error) {
+			keys, err := o.Keys(ctx)
+			rows := make([]keyRow, len(keys))
+			for i, k := range keys {
+				rows[i] = keyRow{Name: k.Name, Scopes: k.Scopes, Created: k.CreatedAt.Format(time.DateOnly)}
+				if !k.LastUsed.IsZero() {
+					rows[i].LastUsed = k.LastUsed.Format(time.DateOnly)
+				}
+			}
+			return rows, err
+		},
+		func(r keyRow) []any {
+			return []any{r.Name, access.Join(r.Scopes, ","), r.Created, cmp.Or(r.LastUsed, "never")}
+		})
+}
+
+func (a *app) keyRevokeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "revoke NAME",
+		Short: "End a key: the next request with it is refused",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.operate(cmd.Context(), func(o *operations.Operations) error {
+				if err := o.RevokeKey(cmd.Context(), args[0]); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stdout, "key %s is revoked\n", args[0])
+				return nil
+			})
+		},
+	}
+}
+
+func (a *app) webhookCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "webhook",
+		Short: "Tell other apps what becomes of campaigns: add, list, test and remove their URLs",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usagef("webhook: add, list, remove, test or log is missing; see %s --help", cmd.CommandPath())
+		},
+	}
+	cmd.AddCommand(
+		a.webhookAddCommand(), a.webhookListCommand(), a.webhookLogCommand(),
+		a.webhookDo("remove ID", "End a webhook: it receives nothing any more", func(ctx context.Context, o *operations.Operations, id string) (string, error) {
+			return "is removed", o.RemoveWebhook(ctx, id)
+		}),
+		a.webhookDo("test ID", "Send a webhook an event without content, from this machine, and see whether it accepts it", func(ctx context.Context, o *operations.Operations, id string) (string, error) {
+			d, err := o.TestWebhook(ctx, id)
+			if err != nil {
+				return "", err
+			}
+			return fmt.Sprintf("accepted it: HTTP %d in %d ms", d.Status, d.TookMS), nil
+		}),
+	)
+	return cmd
+}
+
+// webhookDo makes a verb about one webhook a command; the verb returns what was done.
+func (a *app) webhookDo(use, short string, do func(context.Context, *operations.Operations, string) (string, error)) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.operate(cmd.Context(), func(o *operations.Operations) error {
+				done, err := do(cmd.Context(), o, args[0])
+				if err == nil {
+					fmt.Fprintf(a.stdout, "webhook %s %s\n", args[0], done)
+				}
+				return err
+			})
+		},
+	}
+}
+
+func (a *app) webhookAddCommand() *cobra.Command {
+	var w operations.NewWebhook
+	cmd := &cobra.Command{
+		Use:   "add URL",
+		Short: "Add a URL, and print its secret: it can't be shown again",
+		Long: "Add a URL that receives what happens from now on. It prints the webhook's ID on\n" +
+			"standard error, and on standard output the secret that signs the events: it can't\n" +
+			"be shown again. Events: campaign, when a campaign's state changes; recipients, when\n" +
+			"people have their outcome, or another one.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			w.URL = args[0]
+			return a.operate(cmd.Context(), func(o *operations.Operations) error {
+				id, secret, err := o.AddWebhook(cmd.Context(), w)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stderr, "webhook %s is added; its secret:\n", id)
+				fmt.Fprintln(a.stdout, secret)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&w.Events, "events", "campaign,recipients", "what it receives, separated by commas")
+	cmd.Flags().StringVar(&w.Campaigns, "campaigns", "", "only campaigns whose IDs begin with this")
+	cmd.Flags().BoolVar(&w.Phones, "phones", false, "send it phone numbers")
+	return cmd
+}
+
+func (a *app) webhookListCommand() *cobra.Command {
+	return tableCommand(a, "list", "List the webhooks, and whether they accept their events", "ID,URL,EVENTS,CAMPAIGNS,PHONES,STATE",
+		func(ctx context.Context, o *operations.Operations, _ []string) ([]operations.Webhook, error) {
+			return o.Webhooks(ctx)
+		},
+		func(w operations.Webhook) []any {
+			if w.Dropped > 0 {
+				w.State += fmt.Sprintf("; %d dropped", w.Dropped)
+			}
+			return []any{w.ID, w.URL, strings.Join(w.Events, ","), w.Campaigns + "*", w.Phones, w.State}
+		})
+}
+
+func (a *app) webhookLogCommand() *cobra.Command {
+	return tableCommand(a, "log ID", "Show the latest 100 deliveries to a webhook, the latest first", "TIME,TYPE,CAMPAIGN,RECIPIENTS,ATTEMPT,TOOK,ANSWER",
+		func(ctx context.Context, o *operations.Operations, args []string) ([]operations.Delivery, error) {
+			return o.WebhookLog(ctx, args[0])
+		},
+		func(d operations.Delivery) []any {
+			answer := cmp.Or(d.Error, fmt.Sprintf("HTTP %d", d.Status))
+			return []any{d.At.Format(time.RFC3339), d.Type, d.Campaign, d.Count, d.Attempt, fmt.Sprintf("%d ms", d.TookMS), answer}
+		})
+}

@@ -1,0 +1,164 @@
+package operations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/web/access"
+	"github.com/handout-dev/handout/internal/webhook"
+	"github.com/handout-dev/handout/internal/webhook/outbox"
+)
+
+// Keys returns all keys, sorted by name.
+func (o *Operations) Keys(ctx context.Context) ([]access.Key, error) {
+	return access.NewKeys(o.rdb).List(ctx)
+}
+
+// Key returns a key by its name, without its secret. Errors: NotFound.
+func (o *Operations) Key(ctx context.Context, name string) (*access.Key, error) {
+	keys, err := o.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(keys, func(k access.Key) bool { return k.Name == name }); i >= 0 {
+		return &keys[i], nil
+	}
+	return nil, fmt.Errorf("key %s: %w", name, access.ErrNoKey)
+}
+
+// CreateKey makes a key with these scopes, separated by commas, and returns its token,
+// which can't be shown again. Errors: Refused, and OtherContent if the name is taken.
+func (o *Operations) CreateKey(ctx context.Context, name, scopes string) (token string, err error) {
+	parsed, err := access.ParseScopes(scopes)
+	if err != nil {
+		return "", refuse(Refused, "scopes", err)
+	}
+	token, err = access.NewKeys(o.rdb).Create(ctx, name, parsed, now())
+	if errors.Is(err, access.ErrBadName) {
+		err = refuse(Refused, "name", err)
+	}
+	return token, err
+}
+
+// RevokeKey ends a key: the next request with it is refused. Errors: NotFound.
+func (o *Operations) RevokeKey(ctx context.Context, name string) error {
+	return access.NewKeys(o.rdb).Revoke(ctx, name)
+}
+
+// Webhook is another app's URL that receives events, as it may be shown.
+type Webhook struct {
+	ID        string    `json:"id"`
+	URL       string    `json:"url"` // without its query, which may be a secret
+	Events    []string  `json:"events"`
+	Campaigns string    `json:"campaigns"` // a prefix; empty: all
+	Phones    bool      `json:"phones"`
+	Created   time.Time `json:"created"`
+	State     string    `json:"state"`   // ok, failing since, gone since
+	Dropped   int       `json:"dropped"` // outcomes and changes that it never received
+}
+
+// Delivery is a line of a webhook's log.
+type Delivery = outbox.Delivery
+
+// NewWebhook is a webhook to add.
+type NewWebhook struct {
+	URL       string
+	Events    string // separated by commas
+	Campaigns string // the prefix of their IDs; empty: all
+	Phones    bool   // send it phone numbers
+}
+
+// AddWebhook adds a webhook, which receives what happens from then on, and returns its
+// ID, and the secret that signs its events and can't be shown again. Errors: Refused.
+func (o *Operations) AddWebhook(ctx context.Context, w NewWebhook) (id, secret string, err error) {
+	events, err := webhook.ParseEvents(w.Events)
+	if err != nil {
+		return "", "", refuse(Refused, "events", err)
+	}
+	if _, err := campaign.ParseID(w.Campaigns); err != nil && w.Campaigns != "" {
+		return "", "", refuse(Refused, "campaigns", err)
+	}
+	if err := webhook.CheckURL(w.URL, o.o.PrivateWebhooks); err != nil {
+		return "", "", refuse(Refused, "url", err)
+	}
+	e := webhook.New(w.URL, events, w.Campaigns, w.Phones, now())
+	return e.ID, e.Secret.Reveal(), o.ledger.Outbox().Add(ctx, e)
+}
+
+// Webhooks returns all webhooks, sorted by ID.
+func (o *Operations) Webhooks(ctx context.Context) ([]Webhook, error) {
+	box := o.ledger.Outbox()
+	endpoints, err := box.Endpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	failing, err := box.Failing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dropped, err := box.CountDiscarded(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Webhook, len(endpoints.All))
+	for i, e := range endpoints.All {
+		state := "ok"
+		if since, ok := failing[e.ID]; ok {
+			state = "failing since " + since.Format(time.RFC3339)
+		}
+		if !e.GoneAt.IsZero() {
+			state = "gone since " + e.GoneAt.Format(time.RFC3339)
+		}
+		all[i] = Webhook{
+			ID: e.ID, URL: webhook.ShowURL(e.URL), Events: e.Events, Campaigns: e.Prefix, Phones: e.Phones,
+			Created: e.CreatedAt, State: state, Dropped: dropped[e.ID],
+		}
+	}
+	return all, nil
+}
+
+func (o *Operations) endpoint(ctx context.Context, id string) (*outbox.Endpoint, error) {
+	endpoints, err := o.ledger.Outbox().Endpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if e := endpoints.Find(id); e != nil {
+		return e, nil
+	}
+	return nil, fmt.Errorf("webhook %s: %w", id, outbox.ErrNotFound)
+}
+
+// RemoveWebhook ends a webhook: it receives nothing any more. Errors: NotFound.
+func (o *Operations) RemoveWebhook(ctx context.Context, id string) error {
+	return o.ledger.Outbox().Remove(ctx, id)
+}
+
+// TestWebhook sends a webhook one event without content, from this machine, and logs
+// the delivery. The error says so if the webhook didn't accept it. Errors: NotFound.
+func (o *Operations) TestWebhook(ctx context.Context, id string) (*Delivery, error) {
+	e, err := o.endpoint(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	client := webhook.NewClient(o.o.PrivateWebhooks)
+	defer client.Close()
+	d, err := webhook.Test(ctx, o.ledger.Outbox(), client, e, now())
+	if err == nil && d.Error != "" {
+		err = refusef(Refused, "", "webhook %s didn't accept it: %s", id, d.Error)
+	}
+	return &d, err
+}
+
+// WebhookLog returns the latest deliveries to a webhook, the latest first. Errors:
+// NotFound.
+func (o *Operations) WebhookLog(ctx context.Context, id string) ([]Delivery, error) {
+	e, err := o.endpoint(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return o.ledger.Outbox().Deliveries(ctx, e.ID)
+}

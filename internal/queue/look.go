@@ -1,0 +1,125 @@
+package queue
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// LookInterval is what a server that looks by [Queue.Looker] has for its
+// TaskCheckInterval: it is the looker that waits.
+const LookInterval = time.Millisecond
+
+// Looks says how a server looks at an empty queue.
+type Looks struct {
+	// Shortest is how long it waits at least before it looks again at a queue that has
+	// just become empty: less than it took the last time until there was a task.
+	// Each later wait is twice as long, up to Longest. Tasks that are put into the
+	// queue through the same [Queue] end the wait.
+	Shortest, Longest time.Duration
+	// Open, if not nil, reports whether the server may take another task. While it
+	// reports false, tasks stay in the queue, for other servers; see [Queue.LookAgain].
+	Open func() bool
+	// Stopping is closed when no further task is to be taken.
+	Stopping <-chan struct{}
+}
+
+// Looker is the Redis client of a server of one queue. asynq itself sleeps for a set
+// time when its queue is empty, and knows neither that tasks have just been put there
+// nor that a handler has no place for another one.
+type Looker struct {
+	redis.UniversalClient
+	looks   Looks
+	pending string        // asynq's key of the tasks that wait
+	wake    chan struct{} // look again
+
+	// Only the goroutine that takes tasks uses these.
+	wait  time.Duration // before the next look; 0: the latest one has found a task
+	first time.Duration // when the queue has become empty
+}
+
+// Looker returns the Redis client for the server of a queue.
+func (q *Queue) Looker(queue string, looks Looks) *Looker {
+	l := &Looker{UniversalClient: q.rdb, looks: looks, pending: "asynq:{" + queue + "}:pending", wake: make(chan struct{}, 1)}
+	q.lookers.Store(queue, l)
+	return l
+}
+
+// again has the looker look at once, if Open allows.
+func (l *Looker) again() {
+	select {
+	case l.wake <- struct{}{}:
+	default: // it will
+	}
+}
+
+// LookAgain has the server of a queue look at once, if it has a [Looker].
+func (q *Queue) LookAgain(queue string) {
+	if l, ok := q.lookers.Load(queue); ok {
+		l.(*Looker).again()
+	}
+}
+
+// EvalSha waits until it's time to look, if this is the script that takes a task.
+func (l *Looker) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	if !l.takes(keys) {
+		return l.UniversalClient.EvalSha(ctx, sha, keys, args...)
+	}
+	if !l.await() {
+		cmd := redis.NewCmd(ctx)
+		cmd.SetErr(redis.Nil) // as from an empty queue
+		return cmd
+	}
+	cmd := l.UniversalClient.EvalSha(ctx, sha, keys, args...)
+	switch err := cmd.Err(); {
+	case redis.HasErrorPrefix(err, "NOSCRIPT"): // asynq makes the call again, with the script's text
+	case err != nil: // nothing there, or Redis can't be reached
+		l.wait = min(max(l.looks.Shortest, l.first, 2*l.wait), l.looks.Longest)
+	case l.wait > 0:
+		l.wait, l.first = 0, l.wait/4
+	}
+	return cmd
+}
+
+// takes reports whether it's the script that takes a task: no other has these keys.
+// Source: asynq v0.26.0, internal/rdb/rdb.go, dequeueCmd.
+func (l *Looker) takes(keys []string) bool {
+	return len(keys) == 4 && keys[0] == l.pending && strings.HasSuffix(keys[1], ":paused")
+}
+
+// await waits until the queue is to be looked at, and reports whether it is now. Else
+// asynq has to ask again: it says in its call until when the task is its own.
+func (l *Looker) await() bool {
+	if l.wait > 0 {
+		l.pause(l.wait)
+	}
+	if !l.open() {
+		l.pause(l.looks.Longest)
+	}
+	select {
+	case <-l.looks.Stopping:
+		time.Sleep(stoppingLook)
+		return false
+	case <-l.wake: // the look that follows sees what was put there until now
+	default:
+	}
+	return l.open()
+}
+
+// pause waits for d, or until there is a reason to look.
+func (l *Looker) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-l.wake:
+	case <-l.looks.Stopping:
+	}
+}
+
+func (l *Looker) open() bool { return l.looks.Open == nil || l.looks.Open() }
+
+// stoppingLook is how often a server that stops asks, which costs Redis nothing.
+const stoppingLook = 20 * time.Millisecond
