@@ -59,6 +59,7 @@ var everything = []string{"*"}
 var plan = map[string]room{
 	"campaign":           {pure, nil},
 	"tasks":              {pure, []string{"campaign"}},
+	"internal/listfile":  {pure, nil},
 	"internal/phone":     {pure, nil},
 	"internal/secret":    {pure, nil},
 	"internal/translate": {pure, []string{"campaign", "telesign"}},
@@ -75,7 +76,7 @@ var plan = map[string]room{
 	"internal/queue":          {store, nil},
 	"ledger":                  {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
 
-	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/phone", "internal/queue", "internal/translate"}},
+	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/queue", "internal/translate"}},
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
 	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/translate"}},
 	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
@@ -101,7 +102,7 @@ var plan = map[string]room{
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
-		"internal/metrics", "internal/operations", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
+		"internal/metrics", "internal/operations", "internal/phone", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
 		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/secret", "internal/translate",
 	}},
 	"cmd/orderhistory": {face, everything},

@@ -60,5 +60,5 @@ func ExampleParseTemplate() {
 	fmt.Println(err)
 	// Output:
 	// Yours is at https://example.com/a. <nil>
-	// the list has no column "link", only recipient, phone, url
+	// the list has no column "link" among its 3
 }

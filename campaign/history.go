@@ -77,3 +77,34 @@ func (e Entry) Encode() string {
 	}
 	return string(b)
 }
+
+// Ran returns for how long a campaign ran between two moments, by its history: less
+// what it was paused, held, or waiting for its start.
+func Ran(history []Entry, from, to time.Time) time.Duration {
+	ran, since, runs := time.Duration(0), from, true
+	for _, e := range history {
+		var now bool
+		switch e.Verb {
+		case "paused", "held", "rescheduled", "canceled":
+			now = false
+		case "resumed", "started":
+			now = true
+		default:
+			continue
+		}
+		at := e.At
+		if at.Before(from) {
+			at = from
+		} else if at.After(to) {
+			at = to
+		}
+		if runs {
+			ran += at.Sub(since)
+		}
+		since, runs = at, now
+	}
+	if runs {
+		ran += to.Sub(since)
+	}
+	return ran
+}

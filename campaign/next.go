@@ -45,7 +45,7 @@ type Event struct {
 	Reason    Reason
 	Code      int       // Telesign's status code, 0 for none
 	Reference string    // accept, receipt
-	DueAt     time.Time // accept, defer, receipt: see Record.DueAt
+	DueAt     time.Time // accept, defer, receipt, overdue: see Record.DueAt
 	Uncounted bool      // defer: not a fault (throttled, or ours)
 	Claim     uint64    // claim: the claimant's random number; defer: whose answer it is, 0 for anyone's
 	Status    Leg       // receipt: the transaction
@@ -202,7 +202,7 @@ func postpone(r Record, e Event) (Record, error) {
 		switch {
 		case e.Reason == ReasonAccount:
 			r.PutOffAt = time.Time{} // a hold follows, and its time isn't the recipient's
-		case r.PutOffAt.IsZero():
+		case r.PutOffAt.IsZero() && !e.Uncounted:
 			r.PutOffAt = e.At
 		}
 		r.note(e.Code)
@@ -237,6 +237,10 @@ func overdue(r Record, e Event) (Record, error) {
 		r.State, r.Reason = InDoubt, ReasonWorkerLost
 		r.DueAt = e.DueAt
 	case Accepted:
+		if e.Reason == NoReason && !e.DueAt.IsZero() {
+			r.DueAt = e.DueAt // asked for in vain, and to be asked for again
+			return r, nil
+		}
 		r.State, r.Reason = Unconfirmed, e.Reason
 		r.DueAt = time.Time{}
 		r.SettledAt = e.At

@@ -384,7 +384,7 @@ func TestNext_TheTimeToGiveUpRunsFromTheFirstPutOff(t *testing.T) {
 		"never":                      {[]campaign.Event{campaigntest.Claim()}, none},
 		"put off":                    {[]campaign.Event{campaigntest.Claim(), at(campaigntest.Postpone(1), 1)}, 1},
 		"again and again":            {[]campaign.Event{campaigntest.Claim(), at(campaigntest.Postpone(1), 1), campaigntest.Claim(), at(campaigntest.Postpone(2), 2), campaigntest.Claim(), at(campaigntest.Postpone(3), 3), campaigntest.Claim()}, 1},
-		"throttled":                  {[]campaign.Event{campaigntest.Claim(), at(campaigntest.Throttle(1), 1), campaigntest.Claim(), at(campaigntest.Throttle(1), 2)}, 1},
+		"throttled":                  {[]campaign.Event{campaigntest.Claim(), at(campaigntest.Throttle(1), 1), campaigntest.Claim(), at(campaigntest.Throttle(1), 2)}, none},
 		"a stalled worker":           {[]campaign.Event{campaigntest.Claim(), at(campaigntest.Postpone(1), 1), campaigntest.Claim(), campaigntest.Doubt(2), at(campaigntest.Postpone(2), 3)}, 1},
 		"a fault of the account":     {[]campaign.Event{campaigntest.Claim(), at(account(1), 1)}, none},
 		"after one":                  {[]campaign.Event{campaigntest.Claim(), at(campaigntest.Postpone(1), 1), campaigntest.Claim(), at(account(2), 2)}, none},

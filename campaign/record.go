@@ -33,7 +33,8 @@ type Record struct {
 	SettledAt time.Time // when the state first became final
 	DueAt     time.Time // retrying: not before; accepted: when to ask for the outcome
 	// PutOffAt is when it was first put off since it was last asked for, until
-	// Telesign takes it: from then on its time runs, see [Spec.GiveUp].
+	// Telesign takes it: from then on its time runs, see [Spec.GiveUp]. Throttling
+	// doesn't begin it.
 	PutOffAt time.Time
 }
 

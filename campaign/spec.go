@@ -74,6 +74,15 @@ type Spec struct {
 	// UnknownZone is the zone, by its IANA name, whose hours hold for recipients
 	// whose own zone isn't known; empty: they aren't sent to.
 	UnknownZone string `json:"unknown_zone,omitempty"`
+	// Columns are the list's own names of columns, by the names that templates use for
+	// them; recipient and phone are two of these.
+	Columns map[string]string `json:"columns,omitempty"`
+	// WhatsAppWhitespace says what becomes of line breaks, tabs and runs of spaces that
+	// WhatsApp refuses in the text of a template; empty: their rows are bad.
+	WhatsAppWhitespace Whitespace `json:"whatsapp_whitespace,omitempty"`
+	// UnknownRanges says what becomes of numbers that are in no range known to us;
+	// empty: they are sent to.
+	UnknownRanges UnknownRanges `json:"unknown_ranges,omitempty"`
 	// Standing is the day's campaign of one-off sends: each recipient has a
 	// message of their own, and there are no channels here.
 	Standing bool `json:"standing,omitempty"`
@@ -168,4 +177,23 @@ const (
 	CheckNone   FileCheck = ""
 	CheckSample FileCheck = "sample" // of 20 people, spread over the list
 	CheckAll    FileCheck = "all"
+)
+
+// UnknownRanges says what becomes of numbers whose form is a country's but whose
+// range isn't in the data of phone numbers, which may be older than the range.
+type UnknownRanges string
+
+// What becomes of them; the empty text is accept.
+const (
+	RangesAccept UnknownRanges = ""
+	RangesRefuse UnknownRanges = "refuse"
+)
+
+// Whitespace says what becomes of whitespace that WhatsApp refuses.
+type Whitespace string
+
+// What becomes of it; the empty text is refuse.
+const (
+	WhitespaceRefuse   Whitespace = ""
+	WhitespaceCollapse Whitespace = "collapse" // each run becomes one space
 )

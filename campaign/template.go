@@ -3,6 +3,7 @@ package campaign
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -49,39 +50,61 @@ const (
 // column: recipient, phone, and those of columns. A column that isn't there is
 // an error that names it.
 func ParseTemplate(text string, columns []string) (*Template, error) {
-	whole, err := template.New("value").Option("missingkey=error").Parse(text)
-	if err != nil {
-		return nil, errors.New(strings.TrimPrefix(strings.TrimPrefix(err.Error(), "template: "), "value:1: "))
-	}
 	t := &Template{header: append([]string{RecipientColumn, PhoneColumn}, columns...)}
-	if whole.Tree == nil || whole.Root == nil {
-		return t, nil
-	}
-	if len(whole.Templates()) > 1 {
-		return nil, errors.New("a value can't define templates of its own")
-	}
-	if err := t.walk(whole.Root); err != nil {
+	whole, err := t.parse(text)
+	if err != nil {
 		return nil, err
 	}
 	for _, f := range t.fields {
 		if !slices.Contains(t.header, f) {
-			return nil, &MissingColumnError{Column: f, Columns: t.header}
+			return nil, &MissingColumnError{Column: f, Columns: len(t.header)}
 		}
 	}
-	if !t.flatten(whole.Root) {
+	if whole != nil && !t.flatten(whole.Root) {
 		t.parts, t.whole = nil, whole
 	}
 	return t, nil
 }
 
-// MissingColumnError means that a template uses a column that the list hasn't.
+// TemplateColumns returns the columns that a template uses.
+func TemplateColumns(text string) ([]string, error) {
+	var t Template
+	_, err := t.parse(text)
+	return t.fields, err
+}
+
+// parse reads the text and collects the columns that it uses; nil for an empty one.
+func (t *Template) parse(text string) (*template.Template, error) {
+	whole, err := template.New("value").Option("missingkey=error").Parse(text)
+	if err != nil {
+		reason := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "template: "), "value:1: ")
+		if oddName.MatchString(text) {
+			reason += `; a column whose name isn't one word of letters, digits and _ is written with _ for the rest, as in {{.last_name}}, or as {{index . "last name"}}`
+		}
+		return nil, errors.New(reason)
+	}
+	if whole.Tree == nil || whole.Root == nil {
+		return nil, nil
+	}
+	if len(whole.Templates()) > 1 {
+		return nil, errors.New("a value can't define templates of its own")
+	}
+	return whole, t.walk(whole.Root)
+}
+
+// oddName finds a column that is written like a field and can't be one: {{.last-name}},
+// {{.last name}}, {{.1st}}.
+var oddName = regexp.MustCompile(`\{\{-?\s*\.(\d|[\pL\pM\pN_]+[^\pL\pM\pN_.}|])`)
+
+// MissingColumnError means that a template uses a column that the list hasn't. It
+// names none of the list's: a list without a header has people there.
 type MissingColumnError struct {
 	Column  string
-	Columns []string // those that it has
+	Columns int // how many it has
 }
 
 func (e *MissingColumnError) Error() string {
-	return fmt.Sprintf("the list has no column %q, only %s", e.Column, strings.Join(e.Columns, ", "))
+	return fmt.Sprintf("the list has no column %q among its %d", e.Column, e.Columns)
 }
 
 // Fields are the columns that the template uses.

@@ -82,7 +82,7 @@ func TestParseTemplate_NamesTheMissingColumn(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		if got, want := err.Error(), `the list has no column "link", only recipient, phone, url, name, order id, empty`; got != want {
+		if got, want := err.Error(), `the list has no column "link" among its 6`; got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

@@ -163,16 +163,6 @@ func (ch *change) outcome(answer any) (stands Seen, set bool, err error) {
 	return Seen{}, false, fmt.Errorf("%s: unexpected answer %v", ch, answer)
 }
 
-// reactivate puts a campaign among the active ones before one of its recipients
-// needs the machine again. A crash in between leaves a name too many there, and
-// never one too few.
-func (l *Ledger) reactivate(ctx context.Context, c campaign.ID) error {
-	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
-		return fmt.Errorf("reactivate campaign %s: %w", c, err)
-	}
-	return nil
-}
-
 // set makes a change in Redis, together with those of concurrent callers.
 func (l *Ledger) set(ctx context.Context, ch *change, batchDelay time.Duration) (any, error) {
 	if p := ch.place; p.Page < 0 || p.Index < 0 || p.Index >= campaign.PageSize ||
@@ -282,7 +272,7 @@ func (ch *change) args(k *scriptKeys) []any {
 	}
 	if ch.ref != "" {
 		field, bucket := referenceField(ch.ref, refBuckets(ch.campaign))
-		references, reference, referent = k.number(keyReferences(ch.campaign.ID, bucket)), field, referenceValue(ch.place, ch.attempt)
+		references, reference, referent = k.number(keyReferences(ch.campaign.ID, bucket)), field, campaign.ReferenceValue(ch.place, ch.attempt)
 	}
 	if ch.past > 0 {
 		past, attempt = k.number(keyPast(ch.campaign.ID, ch.place.Page)), strconv.Itoa(ch.past)

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -23,7 +22,7 @@ const (
 // Early is a reference with early receipts, and when to look it up again.
 type Early struct {
 	Reference string
-	at        float64
+	timed
 }
 
 // KeepEarly keeps a receipt for an unknown reference; false when too many are kept
@@ -56,16 +55,13 @@ func (l *Ledger) KeepEarly(ctx context.Context, reference string, body []byte, n
 
 // EarlyDue lists the references that are due for a look-up.
 func (l *Ledger) EarlyDue(ctx context.Context, now time.Time, most int) ([]Early, error) {
-	z, err := l.rdb.ZRangeByScoreWithScores(ctx, keyEarlyDue, &redis.ZRangeBy{
-		Min: "-inf", Max: strconv.FormatInt(now.UnixMicro(), 10), Count: int64(most),
-	}).Result()
+	members, err := l.due(ctx, keyEarlyDue, now.UnixMicro(), most)
 	if err != nil {
 		return nil, fmt.Errorf("list early receipts: %w", err)
 	}
-	due := make([]Early, len(z))
-	for i := range z {
-		due[i].Reference, _ = z[i].Member.(string)
-		due[i].at = z[i].Score
+	due := make([]Early, len(members))
+	for i, m := range members {
+		due[i] = Early{m.member, m}
 	}
 	return due, nil
 }
@@ -95,12 +91,7 @@ func (l *Ledger) DropEarly(ctx context.Context, reference, body string) error {
 // PutOffEarly sets when to look a reference up again; the zero time: never. It does
 // nothing when another receipt for it has arrived since.
 func (l *Ledger) PutOffEarly(ctx context.Context, e Early, next time.Time) error {
-	at := ""
-	if !next.IsZero() {
-		at = strconv.FormatInt(next.UnixMicro(), 10)
-	}
-	err := dueScript.Run(ctx, l.rdb, []string{keyEarlyDue}, e.Reference, strconv.FormatFloat(e.at, 'f', -1, 64), at).Err()
-	if err != nil {
+	if _, err := l.put(ctx, keyEarlyDue, e.timed, max(0, next.UnixMicro())); err != nil {
 		return fmt.Errorf("put off an early receipt: %w", err)
 	}
 	return nil

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/handout-dev/handout/campaign"
 )
 
@@ -21,16 +19,24 @@ type Feed struct {
 
 // Feed reads how far the campaign has been fed.
 func (l *Ledger) Feed(ctx context.Context, c *campaign.Info) (*Feed, error) {
-	v, err := l.rdb.HMGet(ctx, keyMeta(c.ID), fieldState, fieldCursor, fieldFed).Result()
+	v, err := l.rdb.HMGet(ctx, keyMeta(c.ID), feedFields...).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the feed of campaign %s: %w", c.ID, err)
 	}
+	return parseFeed(c, v)
+}
+
+var feedFields = []string{fieldState, fieldCursor, fieldFed}
+
+// parseFeed reads the values of feedFields.
+func parseFeed(c *campaign.Info, v []any) (*Feed, error) {
 	state, ok := v[0].(string)
 	if !ok {
 		return nil, fmt.Errorf("campaign %s: %w", c.ID, ErrNotFound)
 	}
 	f := &Feed{Phase: campaign.Phase(state)}
 	if s, ok := v[1].(string); ok {
+		var err error
 		if f.Cursor, err = strconv.Atoi(s); err != nil {
 			return nil, fmt.Errorf("campaign %s: cursor: not a number", c.ID)
 		}
@@ -72,76 +78,4 @@ func (l *Ledger) Advance(ctx context.Context, c campaign.ID, from int, byZone, p
 		return false, fmt.Errorf("advance campaign %s: %w", c, err)
 	}
 	return n == 1, nil
-}
-
-// DuePage is a page that settle must look at.
-type DuePage struct {
-	Page int
-	At   time.Time
-}
-
-// Due lists up to limit pages that settle must look at by now, the longest due
-// first; -1 is no limit.
-func (l *Ledger) Due(ctx context.Context, c campaign.ID, now time.Time, limit int) ([]DuePage, error) {
-	z, err := l.rdb.ZRangeByScoreWithScores(ctx, keyDue(c), &redis.ZRangeBy{
-		Min: "-inf", Max: strconv.FormatInt(now.UnixMilli(), 10), Count: int64(limit),
-	}).Result()
-	if err != nil {
-		return nil, fmt.Errorf("list due pages of campaign %s: %w", c, err)
-	}
-	pages := make([]DuePage, 0, len(z))
-	for _, e := range z {
-		name, _ := e.Member.(string)
-		page, err := strconv.Atoi(name)
-		if err != nil {
-			return nil, fmt.Errorf("list due pages of campaign %s: %q isn't a page", c, name)
-		}
-		pages = append(pages, DuePage{Page: page, At: time.UnixMilli(int64(e.Score))})
-	}
-	return pages, nil
-}
-
-// NextDue is when settle must look at a page next; the zero time when no page
-// has anything left to do.
-func (l *Ledger) NextDue(ctx context.Context, c campaign.ID) (time.Time, error) {
-	z, err := l.rdb.ZRangeWithScores(ctx, keyDue(c), 0, 0).Result()
-	if err != nil {
-		return time.Time{}, fmt.Errorf("next due page of campaign %s: %w", c, err)
-	}
-	if len(z) == 0 {
-		return time.Time{}, nil
-	}
-	return time.UnixMilli(int64(z[0].Score)), nil
-}
-
-// SetDue puts off a page that was due; the zero time: nothing is left to do in
-// it. It returns false, and does nothing, when the page's time isn't d.At any
-// more: it has been called since.
-func (l *Ledger) SetDue(ctx context.Context, c campaign.ID, d DuePage, next time.Time) (bool, error) {
-	at := ""
-	if !next.IsZero() {
-		at = strconv.FormatInt(next.UnixMilli(), 10)
-	}
-	n, err := dueScript.Run(ctx, l.rdb, []string{keyDue(c)}, d.Page, d.At.UnixMilli(), at).Int()
-	if err != nil {
-		return false, fmt.Errorf("put off page %d of campaign %s: %w", d.Page, c, err)
-	}
-	return n == 1, nil
-}
-
-// CallDue has settle look at pages no later than at. A visit that has read a
-// page before the call can't put it off by SetDue any more.
-func (l *Ledger) CallDue(ctx context.Context, c campaign.ID, at time.Time, pages ...int) error {
-	if len(pages) == 0 {
-		return nil
-	}
-	args := make([]any, 0, 1+len(pages))
-	args = append(args, at.UnixMilli())
-	for _, p := range pages {
-		args = append(args, p)
-	}
-	if err := callScript.Run(ctx, l.rdb, []string{keyDue(c)}, args...).Err(); err != nil {
-		return fmt.Errorf("call pages of campaign %s: %w", c, err)
-	}
-	return nil
 }

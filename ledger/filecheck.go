@@ -56,38 +56,17 @@ func (l *Ledger) KeepFiles(ctx context.Context, c campaign.ID, stood string, p F
 	if err != nil {
 		return err
 	}
-	_, _, err = l.steer(ctx, c, steering{
-		from: []campaign.Phase{campaign.Running}, field: fieldCheck, value: stood, set: []any{fieldCheck, filesRunning + string(b)},
-	})
-	return err
+	return l.judge(ctx, c, fieldCheck, stood, filesRunning+string(b), "", campaign.Entry{})
 }
 
 // PassFiles records that a check has passed; words say its result.
 func (l *Ledger) PassFiles(ctx context.Context, c campaign.ID, stood, words string, now time.Time) error {
-	_, _, err := l.steer(ctx, c, steering{
-		from: []campaign.Phase{campaign.Running}, field: fieldCheck, value: stood,
-		set: []any{fieldCheck, FilesPassed}, entry: campaign.Machine(words).Entry(now, "looked at the files", ""),
-	})
-	return err
+	return l.judge(ctx, c, fieldCheck, stood, FilesPassed, "", campaign.Machine(words).Entry(now, "looked at the files", ""))
 }
 
 // FailFiles holds a campaign whose check has failed; words say its result. Once a
 // person resumes it, it is sent all the same.
 func (l *Ledger) FailFiles(ctx context.Context, c campaign.ID, stood, words string, now time.Time) error {
 	reason := "files: " + words
-	_, _, err := l.steer(ctx, c, steering{
-		from: []campaign.Phase{campaign.Running}, field: fieldCheck, value: stood,
-		set:   []any{fieldState, string(campaign.Held), fieldReason, reason, fieldCheck, FilesFailed},
-		entry: campaign.Machine(reason).Entry(now, "held", ""),
-	})
-	return err
-}
-
-// overruledFiles returns the fields of meta that a resume sets after a failed check.
-func (l *Ledger) overruledFiles(ctx context.Context, c campaign.ID) ([]any, error) {
-	stood, _, err := l.CheckedFiles(ctx, c)
-	if err != nil || stood != FilesFailed {
-		return nil, err
-	}
-	return []any{fieldCheck, FilesPassed}, nil
+	return l.judge(ctx, c, fieldCheck, stood, FilesFailed, reason, campaign.Machine(reason).Entry(now, "held", ""))
 }

@@ -26,6 +26,7 @@ const (
 	fieldFinished = "finished"
 	fieldCanceled = "canceled" // for good: it never runs again
 	fieldStartAt  = "start_at" // paused until then
+	fieldRecall   = "recall"   // random: its pages are yet to be recalled, see Recall
 	fieldCanary   = "canary"   // see canary.go
 	fieldDoubts   = "doubts"   // how many in a row, see lua/apply.lua
 )
@@ -93,12 +94,7 @@ func (l *Ledger) Phase(ctx context.Context, c campaign.ID) (p campaign.Phase, re
 		return "", "", 0, fmt.Errorf("campaign %s: %w", c, ErrNotFound)
 	}
 	reason, _ = v[1].(string)
-	if s, ok := v[2].(string); ok {
-		if cursor, err = strconv.Atoi(s); err != nil {
-			return "", "", 0, fmt.Errorf("campaign %s: cursor: not a number", c)
-		}
-	}
-	return campaign.Phase(state), reason, cursor, nil
+	return campaign.Phase(state), reason, int(number(v[2])), nil
 }
 
 // Campaigns lists up to limit campaigns, the newest first.
@@ -106,15 +102,6 @@ func (l *Ledger) Campaigns(ctx context.Context, limit int) ([]campaign.ID, error
 	names, err := l.rdb.ZRevRange(ctx, keyCampaigns, 0, int64(limit)-1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list campaigns: %w", err)
-	}
-	return toIDs(names), nil
-}
-
-// Active lists the campaigns in which the machine may have work left.
-func (l *Ledger) Active(ctx context.Context) ([]campaign.ID, error) {
-	names, err := l.rdb.SMembers(ctx, keyActive).Result()
-	if err != nil {
-		return nil, fmt.Errorf("list active campaigns: %w", err)
 	}
 	return toIDs(names), nil
 }

@@ -12,15 +12,15 @@ import (
 const (
 	// keyCampaigns: sorted set, campaign IDs by the time of their creation.
 	keyCampaigns = "handout:campaigns"
-	// keyActive: set, campaigns in which the machine has work left. A campaign
-	// is put here before it stands and taken out after it is done.
-	keyActive = "handout:active"
+	// keyDueCampaigns: sorted set, each campaign that isn't done to the Unix
+	// millisecond when it wants a look; and announcements, see due.go.
+	keyDueCampaigns = "handout:due"
+	// keyDueLease: string with an expiry, which worker looks.
+	keyDueLease = "handout:due:lease"
 
 	// keyRetention: sorted set, campaign to the Unix millisecond when its retention
 	// may have passed. A name too many does no harm.
 	keyRetention = "handout:retention"
-	// keyRetentionLease: string with an expiry, which worker sweeps that set.
-	keyRetentionLease = "handout:retention:lease"
 )
 
 // keyHeartbeat: string with an expiry, the Unix millisecond of a worker's last
@@ -69,7 +69,10 @@ func keyProposed(c campaign.ID) string { return "handout:{" + string(c) + "}:pro
 func keyWatch(c campaign.ID) string { return "handout:{" + string(c) + "}:watch" }
 
 // keyDue: sorted set, page to the Unix millisecond when settle must look at it.
-func keyDue(c campaign.ID) string { return "handout:{" + string(c) + "}:due" }
+func keyDue(c campaign.ID) string { return keyLine(c, Watched) }
+
+// keyLine is that of a line's pages, see [Line].
+func keyLine(c campaign.ID, l Line) string { return "handout:{" + string(c) + "}:" + lineNames[l] }
 
 // keyLease: string with an expiry, who does the named work on the campaign.
 func keyLease(c campaign.ID, work string) string { return "handout:{" + string(c) + "}:lease:" + work }

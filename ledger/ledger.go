@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -23,8 +20,6 @@ type Ledger struct {
 	rdb     redis.UniversalClient
 	outbox  *outbox.Store
 	changes *batch.Batcher[*change]
-
-	sampled atomic.Int64 // the Unix second of the last samples, see Sample
 }
 
 // New is the ledger in rdb, which stays the caller's to close.
@@ -39,11 +34,8 @@ func New(rdb redis.UniversalClient) *Ledger {
 // delivered.
 func (l *Ledger) Outbox() *outbox.Store { return l.outbox }
 
-// Errors that callers tell apart.
-var (
-	// ErrNotFound means that there is no such campaign, or no such recipient.
-	ErrNotFound = errors.New("not found")
-)
+// ErrNotFound means that there is no such campaign, or no such recipient.
+var ErrNotFound = errors.New("not found")
 
 // Recipients reads a page of the list; *PurgedError, or [ErrNotFound].
 func (l *Ledger) Recipients(ctx context.Context, c campaign.ID, page int) ([]campaign.Recipient, error) {
@@ -101,30 +93,11 @@ func (l *Ledger) FindReference(ctx context.Context, c *campaign.Info, reference 
 	if err != nil {
 		return campaign.Place{}, 0, fmt.Errorf("find a reference in campaign %s: %w", c.ID, err)
 	}
-	p, attempt, ok := parseReferenceValue(v)
+	p, attempt, ok := campaign.ParseReferenceValue(v)
 	if !ok {
 		return campaign.Place{}, 0, fmt.Errorf("find a reference in campaign %s: %q isn't a recipient", c.ID, v)
 	}
 	return p, attempt, nil
-}
-
-// referenceValue is what stands in the index for a reference: a number, which
-// Redis keeps in a few bytes, or <position>.<attempt> for a rare high attempt.
-func referenceValue(p campaign.Place, attempt int) string {
-	if attempt > 15 {
-		return strconv.Itoa(p.Position()) + "." + strconv.Itoa(attempt)
-	}
-	return strconv.Itoa(p.Position()*16 + attempt)
-}
-
-func parseReferenceValue(s string) (p campaign.Place, attempt int, ok bool) {
-	if position, rest, high := strings.Cut(s, "."); high {
-		n, ok1 := campaign.ParseNumber(position)
-		attempt, ok2 := campaign.ParseNumber(rest)
-		return campaign.PlaceOf(n), attempt, ok1 && ok2
-	}
-	n, err := strconv.Atoi(s)
-	return campaign.PlaceOf(n / 16), n % 16, err == nil && n >= 0
 }
 
 // Balance reads the counts.
@@ -136,19 +109,13 @@ func (l *Ledger) Balance(ctx context.Context, c campaign.ID) (*campaign.Balance,
 	return campaign.ParseBalance(values)
 }
 
-// Lease takes or keeps the named work on a campaign for as long as d; false
-// when someone else has it. The token is the taker's own random text. A lease
-// saves double work; nothing depends on it for its truth.
+// Lease takes or keeps the named work on a campaign for as long as d, or gives it back
+// with a d of 0; false when someone else has it. The token is the taker's own random
+// text. A lease saves double work; nothing depends on it for its truth.
 func (l *Ledger) Lease(ctx context.Context, c campaign.ID, work, token string, d time.Duration) (bool, error) {
 	mine, err := redisx.Lease(ctx, l.rdb, keyLease(c, work), token, d)
 	if err != nil {
 		return false, fmt.Errorf("lease %s of campaign %s: %w", work, c, err)
 	}
 	return mine, nil
-}
-
-// Release gives a lease back.
-func (l *Ledger) Release(ctx context.Context, c campaign.ID, work, token string) error {
-	_, err := l.Lease(ctx, c, work, token, 0)
-	return err
 }

@@ -149,46 +149,17 @@ func TestRecords_AreThoseOfAPage(t *testing.T) {
 	}
 }
 
-func TestLease_IsOneHoldersAtATime(t *testing.T) {
+func TestLeaseLooks_IsOneWorkersAtATime(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	take := func(work, token string, d time.Duration, want bool) {
-		t.Helper()
-		if got, err := b.ledger.Lease(t.Context(), "c", work, token, d); err != nil || got != want {
-			t.Errorf("%s by %s: %v, %v; want %v", work, token, got, err, want)
+	for _, c := range []struct {
+		worker string
+		lasts  time.Duration
+		want   bool
+	}{{"a", time.Minute, true}, {"b", time.Minute, false}, {"a", time.Minute, true}, {"b", 0, false}, {"a", 0, true}, {"b", time.Minute, true}} {
+		if mine, err := b.ledger.LeaseLooks(t.Context(), c.worker, c.lasts); mine != c.want || err != nil {
+			t.Errorf("%+v: %v, %v", c, mine, err)
 		}
-	}
-	take("feed", "me", time.Minute, true)
-	take("feed", "you", time.Minute, false)
-	take("feed", "me", time.Hour, true) // kept
-	take("settle", "you", time.Minute, true)
-	if d := b.rdb.PTTL(t.Context(), key("c", "lease:feed")).Val(); d < 59*time.Minute || d > time.Hour {
-		t.Errorf("it runs out in %v", d)
-	}
-	if err := b.ledger.Release(t.Context(), "c", "feed", "you"); err != nil {
-		t.Error(err)
-	}
-	take("feed", "you", time.Minute, false) // it wasn't theirs to give back
-	for range 2 {
-		if err := b.ledger.Release(t.Context(), "c", "feed", "me"); err != nil {
-			t.Error(err)
-		}
-	}
-	take("feed", "you", time.Minute, true)
-}
-
-func TestLease_RunsOut(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	if ok, err := b.ledger.Lease(t.Context(), "c", "feed", "me", time.Hour); err != nil || !ok {
-		t.Fatal(ok, err)
-	}
-	// Redis's own clock can't be moved, but the expiry can.
-	if err := b.rdb.PExpireAt(t.Context(), key("c", "lease:feed"), time.Now().Add(-time.Second)).Err(); err != nil {
-		t.Fatal(err)
-	}
-	if ok, err := b.ledger.Lease(t.Context(), "c", "feed", "you", time.Hour); err != nil || !ok {
-		t.Errorf("%v, %v", ok, err)
 	}
 }
 

@@ -13,15 +13,15 @@ import (
 
 // Live is how a campaign does at this moment, beside its Info and Balance.
 type Live struct {
-	Now     time.Time   // by Redis's clock
-	Samples []Sample    // the latest, the earliest first
-	Canary  string      // [campaign.CanaryPassed], [campaign.CanaryFailed], or empty: not decided
-	Pace    pacing.Pace // of the account
-	Files   string      // [FilesPassed], [FilesFailed], or else
+	Now     time.Time         // by Redis's clock
+	Samples []campaign.Sample // the latest, the earliest first
+	Canary  string            // [campaign.CanaryPassed], [campaign.CanaryFailed], or empty: not decided
+	Pace    pacing.Pace       // of the account
+	Files   string            // [FilesPassed], [FilesFailed], or else
+	Worked  bool              // a worker looks at what is due
 }
 
-// liveTime is how far back the samples of a Live go: over [SampleIdleTime], so while
-// a worker runs there always are some.
+// liveTime is how far back the samples of a Live go.
 const liveTime = 3 * time.Minute
 
 // Live reads how a campaign does now.
@@ -29,23 +29,25 @@ func (l *Ledger) Live(ctx context.Context, c campaign.ID) (*Live, error) {
 	var now *redis.TimeCmd
 	var canary *redis.SliceCmd
 	var samples *redis.StringSliceCmd
+	var lease *redis.IntCmd
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		now = p.Time(ctx)
 		canary = p.HMGet(ctx, keyMeta(c), fieldCanary, fieldCheck)
+		lease = p.Exists(ctx, keyDueLease)
 		samples = p.ZRevRange(ctx, keySamples(c), 0, int64(liveTime/SampleTime))
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read campaign %s as it is now: %w", c, err)
 	}
-	v := &Live{Now: now.Val().UTC()}
+	v := &Live{Now: now.Val().UTC(), Worked: lease.Val() > 0}
 	v.Canary, _ = canary.Val()[0].(string)
 	v.Files, _ = canary.Val()[1].(string)
 	if v.Pace, err = pacing.ReadPace(ctx, l.rdb, pacing.KeyAccount, v.Now); err != nil {
 		return nil, err
 	}
 	for i := len(samples.Val()) - 1; i >= 0; i-- {
-		s, err := parseSample(samples.Val()[i])
+		s, err := campaign.ParseSample(samples.Val()[i])
 		if err != nil {
 			return nil, fmt.Errorf("read samples of campaign %s: %w", c, err)
 		}

@@ -141,17 +141,15 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Be
 	if err != nil {
 		return nil, err
 	}
-	// Before it stands: a crash in between leaves a name too many among the
-	// active campaigns, and never one too few.
-	_, err = o.l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.ZAddNX(ctx, keyCampaigns, redis.Z{Score: float64(time.Now().UnixMilli()), Member: string(c)})
-		p.SAdd(ctx, keyActive, string(c))
-		return nil
-	})
-	if err != nil {
+	now := time.Now()
+	if err := o.l.rdb.ZAddNX(ctx, keyCampaigns, redis.Z{Score: float64(now.UnixMilli()), Member: string(c)}).Err(); err != nil {
 		return nil, fmt.Errorf("commit campaign %s: %w", c, err)
 	}
-	now := time.Now()
+	done, err := o.l.announce(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	args := []any{o.token, content.Total, begin.By.Entry(now, "submitted", strconv.Itoa(content.Total)+" recipients").Encode(),
 		fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldCursor, 0}
 	args = append(append(append(args, beginningFields(begin, now)...), zones...), events...)

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -190,32 +191,61 @@ func TestResume_OfADraftDoesNotStartIt(t *testing.T) {
 	}
 }
 
-func TestResumeAndCancel_CallForEveryoneWhoStoodInTheQueue(t *testing.T) {
+// Whose tasks came to nothing while the campaign was stopped is recalled, and no one
+// else: in the same step the resume, or the cancel, asks for it.
+func TestRecall_IsForThoseWhoStoodInTheQueue(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.stand(t, "c", 500)
-	soon := campaigntest.Noon.Add(5 * time.Minute) // as settle looks again at who can't be sent to
-	if ok, err := b.ledger.Advance(t.Context(), "c", 0, []int{250}, []int{0, 1, 2}, soon); err != nil || !ok {
-		t.Fatal(ok, err)
-	}
-	for _, verb := range []string{"pause", "resume", "cancel"} {
-		if err := b.verbs(t, "c")[verb](); err != nil {
-			t.Fatal(err)
+	hour := campaigntest.Noon.Add(time.Hour)
+	for page, at := range []time.Time{campaigntest.Noon.Add(30 * time.Second), ledger.Waits(), hour} {
+		for _, line := range []ledger.Line{ledger.Watched, ledger.Unsent} {
+			if err := b.ledger.Enlist(t.Context(), "c", line, at, page); err != nil {
+				t.Fatal(err)
+			}
 		}
-		due, err := b.ledger.Due(t.Context(), "c", campaigntest.Noon, 10)
+	}
+	recalled := func(want int) {
+		t.Helper()
+		s, err := b.ledger.State(t.Context(), "c", campaigntest.Noon)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := 3
-		if verb == "pause" {
-			want = 0
+		if (s.Recall != "") != (want > 0) {
+			t.Errorf("recall %q", s.Recall)
 		}
-		if len(due) != want {
-			t.Errorf("%s: %d pages are due, want %d", verb, len(due), want)
+		if err := b.ledger.Recall(t.Context(), "c", s, campaigntest.Noon); err != nil {
+			t.Fatal(err)
 		}
-		for _, d := range due {
-			if ok, err := b.ledger.SetDue(t.Context(), "c", d, soon); err != nil || !ok {
-				t.Fatal(ok, err)
+		for _, line := range []ledger.Line{ledger.Watched, ledger.Unsent} {
+			due, err := b.ledger.Due(t.Context(), "c", line, campaigntest.Noon, -1)
+			if err != nil || len(due) != want {
+				t.Errorf("%d pages of line %d are due, want %d; error %v", len(due), line, want, err)
+			}
+		}
+	}
+	for _, c := range []struct {
+		verb string
+		want int
+	}{{"pause", 0}, {"resume", 2}, {"cancel", 3}} {
+		if err := b.verbs(t, "c")[c.verb](); err != nil {
+			t.Fatal(err)
+		}
+		recalled(c.want)
+	}
+}
+
+// retire takes a campaign out as a look does.
+func (b *bundle) retire(t testing.TB, id campaign.ID) {
+	t.Helper()
+	due, err := b.ledger.DueCampaigns(t.Context(), time.Now(), -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range due {
+		if d.ID == id {
+			if err := b.ledger.Retire(t.Context(), d); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}
@@ -240,28 +270,80 @@ func TestActive_IsWhereWorkIsLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := b.ledger.Retire(t.Context(), "a"); err != nil {
-		t.Fatal(err)
-	}
-	want("a", "b") // it isn't done
 	for range 2 {
 		if err := b.ledger.Finish(t.Context(), "a", campaigntest.Noon); err != nil {
 			t.Fatal(err)
 		}
-		want("b")
 	}
+	b.retire(t, "a")
+	want("b")
 	if err := b.ledger.Reopen(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	want("a", "b")
-	// A name without a campaign, as after a purge, is taken out for good.
-	if err := b.rdb.Del(t.Context(), key("b", "meta")).Err(); err != nil {
-		t.Fatal(err)
+}
+
+// A look that has read a campaign before a change can neither put it off nor take it
+// out, and a change whose process dies in the middle is looked at later.
+func TestDue_AChangeIsNeverOverlooked(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(b *bundle) error{
+		"resume": func(b *bundle) error {
+			return b.ledger.Resume(context.Background(), "c", campaign.Actor{Name: "ann"}, campaigntest.Noon)
+		},
+		"cancel": func(b *bundle) error {
+			return b.ledger.Cancel(context.Background(), "c", campaign.Actor{Name: "ann"}, campaigntest.Noon)
+		},
+		"call": func(b *bundle) error {
+			return b.ledger.CallDue(context.Background(), "c", ledger.Watched, time.Now().Add(-time.Second), 0)
+		},
+		"resend": func(b *bundle) error {
+			info, err := b.ledger.Info(context.Background(), "c")
+			if err != nil {
+				return err
+			}
+			_, err = b.ledger.Apply(context.Background(), info, campaign.Place{}, ledger.Seen{}, campaigntest.Resend())
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			info := b.stand(t, "c", 1)
+			if name == "resend" {
+				b.apply(t, info, campaign.Place{}, campaigntest.Claim(), campaigntest.Refuse(1))
+			}
+			if err := b.verbs(t, "c")["pause"](); err != nil {
+				t.Fatal(err)
+			}
+			look := b.dueCampaign(t)
+			if err := b.ledger.PutOff(t.Context(), look, time.Now().Add(-time.Millisecond)); err != nil {
+				t.Fatal(err)
+			}
+			look = b.dueCampaign(t) // whatever it was called by
+			if err := change(b); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.ledger.PutOff(t.Context(), look, time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.ledger.Retire(t.Context(), look); err != nil {
+				t.Fatal(err)
+			}
+			if again := b.dueCampaign(t); again.ID != "c" {
+				t.Errorf("due: %v", again)
+			}
+		})
 	}
-	if err := b.ledger.Retire(t.Context(), "b"); err != nil {
-		t.Fatal(err)
+}
+
+func (b *bundle) dueCampaign(t testing.TB) ledger.DueCampaign {
+	t.Helper()
+	due, err := b.ledger.DueCampaigns(t.Context(), time.Now(), 1)
+	if err != nil || len(due) != 1 {
+		t.Fatalf("due: %v, %v", due, err)
 	}
-	want("a")
+	return due[0]
 }
 
 // A person asks for another attempt at the very moment when the machine thinks
@@ -287,8 +369,8 @@ func TestActive_ReopenAtTheMomentOfFinish(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if phase := b.phase(t, "c"); (phase == campaign.Running) != (len(active) == 1) {
-			t.Fatalf("%s, active %v", phase, active)
+		if len(active) != 1 {
+			t.Fatalf("%s, active %v", b.phase(t, "c"), active)
 		}
 	}
 }
@@ -343,9 +425,7 @@ func TestApply_WhoeverBecomesTheMachinesAgainIsLookedAfter(t *testing.T) {
 				}
 			}
 			b.force(t, "c", campaign.Done)
-			if err := b.ledger.Retire(t.Context(), "c"); err != nil {
-				t.Fatal(err)
-			}
+			b.retire(t, "c")
 			after, err := b.ledger.Apply(t.Context(), info, at, seen, again)
 			if err != nil {
 				t.Fatal(err)
@@ -353,7 +433,7 @@ func TestApply_WhoeverBecomesTheMachinesAgainIsLookedAfter(t *testing.T) {
 			if got := b.phase(t, "c"); got != campaign.Settling {
 				t.Errorf("the campaign is %s, want %s", got, campaign.Settling)
 			}
-			next, err := b.ledger.NextDue(t.Context(), "c")
+			next, err := b.nextDue(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -103,8 +103,8 @@ func (l *Ledger) empty(ctx context.Context, id campaign.ID, now time.Time, progr
 		if err := l.emptyPages(ctx, c, progress); err != nil {
 			return err
 		}
-		if err := l.rdb.Unlink(ctx, keyDue(id), keyKeys(id), pacing.KeyCampaign(id), keyWatch(id), keySamples(id), keyZones(id), outbox.KeyProgress(id), outbox.Key(id),
-			keyLease(id, "feed"), keyLease(id, "settle"), keyLease(id, leaseRetry)).Err(); err != nil {
+		if err := l.rdb.Unlink(ctx, keyDue(id), keyLine(id, Unsent), keyLine(id, Overdue), keyKeys(id), pacing.KeyCampaign(id), keyWatch(id), keySamples(id), keyZones(id), outbox.KeyProgress(id), outbox.Key(id),
+			keyLease(id, leaseRetry)).Err(); err != nil {
 			return err
 		}
 		// Changes of the rate that are announced first, see SetRate: none is made after.

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/redisx"
 )
 
 // A campaign that is done is put into a sorted set by the time when its recipients
@@ -43,21 +41,18 @@ func (l *Ledger) scheduleExpiry(ctx context.Context, c campaign.ID, at time.Time
 // Expiring is a campaign whose retention may have passed.
 type Expiring struct {
 	ID campaign.ID
-	at float64
+	timed
 }
 
 // Expiring lists the campaigns that are due for a look, the longest due first.
 func (l *Ledger) Expiring(ctx context.Context, now time.Time, most int) ([]Expiring, error) {
-	z, err := l.rdb.ZRangeByScoreWithScores(ctx, keyRetention, &redis.ZRangeBy{
-		Min: "-inf", Max: strconv.FormatInt(now.UnixMilli(), 10), Count: int64(most),
-	}).Result()
+	members, err := l.due(ctx, keyRetention, now.UnixMilli(), most)
 	if err != nil {
 		return nil, fmt.Errorf("list campaigns by their retention: %w", err)
 	}
-	due := make([]Expiring, len(z))
-	for i := range z {
-		name, _ := z[i].Member.(string)
-		due[i] = Expiring{campaign.ID(name), z[i].Score}
+	due := make([]Expiring, len(members))
+	for i, m := range members {
+		due[i] = Expiring{campaign.ID(m.member), m}
 	}
 	return due, nil
 }
@@ -95,23 +90,8 @@ func (l *Ledger) Expire(ctx context.Context, e Expiring, now time.Time) (bool, e
 // PutOffExpiry sets when to look at a campaign again; the zero time: never. It
 // does nothing when another time has been set since.
 func (l *Ledger) PutOffExpiry(ctx context.Context, e Expiring, next time.Time) error {
-	at := ""
-	if !next.IsZero() {
-		at = strconv.FormatInt(next.UnixMilli(), 10)
-	}
-	err := dueScript.Run(ctx, l.rdb, []string{keyRetention}, string(e.ID), strconv.FormatFloat(e.at, 'f', -1, 64), at).Err()
-	if err != nil {
+	if _, err := l.put(ctx, keyRetention, e.timed, millis(next)); err != nil {
 		return fmt.Errorf("put off the retention of campaign %s: %w", e.ID, err)
 	}
 	return nil
-}
-
-// LeaseRetention takes or keeps the lease of the sweep for retentions for as long as
-// d, or gives it back with a d of 0; false when another worker has it.
-func (l *Ledger) LeaseRetention(ctx context.Context, token string, d time.Duration) (bool, error) {
-	mine, err := redisx.Lease(ctx, l.rdb, keyRetentionLease, token, d)
-	if err != nil {
-		return false, fmt.Errorf("lease the look at retentions: %w", err)
-	}
-	return mine, nil
 }

@@ -139,16 +139,3 @@ func TestRetention_ACrashBeforeTheEndIsWrittenLosesNoCampaign(t *testing.T) {
 		t.Errorf("it is looked at on %s", got)
 	}
 }
-
-func TestLeaseRetention_IsOneWorkers(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	for _, c := range []struct {
-		token string
-		want  bool
-	}{{"a", true}, {"b", false}, {"a", true}} {
-		if mine, err := b.ledger.LeaseRetention(t.Context(), c.token, time.Minute); mine != c.want || err != nil {
-			t.Errorf("%s: %v, %v", c.token, mine, err)
-		}
-	}
-}

@@ -15,9 +15,8 @@ import (
 var ErrRetrying = errors.New("another retry is under way; wait for its end, and look who is left")
 
 const (
-	// leaseRetry is the lease under which many are decided about.
 	leaseRetry = "retry"
-	// retryLease is for how long, and retryKeep how often it is taken anew.
+	// retryLease is for how long many are decided about under a lease, and retryKeep how often it is taken anew.
 	retryLease = 30 * time.Second
 	retryKeep  = 5 * time.Second
 )
@@ -76,7 +75,7 @@ func (r *retry) run(ctx context.Context, l *Ledger, c *campaign.Info, a campaign
 	}
 	after := context.WithoutCancel(ctx)
 	// Should this fail, the lease runs out by itself.
-	defer func() { _ = l.Release(after, c.ID, leaseRetry, r.token) }()
+	defer func() { _, _ = l.Lease(after, c.ID, leaseRetry, r.token, 0) }()
 	b, err := l.Balance(ctx, c.ID)
 	if err != nil || b.Of(state) == 0 {
 		return 0, err

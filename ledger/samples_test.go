@@ -36,12 +36,14 @@ func (b *bundle) plant(t testing.TB, id campaign.ID, at int64, counts string) {
 // take samples as a worker of its own would.
 func (b *bundle) take(t testing.TB, ids ...campaign.ID) {
 	t.Helper()
-	if err := ledger.New(b.rdb).Sample(t.Context(), time.Now(), ids...); err != nil {
-		t.Fatal(err)
+	for _, id := range ids {
+		if err := ledger.New(b.rdb).Sample(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
-func (b *bundle) samples(t testing.TB, id campaign.ID) []ledger.Sample {
+func (b *bundle) samples(t testing.TB, id campaign.ID) []campaign.Sample {
 	t.Helper()
 	all, err := b.ledger.Samples(t.Context(), id, time.Time{})
 	if err != nil {
@@ -85,7 +87,7 @@ func TestSample_ManyWorkersTakeOneEachFiveSeconds(t *testing.T) {
 			if p := worker*10 + i; i < 10 {
 				_, _ = l.Apply(ctx, info, campaign.PlaceOf(p), ledger.Seen{}, e)
 			}
-			if err := ledger.New(b.rdb).Sample(ctx, time.Now(), "a"); err != nil {
+			if err := ledger.New(b.rdb).Sample(ctx, "a"); err != nil {
 				t.Error(err)
 			}
 		}
@@ -99,25 +101,6 @@ func TestSample_ManyWorkersTakeOneEachFiveSeconds(t *testing.T) {
 	}
 	if len(seen) == 0 {
 		t.Error("no sample at all")
-	}
-}
-
-func TestSample_AsksRedisOnceInFiveSeconds(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.stand(t, "a", 3)
-	now := b.clock(t)
-	slot := now.Add(-time.Duration(now.Unix()%5) * time.Second)
-	if err := b.ledger.Sample(t.Context(), now, "a"); err != nil {
-		t.Fatal(err)
-	}
-	last := b.samples(t, "a")[0].At // the next five may have begun meanwhile
-	b.server.Kill()
-	if err := b.ledger.Sample(t.Context(), last.Add(4999*time.Millisecond), "a"); err != nil {
-		t.Errorf("it asked again: %v", err)
-	}
-	if err := b.ledger.Sample(t.Context(), slot.Add(time.Minute), "a"); err == nil {
-		t.Error("it doesn't ask any more")
 	}
 }
 
@@ -227,7 +210,7 @@ func TestSamples_SinceAMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []ledger.Sample{
+	want := []campaign.Sample{
 		{At: time.Unix(1_764_000_040, 0).UTC()}, {At: time.Unix(1_764_000_045, 0).UTC()},
 	}
 	want[0].Balance.States[campaign.Planned], want[0].Balance.States[campaign.Accepted] = 92, 8

@@ -102,12 +102,14 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 	// The names first: if the process dies here, a name too many is taken out again;
 	// the other way round the campaign could never be found.
 	err = l.rdb.ZAddNX(ctx, keyCampaigns, redis.Z{Score: float64(now.UnixMilli()), Member: string(id)}).Err()
-	if err == nil {
-		err = l.reactivate(ctx, id)
-	}
 	if err != nil {
 		return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)
 	}
+	done, err := l.announce(ctx, id)
+	if err != nil {
+		return campaign.Place{}, false, err
+	}
+	defer done()
 	total, err := l.rdb.HGet(ctx, keyMeta(id), fieldTotal).Int()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)

@@ -2,9 +2,9 @@ package ledger
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -120,27 +120,32 @@ func (l *Ledger) Start(ctx context.Context, c *campaign.Info, now time.Time) err
 }
 
 func (l *Ledger) resume(ctx context.Context, c campaign.ID, s steering, now time.Time) error {
-	// First the set: a crash in between leaves a name too many there, which the
-	// sweep takes out again, and never one too few.
-	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
-		return fmt.Errorf("resume campaign %s: %w", c, err)
+	done, err := l.announce(ctx, c)
+	if err != nil {
+		return err
 	}
+	defer done()
 	if err := l.startAnew(ctx, c); err != nil {
 		return err
 	}
-	overruled, err := l.overruled(ctx, c)
+	// A person who resumes after a failed canary, or a failed check, has decided to
+	// send all the same. One that fails at the same moment isn't overruled: it is
+	// looked at again.
+	failed, err := l.rdb.HMGet(ctx, keyMeta(c), fieldCanary, fieldCheck).Result()
 	if err != nil {
-		return err
+		return fmt.Errorf("resume campaign %s: %w", c, err)
 	}
-	files, err := l.overruledFiles(ctx, c)
-	if err != nil {
-		return err
+	var overruled []any
+	if failed[0] == campaign.CanaryFailed {
+		overruled = append(overruled, fieldCanary, campaign.CanaryPassed)
 	}
-	overruled = append(overruled, files...)
+	if failed[1] == FilesFailed {
+		overruled = append(overruled, fieldCheck, FilesPassed)
+	}
 	if s.from == nil {
 		s.from = []campaign.Phase{campaign.Paused, campaign.Held}
 	}
-	s.set = append([]any{fieldState, string(campaign.Running), fieldReason, "", fieldStartAt, ""}, overruled...)
+	s.set = append([]any{fieldState, string(campaign.Running), fieldReason, "", fieldStartAt, "", fieldRecall, rand.Text()}, overruled...)
 	was, _, err := l.steer(ctx, c, s)
 	if err != nil {
 		return err
@@ -151,7 +156,7 @@ func (l *Ledger) resume(ctx context.Context, c campaign.ID, s steering, now time
 	if err := l.rdb.HSetNX(ctx, keyMeta(c), fieldStarted, now.UnixMilli()).Err(); err != nil {
 		return fmt.Errorf("resume campaign %s: %w", c, err)
 	}
-	return l.callUnsent(ctx, c, now)
+	return nil
 }
 
 // Reschedule pauses a campaign until a time, at which it goes on by itself. A
@@ -184,6 +189,11 @@ func (l *Ledger) Reschedule(ctx context.Context, c campaign.ID, start time.Time,
 		}
 		s.from = []campaign.Phase{campaign.Running, campaign.Paused}
 	}
+	done, err := l.announce(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer done()
 	was, changed, err := l.steer(ctx, c, s)
 	switch {
 	case err != nil || changed:
@@ -200,40 +210,17 @@ var ErrSteered = errors.New("another command changed the campaign at the same mo
 
 func startReason(start time.Time) string { return "starts at " + start.UTC().Format(time.RFC3339) }
 
-const (
-	// maxPutOff is over the time that settle puts a page off for people who can't
-	// be sent to now (5 minutes), and over that of a visit (1 minute).
-	maxPutOff = 7 * time.Minute
-	// maxCalled is how many pages travel in one call.
-	maxCalled = 1000
-)
-
-// callUnsent has settle look at the recipients who were handed to the queue and
-// haven't been sent to, since their tasks came to nothing while the campaign was
-// stopped. Each of them stands in a page that is due within [maxPutOff].
-func (l *Ledger) callUnsent(ctx context.Context, c campaign.ID, now time.Time) error {
-	due, err := l.Due(ctx, c, now.Add(maxPutOff), -1)
-	if err != nil {
-		return err
-	}
-	for some := range slices.Chunk(due, maxCalled) {
-		pages := make([]int, len(some))
-		for i, d := range some {
-			pages[i] = d.Page
-		}
-		if err := l.CallDue(ctx, c, now, pages...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Cancel ends a campaign for all recipients who aren't claimed yet; what is under
 // way is still settled. Canceling a canceled one changes nothing.
 func (l *Ledger) Cancel(ctx context.Context, c campaign.ID, a campaign.Actor, now time.Time) error {
+	done, err := l.announce(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer done()
 	was, _, err := l.steer(ctx, c, steering{
 		from: []campaign.Phase{campaign.Running, campaign.Paused, campaign.Held}, entry: a.Entry(now, "canceled", ""),
-		set: []any{fieldState, string(campaign.Ended), fieldReason, a.Reason("canceled"), fieldCanceled, 1, fieldStartAt, ""},
+		set: []any{fieldState, string(campaign.Ended), fieldReason, a.Reason("canceled"), fieldCanceled, 1, fieldStartAt, "", fieldRecall, rand.Text()},
 	})
 	if err != nil {
 		return err
@@ -241,15 +228,17 @@ func (l *Ledger) Cancel(ctx context.Context, c campaign.ID, a campaign.Actor, no
 	if was != campaign.Running && was != campaign.Held && was != campaign.Paused && was != campaign.Ended {
 		return &campaign.PhaseError{ID: c, Phase: was, Verb: "canceled"}
 	}
-	return l.callUnsent(ctx, c, now)
+	return nil
 }
 
 // Reopen makes a campaign run again when one of its recipients is to be sent to
 // after all; one that was canceled goes on canceling.
 func (l *Ledger) Reopen(ctx context.Context, c campaign.ID) error {
-	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
-		return fmt.Errorf("reopen campaign %s: %w", c, err)
+	done, err := l.announce(ctx, c)
+	if err != nil {
+		return err
 	}
+	defer done()
 	if err := l.forgetOutcomes(ctx, c); err != nil {
 		return err
 	}
@@ -269,10 +258,6 @@ func (l *Ledger) Reopen(ctx context.Context, c campaign.ID) error {
 	if err != nil {
 		return err
 	}
-	// And again: a Finish at the same moment may have taken it out in between.
-	if err := l.rdb.SAdd(ctx, keyActive, string(c)).Err(); err != nil {
-		return fmt.Errorf("reopen campaign %s: %w", c, err)
-	}
 	return nil
 }
 
@@ -290,28 +275,9 @@ func (l *Ledger) Finish(ctx context.Context, c campaign.ID, now time.Time) error
 	if err := l.scheduleRetention(ctx, c, now); err != nil {
 		return err
 	}
-	was, _, err := l.steer(ctx, c, steering{
+	_, _, err := l.steer(ctx, c, steering{
 		from: []campaign.Phase{campaign.Settling}, set: []any{fieldState, string(campaign.Done), fieldFinished, now.UnixMilli()},
 		entry: campaign.Machine("").Entry(now, "done", ""),
 	})
-	if err != nil || (was != campaign.Settling && was != campaign.Done) {
-		return err
-	}
-	return l.Retire(ctx, c)
-}
-
-// Retire takes a campaign out of the active ones if it is done, or purged. A
-// done campaign that is still there (a crash, or a resend that came to nothing)
-// loses nothing by it.
-func (l *Ledger) Retire(ctx context.Context, c campaign.ID) error {
-	if err := l.rdb.SRem(ctx, keyActive, string(c)).Err(); err != nil {
-		return fmt.Errorf("retire campaign %s: %w", c, err)
-	}
-	// Read after that: if the campaign was made to run meanwhile, either this sees it,
-	// or the name is added after it was taken out.
-	phase, _, _, err := l.Phase(ctx, c)
-	if errors.Is(err, ErrNotFound) || (err == nil && phase == campaign.Done) {
-		return nil
-	}
-	return errors.Join(err, l.rdb.SAdd(ctx, keyActive, string(c)).Err())
+	return err
 }

@@ -33,7 +33,7 @@ func (l *Ledger) checkIndexed(ctx context.Context, c *campaign.Info, p *Page, v 
 	}
 	for i, cmd := range found {
 		at := campaign.Place{Page: p.Number, Index: i}
-		if to, _, ok := parseReferenceValue(cmd.Val()); !ok || to != at {
+		if to, _, ok := campaign.ParseReferenceValue(cmd.Val()); !ok || to != at {
 			v.fault("recipient %s is %s and its reference doesn't lead to it", at, p.Records[i].Record.State)
 		}
 	}
@@ -69,7 +69,7 @@ func (l *Ledger) checkIndex(ctx context.Context, c *campaign.Info, v *Verdict) e
 			for field, value := range cmd.Val() {
 				e := indexEntry{reference: referenceOf(field)}
 				var ok bool
-				if e.place, e.attempt, ok = parseReferenceValue(value); !ok || !c.Has(e.place) {
+				if e.place, e.attempt, ok = campaign.ParseReferenceValue(value); !ok || !c.Has(e.place) {
 					v.fault("reference %s leads to no recipient in the list", e.reference)
 					continue
 				}

@@ -191,7 +191,7 @@ func TestAdvance_MovesEachZoneOnceAndCallsThePages(t *testing.T) {
 	if d := cmp.Diff(&ledger.Feed{Phase: campaign.Running, Cursor: 203, ByZone: []int{100, 103}}, fed); d != "" {
 		t.Error(d)
 	}
-	due, err := b.ledger.Due(t.Context(), "c", campaigntest.Noon, 10)
+	due, err := b.ledger.Due(t.Context(), "c", ledger.Watched, campaigntest.Noon, 10)
 	if err != nil || len(due) != 3 || due[0].Page != 0 || due[1].Page != 1 || due[2].Page != 3 || !due[0].At.Equal(campaigntest.Noon) {
 		t.Errorf("%+v (%v)", due, err)
 	}
@@ -218,9 +218,9 @@ func TestZonesLeft_OfACampaignWithoutZones(t *testing.T) {
 	}
 }
 
-// Whoever was fed may have been kept from being sent to: a cancel calls their
-// pages, and leaves those alone that wait for receipts.
-func TestZones_ACancelCallsThePagesThatWait(t *testing.T) {
+// People who were fed may have been kept from being sent to by their hours: a cancel
+// recalls their pages, however long they wait.
+func TestZones_ACancelRecallsThePagesThatWait(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.standZoned(t, "c", twoZones, zonedPage{0, 100}, zonedPage{1, 100}, zonedPage{0, 7})
@@ -233,8 +233,15 @@ func TestZones_ACancelCallsThePagesThatWait(t *testing.T) {
 	if err := b.ledger.Cancel(t.Context(), "c", campaign.Actor{Name: "ann"}, campaigntest.Noon); err != nil {
 		t.Fatal(err)
 	}
-	due, err := b.ledger.Due(t.Context(), "c", campaigntest.Noon, 10)
-	if err != nil || len(due) != 2 || due[0].Page != 0 || due[1].Page != 2 {
+	s, err := b.ledger.State(t.Context(), "c", campaigntest.Noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.ledger.Recall(t.Context(), "c", s, campaigntest.Noon); err != nil {
+		t.Fatal(err)
+	}
+	due, err := b.ledger.Due(t.Context(), "c", ledger.Watched, campaigntest.Noon, 10)
+	if err != nil || len(due) != 3 {
 		t.Errorf("%+v (%v)", due, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -25,6 +26,9 @@ const (
 func (f *File) finish(faults *Faults, broken map[string]bool) {
 	s := f.Spec
 	s.Channels = slices.Clone(s.Channels)
+	if s.Columns = maps.Clone(s.Columns); len(s.Columns) == 0 {
+		s.Columns = nil
+	}
 	for i := range s.Channels {
 		s.Channels[i].Parameters = maps.Clone(s.Channels[i].Parameters)
 	}
@@ -55,6 +59,18 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	}
 	if f := s.CheckFiles; f != campaign.CheckNone && f != campaign.CheckSample && f != campaign.CheckAll {
 		c.fault("check_files", "must be none, sample or all")
+	}
+	if s.UnknownRanges == "accept" {
+		s.UnknownRanges = campaign.RangesAccept // written and not written are the same content
+	}
+	if r := s.UnknownRanges; r != campaign.RangesAccept && r != campaign.RangesRefuse {
+		c.fault("unknown_ranges", "must be accept or refuse")
+	}
+	if s.WhatsAppWhitespace == "refuse" {
+		s.WhatsAppWhitespace = campaign.WhitespaceRefuse
+	}
+	if w := s.WhatsAppWhitespace; w != campaign.WhitespaceRefuse && w != campaign.WhitespaceCollapse {
+		c.fault("whatsapp_whitespace", "must be refuse or collapse")
 	}
 	c.limits(s)
 	c.hours(s)
@@ -157,7 +173,7 @@ func (c *specChecker) channel(i int, first map[string]bool) {
 	for _, name := range slices.Sorted(maps.Keys(ch.Parameters)) {
 		c.parameter(path+".parameters."+name, ch, name)
 	}
-	if _, ok := ch.Parameters[textParameter]; !ok && isSMSText(ch) && !c.broken[path+".parameters"] {
+	if _, ok := ch.Parameters[translate.TextParameter]; !ok && translate.IsSMSText(ch) && !c.broken[path+".parameters"] {
 		c.fault(path+".parameters.text", "missing: the template text of sms needs it")
 	}
 }
@@ -183,7 +199,10 @@ func (c *specChecker) parameter(path string, ch *campaign.Channel, name string) 
 	}
 	value, err := t.Render(&campaign.Recipient{})
 	if err == nil {
-		err = checkValue(ch, name, value)
+		err = translate.CheckValue(ch, name, translate.Value(c.file.Spec, ch, name, value))
+	}
+	if errors.As(err, new(translate.WhitespaceError)) {
+		return // found in each row, in which it can be seen beside what the rows have
 	}
 	if err != nil {
 		c.fault(path, err.Error())
@@ -211,19 +230,9 @@ func (f *File) columns(columns []string) (*campaign.Cascade, error) {
 
 // used splits columns into those that a template uses and the others.
 func (f *File) used(columns []string) (used, unused []string) {
-	uses := map[string]bool{}
-	for i := range f.Spec.Channels {
-		for _, text := range f.Spec.Channels[i].Parameters {
-			if t, err := campaign.ParseTemplate(text, columns); err == nil {
-				for _, name := range t.Fields() {
-					uses[name] = true
-				}
-			}
-		}
-	}
-	uses[zoneColumn] = uses[zoneColumn] || f.Spec.ByZone()
+	uses := f.wanted(ListOptions{}).used
 	for _, name := range columns {
-		if uses[name] {
+		if slices.Contains(uses, name) {
 			used = append(used, name)
 		} else {
 			unused = append(unused, name)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/handout-dev/handout/campaign"
 )
@@ -42,7 +43,8 @@ func (p places) find(path string) place {
 
 // ParseCampaign reads a campaign file: YAML with the keys id, message_type,
 // channels, rate, lane, on_doubt, give_up_after, max_failure_rate, canary,
-// canary_success, retention, check_files, hours and unknown_zone. Other keys are
+// canary_success, retention, check_files, hours, unknown_zone, columns,
+// unknown_ranges and whatsapp_whitespace. Other keys are
 // faults. The error is [*Faults]: every fault, with its line and column, and name
 // as the file's.
 func ParseCampaign(name string, src []byte) (*File, error) {
@@ -136,20 +138,23 @@ func yamlPlace(err error) (place, string) {
 func (p *fileParser) campaign(n *yaml.Node) {
 	s := p.spec
 	p.mapping(n, "", map[string]func(*yaml.Node, string){
-		"id":               func(n *yaml.Node, path string) { s.ID = campaign.ID(p.text(n, path)) },
-		"message_type":     func(n *yaml.Node, path string) { s.MessageType = p.text(n, path) },
-		"channels":         p.channels,
-		"rate":             func(n *yaml.Node, path string) { s.Rate = p.number(n, path) },
-		"lane":             func(n *yaml.Node, path string) { s.Lane = campaign.Lane(p.named(n, path)) },
-		"on_doubt":         func(n *yaml.Node, path string) { s.OnDoubt = campaign.OnDoubt(p.named(n, path)) },
-		"give_up_after":    func(n *yaml.Node, path string) { s.GiveUpAfter = p.long(n, path) },
-		"retention":        func(n *yaml.Node, path string) { s.Retention = p.long(n, path) },
-		"max_failure_rate": func(n *yaml.Node, path string) { s.MaxFailureRate = p.share(n, path) },
-		"canary":           func(n *yaml.Node, path string) { s.Canary = p.count(n, path, campaign.MostCanary) },
-		"canary_success":   func(n *yaml.Node, path string) { s.CanarySuccess = p.share(n, path) },
-		"check_files":      func(n *yaml.Node, path string) { s.CheckFiles = fileCheck(p.named(n, path)) },
-		"hours":            p.hours,
-		"unknown_zone":     func(n *yaml.Node, path string) { s.UnknownZone = p.named(n, path) },
+		"id":                  func(n *yaml.Node, path string) { s.ID = campaign.ID(p.text(n, path)) },
+		"message_type":        func(n *yaml.Node, path string) { s.MessageType = p.text(n, path) },
+		"channels":            p.channels,
+		"rate":                func(n *yaml.Node, path string) { s.Rate = p.number(n, path) },
+		"lane":                func(n *yaml.Node, path string) { s.Lane = campaign.Lane(p.named(n, path)) },
+		"on_doubt":            func(n *yaml.Node, path string) { s.OnDoubt = campaign.OnDoubt(p.named(n, path)) },
+		"give_up_after":       func(n *yaml.Node, path string) { s.GiveUpAfter = p.long(n, path) },
+		"retention":           func(n *yaml.Node, path string) { s.Retention = p.long(n, path) },
+		"max_failure_rate":    func(n *yaml.Node, path string) { s.MaxFailureRate = p.share(n, path) },
+		"canary":              func(n *yaml.Node, path string) { s.Canary = p.count(n, path, campaign.MostCanary) },
+		"canary_success":      func(n *yaml.Node, path string) { s.CanarySuccess = p.share(n, path) },
+		"check_files":         func(n *yaml.Node, path string) { s.CheckFiles = fileCheck(p.named(n, path)) },
+		"hours":               p.hours,
+		"unknown_zone":        func(n *yaml.Node, path string) { s.UnknownZone = p.named(n, path) },
+		"columns":             p.columns,
+		"whatsapp_whitespace": func(n *yaml.Node, path string) { s.WhatsAppWhitespace = campaign.Whitespace(p.named(n, path)) },
+		"unknown_ranges":      func(n *yaml.Node, path string) { s.UnknownRanges = campaign.UnknownRanges(p.named(n, path)) },
 	})
 }
 
@@ -177,9 +182,17 @@ func (p *fileParser) parameters(n *yaml.Node, path string) map[string]string {
 			p.wrong(n, path, "must be a text")
 			return
 		}
-		values[name] = n.Value // numbers as they are written
+		values[name] = norm.NFC.String(n.Value) // numbers as they are written
 	})
 	return values
+}
+
+// columns reads the list's own names of columns.
+func (p *fileParser) columns(n *yaml.Node, path string) {
+	p.spec.Columns = map[string]string{}
+	p.mapping(n, path, nil, func(n *yaml.Node, path, name string) {
+		p.spec.Columns[norm.NFC.String(name)] = norm.NFC.String(p.named(n, path))
+	})
 }
 
 // mapping reads a mapping's known keys, or every key with other.

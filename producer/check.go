@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -19,6 +20,8 @@ const (
 	callbackReserve = 512
 )
 
+var errUnknownRange = errors.New("in no range known to us, and unknown_ranges says refuse")
+
 const reasonLongRow = "a row is longer than 65536 bytes"
 
 // rowChecker checks the rows of one block after another. It belongs to one
@@ -28,9 +31,11 @@ type rowChecker struct {
 	h       *header
 	cascade *campaign.Cascade
 	book    *phone.Book
-	dry     bool      // count the SMS
-	zones   *zoneBook // nil: zones don't matter
-	base    int       // bytes of a request without its parameters' values, at most
+	dry     bool // count the SMS
+	// onlyKnown refuses numbers of ranges that the data of phone hasn't.
+	onlyKnown bool
+	zones     *zoneBook // nil: zones don't matter
+	base      int       // bytes of a request without its parameters' values, at most
 
 	b         *block
 	values    []string // backing of the recipients' values
@@ -52,6 +57,7 @@ type rowAt struct {
 
 func newRowChecker(list string, h *header, cascade *campaign.Cascade, book *phone.Book, dry bool) *rowChecker {
 	c := &rowChecker{list: list, h: h, cascade: cascade, book: book, dry: dry, base: baseLength(cascade.Spec)}
+	c.onlyKnown = cascade.Spec.UnknownRanges == campaign.RangesRefuse
 	c.onValue = c.value // once: a method value is an allocation
 	return c
 }
@@ -105,6 +111,9 @@ func (c *rowChecker) start(at rowAt) {
 
 func (c *rowChecker) fault(offset int, reason string) {
 	c.wrong = true
+	if c.at.record == "" {
+		offset = -1
+	}
 	f := Fault{File: c.list, Line: c.at.line, Message: reason}
 	if offset >= 0 {
 		f.Line, f.Column = position(c.at.record, c.at.line, offset)
@@ -115,8 +124,9 @@ func (c *rowChecker) fault(offset int, reason string) {
 // row checks a row whose cells stand in the order of the header.
 func (c *rowChecker) row(at rowAt, cells []cell) {
 	c.start(at)
-	if len(cells) != len(c.h.names) {
-		c.fault(0, fmt.Sprintf("%d cells, but the header has %d", len(cells), len(c.h.names)))
+	cells, reason := c.h.fit(cells)
+	if reason != "" {
+		c.fault(0, reason)
 		c.b.bad++
 		return
 	}
@@ -125,9 +135,12 @@ func (c *rowChecker) row(at rowAt, cells []cell) {
 	if strings.TrimSpace(r.ID) == "" {
 		c.fault(cells[c.h.recipient].offset, "recipient: empty")
 	}
-	number := uint64(0)
+	var known bool
 	var err error
-	if r.Phone, number, err = c.book.Normalize(cells[c.h.phone].text); err != nil {
+	if r.Phone, known, err = c.book.Normalize(cells[c.h.phone].text); err == nil && !known && c.onlyKnown {
+		err = errUnknownRange
+	}
+	if err != nil {
 		c.fault(cells[c.h.phone].offset, "phone: "+err.Error())
 	}
 	var zones *zoneSet
@@ -143,7 +156,10 @@ func (c *rowChecker) row(at rowAt, cells []cell) {
 		return
 	}
 	c.b.recipients = append(c.b.recipients, r)
-	c.b.numbers = append(c.b.numbers, number)
+	c.b.numbers = append(c.b.numbers, phone.Digits(r.Phone))
+	if !known {
+		c.b.unknown++
+	}
 	c.b.lines = append(c.b.lines, int32(at.line))
 	if c.dry {
 		c.b.parts = append(c.b.parts, uint8(c.parts)) // 10 KB are at most 153
@@ -161,9 +177,11 @@ func (c *rowChecker) forms(cells []cell) {
 	for i := range cells {
 		switch text := cells[i].text; {
 		case len(text) > MaxCell:
-			c.fault(cells[i].offset, fmt.Sprintf("%s: longer than %d bytes", c.h.names[i], MaxCell))
+			c.fault(cells[i].offset, fmt.Sprintf("%s: longer than %d bytes", c.h.name(i), MaxCell))
+		case cells[i].broken && c.h.used[i]:
+			c.fault(cells[i].offset, c.h.name(i)+": has no value: an error in the workbook, or a formula that wasn't computed")
 		case c.checkUTF8 && !utf8.ValidString(text):
-			c.fault(cells[i].offset, c.h.names[i]+": not UTF-8")
+			c.fault(cells[i].offset, c.h.name(i)+": not UTF-8")
 		}
 	}
 }
@@ -171,10 +189,8 @@ func (c *rowChecker) forms(cells []cell) {
 // take copies the further columns into the recipient's values.
 func (c *rowChecker) take(cells []cell) []string {
 	from := len(c.values)
-	for i := range cells {
-		if i != c.h.recipient && i != c.h.phone {
-			c.values = append(c.values, cells[i].text)
-		}
+	for _, i := range c.h.at {
+		c.values = append(c.values, cells[i].text)
 	}
 	return c.values[from:len(c.values):len(c.values)]
 }
@@ -201,12 +217,13 @@ const longestEscape = 6
 
 func (c *rowChecker) value(channel int, name, value string) error {
 	ch := &c.cascade.Spec.Channels[channel]
+	value = translate.Value(c.cascade.Spec, ch, name, value)
 	c.bound += longestEscape * len(value)
-	if err := checkValue(ch, name, value); err != nil {
+	if err := translate.CheckValue(ch, name, value); err != nil {
 		c.fault(-1, fmt.Sprintf("channel %s, parameter %s: %v", ch.Channel, name, err))
 	}
-	if c.dry && name == textParameter && isSMSText(ch) {
-		c.parts = smsParts(value)
+	if c.dry && name == translate.TextParameter && translate.IsSMSText(ch) {
+		c.parts = translate.SMSParts(value)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -19,13 +18,12 @@ type csvSource struct {
 	name string
 	r    *recordReader
 	h    *header
+	read *Reading
 }
 
-func newCSV(name string, r io.Reader) (*csvSource, error) {
-	s := &csvSource{name: name, r: newRecordReader(r, true)}
-	if err := s.r.begin(); err != nil {
-		return nil, err
-	}
+func newCSV(name string, r io.Reader, w *wanted, read *Reading) (*csvSource, error) {
+	s := &csvSource{name: name, r: newRecordReader(r, true), read: read}
+	told := byte(0)
 	for {
 		var b block
 		if err := s.r.fill(&b, 1); errors.Is(err, io.EOF) {
@@ -34,44 +32,109 @@ func newCSV(name string, r io.Reader) (*csvSource, error) {
 			return nil, err
 		}
 		record := b.text[b.spans[0].start:b.spans[0].end]
-		if blank(record) {
+		if blankLine(record) {
 			continue
 		}
-		return s, s.readHeader(record, int(b.spans[0].line))
+		if told == 0 {
+			if told = excelDelimiter(record); told != 0 {
+				continue
+			}
+		}
+		return s, s.readHeader(record, int(b.spans[0].line), told, w)
 	}
 }
 
-func (s *csvSource) readHeader(record string, line int) error {
+// delimiters are those that a list may have, the likeliest first.
+const delimiters = ",;\t|"
+
+// excelDelimiter returns the delimiter that Excel's own line sep=; names; 0 for
+// another line.
+func excelDelimiter(record string) byte {
+	line := strings.Trim(strings.TrimRight(record, "\r\n"), `" `)
+	if len(line) >= 5 && strings.EqualFold(line[:4], "sep=") && strings.IndexByte(delimiters, line[4]) >= 0 {
+		return line[4]
+	}
+	return 0
+}
+
+func (s *csvSource) readHeader(record string, line int, told byte, w *wanted) error {
 	var faults Faults
 	add := func(offset int, reason string) {
 		at, column := position(record, line, offset)
 		faults.add(Fault{File: s.name, Line: at, Column: column, Message: "header: " + reason})
 	}
-	if len(record) > MaxRow || !utf8.ValidString(record) {
-		add(0, "longer than a row may be, or not UTF-8")
+	whole := s.r.eof && s.r.start == s.r.end && !strings.HasSuffix(record, "\n")
+	switch {
+	case len(record) > MaxRow:
+		add(0, "longer than a row may be: this looks like a file without line ends")
+		return faults.err()
+	case !utf8.ValidString(record):
+		add(0, "not UTF-8")
 		return faults.err()
 	}
-	cells, broken := splitCSV(record, nil)
+	delimiter, cells, broken := splitHeader(record, told, w)
 	if broken != nil {
 		add(broken.offset, broken.reason)
 		return faults.err()
 	}
+	s.r.delimiter, s.read.Delimiter = delimiter, string(delimiter)
 	names := make([]string, len(cells))
 	for i, c := range cells {
-		names[i] = strings.Clone(strings.TrimSpace(c.text))
+		names[i] = strings.Clone(c.text)
 	}
-	h, wrong := newHeader(names)
-	for _, i := range slices.Sorted(maps.Keys(wrong)) {
-		reason, offset := wrong[i], 0
-		if i >= 0 {
-			offset = cells[i].offset
-		} else if len(cells) == 1 && strings.ContainsAny(record, ";\t") {
-			reason += ": cells are separated by commas, not by semicolons or tabs"
+	if whole && slices.ContainsFunc(names, isData) {
+		add(0, "the list is one line: this looks like a file without line ends")
+		return faults.err()
+	}
+	h, wrong := newHeader(names, w)
+	for _, f := range wrong {
+		offset := 0
+		if f.column >= 0 {
+			offset = cells[f.column].offset
 		}
-		add(offset, reason)
+		add(offset, f.reason)
 	}
 	s.h = h
 	return faults.err()
+}
+
+// splitHeader cuts a header by the delimiter that gives the most names that the
+// campaign asks for, else the most names.
+func splitHeader(record string, told byte, w *wanted) (delimiter byte, cells []cell, broken *brokenCSV) {
+	if told != 0 {
+		cells, broken = splitCSV(record, told, nil)
+		return told, cells, broken
+	}
+	best := -1
+	for _, d := range []byte(delimiters) {
+		these, wrong := splitCSV(record, d, nil)
+		score := 0
+		if wrong == nil {
+			score = len(these)
+			for _, c := range these {
+				if w.asksFor(c.text) {
+					score += MaxColumns
+				}
+			}
+		}
+		if score > best {
+			best, delimiter, cells, broken = score, d, these, wrong
+		}
+	}
+	return delimiter, cells, broken
+}
+
+// isData reports whether a name of a header is rather a number or an address of
+// somebody.
+func isData(name string) bool {
+	const digits = 7
+	n := 0
+	for _, c := range name {
+		if c >= '0' && c <= '9' {
+			n++
+		}
+	}
+	return n >= digits || strings.Contains(name, "://")
 }
 
 func (s *csvSource) header() *header { return s.h }
@@ -83,7 +146,7 @@ func (s *csvSource) check(b *block, c *rowChecker) {
 	var cells []cell
 	for _, at := range b.spans {
 		record := b.text[at.start:at.end]
-		if blank(record) {
+		if blankLine(record) {
 			continue
 		}
 		row := rowAt{record: record, line: int(at.line)}
@@ -92,8 +155,12 @@ func (s *csvSource) check(b *block, c *rowChecker) {
 			continue
 		}
 		var broken *brokenCSV
-		if cells, broken = splitCSV(record, cells[:0]); broken != nil {
+		if cells, broken = splitCSV(record, s.r.delimiter, cells[:0]); broken != nil {
 			c.refuse(row, broken.offset, broken.reason)
+			continue
+		}
+		if blankCells(cells) {
+			b.blank++
 			continue
 		}
 		c.row(row, cells)
@@ -104,6 +171,7 @@ func (s *csvSource) check(b *block, c *rowChecker) {
 type cell struct {
 	text   string
 	offset int
+	broken bool // of a workbook: it has no value
 }
 
 // brokenCSV says why a record can't be read, and where.
@@ -112,31 +180,42 @@ type brokenCSV struct {
 	reason string
 }
 
-// blank reports whether a row is empty. Such rows are skipped, as encoding/csv does.
-func blank(record string) bool { return record == "\n" || record == "\r\n" || record == "\r" }
+// blankLine reports whether a line is empty. Such lines are skipped, as encoding/csv
+// does.
+func blankLine(record string) bool { return record == "\n" || record == "\r\n" || record == "\r" }
+
+// blankCells reports whether a row has nothing but empty cells.
+func blankCells(cells []cell) bool {
+	for i := range cells {
+		if cells[i].broken || strings.TrimSpace(cells[i].text) != "" {
+			return false
+		}
+	}
+	return true
+}
 
 // splitCSV appends the cells of a record, which ends with its line end unless
 // it is the list's last. Their texts are parts of the record where possible.
-func splitCSV(record string, cells []cell) ([]cell, *brokenCSV) {
+func splitCSV(record string, delimiter byte, cells []cell) ([]cell, *brokenCSV) {
 	line := strings.TrimSuffix(record, "\n")
 	line = strings.TrimSuffix(line, "\r")
 	quoted := strings.IndexByte(line, '"') >= 0
 	for at := 0; ; {
 		rest := line[at:]
 		if quoted && strings.HasPrefix(rest, `"`) {
-			text, n, broken := quotedCell(rest)
+			text, n, broken := quotedCell(rest, delimiter)
 			if broken != nil {
 				broken.offset += at
 				return cells, broken
 			}
-			cells = append(cells, cell{text, at})
+			cells = append(cells, cell{text: text, offset: at})
 			if at += n; at == len(line) {
 				return cells, nil
 			}
-			at++ // the comma
+			at++ // the delimiter
 			continue
 		}
-		n := strings.IndexByte(rest, ',')
+		n := strings.IndexByte(rest, delimiter)
 		text := rest
 		if n >= 0 {
 			text = rest[:n]
@@ -144,7 +223,7 @@ func splitCSV(record string, cells []cell) ([]cell, *brokenCSV) {
 		if quoted && strings.IndexByte(text, '"') >= 0 {
 			return cells, &brokenCSV{at + strings.IndexByte(text, '"'), "a quote stands in a cell that doesn't begin with one"}
 		}
-		cells = append(cells, cell{text, at})
+		cells = append(cells, cell{text: text, offset: at})
 		if n < 0 {
 			return cells, nil
 		}
@@ -152,13 +231,13 @@ func splitCSV(record string, cells []cell) ([]cell, *brokenCSV) {
 	}
 }
 
-// quotedCell reads a cell that begins with a quote, up to the comma or the end.
-func quotedCell(s string) (text string, n int, broken *brokenCSV) {
+// quotedCell reads a cell that begins with a quote, up to the delimiter or the end.
+func quotedCell(s string, delimiter byte) (text string, n int, broken *brokenCSV) {
 	end := closingQuote(s)
 	if end < 0 {
 		return "", 0, &brokenCSV{0, "a quote is opened and never closed"}
 	}
-	if n = end + 1; n < len(s) && s[n] != ',' {
+	if n = end + 1; n < len(s) && s[n] != delimiter {
 		return "", 0, &brokenCSV{n, "a cell goes on after its closing quote"}
 	}
 	text = s[1:end]
@@ -187,7 +266,7 @@ func closingQuote[T string | []byte](s T) int {
 
 // csvRecordEnd is the length of the record that data begins with, up to the
 // first line end outside quotes; 0 when its quotes are broken or don't end.
-func csvRecordEnd(data []byte) int {
+func csvRecordEnd(data []byte, delimiter byte) int {
 	for at := 0; at < len(data); {
 		if data[at] == '"' {
 			end := closingQuote(data[at:])
@@ -195,7 +274,7 @@ func csvRecordEnd(data []byte) int {
 				return 0
 			}
 			switch at += end + 1; {
-			case at < len(data) && data[at] == ',':
+			case at < len(data) && data[at] == delimiter:
 				at++
 				continue
 			case at == len(data) || data[at] == '\n':
@@ -205,9 +284,12 @@ func csvRecordEnd(data []byte) int {
 			}
 			return 0
 		}
-		n := bytes.IndexAny(data[at:], ",\n")
+		n := bytes.IndexByte(data[at:], '\n')
 		if n < 0 {
 			n = len(data) - at
+		}
+		if d := bytes.IndexByte(data[at:at+n], delimiter); d >= 0 {
+			n = d
 		}
 		switch {
 		case bytes.IndexByte(data[at:at+n], '"') >= 0:

@@ -44,6 +44,7 @@ func TestCheck_SaysWhatASubmitWouldDo(t *testing.T) {
 	wantRun := &producer.DryRun{
 		Summary: producer.Summary{
 			Rows: 6, Recipients: 4, Duplicates: 1, BadRows: 1, DuplicateLines: []int{4},
+			Read:   producer.Reading{Format: producer.CSV, Encoding: "UTF-8", Delimiter: ","},
 			Faults: []producer.Fault{{File: "list.csv", Line: 5, Column: 3, Message: "phone: not a phone number"}},
 		},
 		SMS:         producer.Parts{Min: 1, Max: 2, Total: 5},

@@ -14,7 +14,7 @@ var (
 
 	// ErrUnknownFormat means that a list's format was neither given nor is known by
 	// the ending of its name.
-	ErrUnknownFormat = errors.New("the list's name must end in .csv, .ndjson or .jsonl, which says how it is written")
+	ErrUnknownFormat = errors.New("the list's name must end in .csv, .tsv, .txt, .xlsx, .ndjson or .jsonl, or in one of these and .gz or .zst")
 
 	// ErrNotRereadable means that a list had to be read a second time, but comes
 	// from a reader that can't seek. Submit again with a fresh one.

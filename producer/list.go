@@ -14,22 +14,48 @@ import (
 type Format string
 
 // The formats. CSV has a header line with recipient, phone and further columns
-// in any order; NDJSON has an object with the same names on every line.
+// in any order, separated by commas, semicolons, tabs or bars; NDJSON has an object
+// with the same names on every line; XLSX is a sheet of an Excel workbook. Each may
+// be compressed by gzip or zstd. A workbook is known by its content, whatever it is
+// said to be.
 const (
-	CSV    Format = "csv"
-	NDJSON Format = "ndjson"
+	CSV       Format = "csv"
+	NDJSON    Format = "ndjson"
+	XLSX      Format = "xlsx"
+	ByContent Format = "" // a text that begins with { is NDJSON, any other CSV
 )
 
-// FormatOf returns a list's format by the ending of its name: .csv, .ndjson or
-// .jsonl. The error is [ErrUnknownFormat].
+// FormatOf returns a list's format by the ending of its name, less one of compression:
+// .csv, .tsv, .txt, .ndjson, .jsonl or .xlsx. The error is [ErrUnknownFormat].
 func FormatOf(name string) (Format, error) {
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".csv":
+	name = strings.ToLower(name)
+	if ending := filepath.Ext(name); ending == ".gz" || ending == ".zst" {
+		name = strings.TrimSuffix(name, ending)
+	}
+	switch filepath.Ext(name) {
+	case ".csv", ".tsv", ".tab", ".txt":
 		return CSV, nil
 	case ".ndjson", ".jsonl":
 		return NDJSON, nil
+	case ".xlsx", ".xlsm":
+		return XLSX, nil
 	}
 	return "", ErrUnknownFormat
+}
+
+// ListOptions are how a list is to be read, beside what its content says.
+type ListOptions struct {
+	// Sheet is the workbook's sheet to read; empty: the first that isn't hidden.
+	Sheet string
+	// Columns are the list's own names of columns, by the names that templates use
+	// for them, before those of the campaign file.
+	Columns map[string]string
+}
+
+// With returns the list, to be read with these options.
+func (l List) With(o ListOptions) List {
+	l.options = o
+	return l
 }
 
 // Limits of a list, which bound the memory that a broken file takes.
@@ -49,10 +75,11 @@ type Row struct {
 // List is where the recipients of a campaign come from. It may be read any number
 // of times, unless it was made from a reader that can't seek.
 type List struct {
-	name   string
-	open   func() (io.ReadCloser, error)
-	format Format
-	err    error
+	name    string
+	open    func() (io.ReadCloser, error)
+	format  Format
+	err     error
+	options ListOptions
 
 	columns []string
 	rows    iter.Seq2[Row, error]

@@ -64,12 +64,16 @@ func TestCSV_EveryFaultHasItsPlace(t *testing.T) {
 	long := strings.Repeat("x", producer.MaxCell+1)
 	for _, c := range []struct{ name, text, want string }{
 		{"empty", "", "list.csv: the list is empty"},
-		{"UTF-16", "\xff\xfer\x00", "list.csv: written in UTF-16: save it as UTF-8"},
-		{"no header", "ann,+12015550123\n", "list.csv:1:1: header: no columns named recipient and phone"},
-		{"semicolons", "recipient;phone\n", "list.csv:1:1: header: no columns named recipient and phone: cells are separated by commas, not by semicolons or tabs"},
-		{"no phone", "recipient,url\n", "list.csv:1:1: header: no column named phone"},
+		{"no text", "\xff\xfe\x00\x00", "list.csv: neither text nor a workbook: it has zero bytes in it"},
+		{"an old workbook", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "list.csv: an old Excel workbook (.xls), or one with a password: save it as .xlsx without one"},
+		{"no header", "ann,+12015550123\n", "list.csv:1:1: header: no columns named recipient and phone: if they have other names, say them by columns"},
+		{"semicolons", "recipient;phone;URL\na;+1;https://a.b/c", "list.csv:2:3: phone: not a phone number"},
+		{"no phone", "recipient,url\n", "list.csv:1:1: header: no column named phone: if they have other names, say them by columns"},
 		{"column twice", "recipient,phone,url,url\n", "list.csv:1:21: header: column 4 has the same name as column 3"},
-		{"column without a name", "recipient,phone,,url\n", "list.csv:1:17: header: a column has no name"},
+		{"column without a name", "recipient,phone,url,\na,+12015550123,https://a.b/c,x\n", "list.csv:2:1: a cell in column 4, which has no name"},
+		{"two columns that could be one", "recipient,phone,URL,Url\n", "list.csv:1:21: header: columns 3 and 4 could both be url"},
+		{"one line", "recipient,phone,urla,+12015550123,https://a.b/c", "list.csv:1:1: header: the list is one line: this looks like a file without line ends"},
+		{"one long line", "recipient,phone,url" + strings.Repeat("a,+12015550123,https://a.b/c", 3000), "list.csv:1:1: header: longer than a row may be: this looks like a file without line ends"},
 		{"too many columns", "recipient,phone" + strings.Repeat(",x", 99) + "\n", "list.csv:1:1: header: more than 100 columns"},
 		{"broken header", "recipient,\"phone\n", "list.csv:1:11: header: a quote is opened and never closed"},
 		{"too few cells", header + "a,+12015550123\n", "list.csv:2:1: 2 cells, but the header has 3"},
@@ -83,13 +87,14 @@ func TestCSV_EveryFaultHasItsPlace(t *testing.T) {
 		{"spreadsheet", header + "a,1.20155E+10,https://a.b/c\n", "list.csv:2:3: phone: written as 1.5E+10 by a spreadsheet: its last digits are lost, format the column as text"},
 		{"a name", header + "a,Ann,https://a.b/c\n", "list.csv:2:3: phone: not a phone number"},
 		{"bad URL", header + "a,+12015550123,a.b/c\n", "list.csv:2:1: channel whatsapp, parameter url: not an absolute http or https URL"},
-		{"URL with a space", header + "a,+12015550123,https://a.b/c d\n", "list.csv:2:1: channel whatsapp, parameter url: a URL can't contain spaces or control characters"},
+		{"URL with a space", header + "a,+12015550123,https://a.b/c d\n", "list.csv:2:1: channel whatsapp, parameter url: a link can't have a space (U+0020) in it"},
 		{"bare quote", header + "a,+1\"2,https://a.b/c\n", "list.csv:2:5: a quote stands in a cell that doesn't begin with one"},
 		{"after a quote", header + "\"a\"b,+1,https://a.b/c\n", "list.csv:2:4: a cell goes on after its closing quote"},
 		{"in a cell of several lines", header + "\"a\nb\",+1,https://a.b/c\n", "list.csv:3:4: phone: not a phone number"},
 		{"long cell", header + "a,+12015550123,https://a.b/" + long + "\n", "list.csv:2:16: url: longer than 4096 bytes"},
 		{"long row", header + "a,+12015550123,https://a.b/" + strings.Repeat("x", 70_000) + "\n", "list.csv:2:1: a row is longer than 65536 bytes"},
-		{"not UTF-8", header + "J\xf6rg,+12015550123,https://a.b/c\n", "list.csv:2:1: recipient: not UTF-8"},
+		{"not UTF-8", header + "Jörg,+12015550123,https://a.b/c\nJ\xf6rg,+12015550124,https://a.b/c\n", "list.csv:3:1: recipient: not UTF-8"},
+		{"a long cell that isn't used", "recipient,phone,url,secret\na,+12015550123,https://a.b/c," + long + "\n", "list.csv:2:30: column 4: longer than 4096 bytes"},
 	} {
 		_, faults := checked(t, list(c.text), producer.CheckOptions{})
 		if diff := cmp.Diff([]string{c.want}, faults); diff != "" {
@@ -122,7 +127,7 @@ func TestNDJSON_EveryFaultHasItsPlace(t *testing.T) {
 	const first = `{"recipient":"a","phone":"+12015550101","url":"https://a.b/c"}` + "\n"
 	for _, c := range []struct{ name, text, want string }{
 		{"empty", "\n\n", "list.ndjson: the list is empty"},
-		{"no phone", `{"recipient":"a"}`, "list.ndjson:1:1: the first object: no column named phone"},
+		{"no phone", `{"recipient":"a"}`, "list.ndjson:1:1: the first object: no column named phone: if they have other names, say them by columns"},
 		{"an array", first + "[1]\n", "list.ndjson:2:1: not a JSON object"},
 		{"broken", first + `{"recipient":"b"` + "\n", "list.ndjson:2:17: not valid JSON"},
 		{"null", first + `{"recipient":null,"phone":"+12015550102","url":"https://a.b/c"}`, "list.ndjson:2:14: null is no value: leave the text empty instead"},
@@ -211,7 +216,7 @@ func TestListFile_TellsTheFormatByTheName(t *testing.T) {
 		list producer.List
 		want error
 	}{
-		{producer.ListFile(filepath.Join(dir, "list.xlsx")), producer.ErrUnknownFormat},
+		{producer.ListFile(filepath.Join(dir, "list.pdf")), producer.ErrUnknownFormat},
 		{producer.ListFile(filepath.Join(dir, "none.csv")), os.ErrNotExist},
 	} {
 		if _, err := producer.Check(t.Context(), parse(t, fileThenText), c.list, producer.CheckOptions{}); !errors.Is(err, c.want) {

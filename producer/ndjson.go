@@ -1,12 +1,13 @@
 package producer
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/handout-dev/handout/internal/listfile"
 )
 
 // ndjsonSource is a list with a JSON object on every line. The first object
@@ -15,14 +16,12 @@ type ndjsonSource struct {
 	name    string
 	r       *recordReader
 	h       *header
-	pending *block // what was read to find the first object
+	keys    []string // as the first object has them
+	pending *block   // what was read to find the first object
 }
 
-func newNDJSON(name string, r io.Reader) (*ndjsonSource, error) {
+func newNDJSON(name string, r io.Reader, w *wanted) (*ndjsonSource, error) {
 	s := &ndjsonSource{name: name, r: newRecordReader(r, false)}
-	if err := s.r.begin(); err != nil {
-		return nil, err
-	}
 	b := new(block)
 	if err := s.r.fill(b, maxBlockRows); errors.Is(err, io.EOF) {
 		return nil, errNoBytes
@@ -36,17 +35,17 @@ func newNDJSON(name string, r io.Reader) (*ndjsonSource, error) {
 		if strings.TrimSpace(record) == "" {
 			continue
 		}
-		members, broken := splitJSON(record, nil)
+		members, broken := listfile.SplitJSON(record, nil)
 		if broken != nil || len(record) > MaxRow || !utf8.ValidString(record) {
 			// It becomes a bad row, unless there is nothing to go by.
 			if broken == nil {
-				broken = &brokenJSON{0, "longer than a row may be, or not UTF-8"}
+				broken = &listfile.BrokenJSON{Reason: "longer than a row may be, or not UTF-8"}
 			}
-			line, column := position(record, int(at.line), broken.offset)
-			faults.add(Fault{File: s.name, Line: line, Column: column, Message: broken.reason})
+			line, column := position(record, int(at.line), broken.Offset)
+			faults.add(Fault{File: s.name, Line: line, Column: column, Message: broken.Reason})
 			continue
 		}
-		return s, s.readHeader(members, int(at.line))
+		return s, s.readHeader(members, int(at.line), w)
 	}
 	if faults.Total == 0 {
 		return nil, errNoBytes
@@ -54,17 +53,17 @@ func newNDJSON(name string, r io.Reader) (*ndjsonSource, error) {
 	return nil, faults.err()
 }
 
-func (s *ndjsonSource) readHeader(members []member, line int) error {
+func (s *ndjsonSource) readHeader(members []listfile.Member, line int, w *wanted) error {
 	names := make([]string, len(members))
 	for i, m := range members {
-		names[i] = strings.Clone(m.key)
+		names[i] = strings.Clone(m.Key)
 	}
-	h, wrong := newHeader(names)
+	h, wrong := newHeader(names, w)
 	var faults Faults
-	for _, reason := range wrong {
-		faults.add(Fault{File: s.name, Line: line, Message: "the first object: " + reason})
+	for _, f := range wrong {
+		faults.add(Fault{File: s.name, Line: line, Message: "the first object: " + f.reason})
 	}
-	s.h = h
+	s.h, s.keys = h, names
 	return faults.err()
 }
 
@@ -80,7 +79,7 @@ func (s *ndjsonSource) fill(b *block) error {
 
 func (s *ndjsonSource) check(b *block, c *rowChecker) {
 	c.begin(b, len(b.spans))
-	var members []member
+	var members []listfile.Member
 	cells := make([]cell, len(s.h.names))
 	for _, at := range b.spans {
 		record := strings.TrimRight(b.text[at.start:at.end], "\r\n")
@@ -92,9 +91,9 @@ func (s *ndjsonSource) check(b *block, c *rowChecker) {
 			c.refuse(row, 0, reasonLongRow)
 			continue
 		}
-		var broken *brokenJSON
-		if members, broken = splitJSON(record, members[:0]); broken != nil {
-			c.refuse(row, broken.offset, broken.reason)
+		var broken *listfile.BrokenJSON
+		if members, broken = listfile.SplitJSON(record, members[:0]); broken != nil {
+			c.refuse(row, broken.Offset, broken.Reason)
 			continue
 		}
 		if offset, reason := s.arrange(members, cells); reason != "" {
@@ -106,167 +105,27 @@ func (s *ndjsonSource) check(b *block, c *rowChecker) {
 }
 
 // arrange puts an object's members into the order of the columns.
-func (s *ndjsonSource) arrange(members []member, cells []cell) (offset int, reason string) {
+func (s *ndjsonSource) arrange(members []listfile.Member, cells []cell) (offset int, reason string) {
 	for i := range cells {
 		cells[i].offset = -1
 	}
 	for i, m := range members {
 		at := i
-		if i >= len(cells) || s.h.names[i] != m.key {
-			at = slices.Index(s.h.names, m.key)
+		if i >= len(cells) || s.keys[i] != m.Key {
+			at = slices.Index(s.keys, m.Key)
 		}
 		switch {
 		case at < 0:
-			return m.value.offset, "a key that the first object hasn't"
+			return m.Offset, "a key that the first object hasn't"
 		case cells[at].offset >= 0:
-			return m.value.offset, "a key stands here twice"
+			return m.Offset, "a key stands here twice"
 		}
-		cells[at] = m.value
+		cells[at] = cell{text: m.Value, offset: m.Offset}
 	}
 	for i := range cells {
 		if cells[i].offset < 0 {
-			return 0, "no key " + s.h.names[i]
+			return 0, "no key " + s.h.name(i)
 		}
 	}
 	return 0, ""
-}
-
-// member is a key of a flat JSON object and its value as text.
-type member struct {
-	key   string
-	value cell
-}
-
-// brokenJSON says why a line can't be read, and where.
-type brokenJSON struct {
-	offset int
-	reason string
-}
-
-// splitJSON appends the members of a line's object: texts, and numbers and
-// booleans as they are written. It leaves all but the commonest forms to
-// encoding/json.
-func splitJSON(line string, members []member) ([]member, *brokenJSON) {
-	s := jsonScanner{line: line}
-	if !s.take('{') {
-		return members, s.broken("not a JSON object")
-	}
-	if s.take('}') {
-		return members, s.end()
-	}
-	for {
-		s.space()
-		key, ok := s.text()
-		if !ok || !s.take(':') {
-			return members, s.broken("not valid JSON")
-		}
-		s.space()
-		at := s.at
-		value, reason := s.value()
-		if reason != "" {
-			s.at = at
-			return members, s.broken(reason)
-		}
-		members = append(members, member{key, cell{value, at}})
-		if s.take(',') {
-			continue
-		}
-		if !s.take('}') {
-			return members, s.broken("not valid JSON")
-		}
-		return members, s.end()
-	}
-}
-
-// jsonScanner reads one line.
-type jsonScanner struct {
-	line string
-	at   int
-}
-
-func (s *jsonScanner) broken(reason string) *brokenJSON {
-	return &brokenJSON{min(s.at, len(s.line)), reason}
-}
-
-func (s *jsonScanner) end() *brokenJSON {
-	if s.space(); s.at < len(s.line) {
-		return s.broken("more than one JSON object on a line")
-	}
-	return nil
-}
-
-func (s *jsonScanner) space() {
-	for s.at < len(s.line) && strings.IndexByte(" \t\r\n", s.line[s.at]) >= 0 {
-		s.at++
-	}
-}
-
-func (s *jsonScanner) take(c byte) bool {
-	if s.space(); s.at < len(s.line) && s.line[s.at] == c {
-		s.at++
-		return true
-	}
-	return false
-}
-
-func (s *jsonScanner) text() (string, bool) {
-	if s.at >= len(s.line) || s.line[s.at] != '"' {
-		return "", false
-	}
-	for i := s.at + 1; i < len(s.line); i++ {
-		switch c := s.line[i]; {
-		case c == '"':
-			text := s.line[s.at+1 : i]
-			s.at = i + 1
-			return text, true
-		case c == '\\':
-			return s.escaped()
-		case c < ' ':
-			return "", false
-		}
-	}
-	return "", false
-}
-
-// escaped is a text with escapes in it.
-func (s *jsonScanner) escaped() (string, bool) {
-	for i := s.at + 1; i < len(s.line); i++ {
-		switch s.line[i] {
-		case '\\':
-			i++
-		case '"':
-			var text string
-			if json.Unmarshal([]byte(s.line[s.at:i+1]), &text) != nil {
-				return "", false
-			}
-			s.at = i + 1
-			return text, true
-		}
-	}
-	return "", false
-}
-
-func (s *jsonScanner) value() (text, reason string) {
-	if s.at < len(s.line) && s.line[s.at] == '"' {
-		text, ok := s.text()
-		if !ok {
-			return "", "not valid JSON"
-		}
-		return text, ""
-	}
-	n := strings.IndexAny(s.line[s.at:], ",} \t\r\n")
-	if n < 0 {
-		n = len(s.line) - s.at
-	}
-	text = s.line[s.at : s.at+n]
-	switch {
-	case text == "null":
-		return "", "null is no value: leave the text empty instead"
-	case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
-		return "", "a value must be a text, a number or a boolean"
-	case !json.Valid([]byte(text)):
-		return "", "not valid JSON"
-	}
-	s.at += n
-	return text, ""
 }

@@ -9,20 +9,22 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/listfile"
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/ledger"
 )
 
 // run is one reading of a list.
 type run struct {
-	list    List
-	file    *File
-	o       runOptions
-	source  source
-	cascade *campaign.Cascade
-	book    *phone.Book
-	zones   *zoneBook // nil: the campaign has no hours by zone
-	close   func()    // once all that reads has ended
+	list     List
+	file     *File
+	o        runOptions
+	source   source
+	cascade  *campaign.Cascade
+	book     *phone.Book
+	listFile *listfile.File // nil for rows from Go
+	zones    *zoneBook      // nil: the campaign has no hours by zone
+	close    func()         // once all that reads has ended
 
 	seen    seen
 	faults  Faults
@@ -59,6 +61,7 @@ func newRun(f *File, l List, o runOptions) (*run, error) {
 		r.close()
 		return nil, err
 	}
+	r.summary.Read.Columns = r.source.header().others
 	if r.cascade, err = f.columns(r.columns()); err != nil {
 		r.close()
 		return nil, err
@@ -67,8 +70,9 @@ func newRun(f *File, l List, o runOptions) (*run, error) {
 }
 
 func (r *run) open() (err error) {
+	w, read := r.file.wanted(r.list.options), &r.summary.Read
 	if r.list.rows != nil {
-		s, err := newRows(r.list.columns, r.list.rows)
+		s, err := newRows(r.list.columns, r.list.rows, &wanted{used: w.used})
 		if err != nil {
 			return err
 		}
@@ -83,13 +87,30 @@ func (r *run) open() (err error) {
 		return r.list.readError(err)
 	}
 	r.close = func() { _ = in.Close() } // nothing was written
-	switch r.list.format {
-	case CSV:
-		r.source, err = newCSV(r.list.name, in)
-	case NDJSON:
-		r.source, err = newNDJSON(r.list.name, in)
+	file, err := listfile.Open(in)
+	if err != nil {
+		return r.asFault(err)
+	}
+	r.listFile = file
+	r.close = func() { file.Close(); _ = in.Close() }
+	read.Compression, read.Encoding, read.OldMac, read.Format = file.Compression, file.Encoding, file.CR, r.list.format
+	switch {
+	case file.Kind == listfile.Workbook:
+		read.Format = XLSX
+		sheet, err := file.Sheet(r.list.options.Sheet)
+		if err != nil {
+			return r.asFault(err)
+		}
+		r.close = func() { sheet.Close(); file.Close(); _ = in.Close() }
+		read.Sheet = sheet.Name
+		r.source, err = newSheet(r.list.name, sheet, w, read)
+		return r.asFault(err)
+	case r.list.format == NDJSON, r.list.format == ByContent && file.Begins('{'):
+		read.Format = NDJSON
+		r.source, err = newNDJSON(r.list.name, file, w)
 	default:
-		return ErrUnknownFormat
+		read.Format = CSV
+		r.source, err = newCSV(r.list.name, file, w, read)
 	}
 	return r.asFault(err)
 }
@@ -100,7 +121,7 @@ func (r *run) asFault(err error) error {
 	switch {
 	case err == nil, errors.As(err, &faults):
 		return err
-	case errors.Is(err, errUTF16), errors.Is(err, errNoBytes):
+	case errors.As(err, new(listfile.FileError)), errors.Is(err, errNoBytes):
 		faults = &Faults{}
 		faults.add(Fault{File: r.list.name, Message: err.Error()})
 		return faults
@@ -130,7 +151,7 @@ func (r *run) blocks(ctx context.Context, collect func(*block) error) error {
 			c.zones = r.zones
 			for b := range todo {
 				r.source.check(b, c)
-				b.text, b.spans, b.rows = "", nil, nil
+				b.text, b.spans, b.rows, b.cells, b.ends = "", nil, nil, nil, nil
 				close(b.checked)
 			}
 		})
@@ -213,12 +234,17 @@ func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error 
 	})
 	r.showProgress(true)
 	r.summary.Faults = r.faults.List
+	if r.listFile != nil {
+		r.summary.Read.Encoding = r.listFile.Encoding // certain at the end
+	}
 	return err
 }
 
 func (r *run) count(b *block) {
 	r.summary.Rows += b.read
 	r.summary.BadRows += b.bad
+	r.summary.Read.BlankRows += b.blank
+	r.summary.UnknownRanges += b.unknown
 	r.bytes = max(r.bytes, b.bytes)
 	for _, f := range b.faults.List {
 		r.faults.add(f)

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"maps"
-	"slices"
 )
 
 // rowsSource is a list that comes from a Go program.
@@ -16,12 +14,12 @@ type rowsSource struct {
 	n    int
 }
 
-func newRows(columns []string, rows iter.Seq2[Row, error]) (*rowsSource, error) {
-	h, wrong := newHeader(append([]string{"recipient", "phone"}, columns...))
+func newRows(columns []string, rows iter.Seq2[Row, error], w *wanted) (*rowsSource, error) {
+	h, wrong := newHeader(append([]string{"recipient", "phone"}, columns...), w)
 	if len(wrong) > 0 {
 		var faults Faults
-		for _, i := range slices.Sorted(maps.Keys(wrong)) {
-			faults.add(Fault{Message: "columns: " + wrong[i]})
+		for _, f := range wrong {
+			faults.add(Fault{Message: "columns: " + f.reason})
 		}
 		return nil, faults.err()
 	}
@@ -63,10 +61,10 @@ func (s *rowsSource) check(b *block, c *rowChecker) {
 			c.refuse(at, -1, fmt.Sprintf("%d values for %d columns", len(r.Values), len(s.h.values)))
 			continue
 		}
-		cells[0], cells[1] = cell{r.Recipient, -1}, cell{r.Phone, -1}
+		cells[0], cells[1] = cell{text: r.Recipient, offset: -1}, cell{text: r.Phone, offset: -1}
 		size := len(r.Recipient) + len(r.Phone)
 		for j, v := range r.Values {
-			cells[2+j] = cell{v, -1}
+			cells[2+j] = cell{text: v, offset: -1}
 			size += len(v)
 		}
 		if size > MaxRow {

@@ -70,9 +70,6 @@ func (c *Client) Send(ctx context.Context, s OneOff) (*Sent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("send: %w", err)
 	}
-	if err := c.wake(ctx, id); err != nil {
-		return nil, err
-	}
 	return &Sent{Campaign: id, Place: at, Already: !added}, nil
 }
 

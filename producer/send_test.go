@@ -53,6 +53,9 @@ func TestSend_IsHeldToTheRulesOfLists(t *testing.T) {
 	rdb := redistest.Start(t).Client()
 	for name, spoil := range map[string]func(*producer.OneOff){
 		"number":        func(s *producer.OneOff) { s.Phone = "+1 202 555" },
+		"letters":       func(s *producer.OneOff) { s.Phone = "+1 202 555 0107 Ann" },
+		"two numbers":   func(s *producer.OneOff) { s.Phone = "+1 202 555 0107 / 0108" },
+		"an extension":  func(s *producer.OneOff) { s.Phone = "+1 202 555 0107 x12" },
 		"recipient":     func(s *producer.OneOff) { s.Recipient = "" },
 		"message type":  func(s *producer.OneOff) { s.MessageType = "SPAM" },
 		"channels":      func(s *producer.OneOff) { s.Channels = nil },

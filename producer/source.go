@@ -3,7 +3,6 @@ package producer
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -20,20 +19,14 @@ type source interface {
 	check(*block, *rowChecker)
 }
 
-// header is the columns of a list.
-type header struct {
-	names            []string // all of them, as they stand
-	recipient, phone int      // where these two are
-	zone             int      // where the column zone is, or -1
-	values           []string // the others, in order
-}
-
 // block is some rows on their way through the pipeline.
 type block struct {
 	// As read: a text with the span of each row, or rows from Go.
 	text  string
 	spans []span
 	rows  []Row
+	cells []cell // of a workbook, row after row
+	ends  []sheetRow
 	first int   // number of the first of rows
 	bytes int64 // of the list, up to the end of this block
 
@@ -45,6 +38,8 @@ type block struct {
 	zones      []*zoneSet // of each; only where the campaign has hours in them
 	read       int        // rows, good and bad
 	bad        int        // rows
+	blank      int        // rows of empty cells
+	unknown    int        // good rows with a number of a range that isn't known
 	faults     Faults
 	checked    chan struct{} // closed when check is done
 }
@@ -63,6 +58,7 @@ const blockSize = 128 << 10
 type recordReader struct {
 	r          io.Reader
 	quotes     bool
+	delimiter  byte // of cells, where quotes count
 	buf        []byte
 	start, end int // of what is unread in buf
 	line       int // of buf[start]
@@ -72,28 +68,10 @@ type recordReader struct {
 }
 
 func newRecordReader(r io.Reader, quotes bool) *recordReader {
-	return &recordReader{r: r, quotes: quotes, buf: make([]byte, blockSize+MaxRow+2), line: 1}
+	return &recordReader{r: r, quotes: quotes, delimiter: ',', buf: make([]byte, blockSize+MaxRow+2), line: 1}
 }
 
-var (
-	errUTF16   = errors.New("written in UTF-16: save it as UTF-8")
-	errNoBytes = errors.New("the list is empty")
-)
-
-// begin skips a byte order mark.
-func (r *recordReader) begin() error {
-	if err := r.load(); err != nil {
-		return err
-	}
-	head := r.buf[r.start:r.end]
-	switch {
-	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
-		r.start += 3
-	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
-		return errUTF16
-	}
-	return nil
-}
+var errNoBytes = errors.New("the list is empty")
 
 // load fills the buffer.
 func (r *recordReader) load() error {
@@ -155,7 +133,7 @@ func (r *recordReader) next(b *block, from int) bool {
 	if len(data) == 0 || (!r.eof && len(data) <= MaxRow+1) {
 		return false
 	}
-	n, lines := recordEnd(data, r.quotes)
+	n, lines := recordEnd(data, r.quotes, r.delimiter)
 	b.spans = append(b.spans, span{int32(r.start - from), int32(r.start - from + n), int32(r.line)})
 	r.start += n
 	r.line += lines
@@ -165,7 +143,7 @@ func (r *recordReader) next(b *block, from int) bool {
 
 // recordEnd is the length of the record that data begins with and the number of
 // line ends in it. data holds more than MaxRow bytes, or all that is left.
-func recordEnd(data []byte, quotes bool) (n, lines int) {
+func recordEnd(data []byte, quotes bool, delimiter byte) (n, lines int) {
 	data = data[:min(len(data), MaxRow+1)]
 	first := bytes.IndexByte(data, '\n') + 1
 	if first == 0 {
@@ -174,7 +152,7 @@ func recordEnd(data []byte, quotes bool) (n, lines int) {
 	if !quotes || bytes.IndexByte(data[:first], '"') < 0 {
 		return first, 1
 	}
-	n = csvRecordEnd(data)
+	n = csvRecordEnd(data, delimiter)
 	if n == 0 || n > MaxRow {
 		// A quote out of place: only the line that the record begins with is bad.
 		// Reading on to the next quote would swallow good rows.
@@ -190,52 +168,4 @@ func position(record string, line, offset int) (int, int) {
 		return line + n, offset - strings.LastIndexByte(before, '\n')
 	}
 	return line, offset + 1
-}
-
-// newHeader checks the names of a list's columns. It returns what is wrong by
-// column; -1 is the header as a whole. It quotes no name: the first line of a list
-// without a header has a phone number in it.
-func newHeader(names []string) (*header, map[int]string) {
-	h := &header{names: names, recipient: -1, phone: -1, zone: -1}
-	wrong := map[int]string{}
-	if len(names) > MaxColumns {
-		wrong[-1] = fmt.Sprintf("more than %d columns", MaxColumns)
-		return nil, wrong
-	}
-	first := map[string]int{}
-	for i, name := range names {
-		other, twice := first[name]
-		switch {
-		case name == "":
-			wrong[i] = "a column has no name"
-		case twice:
-			wrong[i] = fmt.Sprintf("column %d has the same name as column %d", i+1, other+1)
-		case len(name) > MaxCell:
-			wrong[i] = fmt.Sprintf("a column's name is longer than %d bytes", MaxCell)
-		}
-		first[name] = i
-		switch name {
-		case campaign.RecipientColumn:
-			h.recipient = i
-		case campaign.PhoneColumn:
-			h.phone = i
-		case zoneColumn:
-			h.zone = i
-			h.values = append(h.values, name)
-		default:
-			h.values = append(h.values, name)
-		}
-	}
-	switch {
-	case h.recipient < 0 && h.phone < 0:
-		wrong[-1] = "no columns named recipient and phone"
-	case h.recipient < 0:
-		wrong[-1] = "no column named recipient"
-	case h.phone < 0:
-		wrong[-1] = "no column named phone"
-	}
-	if len(wrong) > 0 {
-		return nil, wrong
-	}
-	return h, nil
 }

@@ -3,16 +3,13 @@ package producer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/queue"
 	"github.com/handout-dev/handout/ledger"
-	"github.com/handout-dev/handout/tasks"
 )
 
 // Client opens campaigns in one Redis. It is safe for concurrent use.
@@ -59,6 +56,11 @@ type Summary struct {
 	Recipients int // to be sent to
 	Duplicates int // rows left out because their phone number stood before
 	BadRows    int
+	// UnknownRanges counts good rows whose numbers are in no range known to us:
+	// newer than the data, or of nobody.
+	UnknownRanges int
+	// Read is how the list was read.
+	Read Reading
 	// DuplicateLines are the lines of the first MaxFaults duplicates.
 	DuplicateLines []int
 	// Faults are those of the bad rows, at most MaxFaults of them.
@@ -93,13 +95,7 @@ func (c *Client) Submit(ctx context.Context, f *File, l List, o SubmitOptions) (
 		if errors.Is(err, ledger.ErrTakenOver) {
 			continue // the other submit stands, or is to be waited for
 		}
-		if err != nil {
-			return nil, err
-		}
-		if err := c.wake(ctx, result.Info.ID); err != nil {
-			return nil, err
-		}
-		return result, nil
+		return result, err
 	}
 }
 
@@ -194,13 +190,4 @@ func (c *Client) compare(ctx context.Context, run *run, f *File, info *campaign.
 		return nil, &OtherContentError{Info: info}
 	}
 	return &Result{Info: info, Already: true, Summary: run.summary}, nil
-}
-
-// wake enqueues a task that feeds the campaign. If the process dies before it, the
-// workers' next sweep finds the campaign, within seconds.
-func (c *Client) wake(ctx context.Context, id campaign.ID) error {
-	if err := queue.New(c.rdb).Enqueue(ctx, tasks.NewFeed(id, time.Now().Unix())); err != nil {
-		return fmt.Errorf("wake campaign %s: %w", id, err)
-	}
-	return nil
 }

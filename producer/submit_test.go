@@ -190,7 +190,10 @@ func TestSubmit_APhoneNumberIsSentToOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := producer.Summary{Rows: 5, Recipients: 3, Duplicates: 2, DuplicateLines: []int{4, 6}}
+	want := producer.Summary{
+		Rows: 5, Recipients: 3, Duplicates: 2, DuplicateLines: []int{4, 6},
+		Read: producer.Reading{Format: producer.CSV, Encoding: "UTF-8", Delimiter: ","},
+	}
 	if diff := cmp.Diff(want, result.Summary); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}
@@ -227,8 +230,8 @@ func TestSubmit_ATemplateThatTheListCantFillIsAFaultOfTheCampaignFile(t *testing
 	s := redistest.Start(t)
 	_, err := producer.New(s.Client()).Submit(t.Context(), parse(t, fileThenText),
 		list("recipient,phone,link\na,+12015550101,https://a.b/c\n"), producer.SubmitOptions{})
-	const want = `campaign.yaml:8:23: channels[0].parameters.url: the list has no column "url", only recipient, phone, link
-campaign.yaml:11:24: channels[1].parameters.text: the list has no column "url", only recipient, phone, link`
+	const want = `campaign.yaml:8:23: channels[0].parameters.url: the list has no column "url" among its 3
+campaign.yaml:11:24: channels[1].parameters.text: the list has no column "url" among its 3`
 	if err == nil || err.Error() != want {
 		t.Errorf("faults:\n%v\nwant:\n%s", err, want)
 	}

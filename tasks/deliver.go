@@ -28,7 +28,7 @@ const (
 	deliverRetries = 10
 )
 
-// NewDeliver is the task to tell an endpoint of a campaign; tick as in [NewFeed].
+// NewDeliver is the task to tell an endpoint of a campaign; tick tells two looks apart.
 func NewDeliver(c campaign.ID, endpoint string, tick int64) *asynq.Task {
 	b := append(append([]byte(`{"v":1,"campaign":"`), c...), `","endpoint":"`...)
 	b = append(append(b, endpoint...), `"}`...) // neither needs any escaping

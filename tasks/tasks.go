@@ -14,9 +14,8 @@ import (
 
 // The types of tasks.
 const (
-	TypeSend   = "sendfile:send"   // send to one recipient
-	TypeFeed   = "campaign:feed"   // keep the campaign's window in the queue full
-	TypeSettle = "campaign:settle" // look for what is overdue
+	TypeSend = "sendfile:send" // send to one recipient
+	TypePoll = "receipt:poll"  // ask for a receipt that hasn't come
 	// TypeDeliver tells an endpoint what became of a campaign.
 	TypeDeliver = "webhook:deliver"
 	TypeTick    = "schedule:tick" // do what a schedule has for one of its ticks
@@ -24,9 +23,9 @@ const (
 
 // The queues.
 const (
-	QueueSystem = "system" // feed and settle
 	QueueUrgent = "urgent" // sends of the urgent lane
 	QueueBulk   = "bulk"   // sends of the bulk lane
+	QueuePolls  = "polls"  // status queries
 	// QueueWebhooks has the deliveries, which wait for other people's servers.
 	QueueWebhooks = "webhooks"
 	QueueSchedule = "schedule" // ticks
@@ -55,9 +54,10 @@ type Send struct {
 	Count int // how many, from Place on; at least 1
 }
 
-// ForCampaign is the task of a feed or a settle.
-type ForCampaign struct {
+// Poll is the task to ask for one recipient's receipt.
+type Poll struct {
 	Campaign campaign.ID
+	campaign.Place
 }
 
 type payload struct {
@@ -94,6 +94,15 @@ func NewSends(c campaign.ID, p campaign.Place, count int, lane campaign.Lane) *a
 }
 
 func newSend(c campaign.ID, p campaign.Place, count int, id string, lane campaign.Lane) *asynq.Task {
+	return asynq.NewTask(TypeSend, placePayload(c, p, count),
+		asynq.TaskID(id),
+		asynq.Queue(QueueOf(lane)),
+		asynq.MaxRetry(sendRetries),
+		asynq.Timeout(sendTimeout),
+	)
+}
+
+func placePayload(c campaign.ID, p campaign.Place, count int) []byte {
 	b := make([]byte, 0, 64+len(c))
 	b = append(b, `{"v":1,"campaign":"`...)
 	b = append(b, c...) // an ID needs no escaping
@@ -105,13 +114,7 @@ func newSend(c campaign.ID, p campaign.Place, count int, id string, lane campaig
 		b = append(b, `,"count":`...)
 		b = strconv.AppendInt(b, int64(count), 10)
 	}
-	b = append(b, '}')
-	return asynq.NewTask(TypeSend, b,
-		asynq.TaskID(id),
-		asynq.Queue(QueueOf(lane)),
-		asynq.MaxRetry(sendRetries),
-		asynq.Timeout(sendTimeout),
-	)
+	return append(b, '}')
 }
 
 // maxPage is past every list, and small enough to count with: an external ID
@@ -137,37 +140,28 @@ func ParseSend(b []byte) (Send, error) {
 	return Send{Campaign: c, Place: campaign.Place{Page: *p.Page, Index: *p.Index}, Count: count}, nil
 }
 
-// NewFeed is the task to fill a campaign's window. tick tells wake-ups apart:
-// two with the same tick are one.
-func NewFeed(c campaign.ID, tick int64) *asynq.Task {
-	return newForCampaign(TypeFeed, "feed", c, tick)
-}
-
-// NewSettle is the task to look for what is overdue in a campaign; tick as in
-// NewFeed.
-func NewSettle(c campaign.ID, tick int64) *asynq.Task {
-	return newForCampaign(TypeSettle, "settle", c, tick)
-}
-
-// systemTimeout is over the longest run of a feed or a settle.
-const systemTimeout = 10 * time.Minute
-
-func newForCampaign(typ, verb string, c campaign.ID, tick int64) *asynq.Task {
-	b := append(append([]byte(`{"v":1,"campaign":"`), c...), `"}`...)
-	return asynq.NewTask(typ, b,
-		// The tick makes sure that no task that someone has archived stands in
-		// the way of the next one.
-		asynq.TaskID(verb+"."+string(c)+"."+strconv.FormatInt(tick, 10)),
-		asynq.Queue(QueueSystem),
-		asynq.MaxRetry(0), // the next tick is the retry
-		asynq.Timeout(systemTimeout),
+// NewPoll is the task to ask what became of this attempt at a recipient.
+func NewPoll(c campaign.ID, p campaign.Place, attempt int) *asynq.Task {
+	return asynq.NewTask(TypePoll, placePayload(c, p, 1),
+		asynq.TaskID(PollID(c, p, attempt)),
+		asynq.Queue(QueuePolls),
+		asynq.MaxRetry(sendRetries),
+		asynq.Timeout(pollTimeout),
 	)
 }
 
-// ParseForCampaign reads the payload of a feed or a settle; ErrUnreadable.
-func ParseForCampaign(b []byte) (ForCampaign, error) {
-	_, c, err := parse(b)
-	return ForCampaign{Campaign: c}, err
+// PollID is the ID of a poll's task.
+func PollID(c campaign.ID, p campaign.Place, attempt int) string {
+	return "poll." + campaign.ExternalID(c, p, attempt)
+}
+
+// pollTimeout is far over any wait for the limiter and the answer together.
+const pollTimeout = 30 * time.Minute
+
+// ParsePoll reads the payload of a poll; ErrUnreadable.
+func ParsePoll(b []byte) (Poll, error) {
+	s, err := ParseSend(b)
+	return Poll{Campaign: s.Campaign, Place: s.Place}, err
 }
 
 func parse(b []byte) (payload, campaign.ID, error) {

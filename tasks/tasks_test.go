@@ -33,8 +33,7 @@ func TestPayloads_AreTheGoldenBytes(t *testing.T) {
 		{"send-first.v1.json", tasks.NewSend("0", campaign.Place{}, 1, campaign.LaneUrgent)},
 		{"send-largest.v1.json", tasks.NewSend(longest, campaign.Place{Page: 99_999_999, Index: 99}, 1, campaign.LaneBulk)},
 		{"send-several.v1.json", tasks.NewSends("order-history-2026-11", campaign.Place{Page: 12, Index: 75}, 25, campaign.LaneBulk)},
-		{"feed.v1.json", tasks.NewFeed("order-history-2026-11", 1795348800)},
-		{"settle.v1.json", tasks.NewSettle("order-history-2026-11", 1795348800)},
+		{"poll.v1.json", tasks.NewPoll("order-history-2026-11", campaign.Place{Page: 12, Index: 7}, 3)},
 		{"deliver.v1.json", tasks.NewDeliver("order-history-2026-11", "k3v7q2m5x8za", 1795348800)},
 	} {
 		path := filepath.Join("testdata", c.file)
@@ -69,17 +68,14 @@ func TestPayloads_OfEveryVersionAreRead(t *testing.T) {
 	if got, err := tasks.ParseDeliver(read(t, "deliver.v1.json")); got != (tasks.Deliver{Campaign: "order-history-2026-11", Endpoint: "k3v7q2m5x8za"}) || err != nil {
 		t.Errorf("deliver.v1.json: %v, error %v", got, err)
 	}
-	for _, file := range []string{"feed.v1.json", "settle.v1.json"} {
-		got, err := tasks.ParseForCampaign(read(t, file))
-		if got.Campaign != "order-history-2026-11" || err != nil {
-			t.Errorf("%s: %v, error %v", file, got, err)
-		}
+	if got, err := tasks.ParsePoll(read(t, "poll.v1.json")); got != (tasks.Poll{Campaign: "order-history-2026-11", Place: campaign.Place{Page: 12, Index: 7}}) || err != nil {
+		t.Errorf("poll.v1.json: %v, error %v", got, err)
 	}
 }
 
 func TestPayloads_HoldNothingOfAPerson(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{"send.v1.json", "feed.v1.json", "settle.v1.json", "deliver.v1.json"} {
+	for _, file := range []string{"send.v1.json", "poll.v1.json", "deliver.v1.json"} {
 		if b := string(read(t, file)); strings.ContainsAny(b, "+@/") || strings.Contains(b, "phone") {
 			t.Errorf("%s: %s", file, b)
 		}
@@ -126,7 +122,7 @@ func TestParseSend_RefusesWhatItDoesNotKnow(t *testing.T) {
 		"a count past the page": {`{"v":1,"campaign":"a","page":0,"index":76,"count":25}`, "place"},
 		"a count past int":      {`{"v":1,"campaign":"a","page":0,"index":1,"count":9223372036854775807}`, "place"},
 		"a fraction":            {`{"v":1,"campaign":"a","page":0.5,"index":0}`, ""},
-		"the task of a feed":    {`{"v":1,"campaign":"a"}`, "place"},
+		"no place":              {`{"v":1,"campaign":"a"}`, "place"},
 	} {
 		got, err := tasks.ParseSend([]byte(c.payload))
 		if !errors.Is(err, tasks.ErrUnreadable) || !strings.Contains(err.Error(), c.why) {
@@ -138,14 +134,14 @@ func TestParseSend_RefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
-func TestParseForCampaign_RefusesWhatItDoesNotKnow(t *testing.T) {
+func TestParsePoll_RefusesWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	for name, payload := range map[string]string{
-		"nothing": ``, "junk": `{`, "a later version": `{"v":2,"campaign":"a"}`,
-		"no campaign": `{"v":1}`, "a bad campaign": `{"v":1,"campaign":"A"}`,
+		"nothing": ``, "junk": `{`, "a later version": `{"v":2,"campaign":"a","page":0,"index":0}`,
+		"no place": `{"v":1,"campaign":"a"}`, "a bad campaign": `{"v":1,"campaign":"A","page":0,"index":0}`,
 	} {
-		got, err := tasks.ParseForCampaign([]byte(payload))
-		if !errors.Is(err, tasks.ErrUnreadable) || got.Campaign != "" {
+		got, err := tasks.ParsePoll([]byte(payload))
+		if !errors.Is(err, tasks.ErrUnreadable) || got != (tasks.Poll{}) {
 			t.Errorf("%s: %v, error %v", name, got, err)
 		}
 	}
@@ -156,7 +152,7 @@ func TestParseDeliver_RefusesWhatItDoesNotKnow(t *testing.T) {
 	for name, payload := range map[string]string{
 		"nothing": ``, "a later version": `{"v":2,"campaign":"a","endpoint":"k"}`, "no campaign": `{"v":1,"endpoint":"k"}`,
 		"no endpoint": `{"v":1,"campaign":"a"}`, "a bad endpoint": `{"v":1,"campaign":"a","endpoint":"k:now"}`,
-		"the generation": `{"v":1,"campaign":"a","endpoint":"*"}`, "the task of a feed": `{"v":1,"campaign":"a"}`,
+		"the generation": `{"v":1,"campaign":"a","endpoint":"*"}`, "no endpoint at all": `{"v":1,"campaign":"a"}`,
 	} {
 		if got, err := tasks.ParseDeliver([]byte(payload)); !errors.Is(err, tasks.ErrUnreadable) || got != (tasks.Deliver{}) {
 			t.Errorf("%s: %v, error %v", name, got, err)
@@ -194,8 +190,7 @@ func TestNotes_StandInTheQueueWithTheirOptions(t *testing.T) {
 	}{
 		{tasks.NewSend("a", place, 1, campaign.LaneBulk), note{"a.4.17.1", "bulk", "sendfile:send", "pending", 1000, 30 * time.Minute}},
 		{tasks.NewSend("a", place, 2, campaign.LaneUrgent), note{"a.4.17.2", "urgent", "sendfile:send", "pending", 1000, 30 * time.Minute}},
-		{tasks.NewFeed("a", 5), note{"feed.a.5", "system", "campaign:feed", "pending", 0, 10 * time.Minute}},
-		{tasks.NewSettle("a", 5), note{"settle.a.5", "system", "campaign:settle", "pending", 0, 10 * time.Minute}},
+		{tasks.NewPoll("a", place, 2), note{"poll.a.4.17.2", "polls", "receipt:poll", "pending", 1000, 30 * time.Minute}},
 		{tasks.NewDeliver("a", "k3v7", 5), note{"deliver.a.k3v7.5", "webhooks", "webhook:deliver", "pending", 10, 5 * time.Minute}},
 	} {
 		if err := queue.Enqueue(t.Context(), c.task); err != nil {

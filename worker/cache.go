@@ -69,10 +69,10 @@ func (c *cache) subject(ctx context.Context, id campaign.ID) (*subject, error) {
 	return e.value, e.err
 }
 
-// fresh is the campaign as it stands now, if it is one that grows.
-func (c *cache) fresh(ctx context.Context, id campaign.ID) (*subject, error) {
+// current is the campaign with so many recipients: one that has grown is read again.
+func (c *cache) current(ctx context.Context, id campaign.ID, total int) (*subject, error) {
 	s, err := c.subject(ctx, id)
-	if err != nil || !s.Spec.Standing {
+	if err != nil || s.Total >= total {
 		return s, err
 	}
 	c.mu.Lock()

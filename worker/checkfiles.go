@@ -18,7 +18,7 @@ import (
 const (
 	// fileSample is how many recipients a sample of files has.
 	fileSample = 20
-	// filesAtOnce are checked at once, between two renewals of the lease.
+	// filesAtOnce are checked at once.
 	filesAtOnce = 5
 	// maxBadFiles ends a check of all files early.
 	maxBadFiles = 20
@@ -27,35 +27,74 @@ const (
 // fileParameters are those that name a file by its URL.
 var fileParameters = []string{"url", "header_url", "media_url", "document_url"}
 
-// filesPass reports whether a campaign may be fed as far as its files go. If not, it
-// checks the next few of them; more asks for another call soon.
-func (w *Worker) filesPass(ctx context.Context, s *subject) (pass, more bool, err error) {
+// filesPass reports whether a campaign may be fed as far as its files go. If not, they
+// are checked beside the looks: the next look comes when that has ended, and another
+// worker goes on if this one dies.
+func (w *Worker) filesPass(ctx context.Context, s *subject) (pass bool, err error) {
 	if s.Spec.CheckFiles == campaign.CheckNone || s.Spec.Standing {
-		return true, false, nil
+		return true, nil
+	}
+	stood, _, err := w.ledger.CheckedFiles(ctx, s.ID)
+	if err != nil || stood == ledger.FilesPassed {
+		return err == nil, err
+	}
+	p := w.planner
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.checking[s.ID] {
+		p.checking[s.ID] = true
+		p.looks.Go(func() { w.checkFiles(w.stopping, s) })
+	}
+	return false, nil
+}
+
+// checkFiles checks a campaign's files to the end, as long as this worker has the
+// lease.
+func (w *Worker) checkFiles(ctx context.Context, s *subject) {
+	var err error
+	for more := true; more && err == nil && w.planner.looking(); {
+		more, err = w.checkSome(ctx, s)
+	}
+	w.planner.mu.Lock()
+	delete(w.planner.checking, s.ID)
+	w.planner.mu.Unlock()
+	if err == nil {
+		err = w.ledger.Call(ctx, s.ID)
+	}
+	if err != nil {
+		w.complain(ctx, "check files", err)
+	}
+}
+
+// checkSome checks the next few files; more: there are others.
+func (w *Worker) checkSome(ctx context.Context, s *subject) (more bool, err error) {
+	phase, _, _, err := w.ledger.Phase(ctx, s.ID)
+	if err != nil || phase != campaign.Running {
+		return false, err
 	}
 	stood, p, err := w.ledger.CheckedFiles(ctx, s.ID)
 	if err != nil || stood == ledger.FilesPassed {
-		return err == nil, false, err
+		return false, err
 	}
 	// A campaign that failed the check and runs was just resumed: begin anew.
 	places := filePlaces(s.Info)
 	if err := w.checkNextFiles(ctx, s, places, &p); err != nil {
-		return false, false, err
+		return false, err
 	}
 	now := w.clock.Now()
 	switch {
 	case p.Bad > 0 && (p.Next >= places.count || p.Bad >= maxBadFiles):
 		words := fmt.Sprintf("%d of %d can't be sent: %s", p.Bad, places.people(p.Next), p.First)
 		w.log.Error("campaign held", "campaign", s.ID, "files", words)
-		return false, false, w.ledger.FailFiles(ctx, s.ID, stood, words, now)
+		return false, w.ledger.FailFiles(ctx, s.ID, stood, words, now)
 	case p.Next >= places.count:
 		words := fmt.Sprintf("of %d people", places.people(p.Next))
 		if p.Unsure > 0 {
 			words += fmt.Sprintf("; of %d the name, or the type, doesn't fit the file", p.Unsure)
 		}
-		return false, true, w.ledger.PassFiles(ctx, s.ID, stood, words, now)
+		return false, w.ledger.PassFiles(ctx, s.ID, stood, words, now)
 	}
-	return false, true, w.ledger.KeepFiles(ctx, s.ID, stood, p)
+	return true, w.ledger.KeepFiles(ctx, s.ID, stood, p)
 }
 
 // places are the recipients whose files are checked, by number.
@@ -172,7 +211,7 @@ func (w *Worker) neededUntil(ctx context.Context, s *subject) (time.Time, error)
 		return time.Time{}, err
 	}
 	now := w.clock.Now()
-	lasts := campaign.LinkLife(s.Spec, left, w.shareOf(s), now)
+	lasts := campaign.LinkLife(s.Spec, left, w.rateOf(s)/float64(1+w.planner.beside()), now)
 	if lasts < 0 {
 		return time.Unix(math.MaxInt32, 0), nil // no link holds for a year
 	}

@@ -4,10 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/worker"
 )
 
@@ -22,14 +20,6 @@ func turns(id campaign.ID, posts []post) []int {
 	return its
 }
 
-// wake has a campaign fed at once, as a submit does.
-func (r *rig) wake(id campaign.ID) {
-	r.t.Helper()
-	if err := r.queue.Enqueue(r.t.Context(), tasks.NewFeed(id, time.Now().Unix())); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
 func TestFairness_ASmallCampaignTakesTurnsWithABigOne(t *testing.T) {
 	t.Parallel()
 	const rate, small = 50, 200
@@ -41,7 +31,6 @@ func TestFairness_ASmallCampaignTakesTurnsWithABigOne(t *testing.T) {
 	}
 	r.until("the big one is under way", func() bool { return len(v.all()) > 2*rate })
 	c := r.stand("small", phones(small), false)
-	r.wake("small")
 	r.until("the small one stands in the queue", func() bool { return r.cursor(c) > 0 })
 	before := r.cursor(big)
 	r.until("the small one is through", func() bool { return r.balance(c).Of(campaign.Accepted) == small })
@@ -85,7 +74,6 @@ func TestFairness_UrgentOvertakesBulk(t *testing.T) {
 	}
 	r.until("the bulk is under way", func() bool { return len(v.all()) > rate })
 	c := r.stand("soon", phones(urgent), false, func(s *campaign.Spec) { s.Lane = campaign.LaneUrgent })
-	r.wake("soon")
 	r.until("the urgent ones stand in the queue", func() bool { return r.cursor(c) == urgent })
 	before := len(v.all())
 	r.until("the urgent ones are sent", func() bool { return r.balance(c).Of(campaign.Accepted) == urgent })

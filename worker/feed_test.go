@@ -105,9 +105,8 @@ func TestFeed_TwoAtOnceDoNoHarm(t *testing.T) {
 	var thief sync.WaitGroup
 	thief.Go(func() {
 		for ctx.Err() == nil {
-			_ = r.rdb.Del(ctx, "handout:{c}:lease:feed", "handout:{c}:lease:settle").Err()
-			_ = r.queue.Enqueue(ctx, tasks.NewFeed("c", time.Now().UnixNano()))
-			_ = r.queue.Enqueue(ctx, tasks.NewSettle("c", time.Now().UnixNano()))
+			_ = r.rdb.Del(ctx, "handout:due:lease").Err()
+			_ = r.ledger.Call(ctx, "c")
 			time.Sleep(5 * time.Millisecond) // the tests beside want to work too
 		}
 	})
@@ -190,9 +189,10 @@ func TestFeed_ACancelInTheMiddleClosesTheBalance(t *testing.T) {
 	}
 	v.once(t, sent)
 	r.closes(c)
-	if active, err := r.ledger.Active(t.Context()); err != nil || len(active) != 0 {
-		t.Errorf("active: %q, error %v", active, err)
-	}
+	r.until("it isn't active any more", func() bool {
+		active, err := r.ledger.Active(t.Context())
+		return err == nil && len(active) == 0
+	})
 }
 
 func TestFeed_APauseStopsAtOnceAndAResumeFinishes(t *testing.T) {
@@ -245,7 +245,7 @@ func TestFeed_APurgedCampaignIsForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := r.queue.EnqueueAll(t.Context(), []*asynq.Task{
-		tasks.NewFeed("c", 1), tasks.NewSettle("c", 1), tasks.NewSend("c", campaign.Place{}, 1, campaign.LaneBulk),
+		tasks.NewPoll("c", campaign.Place{}, 1), tasks.NewSend("c", campaign.Place{}, 1, campaign.LaneBulk),
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -8,11 +8,9 @@ import (
 	"net"
 	"time"
 
-	"github.com/hibiken/asynq"
-
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/translate"
-	"github.com/handout-dev/handout/tasks"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -56,9 +54,6 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 			w.log.Warn("tell the other workers to wait", "error", err)
 			wait = e.RetryAfter
 		}
-		if w.late(c, event.At) {
-			return false, w.giveUp(c, event)
-		}
 		w.log.Warn("throttled", "campaign", c.subject.ID, "wait", wait, "error", e)
 		event.DueAt = event.At.Add(max(wait, time.Second))
 		return true, w.putOff(c, event, campaign.ReasonThrottled)
@@ -84,7 +79,11 @@ func (w *Worker) putOff(c *claim, event campaign.Event, why campaign.Reason) err
 // later records that nothing was sent and leaves a task for another try.
 func (w *Worker) later(c *claim, e *telesign.Error, event campaign.Event) error {
 	faults := c.seen.Record.Faults
-	if w.late(c, event.At) {
+	late, err := w.late(c, event.At)
+	if err != nil {
+		w.log.Warn("look how long it has been tried", "campaign", c.subject.ID, "error", err) // the next try knows
+	}
+	if late {
 		return w.giveUp(c, event)
 	}
 	wait := max(backoff(faults), e.RetryAfter)
@@ -96,19 +95,46 @@ func (w *Worker) later(c *claim, e *telesign.Error, event campaign.Event) error 
 	if err := w.record(c, event); err != nil {
 		return err
 	}
-	// If this fails, or the process dies here, settle writes the task.
-	task := tasks.NewSend(c.subject.ID, c.place, c.seen.Record.Attempt+1, c.subject.Spec.Lane)
-	if err := w.queue.Enqueue(c.ctx, task, asynq.ProcessIn(wait)); err != nil {
-		w.log.Warn("enqueue another try", "campaign", c.subject.ID, "error", err)
+	// If this fails, or the process dies here, the page is looked at within a minute.
+	if err := w.ledger.CallDue(c.ctx, c.subject.ID, ledger.Unsent, event.DueAt, c.place.Page); err != nil {
+		w.log.Warn("call for another try", "campaign", c.subject.ID, "error", err)
 	}
 	return nil
 }
 
 // late says whether the time is over that a recipient has whose requests
-// certainly weren't sent. It runs from the first of them that was put off.
-func (w *Worker) late(c *claim, now time.Time) bool {
-	first := c.seen.Record.PutOffAt
-	return !first.IsZero() && now.Sub(first) >= c.subject.Spec.GiveUp()+time.Second // whole seconds are kept
+// certainly weren't sent. It runs from the first of them that was put off, while
+// their hours are open and the campaign runs. Throttling ends no one's time.
+func (w *Worker) late(c *claim, now time.Time) (bool, error) {
+	first, giveUp := c.seen.Record.PutOffAt, c.subject.Spec.GiveUp()+time.Second // whole seconds are kept
+	if first.IsZero() || now.Sub(first) < giveUp {
+		return false, nil
+	}
+	info, err := w.ledger.Info(c.ctx, c.subject.ID)
+	if err != nil {
+		return false, err
+	}
+	history, err := w.ledger.History(c.ctx, c.subject.ID)
+	if err != nil {
+		return false, err
+	}
+	spent := time.Duration(0)
+	if info.StartedAt.After(first) {
+		first = info.StartedAt
+	}
+	for first.Before(now) && spent < giveUp {
+		window, ever := c.subject.zones.window(c.place.Page, first)
+		if !ever || !window.From.Before(now) {
+			break
+		}
+		from, to := later(window.From, first), window.To
+		if to.After(now) {
+			to = now
+		}
+		spent += campaign.Ran(history, from, to)
+		first = to
+	}
+	return spent >= giveUp, nil
 }
 
 // giveUp records that the recipient was tried for long enough.

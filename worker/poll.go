@@ -3,13 +3,15 @@ package worker
 import (
 	"context"
 	"errors"
-	"maps"
-	"sync"
+	"fmt"
 	"time"
+
+	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -18,109 +20,179 @@ const (
 	pollAgain = 10 * time.Minute
 	// pollLater is when to ask again after no answer.
 	pollLater = time.Minute
+	// pollWindow is how long the queue of polls lasts, pollsAtOnce how many each
+	// worker makes side by side, and unlimitedPolls the queue's length without a limit.
+	pollWindow     = 5 * time.Second
+	pollsAtOnce    = 8
+	unlimitedPolls = 1000
+	// referenceLife is how long Telesign can tell what became of a message.
+	// Source: OpenAPI "Engage API", GET /v1/omnichannel/{reference_id}, -10004.
+	referenceLife = 12 * time.Hour
 )
 
-// overdue asks Telesign what became of a message whose receipt hasn't come.
-func (v *visitor) overdue(ctx context.Context, p campaign.Place, seen ledger.Seen) error {
-	w, r, now := v.w, seen.Record, v.w.clock.Now()
-	lastCall := r.ClaimedAt.Add(maxDeadline)
-	unconfirmed := campaign.Event{Kind: campaign.EventOverdue, At: now, Reason: campaign.ReasonNoReceipt}
-	if r.Reference == "" || w.pollOff.Load() {
-		return v.apply(ctx, p, seen, unconfirmed)
-	}
-	// The page may be due sooner, for another recipient in it.
-	key := recipientKey{v.s.ID, p}
-	if next := w.asked.until(key); next.After(now) {
-		v.again(next)
+// askOverdue writes tasks that ask Telesign for receipts which haven't come, as many
+// as the queue of polls has room for; and for none that Telesign has forgotten.
+func (l *look) askOverdue(ctx context.Context) error {
+	w := l.w
+	if at := l.state.Next[ledger.Overdue]; at.IsZero() || at.After(l.now) {
 		return nil
+	}
+	room := unlimitedPolls
+	if w.pollRate > 0 {
+		room = max(1, int(w.pollRate*pollWindow.Seconds()))
+	}
+	waiting, err := w.queue.Waiting(ctx, tasks.QueuePolls)
+	if err != nil {
+		return err
+	}
+	room -= waiting
+	return l.visits(ctx, ledger.Overdue, tasks.QueuePolls, func(v *visit) (full bool, err error) {
+		now := w.clock.Now()
+		err = v.each(func(p campaign.Place, seen ledger.Seen) error {
+			r := seen.Record
+			switch {
+			case r.State != campaign.Accepted:
+				return nil
+			case r.DueAt.After(now):
+				v.later(r.DueAt)
+				return nil
+			case now.Sub(r.ClaimedAt) >= referenceLife:
+				return v.apply(ctx, p, seen, unconfirmed(now, campaign.ReasonExpired))
+			case r.Reference == "" || w.pollOff.Load():
+				return v.apply(ctx, p, seen, unconfirmed(now, campaign.ReasonNoReceipt))
+			case room <= 0:
+				full = true
+				l.again(now.Add(time.Second))
+				return nil
+			}
+			room--
+			v.add(tasks.NewPoll(l.id, p, r.Attempt), tasks.PollID(l.id, p, r.Attempt))
+			v.later(now.Add(pollLater))
+			return nil
+		})
+		return full, err
+	})
+}
+
+func unconfirmed(now time.Time, why campaign.Reason) campaign.Event {
+	return campaign.Event{Kind: campaign.EventOverdue, At: now, Reason: why}
+}
+
+// poll asks Telesign what became of a message whose receipt hasn't come. What it
+// couldn't record is asked for again by another task, within [pollLater].
+func (w *Worker) poll(ctx context.Context, t *asynq.Task) error {
+	payload, err := tasks.ParsePoll(t.Payload())
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // junk: the one thing that may be archived
+	}
+	ctx, cancel := w.untilStop(ctx)
+	defer cancel()
+	q := &query{w: w, place: payload.Place}
+	if q.s, err = w.cache.subject(ctx, payload.Campaign); err == nil {
+		q.seen, err = w.ledger.ReadRecord(ctx, q.s.Info, q.place)
+	}
+	if err == nil {
+		err = q.ask(ctx)
+	}
+	switch {
+	case w.stopping.Err() != nil:
+		return errStopping
+	case err != nil && !errors.Is(err, ledger.ErrNotFound) && !errors.Is(err, campaign.ErrPurged):
+		w.complain(ctx, "ask for an outcome", err)
+	}
+	return nil
+}
+
+// query is a question about one recipient.
+type query struct {
+	w     *Worker
+	s     *subject
+	place campaign.Place
+	seen  ledger.Seen
+}
+
+func (q *query) ask(ctx context.Context) error {
+	w := q.w
+	if r := q.seen.Record; r.State != campaign.Accepted || r.Reference == "" || r.DueAt.After(w.clock.Now()) {
+		return nil // settled, or asked for
 	}
 	if err := w.pollPace.Wait(ctx); err != nil {
 		return err
 	}
-	receipt, err := w.telesign.Status(ctx, r.Reference)
+	unlock := w.firstPoll()
+	defer unlock()
+	if w.pollOff.Load() {
+		return q.apply(ctx, unconfirmed(w.clock.Now(), campaign.ReasonNoReceipt))
+	}
+	receipt, err := w.telesign.Status(ctx, q.seen.Record.Reference)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	now := w.clock.Now()
 	var e *telesign.Error
 	switch {
 	case err == nil:
+		w.pollProven.Store(true)
 		w.metrics.polls.WithLabelValues("answered").Inc()
-		if err := v.optOut(ctx, p, receipt); err != nil {
-			return err
-		}
-		next := now.Add(pollAgain)
-		after, err := w.ledger.Apply(ctx, v.s.Info, p, seen, translate.Receipt(receipt, r.Attempt, now, next))
-		var refused *campaign.TransitionError
-		if err != nil && !errors.As(err, &refused) {
-			return err
-		}
-		if after.Record.State != campaign.Accepted {
-			if code, ours := translate.AccountFault(receipt); ours {
-				return w.ledger.HoldAll(ctx, translate.HoldReason(code), now)
-			}
-			return nil
-		}
-		if next.After(lastCall) || receipt.Status.Code.Kind() == telesign.KindProbable {
-			// Time is up, or Telesign says that no confirmation is to be had.
-			return v.apply(ctx, p, after, unconfirmed)
-		}
-		w.asked.put(key, next, now)
-		v.again(next)
-		return nil
-
+		return q.answered(ctx, receipt, now)
 	case errors.As(err, &e) && e.Code == telesign.CodeReferenceExpired:
+		w.pollProven.Store(true)
 		w.metrics.polls.WithLabelValues("expired").Inc()
-		unconfirmed.Reason = campaign.ReasonExpired
-		return v.apply(ctx, p, seen, unconfirmed)
-
+		return q.apply(ctx, unconfirmed(now, campaign.ReasonExpired))
 	case errors.As(err, &e) && e.Account:
 		w.metrics.polls.WithLabelValues("not enabled").Inc()
 		if !w.pollOff.Swap(true) {
 			w.log.Warn("asking for outcomes is not possible with this account; receipts alone decide from here on", "error", e)
 		}
-		return v.apply(ctx, p, seen, unconfirmed)
+		return q.apply(ctx, unconfirmed(now, campaign.ReasonNoReceipt))
+	}
+	w.metrics.polls.WithLabelValues("failed").Inc()
+	w.log.Warn("ask for an outcome", "campaign", q.s.ID, "recipient", q.place.String(), "error", err)
+	return q.again(ctx, now, pollLater, false)
+}
 
-	case ctx.Err() != nil:
-		return ctx.Err()
+// firstPoll lets one question through at a time until one was answered: an account
+// that may not ask asks once.
+func (w *Worker) firstPoll() (unlock func()) {
+	if w.pollProven.Load() {
+		return func() {}
+	}
+	w.pollFirst.Lock()
+	return w.pollFirst.Unlock
+}
 
-	case now.After(lastCall):
-		return v.apply(ctx, p, seen, unconfirmed)
-
-	default:
-		w.metrics.polls.WithLabelValues("failed").Inc()
-		w.log.Warn("ask for an outcome", "campaign", v.s.ID, "recipient", p.String(), "error", err)
-		w.asked.put(key, now.Add(pollLater), now)
-		v.again(now.Add(pollLater))
+// answered records what Telesign knows.
+func (q *query) answered(ctx context.Context, receipt telesign.Receipt, now time.Time) error {
+	if err := q.optOut(ctx, receipt); err != nil {
+		return err
+	}
+	if err := q.apply(ctx, translate.Receipt(receipt, q.seen.Record.Attempt, now, now.Add(pollAgain))); err != nil {
+		return err
+	}
+	if q.seen.Record.State != campaign.Accepted {
+		if code, ours := translate.AccountFault(receipt); ours {
+			return q.w.ledger.HoldAll(ctx, translate.HoldReason(code), now)
+		}
 		return nil
 	}
+	return q.again(ctx, now, pollAgain, receipt.Status.Code.Kind() == telesign.KindProbable)
 }
 
-type recipientKey struct {
-	campaign campaign.ID
-	place    campaign.Place
-}
-
-// asked is which recipients Telesign had no news of, and until when not to ask
-// again. It is kept in this worker only: what is lost with it is a query.
-type asked struct {
-	mu   sync.Mutex
-	next map[recipientKey]time.Time
-}
-
-// maxAsked bounds it; an entry whose time is over has most likely been settled.
-const maxAsked = 100_000
-
-func (a *asked) until(k recipientKey) time.Time {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.next[k]
-}
-
-func (a *asked) put(k recipientKey, next, now time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.next) >= maxAsked {
-		maps.DeleteFunc(a.next, func(_ recipientKey, t time.Time) bool { return !t.After(now) })
+// again has the recipient asked for once more, unless it is for the last time:
+// Telesign says that no confirmation is to be had, or will have forgotten by then.
+func (q *query) again(ctx context.Context, now time.Time, in time.Duration, last bool) error {
+	if next := now.Add(in); !last && !next.After(q.seen.Record.ClaimedAt.Add(maxDeadline)) {
+		return q.apply(ctx, campaign.Event{Kind: campaign.EventOverdue, At: now, DueAt: next})
 	}
-	if a.next == nil || len(a.next) >= maxAsked {
-		a.next = make(map[recipientKey]time.Time)
+	return q.apply(ctx, unconfirmed(now, campaign.ReasonNoReceipt))
+}
+
+func (q *query) apply(ctx context.Context, e campaign.Event) error {
+	after, err := q.w.ledger.Apply(ctx, q.s.Info, q.place, q.seen, e)
+	var refused *campaign.TransitionError
+	if err != nil && !errors.As(err, &refused) {
+		return err
 	}
-	a.next[k] = next
+	q.seen = after
+	return nil
 }

@@ -19,7 +19,7 @@ const (
 	idleTime = time.Minute
 	// crowdLook is when settle looks at those who were turned away: about half of
 	// those who wait have been sent to by then.
-	crowdLook = windowTime / 2
+	crowdLook = pacing.WindowTime / 2
 )
 
 // rates are those in force now, and the limiters that hold them.
@@ -106,7 +106,7 @@ func (r *rates) enter(c *campaign.Info) (*ownPace, error) {
 		p.set(r.set.Campaign(c))
 		r.campaigns[c.ID] = p
 	}
-	if rate := r.set.Campaign(c); rate > 0 && p.waiting > int(rate*windowTime.Seconds()) {
+	if rate := r.set.Campaign(c); rate > 0 && p.waiting > int(rate*pacing.WindowTime.Seconds()) {
 		return nil, errCrowded
 	}
 	p.waiting++
@@ -153,6 +153,13 @@ func (r *rates) of(c *campaign.Info) float64 {
 		return own
 	}
 	return min(account, own)
+}
+
+// own is the campaign's own rate; 0: none.
+func (r *rates) own(c *campaign.Info) float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.set.Campaign(c)
 }
 
 // accountNow is the account's rate in force.

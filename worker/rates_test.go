@@ -198,7 +198,7 @@ func TestRates_ALoweredCampaignIsInNobodysWay(t *testing.T) {
 	r.start(func(o *worker.Options) { o.Rate = 100; soon(o) })
 	r.until("its window is full", func() bool {
 		queued, _ := r.standing(t.Context(), slow)
-		return queued > 200 && len(v.all()) > 100
+		return queued > 100 && len(v.all()) > 100
 	})
 	r.setRate("slow", 1)
 	quick := r.stand("quick", phones(300), false)

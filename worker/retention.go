@@ -2,13 +2,12 @@ package worker
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"time"
 )
 
 const (
-	// retentionLook is how often all workers together look whose time has come.
+	// retentionLook is how often to look whose time has come.
 	retentionLook = time.Minute
 	// retentionRun bounds one look; a purge that isn't finished goes on at the
 	// next one.
@@ -22,30 +21,26 @@ const (
 // retain purges campaigns whose retention has passed. It has a goroutine of its
 // own: a large purge mustn't keep other campaigns asleep.
 func (w *Worker) retain(ctx context.Context) {
-	token := rand.Text()
-	ticker := time.NewTicker(retentionLook)
+	ticker := time.NewTicker(sweepTime)
 	defer ticker.Stop()
-	for {
-		if err := w.expire(ctx, token); err != nil && ctx.Err() == nil {
-			w.metrics.ledgerErrors.Inc()
-			w.log.Warn("retention", "error", err)
+	for last := (time.Time{}); ; {
+		// The worker that looks at all else that is due looks at this, too.
+		if w.planner.looking() && time.Since(last) >= retentionLook {
+			last = time.Now()
+			if err := w.expire(ctx); err != nil {
+				w.complain(ctx, "retention", err)
+			}
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			// The next worker needn't wait; if this fails, the lease runs out by itself.
-			_, _ = w.ledger.LeaseRetention(context.WithoutCancel(ctx), token, 0)
 			return
 		}
 	}
 }
 
-// expire is one look. It keeps its lease: no other worker looks again at once.
-func (w *Worker) expire(ctx context.Context, token string) error {
-	mine, err := w.ledger.LeaseRetention(ctx, token, retentionLook)
-	if err != nil || !mine {
-		return err
-	}
+// expire is one look.
+func (w *Worker) expire(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, retentionRun)
 	defer cancel()
 	due, err := w.ledger.Expiring(ctx, w.clock.Now(), retentionBatch)

@@ -34,7 +34,7 @@ func (r *rig) over(id campaign.ID, numbers []string, since time.Time, change ...
 
 func (r *rig) due(c *campaign.Info) ledger.DuePage {
 	r.t.Helper()
-	due, err := r.ledger.Due(r.t.Context(), c.ID, time.Now(), 1)
+	due, err := r.ledger.Due(r.t.Context(), c.ID, ledger.Watched, time.Now(), 1)
 	if err != nil || len(due) != 1 {
 		r.t.Fatalf("%d pages are due: %v", len(due), err)
 	}
@@ -102,13 +102,11 @@ func TestRetention_NotesOfAPurgedCampaignComeToNothing(t *testing.T) {
 				}
 			}
 		}
-		for _, task := range []func() error{
-			func() error { return r.queue.Enqueue(t.Context(), tasks.NewFeed("c", 1)) },
-			func() error { return r.queue.Enqueue(t.Context(), tasks.NewSettle("c", 1)) },
-		} {
-			if err := task(); err != nil {
-				t.Fatal(err)
-			}
+		if err := r.queue.Enqueue(t.Context(), tasks.NewPoll("c", campaign.Place{}, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.ledger.Call(t.Context(), "c"); err != nil {
+			t.Fatal(err)
 		}
 		r.untilQuiet()
 	}

@@ -156,7 +156,7 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 		}
 		slot, err := w.slot(ctx, id, urgent)
 		if errors.Is(err, errCrowded) { // settle writes another task
-			return w.ledger.CallDue(ctx, id, w.clock.Now().Add(crowdLook), to.Page)
+			return w.ledger.CallDue(ctx, id, ledger.Watched, w.clock.Now().Add(crowdLook), to.Page)
 		}
 		if err != nil {
 			return err // nothing is claimed, nothing to undo

@@ -15,6 +15,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
@@ -270,12 +271,11 @@ func TestSend_GivesUpOnceItsTimeIsOverAndNotBefore(t *testing.T) {
 		gives    bool
 		attempts int
 	}{
-		"unavailable for a day":       {24*time.Hour + 2*time.Second, nil, 503, 3500, true, 3},
-		"for a day but a minute":      {24*time.Hour - time.Minute, nil, 503, 3500, false, 3},
-		"for an hour of an hour":      {time.Hour + 2*time.Second, func(s *campaign.Spec) { s.GiveUpAfter = 3600 }, 503, 3500, true, 3},
-		"for a day of two":            {24 * time.Hour, func(s *campaign.Spec) { s.GiveUpAfter = 2 * 86400 }, 503, 3500, false, 3},
-		"throttled for a day":         {24*time.Hour + 2*time.Second, nil, 429, 3204, true, 3},
-		"throttled for less than one": {23 * time.Hour, nil, 429, 3204, false, 3},
+		"unavailable for a day":        {24*time.Hour + 2*time.Second, nil, 503, 3500, true, 3},
+		"for a day but a minute":       {24*time.Hour - time.Minute, nil, 503, 3500, false, 3},
+		"for an hour of an hour":       {time.Hour + 2*time.Second, func(s *campaign.Spec) { s.GiveUpAfter = 3600 }, 503, 3500, true, 3},
+		"for a day of two":             {24 * time.Hour, func(s *campaign.Spec) { s.GiveUpAfter = 2 * 86400 }, 503, 3500, false, 3},
+		"a day ago, and throttled now": {24*time.Hour + 2*time.Second, nil, 429, 3204, false, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -293,6 +293,9 @@ func TestSend_GivesUpOnceItsTimeIsOverAndNotBefore(t *testing.T) {
 					campaign.Event{Kind: campaign.EventDefer, At: at, Attempt: i + 1, Reason: campaign.ReasonUnavailable, DueAt: at})
 			}
 			r.fed(info)
+			if err := r.rdb.HSet(t.Context(), "handout:{c}:meta", "started", past.UnixMilli()).Err(); err != nil {
+				t.Fatal(err)
+			}
 			r.start()
 			if c.gives {
 				rec := r.untilState(info, 0, campaign.Refused)
@@ -315,23 +318,90 @@ func TestSend_GivesUpOnceItsTimeIsOverAndNotBefore(t *testing.T) {
 	}
 }
 
-// Who is throttled for as long goes on from slot to slot, and ends by itself:
-// neither a receipt nor a task is waited for.
-func TestSend_EndlessThrottlingEndsWithItsTime(t *testing.T) {
+// Who was put off once on Friday isn't given up on for one answer of 429, nor by a
+// second fault on Monday: neither the nights nor a pause count.
+func TestSend_TheTimeToGiveUpRunsWhileItsHoursAreOpenAndTheCampaignRuns(t *testing.T) {
 	t.Parallel()
-	v := &vendor{send: func(w http.ResponseWriter, _ *http.Request, _ post) { answer(w, 429, 3204) }}
+	for name, c := range map[string]struct {
+		held time.Duration // for so long before now
+		spec func(*campaign.Spec)
+		give bool
+	}{
+		"running all the while":    {0, nil, true},
+		"paused for a day of them": {30 * time.Hour, nil, true},
+		"paused but for 21 hours":  {40 * time.Hour, nil, false},
+		"open for 4 hours a day":   {0, func(s *campaign.Spec) { s.Hours = &campaign.Hours{From: "09:00", To: "13:00", Zone: "UTC"} }, false},
+		"open for 11 hours a day":  {0, office("UTC"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := &vendor{}
+			v.send = func(w http.ResponseWriter, _ *http.Request, _ post) {
+				if len(v.all()) == 1 {
+					answer(w, 429, 3204)
+					return
+				}
+				answer(w, 503, 3500)
+			}
+			r := setup(t, v)
+			clock := r.skew("12:00:00")
+			info := r.stand("c", phones(1), false, func(s *campaign.Spec) {
+				if c.spec != nil {
+					c.spec(s)
+				}
+			})
+			friday := clock.now().Add(-61 * time.Hour)
+			r.apply(info, 0, claimed(friday), campaign.Event{
+				Kind: campaign.EventDefer, At: friday, Attempt: 1, Reason: campaign.ReasonUnavailable, DueAt: friday})
+			if err := r.rdb.HSet(t.Context(), "handout:{c}:meta", "started", friday.UnixMilli()).Err(); err != nil {
+				t.Fatal(err)
+			}
+			if c.held > 0 {
+				paused := clock.now().Add(-c.held)
+				if err := r.ledger.Pause(t.Context(), "c", campaign.Actor{Name: "ann"}, paused); err != nil {
+					t.Fatal(err)
+				}
+				if err := r.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, clock.now()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.fed(info)
+			if err := r.ledger.CallDue(t.Context(), "c", ledger.Watched, clock.now(), 0); err != nil {
+				t.Fatal(err)
+			}
+			r.start(func(o *worker.Options) { o.Poll = false })
+			if c.give {
+				if rec := r.untilState(info, 0, campaign.Refused); rec.Reason != campaign.ReasonGaveUp {
+					t.Errorf("%+v", rec)
+				}
+			} else {
+				r.until("it is put off again", func() bool { return r.record(info, 0).Faults > 1 })
+			}
+			if n := len(v.all()); n < 2 {
+				t.Errorf("%d POSTs", n)
+			}
+		})
+	}
+}
+
+// Throttling gives up on no one, however long it lasts.
+func TestSend_EndlessThrottlingGivesUpOnNoOne(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	v.send = func(w http.ResponseWriter, _ *http.Request, _ post) {
+		if len(v.all()) < 4 {
+			w.Header().Set("Retry-After", "1")
+			answer(w, 429, 3204)
+			return
+		}
+		accept(w, v.next())
+	}
 	r := setup(t, v)
-	c := r.stand("c", phones(1), false, func(s *campaign.Spec) { s.GiveUpAfter = 3 })
+	c := r.stand("c", phones(1), false, func(s *campaign.Spec) { s.GiveUpAfter = 1 })
 	r.start()
-	rec := r.untilState(c, 0, campaign.Refused)
-	all := v.all()
-	if rec.Reason != campaign.ReasonGaveUp || rec.Faults != 0 || rec.Attempt != 1 {
+	if rec := r.untilState(c, 0, campaign.Accepted); rec.Faults != 0 || rec.Attempt != 1 {
 		t.Errorf("%+v", rec)
 	}
-	if took := all[len(all)-1].At.Sub(all[0].At); took < 3*time.Second || len(all) < 2 {
-		t.Errorf("given up after %v and %d POSTs", took, len(all))
-	}
-	r.untilPhase(c, campaign.Done)
 	r.closes(c)
 }
 
@@ -469,8 +539,8 @@ func TestSend_JunkIsArchivedWithItsReason(t *testing.T) {
 	for i, junk := range []*asynq.Task{
 		asynq.NewTask(tasks.TypeSend, []byte(`{"v":9,"campaign":"c"}`), asynq.TaskID("junk-0"), asynq.Queue(tasks.QueueBulk)),
 		asynq.NewTask(tasks.TypeSend, []byte(`junk`), asynq.TaskID("junk-1"), asynq.Queue(tasks.QueueUrgent)),
-		asynq.NewTask(tasks.TypeFeed, []byte(`{}`), asynq.TaskID("junk-2"), asynq.Queue(tasks.QueueSystem)),
-		asynq.NewTask(tasks.TypeSettle, nil, asynq.TaskID("junk-3"), asynq.Queue(tasks.QueueSystem)),
+		asynq.NewTask(tasks.TypePoll, []byte(`{}`), asynq.TaskID("junk-2"), asynq.Queue(tasks.QueuePolls)),
+		asynq.NewTask(tasks.TypePoll, nil, asynq.TaskID("junk-3"), asynq.Queue(tasks.QueuePolls)),
 	} {
 		if err := r.queue.Enqueue(t.Context(), junk); err != nil {
 			t.Fatalf("junk %d: %v", i, err)

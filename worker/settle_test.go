@@ -219,13 +219,13 @@ func TestSettle_AFlushedQueueIsWrittenAgain(t *testing.T) {
 		r.until("it goes on", func() bool { return len(v.all()) > before+20 })
 		r.flushQueue()
 		// Half a minute later settle would look by itself.
-		if err := r.ledger.CallDue(t.Context(), "c", time.Now(), 0, 1, 2, 3); err != nil {
+		if err := r.ledger.CallDue(t.Context(), "c", ledger.Watched, time.Now(), 0, 1, 2, 3); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r.until("everyone is sent to", func() bool {
 		if len(v.all()) < n {
-			_ = r.ledger.CallDue(t.Context(), "c", time.Now(), 0, 1, 2, 3)
+			_ = r.ledger.CallDue(t.Context(), "c", ledger.Watched, time.Now(), 0, 1, 2, 3)
 		}
 		return r.balance(c).Of(campaign.Accepted) == n
 	})
@@ -318,9 +318,8 @@ func TestPoll_EveryAnswerHasItsOutcome(t *testing.T) {
 			}
 			if c.state == campaign.Accepted {
 				r.until("it is put off", func() bool {
-					next, err := r.ledger.NextDue(t.Context(), "c")
-					in := time.Until(next)
-					return err == nil && in > c.again-15*time.Second && in <= c.again
+					in := time.Until(r.record(info, 0).DueAt)
+					return in > c.again-15*time.Second && in <= c.again
 				})
 			} else {
 				r.untilPhase(info, campaign.Done)

@@ -257,6 +257,21 @@ func (r *rig) fed(c *campaign.Info) {
 	}
 }
 
+// nextDue is when a page of a campaign is looked at next.
+func (r *rig) nextDue(id campaign.ID) (first time.Time) {
+	r.t.Helper()
+	s, err := r.ledger.State(r.t.Context(), id, time.Now())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, at := range s.Next {
+		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
+}
+
 func (r *rig) record(c *campaign.Info, position int) campaign.Record {
 	r.t.Helper()
 	seen, err := r.ledger.ReadRecord(r.t.Context(), c, campaign.PlaceOf(position))

@@ -95,20 +95,20 @@ func (w *Worker) optOut(c *claim, code telesign.Code) error {
 	}
 }
 
-// optOut does the same for the answer to a status query. If it fails, the next
-// visit asks again.
-func (v *visitor) optOut(ctx context.Context, p campaign.Place, receipt telesign.Receipt) error {
+// optOut does the same for the answer to a status query. If it fails, it is asked
+// again.
+func (q *query) optOut(ctx context.Context, receipt telesign.Receipt) error {
 	why, ok := suppression.WhyReceipt(receipt)
 	if !ok {
 		return nil
 	}
-	r, err := v.w.cache.recipient(ctx, v.s.ID, p)
+	r, err := q.w.cache.recipient(ctx, q.s.ID, q.place)
 	if errors.Is(err, ledger.ErrNotFound) {
 		return nil // purged, and the number with it
 	}
 	if err != nil {
 		return err
 	}
-	_, err = v.w.suppressions.Add(ctx, r.Phone, suppression.Entry{At: v.w.clock.Now(), Why: why, Campaign: v.s.ID})
+	_, err = q.w.suppressions.Add(ctx, r.Phone, suppression.Entry{At: q.w.clock.Now(), Why: why, Campaign: q.s.ID})
 	return err
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hibiken/asynq"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
@@ -95,9 +94,6 @@ func TestSuppressed_ByAnotherFormOfTheNumberIsNotSent(t *testing.T) {
 	first, second := r.stand("c1", numbers, false), r.stand("c2", numbers, false)
 	r.suppress("+5215512345678", "+551187654321", "+541123456789", "+12015550123")
 	r.start()
-	if _, err := r.queue.EnqueueAll(t.Context(), []*asynq.Task{tasks.NewFeed("c1", 1), tasks.NewFeed("c2", 1)}); err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []*campaign.Info{first, second} {
 		r.untilState(c, 4, campaign.Accepted)
 		for i := range numbers[:4] {
@@ -317,9 +313,6 @@ func TestOptOut_AnAnswerPutsTheNumberOnTheList(t *testing.T) {
 		}
 	}
 	second := r.stand("c2", numbers, false)
-	if _, err := r.queue.EnqueueAll(t.Context(), []*asynq.Task{tasks.NewFeed("c2", 1)}); err != nil {
-		t.Fatal(err)
-	}
 	r.untilState(second, 0, campaign.Suppressed)
 	r.untilState(second, 1, campaign.Suppressed)
 	r.untilState(second, 2, campaign.Refused)
@@ -349,8 +342,7 @@ func TestOptOut_APolledOutcomePutsTheNumberOnTheList(t *testing.T) {
 			r.start()
 			if c.state == campaign.Accepted {
 				r.until("it is put off", func() bool {
-					next, err := r.ledger.NextDue(t.Context(), "c")
-					return err == nil && time.Until(next) > time.Minute && v.polled(reference(0)) > 0
+					return time.Until(r.record(info, 0).DueAt) > time.Minute && v.polled(reference(0)) > 0
 				})
 			}
 			r.untilState(info, 0, c.state)

@@ -68,11 +68,13 @@ type Worker struct {
 	telesign     *telesign.Client
 	pace         *pacing.Pacer
 	pollPace     *pacing.Pacer
+	pollRate     float64
 	pollOff      atomic.Bool
-	asked        asked
+	pollProven   atomic.Bool // a question was answered
+	pollFirst    sync.Mutex  // held by the only question until then
+	planner      *planner
 	cache        *cache
 	clock        clock
-	fed          fed
 	rollback     rollbackDetector
 	metrics      *metrics
 	log          *slog.Logger
@@ -80,8 +82,7 @@ type Worker struct {
 	filesPace *pacing.Pacer
 	files     *files
 
-	name          string // of this process, for its leases
-	leases        atomic.Int64
+	name          string // of this process, for its lease
 	rates         *rates
 	window        int
 	sendTimeout   time.Duration
@@ -89,10 +90,10 @@ type Worker struct {
 	receiptIn     time.Duration // if not 0: see Options.ReceiptDeadline
 	callbackURL   string
 
-	flights              *flights
-	urgent, bulk, system *asynq.Server
-	swept                sync.WaitGroup
-	look                 chan struct{} // to sweep at once
+	flights             *flights
+	urgent, bulk, polls *asynq.Server
+	swept               sync.WaitGroup
+	look                chan struct{} // the rates have changed
 	// stopping is done when the worker is to stop: every wait ends, and what has
 	// been claimed is sent and recorded.
 	stopping context.Context
@@ -111,8 +112,8 @@ func New(o Options) (*Worker, error) {
 	w := &Worker{
 		rdb: o.Redis, ledger: ledger.New(o.Redis), suppressions: suppression.New(o.Redis), queue: queue.New(o.Redis), telesign: o.Telesign,
 		pace:     pacing.New(o.Redis, pacing.KeyAccount, o.Rate),
-		pollPace: pacing.New(o.Redis, pacing.KeyPolls, o.PollRate),
-		metrics:  newMetrics(o.Metrics), log: o.Logger, name: rand.Text(),
+		pollPace: pacing.New(o.Redis, pacing.KeyPolls, o.PollRate), pollRate: o.PollRate, planner: newPlanner(),
+		metrics: newMetrics(o.Metrics), log: o.Logger, name: rand.Text(),
 		window: o.Window, sendTimeout: o.SendTimeout,
 		receiptMargin: o.ReceiptMargin, receiptIn: o.ReceiptDeadline, callbackURL: o.CallbackURL,
 	}
@@ -150,7 +151,7 @@ func New(o Options) (*Worker, error) {
 	w.flights = newFlights(o.Concurrency, func() { w.queue.LookAgain(tasks.QueueBulk) })
 	w.urgent = server(tasks.QueueUrgent, o.Concurrency, queue.Looks{Shortest: emptyLook, Longest: emptyLook}, sendForward)
 	w.bulk = server(tasks.QueueBulk, o.Concurrency, queue.Looks{Shortest: drainedLook, Longest: emptyLook, Open: w.flights.room}, sendForward)
-	w.system = server(tasks.QueueSystem, systemConcurrency, queue.Looks{Shortest: emptyLook, Longest: emptyLook}, systemForward)
+	w.polls = server(tasks.QueuePolls, pollsAtOnce, queue.Looks{Shortest: pollLook, Longest: pollLook}, sendForward)
 	return w, nil
 }
 
@@ -181,9 +182,8 @@ func (w *Worker) Start(ctx context.Context) error {
 		return err
 	}
 	mux := asynq.NewServeMux()
-	mux.HandleFunc(tasks.TypeFeed, w.feed)
-	mux.HandleFunc(tasks.TypeSettle, w.settle)
 	mux.HandleFunc(tasks.TypeSend, w.send)
+	mux.HandleFunc(tasks.TypePoll, w.poll)
 	for i, s := range w.servers() {
 		if err := s.Start(mux); err != nil {
 			for _, started := range w.servers()[:i] {
@@ -193,29 +193,24 @@ func (w *Worker) Start(ctx context.Context) error {
 		}
 	}
 	w.swept.Go(func() { w.sweep(w.stopping) })
+	w.swept.Go(func() { w.plan(w.stopping) })
 	w.swept.Go(func() { w.followRates(w.stopping) })
 	w.swept.Go(func() { w.retain(w.stopping) })
 	return nil
 }
 
-func (w *Worker) servers() []*asynq.Server { return []*asynq.Server{w.system, w.bulk, w.urgent} }
+func (w *Worker) servers() []*asynq.Server { return []*asynq.Server{w.polls, w.bulk, w.urgent} }
 
 // How often an empty queue is looked at, unless this worker has put tasks there: each
 // look is a call to Redis.
 const (
 	emptyLook   = 200 * time.Millisecond
 	drainedLook = 2 * time.Millisecond // at first: at high rates the next tasks come soon
+	pollLook    = time.Second
 )
 
-// How often a queue's tasks that were given back are looked for. Those of the
-// system queue are written anew every second.
-const (
-	sendForward   = time.Second
-	systemForward = 5 * time.Second
-)
-
-// systemConcurrency is how many campaigns are fed and settled side by side.
-const systemConcurrency = 64
+// sendForward is how often tasks that were given back are looked for.
+const sendForward = time.Second
 
 // retryDelay is when asynq runs a task again whose handler returned an error.
 func retryDelay(n int, err error, _ *asynq.Task) time.Duration {

@@ -89,6 +89,23 @@ func (z *zones) open(i int, now time.Time) (open bool, opens time.Time, ever boo
 	return o.ever && o.window.Contains(now), o.window.From, o.ever
 }
 
+// window returns the window of a page's people that is open at a time, or the next
+// one; false when there is none in a week.
+func (z *zones) window(page int, at time.Time) (campaign.Window, bool) {
+	if page < 0 || page >= len(z.of) {
+		return campaign.Window{From: at, To: at.AddDate(1, 0, 0)}, true // as closed says of an empty page
+	}
+	return z.all[z.of[page]].schedule.Next(at)
+}
+
+// opens returns when a closed zone may next be sent to, or when to ask again.
+func (z *zones) opens(i int, now time.Time) time.Time {
+	if _, opens, ever := z.open(i, now); ever {
+		return opens
+	}
+	return now.Add(noWindow)
+}
+
 // split returns the zones that are open now, and those that are closed.
 func (z *zones) split(now time.Time) (open, closed []int) {
 	for i := range z.all {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/telesign"
@@ -78,8 +79,16 @@ func (a *app) showFindings(findings []finding) {
 // 30 s by the worker's clock.
 const maxClockOffset = 5 * time.Second
 
+// maxPhoneData is how old the data of phone numbers may be. Countries open a range
+// every other week, taken together.
+const maxPhoneData = 365 * 24 * time.Hour
+
 func diagnose(ctx context.Context, c *Config) []finding {
 	findings := append(diagnoseRedis(ctx, c), diagnoseCredentials(c)...)
+	findings = append(findings, finding{
+		OK: time.Since(phone.DataDay()) < maxPhoneData, Check: "phone numbers", Found: fmt.Sprintf("%s of %s", phone.DataVersion, phone.DataDay().Format(time.DateOnly)),
+		Advice: "update handout: numbers of newer ranges are sent to, but counted as in no range known",
+	})
 	for _, name := range unknownVariables() {
 		findings = append(findings, finding{
 			Check: "environment", Found: name + " is no variable of handout's", Advice: "see handout config for the names",

@@ -22,26 +22,30 @@ import (
 
 type submitFlags struct {
 	dryRun, setAside, hold, asJSON bool
-	at                             string
+	at, columns, sheet             string
 	by                             *campaign.Actor
 }
 
 func (a *app) submitCommand() *cobra.Command {
 	var f submitFlags
 	cmd := &cobra.Command{
-		Use:   "submit CAMPAIGN.yaml LIST.csv",
+		Use:   "submit CAMPAIGN.yaml LIST",
 		Short: "Open a campaign: check everything, then hand the list over",
 		Long: "Open a campaign: check everything, then hand the list over. Nothing is sent before\n" +
 			"all of it has been checked. The campaign's ID makes it safe to run again: after an\n" +
 			"interruption it finishes the job, after success it changes nothing.\n\n" +
-			"The list is CSV with a header (recipient, phone, and columns for the templates),\n" +
-			"or NDJSON with the same names, in a file that ends in .ndjson or .jsonl.",
+			"The list has a header (recipient, phone, and columns for the templates). It is CSV\n" +
+			"(.csv, .tsv, .txt) with commas, semicolons, tabs or bars, in UTF-8, UTF-16 or\n" +
+			"Windows-1252; an Excel workbook (.xlsx); or NDJSON with the same names (.ndjson,\n" +
+			".jsonl). It may be compressed (.gz, .zst). --dry-run says how it was read.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.submit(cmd.Context(), args[0], args[1], f)
 		},
 	}
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "check, show samples and counts, and stop there; needs no Redis")
 	cmd.Flags().BoolVar(&f.setAside, "set-aside-bad-rows", false, "send to the good rows and report the bad ones; otherwise any bad row rejects the list")
+	cmd.Flags().StringVar(&f.columns, "columns", "", "the list's own names of columns, as in recipient=Kundennummer,phone=Mobil")
+	cmd.Flags().StringVar(&f.sheet, "sheet", "", "the sheet of an Excel workbook; without it the first that isn't hidden")
 	cmd.Flags().BoolVar(&f.hold, "hold", false, "don't send yet: handout resume ID begins")
 	cmd.Flags().StringVar(&f.at, "at", "", "start by itself at this time, as in 2026-11-23T09:00:00+01:00, or in so long: 90m")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object: the campaign's report")
@@ -64,9 +68,14 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 	if err != nil {
 		return a.refused(err)
 	}
+	columns, err := producer.ParseColumns(f.columns)
+	if err != nil {
+		return usagef("--columns: %w", err)
+	}
+	list := producer.ListFile(listPath).With(producer.ListOptions{Columns: columns, Sheet: f.sheet})
 	line := newLiveLine(a.stderr)
 	s := &operations.Submission{
-		File: file, List: producer.ListFile(listPath), Begin: begin, SetAside: f.setAside, Progress: rowsProgress(line),
+		File: file, List: list, Begin: begin, SetAside: f.setAside, Progress: rowsProgress(line),
 		OnWait: func() { line.show("another submit of this campaign is under way; waiting for it") },
 	}
 	if f.dryRun {
@@ -204,6 +213,7 @@ func dryRunJSON(d *operations.DryRun, rejected bool) map[string]any {
 	object := map[string]any{
 		"rows": d.Summary.Rows, "recipients": d.Summary.Recipients, "duplicates": d.Summary.Duplicates,
 		"bad_rows": d.Summary.BadRows, "faults": faults, "rejected": rejected, "samples": d.Samples,
+		"read": append([]string{}, d.Summary.Notes()...), "unknown_ranges": d.Summary.UnknownRanges,
 		"sms_parts": map[string]int{"min": d.SMS.Min, "max": d.SMS.Max, "total": d.SMS.Total},
 		"rate":      d.Rate, "seconds": d.Duration.Seconds(),
 		"columns_used": append([]string{}, d.ColumnsUsed...), "columns_unused": append([]string{}, d.ColumnsUnused...),
@@ -221,6 +231,9 @@ func (a *app) describeDryRun(file *producer.File, d *operations.DryRun) {
 	out("  recipients   %d", d.Summary.Recipients)
 	out("  duplicates   %d", d.Summary.Duplicates)
 	out("  bad rows     %d", d.Summary.BadRows)
+	for _, line := range d.Summary.Notes() {
+		out("  note         %s", line)
+	}
 	if parts := d.Parts(); parts != "" {
 		out("  SMS parts    %s", parts)
 	}

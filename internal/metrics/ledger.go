@@ -224,7 +224,7 @@ func (l *Ledger) notes(context.Context, []report.Summary) ([]prometheus.Metric, 
 		return nil, fmt.Errorf("list queues: %w", err)
 	}
 	var metrics []prometheus.Metric
-	for _, queue := range []string{tasks.QueueSystem, tasks.QueueUrgent, tasks.QueueBulk, tasks.QueueWebhooks, tasks.QueueSchedule} {
+	for _, queue := range []string{tasks.QueueUrgent, tasks.QueueBulk, tasks.QueuePolls, tasks.QueueWebhooks, tasks.QueueSchedule} {
 		states, oldest := map[string]int{"pending": 0, "active": 0, "scheduled": 0, "retry": 0, "archived": 0}, 0.0
 		if slices.Contains(known, queue) {
 			info, err := l.queues.GetQueueInfo(queue)

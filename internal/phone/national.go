@@ -19,25 +19,25 @@ type nationalReader struct {
 }
 
 // fastNational is fast for digits without an international prefix.
-func (b *Book) fastNational(digits []byte) (string, uint64, bool) {
+func (b *Book) fastNational(digits []byte) (string, bool) {
 	r := b.nationalReader()
-	if r.plan == nil || len(digits) < 3 {
-		return "", 0, false
+	if r.plan == nil || len(digits) < 3 || len(digits) >= bareDigits {
+		return "", false
 	}
 	// Both may mean that an international number was written without its plus
 	// sign; the library knows when.
 	if bytes.HasPrefix(digits, r.code) || r.abroad.Match(digits) {
-		return "", 0, false
+		return "", false
 	}
 	if r.trunk && digits[0] == '0' {
 		digits = digits[1:]
 	}
 	if len(r.code)+len(digits) > MaxDigits || !r.plan.surelyValid(digits) {
-		return "", 0, false
+		return "", false
 	}
 	e164 := make([]byte, 0, 1+MaxDigits)
 	e164 = append(append(append(e164, '+'), r.code...), digits...)
-	return string(e164), parseDigits(e164[1:]), true
+	return string(e164), true
 }
 
 func (b *Book) nationalReader() *nationalReader {

@@ -2,11 +2,11 @@ package phone
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -17,9 +17,9 @@ var ErrUnknownRegion = errors.New("unknown region: a country's two letters are n
 
 // Normalize brings a phone number into E.164 form, a plus sign and digits.
 // It takes international form (+ or 00 before the calling code) and, with a
-// region (a country's two letters of ISO 3166), national form. What is valid is
-// what libphonenumber finds valid. The error is a reason in words, without the
-// number; [ErrUnknownRegion] for the region.
+// region (a country's two letters of ISO 3166), national form. The text is one
+// number and nothing else; see the package's comment. The error is a reason in
+// words, without the number; [ErrUnknownRegion] for the region.
 func Normalize(phone, region string) (string, error) {
 	book, ok := books.Load(region)
 	if !ok {
@@ -83,62 +83,58 @@ func NewBook(region string) (*Book, error) {
 	return b, nil
 }
 
-// Normalize returns the number in E.164 form, and its digits as a number.
-func (b *Book) Normalize(phone string) (string, uint64, error) {
-	if e164, n, ok := b.fast(phone); ok {
-		return e164, n, nil
+// Normalize returns the number in E.164 form. known is false for a number of a range
+// that the library's data hasn't, which may be newer than the data.
+func (b *Book) Normalize(phone string) (e164 string, known bool, err error) {
+	if e164, ok := b.fast(phone); ok {
+		return e164, true, nil
 	}
-	e164, err := b.ask(phone)
+	w, err := readCell(phone)
 	if err != nil {
-		return "", 0, err
+		return "", false, err
 	}
-	if len(e164) > 1+MaxDigits {
-		return "", 0, fmt.Errorf("longer than the %d digits of E.164", MaxDigits)
-	}
-	n, err := strconv.ParseUint(e164[1:], 10, 64)
-	if err != nil {
-		return "", 0, errNotANumber // the cause would quote the number
-	}
-	return e164, n, nil
+	return b.judge(w)
 }
 
 // fast normalises what is surely valid, which nearly every number of a list is.
-func (b *Book) fast(phone string) (string, uint64, bool) {
+func (b *Book) fast(phone string) (string, bool) {
 	var digits [MaxDigits + 2]byte // with 00 before it
 	n, plus, ok := scanDigits(phone, digits[:])
 	if !ok {
-		return "", 0, false
+		return "", false
 	}
 	d := digits[:n]
 	switch {
 	case plus:
-	case b.zeros && n > 2 && strings.HasPrefix(strings.TrimLeft(phone, " "), "00"):
+	case b.zeros && n > 2 && d[0] == '0' && d[1] == '0':
 		d = d[2:]
 	case b.region != "":
 		return b.fastNational(d)
 	default:
-		return "", 0, false
+		return "", false
 	}
 	code, length := b.callingCode(d)
 	if length == 0 || len(d) > MaxDigits {
-		return "", 0, false
+		return "", false
 	}
 	if plan := b.plan(code); plan == nil || !plan.surelyValid(d[length:]) {
-		return "", 0, false
+		return "", false
 	}
 	if plus && len(phone) == 1+len(d) {
-		return phone, parseDigits(d), true // as it was written
+		return phone, true // as it was written
 	}
-	return "+" + string(d), parseDigits(d), true
+	return "+" + string(d), true
 }
 
 // scanDigits takes the digits out of a number that is written with nothing but
-// digits, a plus sign before them, and the commonest punctuation.
+// digits, a plus sign before them, and the commonest punctuation. It leaves to
+// readCell what may be two numbers, a date or a float.
 func scanDigits(phone string, digits []byte) (n int, plus, ok bool) {
-	const longest = 64 // far below the length that the library refuses
+	const longest = 64 // far more than a number takes
 	if len(phone) > longest {
 		return 0, false, false
 	}
+	point := -1 // digits before the last one
 	for i := range len(phone) {
 		switch c := phone[i]; c {
 		case '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
@@ -152,12 +148,17 @@ func scanDigits(phone string, digits []byte) (n int, plus, ok bool) {
 				return 0, false, false
 			}
 			plus = true
-		case ' ', '-', '.', '(', ')':
+		case '.':
+			point = n
+		case ' ', '-', '(', ')':
 		default:
 			return 0, false, false
 		}
 	}
-	return n, plus, n > 0
+	mayBeFloat := point >= 0 && (n-point <= 3 || point >= 10)
+	mayBeDate := !plus && n <= len("20261125") && len(phone) > n
+	mayBeTwo := n >= 2*wholeDigits && len(phone) > n+1
+	return n, plus, n > 0 && !mayBeFloat && !mayBeDate && !mayBeTwo
 }
 
 // callingCode finds the calling code that the digits begin with, and its
@@ -225,93 +226,30 @@ func metadataKey(region string, code int) string {
 	return region
 }
 
-func parseDigits(d []byte) (n uint64) {
-	for _, c := range d {
-		n = n*10 + uint64(c-'0')
+// Digits returns a number in E.164 form as a number.
+func Digits(e164 string) (n uint64) {
+	for i := 1; i < len(e164); i++ {
+		n = n*10 + uint64(e164[i]-'0')
 	}
 	return n
 }
 
-// The reasons that a number is refused. None may quote it.
-var (
-	errEmptyPhone  = errors.New("empty")
-	errNotANumber  = errors.New("not a phone number")
-	errNoCode      = errors.New("not in international form, which begins with + and a calling code")
-	errNoSuchCode  = errors.New("begins with no country's calling code")
-	errSpreadsheet = errors.New("written as 1.5E+10 by a spreadsheet: its last digits are lost, format the column as text")
+// The data that numbers are judged by, and when its library was published. A test
+// holds both against go.mod.
+// Source: the release v1.8.1 of github.com/nyaruka/phonenumbers.
+const (
+	DataVersion = "libphonenumber 9.0.32"
+	dataLibrary = "v1.8.1"
+	dataDay     = "2026-07-15"
 )
 
-// ask is the library's answer.
-func (b *Book) ask(phone string) (string, error) {
-	e164, err := b.parse(phone)
-	if err == nil {
-		return e164, nil
+// DataDay is the day of the data: ranges that were opened after it aren't known.
+func DataDay() time.Time {
+	day, err := time.Parse(time.DateOnly, dataDay)
+	if err != nil {
+		panic(err) // a constant
 	}
-	// In regions with another international prefix, and without a region, 00 is
-	// still what most of the world writes for the plus sign.
-	if rest, ok := strings.CutPrefix(strings.TrimLeft(phone, " "), "00"); ok {
-		if e164, err2 := b.parse("+" + rest); err2 == nil || b.region == "" {
-			return e164, err2
-		}
-	}
-	return "", err
-}
-
-func (b *Book) parse(phone string) (string, error) {
-	if strings.TrimSpace(phone) == "" {
-		return "", errEmptyPhone
-	}
-	number, err := phonenumbers.Parse(phone, b.region)
-	switch {
-	case err == nil && phonenumbers.IsValidNumber(number):
-		return phonenumbers.Format(number, phonenumbers.E164), nil
-	case isScientific(phone):
-		return "", errSpreadsheet
-	case errors.Is(err, phonenumbers.ErrInvalidCountryCode):
-		if strings.Contains(phone, "+") {
-			return "", errNoSuchCode
-		}
-		return "", errNoCode
-	case errors.Is(err, phonenumbers.ErrTooShortNSN), errors.Is(err, phonenumbers.ErrTooShortAfterIDD):
-		return "", errors.New("too short")
-	case errors.Is(err, phonenumbers.ErrNumTooLong):
-		return "", errors.New("too long")
-	case err != nil:
-		return "", errNotANumber
-	}
-	code := int(number.GetCountryCode())
-	switch phonenumbers.IsPossibleNumberWithReason(number) {
-	case phonenumbers.TOO_SHORT, phonenumbers.IS_POSSIBLE_LOCAL_ONLY:
-		return "", fmt.Errorf("too short for country +%d", code)
-	case phonenumbers.TOO_LONG:
-		return "", fmt.Errorf("too long for country +%d", code)
-	case phonenumbers.INVALID_LENGTH:
-		return "", fmt.Errorf("no number of country +%d has this length", code)
-	case phonenumbers.INVALID_COUNTRY_CODE:
-		return "", errNoSuchCode
-	}
-	return "", fmt.Errorf("not a number in use in country +%d", code)
-}
-
-// isScientific finds 4.91512E+11, which is what spreadsheets make of a column
-// of phone numbers.
-func isScientific(phone string) bool {
-	mantissa, exponent, ok := strings.Cut(strings.ToUpper(strings.TrimSpace(phone)), "E+")
-	if !ok || mantissa == "" || exponent == "" {
-		return false
-	}
-	isDigit := func(r rune) bool { return r >= '0' && r <= '9' }
-	for _, r := range exponent {
-		if !isDigit(r) {
-			return false
-		}
-	}
-	for _, r := range mantissa {
-		if !isDigit(r) && r != '.' && r != ',' {
-			return false
-		}
-	}
-	return true
+	return day
 }
 
 // MaxDigits is the longest number that E.164 allows, in digits. libphonenumber

@@ -1,76 +1,83 @@
 package phone
 
 import (
-	"slices"
 	"strings"
+
+	"github.com/nyaruka/phonenumbers"
 )
 
-// insertion is a change of a numbering plan: the same line has had a number with
-// these digits and one without them. WhatsApp's IDs keep the form in which an
-// account was registered, and its webhooks bring that one, whatever was dialled.
-type insertion struct {
-	code    string // the calling code
-	at      int    // where the digits stand in the national number
-	digits  string
-	rest    int  // digits of the national number without them
-	dialled bool // with them; otherwise without
-	// is reports whether a national number without the digits is of this kind; nil:
-	// all are.
-	is func(national string) bool
+// Numbers of three countries are written in two ways that are one number. These are
+// the only digits that reading a number adds or takes away but for a calling code and
+// a trunk prefix.
+//
+// Mexico: a 1 stood after +52 before mobile numbers until 2019, and WhatsApp's IDs
+// keep it; at home 044, 045 and 01 stood before them. Brazil: mobile numbers got a 9
+// after their area code until 2016, and WhatsApp's IDs of older accounts lack it.
+// Argentina: at home 15 stands after the area code where +54 has a 9 before it.
+
+// variant returns the number that another way of writing certainly is.
+func variant(b *Book, w written) (string, bool) {
+	digits, ok := w.digits, w.plus
+	if !ok && strings.HasPrefix(digits, "00") {
+		digits, ok = digits[2:], true
+	}
+	if ok {
+		return whatsAppID(nil, digits)
+	}
+	if b.region == "MX" {
+		for _, trunk := range []string{"044", "045", "01"} {
+			if rest, ok := strings.CutPrefix(digits, trunk); ok && len(rest) == 10 {
+				return valid("52" + rest)
+			}
+		}
+	}
+	return "", false
 }
 
-var insertions = []insertion{
-	// Mexico: until August 2019 mobiles were dialled from abroad with a 1.
-	{code: "52", digits: "1", rest: 10},
-	// Argentina: mobiles are dialled from abroad with a 9.
-	{code: "54", digits: "9", rest: 10, dialled: true},
-	// Brazil: mobiles, which began with 6 to 9, got a 9 after the area code from
-	// 2012 to 2016. What begins with 2 to 5 is a landline, and other than the mobile
-	// with a 9 before the same digits.
-	{code: "55", at: 2, digits: "9", rest: 10, dialled: true, is: func(n string) bool { return n[2] >= '6' }},
-	// Côte d'Ivoire: since January 2021 mobiles begin with their operator's two
-	// digits, which the second of the old digits decides; 2 and 3 began landlines.
-	{code: "225", digits: "01", rest: 8, dialled: true, is: ivorian('0', '3')},
-	{code: "225", digits: "05", rest: 8, dialled: true, is: ivorian('4', '6')},
-	{code: "225", digits: "07", rest: 8, dialled: true, is: ivorian('7', '9')},
-	// Benin: since November 2024 all numbers begin with 01.
-	{code: "229", digits: "01", rest: 8, dialled: true},
+// whatsAppID returns the number of an ID that isn't what is called. With a book it
+// takes IDs that are, too: 549 and ten digits, 55 and eleven.
+func whatsAppID(b *Book, digits string) (string, bool) {
+	bare := b != nil
+	switch {
+	case strings.HasPrefix(digits, "521") && len(digits) == 13:
+		return valid("52" + digits[3:])
+	case strings.HasPrefix(digits, "55") && len(digits) == 12 && digits[4] >= '6':
+		return valid(digits[:4] + "9" + digits[4:])
+	case bare && strings.HasPrefix(digits, "55") && len(digits) == 13 && digits[4] == '9',
+		bare && strings.HasPrefix(digits, "549") && len(digits) == 13:
+		return valid(digits)
+	}
+	return "", false
 }
 
-func ivorian(from, to byte) func(string) bool {
-	return func(n string) bool { return n[0] != '2' && n[0] != '3' && n[1] >= from && n[1] <= to }
+// valid returns the number with these digits if the library knows it.
+func valid(digits string) (string, bool) {
+	n, err := phonenumbers.Parse("+"+digits, "")
+	if err != nil || !phonenumbers.IsValidNumber(n) {
+		return "", false
+	}
+	e164 := phonenumbers.Format(n, phonenumbers.E164)
+	return e164, e164 == "+"+digits
 }
 
-// Variants returns the numbers in E.164 form under which one line is known: the one
-// that is dialled today first, and the number itself among them. For most numbers
-// that is the number alone.
-func Variants(e164 string) []string {
-	for i := range insertions {
-		c := &insertions[i]
-		national, ok := strings.CutPrefix(e164, "+"+c.code)
+// ar15 reports whether a national number of Argentina is what was written with 15
+// after the area code.
+func ar15(digits string, code int, national string) bool {
+	rest, ok := strings.CutPrefix(national, "9")
+	if code != 54 || !ok {
+		return false
+	}
+	for _, before := range []string{"0054", "54", ""} {
+		tail, ok := strings.CutPrefix(digits, before)
 		if !ok {
 			continue
 		}
-		without, with := national, ""
-		switch len(national) {
-		case c.rest:
-			with = national[:c.at] + c.digits + national[c.at:]
-		case c.rest + len(c.digits):
-			if national[c.at:c.at+len(c.digits)] != c.digits {
-				continue
+		tail = strings.TrimPrefix(tail, "0")
+		for area := 2; area <= 4; area++ {
+			if len(rest) == 10 && tail == rest[:area]+"15"+rest[area:] {
+				return true
 			}
-			without, with = national[:c.at]+national[c.at+len(c.digits):], national
-		default:
-			continue
 		}
-		if c.is != nil && !c.is(without) {
-			continue
-		}
-		both := []string{"+" + c.code + with, "+" + c.code + without}
-		if !c.dialled {
-			slices.Reverse(both)
-		}
-		return both
 	}
-	return []string{e164}
+	return false
 }

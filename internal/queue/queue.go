@@ -42,6 +42,15 @@ func (q *Queue) Enqueue(ctx context.Context, t *asynq.Task, opts ...asynq.Option
 	return nil
 }
 
+// Waiting returns how many tasks stand in a queue and aren't at work yet.
+func (q *Queue) Waiting(ctx context.Context, queue string) (int, error) {
+	n, err := q.rdb.LLen(ctx, "asynq:{"+queue+"}:pending").Result()
+	if err != nil {
+		return 0, fmt.Errorf("count the tasks of queue %s: %w", queue, err)
+	}
+	return int(n), nil
+}
+
 // mostInBatch is how many tasks travel in one pipeline.
 const mostInBatch = 500
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
-	"github.com/handout-dev/handout/ledger"
 )
 
 // under way: 100 of 1,000 sent to, 50 in the queue, at the account's 10/s.
@@ -84,11 +83,11 @@ func TestLimit_IsWhatBinds(t *testing.T) {
 
 // history is samples of a campaign of 1,000, so many seconds before now, each
 // with how many were sent to.
-func history(now time.Time, points ...[2]int) []ledger.Sample {
-	var all []ledger.Sample
+func history(now time.Time, points ...[2]int) []campaign.Sample {
+	var all []campaign.Sample
 	for _, p := range points {
 		b := balance(map[campaign.State]int{campaign.Planned: 1000 - p[1], campaign.Delivered: p[1]})
-		all = append(all, ledger.Sample{At: now.Add(-time.Duration(p[0]) * time.Second), Balance: *b})
+		all = append(all, campaign.Sample{At: now.Add(-time.Duration(p[0]) * time.Second), Balance: *b})
 	}
 	return all
 }
@@ -99,7 +98,7 @@ func TestPace_MeasuresTheRateOfLate(t *testing.T) {
 	const unsaid = -1
 	for _, c := range []struct {
 		name    string
-		samples []ledger.Sample
+		samples []campaign.Sample
 		rate    float64
 		left    float64 // seconds; the 900 others at the rate
 	}{

@@ -28,7 +28,7 @@ type Pace struct {
 
 // NewPace is the pace of a campaign in this situation. The samples are the
 // latest, the earliest first; now is by the same clock.
-func NewPace(s *Situation, samples []ledger.Sample, now time.Time) *Pace {
+func NewPace(s *Situation, samples []campaign.Sample, now time.Time) *Pace {
 	p := &Pace{AccountRate: s.AccountRate, CampaignRate: s.CampaignRate}
 	p.Limit, p.LimitDetail = s.Limit()
 	if p.Limit != LimitZone {
@@ -78,7 +78,7 @@ const (
 
 // measure is how many were sent to per second of late; false when there is too
 // little to tell.
-func measure(samples []ledger.Sample, sent int, now time.Time) (float64, bool) {
+func measure(samples []campaign.Sample, sent int, now time.Time) (float64, bool) {
 	if len(samples) == 0 {
 		return 0, false
 	}

@@ -33,7 +33,7 @@ func (q *Reader) UnresolvedOptOuts(ctx context.Context) (int, error) {
 }
 
 // Sample is where a campaign stood at a moment.
-type Sample = ledger.Sample
+type Sample = campaign.Sample
 
 // absentError is a [ledger.ErrNotFound] in words for people.
 type absentError struct{ text string }

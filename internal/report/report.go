@@ -97,7 +97,9 @@ func (q *Reader) Pace(ctx context.Context, info *campaign.Info, b *campaign.Bala
 	s.CanaryPassed = live.Canary == "passed"
 	s.ChecksFiles = info.Spec.CheckFiles != campaign.CheckNone && live.Files != ledger.FilesPassed
 	seen := info.StartedAt
-	if n := len(live.Samples); n > 0 {
+	if live.Worked {
+		seen = live.Now
+	} else if n := len(live.Samples); n > 0 {
 		seen = latest(seen, live.Samples[n-1].At)
 	}
 	s.Unattended = live.Now.Sub(seen)

@@ -168,7 +168,7 @@ func (s *Schedule) check(folder string) (faults []error) {
 	check(s.CatchUp <= span(maxCatchUp), "catch_up: must be at most %s", maxCatchUp)
 	check(s.Timeout >= span(time.Second) && s.Timeout <= maxTimeout, "timeout: must be 1s to 24h")
 	check(s.MaxDrift >= 0 && s.MaxDrift <= maxMaxDrift, "max_drift: must be 0 to %d, as a part: 0.5 is 50 %%", maxMaxDrift)
-	check(s.Format == "" || s.Format == producer.CSV || s.Format == producer.NDJSON, "format: must be csv or ndjson")
+	check(s.Format == "" || s.Format == producer.CSV || s.Format == producer.NDJSON || s.Format == producer.XLSX, "format: must be csv, ndjson or xlsx")
 	what := 0
 	for _, set := range []bool{s.List != "", len(s.Command) > 0, len(s.Export) > 0} {
 		if set {
@@ -185,7 +185,7 @@ func (s *Schedule) check(folder string) (faults []error) {
 	if s.suppresses() {
 		check(s.Suppress == suppression.WhyDeactivated.String(), "suppress: must be %s", suppression.WhyDeactivated)
 		check(s.Campaign == "" && !s.Hold, "suppress: the list's numbers go on the suppression list, and no campaign is opened")
-		check(s.Format != producer.NDJSON, "suppress: the list must be CSV")
+		check(s.Format == "" || s.Format == producer.CSV, "suppress: the list must be CSV")
 		return faults
 	}
 	check(s.Column == "", "column: is for suppress alone")

@@ -44,7 +44,7 @@ func TestLoad_SaysEveryFaultWithItsLine(t *testing.T) {
 		head + "    list: a.csv\n    catch_up: soon": "line 6: must be a duration",
 		head + "    list: a.csv\n    timeout: 25h":   "timeout: must be 1s to 24h",
 		head + "    list: a.csv\n    max_drift: -1":  "max_drift: must be 0 to 1000",
-		head + "    list: a.csv\n    format: xls":    "format: must be csv or ndjson",
+		head + "    list: a.csv\n    format: xls":    "format: must be csv, ndjson or xlsx",
 		head + "    list: ftp://x/a.csv":             "list: must be a file, s3://bucket/key or an https URL",
 		head + "    list: a-[[date]].csv":            "[[date]] isn't known",
 		head + "    list: a.csv\n    zone: Paris":    "zone \"Paris\" isn't known",

@@ -180,6 +180,8 @@ func (l *Lists) fetch(ctx context.Context, client *http.Client, text string, r *
 		r.format = producer.CSV
 	case r.format == "" && (kind == "application/x-ndjson" || kind == "application/jsonl"):
 		r.format = producer.NDJSON
+	case r.format == "" && kind == "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet":
+		r.format = producer.XLSX
 	}
 	if err != nil {
 		_ = body.Close()

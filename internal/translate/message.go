@@ -41,7 +41,8 @@ func Compose(c *campaign.Cascade, r *campaign.Recipient, externalID, callbackURL
 		m.Content[ch.Channel] = content
 	}
 	err := c.Each(r, func(channel int, name, value string) error {
-		m.Content[channels[channel].Channel].Parameters[name] = value
+		ch := &channels[channel]
+		m.Content[ch.Channel].Parameters[name] = Value(c.Spec, ch, name, value)
 		return nil
 	})
 	if err != nil {

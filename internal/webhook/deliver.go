@@ -74,7 +74,7 @@ func (s *Server) deliver(ctx context.Context, task tasks.Deliver) error {
 	}
 	defer func() {
 		// If this fails, the lease runs out by itself.
-		_ = s.ledger.Release(context.WithoutCancel(ctx), task.Campaign, work, token)
+		_, _ = s.ledger.Lease(context.WithoutCancel(ctx), task.Campaign, work, token, 0)
 	}()
 	for until := time.Now().Add(runTime); time.Now().Before(until) && s.stopping.Err() == nil; {
 		more, err := s.deliverNext(ctx, task)

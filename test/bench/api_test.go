@@ -45,7 +45,7 @@ func BenchmarkAPI(b *testing.B) {
 				return c.upload(b, rounded)
 			},
 			func(int) float64 {
-				rate, _ := submitProcess(b, rounded)
+				rate, _ := submitProcess(b, "list.csv", rounded)
 				return rate
 			})
 		r.report(b, "rows", "API: upload of 500,000 rows, beside handout submit", leastRatio)

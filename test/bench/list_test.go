@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"archive/zip"
 	"bufio"
 	"iter"
 	"os"
@@ -95,6 +96,63 @@ func writeCSV(b *testing.B, path string, of iter.Seq[person]) {
 		_, _ = w.WriteString(p.recipient + "," + p.phone + "," + p.url + "\n")
 	}
 	if err := w.Flush(); err != nil { // says of any write before that it failed
+		b.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// writeWorkbook writes them as Excel does: texts by their numbers among the shared ones.
+func writeWorkbook(b *testing.B, path string, of iter.Seq[person]) {
+	b.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	z := zip.NewWriter(f)
+	part := func(name string, write func(w *bufio.Writer)) {
+		p, err := z.Create(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		w := bufio.NewWriterSize(p, 1<<20)
+		_, _ = w.WriteString(`<?xml version="1.0" encoding="UTF-8" standalone="yes"?>` + "\n")
+		write(w)
+		if err := w.Flush(); err != nil { // says of any write before that it failed
+			b.Fatal(err)
+		}
+	}
+	const relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+	plain := func(text string) func(*bufio.Writer) {
+		return func(w *bufio.Writer) { _, _ = w.WriteString(text) }
+	}
+	part("_rels/.rels", plain(`<Relationships><Relationship Id="rId1" Type="`+relation+`/officeDocument" Target="xl/workbook.xml"/></Relationships>`))
+	part("xl/workbook.xml", plain(`<workbook xmlns:r="`+relation+`"><sheets><sheet name="Sheet1" sheetId="1" r:id="rId1"/></sheets></workbook>`))
+	part("xl/_rels/workbook.xml.rels", plain(`<Relationships><Relationship Id="rId1" Type="`+relation+`/worksheet" Target="worksheets/sheet1.xml"/>`+
+		`<Relationship Id="rId2" Type="`+relation+`/sharedStrings" Target="sharedStrings.xml"/></Relationships>`))
+	rows := 0
+	part("xl/sharedStrings.xml", func(w *bufio.Writer) {
+		_, _ = w.WriteString("<sst><si><t>recipient</t></si><si><t>phone</t></si><si><t>url</t></si>")
+		for p := range of {
+			rows++
+			_, _ = w.WriteString("<si><t>" + p.recipient + "</t></si><si><t>" + p.phone + "</t></si><si><t>" + p.url + "</t></si>")
+		}
+		_, _ = w.WriteString("</sst>")
+	})
+	part("xl/worksheets/sheet1.xml", func(w *bufio.Writer) {
+		_, _ = w.WriteString(`<worksheet><sheetData>`)
+		for i := range rows + 1 {
+			line := strconv.Itoa(i + 1)
+			_, _ = w.WriteString(`<row r="` + line + `" spans="1:3" x14ac:dyDescent="0.25">`)
+			for j, column := range []string{"A", "B", "C"} {
+				_, _ = w.WriteString(`<c r="` + column + line + `" t="s"><v>` + strconv.Itoa(3*i+j) + `</v></c>`)
+			}
+			_, _ = w.WriteString(`</row>`)
+		}
+		_, _ = w.WriteString(`</sheetData></worksheet>`)
+	})
+	if err := z.Close(); err != nil {
 		b.Fatal(err)
 	}
 	if err := f.Close(); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/queue"
+	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
 
@@ -220,20 +220,15 @@ func TestQueue_TwoFeedsTwoSettlesAndTwoSubmitsDoNoHarm(t *testing.T) {
 	r.load()
 	r.work()
 	r.work()
-	// Both workers are called to feed and to settle again and again, and the
-	// leases that would keep one of them out are taken away.
+	// Both workers are called to look again and again, and the lease that would keep
+	// one of them out is taken away.
 	ctx, cancel := context.WithCancel(t.Context())
 	var caller sync.WaitGroup
 	caller.Go(func() {
-		queue := queue.New(r.rdb)
-		for tick := int64(1); ctx.Err() == nil; tick++ {
-			for range 2 {
-				_ = queue.Enqueue(ctx, tasks.NewFeed(campaignID, -tick))
-				_ = queue.Enqueue(ctx, tasks.NewSettle(campaignID, -tick))
-				tick++
-			}
-			prefix := "handout:{" + string(campaignID) + "}:lease:"
-			_ = r.rdb.Del(ctx, prefix+"feed", prefix+"settle").Err()
+		books := ledger.New(r.rdb)
+		for ctx.Err() == nil {
+			_ = books.Call(ctx, campaignID)
+			_ = r.rdb.Del(ctx, "handout:due:lease").Err()
 			pause(time.Millisecond, 20*time.Millisecond)
 		}
 	})

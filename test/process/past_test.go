@@ -210,7 +210,7 @@ func (p *past) apply(info *campaign.Info, index int, seen map[int]ledger.Seen, e
 func (p *past) sample(id campaign.ID, at time.Time) {
 	p.t.Helper()
 	ctx, key := p.t.Context(), "handout:{"+string(id)+"}:samples"
-	p.do(ledger.New(p.rdb).Sample(ctx, at, id)) // a ledger of its own, which remembers no other one
+	p.do(p.ledger.Sample(ctx, id))
 	last, err := p.rdb.ZRange(ctx, key, -1, -1).Result()
 	p.do(err)
 	_, counts, _ := strings.Cut(last[0], ":")

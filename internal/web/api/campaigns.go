@@ -165,20 +165,23 @@ func (a *API) history(ctx context.Context, in *CampaignPath) (*History, error) {
 
 // CampaignFile is a campaign file in JSON: the same keys, judged by the same judge.
 type CampaignFile struct {
-	ID             string        `json:"id" minLength:"1" maxLength:"48" example:"order-history-2026-11" doc:"the caller's own; a-z, 0-9, _ and -. It makes everything about the campaign safe to repeat"`
-	MessageType    string        `json:"message_type" enum:"ARN,MKT,OTP" example:"MKT"`
-	Channels       []ChannelFile `json:"channels" nullable:"false" minItems:"1" maxItems:"10" doc:"tried in this order"`
-	Rate           float64       `json:"rate,omitempty" minimum:"0" example:"10" doc:"messages per second, under the account's own limit; 0: no limit of its own"`
-	Lane           string        `json:"lane,omitempty" enum:"bulk,urgent" doc:"urgent is served before bulk, which is the default"`
-	OnDoubt        string        `json:"on_doubt,omitempty" enum:"hold,resend" doc:"what becomes of those who may have been sent to: hold, the default, leaves them to the receipt or a person"`
-	GiveUpAfter    Span          `json:"give_up_after,omitempty" doc:"for how long those are tried whose requests certainly weren't sent; 24h"`
-	MaxFailureRate Share         `json:"max_failure_rate,omitempty" doc:"share of the latest outcomes that may be failures before the campaign is held; 30%"`
-	Canary         int           `json:"canary,omitempty" minimum:"1" maximum:"10000" doc:"how many are sent to first; the others wait for their outcomes"`
-	CanarySuccess  Share         `json:"canary_success,omitempty" doc:"share of the canary that must be delivered; 80%"`
-	CheckFiles     string        `json:"check_files,omitempty" enum:"none,sample,all" doc:"whose files are looked at before the first send; none"`
-	Retention      Span          `json:"retention,omitempty" doc:"how long people's data is kept after the end; 90d"`
-	Hours          *HoursFile    `json:"hours,omitempty" doc:"when people may be sent to; left out: at any time"`
-	UnknownZone    string        `json:"unknown_zone,omitempty" example:"hold" doc:"what becomes of those whose own zone isn't known: hold, the default, or the IANA name of a zone whose hours hold for them"`
+	ID                 string            `json:"id" minLength:"1" maxLength:"48" example:"order-history-2026-11" doc:"the caller's own; a-z, 0-9, _ and -. It makes everything about the campaign safe to repeat"`
+	MessageType        string            `json:"message_type" enum:"ARN,MKT,OTP" example:"MKT"`
+	Channels           []ChannelFile     `json:"channels" nullable:"false" minItems:"1" maxItems:"10" doc:"tried in this order"`
+	Rate               float64           `json:"rate,omitempty" minimum:"0" example:"10" doc:"messages per second, under the account's own limit; 0: no limit of its own"`
+	Lane               string            `json:"lane,omitempty" enum:"bulk,urgent" doc:"urgent is served before bulk, which is the default"`
+	OnDoubt            string            `json:"on_doubt,omitempty" enum:"hold,resend" doc:"what becomes of those who may have been sent to: hold, the default, leaves them to the receipt or a person"`
+	GiveUpAfter        Span              `json:"give_up_after,omitempty" doc:"for how long those are tried whose requests certainly weren't sent; 24h"`
+	MaxFailureRate     Share             `json:"max_failure_rate,omitempty" doc:"share of the latest outcomes that may be failures before the campaign is held; 30%"`
+	Canary             int               `json:"canary,omitempty" minimum:"1" maximum:"10000" doc:"how many are sent to first; the others wait for their outcomes"`
+	CanarySuccess      Share             `json:"canary_success,omitempty" doc:"share of the canary that must be delivered; 80%"`
+	CheckFiles         string            `json:"check_files,omitempty" enum:"none,sample,all" doc:"whose files are looked at before the first send; none"`
+	Retention          Span              `json:"retention,omitempty" doc:"how long people's data is kept after the end; 90d"`
+	Hours              *HoursFile        `json:"hours,omitempty" doc:"when people may be sent to; left out: at any time"`
+	UnknownZone        string            `json:"unknown_zone,omitempty" example:"hold" doc:"what becomes of those whose own zone isn't known: hold, the default, or the IANA name of a zone whose hours hold for them"`
+	Columns            map[string]string `json:"columns,omitempty" doc:"the list's own names of columns, by the names that templates use; recipient and phone are two of these"`
+	WhatsAppWhitespace string            `json:"whatsapp_whitespace,omitempty" enum:"refuse,collapse" doc:"what becomes of line breaks, tabs and runs of spaces that WhatsApp refuses in the text of a template: refuse, the default, makes their rows bad; collapse makes each run one space"`
+	UnknownRanges      string            `json:"unknown_ranges,omitempty" enum:"accept,refuse" doc:"what becomes of numbers in no range known to us, which may be newer than the data: accept, the default, or refuse"`
 }
 
 // ChannelFile is one step of the cascade.

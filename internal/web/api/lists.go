@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"mime"
+	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -22,9 +23,13 @@ func (a *API) registerLists() {
 			"application/x-ndjson": `{"recipient":"customer-1","phone":"+12015550100","url":"https://files.example.com/1.xlsx"}` + "\n",
 		}),
 	}
+	for _, media := range []string{"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/octet-stream"} {
+		body.Content[media] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
+	}
 	put := a.operation("put-recipients", "PUT /campaigns/{id}/recipients", access.Submit, "Hand over the list",
-		"The second step. The list is CSV with a header (`recipient`, `phone`, and columns for the templates), or NDJSON "+
-			"with the same names; it is read as it comes, up to 10 million rows. Nothing is sent before all of it has come "+
+		"The second step. The list is CSV with a header (`recipient`, `phone`, and columns for the templates), an Excel "+
+			"workbook, or NDJSON with the same names, also compressed by gzip or zstd; it is read as it comes, up to 10 million "+
+			"rows, and the answer says how. Nothing is sent before all of it has come "+
 			"and is right; a bad row rejects the list unless `set_aside_bad_rows` is given. A broken upload leaves "+
 			"nothing, and the same request may be made again: it is done once.",
 		malformed, notFound, tooSlow, otherContent, busy, tooLarge, mediaType, invalid)
@@ -39,7 +44,9 @@ func (a *API) registerLists() {
 
 // ListQuery is how a list is read.
 type ListQuery struct {
-	SetAsideBadRows bool `query:"set_aside_bad_rows" doc:"send to the good rows and report the bad ones; otherwise any bad row rejects the list"`
+	Columns         string `query:"columns" example:"recipient=Kundennummer,phone=Mobil" doc:"the list's own names of columns, before those of the campaign file"`
+	Sheet           string `query:"sheet" doc:"the sheet of an Excel workbook; without it the first that isn't hidden"`
+	SetAsideBadRows bool   `query:"set_aside_bad_rows" doc:"send to the good rows and report the bad ones; otherwise any bad row rejects the list"`
 }
 
 type putInput struct {
@@ -51,18 +58,20 @@ type putInput struct {
 
 // List is what a list came to.
 type List struct {
-	Rows           int     `json:"rows" minimum:"0" doc:"all of them, bad ones and duplicates included"`
-	Recipients     int     `json:"recipients" minimum:"0" doc:"to be sent to"`
-	Duplicates     int     `json:"duplicates" minimum:"0" doc:"rows left out because their phone number stood before"`
-	DuplicateLines []int   `json:"duplicate_lines,omitempty" nullable:"false" doc:"where the first 50 duplicates stand"`
-	BadRows        int     `json:"bad_rows" minimum:"0"`
-	Faults         []Fault `json:"faults,omitempty" nullable:"false" maxItems:"1000" doc:"what is wrong with the bad rows: the first 1,000"`
+	Rows           int      `json:"rows" minimum:"0" doc:"all of them, bad ones and duplicates included"`
+	Recipients     int      `json:"recipients" minimum:"0" doc:"to be sent to"`
+	Duplicates     int      `json:"duplicates" minimum:"0" doc:"rows left out because their phone number stood before"`
+	DuplicateLines []int    `json:"duplicate_lines,omitempty" nullable:"false" doc:"where the first 50 duplicates stand"`
+	BadRows        int      `json:"bad_rows" minimum:"0"`
+	UnknownRanges  int      `json:"unknown_ranges" minimum:"0" doc:"good rows whose numbers are in no range known to us: of a newer range, or of nobody"`
+	Read           []string `json:"read" nullable:"false" doc:"how the list was read: its form, delimiter, encoding, sheet, columns, and what was passed over"`
+	Faults         []Fault  `json:"faults,omitempty" nullable:"false" maxItems:"1000" doc:"what is wrong with the bad rows: the first 1,000"`
 }
 
 func newList(s producer.Summary) List {
 	return List{
 		Rows: s.Rows, Recipients: s.Recipients, Duplicates: s.Duplicates, DuplicateLines: s.DuplicateLines,
-		BadRows: s.BadRows, Faults: listFaults(s.Faults),
+		BadRows: s.BadRows, UnknownRanges: s.UnknownRanges, Read: append([]string{}, s.Notes()...), Faults: listFaults(s.Faults),
 	}
 }
 
@@ -95,28 +104,44 @@ func (a *API) put(ctx context.Context, in *putInput) (Submitted, bool, error) {
 // submission is what a request with a list asks for: the campaign file that waits
 // for the list, or that of the campaign that stands, and the list.
 func (a *API) submission(ctx context.Context, id campaign.ID, how ListQuery, begin campaign.Beginning) (*operations.Submission, error) {
-	format, err := listFormat(exchangeOf(ctx).r.Header.Get("Content-Type"))
+	format, err := listFormat(exchangeOf(ctx).r.Header)
 	if err != nil {
 		return nil, err
+	}
+	columns, err := producer.ParseColumns(how.Columns)
+	if err != nil {
+		return nil, problem(malformed, err.Error())
 	}
 	file, err := a.ops.Proposed(ctx, id)
 	if err != nil {
 		return nil, err
 	}
+	list := producer.ListReader("", format, a.body(ctx)).With(producer.ListOptions{Columns: columns, Sheet: how.Sheet})
 	return &operations.Submission{
-		File: file, List: producer.ListReader("", format, a.body(ctx)), Begin: begin, SetAside: how.SetAsideBadRows, MaxFaults: maxFaults,
+		File: file, List: list, Begin: begin, SetAside: how.SetAsideBadRows, MaxFaults: maxFaults,
 	}, nil
 }
 
-func listFormat(contentType string) (producer.Format, error) {
-	media, _, err := mime.ParseMediaType(contentType)
-	switch {
-	case err == nil && media == "text/csv":
-		return producer.CSV, nil
-	case err == nil && media == "application/x-ndjson":
-		return producer.NDJSON, nil
+// listFormats are the media types of lists. A compressed list, and a workbook, is
+// known by its content.
+var listFormats = map[string]producer.Format{
+	"text/csv": producer.CSV, "text/tab-separated-values": producer.CSV, "text/plain": producer.CSV,
+	"application/x-ndjson": producer.NDJSON, "application/jsonl": producer.NDJSON,
+	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": producer.XLSX,
+	"application/octet-stream": producer.ByContent, "application/gzip": producer.ByContent, "application/zstd": producer.ByContent,
+}
+
+func listFormat(h http.Header) (producer.Format, error) {
+	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	format, ok := listFormats[media]
+	if err != nil || !ok {
+		return "", problem(mediaType, "a list is text/csv, application/x-ndjson or an Excel workbook (application/vnd.openxmlformats-officedocument.spreadsheetml.sheet); or application/gzip, application/zstd or application/octet-stream, known by its content")
 	}
-	return "", problem(mediaType, "a list is text/csv or application/x-ndjson")
+	switch h.Get("Content-Encoding") {
+	case "", "identity", "gzip", "zstd":
+		return format, nil
+	}
+	return "", problem(mediaType, "a list's Content-Encoding is gzip or zstd")
 }
 
 type dryRunInput struct {

@@ -317,3 +317,18 @@ func TestPut_TwoHundredThousandRowsInConstantMemory(t *testing.T) {
 		t.Logf("the heap grew by %d MiB", grown>>20)
 	}
 }
+
+func TestDryRun_ReadsAListAsItIsAndSaysHow(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	c := h.all(t)
+	c.do(t, 201, "POST", "/campaigns", asJSON, campaignBody("spring"))
+	const list = "Kundennummer;Mobil;Link;Name\r\n4711;+12015550101;https://x.example.com/1;M\xfcller\r\n"
+	var d api.DryRun
+	c.do(t, 200, "POST", "/campaigns/spring/dry-run?columns=recipient%3DKundennummer,phone%3DMobil,url%3DLink", asCSV, list).into(t, &d)
+	if d.Rejected || d.List.Recipients != 1 || !strings.Contains(strings.Join(d.List.Read, "\n"), "CSV with semicolons, in Windows-1252") {
+		t.Errorf("%+v", d)
+	}
+	c.do(t, 400, "POST", "/campaigns/spring/dry-run?columns=recipient", asCSV, list)
+	c.do(t, 415, "POST", "/campaigns/spring/dry-run", "application/pdf", list)
+}

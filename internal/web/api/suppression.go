@@ -176,8 +176,8 @@ type Imported struct {
 }
 
 func (a *API) importSuppressed(ctx context.Context, in *importInput) (*Imported, error) {
-	format, err := listFormat(exchangeOf(ctx).r.Header.Get("Content-Type"))
-	if err != nil || format != producer.CSV {
+	h := exchangeOf(ctx).r.Header
+	if format, err := listFormat(h); err != nil || format != producer.CSV || h.Get("Content-Encoding") != "" {
 		return nil, problem(mediaType, "it has to be text/csv")
 	}
 	done, err := a.ops.ImportSuppressed(ctx, operations.Import{Stream: a.body(ctx), By: actor(ctx, ""), SetAside: in.SetAsideBadRows, Reason: in.Reason, Column: in.Column})

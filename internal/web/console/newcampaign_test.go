@@ -195,7 +195,7 @@ func TestNewCampaign_FaultsAreShownAndNothingIsKept(t *testing.T) {
 		b.post(http.StatusConflict, at, "start", "now")
 	}
 	b.files(http.StatusUnprocessableEntity, "/new", "campaign=c.yaml", someFile)
-	b.files(http.StatusUnprocessableEntity, "/new", "campaign=c.yaml", someFile, "list=list.xlsx", rows(3))
+	b.files(http.StatusUnprocessableEntity, "/new", "campaign=c.yaml", someFile, "list=list.pdf", rows(3))
 	b.files(http.StatusRequestEntityTooLarge, "/new", "campaign=c.yaml", strings.Repeat("#", 2<<20), "list=list.csv", rows(3))
 	b.post(http.StatusBadRequest, "/new", "campaign", someFile)
 	h.none(t)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 )
 
 func delivered(took time.Duration, whatsApp, sms bool) *campaign.Record {
@@ -100,10 +99,10 @@ func TestFallback_IsWhatsAppsUnlessItIsTheLast(t *testing.T) {
 
 func TestTimeChart_StaysInItsFrame(t *testing.T) {
 	t.Parallel()
-	var samples []ledger.Sample
+	var samples []campaign.Sample
 	at := time.Date(2026, 11, 22, 23, 50, 0, 0, time.UTC)
 	for i := range 2000 {
-		s := ledger.Sample{At: at.Add(time.Duration(i) * 5 * time.Second)}
+		s := campaign.Sample{At: at.Add(time.Duration(i) * 5 * time.Second)}
 		s.Balance.States[campaign.Delivered], s.Balance.States[campaign.Failed] = 60*i, i
 		s.Balance.By[campaign.ByWhatsApp], s.Balance.By[campaign.BySMS] = 40*i, 20*i
 		samples = append(samples, s)
@@ -123,7 +122,7 @@ func TestTimeChart_StaysInItsFrame(t *testing.T) {
 	if len(c.X) < 3 || len(c.X) > 7 || len(c.Y) < 4 || len(c.Y) > 6 {
 		t.Errorf("%d and %d marks", len(c.X), len(c.Y))
 	}
-	if drawTime(samples[:1]) != nil || drawTime(nil) != nil || drawTime([]ledger.Sample{{At: at}, {At: at.Add(time.Hour)}}) != nil {
+	if drawTime(samples[:1]) != nil || drawTime(nil) != nil || drawTime([]campaign.Sample{{At: at}, {At: at.Add(time.Hour)}}) != nil {
 		t.Error("there is nothing to draw, and it is drawn")
 	}
 }

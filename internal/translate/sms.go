@@ -1,4 +1,4 @@
-package producer
+package translate
 
 import "strings"
 
@@ -44,8 +44,8 @@ func gsmWidth(r rune) int {
 	return 0
 }
 
-// smsParts is the number of SMS that a text takes.
-func smsParts(text string) int {
+// SMSParts is the number of SMS that a text takes.
+func SMSParts(text string) int {
 	for _, r := range text {
 		if gsmWidth(r) == 0 {
 			return cut(text, ucsWidth, ucsSingle, ucsPart)

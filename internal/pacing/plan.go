@@ -1,0 +1,182 @@
+package pacing
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+)
+
+const (
+	// WindowTime is how long the window of a campaign lasts at its share. Shorter
+	// ones run dry when a look is late; another campaign waits for longer ones.
+	WindowTime = 2 * time.Second
+	// runTime is how much of its share one task holds, and sharedRun the same where
+	// campaigns share a lane: every worker should have tasks of all of them.
+	runTime   = 500 * time.Millisecond
+	sharedRun = 100 * time.Millisecond
+	// maxRun is how many recipients one task holds at most: few, to spread a window
+	// over all workers.
+	maxRun = 25
+	// soonestLook is how soon a campaign with a limit is looked at again, and
+	// unlimitedLook one without: its window of 1,000 lasts some 70 ms.
+	soonestLook   = 50 * time.Millisecond
+	unlimitedLook = 25 * time.Millisecond
+	// nextLead is how long before its turn the next recipient of a campaign is
+	// written whose share is less than one in a window.
+	nextLead = 250 * time.Millisecond
+	// leastShare keeps a campaign that gets nothing now in the plan.
+	leastShare = 1e-6
+	// bulkFloor is what urgent campaigns leave to the bulk of the rate.
+	bulkFloor = 0.02
+)
+
+// Demand is what one campaign could send now: open by its hours, past its canary
+// and its check of files. Those who are to be tried again count as all others.
+type Demand struct {
+	Urgent bool
+	Rate   float64   // its own, per second; 0: none
+	Ready  int       // recipients who have no task yet
+	Queued int       // recipients whose tasks stand in the queue
+	Served time.Time // when tasks were written last
+}
+
+// Room is what a campaign gets by the plan.
+type Room struct {
+	Recipients int       // whose tasks may be written now
+	Run        int       // recipients in one task, at most
+	Share      float64   // per second; +Inf: there is no limit
+	Look       time.Time // when to look at the campaign again; zero: it has no one left
+}
+
+// Plan divides a rate (per second; 0: no limit) between campaigns, and returns the
+// room for each. Shares are max-min fair: a campaign that can't use its part leaves
+// it to the others, urgent campaigns before all others. The window of a campaign is
+// what it may have in the queue: its share for [WindowTime], window at most.
+func Plan(now time.Time, rate float64, window int, demands []Demand) []Room {
+	rooms := make([]Room, len(demands))
+	left := rate
+	for _, urgent := range []bool{true, false} {
+		l := lane{now: now, rate: left, window: window, demands: demands, rooms: rooms}
+		for i, d := range demands {
+			if d.Urgent == urgent && d.Ready+d.Queued > 0 {
+				l.in = append(l.in, i)
+			}
+		}
+		used := l.divide()
+		l.give()
+		left = math.Max(rate*bulkFloor, left-used)
+	}
+	return rooms
+}
+
+// lane is the campaigns that share a queue.
+type lane struct {
+	now     time.Time
+	rate    float64 // 0: no limit
+	window  int
+	in      []int // indices of demands, and of rooms
+	demands []Demand
+	rooms   []Room
+}
+
+// divide sets the shares, and returns their sum.
+func (l *lane) divide() (used float64) {
+	limit := make(map[int]float64, len(l.in))
+	for _, i := range l.in {
+		d := l.demands[i]
+		limit[i] = math.Inf(1)
+		if d.Rate > 0 {
+			limit[i] = d.Rate
+		}
+		if l.rate > 0 {
+			limit[i] = math.Min(limit[i], float64(d.Ready+d.Queued)/WindowTime.Seconds())
+		}
+	}
+	order := slices.Clone(l.in)
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(limit[a], limit[b]) })
+	for n, i := range order {
+		share := limit[i]
+		if l.rate > 0 {
+			share = math.Min(share, (l.rate-used)/float64(len(order)-n))
+			used += share
+		}
+		l.rooms[i].Share = math.Max(share, leastShare)
+	}
+	return used
+}
+
+// give sets the rooms, and when to look again.
+func (l *lane) give() {
+	var small []int // with a share of less than one recipient in a window
+	for _, i := range l.in {
+		d, r := l.demands[i], &l.rooms[i]
+		r.Run = l.run(r.Share)
+		window := l.window
+		if !math.IsInf(r.Share, 1) {
+			if r.Share*WindowTime.Seconds() < 1 {
+				small = append(small, i)
+				continue
+			}
+			window = max(1, min(window, int(r.Share*WindowTime.Seconds())), min(window, r.Run))
+		}
+		if d.Queued <= window/2 || d.Ready <= window-d.Queued {
+			r.Recipients = max(0, min(window-d.Queued, d.Ready))
+		}
+		if r.Recipients == d.Ready {
+			continue
+		}
+		wait := unlimitedLook
+		if !math.IsInf(r.Share, 1) {
+			gone := float64(d.Queued+r.Recipients) - float64(window)/4
+			wait = max(soonestLook, seconds(gone/r.Share))
+		}
+		r.Look = l.now.Add(wait)
+	}
+	l.giveSmall(small)
+}
+
+// run returns how many recipients a task holds.
+func (l *lane) run(share float64) int {
+	lasts := runTime
+	if len(l.in) > 1 {
+		lasts = sharedRun
+	}
+	if share*lasts.Seconds() >= maxRun {
+		return maxRun
+	}
+	return max(1, int(share*lasts.Seconds()))
+}
+
+// giveSmall gives one recipient at a time to campaigns whose share is less than one
+// in a window: to the one that has waited longest first, and to no more of them
+// together than their shares, or half of the lane, last for a window.
+func (l *lane) giveSmall(small []int) {
+	together, queued := 0.0, 0
+	var waiting []int
+	for _, i := range small {
+		d, r := l.demands[i], &l.rooms[i]
+		together += r.Share
+		queued += d.Queued
+		turn := seconds(1 / r.Share)
+		r.Look = l.now.Add(max(soonestLook, turn-min(turn/4, nextLead)))
+		if d.Queued == 0 {
+			waiting = append(waiting, i)
+		}
+	}
+	slices.SortStableFunc(waiting, func(a, b int) int { return l.demands[a].Served.Compare(l.demands[b].Served) })
+	free := max(1, int(math.Max(together, l.rate/2)*WindowTime.Seconds())) - queued
+	for n, i := range waiting {
+		r := &l.rooms[i]
+		if n >= free {
+			r.Look = l.now.Add(max(soonestLook, seconds(float64(n-max(0, free)+1)/together)))
+		} else if r.Recipients = min(1, l.demands[i].Ready); r.Recipients == l.demands[i].Ready {
+			r.Look = time.Time{}
+		}
+	}
+}
+
+// seconds is a number of them, up to an hour: nothing is planned for longer.
+func seconds(n float64) time.Duration {
+	return time.Duration(math.Min(math.Max(0, n), 3600) * float64(time.Second))
+}

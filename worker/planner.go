@@ -1,0 +1,292 @@
+package worker
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/pacing"
+	"github.com/handout-dev/handout/ledger"
+)
+
+const (
+	// roundTime is the longest time between two reads of what is due.
+	roundTime = 100 * time.Millisecond
+	// dueCampaigns is how many campaigns one round looks at, and looksAtOnce how many
+	// side by side.
+	dueCampaigns = 200
+	looksAtOnce  = 32
+	// looksLease is how long nothing is looked at once the worker that looks was
+	// killed, and leaseKeep how often it takes its lease anew.
+	looksLease = 3 * time.Second
+	leaseKeep  = time.Second
+	// ahead is how far ahead a worker that takes the lease reads who else can send.
+	ahead = 2 * time.Minute
+	// errorLook is when to look again at a campaign that can't be looked at.
+	errorLook = 5 * time.Second
+)
+
+// planner is what the worker that looks at due campaigns knows of them between two
+// looks. All of it may be lost: it is read again.
+type planner struct {
+	mu    sync.Mutex
+	known map[campaign.ID]*known
+	busy  map[campaign.ID]bool // looked at just now
+	// checking are the campaigns whose files are checked just now.
+	checking map[campaign.ID]bool
+	kept     time.Time // when the lease was taken last
+	soon     time.Time // the soonest look that is known of
+
+	rollbacks int64         // of Redis, when it was emptied last
+	places    chan struct{} // looks side by side
+	looks     sync.WaitGroup
+}
+
+// known is a campaign between two looks.
+type known struct {
+	demand  pacing.Demand
+	share   float64   // by the last plan
+	at      time.Time // of the last look
+	hand    hand
+	sum     campaign.Balance
+	idle    time.Duration // until it is looked at again for what others may change
+	sampled time.Time
+}
+
+// hand are the recipients to be tried again whose tasks stand in the queue.
+type hand map[campaign.Place]bool
+
+func newPlanner() *planner {
+	p := &planner{busy: make(map[campaign.ID]bool), checking: make(map[campaign.ID]bool), places: make(chan struct{}, looksAtOnce)}
+	p.forget()
+	return p
+}
+
+func (p *planner) forget() {
+	p.known, p.kept = make(map[campaign.ID]*known), time.Time{}
+}
+
+// plan looks at what is due, as long as this worker has the lease: it fills windows,
+// and settles. A second worker that does so too does no harm: every step is checked
+// in the ledger.
+func (w *Worker) plan(ctx context.Context) {
+	defer w.planner.looks.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-w.look:
+			if err := w.callAll(ctx); err != nil {
+				w.complain(ctx, "look at all campaigns", err)
+			}
+		case <-ctx.Done():
+			// The next worker needn't wait; if this fails, the lease runs out by itself.
+			_, _ = w.ledger.LeaseLooks(context.WithoutCancel(ctx), w.name, 0)
+			return
+		}
+		wait, err := w.round(ctx)
+		if err != nil {
+			w.complain(ctx, "look at what is due", err)
+		}
+		timer.Reset(wait)
+	}
+}
+
+func (w *Worker) complain(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		w.metrics.ledgerErrors.Inc()
+		w.log.Warn(what, "error", err)
+	}
+}
+
+// callAll has everyone looked at who can send, since the rates have changed.
+func (w *Worker) callAll(ctx context.Context) error {
+	w.planner.mu.Lock()
+	ids := make([]campaign.ID, 0, len(w.planner.known))
+	for id := range w.planner.known {
+		ids = append(ids, id)
+	}
+	w.planner.mu.Unlock()
+	if len(ids) == 0 {
+		return nil
+	}
+	return w.ledger.Call(ctx, ids...)
+}
+
+// round looks at what is due, and returns how long to wait for the next one.
+func (w *Worker) round(ctx context.Context) (time.Duration, error) {
+	p := w.planner
+	mine, fresh, err := w.keepLooking(ctx)
+	if err != nil || !mine {
+		return leaseKeep / 2, err
+	}
+	// Before anything is written to the queue: it may be what has been sent since.
+	if err := w.verify(ctx, w.rollback.rollbacks.Load()); err != nil {
+		return roundTime, err
+	}
+	now := w.clock.Now()
+	if fresh {
+		// Who isn't due yet can send, too: else the first ones would be given their parts.
+		later, err := w.ledger.DueCampaigns(ctx, now.Add(ahead), -1)
+		if err != nil {
+			return roundTime, err
+		}
+		w.readAll(ctx, later)
+	}
+	due, err := w.ledger.DueCampaigns(ctx, now, dueCampaigns)
+	if err != nil {
+		return roundTime, err
+	}
+	p.mu.Lock()
+	p.soon = now.Add(roundTime)
+	free := due[:0:0]
+	for _, d := range due {
+		if !p.busy[d.ID] {
+			p.busy[d.ID] = true
+			free = append(free, d)
+		}
+	}
+	p.mu.Unlock()
+	for _, l := range w.readAll(ctx, free) { // the plan wants all of their demands
+		p.places <- struct{}{}
+		p.looks.Go(func() {
+			next := l.act(ctx)
+			<-p.places
+			p.end(l.id, next)
+		})
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(time.Millisecond, min(roundTime, p.soon.Sub(w.clock.Now()))), nil
+}
+
+// readAll reads where campaigns stand.
+func (w *Worker) readAll(ctx context.Context, due []ledger.DueCampaign) []*look {
+	looks := make([]*look, len(due))
+	for from := 0; from < len(due); from += looksAtOnce {
+		_ = each(min(looksAtOnce, len(due)-from), func(i int) error {
+			l := &look{w: w, due: due[from+i], id: due[from+i].ID, now: w.clock.Now()}
+			l.k = w.planner.of(l.id, l.now)
+			l.err = l.read(ctx)
+			looks[from+i] = l
+			return nil
+		})
+	}
+	return looks
+}
+
+// end ends a look. The next round isn't later than the campaign's next look.
+func (p *planner) end(id campaign.ID, next time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.busy, id)
+	if !next.IsZero() && next.Before(p.soon) {
+		p.soon = next
+	}
+}
+
+// keepLooking takes the lease, or keeps it; fresh: it has just been taken.
+func (w *Worker) keepLooking(ctx context.Context) (mine, fresh bool, err error) {
+	p := w.planner
+	rollbacks := w.rollback.rollbacks.Load()
+	p.mu.Lock()
+	if p.rollbacks != rollbacks {
+		p.forget()
+		p.rollbacks = rollbacks
+	}
+	kept := p.kept
+	p.mu.Unlock()
+	if time.Since(kept) < leaseKeep {
+		return true, false, nil
+	}
+	mine, err = w.ledger.LeaseLooks(ctx, w.name, looksLease)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil || !mine {
+		p.forget()
+		return false, false, err
+	}
+	p.kept = time.Now()
+	return true, kept.IsZero(), nil
+}
+
+// looking reports whether this worker has the lease.
+func (p *planner) looking() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Since(p.kept) < looksLease
+}
+
+// of returns what is known of a campaign.
+func (p *planner) of(id campaign.ID, now time.Time) *known {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	k, ok := p.known[id]
+	if !ok {
+		k = &known{demand: pacing.Demand{Served: now}}
+		p.known[id] = k
+	}
+	return k
+}
+
+// drop forgets a campaign that can't send.
+func (p *planner) drop(id campaign.ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.known, id)
+}
+
+// demands sets what a campaign could send.
+func (p *planner) demands(k *known, d pacing.Demand, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d.Served = k.demand.Served
+	k.demand, k.at = d, now
+}
+
+// room is what a campaign gets by a plan for all that are known.
+func (p *planner) room(k *known, rate float64, window int, now time.Time) pacing.Room {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	demands := []pacing.Demand{k.demand}
+	for _, other := range p.known {
+		if d := other.demand; other != k && d.Ready+d.Queued > 0 {
+			// What stood in the queue at its last look goes within the time of a window.
+			left := 1 - min(1, now.Sub(other.at).Seconds()/pacing.WindowTime.Seconds())
+			d.Queued = int(math.Ceil(float64(d.Queued) * left))
+			demands = append(demands, d)
+		}
+	}
+	r := pacing.Plan(now, rate, window, demands)[0]
+	if k.share = r.Share; r.Recipients > 0 {
+		k.demand.Served = now
+		k.demand.Ready -= r.Recipients
+		k.demand.Queued += r.Recipients
+	}
+	return r
+}
+
+// beside is how many known campaigns can send.
+func (p *planner) beside() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, k := range p.known {
+		if k.demand.Ready+k.demand.Queued > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// sample records where a campaign stands, unless it has just been done.
+func (w *Worker) sample(ctx context.Context, id campaign.ID, k *known, now time.Time) error {
+	if d := now.Sub(k.sampled); d >= 0 && d < ledger.SampleTime {
+		return nil
+	}
+	k.sampled = now
+	return w.ledger.Sample(ctx, id)
+}
