@@ -71,16 +71,16 @@ var plan = map[string]room{
 	"internal/redisx":   {client, nil},
 
 	"internal/pacing":         {store, []string{"campaign"}},
-	"internal/suppression":    {store, []string{"campaign", "telesign", "internal/batch"}},
+	"internal/suppression":    {store, []string{"campaign", "telesign", "internal/batch", "internal/phone"}},
 	"internal/webhook/outbox": {store, []string{"campaign", "internal/redisx", "internal/secret"}},
 	"internal/queue":          {store, nil},
 	"ledger":                  {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
 
 	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/queue", "internal/translate"}},
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
-	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/suppression", "internal/translate"}},
+	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/translate"}},
 	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
-	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/secret"}},
+	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/secret", "internal/suppression"}},
 
 	"internal/orderhistory":          {mover, []string{"producer", "campaign", "ledger", "internal/phone", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},
 	"internal/orderhistory/database": {client, nil},
@@ -90,7 +90,7 @@ var plan = map[string]room{
 	"internal/orderhistory/store":    {client, []string{"internal/secret"}},
 
 	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
-	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/translate"}},
+	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate"}},
 
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
 	"internal/web/access":  {store, nil},

@@ -26,11 +26,18 @@ func (l *Listener) keep(ctx context.Context, r telesign.Receipt, body []byte) (s
 	return resultEarly, err
 }
 
-// Run replays early receipts until ctx is done.
+// Run replays early receipts, and looks up STOPs without a number, until ctx is done.
 func (l *Listener) Run(ctx context.Context) {
 	ticker := time.NewTicker(earlyLook)
 	defer ticker.Stop()
+	var resolved time.Time
 	for {
+		if now := time.Now(); now.Sub(resolved) >= resolveEvery {
+			resolved = now
+			if err := l.resolve(ctx, now); err != nil && ctx.Err() == nil {
+				l.log.Warn("look up STOPs without a number", "error", err)
+			}
+		}
 		if err := l.replay(ctx, time.Now()); err != nil && ctx.Err() == nil {
 			l.log.Warn("replay early receipts", "error", err)
 		}

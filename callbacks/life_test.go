@@ -47,7 +47,8 @@ func TestListener_ACampaignOfTheSameNameIsAnother(t *testing.T) {
 	if err := r.rdb.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	info := r.standWith("c", 2, "bbbbbbbb")
+	r.stand("c", 2)
+	info := r.salted("c", "bbbbbbbb")
 	r.sent(info, 0, 5)
 	if word := r.result(receipt("c.0.0.1", 0, 3000, "sms 3000")); word != "foreign" {
 		t.Errorf("a receipt of the campaign of before counts as %q", word)

@@ -15,21 +15,23 @@ import (
 
 // The results of a receipt; labels of handout_receipts_total.
 const (
-	resultRecorded = "recorded" // the record has changed
-	resultNoNews   = "no news"  // a duplicate, or overtaken by a truer one
-	resultForeign  = "foreign"  // of a message that isn't ours
-	resultMismatch = "mismatch" // its external ID and its reference disagree
-	resultStop     = "stop"     // a recipient's own message: STOP
-	resultStart    = "start"    // a recipient's own message: START
-	resultInbound  = "inbound"  // any other of a recipient's own messages
-	resultEarly    = "early"    // for a reference that isn't known yet; kept
-	resultDropped  = "dropped"  // for a reference that never became known
+	resultRecorded   = "recorded"   // the record has changed
+	resultNoNews     = "no news"    // a duplicate, or overtaken by a truer one
+	resultForeign    = "foreign"    // of a message that isn't ours
+	resultMismatch   = "mismatch"   // its external ID and its reference disagree
+	resultStop       = "stop"       // a recipient's own message: STOP
+	resultStart      = "start"      // a recipient's own message: START
+	resultOld        = "old"        // a START that isn't the last word
+	resultUnresolved = "unresolved" // a STOP whose number isn't known; kept
+	resultInbound    = "inbound"    // any other of a recipient's own messages
+	resultEarly      = "early"      // for a reference that isn't known yet; kept
+	resultDropped    = "dropped"    // for a reference that never became known
 )
 
 // record writes a receipt to the ledger.
 func (l *Listener) record(ctx context.Context, r telesign.Receipt, body []byte) (string, error) {
 	if r.Inbound {
-		return l.reply(ctx, r)
+		return l.reply(ctx, r, body)
 	}
 	to, err := l.find(ctx, r)
 	switch {
@@ -132,7 +134,9 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 }
 
 // gone reports whether the campaign has no people any more, or others.
-func gone(err error) bool { return errors.Is(err, campaign.ErrPurged) || errors.Is(err, campaign.ErrReplaced) }
+func gone(err error) bool {
+	return errors.Is(err, campaign.ErrPurged) || errors.Is(err, campaign.ErrReplaced)
+}
 
 // applyWithCare is apply for the cases that need a look first.
 func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.Receipt, event campaign.Event) (string, error) {
@@ -156,7 +160,7 @@ func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.R
 		}
 	}
 	// Before the record: if the listener dies in between, Telesign sends it again.
-	if err := l.optOut(ctx, to, r); err != nil {
+	if err := l.optOut(ctx, to, r, before.Record.ClaimedAt); err != nil {
 		return "", err
 	}
 	after, err := l.ledger.Apply(ctx, to.info, to.place, before, event)

@@ -27,7 +27,7 @@ func TestReceipt_IsFoundByExternalIDElseByReference(t *testing.T) {
 		receipt("", 1, 3000, "sms 3000"),
 		receipt("null", 2, 3000, "sms 3000"),
 		`{"reference_id":"` + reference(3) + `","status":{"code":3000,"last_channel":"sms"}}`,
-		`{"external_id":"c.`+salt+`.0.4.1","status":{"code":3000,"last_channel":"sms"}}`,
+		`{"external_id":"c.` + salt + `.0.4.1","status":{"code":3000,"last_channel":"sms"}}`,
 	} {
 		if got := r.result(body); got != "recorded" {
 			t.Errorf("receipt %d is %q", i, got)
@@ -310,7 +310,7 @@ func TestReceipt_ARecipientsOwnMessageIsNoOutcome(t *testing.T) {
 	before := r.everything()
 	for _, body := range []string{
 		`{"reference_id":"` + reference(1) + `","status":{"code":1500},"sub_resource":"mo_sms","user_response":{"action":"stop","phone_number":"41790000000","mo_message":"STOP"}}`,
-		`{"reference_id":"` + reference(1) + `","external_id":"c.`+salt+`.0.0.1","status":{"code":3000},"content":{"end_user_action":{"action":"STOP"}},"phone_number":"41790000000"}`,
+		`{"reference_id":"` + reference(1) + `","external_id":"c.` + salt + `.0.0.1","status":{"code":3000},"content":{"end_user_action":{"action":"STOP"}},"phone_number":"41790000000"}`,
 	} {
 		if got := r.result(body); got != "stop" {
 			t.Errorf("%q", got)

@@ -3,6 +3,7 @@ package callbacks_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -32,7 +33,9 @@ func TestMain(m *testing.M) {
 	if f := flag.Lookup("test.parallel"); f != nil {
 		_ = f.Value.Set("8") // these tests wait more than they compute
 	}
-	goleak.VerifyTestMain(m)
+	// go-redis looks each second whether a killed Redis is back, and notices only then
+	// that its client is closed.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }
 
 const (
@@ -141,10 +144,15 @@ func (r *rig) replay() {
 // stand makes a running campaign of n.
 func (r *rig) stand(id campaign.ID, n int) *campaign.Info {
 	r.t.Helper()
-	return r.standWith(id, n, salt)
+	var phones []string
+	for i := range n {
+		phones = append(phones, fmt.Sprintf("+4179%07d", i))
+	}
+	return r.standOf(id, phones...)
 }
 
-func (r *rig) standWith(id campaign.ID, n int, salt string) *campaign.Info {
+// standOf makes a running campaign of these numbers.
+func (r *rig) standOf(id campaign.ID, phones ...string) *campaign.Info {
 	r.t.Helper()
 	spec := &campaign.Spec{
 		ID: id, MessageType: "MKT", Lane: campaign.LaneBulk, OnDoubt: campaign.DoubtHold,
@@ -158,8 +166,8 @@ func (r *rig) standWith(id campaign.ID, n int, salt string) *campaign.Info {
 		r.t.Fatal(err)
 	}
 	var people []campaign.Recipient
-	for i := range n {
-		people = append(people, campaign.Recipient{ID: fmt.Sprint(i), Phone: fmt.Sprintf("+4179%07d", i), Values: []string{"https://example.com"}})
+	for i, phone := range phones {
+		people = append(people, campaign.Recipient{ID: fmt.Sprint(i), Phone: phone, Values: []string{"https://example.com"}})
 	}
 	page, err := campaigntest.EncodePage(1, people)
 	if err != nil {
@@ -168,9 +176,15 @@ func (r *rig) standWith(id campaign.ID, n int, salt string) *campaign.Info {
 	if err := opening.AddPages(r.t.Context(), 0, [][]byte{page}); err != nil {
 		r.t.Fatal(err)
 	}
-	if _, err = opening.Commit(r.t.Context(), ledger.Content{Total: n, Pages: 1, Digest: "d"}, campaign.Beginning{}); err != nil {
+	if _, err = opening.Commit(r.t.Context(), ledger.Content{Total: len(phones), Pages: 1, Digest: "d"}, campaign.Beginning{}); err != nil {
 		r.t.Fatal(err)
 	}
+	return r.salted(id, salt)
+}
+
+// salted gives a campaign this salt.
+func (r *rig) salted(id campaign.ID, salt string) *campaign.Info {
+	r.t.Helper()
 	if err := r.rdb.HSet(r.t.Context(), "handout:{"+string(id)+"}:meta", "salt", salt).Err(); err != nil {
 		r.t.Fatal(err)
 	}
@@ -354,5 +368,56 @@ func (r *rig) until(what string, done func() bool) {
 		if time.Now().After(deadline) {
 			r.t.Fatalf("%s: it doesn't come; counted %v", what, r.counted())
 		}
+	}
+}
+
+// cutter lets so many commands through, and then none: as if the listener had died.
+type cutter struct {
+	mu   sync.Mutex
+	left int // 0: it doesn't cut
+}
+
+func (c *cutter) after(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = n
+}
+
+var errCut = errors.New("cut off")
+
+func (c *cutter) pass() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.left == 0:
+		return nil
+	case c.left == 1:
+		return errCut
+	}
+	c.left--
+	return nil
+}
+
+func (c *cutter) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (c *cutter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if err := c.pass(); err != nil {
+			cmd.SetErr(err)
+			return err
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (c *cutter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if err := c.pass(); err != nil {
+			for _, cmd := range cmds {
+				cmd.SetErr(err)
+			}
+			return err
+		}
+		return next(ctx, cmds)
 	}
 }

@@ -2,7 +2,6 @@ package telesign
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -20,6 +21,8 @@ const (
 	MaxReference = 128
 	// maxLegs bounds the legs of a receipt; Telesign has six channels.
 	maxLegs = 64
+	// maxUser bounds the text that stands in the place of a phone number, in bytes.
+	maxUser = 128
 	// maxChannelName bounds the name of a leg's channel, in bytes.
 	maxChannelName = 64
 )
@@ -62,11 +65,30 @@ func ParseReceipt(body []byte) (Receipt, error) {
 	product := strings.TrimSpace(text(o["sub_resource"]))
 	if r.Inbound = r.Status.Code == CodeInbound || action != "" || strings.HasPrefix(product, "mo_"); r.Inbound {
 		r.Reply = Reply{
-			Phone:  cmp.Or(digits(text(reply["phone_number"])), digits(text(o["phone_number"]))),
-			Action: action, OriginalReference: NormalizeReference(text(reply["original_reference_id"])),
+			Action: action, OriginalReference: NormalizeReference(text(reply["original_reference_id"])), At: r.Status.At,
+		}
+		if r.Reply.Phone, r.Reply.User = sender(text(reply["phone_number"])); r.Reply.Phone == "" && r.Reply.User == "" {
+			r.Reply.Phone, r.Reply.User = sender(text(o["phone_number"]))
+		}
+		if r.Reply.At.IsZero() {
+			r.Reply.At = parseTime(text(o["submit_timestamp"]))
 		}
 	}
 	return r, nil
+}
+
+// sender returns the digits of a phone number, or a text that stands in its place.
+// A text with letters in it has no number: the digits of a WhatsApp user ID, as in
+// US.13491208655302741918, may be those of another person's number.
+func sender(s string) (phone, user string) {
+	s = strings.TrimSpace(s)
+	if strings.ContainsFunc(s, unicode.IsLetter) {
+		if len(s) > maxUser || strings.ContainsFunc(s, unicode.IsControl) || !utf8.ValidString(s) || strings.EqualFold(s, "null") {
+			s = ""
+		}
+		return "", s
+	}
+	return digits(s), ""
 }
 
 // parseLegs reads channel_status: a list of objects, or one object.

@@ -47,6 +47,11 @@ type Leg struct {
 type Reply struct {
 	// Phone is the recipient's number, digits only; "" when missing.
 	Phone string
+	// User is what stands in the number's place and has letters in it, such as the
+	// ID of a WhatsApp user; "" when missing.
+	User string
+	// At is when the message was written, in UTC; zero when missing or unreadable.
+	At time.Time
 	// Action is what Telesign took the words for: START, STOP, HELP or
 	// GENERIC, in upper case; "" when missing. Telesign only answers a STOP,
 	// it does not suppress later messages: that is the sender's duty.

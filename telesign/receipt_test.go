@@ -90,6 +90,11 @@ func TestParseReceipt_TakesOddShapes(t *testing.T) {
 		{"brackets in strings", `{"a":"}]{[\\","b":["]","}"],"reference_id":"ab"}`, telesign.Receipt{Reference: "AB"}},
 		{"a parts count as a string", `{"message_parts_count":"1","status":{"code":3000}}`, telesign.Receipt{Status: telesign.Status{Code: 3000}}},
 		{"a reply without a number's field of its own", `{"phone_number":"15558675309","user_response":{"action":"stop"}}`, telesign.Receipt{Inbound: true, Reply: telesign.Reply{Phone: phone, Action: "STOP"}}},
+		{"a WhatsApp user in the number's place", `{"phone_number":"US.134912086553","content":{"end_user_action":{"action":"STOP"}}}`, telesign.Receipt{Inbound: true, Reply: telesign.Reply{User: "US.134912086553", Action: "STOP"}}},
+		{"a number that is null, in quotes", `{"phone_number":"null","content":{"end_user_action":{"action":"STOP"}}}`, telesign.Receipt{Inbound: true, Reply: telesign.Reply{Action: "STOP"}}},
+		{"a reply with a time that can't be read, and another", `{"status":{"updated_on":"2022-31-03T14:51:28.709526Z"},"submit_timestamp":"2022-03-31T14:51:28Z","user_response":{"action":"stop"}}`, telesign.Receipt{
+			Inbound: true, Reply: telesign.Reply{Action: "STOP", At: time.Date(2022, 3, 31, 14, 51, 28, 0, time.UTC)},
+		}},
 		{"a phone number that is no reply", `{"phone_number":"15558675309","status":{"code":3000}}`, telesign.Receipt{Status: telesign.Status{Code: 3000}}},
 	}
 	for _, tt := range tests {

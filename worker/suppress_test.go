@@ -84,6 +84,26 @@ func TestSuppressed_OnTheListBetweenSubmitAndSendIsNotSent(t *testing.T) {
 	}
 }
 
+// A STOP comes from the ID that WhatsApp has, and stops what is planned for the number
+// that was dialled, in every campaign.
+func TestSuppressed_ByAnotherFormOfTheNumberIsNotSent(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	numbers := []string{"+525512345678", "+5511987654321", "+5491123456789", "+12015550123", "+4915112345678"}
+	first, second := r.stand("c1", numbers, false), r.stand("c2", numbers, false)
+	r.suppress("+5215512345678", "+551187654321", "+541123456789", "+12015550123")
+	r.start()
+	for _, c := range []*campaign.Info{first, second} {
+		r.untilState(c, 4, campaign.Accepted)
+		for i := range numbers[:4] {
+			r.untilState(c, i, campaign.Suppressed)
+		}
+		r.closes(c)
+	}
+	v.once(t, 2)
+}
+
 // The account's rate is for those who are sent to.
 func TestSuppressed_TakesNobodysSlot(t *testing.T) {
 	t.Parallel()

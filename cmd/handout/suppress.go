@@ -21,15 +21,15 @@ func (a *app) suppressCommand() *cobra.Command {
 		Short: "Keep the list of phone numbers that are never sent to",
 		Long: "Keep the list of phone numbers that are never sent to, by any campaign. A\n" +
 			"recipient's STOP and Telesign's codes 3046 and 3052 add numbers by themselves, and\n" +
-			"a START removes one; docs/suppression.md has the rules. Workers look into the list\n" +
+			"a later START removes one; docs/suppression.md has the rules. Workers look into the list\n" +
 			"right before each send.",
 		// An unknown command may be a phone number, so the error doesn't repeat it.
 		Args: func(*cobra.Command, []string) error {
-			return usagef("suppress: a command is missing: add, remove, check, list or import; see handout suppress --help")
+			return usagef("suppress: a command is missing: add, remove, check, list, import, unresolved or settle; see handout suppress --help")
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }, // never reached: see Args
 	}
-	cmd.AddCommand(a.suppressAdd(), a.suppressRemove(), a.suppressCheck(), a.suppressList(), a.suppressImport())
+	cmd.AddCommand(a.suppressAdd(), a.suppressRemove(), a.suppressCheck(), a.suppressList(), a.suppressImport(), a.suppressUnresolved(), a.suppressSettle())
 	return cmd
 }
 
@@ -74,18 +74,28 @@ func (a *app) suppressAdd() *cobra.Command {
 }
 
 func (a *app) suppressRemove() *cobra.Command {
-	return a.ofNumber("remove", "Take a number off the list", func(ctx context.Context, o *operations.Operations, s *operations.Suppression) (string, error) {
-		there, err := o.Unsuppress(ctx, s)
+	var by *campaign.Actor
+	cmd := a.ofNumber("remove", "Take a number off the list", func(ctx context.Context, o *operations.Operations, s *operations.Suppression) (string, error) {
+		there, err := o.Unsuppress(ctx, s, *by)
 		if !there {
 			return "the number wasn't on the list", err
 		}
 		return "the number is off the list. People who were left out because of it stay left out.", err
 	})
+	by = actorFlags(cmd)
+	return cmd
 }
 
 func (a *app) suppressCheck() *cobra.Command {
-	return a.ofNumber("check", "Say whether a number is on the list, and why", func(_ context.Context, _ *operations.Operations, s *operations.Suppression) (string, error) {
-		return describeEntry(s, "is on the list"), nil
+	return a.ofNumber("check", "Say whether a number is on the list, why, and what was said before", func(_ context.Context, _ *operations.Operations, s *operations.Suppression) (string, error) {
+		text := describeEntry(s, "is on the list")
+		if s.Listed && len(s.History) == 1 {
+			return text, nil // that is the entry
+		}
+		for _, e := range s.History {
+			text += "\n  " + e.At.Format(time.RFC3339) + " " + e.String()
+		}
+		return text, nil
 	})
 }
 
@@ -151,8 +161,11 @@ func (a *app) suppressImport() *cobra.Command {
 		Use:   "import FILE.csv",
 		Short: "Put the numbers of a file on the list",
 		Long: "Put the numbers of a file on the list. It is CSV with a header: a column phone and,\n" +
-			"optionally, a column why; other columns are ignored. A number that is on the list\n" +
-			"already keeps its entry, so running it twice changes nothing.",
+			"optionally, columns why and since; other columns are ignored. A number that is on\n" +
+			"the list already keeps its entry, so running it twice changes nothing. What suppress\n" +
+			"list writes keeps its times and reasons, and changes nothing of numbers that were\n" +
+			"taken off the list since. --reason deactivated is for files of numbers that carriers\n" +
+			"have taken back.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := os.Open(args[0])
 			if err != nil {
@@ -164,6 +177,8 @@ func (a *app) suppressImport() *cobra.Command {
 		},
 	}
 	by = actorFlags(cmd)
+	cmd.Flags().StringVar(&in.Reason, "reason", "", "deactivated: carriers have taken the numbers back")
+	cmd.Flags().StringVar(&in.Column, "column", "phone", "the column with the numbers")
 	cmd.Flags().BoolVar(&in.SetAside, "set-aside-bad-rows", false, "import the good rows and report the bad ones; otherwise any bad row rejects the file")
 	return cmd
 }

@@ -77,6 +77,9 @@ var stories = []story{
 		handout_ledger_up{job="console"} 1x120`, 0},
 	{"HandoutNoWorkerNorConsole", `another 1x120`, 1},
 
+	{"HandoutOptOutUnresolved", "handout_optouts_unresolved{job=\"work\"} 0x120", 0},
+	{"HandoutOptOutUnresolved", "handout_optouts_unresolved{job=\"work\"} 1x120\nhandout_optouts_unresolved{job=\"console\"} 1x120", 1},
+
 	{"HandoutInDoubt", "handout_in_doubt{job=\"work\"} 0x120", 0},
 	{"HandoutInDoubt", "handout_in_doubt{job=\"work\"} 3x120\nhandout_in_doubt{job=\"console\"} 3x120", 1},
 

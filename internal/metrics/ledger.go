@@ -145,12 +145,14 @@ var (
 	descOutbox     = desc("webhook_outbox", "Outcomes and changes that some webhook has yet to take.")
 	descFailing    = desc("webhook_failing", "Webhooks whose deliveries have all failed for three days.")
 	descDropped    = desc("webhook_dropped_total", "Outcomes and changes dropped undelivered, since too many were pending for a webhook.", "webhook")
+	descOptOuts    = desc("optouts_unresolved", "STOPs whose number isn't known, which wait for a person.")
 	descMemoryMost = desc("redis_memory_max_bytes", "Memory that Redis has: its maxmemory, or without one its machine's.")
 )
 
 var descriptions = []*prometheus.Desc{
 	descUp, descCampaigns, descHeld, descInDoubt, descRecipients, descLimit, descLeftOut,
 	descNotes, descOldest, descReadable, descMemory, descMemoryMost, descOutbox, descFailing, descDropped,
+	descOptOuts,
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -164,7 +166,7 @@ func (l *Ledger) read(ctx context.Context) ([]prometheus.Metric, error) {
 		return nil, err
 	}
 	var all []prometheus.Metric
-	for _, part := range []func(context.Context, []report.Summary) ([]prometheus.Metric, error){l.campaigns, l.notes, l.memory, l.webhooks} {
+	for _, part := range []func(context.Context, []report.Summary) ([]prometheus.Metric, error){l.campaigns, l.notes, l.memory, l.webhooks, l.optOuts} {
 		metrics, err := part(ctx, current)
 		if err != nil {
 			return nil, err
@@ -265,6 +267,14 @@ func (l *Ledger) webhooks(ctx context.Context, current []report.Summary) ([]prom
 		metrics = append(metrics, prometheus.MustNewConstMetric(descDropped, prometheus.CounterValue, float64(n), endpoint))
 	}
 	return metrics, nil
+}
+
+func (l *Ledger) optOuts(ctx context.Context, _ []report.Summary) ([]prometheus.Metric, error) {
+	n, err := l.reports.UnresolvedOptOuts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return []prometheus.Metric{gauge(descOptOuts, float64(n))}, nil
 }
 
 type redisErrors struct{ errors *prometheus.CounterVec }

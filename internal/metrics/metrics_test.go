@@ -19,6 +19,7 @@ import (
 	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/queue"
 	"github.com/handout-dev/handout/internal/secret"
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
@@ -139,7 +140,7 @@ func TestLedger_SaysWhatStandsInRedis(t *testing.T) {
 		"handout_recipients{campaign=summer,state=planned}": 3, "handout_recipients{campaign=summer,state=delivered}": 0,
 		"handout_campaign_limit{campaign=spring,limit=account}": 1, "handout_campaign_limit{campaign=summer,limit=held}": 1,
 		"handout_queue_notes{queue=bulk,state=pending}": 4, "handout_queue_notes{queue=bulk,state=scheduled}": 1,
-		"handout_queue_notes{queue=urgent,state=pending}": 0, "handout_queue_oldest_seconds{queue=system}": 0,
+		"handout_queue_notes{queue=urgent,state=pending}": 0, "handout_queue_oldest_seconds{queue=polls}": 0,
 		"handout_queue_readable{queue=bulk}": 1, "handout_redis_memory_max_bytes{}": 100 << 20,
 	})
 	if used := got["handout_redis_memory_used_bytes{}"]; used < 100<<10 || used > 100<<20 {
@@ -148,6 +149,18 @@ func TestLedger_SaysWhatStandsInRedis(t *testing.T) {
 	if age := got["handout_queue_oldest_seconds{queue=bulk}"]; age <= 0 || age > 60 {
 		t.Errorf("the oldest note is %v s old", age)
 	}
+}
+
+func TestLedger_SaysHowManyStopsWaitForAPerson(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	list := suppression.New(b.rdb)
+	for _, u := range []suppression.Unresolved{{ID: "A"}, {ID: "B", User: "US.1"}, {ID: "C", Phone: "+12015550123"}} {
+		if err := list.Keep(ctx, u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(t, scrape(t, b.registry), map[string]float64{"handout_optouts_unresolved{}": 2}) // C has its number
 }
 
 func TestLedger_SaysWhatWebhooksWereNeverTold(t *testing.T) {

@@ -22,20 +22,38 @@ type SuppressedNumber = suppression.Number
 type Suppression struct {
 	SuppressedNumber // without an entry unless it is listed
 	Listed           bool
+	// History is all that is known of how it came on the list and off it, the oldest
+	// first.
+	History []SuppressionEntry
 }
+
+// SuppressionEntry is when, why and by whom a number was put on the suppression list,
+// or taken off.
+type SuppressionEntry = suppression.Entry
 
 // Suppression reads what the suppression list says of a phone number, which may be
 // written as people do. Errors: Refused for what is no phone number.
 func (o *Operations) Suppression(ctx context.Context, number string) (*Suppression, error) {
-	e164, err := phone.Normalize(number, o.o.Region)
-	if err != nil {
-		return nil, refuse(Refused, "phone", err)
+	normalize := func(s string) (string, error) { return phone.Normalize(s, o.o.Region) }
+	e164, refused := suppression.Normalize(normalize, number)
+	if refused != nil {
+		// What stands on the list can be looked up and removed, whatever it is.
+		if e164 = strings.TrimSpace(number); !suppression.IsPhone(e164) {
+			return nil, refuse(Refused, "phone", refused)
+		}
 	}
 	entry, listed, err := o.suppressions.Find(ctx, e164)
 	if err != nil && !listed {
 		return nil, err
 	}
-	return &Suppression{SuppressedNumber{Phone: e164, Entry: entry}, listed}, nil
+	history, err := o.suppressions.History(ctx, e164)
+	if err != nil {
+		return nil, err
+	}
+	if refused != nil && !listed && len(history) == 0 {
+		return nil, refuse(Refused, "phone", refused)
+	}
+	return &Suppression{SuppressedNumber{Phone: e164, Entry: entry}, listed, history}, nil
 }
 
 // Seen reports whether a number's entry still is the one that a person was shown: the
@@ -52,7 +70,7 @@ func (s *Suppression) Seen(at time.Time) error {
 // returns what the list then says, and whether the number is new there; the first
 // entry stays. Errors: Refused for a name or a reason that is too long.
 func (o *Operations) Suppress(ctx context.Context, s *Suppression, by campaign.Actor) (*Suppression, bool, error) {
-	entry, err := byHand(by)
+	entry, err := byHand(suppression.WhyHand, by)
 	if err != nil {
 		return nil, false, err
 	}
@@ -66,12 +84,12 @@ func (o *Operations) Suppress(ctx context.Context, s *Suppression, by campaign.A
 			return stands, false, err
 		}
 	}
-	return &Suppression{SuppressedNumber{Phone: s.Phone, Entry: entry}, true}, added, nil
+	return &Suppression{SuppressedNumber{Phone: s.Phone, Entry: entry}, true, append(s.History, entry)}, added, nil
 }
 
-func byHand(by campaign.Actor) (suppression.Entry, error) {
+func byHand(why suppression.Why, by campaign.Actor) (suppression.Entry, error) {
 	entry := suppression.Entry{
-		At: now().UTC().Truncate(time.Second), Why: suppression.WhyHand, By: by.Name, Note: strings.TrimSpace(by.Why),
+		At: now().UTC().Truncate(time.Second), Why: why, By: by.Name, Note: strings.TrimSpace(by.Why),
 	}
 	err := entry.Check()
 	if err == nil {
@@ -87,12 +105,17 @@ func byHand(by campaign.Actor) (suppression.Entry, error) {
 // UnsuppressRisk says what a person should know before a number is taken off the
 // suppression list.
 const UnsuppressRisk = "The person may have asked not to be written to, and every campaign may write to them again from now on. " +
-	"The entry, with its reason, is lost."
+	"The number's history keeps why it was on the list."
 
 // Unsuppress takes a number off the suppression list, and reports whether it was
 // there. People who were left out because of it stay left out.
-func (o *Operations) Unsuppress(ctx context.Context, s *Suppression) (bool, error) {
-	return o.suppressions.Remove(ctx, s.Phone)
+// Errors: Refused for a name or a reason that is too long.
+func (o *Operations) Unsuppress(ctx context.Context, s *Suppression, by campaign.Actor) (bool, error) {
+	entry, err := byHand(suppression.WhyRemoved, by)
+	if err != nil {
+		return false, err
+	}
+	return o.suppressions.Remove(ctx, s.Phone, entry)
 }
 
 // CountSuppressed returns how many numbers are on the suppression list.
@@ -128,11 +151,13 @@ func (o *Operations) SuppressedPage(ctx context.Context, cursor string, about in
 }
 
 // Import is a file of phone numbers for the suppression list: CSV with a column phone
-// and, optionally, a column why. Set either File or Stream.
+// and, optionally, columns why and since. Set either File or Stream.
 type Import struct {
 	File     io.ReadSeeker               // checked as a whole before any of its numbers is on the list
 	Stream   io.Reader                   // can be read only once: its good rows are on the list as they come, also if there are bad ones
 	Name     string                      // of the file, for faults; may be empty
+	Column   string                      // that of the numbers; empty: phone
+	Reason   string                      // deactivated, or empty for one by hand
 	By       campaign.Actor              // Why is for rows without a reason of their own
 	SetAside bool                        // leave bad rows out; otherwise they are an error
 	Progress func(rows int, what string) // called for each batch; may be nil
@@ -161,7 +186,15 @@ func (i *Imported) Partly() string {
 // adds the others. Errors: Refused for bad rows that aren't set aside, with the result;
 // *producer.Faults for a file without a header; *producer.ReadError.
 func (o *Operations) ImportSuppressed(ctx context.Context, in Import) (*Imported, error) {
-	entry, err := byHand(in.By)
+	why := suppression.WhyHand
+	switch in.Reason {
+	case "":
+	case suppression.WhyDeactivated.String():
+		why = suppression.WhyDeactivated
+	default:
+		return nil, refusef(Refused, "reason", "a reason is deactivated, or none")
+	}
+	entry, err := byHand(why, in.By)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +205,7 @@ func (o *Operations) ImportSuppressed(ctx context.Context, in Import) (*Imported
 	var done *Imported
 	read := func(file io.Reader, what string, take func([]suppression.Number) error) error {
 		done = new(Imported)
-		r := &suppression.Reader{Normalize: normalize, Entry: entry, Bad: func(line int, reason string) {
+		r := &suppression.Reader{Normalize: normalize, Column: in.Column, Entry: entry, Bad: func(line int, reason string) {
 			if len(done.Faults) < maxFaults {
 				done.Faults = append(done.Faults, producer.Fault{File: in.Name, Line: line, Message: reason})
 			}

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -34,6 +35,11 @@ type Schedule struct {
 	List    string   `yaml:"list"`    // a file, s3://bucket/key or an https URL
 	Command []string `yaml:"command"` // prints the list
 	Export  []string `yaml:"export"`  // opens the campaign itself
+
+	// Suppress, if set, is why the list's numbers go on the suppression list; no
+	// campaign opens.
+	Suppress string `yaml:"suppress"`
+	Column   string `yaml:"column"` // of the numbers, for that; empty: phone
 
 	Format   producer.Format `yaml:"format"`   // of the list; empty: by its name
 	Campaign string          `yaml:"campaign"` // the campaign file
@@ -61,7 +67,7 @@ func (s *span) UnmarshalYAML(n *yaml.Node) error {
 // it may have without one.
 var (
 	ofExport = []string{"name", "cron", "zone", "export", "catch_up", "overlap", "timeout", "list", "command"}
-	ofList   = append([]string{"campaign", "format", "hold", "region", "set_aside_bad_rows", "max_drift"}, ofExport...)
+	ofList   = append([]string{"campaign", "suppress", "column", "format", "hold", "region", "set_aside_bad_rows", "max_drift"}, ofExport...)
 )
 
 // UnmarshalYAML reads a schedule strictly, and keeps its line.
@@ -173,9 +179,16 @@ func (s *Schedule) check(folder string) (faults []error) {
 	faults = append(faults, s.checkSource(folder)...)
 	if len(s.Export) > 0 {
 		check(!slices.ContainsFunc(s.keys, func(key string) bool { return !slices.Contains(ofExport, key) }),
-			"export: it opens the campaign itself, so that campaign, hold, region, set_aside_bad_rows, format and max_drift are its own to know")
+			"export: it opens the campaign itself, so that campaign, suppress, column, hold, region, set_aside_bad_rows, format and max_drift are its own to know")
 		return faults
 	}
+	if s.suppresses() {
+		check(s.Suppress == suppression.WhyDeactivated.String(), "suppress: must be %s", suppression.WhyDeactivated)
+		check(s.Campaign == "" && !s.Hold, "suppress: the list's numbers go on the suppression list, and no campaign is opened")
+		check(s.Format == "" || s.Format == producer.CSV, "suppress: the list must be CSV")
+		return faults
+	}
+	check(s.Column == "", "column: is for suppress alone")
 	if s.Campaign == "" {
 		check(false, "campaign: missing: the file that says what is sent")
 		return faults

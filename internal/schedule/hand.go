@@ -21,6 +21,9 @@ func (r *Runner) DryRun(ctx context.Context, s *Schedule, p Period, acceptDrift 
 	if len(s.Export) > 0 {
 		return nil, errors.New("an export opens its campaign itself: ask it for a dry run of its own")
 	}
+	if s.suppresses() {
+		return nil, errors.New("it opens no campaign, so it has no dry run: handout suppress import reads and judges a file")
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.Timeout))
 	defer cancel()
 	file, err := s.campaign(p)

@@ -144,9 +144,10 @@ func (r *Runner) claim(ctx context.Context, s *Schedule, p Period, token string,
 
 // opened is the result of opening a tick's campaign.
 type opened struct {
-	info *campaign.Info
-	note string
-	err  error
+	info    *campaign.Info
+	numbers int // that went on the suppression list, instead of a campaign
+	note    string
+	err     error
 }
 
 // open opens the campaign of a tick.
@@ -164,21 +165,24 @@ func (r *Runner) open(ctx context.Context, s *Schedule, t *Tick, hand *Hand) ope
 		}
 		return opened{info: info, err: err}
 	}
-	file, err := s.campaign(t.Period)
-	if err != nil {
-		return opened{err: &refusal{refusedCampaign, firstFault(err)}}
-	}
 	last, err := r.store.size(ctx, s.Name)
 	if err != nil {
 		return opened{err: err}
+	}
+	if hand != nil && hand.AcceptDrift {
+		last = 0
+	}
+	if s.suppresses() {
+		return r.suppress(ctx, s, t, last)
+	}
+	file, err := s.campaign(t.Period)
+	if err != nil {
+		return opened{err: &refusal{refusedCampaign, firstFault(err)}}
 	}
 	most := s.MaxDrift
 	actor := campaign.Actor{Name: "schedule " + s.Name, Why: "period " + string(t.Period)}
 	if hand != nil {
 		actor = campaign.Actor{Name: hand.By, Why: hand.Why}
-		if hand.AcceptDrift {
-			last = 0
-		}
 	}
 	in := r.lists.open(ctx, s, t.Period)
 	defer in.close()
@@ -266,7 +270,11 @@ func (r *Runner) finish(ctx context.Context, s *Schedule, t *Tick, o opened) {
 	}
 	switch {
 	case o.err == nil:
-		t.Campaign, t.Total = o.info.ID, o.info.Total
+		if s.suppresses() {
+			t.State, t.Total = Done, o.numbers
+		} else {
+			t.Campaign, t.Total = o.info.ID, o.info.Total
+		}
 		if t.Note != "" && o.note != "" {
 			t.Note += "; "
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/queue"
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 	"github.com/handout-dev/handout/tasks"
@@ -32,16 +33,17 @@ type Options struct {
 
 // Runner runs the ticks of schedules. Any number of processes may have one.
 type Runner struct {
-	schedules []*Schedule
-	byName    map[string]*Schedule
-	lists     Lists
-	store     *Store
-	ledger    *ledger.Ledger
-	producer  *producer.Client
-	queue     *queue.Queue
-	server    *asynq.Server
-	metrics   *metrics
-	log       *slog.Logger
+	schedules    []*Schedule
+	byName       map[string]*Schedule
+	lists        Lists
+	store        *Store
+	ledger       *ledger.Ledger
+	suppressions *suppression.List
+	producer     *producer.Client
+	queue        *queue.Queue
+	server       *asynq.Server
+	metrics      *metrics
+	log          *slog.Logger
 
 	name     string // of this process, for its leases
 	leases   atomic.Int64
@@ -64,7 +66,7 @@ func New(o Options) (*Runner, error) {
 	}
 	r := &Runner{
 		schedules: o.Schedules, byName: map[string]*Schedule{}, lists: o.Lists, store: NewStore(o.Redis),
-		ledger: ledger.New(o.Redis), producer: producer.New(o.Redis), queue: queue.New(o.Redis),
+		ledger: ledger.New(o.Redis), suppressions: suppression.New(o.Redis), producer: producer.New(o.Redis), queue: queue.New(o.Redis),
 		metrics: newMetrics(o.Metrics, o.Schedules), log: o.Logger, name: rand.Text(),
 	}
 	for _, s := range o.Schedules {
@@ -317,7 +319,7 @@ func (r *Runner) settle(ctx context.Context, s *Schedule, t *Tick) error {
 // put writes a tick, and logs and counts it if this process was the one to write it.
 func (r *Runner) put(ctx context.Context, s *Schedule, t *Tick) error {
 	sent := 0
-	if t.State == Running && t.Campaign != "" && len(s.Export) == 0 {
+	if t.State == Running && t.Campaign != "" && len(s.Export) == 0 || t.State == Done && s.suppresses() {
 		sent = t.Total
 	}
 	if err := r.store.put(ctx, s.Name, t, sent); err != nil {
@@ -333,7 +335,7 @@ func (r *Runner) put(ctx context.Context, s *Schedule, t *Tick) error {
 	case Running:
 		r.log.Info("tick's campaign is open", append(about, "campaign", t.Campaign, "recipients", t.Total, "note", t.Note)...)
 	case Done:
-		r.log.Info("tick done", append(about, "campaign", t.Campaign)...)
+		r.log.Info("tick done", append(about, "campaign", t.Campaign, "note", t.Note)...)
 	}
 	if t.State.final() {
 		r.metrics.ticks.WithLabelValues(s.Name, string(t.State)).Inc()

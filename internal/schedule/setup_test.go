@@ -74,7 +74,7 @@ func (m *room) read(name string) string {
 // runner is one on a file with one schedule, nightly, with these keys beside.
 func (m *room) runner(keys string) (*Runner, *Schedule) {
 	m.t.Helper()
-	if !strings.Contains(keys, "export:") {
+	if !strings.Contains(keys, "export:") && !strings.Contains(keys, "suppress:") {
 		keys = "campaign: campaign.yaml\n" + keys
 	}
 	text := "schedules:\n  - name: nightly\n    " + strings.ReplaceAll(strings.TrimSpace(keys), "\n", "\n    ") + "\n"

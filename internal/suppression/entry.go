@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -12,19 +13,36 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// Why says why a number is on the suppression list.
+// Why says why a number is on the suppression list, or why it was taken off.
 type Why uint8
 
 // The whys. Their numbers are part of the stored form.
 const (
-	WhyHand      Why = iota // a person put it there
-	WhyStop                 // the recipient wrote STOP
-	WhyBlocked              // code 3046: the recipient has blocked us
-	WhyBlocklist            // code 3052: Telesign keeps it blocked, at our request
-	whyUnknown              // its stored entry can't be read; never stored
+	WhyHand        Why = iota // a person put it there
+	WhyStop                   // the recipient wrote STOP
+	WhyBlocked                // code 3046: the recipient has blocked us
+	WhyBlocklist              // code 3052: Telesign keeps it blocked, at our request
+	WhyDeactivated            // the carrier has taken the number back: its next owner isn't the recipient
+	WhyStart                  // taken off: the recipient wrote START
+	WhyRemoved                // taken off by a person
+	whyUnknown                // its stored entry can't be read; never stored
 )
 
-var whyNames = [...]string{"by hand", "stop", "blocked (3046)", "blocklist (3052)", "unknown (its entry can't be read)"}
+var whyNames = [...]string{
+	"by hand", "stop", "blocked (3046)", "blocklist (3052)", "deactivated", "start", "removed by hand",
+	"unknown (its entry can't be read)",
+}
+
+// Removes reports whether it takes a number off the list.
+func (w Why) Removes() bool { return w == WhyStart || w == WhyRemoved }
+
+// parseReason reads what [Entry.Reason] writes of an entry that puts a number on the
+// list.
+func parseReason(s string) (why Why, note string, ok bool) {
+	name, note, _ := strings.Cut(s, ": ")
+	i := slices.Index(whyNames[:], name)
+	return Why(i), note, i >= 0 && Why(i) < whyUnknown && !Why(i).Removes()
+}
 
 // String is the why in a few words.
 func (w Why) String() string {
@@ -34,10 +52,10 @@ func (w Why) String() string {
 	return fmt.Sprintf("Why(%d)", w)
 }
 
-// Entry says when and why a number was put on the suppression list. The number
-// itself isn't in it.
+// Entry is one word on a number: when and why it was put on the suppression list, or
+// taken off. The number itself isn't in it.
 type Entry struct {
-	At       time.Time // whole seconds
+	At       time.Time // when it was said, in whole seconds
 	Why      Why
 	Campaign campaign.ID // whose message the recipient answered, or Telesign refused; empty when unknown
 	By       string      // by hand: who did it, at most maxBy bytes
@@ -89,8 +107,20 @@ func (s *Entry) Check() error {
 		return ErrBadBy
 	case len(s.Note) > maxNote || !plain(s.Note):
 		return errBadNote
+	case s.Campaign != "":
+		if _, err := campaign.ParseID(string(s.Campaign)); err != nil {
+			return errors.New("not a campaign's ID")
+		}
 	}
 	return nil
+}
+
+// check is [Entry.Check], for a word that does, or doesn't, take a number off the list.
+func (s *Entry) check(removes bool) error {
+	if s.Why.Removes() != removes {
+		return errors.New("a why of another kind")
+	}
+	return s.Check()
 }
 
 func plain(s string) bool {
@@ -110,9 +140,13 @@ var epoch = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 // maxSeconds is 136 years, still a time.Duration.
 const maxSeconds = 1 << 32
 
+// seconds is the time as it is stored.
+func (s *Entry) seconds() uint64 {
+	return uint64(min(max(1, int64(s.At.Sub(epoch)/time.Second)), maxSeconds))
+}
+
 func (s *Entry) encode() string {
-	seconds := min(max(1, int64(s.At.Sub(epoch)/time.Second)), maxSeconds)
-	b := binary.AppendUvarint([]byte{entryV1<<4 | byte(s.Why)}, uint64(seconds))
+	b := binary.AppendUvarint([]byte{entryV1<<4 | byte(s.Why)}, s.seconds())
 	texts := [...]string{string(s.Campaign), s.By, s.Note}
 	n := len(texts)
 	for n > 0 && texts[n-1] == "" {

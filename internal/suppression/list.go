@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/batch"
+	"github.com/handout-dev/handout/internal/phone"
 )
 
 // List is the suppression list in one Redis: 67 bytes of Redis's memory for a number
@@ -42,63 +42,17 @@ func IsPhone(s string) bool {
 	return err == nil
 }
 
-// fieldOf returns a number as it stands in the hash: its digits.
-func fieldOf(phone string) (string, error) {
-	n, err := campaign.PhoneNumber(phone)
-	if err != nil {
-		return "", err
+// fieldsOf returns the fields under which a number may stand in the hashes: its
+// digits, and those of its other forms. It is stored under the first.
+func fieldsOf(e164 string) ([]string, error) {
+	if _, err := campaign.PhoneNumber(e164); err != nil {
+		return nil, err
 	}
-	return strconv.FormatUint(n, 10), nil
-}
-
-// Add puts a number on the list, and reports whether it is new there: the first
-// entry stays. Calling it twice does no harm.
-func (l *List) Add(ctx context.Context, phone string, s Entry) (bool, error) {
-	n, err := l.AddAll(ctx, []Number{{phone, s}})
-	return n == 1, err
-}
-
-// AddAll puts numbers on the list in one round trip, best a thousand at a time, and
-// returns how many of them are new there. After an error some of them may be on the
-// list; calling it again does no harm.
-func (l *List) AddAll(ctx context.Context, numbers []Number) (added int, err error) {
-	pipe := l.rdb.Pipeline()
-	set := make([]*redis.BoolCmd, len(numbers))
-	for i := range numbers {
-		field, err := fieldOf(numbers[i].Phone)
-		if err == nil {
-			err = numbers[i].Check()
-		}
-		if err != nil {
-			return 0, fmt.Errorf("suppress a number: %w", err)
-		}
-		set[i] = pipe.HSetNX(ctx, keySuppressed, field, numbers[i].encode())
+	fields := phone.Variants(e164)
+	for i := range fields {
+		fields[i] = fields[i][1:] // without the plus sign
 	}
-	if len(set) > 0 {
-		_, err = pipe.Exec(ctx)
-	}
-	for _, c := range set {
-		if c.Val() {
-			added++
-		}
-	}
-	if err != nil {
-		return added, discreet("put numbers on the suppression list", err)
-	}
-	return added, nil
-}
-
-// Remove takes a number off the list, and reports whether it was there.
-func (l *List) Remove(ctx context.Context, phone string) (bool, error) {
-	field, err := fieldOf(phone)
-	if err != nil {
-		return false, fmt.Errorf("take a number off the suppression list: %w", err)
-	}
-	n, err := l.rdb.HDel(ctx, keySuppressed, field).Result()
-	if err != nil {
-		return false, discreet("take a number off the suppression list", err)
-	}
-	return n > 0, nil
+	return fields, nil
 }
 
 // Each calls f with every number of the list, in no order and in constant memory. It
@@ -128,11 +82,11 @@ func (l *List) Each(ctx context.Context, f func(Number) error) error {
 func (l *List) Page(ctx context.Context, cursor uint64, about int) ([]Number, uint64, error) {
 	fields, next, err := l.rdb.HScan(ctx, keySuppressed, cursor, "", int64(about)).Result()
 	if err != nil {
-		return nil, 0, discreet("read the suppression list", err)
+		return nil, 0, explain("read the suppression list", err)
 	}
 	numbers := make([]Number, 0, len(fields)/2)
 	for i := 0; i+1 < len(fields); i += 2 {
-		s, err := decodeEntry(fields[i+1])
+		s, err := decodeListed(fields[i+1])
 		if err != nil {
 			return nil, 0, fmt.Errorf("read the suppression list: %w", err)
 		}
@@ -145,63 +99,97 @@ func (l *List) Page(ctx context.Context, cursor uint64, about int) ([]Number, ui
 func (l *List) Count(ctx context.Context) (int, error) {
 	n, err := l.rdb.HLen(ctx, keySuppressed).Result()
 	if err != nil {
-		return 0, discreet("count the suppression list", err)
+		return 0, explain("count the suppression list", err)
 	}
 	return int(n), nil
 }
 
-// Find reports whether a number is on the list, and returns its entry. Concurrent
-// callers share one command. It fails closed: with an error, the number must not be
-// sent to. With [ErrBadEntry] the number is on the list, and its entry can't be read.
+// Find reports whether a number is on the list, in any of its forms, and returns its
+// entry. Concurrent callers share one command. It fails closed: with an error, the
+// number must not be sent to. With [ErrBadEntry] the number is on the list, and its
+// entry can't be read.
 func (l *List) Find(ctx context.Context, phone string) (Entry, bool, error) {
-	field, err := fieldOf(phone)
+	fields, err := fieldsOf(phone)
 	if err != nil {
 		return Entry{}, false, fmt.Errorf("look into the suppression list: %w", err)
 	}
-	q := &question{field: field}
+	q := &question{fields: fields}
 	if err := l.questions.Do(ctx, q, 0); err != nil {
 		return Entry{}, false, fmt.Errorf("look into the suppression list: %w", err)
 	}
 	if q.err != nil {
-		return Entry{}, false, discreet("look into the suppression list", q.err)
+		return Entry{}, false, explain("look into the suppression list", q.err)
 	}
-	if q.answer == nil {
-		return Entry{}, false, nil
+	for _, answer := range q.answers {
+		if answer == nil {
+			continue
+		}
+		raw, _ := answer.(string)
+		s, err := decodeListed(raw)
+		if err != nil { // on the list all the same
+			return Entry{Why: whyUnknown}, true, fmt.Errorf("look into the suppression list: %w", err)
+		}
+		return s, true, nil
 	}
-	raw, _ := q.answer.(string)
-	s, err := decodeEntry(raw)
-	if err != nil { // on the list all the same
-		return Entry{Why: whyUnknown}, true, fmt.Errorf("look into the suppression list: %w", err)
-	}
-	return s, true, nil
+	return Entry{}, false, nil
 }
 
-// Contains reports for each of some numbers whether it is on the list, with one
-// command. With an error, none of them may be sent to.
+// Contains reports for each of some numbers whether it is on the list, in any of its
+// forms, with one command. With an error, none of them may be sent to.
 func (l *List) Contains(ctx context.Context, phones []string) ([]bool, error) {
-	fields := make([]string, len(phones))
+	var fields []string
+	var of []int // which number a field is of
 	for i, phone := range phones {
-		var err error
-		if fields[i], err = fieldOf(phone); err != nil {
+		forms, err := fieldsOf(phone)
+		if err != nil {
 			return nil, fmt.Errorf("look into the suppression list: %w", err)
+		}
+		for _, form := range forms {
+			fields, of = append(fields, form), append(of, i)
 		}
 	}
 	answers, err := entries(ctx, l.rdb, fields)
 	if err != nil {
-		return nil, discreet("look into the suppression list", err)
+		return nil, explain("look into the suppression list", err)
 	}
 	listed := make([]bool, len(phones))
 	for i := range answers {
-		listed[i] = answers[i] != nil
+		listed[of[i]] = listed[of[i]] || answers[i] != nil
 	}
 	return listed, nil
 }
+
+// History returns all that was said of a number, the oldest first. The last is its
+// entry if the number is on the list, and otherwise why it was taken off; at most
+// [maxPast] entries before it are kept.
+func (l *List) History(ctx context.Context, phone string) ([]Entry, error) {
+	fields, err := fieldsOf(phone)
+	if err != nil {
+		return nil, fmt.Errorf("read a number's history: %w", err)
+	}
+	pipe := l.rdb.Pipeline()
+	entries, pasts := pipe.HMGet(ctx, keySuppressed, fields...), pipe.HMGet(ctx, keyPast, fields...)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, explain("read a number's history", err)
+	}
+	var all []Entry
+	for i := range fields {
+		w := newWords(entries.Val()[i], pasts.Val()[i])
+		all = append(all, decodePast(w.past)...)
+		if entries.Val()[i] != nil && !w.broken {
+			all = append(all, w.listed)
+		}
+	}
+	return all, nil
+}
+
+var errAnswers = errors.New("wrong number of answers")
 
 // entries reads the stored entries of some numbers; nil for one that isn't listed.
 func entries(ctx context.Context, rdb redis.UniversalClient, fields []string) ([]any, error) {
 	answers, err := rdb.HMGet(ctx, keySuppressed, fields...).Result()
 	if err == nil && len(answers) != len(fields) {
-		err = errors.New("wrong number of answers")
+		err = errAnswers
 	}
 	return answers, err
 }
@@ -209,34 +197,37 @@ func entries(ctx context.Context, rdb redis.UniversalClient, fields []string) ([
 const (
 	// askTimeout bounds one command: its callers' contexts don't.
 	askTimeout = 10 * time.Second
-	// maxQuestions is how many numbers one command asks for.
+	// maxQuestions is how many numbers one command asks for, each in all its forms.
 	maxQuestions = 500
 )
 
-// question is the look-up of one number, and its answer.
+// question is the look-up of one number, and its answers.
 type question struct {
-	field  string
-	answer any // the stored entry; nil if it isn't listed
-	err    error
+	fields  []string // its forms
+	answers []any    // their stored entries; nil for one that isn't listed
+	err     error
 }
 
 // ask answers questions with one command.
 func (l *List) ask(ctx context.Context, batch []*question) {
-	fields := make([]string, len(batch))
-	for i, q := range batch {
-		fields[i] = q.field
+	var fields []string
+	for _, q := range batch {
+		fields = append(fields, q.fields...)
 	}
 	answers, err := entries(ctx, l.rdb, fields)
-	for i, q := range batch {
+	for _, q := range batch {
 		if q.err = err; err == nil {
-			q.answer = answers[i]
+			q.answers, answers = answers[:len(q.fields)], answers[len(q.fields):]
 		}
 	}
 }
 
-// discreet returns an error of Redis without the command's arguments, which are
-// phone numbers: Redis quotes them when it doesn't know the command.
-func discreet(what string, err error) error {
+// explain says what an error was in the way of, without the command's arguments,
+// which are phone numbers: Redis quotes them when it doesn't know the command.
+func explain(what string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if strings.Contains(err.Error(), "with args beginning with") {
 		err = errors.New("a command that this needs isn't known to Redis")
 	}

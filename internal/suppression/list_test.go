@@ -58,6 +58,11 @@ func (b *bundle) listed(t testing.TB) map[string]suppression.Entry {
 	return all
 }
 
+// removed is a person's word that takes a number off the list.
+func removed() suppression.Entry {
+	return suppression.Entry{At: campaigntest.Noon, Why: suppression.WhyRemoved, By: "ann"}
+}
+
 func TestSuppress_TheFirstEntryStays(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -68,7 +73,7 @@ func TestSuppress_TheFirstEntryStays(t *testing.T) {
 	}{
 		{first, true},
 		{first, false},
-		{suppression.Entry{At: campaigntest.Noon.Add(time.Hour), Why: suppression.WhyStop, Campaign: "spring"}, false},
+		{suppression.Entry{At: campaigntest.Noon.Add(time.Hour), Why: suppression.WhyBlocked, Campaign: "spring"}, false},
 	} {
 		added, err := b.suppressions.Add(t.Context(), number(1), c.entry)
 		if err != nil || added != c.added {
@@ -83,12 +88,140 @@ func TestSuppress_TheFirstEntryStays(t *testing.T) {
 		t.Errorf("a number that isn't there: %v, %v", on, err)
 	}
 	for i, want := range []bool{true, false} {
-		if there, err := b.suppressions.Remove(t.Context(), number(1)); there != want || err != nil {
+		if there, err := b.suppressions.Remove(t.Context(), number(1), removed()); there != want || err != nil {
 			t.Errorf("removed for the %d. time: %v, %v", i+1, there, err)
 		}
 	}
 	if _, on, err := b.suppressions.Find(t.Context(), number(1)); on || err != nil {
 		t.Errorf("a number that was removed: %v, %v", on, err)
+	}
+}
+
+// One person's number has several forms. Whichever came on the list, and under
+// whichever it stands there, all of them are on it, with one command.
+func TestSuppressed_InAllFormsOfANumber(t *testing.T) {
+	t.Parallel()
+	const dialled, other = "+525512345678", "+5215512345678"
+	for _, c := range []struct{ added, stands string }{{dialled, ""}, {other, ""}, {"", dialled}, {"", other}} {
+		b := setup(t)
+		if c.added != "" {
+			if added, err := b.suppressions.Add(t.Context(), c.added, stop()); !added || err != nil {
+				t.Fatal(added, err)
+			}
+		} else if err := b.rdb.HSet(t.Context(), "handout:suppressed", c.stands[1:], "\x11\x01").Err(); err != nil {
+			t.Fatal(err)
+		}
+		b.server.ResetCommandStats()
+		for _, form := range []string{dialled, other} {
+			if _, on, err := b.suppressions.Find(t.Context(), form); !on || err != nil {
+				t.Errorf("%+v: %s: %v, %v", c, form, on, err)
+			}
+		}
+		on, err := b.suppressions.Contains(t.Context(), []string{number(1), dialled, number(2), other})
+		if d := cmp.Diff([]bool{false, true, false, true}, on); err != nil || d != "" {
+			t.Errorf("%+v: %v %s", c, err, d)
+		}
+		if n := b.server.CommandStats()["hmget"]; n != 3 {
+			t.Errorf("%+v: %d commands for three questions", c, n)
+		}
+		for _, form := range []string{dialled, other} {
+			if added, err := b.suppressions.Add(t.Context(), form, stop()); added || err != nil {
+				t.Errorf("%+v: %s added again: %v, %v", c, form, added, err)
+			}
+		}
+		if c.added != "" && b.listed(t)[dialled].Why != suppression.WhyStop {
+			t.Errorf("%+v: the list names another form: %v", c, b.listed(t))
+		}
+		start := suppression.Entry{At: campaigntest.Noon.Add(time.Hour), Why: suppression.WhyStart}
+		if gone, err := b.suppressions.Remove(t.Context(), other, start); !gone || err != nil {
+			t.Errorf("%+v: removed: %v, %v", c, gone, err)
+		}
+		if n, err := b.suppressions.Count(t.Context()); n != 0 || err != nil {
+			t.Errorf("%+v: %d are left, %v", c, n, err)
+		}
+	}
+}
+
+// Those who say something of one number at the same time lose nothing of each other.
+func TestSuppress_EveryWordOfManyAtOnceCounts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const n = 16
+	campaigntest.Together(n, func(i int) {
+		e := suppression.Entry{At: campaigntest.Noon.Add(time.Duration(i) * time.Minute), Why: suppression.WhyStop, Note: fmt.Sprint(i)}
+		if _, err := b.suppressions.Add(t.Context(), number(1), e); err != nil {
+			t.Error(err)
+		}
+		e.Why = suppression.WhyStart
+		if i < n-1 {
+			if _, err := b.suppressions.Remove(t.Context(), number(1), e); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	e, on, err := b.suppressions.Find(t.Context(), number(1))
+	if !on || e.Note != fmt.Sprint(n-1) || err != nil {
+		t.Errorf("the last word is %v (%v), %v", e.Note, on, err)
+	}
+}
+
+func TestHistory_HasEachChangeWithWhoWhenAndWhy(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	at := func(hours int) time.Time { return campaigntest.Noon.Add(time.Duration(hours) * time.Hour) }
+	said := []suppression.Entry{
+		{At: at(1), Why: suppression.WhyHand, By: "ann", Note: "the letter of May"},
+		{At: at(2), Why: suppression.WhyRemoved, By: "bob", Note: "a mistake"},
+		{At: at(3), Why: suppression.WhyStop, Campaign: "spring"},
+		{At: at(4), Why: suppression.WhyStart},
+		{At: at(5), Why: suppression.WhyDeactivated, By: "carrier"},
+	}
+	for i, e := range said {
+		var changed bool
+		var err error
+		if e.Why.Removes() {
+			changed, err = b.suppressions.Remove(t.Context(), number(1), e)
+		} else {
+			changed, err = b.suppressions.Add(t.Context(), number(1), e)
+		}
+		if !changed || err != nil {
+			t.Errorf("%d: %v, %v", i, changed, err)
+		}
+		got, err := b.suppressions.History(t.Context(), number(1))
+		if d := cmp.Diff(said[:i+1], got); err != nil || d != "" {
+			t.Errorf("%d: %v\n%s", i, err, d)
+		}
+	}
+	if got, err := b.suppressions.History(t.Context(), number(2)); len(got) > 0 || err != nil {
+		t.Errorf("of a number that was never on the list: %v, %v", got, err)
+	}
+}
+
+// The list of before comes back whole, and takes nothing back that was said since.
+func TestAddAll_OfAnOldListChangesNothingSaidSince(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var old []suppression.Number
+	for i := range 4 {
+		old = append(old, suppression.Number{Phone: number(i), Entry: stop()})
+	}
+	old = append(old, old[0]) // a row twice
+	if n, err := b.suppressions.AddAll(t.Context(), old); n != 4 || err != nil {
+		t.Errorf("%d new, %v", n, err)
+	}
+	later := suppression.Entry{At: campaigntest.Noon.Add(time.Hour), Why: suppression.WhyStart}
+	if _, err := b.suppressions.Remove(t.Context(), number(0), later); err != nil {
+		t.Fatal(err)
+	}
+	later.Why = suppression.WhyRemoved
+	if _, err := b.suppressions.Remove(t.Context(), number(1), later); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := b.suppressions.AddAll(t.Context(), old); n != 0 || err != nil {
+		t.Errorf("%d new, %v", n, err)
+	}
+	if all := b.listed(t); len(all) != 2 {
+		t.Errorf("%v", all)
 	}
 }
 
@@ -150,11 +283,13 @@ func TestSuppress_KeepsAllThatIsSaid(t *testing.T) {
 func TestSuppress_NeverNamesANumber(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	errs := map[string]error{}
+	errs := map[string]error{
+		"a START that suppresses": b.suppressions.Stop(t.Context(), []string{number(1)}, removed(), ""),
+	}
 	for _, phone := range []string{"", "+", "41790000001", "+04179000001", "+4179000000100000", "+41 790000001", "+4179000000x"} {
 		_, err := b.suppressions.Add(t.Context(), phone, stop())
 		errs["suppress "+phone] = err
-		_, err = b.suppressions.Remove(t.Context(), phone)
+		_, err = b.suppressions.Remove(t.Context(), phone, removed())
 		errs["unsuppress "+phone] = err
 		_, on, err := b.suppressions.Find(t.Context(), phone)
 		errs["suppressed "+phone] = err
@@ -174,16 +309,16 @@ func TestSuppress_NeverNamesANumber(t *testing.T) {
 	}
 	// A Redis that doesn't know a command says it with its arguments.
 	config := filepath.Join(t.TempDir(), "redis.conf")
-	if err := os.WriteFile(config, []byte("rename-command HSETNX gone\nrename-command HMGET away\nrename-command HDEL lost\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("rename-command HMGET away\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	renamed := setup(t, redistest.ConfigFile(config))
 	_, err := renamed.suppressions.Add(t.Context(), number(1), stop())
-	errs["renamed HSETNX"] = err
+	errs["renamed HMGET, add"] = err
 	_, _, err = renamed.suppressions.Find(t.Context(), number(1))
 	errs["renamed HMGET"] = err
-	_, err = renamed.suppressions.Remove(t.Context(), number(1))
-	errs["renamed HDEL"] = err
+	_, err = renamed.suppressions.Remove(t.Context(), number(1), removed())
+	errs["renamed HMGET, remove"] = err
 	for name, err := range errs {
 		if err == nil {
 			t.Errorf("%s: no error", name)
@@ -337,5 +472,26 @@ func TestSuppress_TakesLittleMemory(t *testing.T) {
 		if each > c.most {
 			t.Errorf("%s: %d bytes, want at most %d", name, each, c.most)
 		}
+	}
+}
+
+// What no longer holds costs memory only of those of whom it is kept.
+func TestSuppress_AHistoryTakesLittleMemory(t *testing.T) {
+	t.Parallel()
+	const n = 20_000
+	b := setup(t)
+	b.suppress(t, 0, n, stop())
+	before := b.server.UsedMemory()
+	later := suppression.Entry{At: campaigntest.Noon.Add(time.Hour), Why: suppression.WhyStart}
+	for i := range n {
+		if _, err := b.suppressions.Remove(t.Context(), number(i), later); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Redis shrinks the list's table later; what was in it is gone.
+	each := (b.server.UsedMemory() - before) / n
+	t.Logf("a number that was taken off takes %d bytes more than one on the list", each)
+	if each > 40 {
+		t.Errorf("%d bytes", each)
 	}
 }

@@ -3,6 +3,7 @@ package suppression
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -10,6 +11,10 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/phone"
 )
 
 const (
@@ -36,11 +41,13 @@ func (e *FileError) Unwrap() error { return e.Read }
 func broken(err error) error { return &FileError{Read: err, Text: "read the file: " + err.Error()} }
 
 // Reader reads one file line by line, in constant memory: CSV with a header, of
-// which it knows the columns phone and why. A cell with a line end in it is a bad
-// row: neither a number nor a reason has one. Each file needs a Reader of its own.
+// which it knows the columns phone, why and since. A row as handout suppress list
+// writes it keeps its entry. A cell with a line end in it is a bad row: neither a number
+// nor a reason has one. Each file needs a Reader of its own.
 type Reader struct {
 	Normalize func(string) (string, error)
-	Entry     Entry // of each number; a row's own reason replaces its note
+	Column    string // that of the numbers; empty: phone
+	Entry     Entry  // of each number; a row's own reason replaces its note, its own time At
 	// Bad receives the line and the reason of each bad row. The reason never
 	// quotes the row.
 	Bad func(line int, reason string)
@@ -48,8 +55,9 @@ type Reader struct {
 	// Rows counts the rows read so far, BadRows the bad ones among them.
 	Rows, BadRows int
 
-	line       int
-	phone, why int // columns; why is -1 when there is none
+	line int
+	// Columns; -1 when there is none.
+	phone, why, since, campaign, by int
 }
 
 // Each passes the good rows to take, a batch at a time, and the bad ones to Bad. A
@@ -152,9 +160,11 @@ func (r *Reader) readHeader(line string) error {
 	column := func(name string) int {
 		return slices.IndexFunc(names, func(s string) bool { return strings.TrimSpace(s) == name })
 	}
-	if r.phone, r.why = column("phone"), column("why"); r.phone < 0 {
-		return errors.New("there is no column phone; cells are separated by commas")
+	name := cmp.Or(r.Column, "phone")
+	if r.phone = column(name); r.phone < 0 {
+		return fmt.Errorf("there is no column %s; cells are separated by commas", name)
 	}
+	r.why, r.since, r.campaign, r.by = column("why"), column("since"), column("campaign"), column("by")
 	return nil
 }
 
@@ -168,19 +178,64 @@ func (r *Reader) row(line string) (Number, error) {
 	if r.phone >= len(cells) {
 		return Number{}, errors.New("phone: empty")
 	}
+	cell := func(column int) string {
+		if column < 0 || column >= len(cells) {
+			return ""
+		}
+		return strings.TrimSpace(cells[column])
+	}
 	n := Number{Entry: r.Entry}
-	if n.Phone, err = r.Normalize(cells[r.phone]); err != nil {
+	if since, ok := parseSince(cell(r.since)); ok {
+		if since.Before(n.At) {
+			n.At = since
+		}
+		// As handout suppress list writes it: the entry, and the number, which may be
+		// one that can't be dialled, stay as they are.
+		if why, note, ok := parseReason(cell(r.why)); ok && IsPhone(cell(r.phone)) {
+			n.Phone = cell(r.phone)
+			n.Why, n.Note, n.Campaign, n.By = why, note, campaign.ID(cell(r.campaign)), cell(r.by)
+			if err := n.Check(); err != nil {
+				return n, fmt.Errorf("its entry: %w", err)
+			}
+			return n, nil
+		}
+	}
+	if n.Phone, err = Normalize(r.Normalize, cells[r.phone]); err != nil {
 		return n, fmt.Errorf("phone: %w", err)
 	}
-	if r.why >= 0 && r.why < len(cells) {
-		if why := handNote(cells[r.why]); why != "" {
-			n.Note = why
-		}
+	if why := handNote(cell(r.why)); why != "" {
+		n.Note = why
 	}
 	if err := n.Check(); err != nil {
 		return n, fmt.Errorf("why: %w", err)
 	}
 	return n, nil
+}
+
+// parseSince reads a time, or a day, as of a carrier's file.
+func parseSince(s string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// Normalize reads a number with a function that refuses what can't be dialled. It also
+// takes the form that a recipient's STOP comes from, which often can't: see
+// [phone.Variants].
+func Normalize(normalize func(string) (string, error), s string) (string, error) {
+	e164, err := normalize(s)
+	if err == nil {
+		return e164, nil
+	}
+	if forms := phone.Variants(strings.TrimSpace(s)); len(forms) > 1 {
+		if e164, err := normalize(forms[0]); err == nil {
+			return e164, nil
+		}
+	}
+	return "", err
 }
 
 // handNote returns the reason in a cell, without the words that suppress list

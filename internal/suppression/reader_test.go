@@ -36,7 +36,7 @@ func read(t *testing.T, file string) (outcome, error) {
 	err := r.Each(t.Context(), strings.NewReader(file), func(numbers []suppression.Number) error {
 		for _, n := range numbers {
 			if n.At != entry.At || n.Why != entry.Why || n.By != entry.By {
-				t.Errorf("%+v", n)
+				n.Note += fmt.Sprintf(" (%s, %s, by %s, campaign %q)", n.At.Format(time.RFC3339), n.Why, n.By, n.Campaign)
 			}
 			o.good = append(o.good, n.Phone+" "+n.Note)
 		}
@@ -67,9 +67,22 @@ func TestReader_TakesWhatAPersonWrites(t *testing.T) {
 		"a reason of its own":       {"phone,why\n+12015550123,by mail\n", outcome{good: []string{"+12015550123 by mail"}, rows: 1}},
 		"a comma in the reason":     {"phone,why\n+12015550123,\"by mail, twice\"\n", outcome{good: []string{"+12015550123 by mail, twice"}, rows: 1}},
 		"as suppress list writes": {
-			"phone,since,why,campaign,by\n+12015550123,2026-11-23T05:15:08Z,by hand: by mail,,root\n+12015550124,2026-11-23T05:15:08Z,by hand,,root\n",
-			outcome{good: []string{"+12015550123 by mail", "+12015550124 " + letter}, rows: 2},
+			"phone,since,why,campaign,by\n+12015550123,2026-11-21T05:15:08Z,by hand: by mail,,root\n+12015550124,2026-11-21T05:15:08Z,by hand,,root\n+4111,2026-11-21T05:15:08Z,stop,spring,\n",
+			outcome{good: []string{
+				`+12015550123 by mail (2026-11-21T05:15:08Z, by hand, by root, campaign "")`,
+				`+12015550124  (2026-11-21T05:15:08Z, by hand, by root, campaign "")`,
+				`+4111  (2026-11-21T05:15:08Z, stop, by , campaign "spring")`,
+			}, rows: 3},
 		},
+		"days": {
+			"phone,since\n+12015550123,2026-11-20\n+12015550124,20.11.2026\n+12015550125,2027-01-01\n",
+			outcome{good: []string{
+				"+12015550123 " + letter + ` (2026-11-20T00:00:00Z, by hand, by ann, campaign "")`, "+12015550124 " + letter, "+12015550125 " + letter,
+			}, rows: 3},
+		},
+		"as STOPs come": {"phone\n+5215512345678\n +551187654321 \n+541123456789\n", outcome{
+			good: []string{"+525512345678 " + letter, "+5511987654321 " + letter, "+541123456789 " + letter}, rows: 3,
+		}},
 		"twice":  {"phone\n+12015550123\n+12015550123\n", outcome{good: []string{"+12015550123 " + letter, "+12015550123 " + letter}, rows: 2}},
 		"nobody": {"phone\n", outcome{}},
 	} {

@@ -212,7 +212,7 @@ var always = []*kind{unauthorized, forbidden, unavailable}
 func group(route string) string {
 	const outcomes = "What became of people"
 	for _, g := range []struct{ part, name string }{
-		{"/suppression", "Who is never sent to"}, {"/sends", "One person at a time"}, {"/rate", "How fast"},
+		{"/suppression", "Who is never sent to"}, {"/optouts", "Who is never sent to"}, {"/sends", "One person at a time"}, {"/rate", "How fast"},
 		{"GET /campaigns/{id}/recipients", outcomes}, {"/{recipient}", outcomes}, {"/export", outcomes}, {"/accept-as-sent", outcomes}, {"/retry", outcomes},
 		{"/recipients", "Lists"}, {"/dry-run", "Lists"},
 	} {

@@ -25,8 +25,8 @@ func (a *API) registerSuppression() {
 	add(a, a.operation("unsuppress", "DELETE /suppression/{phone}", access.Control, "Take a number off the list",
 		"People who were left out because of it stay left out.", invalid), a.unsuppress)
 	load := a.operation("import-suppressed", "POST /suppression", access.Control, "Put a file's numbers on the list",
-		"CSV with a header: a column `phone` and, optionally, a column `why`; other columns are ignored, and what "+
-			"`handout suppress list` writes can be sent as it is. It is read as it comes: good rows are on the list at once, also "+
+		"CSV with a header: a column `phone` and, optionally, columns `why` and `since`; other columns are ignored, and what "+
+			"`handout suppress list` writes keeps its times and reasons. It is read as it comes: good rows are on the list at once, also "+
 			"if there are bad ones, since a number too many is easier to correct than a message too many. Bad rows are "+
 			"answered with 422 and their lines or, with `set_aside_bad_rows`, with 200. The same file again changes nothing.",
 		malformed, tooSlow, tooLarge, mediaType, invalid, incomplete)
@@ -35,15 +35,38 @@ func (a *API) registerSuppression() {
 		Content: texts(map[string]string{"text/csv": "phone,why\n+12015550100,asked by letter\n"}),
 	}
 	add(a, load, a.importSuppressed)
+	add(a, a.operation("list-optouts", "GET /optouts", access.Read, "List the STOPs whose number isn't known",
+		"They came without a number, or from a WhatsApp user name, and answer no message that handout knows.", invalid), a.optOuts)
+	add(a, a.operation("settle-optout", "POST /optouts/{reference}", access.Control, "Settle a STOP",
+		"Puts its number on the suppression list or, without a number and with a reason, lets it go.", notFound, malformed, tooLarge, mediaType, invalid), a.settleOptOut)
 }
 
 // Suppressed is a number of the suppression list.
 type Suppressed struct {
 	Phone    string    `json:"phone" example:"+*********00" doc:"masked unless the key has the scope people"`
 	Since    time.Time `json:"since"`
-	Why      string    `json:"why" example:"by hand: asked by letter" doc:"by hand, stop, blocked (3046) or blocklist (3052); after a colon a person's own words"`
+	Why      string    `json:"why" example:"by hand: asked by letter" doc:"by hand, stop, blocked (3046), blocklist (3052) or deactivated; after a colon a person's own words"`
 	Campaign string    `json:"campaign" doc:"by whose message it came to this; empty when unknown"`
 	By       string    `json:"by" example:"billing" doc:"by hand: a key's name or a person's login name"`
+
+	History []SuppressionEvent `json:"history,omitempty" nullable:"false" doc:"of one number: all that is known of how it came on the list and off it, the oldest first"`
+}
+
+// SuppressionEvent is one change of the list about a number.
+type SuppressionEvent struct {
+	At       time.Time `json:"at"`
+	Why      string    `json:"why" example:"start" doc:"as in why of a number, and: start or removed by hand, which took it off the list"`
+	Campaign string    `json:"campaign"`
+	By       string    `json:"by"`
+}
+
+// withHistory is newSuppressed with the number's history.
+func withHistory(ctx context.Context, s *operations.Suppression) Suppressed {
+	out := newSuppressed(ctx, s.SuppressedNumber)
+	for _, e := range s.History {
+		out.History = append(out.History, SuppressionEvent{e.At, e.Reason(), string(e.Campaign), e.By})
+	}
+	return out
 }
 
 func newSuppressed(ctx context.Context, n operations.SuppressedNumber) Suppressed {
@@ -96,7 +119,7 @@ func (a *API) lookSuppressed(ctx context.Context, in *PhonePath) (Suppressed, er
 	if err != nil {
 		return Suppressed{}, err
 	}
-	return newSuppressed(ctx, s.SuppressedNumber), nil
+	return withHistory(ctx, s), nil
 }
 
 // SuppressWhy is what a person says of an entry.
@@ -133,13 +156,15 @@ type Unsuppressed struct {
 func (a *API) unsuppress(ctx context.Context, in *PhonePath) (out Unsuppressed, err error) {
 	s, err := a.suppression(ctx, in)
 	if err == nil {
-		out.Removed, err = a.ops.Unsuppress(ctx, s)
+		out.Removed, err = a.ops.Unsuppress(ctx, s, actor(ctx, ""))
 	}
 	return out, err
 }
 
 type importInput struct {
-	SetAsideBadRows bool `query:"set_aside_bad_rows" doc:"answer bad rows with 200 all the same"`
+	SetAsideBadRows bool   `query:"set_aside_bad_rows" doc:"answer bad rows with 200 all the same"`
+	Reason          string `query:"reason" enum:"deactivated" doc:"carriers have taken the numbers back"`
+	Column          string `query:"column" maxLength:"100" doc:"the column with the numbers; by default phone"`
 }
 
 // Imported is what a file came to.
@@ -155,7 +180,7 @@ func (a *API) importSuppressed(ctx context.Context, in *importInput) (*Imported,
 	if format, err := listFormat(h); err != nil || format != producer.CSV || h.Get("Content-Encoding") != "" {
 		return nil, problem(mediaType, "it has to be text/csv")
 	}
-	done, err := a.ops.ImportSuppressed(ctx, operations.Import{Stream: a.body(ctx), By: actor(ctx, ""), SetAside: in.SetAsideBadRows})
+	done, err := a.ops.ImportSuppressed(ctx, operations.Import{Stream: a.body(ctx), By: actor(ctx, ""), SetAside: in.SetAsideBadRows, Reason: in.Reason, Column: in.Column})
 	if err == nil {
 		return &Imported{Rows: done.Rows, Added: done.Added, BadRows: done.Bad, Faults: listFaults(done.Faults)}, nil
 	}

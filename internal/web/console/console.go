@@ -265,6 +265,7 @@ func (c *Console) routes() {
 	c.form("POST /suppression/add", access.Control, c.addSuppressed)
 	c.page("POST /suppression/remove/ask", access.Control, c.askUnsuppress)
 	c.form("POST /suppression/remove", access.Control, c.removeSuppressed)
+	c.form("POST /suppression/settle", access.Control, c.settleOptOut)
 	c.upload("POST /suppression/import", access.Control, maxBody, c.importSuppressed)
 	c.page("GET /suppression/import/{token}", access.Control, c.imported)
 

@@ -23,6 +23,8 @@ type suppressionPage struct {
 	Rest    bool
 	Checked string // what was found of a number
 	Found   bool
+	History []operations.SuppressionEntry // of the number, if more is known than that
+	OptOuts []operations.OptOut
 	Import  *importPage
 	Unmask  bool
 	MaxMB   int
@@ -55,6 +57,12 @@ func (c *Console) suppressionPage(v *visit) (*suppressionPage, error) {
 		return nil, err
 	}
 	p := &suppressionPage{All: all, Next: next, Rest: from != "", Unmask: v.may(access.People), MaxMB: maxNumbers >> 20}
+	if p.OptOuts, err = c.ops.OptOuts(v.Context()); err != nil {
+		return nil, err
+	}
+	for i := range p.OptOuts {
+		p.OptOuts[i].User = v.phone(p.OptOuts[i].User)
+	}
 	for _, n := range numbers {
 		p.Rows = append(p.Rows, numberRow{n, v.phone(n.Phone)})
 	}
@@ -81,6 +89,9 @@ func (c *Console) checkSuppressed(v *visit) (string, any, error) {
 	p.Checked, p.Found = v.phone(s.Phone)+" isn't on the list.", s.Listed
 	if s.Listed {
 		p.Checked = v.phone(s.Phone) + " is " + since(s)
+	}
+	if !s.Listed || len(s.History) > 1 {
+		p.History = s.History
 	}
 	return "suppression", p, nil
 }
@@ -131,7 +142,7 @@ func (c *Console) removeSuppressed(v *visit) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	there, err := c.ops.Unsuppress(v.Context(), s)
+	there, err := c.ops.Unsuppress(v.Context(), s, v.actor(v.PostFormValue("why")))
 	if err != nil {
 		return "", err
 	}
@@ -139,6 +150,25 @@ func (c *Console) removeSuppressed(v *visit) (string, error) {
 		v.flash("The number is off the list. People who were left out because of it stay left out.")
 	} else {
 		v.flash("The number wasn't on the list.")
+	}
+	return "/suppression", nil
+}
+
+func (c *Console) settleOptOut(v *visit) (string, error) {
+	id, number := v.PostFormValue("id"), v.PostFormValue("phone")
+	if number == "" && v.PostFormValue("none") == "" {
+		return "", refuse(http.StatusUnprocessableEntity, "Write the number, or choose to let the STOP go.")
+	}
+	if v.PostFormValue("none") != "" {
+		number = ""
+	}
+	if _, err := c.ops.SettleOptOut(v.Context(), id, number, v.actor(v.PostFormValue("why"))); err != nil {
+		return "", err
+	}
+	if number == "" {
+		v.flash("The STOP is settled, and no number is on the list for it.")
+	} else {
+		v.flash("The STOP is settled: the number is on the list.")
 	}
 	return "/suppression", nil
 }

@@ -6,7 +6,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/internal/web/console"
 )
@@ -99,4 +101,37 @@ func TestSuppression_ImportsAFileOrNothing(t *testing.T) {
 	if len(seen) != 3000 {
 		t.Errorf("the pages show %d", len(seen))
 	}
+}
+
+func TestSuppression_SettlesStopsWithoutANumber(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	b := h.login(t, "olga", access.Read, access.Control)
+	for _, u := range []suppression.Unresolved{{ID: "AB12", User: "US.13491208655302741918", Original: "CD34"}, {ID: "EF56"}} {
+		u.At = time.Now()
+		if err := h.suppressions.Keep(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := b.get(http.StatusOK, "/suppression")
+	b.see(a, "STOPs without a number: 2", "CD34", `value="EF56"`)
+	b.miss(a, "13491208655302741918") // without the scope people
+	reader := h.login(t, "rita", access.Read, access.People)
+	a = reader.get(http.StatusOK, "/suppression")
+	reader.see(a, "US.13491208655302741918")
+	reader.miss(a, `value="EF56"`)
+	reader.post(http.StatusForbidden, "/suppression/settle", "id", "AB12", "phone", "+12015550107")
+	b.post(http.StatusUnprocessableEntity, "/suppression/settle", "id", "AB12", "phone", "")
+	b.post(http.StatusUnprocessableEntity, "/suppression/settle", "id", "AB12", "none", "1", "phone", "") // without a reason
+	b.post(http.StatusSeeOther, "/suppression/settle", "id", "AB12", "phone", "+12015550107", "why", "the desk knows")
+	b.post(http.StatusNotFound, "/suppression/settle", "id", "AB12", "phone", "+12015550107")
+	b.post(http.StatusSeeOther, "/suppression/settle", "id", "EF56", "none", "1", "phone", "", "why", "a test")
+	a = b.get(http.StatusOK, "/suppression")
+	b.miss(a, "STOPs without a number")
+	b.see(a, "stop: the desk knows", "olga")
+	// What was said before is shown with what holds.
+	a = b.post(http.StatusOK, "/suppression/remove/ask", "phone", "+12015550107")
+	since := regexp.MustCompile(`name="since" value="([^"]+)"`).FindStringSubmatch(a.body)[1]
+	b.post(http.StatusSeeOther, "/suppression/remove", "phone", "+12015550107", "since", since, "why", "the wrong one")
+	b.see(b.post(http.StatusOK, "/suppression/check", "phone", "+12015550107"), "isn&#39;t on the list", `id="history"`, "the desk knows", "removed by hand: the wrong one")
 }
