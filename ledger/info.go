@@ -28,7 +28,7 @@ const (
 	fieldCanceled = "canceled" // for good: it never runs again
 	fieldStartAt  = "start_at" // paused until then
 	fieldRecall   = "recall"   // random: its pages are yet to be recalled, see Recall
-	fieldCanary   = "canary"   // see canary.go
+	fieldCanary   = "canary"   // see gates.go
 	fieldDoubts   = "doubts"   // how many in a row, see lua/apply.lua
 )
 

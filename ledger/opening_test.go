@@ -44,7 +44,7 @@ func TestOpen_CommittedCampaignHasItsRecipients(t *testing.T) {
 	before := time.Now().Truncate(time.Millisecond)
 	info := b.stand(t, "c", 250)
 	want := &campaign.Info{
-		ID: "c", Spec: campaigntest.Spec("c"), Columns: []string{"url"}, Digest: "digest", Total: 250, Pages: 3, Phase: campaign.Running,
+		ID: "c", Salt: info.Salt, Spec: campaigntest.Spec("c"), Columns: []string{"url"}, Digest: "digest", Total: 250, Pages: 3, Phase: campaign.Running,
 		Zones:     []campaign.ZoneCount{{Recipients: 250}},
 		CreatedAt: info.CreatedAt, StartedAt: info.StartedAt,
 	}

@@ -99,13 +99,16 @@ func (l *Looker) await() bool {
 		l.pause(l.looks.Longest)
 	}
 	select {
-	case <-l.looks.Stopping:
-		time.Sleep(stoppingLook)
-		return false
 	case <-l.wake: // the look that follows sees what was put there until now
 	default:
 	}
-	return l.open()
+	select {
+	case <-l.looks.Stopping:
+		time.Sleep(stoppingLook)
+		return false
+	default:
+		return l.open()
+	}
 }
 
 // pause waits for d, or until there is a reason to look.
