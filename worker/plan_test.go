@@ -198,7 +198,7 @@ func TestPlan_PausedCampaignsCostNothing(t *testing.T) {
 	})
 	commands, core := r.cost(5 * time.Second)
 	t.Logf("2,000 paused campaigns: %.0f commands/s, %.1f %% of a core", commands, 100*core)
-	if commands > 400 || core > 0.05 { // on a machine of its own: 3 %
+	if commands > 400 || core > 0.2 { // 3 % without the race detector, on a machine of its own
 		t.Errorf("%.0f commands/s, %.1f %% of a core", commands, 100*core)
 	}
 }
@@ -215,7 +215,7 @@ func TestPlan_AThousandRunningCampaignsCostWhatTheySend(t *testing.T) {
 	commands, core := r.cost(10 * time.Second)
 	rate := float64(len(v.all())-before) / time.Since(from).Seconds()
 	t.Logf("1,000 running at 10/s: %.2f sends/s, %.0f commands/s, %.1f %% of a core", rate, commands, 100*core)
-	if commands > 2000 || core > 0.15 || rate < 5 { // on a machine of its own: 8 %, and 9.7 sends/s
+	if commands > 2000 || core > 0.4 || rate < 5 { // 8 % without the race detector, on a machine of its own, and 9.7 sends/s
 		t.Errorf("%.2f sends/s, %.0f commands/s, %.1f %% of a core", rate, commands, 100*core)
 	}
 }

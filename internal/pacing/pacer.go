@@ -172,7 +172,7 @@ func (p *Pacer) use(s *Slot) bool {
 	case !s.limit:
 		return p.gap == 0 && !s.at.Before(p.blocked)
 	case s.at.Before(p.blocked), !s.Now():
-		p.lose()
+		p.lose(*s)
 		return false
 	}
 	if !s.used {
@@ -281,7 +281,7 @@ func (p *Pacer) deal() {
 	for len(p.slots) > 0 {
 		s := p.slots[0]
 		if !s.Now() || s.at.Before(p.blocked) {
-			p.lose()
+			p.lose(s)
 		} else if !p.give(s) {
 			return
 		}
@@ -289,9 +289,12 @@ func (p *Pacer) deal() {
 	}
 }
 
-// lose counts a slot that passed before it could be used.
-func (p *Pacer) lose() {
-	p.count.Lost.Inc()
+// lose counts a slot that passed before it could be used. One that was given back
+// when its time had come counts as used.
+func (p *Pacer) lose(s Slot) {
+	if !s.used {
+		p.count.Lost.Inc()
+	}
 	p.report.lost++
 }
 

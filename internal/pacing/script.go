@@ -83,8 +83,8 @@ func (p *Pacer) ask(ctx context.Context) error {
 	given := 0
 	for i := range g.n {
 		at := p.there.local(g.first + float64(i)*g.gap)
-		if at.Before(p.latest.Add(-tooLate)) && time.Until(p.latest) < 2*farTime {
-			p.lose() // Redis has forgotten the slots that this process has
+		if at.Before(p.latest.Add(p.gap-tooLate)) && time.Until(p.latest) < 2*farTime {
+			p.lose(Slot{}) // Redis has forgotten the slots that this process has
 			continue
 		}
 		p.latest = at
