@@ -3,17 +3,30 @@ package process_test
 import (
 	"testing"
 
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/queue"
+	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/test/browsertest"
 	"github.com/handout-dev/handout/test/redistest"
 )
+
+// enqueue puts a task into the bulk queue, where no worker takes it.
+func enqueue(t testing.TB, server *redistest.Server) {
+	t.Helper()
+	task := tasks.NewSend(campaign.Attempt{Campaign: "spring", Salt: "aaaaaaaa", Number: 1}, campaign.LaneBulk)
+	if err := queue.New(server.Client()).Enqueue(t.Context(), task); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // The queues' pages are asynqmon's: how they look is its own, but that they work
 // under a strict policy and need no other host is ours.
 func TestPages_TheQueuesInABrowser(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
-	e := account(redistest.Start(t).URL()).with("HANDOUT_CONSOLE_OPEN", "true")
-	done(t, e, "submit", campaignFile(t, "spring"), listFile(t, numbers(30, plainly)))
+	server := redistest.Start(t)
+	e := account(server.URL()).with("HANDOUT_CONSOLE_OPEN", "true")
+	enqueue(t, server)
 	// The buttons of a queue come when the mouse is over the last cell of its row.
 	const row = `document.querySelector("tbody td:last-child")`
 	const over = row + `.dispatchEvent(new MouseEvent("mouseover", {bubbles: true}))`
@@ -27,7 +40,7 @@ func TestPages_TheQueuesInABrowser(t *testing.T) {
 		}
 		p.Screenshot(t, "queues")
 		for page, says := range map[string]string{
-			"queues/system?status=pending": "Pending", "servers": "Servers", "schedulers": "Scheduler", "redis": "Redis", "settings": "Settings",
+			"queues/bulk?status=pending": "Pending", "servers": "Servers", "schedulers": "Scheduler", "redis": "Redis", "settings": "Settings",
 		} {
 			p.Go(url + page)
 			p.WaitText(says)

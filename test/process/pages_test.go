@@ -119,6 +119,7 @@ func TestPages_AreReadable(t *testing.T) {
 	consoles[true] = serve(t, nothing, "console").url
 	all := sights(t)
 	fill(t, server)
+	enqueue(t, server)
 	for screen, how := range screens {
 		t.Run(screen, func(t *testing.T) {
 			t.Parallel()

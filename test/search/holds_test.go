@@ -40,8 +40,9 @@ const (
 // second is the window of a rate, less what slots are rounded by.
 const second = time.Second - 5*time.Millisecond
 
-// grace is for how long a request may still leave that was under way.
-const grace = 500 * time.Millisecond
+// grace is for how long a request may still leave that was under way: a claim runs
+// ahead of its slot by a second at most.
+const grace = 1100 * time.Millisecond
 
 // check says what is wrong now.
 func (w *world) check() {
@@ -84,7 +85,9 @@ func (w *world) checkPosts() {
 		s := w.campaigns[id]
 		at, ok := campaign.ParsePlace(place)
 		if s == nil || !ok || at.Position() >= len(s.phones) || s.phones[at.Position()] != m.phone {
-			w.wrong(w.life(wrongPerson), "%s to %s", m.externalID, m.phone)
+			if !m.at.Before(w.restored.Add(grace)) { // else claimed before the restore, of what it took away
+				w.wrong(w.life(wrongPerson), "%s to %s", m.externalID, m.phone)
+			}
 			continue
 		}
 		if n := took[m.phone] - w.taken[m.phone] - w.asked[m.phone]; m.answer.takes() && n > 1 && !(s.resends && doubts[m.phone] > 0) {
