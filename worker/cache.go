@@ -82,13 +82,11 @@ func (c *cache) current(ctx context.Context, id campaign.ID, salt string, total 
 	return c.subject(ctx, id)
 }
 
-// forget has the campaign read again.
+// forget has the campaign read again; also one that was read anew meanwhile.
 func (c *cache) forget(s *subject) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e := c.subjects[s.ID]; e != nil && e.value == s {
-		delete(c.subjects, s.ID)
-	}
+	delete(c.subjects, s.ID)
 	maps.DeleteFunc(c.pages, func(k pageKey, _ *entry[[]campaign.Recipient]) bool { return k.campaign == s.ID })
 }
 
