@@ -227,18 +227,18 @@ func (c *cluster) awaitReplicas(rdb redis.UniversalClient) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(time.Minute); ; <-tick.C {
-		slots, err := rdb.(*redis.ClusterClient).ClusterSlots(c.t.Context()).Result()
+		shards, err := rdb.(*redis.ClusterClient).ClusterShards(c.t.Context()).Result()
 		full := 0
-		for _, s := range slots {
+		for _, s := range shards {
 			if len(s.Nodes) == 2 {
 				full++
 			}
 		}
-		if err == nil && full == len(slots) && full >= 3 {
+		if err == nil && full == len(shards) && full >= 3 {
 			return
 		}
 		if time.Now().After(deadline) {
-			c.t.Fatalf("the cluster isn't whole: %+v, error %v", slots, err)
+			c.t.Fatalf("the cluster isn't whole: %+v, error %v", shards, err)
 		}
 	}
 }

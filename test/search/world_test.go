@@ -1,7 +1,6 @@
 package search_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -69,7 +68,6 @@ type world struct {
 
 	mu    sync.Mutex
 	story []string
-	log   bytes.Buffer
 	fault string // the first
 }
 
