@@ -207,8 +207,8 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 // together. A worker that stops meanwhile waits for no other slot.
 func (w *Worker) awaitSlot(ctx context.Context, c *claim, slot pacing.Slot, rollbacks int64, urgent bool) (pacing.Slot, error) {
 	for {
-		slot, err := w.pace.Await(ctx, slot, c.subject.ID, urgent)
-		if err != nil {
+		var err error
+		if slot, err = w.pace.Await(ctx, slot, c.subject.ID, urgent); err != nil {
 			return slot, err
 		}
 		if err := w.verify(c.ctx, rollbacks); err != nil {
