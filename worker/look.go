@@ -150,7 +150,10 @@ func (l *look) act(ctx context.Context) time.Time {
 		err = l.w.ledger.Retire(ctx, l.due)
 	default:
 		if err != nil {
-			l.next = l.now.Add(errorLook)
+			l.k.failed = min(max(errorLook, 2*l.k.failed), longErrorLook)
+			l.next = l.now.Add(l.k.failed)
+		} else {
+			l.k.failed = 0
 		}
 		err = errors.Join(err, l.w.ledger.PutOff(ctx, l.due, l.next))
 	}

@@ -24,8 +24,11 @@ const (
 	leaseKeep  = time.Second
 	// ahead is how far ahead a worker that takes the lease reads who else can send.
 	ahead = 2 * time.Minute
-	// errorLook is when to look again at a campaign that can't be looked at.
-	errorLook = 5 * time.Second
+	// errorLook is when to look again at a campaign that couldn't be looked at. After
+	// each failure in a row it's twice as long, up to longErrorLook: Redis is soon
+	// back, what is wrong with the campaign stays.
+	errorLook     = 250 * time.Millisecond
+	longErrorLook = 5 * time.Second
 )
 
 // planner is what the worker that looks at due campaigns knows of them between two
@@ -53,6 +56,7 @@ type known struct {
 	sum     campaign.Balance
 	idle    time.Duration // until it is looked at again for what others may change
 	sampled time.Time
+	failed  time.Duration // until the next look, since the latest one failed
 }
 
 // hand are the recipients to be tried again whose tasks stand in the queue.

@@ -70,8 +70,8 @@ func (l *look) visits(ctx context.Context, line ledger.Line, queue string, do fu
 		v := &visit{look: l, page: d.Page, writing: writing{queue: queue}, pass: make(map[ledger.Line]time.Time)}
 		full, err := v.run(ctx, do)
 		if err != nil {
-			errs = append(errs, err) // the others needn't wait for it
-			v.next = l.w.clock.Now().Add(errorLook)
+			errs = append(errs, err)                // the others needn't wait for it
+			v.next = l.w.clock.Now().Add(errorLook) // at most as often as the campaign is looked at
 		} else if full {
 			v.next = d.At // it stays the first
 		}

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -75,7 +76,9 @@ func (l *Looker) EvalSha(ctx context.Context, sha string, keys []string, args ..
 	cmd := l.UniversalClient.EvalSha(ctx, sha, keys, args...)
 	switch err := cmd.Err(); {
 	case redis.HasErrorPrefix(err, "NOSCRIPT"): // asynq makes the call again, with the script's text
-	case err != nil: // nothing there, or Redis can't be reached
+	case err != nil && !errors.Is(err, redis.Nil): // Redis can't be reached, or takes no commands now
+		l.wait = downLook
+	case err != nil: // nothing there
 		l.wait = min(max(l.looks.Shortest, l.first, 2*l.wait), l.looks.Longest)
 	case l.wait > 0:
 		l.wait, l.first = 0, l.wait/4
@@ -123,6 +126,9 @@ func (l *Looker) pause(d time.Duration) {
 }
 
 func (l *Looker) open() bool { return l.looks.Open == nil || l.looks.Open() }
+
+// downLook is how long a server waits after a look that failed.
+const downLook = 100 * time.Millisecond
 
 // stoppingLook is how often a server that stops asks, which costs Redis nothing.
 const stoppingLook = 20 * time.Millisecond

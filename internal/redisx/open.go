@@ -74,9 +74,16 @@ func openSentinel(a address) (redis.UniversalClient, error) {
 	return redis.NewFailoverClient(opts), nil
 }
 
-// clusterReload is how old a client's map of the cluster may get: when a master is
-// lost, only a newer map names the one that took over. go-redis has a minute.
-const clusterReload = 2 * time.Second
+// In a cluster, when a master is lost, only a newer map names the one that took over.
+const (
+	// clusterReload is how old a client's map of the cluster may get. go-redis has
+	// a minute.
+	clusterReload = 500 * time.Millisecond
+	// clusterDials is how often a node that refuses is dialled in one try of a
+	// command. go-redis has five, a tenth of a second apart, before it asks for a
+	// newer map.
+	clusterDials = 1
+)
 
 func openCluster(a address) (redis.UniversalClient, error) {
 	if strings.Trim(a.url.Path, "/") != "" {
@@ -98,6 +105,7 @@ func openCluster(a address) (redis.UniversalClient, error) {
 	if opts.ClusterStateReloadInterval == 0 {
 		opts.ClusterStateReloadInterval = clusterReload
 	}
+	opts.DialerRetries = cmp.Or(opts.DialerRetries, clusterDials)
 	return redis.NewClusterClient(opts), nil
 }
 

@@ -137,7 +137,7 @@ func TestPace_RedisStandsStill(t *testing.T) {
 	const stall, between = 3 * time.Second, 5 * time.Second
 	r := paceRig(t, 30*time.Second)
 	p := r.begin()
-	for range 3 {
+	for range size(1, 3) {
 		time.Sleep(between)
 		freeze(t, r.redis, stall)
 		p.away += stall
@@ -150,7 +150,7 @@ func TestPace_RedisStandsStill(t *testing.T) {
 func TestPace_TheKeyIsLost(t *testing.T) {
 	r := paceRig(t, 20*time.Second)
 	p := r.begin()
-	for range 5 {
+	for range size(2, 5) {
 		time.Sleep(2 * time.Second)
 		if err := r.rdb.Del(t.Context(), pacing.KeyAccount).Err(); err != nil {
 			t.Fatal(err)
@@ -170,7 +170,7 @@ func TestPace_TheMasterOfAClusterIsKilled(t *testing.T) {
 	r.vars["REDIS_URL"] = nodes.url
 	r.ledger = ledger.New(rdb)
 	p := r.begin()
-	for range 2 {
+	for range size(1, 2) {
 		time.Sleep(between)
 		master := nodes.master(pacing.KeyAccount, nil)
 		master.Kill()
@@ -234,7 +234,7 @@ func (c *cluster) awaitReplicas(rdb redis.UniversalClient) {
 				full++
 			}
 		}
-		if err == nil && full == len(shards) && full >= 3 {
+		if err == nil && full == len(shards) && full >= 3 && c.take() {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -251,6 +251,17 @@ func (c *cluster) master(key string, gone *redistest.Server) *redistest.Server {
 		}
 	}
 	return nil
+}
+
+// take reports whether all nodes take commands.
+func (c *cluster) take() bool {
+	for _, node := range c.nodes {
+		info, err := node.Client().ClusterInfo(c.t.Context()).Result()
+		if err != nil || !strings.Contains(info, "cluster_state:ok") {
+			return false
+		}
+	}
+	return true
 }
 
 // freeClusterPort leaves room for the port of the cluster bus, which is 10000 above.
