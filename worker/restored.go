@@ -60,6 +60,25 @@ func (dialHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	return next
 }
 
+// mark is what was known of Redis before a claim.
+type mark struct{ dials, rollbacks int64 }
+
+func (d *rollbackDetector) mark() mark { return mark{d.dials.Load(), d.rollbacks.Load()} }
+
+// verifyClaim returns errRolledBack if Redis has been rolled back since the mark, or
+// has forgotten the claim: what a replica that takes over, or appendfsync everysec,
+// loses is too little for the heartbeat to tell.
+func (w *Worker) verifyClaim(c *claim, before mark) error {
+	if err := w.verify(c.ctx, before.rollbacks); err != nil || w.rollback.dials.Load() == before.dials {
+		return err
+	}
+	now, err := w.ledger.ReadRecord(c.ctx, c.subject.Info, c.place)
+	if err == nil && now.Record.Claim != c.seen.Record.Claim {
+		err = errRolledBack
+	}
+	return err
+}
+
 // verify returns errRolledBack if Redis has been rolled back since it had been
 // so often, or Redis's own error.
 func (w *Worker) verify(ctx context.Context, rollbacks int64) error {

@@ -1,11 +1,14 @@
 package worker_test
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/test/redistest"
@@ -151,6 +154,47 @@ func TestRestored_ARedisThatForgetsNothingHoldsNothing(t *testing.T) {
 		t.Error(tail(r.log.String()))
 	}
 	v.once(t, 300)
+}
+
+// A Redis that comes back may have forgotten the claims of the last second. Who was
+// claimed and not yet sent to is sent to once.
+func TestSend_AClaimThatRedisHasForgottenIsNotSent(t *testing.T) {
+	t.Parallel()
+	const n = 6
+	v := &vendor{}
+	r := setup(t, v)
+	c := r.stand("c", phones(n), false, func(s *campaign.Spec) { s.Lane = campaign.LaneUrgent })
+	r.start(func(o *worker.Options) { o.Rate = 0.5 }) // claimed a second ahead
+	found := map[int]time.Time{}
+	r.until("someone is claimed whose time comes later", func() bool {
+		posted := len(v.all()) // the first one's time comes at once
+		for i := range n {
+			if r.record(c, i).State != campaign.Claimed || posted == 0 || v.byRecipient()[phones(n)[i]] > 0 {
+				continue
+			}
+			if found[i].IsZero() {
+				found[i] = time.Now()
+			}
+			if time.Since(found[i]) < 100*time.Millisecond {
+				continue // the worker may not know yet that it has claimed
+			}
+			p := campaign.PlaceOf(i)
+			_, err := r.server.Client().Pipelined(t.Context(), func(pipe redis.Pipeliner) error {
+				pipe.HDel(t.Context(), fmt.Sprintf("handout:{%s}:rec:%d", c.ID, p.Page), strconv.Itoa(p.Index))
+				return pipe.Do(t.Context(), "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Err()
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return true
+		}
+		return false
+	})
+	r.until("all are sent to", func() bool { return len(v.byRecipient()) == n })
+	if !strings.Contains(r.log.String(), "an older state of Redis was restored") {
+		t.Error("no claim was forgotten:", tail(r.log.String()))
+	}
+	v.once(t, n)
 }
 
 // A worker has the campaign and its list in its caches when Redis is emptied and

@@ -183,13 +183,13 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 		if err != nil {
 			return err // nothing is claimed, nothing to undo
 		}
-		rollbacks := w.rollback.rollbacks.Load()
+		before := w.rollback.mark()
 		claim, err := w.claim(ctx, id, to)
 		if claim == nil || err != nil {
 			w.pace.Unused(slot)
 			return err // a ledger that can't answer never means "go ahead"
 		}
-		if claim.slot, err = w.awaitSlot(ctx, claim, slot, rollbacks, urgent); err != nil {
+		if claim.slot, err = w.awaitSlot(ctx, claim, slot, before, urgent); err != nil {
 			return errors.Join(w.unsent(claim, err), ctx.Err())
 		}
 		accepted, err := w.telesign.Send(claim.ctx, claim.message)
@@ -205,13 +205,13 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 // awaitSlot waits until the claim's request may leave: for its slot, or another one
 // where the claim took longer, so that what was held up together doesn't leave
 // together. A worker that stops meanwhile waits for no other slot.
-func (w *Worker) awaitSlot(ctx context.Context, c *claim, slot pacing.Slot, rollbacks int64, urgent bool) (pacing.Slot, error) {
+func (w *Worker) awaitSlot(ctx context.Context, c *claim, slot pacing.Slot, before mark, urgent bool) (pacing.Slot, error) {
 	for {
 		var err error
 		if slot, err = w.pace.Await(ctx, slot, c.subject.ID, urgent); err != nil {
 			return slot, err
 		}
-		if err := w.verify(c.ctx, rollbacks); err != nil {
+		if err := w.verifyClaim(c, before); err != nil {
 			w.pace.Unused(slot)
 			return slot, err
 		}

@@ -2,6 +2,7 @@ package phone
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -49,6 +50,9 @@ func comparePhone(t *testing.T, b *Book, phone string) (valid, fast bool) {
 		if valid && got != want && plainDigits(phone) && hasItsDigits(phone, want) && got != "+"+phone {
 			t.Fatalf("%q in region %q: %s, want %s", phone, b.region, got, want)
 		}
+	case strings.HasPrefix(phone, "00") && want != "+"+phone[2:]:
+		// The library puts other digits there: Norfolk Island's +672 25183 it reads
+		// as +672 325183.
 	case valid && plainDigits(phone) && hasItsDigits(phone, want) && !uncertain(err):
 		t.Fatalf("%q in region %q: valid for the library, error: %v", phone, b.region, err)
 	}
@@ -276,7 +280,7 @@ func TestPhone_NationalFormIsJudgedAsTheLibraryJudges(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	numbers := examples(t)
 	var all, valid, fast int
-	for region := range phonenumbers.GetSupportedRegions() {
+	for _, region := range slices.Sorted(maps.Keys(phonenumbers.GetSupportedRegions())) {
 		b, err := NewBook(region)
 		if err != nil {
 			t.Fatal(err)
