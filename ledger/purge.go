@@ -156,8 +156,8 @@ func (l *Ledger) emptyPages(ctx context.Context, c *campaign.Info, progress func
 	return nil
 }
 
-// forgetEarly deletes early receipts for references of the campaign. Those that
-// can't be told to be its own expire within a day of their coming.
+// forgetEarly deletes early receipts for references of the campaign. Others, which may
+// be its own, expire within a day of their coming.
 func (l *Ledger) forgetEarly(ctx context.Context, c *campaign.Info) error {
 	for cursor := uint64(0); ; {
 		pairs, next, err := l.rdb.ZScan(ctx, keyEarlyDue, cursor, "", scanKeys).Result()

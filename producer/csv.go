@@ -124,8 +124,8 @@ func splitHeader(record string, told byte, w *wanted) (delimiter byte, cells []c
 	return delimiter, cells, broken
 }
 
-// isData reports whether a name of a header is rather a number or an address of
-// somebody.
+// isData reports whether a name of a header is rather a person's number or
+// address.
 func isData(name string) bool {
 	const digits = 7
 	n := 0

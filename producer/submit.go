@@ -57,7 +57,7 @@ type Summary struct {
 	Duplicates int // rows left out because their phone number stood before
 	BadRows    int
 	// UnknownRanges counts good rows whose numbers are in no range known to us:
-	// newer than the data, or of nobody.
+	// newer than the data, or in use by no one.
 	UnknownRanges int
 	// Read is how the list was read.
 	Read Reading

@@ -66,7 +66,7 @@ func encodePast(past []Entry) string {
 //
 //   - What puts a number on the list holds unless it is in the past already (a replay),
 //     or the recipient's START is later. A person's removal isn't later in that sense:
-//     whoever removed the number didn't know of a STOP that came afterwards.
+//     the person who removed the number didn't know of a STOP that came afterwards.
 //   - On the list, only a later STOP replaces the entry.
 //   - A START takes the number off only if it was said after the entry.
 //   - A person's removal always does.

@@ -9,8 +9,8 @@ import (
 
 // Story is what happens to every message for the phone numbers with certain
 // endings. The expected outcome is the truth of the story for a request that
-// asks for WhatsApp first and SMS second and is right in every other way, told
-// to someone who takes every receipt and asks for the status when none comes.
+// asks for WhatsApp first and SMS second and is right in every other way, as seen by
+// someone who takes every receipt and asks for the status when none comes.
 type Story struct {
 	// Name is short and stable; logs and statistics use it.
 	Name string

@@ -18,7 +18,7 @@ import (
 var docsText string
 
 // document serves the OpenAPI document, and a page made of it. Both are made
-// once, hold nobody's data, and need no key.
+// once, hold no one's data, and need no key.
 func (a *API) document(mux *http.ServeMux) error {
 	document, err := json.Marshal(a.huma.OpenAPI())
 	if err != nil {
