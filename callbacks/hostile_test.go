@@ -112,7 +112,7 @@ func TestListener_RefusesWhatItCannotTrust(t *testing.T) {
 	}
 }
 
-// A client that doesn't come to its end is cut off, and costs nobody else.
+// A client that doesn't come to its end is cut off, and costs the others nothing.
 func TestListener_ASlowBodyIsRefused(t *testing.T) {
 	t.Parallel()
 	r := setup(t)

@@ -34,7 +34,7 @@ func TestMetrics_CountCodesAndKnowWhenTheLastReceiptCame(t *testing.T) {
 	r.sent(c, 0, 0)
 	r.result(receipt("c.0.0.1", 0, 3000, "sms 3000"))
 	r.result(receipt("another's", 9, 3000))
-	for i := range 20 { // whoever signs can't make labels without end
+	for i := range 20 { // a signer can't make labels without end
 		r.result(receipt("another's", 9, 77_000+i))
 	}
 	codes, last, _ := scrape()

@@ -455,7 +455,7 @@ func TestEarly_AStuckOneHoldsUpNobody(t *testing.T) {
 	r.until("the one behind them is recorded", func() bool { return r.record(c, 1).State == campaign.Delivered })
 }
 
-// Whoever was in a purged campaign, a receipt that comes late finds nobody.
+// A late receipt for a purged campaign finds no one.
 func TestReceipt_ForAPurgedCampaignIsForeignAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	r := setup(t)
@@ -499,7 +499,7 @@ func TestReceipt_ForAPurgedCampaignIsForeignAndChangesNothing(t *testing.T) {
 			t.Errorf("%s has changed", k)
 		}
 	}
-	// Without our ID nobody can tell that it isn't ours; it is kept for a day.
+	// Without our ID it may be ours or another's; it is kept for a day.
 	if got := r.result(receipt("", 1, 3003, "sms 3003")); got != "early" {
 		t.Errorf("without an external ID: %q", got)
 	}

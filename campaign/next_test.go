@@ -181,7 +181,7 @@ func TestNext_EveryEventMayHappenTwice(t *testing.T) {
 				continue
 			}
 			if h.Kind == campaign.EventOverdue && once.State == campaign.InDoubt {
-				continue // first a stale claim, then a doubt that nobody settled
+				continue // first a stale claim, then an unsettled doubt
 			}
 			if err != nil || twice != once {
 				t.Errorf("%q by %q twice: %v%s", situation, h.Name, err, cmp.Diff(once, twice))

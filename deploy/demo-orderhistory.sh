@@ -80,7 +80,7 @@ files() { find "$dir/files" -name '*.xlsx' 2>/dev/null | wc -l; }
 until [ "$(files)" -ge 250 ] || ! kill -0 "$export_pid" 2>/dev/null; do sleep 0.02; done
 kill -9 "$export_pid" 2>/dev/null || true
 wait "$export_pid" 2>/dev/null || true
-echo "   kill -9 after $(files) files. Nobody has been sent anything:"
+echo "   kill -9 after $(files) files. Nothing has been sent:"
 "$bin/orderhistory" status
 echo
 

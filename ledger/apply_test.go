@@ -344,7 +344,7 @@ func TestApply_LostAnswerIsFoundByAskingAgain(t *testing.T) {
 	lost := new(loser)
 	b.rdb.AddHook(lost)
 
-	// Whatever happens in between, the claimant wins and nobody else does.
+	// Whatever happens in between, the claimant wins and no other does.
 	for i, between := range map[int]func(){
 		0: func() {},
 		1: func() {

@@ -10,7 +10,7 @@ import (
 	"github.com/handout-dev/handout/test/campaigntest"
 )
 
-// past is what is kept of somebody's earlier attempts.
+// past is what is kept of a recipient's earlier attempts.
 func (b *bundle) past(t testing.TB, c *campaign.Info, p campaign.Place) []campaign.Record {
 	t.Helper()
 	seen, err := b.ledger.ReadRecord(t.Context(), c, p)

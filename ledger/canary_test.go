@@ -90,7 +90,7 @@ func TestCanary_OnlyAResumeOfAFailedOneOverrulesIt(t *testing.T) {
 	}
 	b.resume(t, "c")
 	stands(campaign.CanaryPassed)
-	// Whoever has looked before says nothing any more.
+	// A look of before says nothing any more.
 	must(b.ledger.FailCanary(ctx, info, "", "70 of 100 delivered", campaigntest.Noon))
 	if p := b.phase(t, "c"); p != campaign.Running {
 		t.Errorf("%s after the resume", p)

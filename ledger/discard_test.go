@@ -9,7 +9,7 @@ import (
 	"github.com/handout-dev/handout/test/campaigntest"
 )
 
-// drop has an endpoint not be told the oldest.
+// drop takes the oldest from what an endpoint is to get.
 func (b *bundle) drop(t testing.TB, c *campaign.Info, endpoint string, most int, message string) int {
 	t.Helper()
 	all := b.endpoints(t)
@@ -20,7 +20,7 @@ func (b *bundle) drop(t testing.TB, c *campaign.Info, endpoint string, most int,
 	return n
 }
 
-// dropped is what an endpoint is to be told of it.
+// dropped is what an endpoint gets of it.
 func (b *bundle) dropped(t testing.TB, id campaign.ID, endpoint string) (string, *outbox.Discarded) {
 	t.Helper()
 	u := b.untold(t, id, endpoint)
@@ -58,7 +58,7 @@ func TestDrop_TakesTheOldestAndTellsSo(t *testing.T) {
 	if b.stored(t, "c") != 2 {
 		t.Errorf("%d entries are kept", b.stored(t, "c"))
 	}
-	// Whoever was about to note that the old batch was taken, or wasn't, is late.
+	// A note that the old batch was taken, or wasn't, comes too late.
 	if ok, err := b.ledger.Outbox().Acknowledge(ctx, "c", "a", u, 2, b.endpoints(t).Subscribers("c")); err != nil || ok {
 		t.Error("a batch that was dropped is told", err)
 	}
@@ -67,7 +67,7 @@ func TestDrop_TakesTheOldestAndTellsSo(t *testing.T) {
 	}
 	same(t, "left", []string{"1", "2"}, b.news(t, "c", "a"))
 
-	// More, before it could be told: one message says all. The last entry stays.
+	// More, before it could be delivered: one message says all. The last entry stays.
 	from := d.From
 	if n := b.drop(t, c, "a", 100, "m2"); n != 1 {
 		t.Errorf("%d were dropped", n)
@@ -84,7 +84,7 @@ func TestDrop_TakesTheOldestAndTellsSo(t *testing.T) {
 		t.Error(all, err)
 	}
 
-	// Told, it goes on with what is left.
+	// After that, it goes on with what is left.
 	if !b.tell(t, "c", "a", 0) || b.untold(t, "c", "a").Batch != nil {
 		t.Error("it wasn't noted that it was told")
 	}
@@ -100,7 +100,7 @@ func TestDrop_TakesTheOldestAndTellsSo(t *testing.T) {
 	}
 }
 
-// Nothing from before the moment when all had been told can have been dropped.
+// Nothing from before the moment when all was delivered can have been dropped.
 func TestDrop_IsFromWhenAllHadBeenTold(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -17,7 +17,7 @@ import (
 	"github.com/handout-dev/handout/test/campaigntest"
 )
 
-// endpoint adds one that is told everything.
+// endpoint adds one that gets everything.
 func (b *bundle) endpoint(t testing.TB, id string, change ...func(*outbox.Endpoint)) outbox.Endpoint {
 	t.Helper()
 	e := outbox.Endpoint{
@@ -51,7 +51,7 @@ func (b *bundle) untold(t testing.TB, id campaign.ID, endpoint string) *outbox.U
 	return u
 }
 
-// news is what an endpoint is to be told, a word or a position each.
+// news is what an endpoint is to get, a word or a position each.
 func (b *bundle) news(t testing.TB, id campaign.ID, endpoint string) []string {
 	t.Helper()
 	words := []string{}

@@ -171,7 +171,7 @@ func TestPurge_NothingIsReadOrWrittenAnyMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.purge(t, c)
-	// c is what somebody still has who has read it before.
+	// c is what a process still has that has read it before.
 	delivered := campaign.Event{Kind: campaign.EventReceipt, At: campaigntest.Noon, Attempt: 1, Status: campaign.Leg{Rank: campaign.RankDelivered, Code: 3003}}
 	resend := campaign.Event{Kind: campaign.EventResend, At: campaigntest.Noon}
 	for i, seen := range page {

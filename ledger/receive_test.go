@@ -87,7 +87,7 @@ func TestReceive_OutsideTheListOrPurgedIsAnError(t *testing.T) {
 	}
 }
 
-// Whoever waits for a Redis that hangs may give up, whoever carries the changes
+// A caller that waits for a Redis that hangs may give up; the one that carries the changes
 // may too, and those behind them go on.
 func TestApply_WhoGivesUpKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()

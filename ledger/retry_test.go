@@ -110,7 +110,7 @@ func TestResendAll_CountsOnlyWhomItHasChanged(t *testing.T) {
 		if n != 100 {
 			return
 		}
-		// After the first page somebody asks for one of the last, one by one.
+		// After the first page one of the last is asked for, one by one.
 		p := campaign.PlaceOf(249)
 		seen, err := b.ledger.ReadRecord(t.Context(), c, p)
 		if err != nil {

@@ -213,7 +213,7 @@ func TestWatch_AResumeStartsAnew(t *testing.T) {
 	}
 }
 
-// A campaign that doesn't run has nobody to be kept from.
+// A campaign that doesn't run keeps no one waiting.
 func TestWatch_HoldsOnlyWhatRuns(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

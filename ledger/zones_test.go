@@ -104,7 +104,7 @@ func TestInfo_SizeWithoutZones(t *testing.T) {
 	}
 }
 
-// A hole between pages is nobody: no record may ever stand there.
+// A hole between pages is no recipient: no record may ever stand there.
 func TestZones_NobodyStandsInAHole(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -18,7 +18,7 @@ import (
 	"github.com/handout-dev/handout/producer"
 )
 
-// A case is a list as somebody really had it, and its right value.
+// A case is a list from the world, and its right value.
 type listCase struct {
 	file, region string
 	campaign     string // plain.yaml

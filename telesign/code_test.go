@@ -97,7 +97,7 @@ func TestString_NeverPanics(t *testing.T) {
 		telesign.Class(7).String():      "Class(7)",
 		telesign.Class(-1).String():     "Class(-1)",
 		new(telesign.Error).Error():     "telesign : unknown",
-		telesign.Error{}.Class.String(): "unknown", // nobody classified it
+		telesign.Error{}.Class.String(): "unknown", // not classified
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

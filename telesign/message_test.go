@@ -63,7 +63,7 @@ func TestEncode_SaysWhatTelesignsExamplesSay(t *testing.T) {
 	}
 }
 
-// mirror is the request as encoding/json would be told about it.
+// mirror is the request as encoding/json would write it.
 type mirror struct {
 	Channels    []mirrorChannel          `json:"channels"`
 	Recipient   mirrorRecipient          `json:"recipient"`

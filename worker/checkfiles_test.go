@@ -190,7 +190,7 @@ func TestCheckFiles_GoesOnWhereADeadWorkerWas(t *testing.T) {
 	if err := r.ledger.KeepFiles(t.Context(), c.ID, "", ledger.FilesProgress{Next: 200}); err != nil {
 		t.Fatal(err)
 	}
-	// Somebody who has read an older state changes nothing.
+	// A writer that has read an older state changes nothing.
 	if err := r.ledger.PassFiles(t.Context(), c.ID, "", "", time.Now()); err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,7 @@ func TestHold_APolledFaultOfTheAccountHoldsEveryCampaign(t *testing.T) {
 	if _, err := r.ledger.Advance(t.Context(), asked.ID, 0, []int{1}, []int{0}, past); err != nil {
 		t.Fatal(err)
 	}
-	r.start(func(o *worker.Options) { o.Rate = 0.01 }) // nobody is sent to meanwhile
+	r.start(func(o *worker.Options) { o.Rate = 0.01 }) // no send is due meanwhile
 	for _, c := range []*campaign.Info{asked, beside} {
 		r.untilPhase(c, campaign.Held)
 		if _, why := r.phase(c); !strings.HasPrefix(why, "Telesign: 3073 ") {

@@ -332,7 +332,7 @@ func TestHours_WhatStandsInTheQueueAtTheEndWaitsAndBlocksNobody(t *testing.T) {
 	r.closes(c)
 }
 
-// Whoever is to be tried again goes by the same hours.
+// Retries go by the same hours.
 func TestHours_AnotherTryWaitsForTheWindow(t *testing.T) {
 	t.Parallel()
 	v := &vendor{}
@@ -506,8 +506,8 @@ func TestHours_APauseStopsAtOnceAndAResumeFinishes(t *testing.T) {
 	r.closes(c)
 }
 
-// Also those whose window is closed: whoever was fed and stands in the queue no
-// more, and whoever was never fed.
+// Also those whose window is closed: who was fed and stands in the queue no
+// more, and who was never fed.
 func TestHours_ACancelEndsForEveryoneAtOnce(t *testing.T) {
 	t.Parallel()
 	const n = 300 + 2150

@@ -82,7 +82,7 @@ func TestRates_AChangeHoldsWithinASecondInAllWorkers(t *testing.T) {
 	}
 }
 
-// Whoever waits for the account's slot already begins again.
+// Sends that wait for the account's slot already begin again.
 func TestRates_ALoweredRateHoldsForThoseWhoWaitForTheAccount(t *testing.T) {
 	t.Parallel()
 	v := &vendor{}
@@ -118,7 +118,7 @@ func TestRates_ACampaignsStaysUnderTheAccounts(t *testing.T) {
 	v.once(t, 40)
 }
 
-// Telesign allows less than we think: nobody fails, nobody is sent to twice.
+// Telesign allows less than we think: no send fails, and none is made twice.
 func TestRates_TelesignsOwnLimitIsFoundAndNobodyFails(t *testing.T) {
 	t.Parallel()
 	const n = 150

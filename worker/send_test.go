@@ -210,7 +210,7 @@ func TestSend_AFailureBeforeTheRequestIsTriedAgain(t *testing.T) {
 	}
 }
 
-// A rate limit is nobody's fault: neither an attempt nor a fault is counted,
+// A rate limit is not the recipient's fault: neither an attempt nor a fault is counted,
 // and everybody waits.
 func TestSend_ThrottlingCountsAsNothing(t *testing.T) {
 	t.Parallel()

@@ -140,7 +140,7 @@ func TestSettle_OnDoubtResendSendsAgainAfterTheDeadline(t *testing.T) {
 	r.closes(c)
 }
 
-// Nobody in a canceled campaign is sent to any more, in doubt or not.
+// No one in a canceled campaign is sent to any more, in doubt or not.
 func TestSettle_OnDoubtResendEndsWithACancel(t *testing.T) {
 	t.Parallel()
 	v := &vendor{}
@@ -240,7 +240,7 @@ func TestSettle_LooksAtFedPagesByItself(t *testing.T) {
 	v := &vendor{}
 	r := setup(t, v)
 	c := r.stand("c", phones(150), true)
-	r.fed(c) // and nobody wrote a task
+	r.fed(c) // and no task was written
 	if err := r.ledger.Resume(t.Context(), "c", campaign.Actor{Name: "ann"}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -379,8 +379,8 @@ func TestPoll_TurnedOffAsksNobody(t *testing.T) {
 	}
 }
 
-// Whoever isn't settled by an answer isn't asked for again because the page is
-// looked at for somebody else.
+// An attempt that an answer didn't settle isn't asked for again because the page is
+// looked at for another recipient.
 func TestPoll_APageThatIsLookedAtOftenIsAskedForOnce(t *testing.T) {
 	t.Parallel()
 	v := &vendor{poll: func(w http.ResponseWriter, _ *http.Request, _ string) {
@@ -402,7 +402,7 @@ func TestPoll_APageThatIsLookedAtOftenIsAskedForOnce(t *testing.T) {
 	}
 }
 
-// Telesign forgets a reference after twelve hours, and then nobody can tell.
+// Telesign forgets a reference after twelve hours, and then the doubt stays.
 func TestPoll_EndsWithTheReferencesLife(t *testing.T) {
 	t.Parallel()
 	v := &vendor{poll: func(w http.ResponseWriter, _ *http.Request, ref string) {

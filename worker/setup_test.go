@@ -380,7 +380,7 @@ func (r *rig) archived() []string {
 }
 
 // vendor is a server that says what a test wants it to say. It answers nothing
-// that the real one never would; the simulator can't be told when to say it.
+// that the real one never would; the simulator has no switch for the moment.
 type vendor struct {
 	mu    sync.Mutex
 	posts []post

@@ -224,7 +224,7 @@ func TestSuppressed_AResendStaysUnsent(t *testing.T) {
 	r.closes(c)
 }
 
-// A list that can't be read lets nobody through, and nobody is lost by it.
+// While the list can't be read, no one is sent to, and no one is lost by it.
 func TestSuppressed_AListThatCannotBeReadLetsNobodyThrough(t *testing.T) {
 	t.Parallel()
 	v := &vendor{}
@@ -286,7 +286,7 @@ func TestSuppressed_CostsTwoCommandsAtMost(t *testing.T) {
 	}
 }
 
-// Telesign's word that somebody must not be written to puts the number on the
+// Telesign's word that a person must not be written to puts the number on the
 // list, whether it comes as the answer to a request or to a question.
 func TestOptOut_AnAnswerPutsTheNumberOnTheList(t *testing.T) {
 	t.Parallel()

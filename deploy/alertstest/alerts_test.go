@@ -209,7 +209,7 @@ func TestAlerts_FireWhenTheyShouldAndOnlyThen(t *testing.T) {
 	}
 }
 
-// end is when the stories have been told.
+// end is when the stories are over.
 var end = time.Unix(1800, 0)
 
 // store is the story's series as Prometheus would have collected them.

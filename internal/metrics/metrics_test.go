@@ -215,7 +215,7 @@ func TestLedger_IsReadOnceInFiveSeconds(t *testing.T) {
 	}
 }
 
-// stall has Redis answer nobody for a while.
+// stall keeps Redis from answering for a while.
 func stall(t *testing.T, rdb *redis.Client, d time.Duration) {
 	t.Helper()
 	if err := rdb.Do(t.Context(), "CLIENT", "PAUSE", d.Milliseconds(), "ALL").Err(); err != nil {

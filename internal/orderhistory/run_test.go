@@ -54,7 +54,7 @@ func TestRun_EveryoneHasAFileAndTheLinkBringsIt(t *testing.T) {
 	}
 }
 
-// compare fetches somebody's link and holds the file against the shop.
+// compare fetches a customer's link and holds the file against the shop.
 func (w *world) compare(one campaign.Recipient) {
 	t := w.t
 	t.Helper()

@@ -115,7 +115,7 @@ func (m measurement) used(rate float64) float64 {
 	return float64(len(m.grants)) / m.grants[len(m.grants)-1].Sub(m.grants[0]).Seconds() / rate
 }
 
-// Not parallel to others: whoever measures time wants the machine for itself.
+// Not parallel to others: to measure time it needs the machine for itself.
 // What a busy machine adds is measured beside it, and asked for again.
 func TestPacer_TheRateIsKeptAndUsed(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -125,7 +125,7 @@ func TestPacer_TheRateIsKeptAndUsed(t *testing.T) {
 		"four processes at 10/s": {4, 10}, "three at 100/s": {3, 100}, "three at 1000/s": {3, 1000}, "one at 1000/s": {1, 1000},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // these four, and nobody else
+			t.Parallel() // these four, and no others
 			const quiet = 5 * time.Millisecond
 			for try := 1; ; try++ {
 				m := measure(t, c.processes, c.rate, 2500*time.Millisecond)
@@ -184,7 +184,7 @@ func TestPacer_ThrottledPushesEverybodyBack(t *testing.T) {
 	}
 }
 
-// A slot of before the push that somebody sleeps for has passed, too.
+// A slot of before the push that a worker sleeps for has passed, too.
 func TestPacer_ThrottledPushesBackWhoHasASlotAlready(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -270,7 +270,7 @@ func TestPacer_AnUnusedSlotIsGivenToTheNext(t *testing.T) {
 }
 
 // A place in the window that has passed can't be taken any more, however late
-// somebody finds out that it wasn't needed.
+// its holder finds out that it wasn't needed.
 func TestPacer_AnUnusedSlotOfThePastIsLost(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -361,7 +361,7 @@ func TestPacer_AnUrgentOneComesBeforeAllWhoWait(t *testing.T) {
 	group.Wait()
 }
 
-// Whoever waits in another process lets an urgent one pass, too.
+// A waiter in another process lets an urgent one pass, too.
 func TestPacer_AnUrgentOneComesBeforeTheBulkOfAllProcesses(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -458,7 +458,7 @@ func TestPacer_ARaisedRateHoldsWithinASecondForThoseWhoWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, b := patient(t, all[0], 10), patient(t, all[1], 10)
-	time.Sleep(100 * time.Millisecond) // nobody gets one
+	time.Sleep(100 * time.Millisecond) // no slot is granted
 	for _, p := range all {
 		if !p.SetRate(100) || p.SetRate(100) {
 			t.Error("it doesn't say what has changed")

@@ -189,7 +189,7 @@ func random(share float64) judge {
 	return func(_ float64, r *rand.Rand) bool { return r.Float64() >= share }
 }
 
-// The limiter finds what each kind of vendor grants, and is told "too fast" little.
+// The limiter finds what each kind of vendor grants, and rarely hears "too fast".
 func TestReserve_FindsWhatAVendorGrants(t *testing.T) {
 	t.Parallel()
 	type kind struct {

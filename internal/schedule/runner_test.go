@@ -106,7 +106,7 @@ func TestRunner_OverlapIsAsConfigured(t *testing.T) {
 			m := newRoom(t)
 			m.write("list.csv", people(3))
 			r, s := m.runner(never + "list: list.csv\noverlap: " + string(overlap))
-			m.byHand(r, s, monday, Hand{By: "ann"}) // nobody sends it
+			m.byHand(r, s, monday, Hand{By: "ann"}) // no worker runs
 			if err := r.store.put(t.Context(), "nightly", &Tick{Period: tuesday, State: Waiting, Attempt: 1, At: time.Now()}, 0); err != nil {
 				t.Fatal(err)
 			}

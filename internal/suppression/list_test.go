@@ -381,7 +381,7 @@ func TestSuppressed_ConcurrentQuestionsShareACommand(t *testing.T) {
 	}
 }
 
-// A list that can't be read lets nobody through.
+// A list that can't be read lets no one through.
 func TestSuppressed_WithoutAnAnswerIsAnError(t *testing.T) {
 	t.Parallel()
 	b := setup(t, redistest.AppendOnly("always"))

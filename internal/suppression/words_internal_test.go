@@ -43,7 +43,7 @@ func TestHear_TheLastWordSaidHolds(t *testing.T) {
 		"stop 3, stop 1, start 2":               "stop",
 		"stop 1, removed 5":                     "",
 		"stop 1, removed 5, stop 1":             "",     // repeated: who removed it knew of it
-		"stop 1, removed 5, stop 4":             "stop", // nobody had heard of it
+		"stop 1, removed 5, stop 4":             "stop", // before any word of it
 		"stop 1, removed 5, start 3":            "",
 		"stop 1, removed 5, stop 6, start 2":    "stop", // a START that counts no more
 		"stop 1, removed 5, stop 6, start 7":    "",

@@ -146,7 +146,7 @@ func (p *people) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]map[string]any)(p))
 }
 
-// receiver is another app: it takes what is told, unless answer says otherwise.
+// receiver is another app: it takes every delivery, unless answer says otherwise.
 type receiver struct {
 	t      testing.TB
 	url    string
@@ -329,7 +329,7 @@ func (r *rig) finish(c *campaign.Info) {
 	}
 }
 
-// emptied waits until all endpoints have been told everything.
+// emptied waits until all endpoints have everything.
 func (r *rig) emptied(c campaign.ID) {
 	r.t.Helper()
 	await(r.t, "all is told", func() bool {

@@ -42,7 +42,7 @@ func TestServer_TellsWhatHappenedInOrder(t *testing.T) {
 	if err := r.ledger.Pause(t.Context(), "c", campaign.Actor{Name: "ann", Why: "lunch"}, noon); err != nil {
 		t.Fatal(err)
 	}
-	r.apply(c, 7, receipt(campaign.RankDelivered, 3000)) // late: what was told is told anew
+	r.apply(c, 7, receipt(campaign.RankDelivered, 3000)) // late: it is delivered anew
 	r.start(true)
 	r.emptied("c")
 	all := plain.deliveries()
@@ -95,8 +95,8 @@ func TestServer_TellsManyAtATime(t *testing.T) {
 	}
 }
 
-// What may have been taken is told again as it was: whoever came meanwhile is
-// told of in another message, since a receiver drops what it knows by its ID.
+// What may have been taken is delivered again as it was: what came meanwhile goes
+// into another message, since a receiver drops what it knows by its ID.
 func TestServer_TellsTheSameMessageAgainUntilItIsTaken(t *testing.T) {
 	t.Parallel()
 	r := setup(t)
@@ -337,7 +337,7 @@ func TestServer_OfAOneOffSendTellsTheOutcomeAlone(t *testing.T) {
 	same(t, "deliveries", []string{"+*********01:failed"}, words(app.deliveries()))
 }
 
-// Whoever is sent to again hasn't its outcome yet.
+// A recipient who is sent to again has no outcome yet.
 func TestServer_TellsOnlyOutcomes(t *testing.T) {
 	t.Parallel()
 	r := setup(t)
@@ -382,7 +382,7 @@ func TestTest_SaysWhatCameOfIt(t *testing.T) {
 }
 
 // An endpoint is down for so long that more waits than may: the oldest of the
-// oldest campaign goes, and it is told so first when it is back.
+// oldest campaign goes, and the endpoint learns so first when it is back.
 func TestServer_DropsTheOldestBeyondTheBacklogAndTellsSo(t *testing.T) {
 	t.Parallel()
 	r := setup(t)
@@ -460,7 +460,7 @@ func TestServer_DropsTheOldestBeyondTheBacklogAndTellsSo(t *testing.T) {
 	}
 }
 
-// Who isn't told of recipients isn't told either that some of them were dropped.
+// An endpoint without recipients doesn't learn either that some of them were dropped.
 func TestServer_TellsOfWhatWasAskedForAlone(t *testing.T) {
 	t.Parallel()
 	r := setup(t)

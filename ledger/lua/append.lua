@@ -19,7 +19,7 @@
 -- Unix milliseconds.
 local purged = redis.call('HGET', KEYS[1], 'purged')
 if purged then
-  return {'purged', tonumber(purged)} -- the keys are gone: who was sent to can't be told
+  return {'purged', tonumber(purged)} -- the keys are gone: what was sent is no longer known
 end
 local known = redis.call('HGET', KEYS[3], ARGV[1])
 if known then

@@ -8,7 +8,7 @@
 --            the oldest first
 -- KEYS[5] -> handout:{c}:history
 -- KEYS[6] -> handout:{c}:outbox, list, see internal/webhook/outbox; written only while the
---            field outbox of meta has letters: r, somebody is told of recipients,
+--            field outbox of meta has letters: r, an endpoint gets recipients,
 --            c, of the campaign
 -- KEYS[7...] -> hashes of records, of references and of records as they stood;
 --            a change names them by their number

@@ -1,4 +1,4 @@
--- Notes where a campaign stands, so that its rate can be told, and drawn.
+-- Notes where a campaign stands, so that its rate can be shown and drawn.
 --
 -- KEYS[1] -> handout:{c}:samples: sorted set by Unix second, members
 --            <unix>:<counts>, the counts in the order of ARGV[1], with nothing
@@ -6,7 +6,7 @@
 -- KEYS[2] -> handout:{c}:counts
 -- ARGV[1...] -> names of the counters
 --
--- One for each 5 seconds of Redis's clock, whoever asks and however often, and
+-- One for each 5 seconds of Redis's clock, whichever process asks and however often, and
 -- when nothing has changed one a minute. All are kept for 10 minutes, the first
 -- of each minute for 2 days.
 --

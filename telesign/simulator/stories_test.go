@@ -254,7 +254,7 @@ func checkOutcome(t *testing.T, r *rig, story simulator.Story, reference string)
 	}
 	want2 := map[string][]string{"whatsapp": {"whatsapp"}, "sms": {"sms"}, "both": {"whatsapp", "sms"}, "other": {"rcs"}}[story.ExpectedDeliveredBy]
 	if story.ExpectedState == "in_doubt" {
-		want2 = []string{"whatsapp"} // nobody who lost the answer can ask
+		want2 = []string{"whatsapp"} // without the answer there is no reference to ask for
 	}
 	if diff := cmp.Diff(want2, by); diff != "" {
 		t.Errorf("delivered by: %s", diff)

@@ -19,7 +19,7 @@ import (
 
 // BenchmarkSendsBesideAWebhookThatHangs sends without a limit while receipts come,
 // beside an app that takes connections and never answers, and beside none. What
-// the app is to be told is written with each outcome; nothing else may differ.
+// the app is to learn is written with each outcome; nothing else may differ.
 func BenchmarkSendsBesideAWebhookThatHangs(b *testing.B) {
 	const (
 		recipients = 5_000
@@ -48,7 +48,7 @@ func sendBesideWebhook(b *testing.B, n int, hangs bool) float64 {
 
 	var asked atomic.Int64
 	app := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // else nobody sees that the caller hung up
+		_, _ = io.Copy(io.Discard, r.Body) // else it goes unseen that the caller hung up
 		asked.Add(1)
 		<-r.Context().Done()
 	}))

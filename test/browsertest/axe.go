@@ -23,7 +23,7 @@ type violation struct {
 	}
 }
 
-// mostNodes is how many places of a violation are told.
+// mostNodes is how many places of a violation are printed.
 const mostNodes = 5
 
 // Axe fails the test if the page breaks one of axe's rules for WCAG 2 A and AA,

@@ -41,7 +41,7 @@ func newWatch(page string, expected []*expectation) *watch {
 	return w
 }
 
-// hear is told of everything in a tab, in the order in which it happens.
+// hear gets everything that happens in a tab, in its order.
 func (w *watch) hear(event any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -23,7 +23,7 @@ func (c command) holds() bool {
 	return false
 }
 
-// doubts says that the ledger is told of an answer that didn't come.
+// doubts says that the ledger hears of an answer that didn't come.
 func (c command) doubts() bool {
 	_, args := c.script()
 	for i := range max(0, len(args)-1) {
@@ -65,7 +65,7 @@ func (r *rig) reason() string {
 }
 
 // Telesign has said that the key is wrong, and the worker dies before it holds
-// anything: the next one is told the same.
+// anything: the next one gets the same answer.
 func TestHold_AWorkerKilledBeforeItLeavesThatToTheNext(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, setup{recipients: 60, rate: 100})
@@ -99,15 +99,15 @@ func TestHold_AWorkerKilledBeforeItLeavesThatToTheNext(t *testing.T) {
 	}
 }
 
-// The tenth doubt and the hold are one step: whoever dies around it, no doubt is
-// forgotten, none is counted twice, and nobody is sent to after the tenth.
+// The tenth doubt and the hold are one step: whichever process dies around it, no doubt is
+// forgotten, none is counted twice, and no one is sent to after the tenth.
 func TestHold_NoKillForgetsADoubtOrTheHold(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		blow  verdict
 		after int // messages that Telesign has taken when the campaign is held
 	}{
-		"before the tenth is written": {drop, 11}, // that claim is nobody's answer, and the next one's is the tenth
+		"before the tenth is written": {drop, 11}, // that claim has no answer, and the next one's is the tenth
 		"before its reply":            {swallow, 10},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -105,7 +105,7 @@ func trimPlus(phone string) string {
 // mostShown is how many faults are worth a line.
 const mostShown = 20
 
-// require fails the test unless nobody was sent to twice, nobody was lost, the
+// require fails the test unless no one was sent to twice, no one was lost, the
 // balance closes, and no more are in doubt than were in flight at a kill.
 func (j *judgement) require(r *rig, mostDoubts int) {
 	r.t.Helper()

@@ -51,7 +51,7 @@ func (c command) acknowledges() bool {
 	return false
 }
 
-// accepts says that the ledger is told that Telesign has taken a message: among
+// accepts says that the ledger hears that Telesign has taken a message: among
 // the arguments of ledger/lua/apply.lua a claimed record stands before the
 // accepted one that shall replace it.
 func (c command) accepts() bool {

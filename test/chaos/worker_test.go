@@ -10,7 +10,7 @@ import (
 // finishTime bounds the end of a campaign after the last blow.
 const finishTime = 3 * time.Minute
 
-// pause waits for a moment that nobody chose.
+// pause waits for a random moment.
 func pause(least, most time.Duration) {
 	<-time.After(least + rand.N(most-least))
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // other is whom PostgreSQL, which refuses to run as root, runs as instead: the
-// user of Debian's package, else nobody. Zeros when this process isn't root's.
+// user of Debian's package, else the user "nobody". Zeros when this process isn't root's.
 func other() (uid, gid int, err error) {
 	if os.Geteuid() != 0 {
 		return 0, 0, nil

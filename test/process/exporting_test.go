@@ -179,7 +179,7 @@ func (x *exported) pids(name string) []int {
 }
 
 // lives says whether a process does something yet: not one that has ended, and
-// that nobody has asked for its end.
+// that no one has asked for its end.
 func lives(pid int) bool {
 	if runtime.GOOS != "linux" {
 		return syscall.Kill(pid, 0) == nil

@@ -25,7 +25,7 @@ import (
 	"github.com/handout-dev/handout/test/program"
 )
 
-// The account of all tests. Nobody has it: the key says so, in base64.
+// The account of all tests. It isn't a real one: the key says so, in base64.
 const (
 	customerID = "FFFFFFFF-EEEE-DDDD-1234-AB1234567890"
 	apiKey     = "bm9ib2R5J3Mga2V5LCBmb3IgdGVzdHMgb25seSEhIQ=="
@@ -81,7 +81,7 @@ func (e env) with(more ...string) env {
 }
 
 // bare has no Redis and no account, and never Telesign's own server: what is
-// forgotten ends at a port where nobody listens.
+// forgotten ends at a port without a listener.
 func bare() env {
 	return env{"TELESIGN_URL": "http://127.0.0.1:9"}
 }

@@ -60,7 +60,7 @@ func checkMetricsPage(t *testing.T, types map[string]string, modes map[string][]
 	for _, row := range regexp.MustCompile("(?m)^\\| `(handout_[a-z_]+)` \\| ([a-z]+) \\| [^|]*\\| ([a-z, ]+) \\|").FindAllStringSubmatch(string(page), -1) {
 		name := row[1]
 		rows[name] = true
-		if _, ok := types[name]; !ok && name != "handout_polls_total" { // nobody had to be asked
+		if _, ok := types[name]; !ok && name != "handout_polls_total" { // no poll was due
 			t.Errorf("the page has %s, which nothing exposes", name)
 			continue
 		} else if !ok {

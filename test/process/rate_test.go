@@ -81,7 +81,7 @@ func TestRate_WrongUse(t *testing.T) {
 	})
 }
 
-// Whoever sends is told while it sends.
+// A worker learns of it while it sends.
 func TestRate_ARunningCampaignFollows(t *testing.T) {
 	t.Parallel()
 	const id, total = "followed", 400

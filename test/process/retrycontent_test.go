@@ -22,7 +22,7 @@ func TestRetry_SendsTheContentOfTheFirstAttempt(t *testing.T) {
 	const id, failed = "again", "+12015550169"
 	h := open(t, quick(redistest.Start(t).URL()).with("HANDOUT_RECEIPT_DEADLINE", "1s"))
 	h.work.stop()
-	// Between the worker and Telesign somebody reads along.
+	// A proxy between the worker and Telesign reads along.
 	var mu sync.Mutex
 	var bodies []map[string]any
 	between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -227,7 +227,7 @@ func TestSchedule_WhatAnExportRefusesIsSaidCountedAndNotSent(t *testing.T) {
 	x.sql(empty["ORDERHISTORY_SHOP"], "DELETE FROM order_items", "DELETE FROM orders")
 
 	drift := x.add("drift", "", 40, folder("drift")...)
-	// The one before went to another Redis, where nobody sends.
+	// The one before went to another Redis, which has no worker.
 	x.sql(drift["ORDERHISTORY_SHOP"], fmt.Sprintf("UPDATE orders SET ordered_at = '%s'", x.due.Add(-48*time.Hour).Format(time.DateTime)))
 	x.orderhistory(drift.with("REDIS_URL", redistest.Start(t).URL()), 0, "run", "--period", x.due.Add(-25*time.Hour).Format("2006-01-02T15:04"))
 	x.sql(drift["ORDERHISTORY_SHOP"], fmt.Sprintf("UPDATE orders SET ordered_at = '%s' WHERE customer_id <= 5", x.due.Add(-20*time.Hour).Format(time.DateTime)))

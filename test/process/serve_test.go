@@ -117,7 +117,7 @@ func TestServe_TheListenersMetricsStandApartFromWhatThePublicCalls(t *testing.T)
 	p.stop()
 }
 
-// Two on one machine need no setting that nobody calls them by.
+// Two on one machine need no names.
 func TestServe_TwoListenersFindPlaceForTheirMetrics(t *testing.T) {
 	t.Parallel()
 	e := account(redistest.Start(t).URL())

@@ -51,7 +51,7 @@ func suppressed(t testing.TB, e env) map[string]map[string]string {
 	return all
 }
 
-// reasons are those of suppressed, with the campaign and whoever did it.
+// reasons are those of suppressed, with the campaign and who did it.
 func reasons(t testing.TB, e env) map[string]string {
 	t.Helper()
 	all := make(map[string]string)

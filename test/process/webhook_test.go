@@ -20,7 +20,7 @@ import (
 	"github.com/handout-dev/handout/test/redistest"
 )
 
-// hooked is another app that is told what becomes of campaigns.
+// hooked is another app that gets the outcomes of campaigns.
 type hooked struct {
 	t      testing.TB
 	url    string
@@ -28,7 +28,7 @@ type hooked struct {
 	secret string
 	ids    []string          // of messages, in their order
 	types  []string          // of events, likewise
-	states map[string]string // by recipient, as last told
+	states map[string]string // by recipient, as last delivered
 	wait   chan struct{}     // if not nil, answers come when it is closed
 }
 
@@ -139,7 +139,7 @@ func TestWebhook_IsToldTheOutcomesOfTheExport(t *testing.T) {
 }
 
 // A worker is killed while the app has a message and hasn't answered. Meanwhile
-// all are sent to: nobody waits for the app.
+// all are sent to: no send waits for the app.
 func TestWebhook_IsToldAgainAfterItsWorkerWasKilled(t *testing.T) {
 	t.Parallel()
 	h := open(t, quick(redistest.Start(t).URL()).with("HANDOUT_WEBHOOK_ALLOW_PRIVATE", "true"))

@@ -105,7 +105,7 @@ func Start(t testing.TB) *Server {
 	}
 }
 
-// freeAddress is one that nobody listened on a moment ago: the server doesn't
+// freeAddress is one that had no listener a moment ago: the server doesn't
 // say which port it was given.
 func freeAddress(t testing.TB) string {
 	t.Helper()

@@ -68,7 +68,7 @@ type message struct {
 }
 
 // vendor is Telesign's double for a walk: it says what the walk wants, and what it
-// has taken is the oracle. The simulator can't be told when to say what.
+// has taken is the oracle. The simulator can't choose what to say when.
 type vendor struct {
 	log func(format string, args ...any)
 

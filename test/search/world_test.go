@@ -132,7 +132,7 @@ func (w *world) say(format string, args ...any) {
 }
 
 // wrong notes what must not be, and ends the walk after this step. The headline is
-// the same each time that a fault is found, so that it can be told from others.
+// the same each time that a fault is found, so that it differs from others.
 func (w *world) wrong(headline, format string, args ...any) {
 	if left, _ := leftOut(headline); left {
 		return

@@ -154,7 +154,7 @@ func TestLastFile_NeverMovesBack(t *testing.T) {
 			return add(&state.File{Customer: "1", State: state.Planned, Phone: "+1", LastOrder: until.AddDate(0, 0, -8)})
 		}, func(state.Totals, []state.Aside) error { return nil }))
 		finish("earlier")
-		// Whoever has the later file isn't due again by an order before it.
+		// A customer who has the later file isn't due again by an order before it.
 		again := &state.Export{Period: "again", Campaign: "c", Until: until}
 		must(t, s.Plan(t.Context(), again, func(add func(*state.File) error) error {
 			return add(&state.File{Customer: "1", State: state.Planned, Phone: "+1", LastOrder: until.AddDate(0, 0, -1)})

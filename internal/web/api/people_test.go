@@ -199,7 +199,7 @@ func (h *house) deliver(t testing.TB, id campaign.ID, index int) {
 		})
 }
 
-// claimed has a worker take somebody who is to be sent to again.
+// claimed has a worker take a recipient who is to be sent to again.
 func (h *house) claimed(t testing.TB, id campaign.ID, index int) {
 	t.Helper()
 	h.settle(t, id, index, campaign.Event{Kind: campaign.EventClaim, Claim: 8})

@@ -129,7 +129,7 @@ func wide() string {
 	return list.String()
 }
 
-// An export that can't go on ends in a broken connection: nobody takes half of it
+// An export that can't go on ends in a broken connection: no one takes half of it
 // for the whole.
 func TestExport_BreaksOffWithTheConnection(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ import (
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
-// hostile is what somebody might hope that a page runs.
+// hostile is what an attacker might hope that a page runs.
 const hostile = `<script>alert("1")</script>`
 
 func TestCampaigns_AreListedWithWhatBecameOfThem(t *testing.T) {

@@ -234,7 +234,7 @@ func TestNewCampaign_IsForItsOwnerAndForKeysThatMaySubmit(t *testing.T) {
 }
 
 // The list is people's data: no name of it stays on the disk, and after its time
-// nobody gets it back.
+// no one gets it back.
 func TestNewCampaign_TheFilesGo(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)

@@ -53,7 +53,7 @@ func TestLogin_LeadsNowhereElse(t *testing.T) {
 }
 
 // A browser throws a Secure cookie away that came over plain HTTP, so that
-// nobody would know why they aren't logged in.
+// people wouldn't know why they aren't logged in.
 func TestLogin_OverPlainHTTPIsRefusedUnlessItIsWanted(t *testing.T) {
 	t.Parallel()
 	for plain, want := range map[bool]int{false: http.StatusForbidden, true: http.StatusSeeOther} {
