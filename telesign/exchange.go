@@ -150,15 +150,15 @@ func readAnswer(resp *http.Response) answer {
 		io.CopyN(io.Discard, resp.Body, maxDrain) // only for the connection's sake
 		return a
 	}
-	o := object(body)
-	if o == nil {
+	o, ok := object(body)
+	if !ok {
 		a.err = errAnswerUnread
 		return a
 	}
-	status := object(o["status"])
+	status := o.Get("status")
 	a.body = body
-	a.reference = NormalizeReference(text(o["reference_id"]))
-	a.code, a.description = codeOf(status["code"]), text(status["description"])
+	a.reference = NormalizeReference(text(o.Get("reference_id")))
+	a.code, a.description = codeOf(status.Get("code")), text(status.Get("description"))
 	return a
 }
 

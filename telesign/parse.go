@@ -1,8 +1,6 @@
 package telesign
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -12,6 +10,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
 )
 
 const (
@@ -43,35 +43,35 @@ func ParseReceipt(body []byte) (Receipt, error) {
 	if len(body) > MaxReceipt {
 		return Receipt{}, fmt.Errorf("%w: %d bytes", ErrMalformedReceipt, len(body))
 	}
-	o := object(body)
-	if o == nil {
+	o, ok := object(body)
+	if !ok {
 		return Receipt{}, fmt.Errorf("%w: no JSON object", ErrMalformedReceipt)
 	}
-	status := object(o["status"])
+	status := o.Get("status")
 	r := Receipt{
-		Reference:  NormalizeReference(text(o["reference_id"])),
-		ExternalID: externalID(o["external_id"]),
+		Reference:  NormalizeReference(text(o.Get("reference_id"))),
+		ExternalID: externalID(o.Get("external_id")),
 		Status: Status{
-			Code: codeOf(status["code"]), LastChannel: channelName(text(status["last_channel"])),
-			At: parseTime(text(status["updated_on"])),
+			Code: codeOf(status.Get("code")), LastChannel: channelName(text(status.Get("last_channel"))),
+			At: parseTime(text(status.Get("updated_on"))),
 		},
-		Legs: parseLegs(o["channel_status"]),
+		Legs: parseLegs(o.Get("channel_status")),
 	}
-	reply := object(o["user_response"]) // SMS
-	if reply == nil {
-		reply = object(object(o["content"])["end_user_action"]) // WhatsApp
+	reply := o.Get("user_response") // SMS
+	if !reply.IsObject() {
+		reply = o.Get("content.end_user_action") // WhatsApp
 	}
-	action := strings.ToUpper(strings.TrimSpace(text(reply["action"])))
-	product := strings.TrimSpace(text(o["sub_resource"]))
+	action := strings.ToUpper(strings.TrimSpace(text(reply.Get("action"))))
+	product := strings.TrimSpace(text(o.Get("sub_resource")))
 	if r.Inbound = r.Status.Code == CodeInbound || action != "" || strings.HasPrefix(product, "mo_"); r.Inbound {
 		r.Reply = Reply{
-			Action: action, OriginalReference: NormalizeReference(text(reply["original_reference_id"])), At: r.Status.At,
+			Action: action, OriginalReference: NormalizeReference(text(reply.Get("original_reference_id"))), At: r.Status.At,
 		}
-		if r.Reply.Phone, r.Reply.User = sender(text(reply["phone_number"])); r.Reply.Phone == "" && r.Reply.User == "" {
-			r.Reply.Phone, r.Reply.User = sender(text(o["phone_number"]))
+		if r.Reply.Phone, r.Reply.User = sender(text(reply.Get("phone_number"))); r.Reply.Phone == "" && r.Reply.User == "" {
+			r.Reply.Phone, r.Reply.User = sender(text(o.Get("phone_number")))
 		}
 		if r.Reply.At.IsZero() {
-			r.Reply.At = parseTime(text(o["submit_timestamp"]))
+			r.Reply.At = parseTime(text(o.Get("submit_timestamp")))
 		}
 	}
 	return r, nil
@@ -91,63 +91,54 @@ func sender(s string) (phone, user string) {
 	return digits(s), ""
 }
 
-// parseLegs reads channel_status: a list of objects, or one object.
-func parseLegs(v json.RawMessage) []Leg {
-	var list []json.RawMessage
-	if json.Unmarshal(v, &list) != nil {
-		list = []json.RawMessage{v} // one object; any other value has no legs
-	}
+// parseLegs reads channel_status, a list of objects or one object {channel: leg, …},
+// in its order. Any other value has no legs.
+func parseLegs(v gjson.Result) []Leg {
 	var legs []Leg
-	for _, item := range list {
-		legs = appendLegs(legs, item)
+	read := func(_, item gjson.Result) bool {
+		if !item.IsObject() {
+			return true
+		}
+		item.ForEach(func(key, leg gjson.Result) bool {
+			if channel := channelName(key.Str); channel != "" && leg.IsObject() {
+				legs = append(legs, Leg{Channel: channel, Code: codeOf(leg.Get("code"))})
+			}
+			return len(legs) < maxLegs
+		})
+		return len(legs) < maxLegs
+	}
+	if v.IsArray() {
+		v.ForEach(read)
+	} else {
+		read(gjson.Result{}, v)
 	}
 	return legs
 }
 
-// appendLegs reads one object {channel: leg, …}, in its order.
-func appendLegs(legs []Leg, v json.RawMessage) []Leg {
-	d := json.NewDecoder(bytes.NewReader(v))
-	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
-		return legs
+// object reads a JSON object; false is any other value, or no JSON. What is asked
+// of it later is read in place: a receipt is some forty members, of which ten count.
+func object(body []byte) (gjson.Result, bool) {
+	if !gjson.ValidBytes(body) {
+		return gjson.Result{}, false
 	}
-	for d.More() && len(legs) < maxLegs {
-		key, _ := d.Token()
-		var value json.RawMessage
-		if d.Decode(&value) != nil {
-			break
-		}
-		name, _ := key.(string)
-		if channel, leg := channelName(name), object(value); channel != "" && leg != nil {
-			legs = append(legs, Leg{Channel: channel, Code: codeOf(leg["code"])})
-		}
-	}
-	return legs
-}
-
-// object returns the members of an object; nil for any other value.
-func object(v json.RawMessage) map[string]json.RawMessage {
-	var members map[string]json.RawMessage
-	if len(v) == 0 || json.Unmarshal(v, &members) != nil {
-		return nil
-	}
-	return members
+	o := gjson.ParseBytes(body)
+	return o, o.IsObject()
 }
 
 // text returns a string's content, a number as it is written, and "" for all
 // other values.
-func text(v json.RawMessage) string {
-	var s string
-	switch {
-	case len(v) > 0 && v[0] == '"' && json.Unmarshal(v, &s) == nil:
-		return s
-	case len(v) > 0 && (v[0] == '-' || isDigit(v[0])):
-		return string(v)
+func text(v gjson.Result) string {
+	switch v.Type {
+	case gjson.String:
+		return strings.ToValidUTF8(v.Str, "\uFFFD")
+	case gjson.Number:
+		return v.Raw
 	}
 	return ""
 }
 
 // codeOf returns a code, written as a number or as a string; 0 for all else.
-func codeOf(v json.RawMessage) Code {
+func codeOf(v gjson.Result) Code {
 	n, _ := integer(text(v))
 	return Code(n)
 }
@@ -173,7 +164,7 @@ func channelName(s string) string {
 
 // externalID reads external_id. Telesign's example has "null" in quotes where
 // its schema says null. What is longer than MaxExternalID is not ours.
-func externalID(v json.RawMessage) string {
+func externalID(v gjson.Result) string {
 	s := text(v)
 	if strings.EqualFold(s, "null") || len(s) > MaxExternalID {
 		return ""
