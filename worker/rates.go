@@ -20,6 +20,9 @@ const (
 	// crowdLook is when settle looks at those who were turned away: about half of
 	// those who wait have been sent to by then.
 	crowdLook = pacing.WindowTime / 2
+	// ownLate is how much later than its campaign's slot a send may leave with it. Those
+	// that were held up for longer, by a 429 or by other campaigns, would leave together.
+	ownLate = 300 * time.Millisecond
 )
 
 // rates are those in force now, and the limiters that hold them.
@@ -86,15 +89,17 @@ func (r *rates) put(set campaign.Rates) (changed bool) {
 // its rate was lowered, and they would hold up the other campaigns.
 var errCrowded = errors.New("the campaign's rate has been lowered")
 
-// wait waits for the campaign's own limiter. The context that it returns ends
-// when the campaign's rate changes.
-func (r *rates) wait(ctx context.Context, c *campaign.Info) (same context.Context, err error) {
+// wait waits for the campaign's own limiter, and returns its slot. The context that it
+// returns ends when the campaign's rate changes.
+func (r *rates) wait(ctx context.Context, c *campaign.Info) (own pacing.Slot, same context.Context, err error) {
 	p, err := r.enter(c)
 	if err != nil {
-		return nil, err
+		return own, nil, err
 	}
-	err = p.Wait(ctx)
-	return r.leave(p), err
+	if own, err = p.Take(ctx, "", false); err == nil {
+		own, err = p.Await(ctx, own, "", false)
+	}
+	return own, r.leave(p), err
 }
 
 func (r *rates) enter(c *campaign.Info) (*ownPace, error) {
@@ -123,22 +128,58 @@ func (r *rates) leave(p *ownPace) (same context.Context) {
 
 // slot waits for the campaign's own rate, then for the account's: in this order
 // no slot of the account's is wasted on the other wait. If the campaign's rate
-// changes meanwhile, it begins again.
-func (r *rates) slot(ctx context.Context, c *campaign.Info, urgent bool) (pacing.Slot, error) {
+// changes meanwhile, or its slot is too old by then, it begins again.
+func (r *rates) slot(ctx context.Context, c *campaign.Info, urgent bool) (slot, own pacing.Slot, err error) {
 	for {
-		same, err := r.wait(ctx, c)
-		if err != nil {
-			return pacing.Slot{}, err
+		var same context.Context
+		if own, same, err = r.wait(ctx, c); err != nil {
+			return slot, own, err
 		}
 		both, cancel := context.WithCancel(ctx)
 		unhook := context.AfterFunc(same, cancel)
-		slot, err := r.account.Take(both, c.ID, urgent)
+		slot, err = r.account.Take(both, c.ID, urgent)
 		unhook()
 		cancel()
-		if err == nil || ctx.Err() != nil || same.Err() == nil {
-			return slot, err
+		switch {
+		case err == nil && r.renew(ctx, c, slot, &own), ctx.Err() != nil, err != nil && same.Err() == nil:
+			return slot, own, err
+		case err == nil:
+			r.account.Unused(slot)
 		}
 	}
+}
+
+// renew reports whether a send may leave in the account's slot with its campaign's
+// own: if that is too old, it takes one that the campaign has by then.
+func (r *rates) renew(ctx context.Context, c *campaign.Info, slot pacing.Slot, own *pacing.Slot) bool {
+	if !slot.LaterThan(*own, ownLate) {
+		return true
+	}
+	p, err := r.enter(c)
+	if err != nil {
+		return false
+	}
+	defer r.leave(p)
+	newer, ok := p.TakeBy(ctx, slot)
+	if ok {
+		*own = newer
+	}
+	return ok
+}
+
+// again waits for another slot of the campaign's, for a claim that was held up.
+func (r *rates) again(ctx context.Context, c *campaign.Info, own pacing.Slot) (pacing.Slot, error) {
+	r.mu.Lock()
+	p, rate := r.campaigns[c.ID], r.set.Campaign(c)
+	r.mu.Unlock()
+	if p == nil || rate < 1 { // less than one in a second can't be too many in it
+		return own, nil
+	}
+	next, err := p.Take(ctx, "", false)
+	if err != nil {
+		return own, err
+	}
+	return p.Await(ctx, next, "", false)
 }
 
 // of is what a campaign may send per second; 0 is no limit.

@@ -1,7 +1,9 @@
 package worker_test
 
 import (
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -116,6 +118,42 @@ func TestRates_ACampaignsStaysUnderTheAccounts(t *testing.T) {
 		t.Errorf("40 messages at 20/s took %v", took)
 	}
 	v.once(t, 40)
+}
+
+// What a 429 has held up leaves no faster than the campaign's own rate.
+func TestRates_ACampaignsOwnRateHoldsAfterAWait(t *testing.T) {
+	t.Parallel()
+	const n, rate = 150, 20
+	var denied atomic.Bool
+	v := &vendor{}
+	v.send = func(w http.ResponseWriter, _ *http.Request, _ post) {
+		if v.taken.Load() == 30 && denied.CompareAndSwap(false, true) {
+			w.Header().Set("Retry-After", "2")
+			answer(w, 429, 3204)
+			return
+		}
+		accept(w, v.next())
+	}
+	r := setup(t, v)
+	r.stand("c", phones(n), false, func(s *campaign.Spec) { s.Rate = rate })
+	r.start(func(o *worker.Options) { o.Rate = 200 })
+	r.until("everyone is sent to", func() bool { return v.taken.Load() == n })
+	most, posts := 0, v.all()
+	for i, first := range posts {
+		in := 0
+		for _, p := range posts[i:] {
+			if p.At.Before(first.At.Add(time.Second)) {
+				in++
+			}
+		}
+		most = max(most, in)
+	}
+	if most > rate*1.3+1 { // a slot may be older than its request by ownLate
+		t.Errorf("%d in a second at %d/s", most, rate)
+	}
+	if len(v.byRecipient()) != n {
+		t.Errorf("%d were sent to, want %d", len(v.byRecipient()), n)
+	}
 }
 
 // Telesign allows less than we think: no send fails, and none is made twice.

@@ -176,7 +176,7 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 		if w.closed(ctx, id, to.Page) {
 			return nil // settle writes a task when their window opens
 		}
-		slot, err := w.slot(ctx, id, urgent)
+		slot, own, err := w.slot(ctx, id, urgent)
 		if errors.Is(err, errCrowded) { // settle writes another task
 			return w.ledger.CallDue(ctx, id, ledger.Watched, w.clock.Now().Add(crowdLook), to.Page)
 		}
@@ -189,7 +189,7 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 			w.pace.Unused(slot)
 			return err // a ledger that can't answer never means "go ahead"
 		}
-		if claim.slot, err = w.awaitSlot(ctx, claim, slot, before, urgent); err != nil {
+		if claim.slot, err = w.awaitSlot(ctx, claim, slot, own, before, urgent); err != nil {
 			return errors.Join(w.unsent(claim, err), ctx.Err())
 		}
 		accepted, err := w.telesign.Send(claim.ctx, claim.message)
@@ -204,12 +204,19 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 
 // awaitSlot waits until the claim's request may leave: for its slot, or another one
 // where the claim took longer, so that what was held up together doesn't leave
-// together. A worker that stops meanwhile waits for no other slot.
-func (w *Worker) awaitSlot(ctx context.Context, c *claim, slot pacing.Slot, before mark, urgent bool) (pacing.Slot, error) {
+// together; nor faster than its campaign's own rate. A worker that stops meanwhile
+// waits for no other slot.
+func (w *Worker) awaitSlot(ctx context.Context, c *claim, slot, own pacing.Slot, before mark, urgent bool) (pacing.Slot, error) {
 	for {
 		var err error
 		if slot, err = w.pace.Await(ctx, slot, c.subject.ID, urgent); err != nil {
 			return slot, err
+		}
+		if slot.LaterThan(own, ownLate) {
+			if own, err = w.rates.again(ctx, c.subject.Info, own); err != nil {
+				w.pace.Unused(slot)
+				return slot, err
+			}
 		}
 		if err := w.verifyClaim(c, before); err != nil {
 			w.pace.Unused(slot)
@@ -222,13 +229,14 @@ func (w *Worker) awaitSlot(ctx context.Context, c *claim, slot pacing.Slot, befo
 }
 
 // slot waits for the campaign's turn, and then until the account has a slot soon.
-func (w *Worker) slot(ctx context.Context, id campaign.ID, urgent bool) (pacing.Slot, error) {
+func (w *Worker) slot(ctx context.Context, id campaign.ID, urgent bool) (slot, own pacing.Slot, err error) {
 	s, err := w.cache.subject(ctx, id)
 	switch {
 	case errors.Is(err, ledger.ErrNotFound):
-		return w.pace.Take(ctx, id, urgent)
+		slot, err = w.pace.Take(ctx, id, urgent)
+		return slot, own, err
 	case err != nil:
-		return pacing.Slot{}, err
+		return slot, own, err
 	}
 	return w.rates.slot(ctx, s.Info, urgent)
 }

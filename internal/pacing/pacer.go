@@ -69,6 +69,15 @@ type Slot struct {
 // Now reports whether the slot may be used at this moment.
 func (s Slot) Now() bool { return !s.limit || time.Since(s.at) <= tooLate }
 
+// LaterThan reports whether the slot comes more than d after another one. Where that
+// one knows no limit, it doesn't.
+func (s Slot) LaterThan(other Slot, d time.Duration) bool {
+	if !s.limit {
+		s.at = time.Now()
+	}
+	return other.limit && s.at.Sub(other.at) > d
+}
+
 // waiter is a caller without a slot.
 type waiter struct {
 	of  campaign.ID
@@ -144,6 +153,26 @@ func (p *Pacer) Await(ctx context.Context, s Slot, of campaign.ID, urgent bool) 
 			return Slot{}, err
 		}
 	}
+}
+
+// TakeBy returns a slot that begins before another pacer's does, for a request that
+// leaves in both; false if there is none by then.
+func (p *Pacer) TakeBy(ctx context.Context, other Slot) (Slot, bool) {
+	by := other.at
+	if !other.limit {
+		by = time.Now().Add(tooLate)
+	}
+	ctx, cancel := context.WithDeadline(ctx, by)
+	defer cancel()
+	s, err := p.Take(ctx, "", false)
+	if err != nil {
+		return s, false
+	}
+	if s.limit && s.at.After(by) {
+		p.Unused(s)
+		return s, false
+	}
+	return s, p.use(&s)
 }
 
 // Unused gives a slot back that wasn't needed; the next caller in time gets it.

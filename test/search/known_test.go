@@ -8,7 +8,6 @@ import "strings"
 var known = map[string]string{
 	"another application's task": "our servers take tasks of another application from queues of the same name, and archive them",
 	overRate + restored:          "the same, with a limiter that is older",
-	overOwnRate:                  "a send waits for its campaign's slot first and then for the account's: after a 429 all that waited there leave at the account's rate",
 	held:                         "a receipt of a message from before the resume holds all campaigns again",
 	unsettled + restored:         "seen once in 500 walks, and not understood: one of a running campaign stays planned",
 }
