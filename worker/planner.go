@@ -255,7 +255,8 @@ func (p *planner) demands(k *known, d pacing.Demand, now time.Time) {
 func (p *planner) room(k *known, rate float64, window int, now time.Time) pacing.Room {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	demands := []pacing.Demand{k.demand}
+	demands := make([]pacing.Demand, 0, 1+len(p.known))
+	demands = append(demands, k.demand)
 	for _, other := range p.known {
 		if d := other.demand; other != k && d.Ready+d.Queued > 0 {
 			// What stood in the queue at its last look goes within the time of a window.

@@ -57,9 +57,9 @@ func Plan(now time.Time, rate float64, window int, demands []Demand) []Room {
 	rooms := make([]Room, len(demands))
 	left := rate
 	for _, urgent := range []bool{true, false} {
-		l := lane{now: now, rate: left, window: window, demands: demands, rooms: rooms}
-		for i, d := range demands {
-			if d.Urgent == urgent && d.Ready+d.Queued > 0 {
+		l := lane{now: now, rate: left, window: window, demands: demands, rooms: rooms, in: make([]int, 0, len(demands))}
+		for i := range demands {
+			if d := &demands[i]; d.Urgent == urgent && d.Ready+d.Queued > 0 {
 				l.in = append(l.in, i)
 			}
 		}
@@ -82,35 +82,50 @@ type lane struct {
 
 // divide sets the shares, and returns their sum.
 func (l *lane) divide() (used float64) {
-	limit := make(map[int]float64, len(l.in))
+	order := make([]ranked[float64], 0, len(l.in))
 	for _, i := range l.in {
-		d := l.demands[i]
-		limit[i] = math.Inf(1)
+		d := &l.demands[i]
+		limit := math.Inf(1)
 		if d.Rate > 0 {
-			limit[i] = d.Rate
+			limit = d.Rate
 		}
 		if l.rate > 0 {
-			limit[i] = math.Min(limit[i], float64(d.Ready+d.Queued)/WindowTime.Seconds())
+			limit = math.Min(limit, float64(d.Ready+d.Queued)/WindowTime.Seconds())
 		}
+		order = append(order, ranked[float64]{limit, i})
 	}
-	order := slices.Clone(l.in)
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(limit[a], limit[b]) })
-	for n, i := range order {
-		share := limit[i]
+	rank(order)
+	for n, o := range order {
+		share := o.by
 		if l.rate > 0 {
 			share = math.Min(share, (l.rate-used)/float64(len(order)-n))
 			used += share
 		}
-		l.rooms[i].Share = math.Max(share, leastShare)
+		l.rooms[o.i].Share = math.Max(share, leastShare)
 	}
 	return used
+}
+
+// ranked is a campaign in an order: the index of its demand, and what it goes by.
+type ranked[T cmp.Ordered] struct {
+	by T
+	i  int
+}
+
+func rank[T cmp.Ordered](all []ranked[T]) {
+	slices.SortFunc(all, func(a, b ranked[T]) int {
+		if a.by == b.by {
+			return a.i - b.i
+		}
+		return cmp.Compare(a.by, b.by)
+	})
 }
 
 // give sets the rooms, and when to look again.
 func (l *lane) give() {
 	var small []int // with a share of less than one recipient in a window
 	for _, i := range l.in {
-		d, r := l.demands[i], &l.rooms[i]
+		d, r := &l.demands[i], &l.rooms[i]
 		r.Run = l.run(r.Share)
 		window := l.window
 		if !math.IsInf(r.Share, 1) {
@@ -153,24 +168,24 @@ func (l *lane) run(share float64) int {
 // together than their shares, or half of the lane, last for a window.
 func (l *lane) giveSmall(small []int) {
 	together, queued := 0.0, 0
-	var waiting []int
+	waiting := make([]ranked[int64], 0, len(small))
 	for _, i := range small {
-		d, r := l.demands[i], &l.rooms[i]
+		d, r := &l.demands[i], &l.rooms[i]
 		together += r.Share
 		queued += d.Queued
 		turn := seconds(1 / r.Share)
 		r.Look = l.now.Add(max(soonestLook, turn-min(turn/4, nextLead)))
 		if d.Queued == 0 {
-			waiting = append(waiting, i)
+			waiting = append(waiting, ranked[int64]{d.Served.UnixMicro(), i})
 		}
 	}
-	slices.SortStableFunc(waiting, func(a, b int) int { return l.demands[a].Served.Compare(l.demands[b].Served) })
+	rank(waiting)
 	free := max(1, int(math.Max(together, l.rate/2)*WindowTime.Seconds())) - queued
-	for n, i := range waiting {
-		r := &l.rooms[i]
+	for n, o := range waiting {
+		r := &l.rooms[o.i]
 		if n >= free {
 			r.Look = l.now.Add(max(soonestLook, seconds(float64(n-max(0, free)+1)/together)))
-		} else if r.Recipients = min(1, l.demands[i].Ready); r.Recipients == l.demands[i].Ready {
+		} else if r.Recipients = min(1, l.demands[o.i].Ready); r.Recipients == l.demands[o.i].Ready {
 			r.Look = time.Time{}
 		}
 	}
