@@ -62,6 +62,7 @@ var plan = map[string]room{
 	"internal/listfile":  {pure, nil},
 	"internal/phone":     {pure, nil},
 	"internal/secret":    {pure, nil},
+	"internal/templates": {pure, []string{"campaign", "telesign"}},
 	"internal/translate": {pure, []string{"campaign", "telesign"}},
 
 	"internal/batch": {tool, nil},
@@ -70,11 +71,12 @@ var plan = map[string]room{
 	"internal/outbound": {client, nil},
 	"internal/redisx":   {client, nil},
 
-	"internal/pacing":         {store, []string{"campaign"}},
-	"internal/suppression":    {store, []string{"campaign", "telesign", "internal/batch", "internal/phone"}},
-	"internal/webhook/outbox": {store, []string{"campaign", "internal/redisx", "internal/secret"}},
-	"internal/queue":          {store, nil},
-	"ledger":                  {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
+	"internal/pacing":          {store, []string{"campaign"}},
+	"internal/suppression":     {store, []string{"campaign", "telesign", "internal/batch", "internal/phone"}},
+	"internal/webhook/outbox":  {store, []string{"campaign", "internal/redisx", "internal/secret"}},
+	"internal/queue":           {store, nil},
+	"internal/templates/cache": {store, []string{"telesign"}},
+	"ledger":                   {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
 
 	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/queue", "internal/translate"}},
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
@@ -89,7 +91,7 @@ var plan = map[string]room{
 	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
 	"internal/orderhistory/store":    {client, []string{"internal/secret"}},
 
-	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
+	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
 	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate"}},
 
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
