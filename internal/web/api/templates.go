@@ -11,7 +11,7 @@ import (
 func (a *API) registerTemplates() {
 	add(a, a.operation("list-templates", "GET /templates", access.Read, "List the account's templates",
 		"As Telesign lists them, at most a minute ago; the predefined ones (text, file, image and so on) aren't among them. Where Telesign can't be "+
-			"asked, `problem` says why, and the list is the last that is known."), a.templates)
+			"asked, `problem` says why, and the list is the last that is known.", invalid), a.templates)
 	add(a, a.operation("get-template", "GET /templates/{channel}/{name}", access.Read, "Ask for one template",
 		"What it is, and the parameters that a message must have.", notFound, invalid), a.template)
 }
