@@ -69,6 +69,7 @@ var plan = map[string]room{
 
 	"telesign":          {client, nil},
 	"internal/outbound": {client, nil},
+	"internal/probe":    {client, []string{"telesign", "internal/outbound"}},
 	"internal/redisx":   {client, nil},
 
 	"internal/pacing":          {store, []string{"campaign"}},
@@ -104,7 +105,7 @@ var plan = map[string]room{
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
-		"internal/metrics", "internal/operations", "internal/phone", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
+		"internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
 		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/secret", "internal/translate",
 	}},
 	"cmd/orderhistory": {face, everything},
