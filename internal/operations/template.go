@@ -103,6 +103,10 @@ func unlisted(ctx context.Context, err error) string {
 		return fmt.Sprintf("Telesign: %d %s; its support enables it", e.Code, e.Code.Text())
 	case errors.As(err, &e) && e.Code != 0:
 		return fmt.Sprintf("Telesign: %d %s", e.Code, e.Code.Text())
+	case errors.As(err, &e) && e.HTTPStatus == 0 && e.Err != nil:
+		return "Telesign can't be reached: " + e.Err.Error()
+	case errors.As(err, &e):
+		return fmt.Sprintf("HTTP %d, and no list", e.HTTPStatus)
 	}
 	return err.Error()
 }

@@ -170,7 +170,7 @@ func TestSubmit_TakesAListThatCantBeAskedForAsANote(t *testing.T) {
 		want  string
 	}{
 		"off":    {func(a *account) { a.vendor.SetTemplates(nil) }, "the templates weren't checked: Telesign: 3818 Template Management Product not enabled"},
-		"away":   {func(a *account) { a.server.Close() }, "the templates weren't checked: telesign templates: later: "},
+		"away":   {func(a *account) { a.server.Close() }, "the templates weren't checked: Telesign can't be reached: dial tcp "},
 		"closed": {func(a *account) { a.vendor.Close() }, "the templates weren't checked: Telesign: 3500 System Unavailable"},
 	} {
 		t.Run(name, func(t *testing.T) {
