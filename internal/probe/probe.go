@@ -98,6 +98,14 @@ func clock(date, before, after time.Time) Finding {
 func templates(ctx context.Context, client *telesign.Client) Finding {
 	f := Finding{Check: "templates"}
 	all, err := client.Templates(ctx)
+	var e *telesign.Error
+	if errors.As(err, &e) && e.Throttled { // one request a second is taken, of all processes
+		select {
+		case <-time.After(max(e.RetryAfter, time.Second)):
+			all, err = client.Templates(ctx)
+		case <-ctx.Done():
+		}
+	}
 	if err != nil {
 		f.Found, f.Advice = err.Error(), "templates can't be checked before they are sent: send to yourself first. With 3818, Telesign's support switches the list on"
 		return f

@@ -71,6 +71,9 @@ func TestTelesign_FindsAnAccountThatIsReady(t *testing.T) {
 	if len(found) != 3 || found["templates"].Found != "2 listed, 1 approved; see handout template list" {
 		t.Errorf("%d findings: %+v", len(found), found)
 	}
+	if f := ask(t, url, apiKey)["templates"]; !f.OK { // in the same second
+		t.Errorf("%+v", f)
+	}
 	if stats := v.Stats(); stats.Requests != 0 || stats.Accepted != 0 {
 		t.Errorf("something was sent: %+v", stats)
 	}
