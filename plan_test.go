@@ -92,7 +92,7 @@ var plan = map[string]room{
 	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
 	"internal/orderhistory/store":    {client, []string{"internal/secret"}},
 
-	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
+	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
 	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate"}},
 
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
