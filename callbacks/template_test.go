@@ -9,6 +9,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/producer"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // using submits a campaign of three that uses a template of WhatsApp.
@@ -125,4 +126,30 @@ func TestReceipt_OfATemplateThatIsGoneHoldsItsCampaign(t *testing.T) {
 		t.Errorf("%s by %s", rec.State, rec.DeliveredBy())
 	}
 	r.closes(held)
+}
+
+// Telesign calls again after anything but a 200, so that a listener that couldn't hold
+// them, or not all, holds them then.
+func TestTemplate_IsCalledAgainWhenTheLedgerCannotBeReached(t *testing.T) {
+	t.Parallel()
+	r := setup(t, redistest.AppendOnly("always"))
+	for _, id := range []string{"first", "second"} {
+		r.using(id, "wa_bogo", campaign.Beginning{})
+	}
+	if err := r.ledger.Hold(t.Context(), "first", "as the first call did before it died", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	body := aboutTemplate("wa_bogo", 3855)
+	r.server.Kill()
+	if status := r.call(http.MethodPost, body, signed(t, body)); status != http.StatusServiceUnavailable {
+		t.Errorf("answered with %d", status)
+	}
+	r.server.Restart()
+	r.hear(body)
+	if phase, reason := r.phase("first"); phase != campaign.Held || !strings.HasPrefix(reason, "as the first") {
+		t.Errorf("first: %s: %q", phase, reason)
+	}
+	if phase, reason := r.phase("second"); phase != campaign.Held || !strings.HasPrefix(reason, "Telesign: 3855 ") {
+		t.Errorf("second: %s: %q", phase, reason)
+	}
 }
