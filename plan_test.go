@@ -62,23 +62,26 @@ var plan = map[string]room{
 	"internal/listfile":  {pure, nil},
 	"internal/phone":     {pure, nil},
 	"internal/secret":    {pure, nil},
+	"internal/templates": {pure, []string{"campaign", "telesign"}},
 	"internal/translate": {pure, []string{"campaign", "telesign"}},
 
 	"internal/batch": {tool, nil},
 
 	"telesign":          {client, nil},
 	"internal/outbound": {client, nil},
+	"internal/probe":    {client, []string{"telesign", "internal/outbound"}},
 	"internal/redisx":   {client, nil},
 
-	"internal/pacing":         {store, []string{"campaign"}},
-	"internal/suppression":    {store, []string{"campaign", "telesign", "internal/batch", "internal/phone"}},
-	"internal/webhook/outbox": {store, []string{"campaign", "internal/redisx", "internal/secret"}},
-	"internal/queue":          {store, nil},
-	"ledger":                  {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
+	"internal/pacing":          {store, []string{"campaign"}},
+	"internal/suppression":     {store, []string{"campaign", "telesign", "internal/batch", "internal/phone"}},
+	"internal/webhook/outbox":  {store, []string{"campaign", "internal/redisx", "internal/secret"}},
+	"internal/queue":           {store, nil},
+	"internal/templates/cache": {store, []string{"telesign"}},
+	"ledger":                   {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
 
 	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/queue", "internal/translate"}},
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
-	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/translate"}},
+	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/templates", "internal/translate"}},
 	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
 	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/secret", "internal/suppression"}},
 
@@ -89,7 +92,7 @@ var plan = map[string]room{
 	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
 	"internal/orderhistory/store":    {client, []string{"internal/secret"}},
 
-	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
+	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
 	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate"}},
 
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
@@ -102,7 +105,7 @@ var plan = map[string]room{
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
-		"internal/metrics", "internal/operations", "internal/phone", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
+		"internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
 		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/secret", "internal/translate",
 	}},
 	"cmd/orderhistory": {face, everything},

@@ -24,6 +24,7 @@ const (
 	resultOld        = "old"        // a START that isn't the last word
 	resultUnresolved = "unresolved" // a STOP whose number isn't known; kept
 	resultInbound    = "inbound"    // any other of a recipient's own messages
+	resultTemplate   = "template"   // about a template, not a message
 	resultEarly      = "early"      // for a reference that isn't known yet; kept
 	resultDropped    = "dropped"    // for a reference that never became known
 )
@@ -32,6 +33,9 @@ const (
 func (l *Listener) record(ctx context.Context, r telesign.Receipt, body []byte) (string, error) {
 	if r.Inbound {
 		return l.reply(ctx, r, body)
+	}
+	if r.Template.Name != "" {
+		return resultTemplate, l.template(ctx, r)
 	}
 	to, err := l.find(ctx, r)
 	switch {
@@ -125,7 +129,7 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 		made, err := l.ledger.Receive(ctx, to.info, to.place, event)
 		switch {
 		case made:
-			return resultRecorded, l.hold(ctx, to.info.ID, r)
+			return resultRecorded, l.hold(ctx, to.info, r)
 		case err != nil && !gone(err):
 			return "", err
 		}
@@ -175,18 +179,23 @@ func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.R
 	case after == before:
 		return resultNoNews, nil
 	}
-	return resultRecorded, l.hold(ctx, to.info.ID, r)
+	return resultRecorded, l.hold(ctx, to.info, r)
 }
 
-// hold holds every campaign when a receipt says that the fault is our account's:
-// the others would fail of the same. If the listener dies before that, the next
-// receipt holds them.
-func (l *Listener) hold(ctx context.Context, id campaign.ID, r telesign.Receipt) error {
+// hold holds every campaign when a receipt says that the fault is our account's: the
+// others would fail of the same. It holds this one when its template can't be sent any
+// more. If the listener dies before that, the next receipt holds them.
+func (l *Listener) hold(ctx context.Context, info *campaign.Info, r telesign.Receipt) error {
 	code, ours := translate.AccountFault(r)
 	if !ours {
-		return nil
+		reason, gone := translate.TemplateFault(r, info.Spec)
+		if !gone {
+			return nil
+		}
+		l.log.Error("held for its template", "campaign", info.ID, "error", reason)
+		return l.ledger.Hold(ctx, info.ID, reason, time.Now())
 	}
-	l.log.Error("every campaign held", "campaign", id, "code", int(code), "error", code.Text())
+	l.log.Error("every campaign held", "campaign", info.ID, "code", int(code), "error", code.Text())
 	return l.ledger.HoldAll(ctx, translate.HoldReason(code), time.Now())
 }
 

@@ -133,8 +133,7 @@ func (c *specChecker) fault(path, message string) {
 	if c.broken[path] {
 		return
 	}
-	at := c.file.at.find(path)
-	c.faults.add(Fault{File: c.file.Name, Line: at.line, Column: at.column, Message: path + ": " + message})
+	c.faults.add(c.file.Fault(path, message))
 }
 
 func (c *specChecker) missingOr(path, value, message string) {
@@ -216,9 +215,7 @@ func (f *File) columns(columns []string) (*campaign.Cascade, error) {
 		ch := &f.Spec.Channels[i]
 		for _, name := range slices.Sorted(maps.Keys(ch.Parameters)) {
 			if _, err := campaign.ParseTemplate(ch.Parameters[name], columns); err != nil {
-				path := fmt.Sprintf("channels[%d].parameters.%s", i, name)
-				at := f.at.find(path)
-				faults.add(Fault{File: f.Name, Line: at.line, Column: at.column, Message: path + ": " + err.Error()})
+				faults.add(f.Fault(fmt.Sprintf("channels[%d].parameters.%s", i, name), err.Error()))
 			}
 		}
 	}

@@ -41,6 +41,12 @@ func (p places) find(path string) place {
 	return p[""]
 }
 
+// Fault is a fault of the value at a path, such as channels[0].template.
+func (f *File) Fault(path, message string) Fault {
+	at := f.at.find(path)
+	return Fault{File: f.Name, Line: at.line, Column: at.column, Message: path + ": " + message}
+}
+
 // ParseCampaign reads a campaign file: YAML with the keys id, message_type,
 // channels, rate, lane, on_doubt, give_up_after, max_failure_rate, canary,
 // canary_success, retention, check_files, hours, unknown_zone, columns,

@@ -65,8 +65,10 @@ type Accepted struct {
 
 // The names of the calls in [Error.Op].
 const (
-	opSend   = "send"
-	opStatus = "status"
+	opSend      = "send"
+	opStatus    = "status"
+	opTemplates = "templates"
+	opTemplate  = "template"
 )
 
 // NewClient checks the options and returns a Client. It refuses a URL that is
@@ -135,7 +137,7 @@ func (c *Client) Send(ctx context.Context, m Message) (Accepted, error) {
 		return Accepted{}, &Error{Class: Refused, Op: opSend, Code: CodePayloadTooLarge, Err: err}
 	}
 	out := newOutgoing(body)
-	a, err := c.exchange(ctx, http.MethodPost, c.url, out)
+	a, err := c.exchange(ctx, http.MethodPost, c.url, out, maxAnswer)
 	if err != nil {
 		e := &Error{Class: Later, Op: opSend, Written: out.written(), Err: err}
 		if e.Written {
@@ -160,12 +162,12 @@ func (c *Client) Status(ctx context.Context, reference string) (Receipt, error) 
 	if !pathSafe(reference) {
 		return Receipt{}, &Error{Class: Refused, Op: opStatus, Err: errors.New("no reference")}
 	}
-	a, err := c.exchange(ctx, http.MethodGet, c.url.JoinPath(reference), nil)
+	a, err := c.exchange(ctx, http.MethodGet, c.url.JoinPath(reference), nil, maxAnswer)
 	if err != nil {
 		return Receipt{}, &Error{Class: Later, Op: opStatus, Err: err}
 	}
 	if !a.ok() {
-		return Receipt{}, judgeStatus(a)
+		return Receipt{}, judgeQuery(opStatus, a)
 	}
 	if a.err != nil {
 		return Receipt{}, &Error{Class: Later, Op: opStatus, HTTPStatus: a.status, Err: a.err}
@@ -177,7 +179,25 @@ func (c *Client) Status(ctx context.Context, reference string) (Receipt, error) 
 	return r, nil
 }
 
-// pathSafe reports whether a reference can stand in a path as it is.
-func pathSafe(reference string) bool {
-	return reference != "" && strings.Trim(reference, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
+// unusedReference is well-formed, and no message's: Telesign's begin with a time.
+const unusedReference = "00000000000000000000000000000000"
+
+// Ping asks for the status of a message that doesn't exist: a request that costs
+// nothing and shows whether the account's credentials are taken. It returns what
+// Telesign said, which is nil for the answer that it doesn't know the message
+// (-10004), and the Date of the answer; the zero time when there was none.
+func (c *Client) Ping(ctx context.Context) (time.Time, *Error) {
+	a, err := c.exchange(ctx, http.MethodGet, c.url.JoinPath(unusedReference), nil, maxAnswer)
+	switch {
+	case err != nil:
+		return time.Time{}, &Error{Class: Later, Op: opStatus, Err: err}
+	case a.code == CodeReferenceExpired:
+		return a.date, nil
+	}
+	return a.date, judgeQuery(opStatus, a)
+}
+
+// pathSafe reports whether a name can stand in a path as it is.
+func pathSafe(name string) bool {
+	return name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == ""
 }

@@ -28,6 +28,15 @@ const (
 	CodeProductDisabled   Code = 3206
 	CodeNotAuthorized     Code = 3400
 	CodeUnavailable       Code = 3500
+	CodeTemplatesDisabled Code = 3818 // the product that lists templates; sends don't need it
+	CodeTemplateCreated   Code = 3850 // the first of the codes of callbacks about templates
+	CodeTemplateApproved  Code = 3851
+	CodeTemplateRejected  Code = 3852
+	CodeTemplateRemoved   Code = 3853
+	CodeTemplateFlagged   Code = 3854
+	CodeTemplateDisabled  Code = 3855
+	CodeTemplateUnknown   Code = 3856
+	CodeTemplateKept      Code = 3857 // the last of them
 )
 
 // Kind is what a code means for a message.

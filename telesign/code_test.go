@@ -10,7 +10,7 @@ import (
 func TestCodes_AreAscendingKnownAndWorded(t *testing.T) {
 	t.Parallel()
 	all := codes()
-	if len(all) != 94 {
+	if len(all) != 111 {
 		t.Errorf("%d codes are found: is the table in order?", len(all))
 	}
 	for _, c := range all {
@@ -45,8 +45,8 @@ func TestCode_KindsAreTheDocumentedOnes(t *testing.T) {
 		telesign.KindUnavailable: {3500},
 		telesign.KindUnconfirmed: {3039},
 		telesign.KindAccount:     {3006, 3058, 3073, 3203, 3206, 3207, 3400, 3401, 3402, 3405, 3407, 3411, 3412, 3413},
-		telesign.KindRequest:     {3102, 3103, 3104, 3105, 3106, 3110, 3113, 3116, 3300, 3301, 3302, 3303, 3304, 3311, -10004},
-		telesign.KindFailed:      {3003, 3030, 3033, 3041, 3046, 3052, 3053, 3055, 3072, 3100, 3101, 3112, 3114, 3115, 3200, 3202, 3306, 516},
+		telesign.KindRequest:     {3102, 3103, 3104, 3105, 3106, 3110, 3113, 3116, 3300, 3301, 3302, 3303, 3304, 3311, 3802, 3803, 3815, 3816, 3817, 3819, 3856, -10004},
+		telesign.KindFailed:      {3003, 3030, 3033, 3041, 3046, 3052, 3053, 3055, 3072, 3100, 3101, 3112, 3114, 3115, 3200, 3202, 3306, 3852, 3853, 3855, 516},
 		telesign.KindUnknown:     {0, 1, -1, 200, 3414, 3399, 9999},
 	} {
 		for _, c := range codes {
@@ -59,7 +59,7 @@ func TestCode_KindsAreTheDocumentedOnes(t *testing.T) {
 
 func TestCode_FinalIsTelesignsWord(t *testing.T) {
 	t.Parallel()
-	intermediate := []telesign.Code{1500, 3001, 3002, 3040, 3056, 3060, 3100, 3101, 3200, 3202, 3306, 3601}
+	intermediate := []telesign.Code{1500, 3001, 3002, 3040, 3056, 3060, 3100, 3101, 3200, 3202, 3306, 3601, 3800, 3801, 3850, 3851, 3854, 3857}
 	for _, c := range codes() {
 		if got, want := c.Final(), !slices.Contains(intermediate, c); got != want {
 			t.Errorf("%d %s: final %v, want %v", c, c.Text(), got, want)

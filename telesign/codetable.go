@@ -118,4 +118,23 @@ var codes = []codeEntry{
 
 	{3500, KindUnavailable, true, "System Unavailable"}, // The system is currently unavailable. The request should be resubmitted. (Final)
 	{3601, KindOther, false, "Missing providers tracking data"},
+
+	// Template management. Reference: createmsgtemplate, getmsgtemplate, templatescallbacks.
+	{3800, KindOther, false, "Request successful"},
+	{3801, KindOther, false, "Request successful"}, // The template is being processed; a callback will follow.
+	{3802, KindRequest, true, "Missing parameter name"},
+	{3803, KindRequest, true, "Missing parameter type"},
+	{3815, KindRequest, true, "Missing parameter content"},
+	{3816, KindRequest, true, "Invalid value for parameter category: {category}"},
+	{3817, KindRequest, true, "Invalid value for parameter language: {language}"}, // The page says category.
+	{3818, KindOther, true, "Template Management Product not enabled for Customer ID"},
+	{3819, KindRequest, true, "Invalid value for parameter sample_text"},
+	{3850, KindOther, false, "Template successfully created"},
+	{3851, KindOther, false, "Template approved by provider"},
+	{3852, KindFailed, true, "Template rejected by provider"},
+	{3853, KindFailed, true, "Template successfully removed"},
+	{3854, KindOther, false, "Template flagged by provider"}, // For misuse; it is still there.
+	{3855, KindFailed, true, "Template disabled by provider"},
+	{3856, KindRequest, true, "Invalid value for parameter name: {name}"}, // Missing or not valid; so is one that doesn't exist.
+	{3857, KindOther, false, "Removal unsuccessful - provider temporary problem"},
 }

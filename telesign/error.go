@@ -39,13 +39,12 @@ func (c Class) String() string {
 	return "Class(" + strconv.Itoa(int(c)) + ")"
 }
 
-// Error is the failure of one call. Every error of [Client.Send] and
-// [Client.Status] is an *Error.
+// Error is the failure of one call. Every error of a [Client]'s calls is an *Error.
 type Error struct {
-	// Class says whether the message was sent. After [Client.Status], which
-	// sends nothing, it is Later (ask again) or Refused (asking is no use).
+	// Class says whether the message was sent. After a question, which sends
+	// nothing, it is Later (ask again) or Refused (asking is no use).
 	Class Class
-	// Op is the call: "send" or "status".
+	// Op is the call: "send", "status", "templates" or "template".
 	Op string
 	// HTTPStatus is the status of the answer; 0 when there was none.
 	HTTPStatus int

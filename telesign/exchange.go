@@ -23,7 +23,7 @@ const (
 )
 
 var (
-	errAnswerTooLarge = errors.New("answer over 64 KB")
+	errAnswerTooLarge = errors.New("answer is too large")
 	errAnswerUnread   = errors.New("answer is not the documented JSON")
 )
 
@@ -88,20 +88,21 @@ func (o *outgoing) trace(ctx context.Context) context.Context {
 type answer struct {
 	status      int
 	retryAfter  time.Duration
-	body        []byte
+	date        time.Time // of its header Date; zero when there is none
+	body        []byte    // complete, or nil
 	reference   string
 	code        Code // 0 when there is none
 	description string
-	err         error // why body is no use
+	err         error // why body is no object
 }
 
 // ok reports whether the HTTP status is 2xx.
 func (a answer) ok() bool { return a.status/100 == 2 }
 
 // exchange makes one request and reads its answer. It goes to the transport
-// itself: an http.Client would follow redirects. out is nil for a GET. The
-// error means that there was no answer at all.
-func (c *Client) exchange(ctx context.Context, method string, to *url.URL, out *outgoing) (answer, error) {
+// itself: an http.Client would follow redirects. out is nil for a GET; limit bounds
+// the answer's body, in bytes. The error means that there was no answer at all.
+func (c *Client) exchange(ctx context.Context, method string, to *url.URL, out *outgoing, limit int64) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 
@@ -133,30 +134,31 @@ func (c *Client) exchange(ctx context.Context, method string, to *url.URL, out *
 		}
 		return answer{}, err
 	}
-	return readAnswer(resp), nil
+	return readAnswer(resp, limit), nil
 }
 
 // readAnswer reads what it can and closes the body.
-func readAnswer(resp *http.Response) answer {
+func readAnswer(resp *http.Response, limit int64) answer {
 	defer resp.Body.Close()
 	a := answer{status: resp.StatusCode, retryAfter: retryAfter(resp.Header)}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	a.date, _ = http.ParseTime(resp.Header.Get("Date"))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	switch {
 	case err != nil:
 		a.err = fmt.Errorf("read answer: %w", err)
 		return a
-	case len(body) > maxAnswer:
+	case int64(len(body)) > limit:
 		a.err = errAnswerTooLarge
 		io.CopyN(io.Discard, resp.Body, maxDrain) // only for the connection's sake
 		return a
 	}
+	a.body = body
 	o, ok := object(body)
 	if !ok {
 		a.err = errAnswerUnread
 		return a
 	}
 	status := o.Get("status")
-	a.body = body
 	a.reference = NormalizeReference(text(o.Get("reference_id")))
 	a.code, a.description = codeOf(status.Get("code")), text(status.Get("description"))
 	return a

@@ -48,10 +48,10 @@ func judgeSend(a answer) *Error {
 	return e.keepRetryAfter(a)
 }
 
-// judgeStatus makes the error of a GET whose answer is not 2xx. Nothing was
-// sent, so the only question is whether to ask again.
-func judgeStatus(a answer) *Error {
-	e := a.toError(opStatus)
+// judgeQuery makes the error of a GET whose answer is not what was asked for.
+// Nothing was sent, so the only question is whether to ask again.
+func judgeQuery(op string, a answer) *Error {
+	e := a.toError(op)
 	switch {
 	case e.judgeKind(a.code.Kind()):
 	case a.status == http.StatusTooManyRequests:

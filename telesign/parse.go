@@ -57,6 +57,9 @@ func ParseReceipt(body []byte) (Receipt, error) {
 		},
 		Legs: parseLegs(o.Get("channel_status")),
 	}
+	if c := r.Status.Code; CodeTemplateCreated <= c && c <= CodeTemplateKept {
+		r.Template = templateName(o)
+	}
 	reply := o.Get("user_response") // SMS
 	if !reply.IsObject() {
 		reply = o.Get("content.end_user_action") // WhatsApp

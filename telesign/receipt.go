@@ -20,6 +20,9 @@ type Receipt struct {
 	Inbound bool
 	// Reply is that message; zero unless Inbound.
 	Reply Reply
+	// Template is the template that a callback about templates is about, with
+	// Status.Code 3850 to 3857 (reference: templatescallbacks); zero for all others.
+	Template TemplateName
 }
 
 // Status is the state of a whole message. It may be delivered (3000) while one

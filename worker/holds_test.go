@@ -101,6 +101,31 @@ func TestHold_APolledFaultOfTheAccountHoldsEveryCampaign(t *testing.T) {
 	}
 }
 
+// A template that is gone holds its own campaign; others may have another.
+func TestHold_APolledFaultOfTheTemplateHoldsItsCampaign(t *testing.T) {
+	t.Parallel()
+	v := &vendor{poll: func(w http.ResponseWriter, _ *http.Request, reference string) {
+		fmt.Fprintf(w, `{"reference_id":%q,"status":{"code":3003,"description":"x"},"channel_status":[{"sms":{"code":3855}},{"whatsapp":{"code":3855}}]}`, reference)
+	}}
+	r := setup(t, v)
+	asked, beside := r.stand("asked", phones(2), false), r.stand("beside", phones(2), false)
+	past := time.Now().Add(-time.Hour)
+	r.apply(asked, 0, claimed(past), campaign.Event{
+		Kind: campaign.EventAccept, At: past, Attempt: 1, Code: 3001, Reference: reference(1), DueAt: past,
+	})
+	if _, err := r.ledger.Advance(t.Context(), asked.ID, 0, []int{1}, []int{0}, past); err != nil {
+		t.Fatal(err)
+	}
+	r.start(func(o *worker.Options) { o.Rate = 0.01 }) // no send is due meanwhile
+	r.untilPhase(asked, campaign.Held)
+	if _, why := r.phase(asked); !strings.HasPrefix(why, "Telesign: 3855 Template disabled by provider: template ") {
+		t.Errorf("held for %q", why)
+	}
+	if phase, _ := r.phase(beside); phase != campaign.Running {
+		t.Errorf("another is %s", phase)
+	}
+}
+
 // A vendor that takes everything and says nothing: each answer lost is a person
 // in doubt, so that it ends with ten, and those that were under way beside.
 func TestHold_TenUnansweredRequestsHoldTheCampaign(t *testing.T) {

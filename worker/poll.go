@@ -178,6 +178,9 @@ func (q *query) answered(ctx context.Context, receipt telesign.Receipt, now time
 		if code, ours := translate.AccountFault(receipt); ours {
 			return q.w.ledger.HoldAll(ctx, translate.HoldReason(code), now)
 		}
+		if reason, gone := translate.TemplateFault(receipt, q.s.Info.Spec); gone {
+			return q.w.ledger.Hold(ctx, q.s.Info.ID, reason, now)
+		}
 		return nil
 	}
 	return q.again(ctx, now, pollAgain, receipt.Status.Code.Kind() == telesign.KindProbable)

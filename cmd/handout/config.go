@@ -203,6 +203,16 @@ func (c *Config) client() (*telesign.Client, error) {
 	return client, nil
 }
 
+// vendor is client where the credentials are set, else nil: what asks Telesign beside
+// its work does without.
+func (c *Config) vendor() *telesign.Client {
+	client, err := c.client()
+	if err != nil {
+		return nil
+	}
+	return client
+}
+
 type variable struct {
 	Name        string `json:"name"`
 	Value       string `json:"value"`

@@ -12,30 +12,37 @@ import (
 
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/phone"
+	"github.com/handout-dev/handout/internal/probe"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/telesign"
 )
 
-type finding struct {
-	OK     bool   `json:"ok"`
-	Fatal  bool   `json:"fatal"` // unless OK: a promise doesn't hold
-	Check  string `json:"check"`
-	Found  string `json:"found"`
-	Advice string `json:"advice,omitempty"`
-}
+type finding = probe.Finding
 
 func (a *app) doctorCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, live bool
+	var callbackURL string
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check Redis, credentials and clock, and say what to do about each fault",
+		Long: "Check Redis, credentials and clock, and say what to do about each fault.\n\n" +
+			"--live also asks Telesign, by requests that cost nothing and reach nobody, whether it\n" +
+			"takes the credentials, how far its clock is off, and for the templates; with\n" +
+			"--callback-url also that address, whether receipts arrive there. The exit status is 1\n" +
+			"for what breaks a promise or keeps messages from being sent.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.load()
 			if err != nil {
 				return err
 			}
+			if callbackURL != "" && !live {
+				return usagef("doctor: --callback-url goes with --live")
+			}
 			findings := diagnose(cmd.Context(), c)
+			if live {
+				findings = append(findings, diagnoseLive(cmd.Context(), c, callbackURL)...)
+			}
 			fatal := 0
 			for _, f := range findings {
 				if !f.OK && f.Fatal {
@@ -56,7 +63,24 @@ func (a *app) doctorCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
+	cmd.Flags().BoolVar(&live, "live", false, "ask Telesign, too")
+	cmd.Flags().StringVar(&callbackURL, "callback-url", "", "with --live: ask whether receipts arrive at this address, the one that Telesign calls")
 	return cmd
+}
+
+// diagnoseLive asks Telesign and, if there is one, the callback URL. What the
+// credentials lack is found already.
+func diagnoseLive(ctx context.Context, c *Config, callbackURL string) []finding {
+	client, err := c.client()
+	if err != nil {
+		return []finding{{Fatal: true, Check: "Telesign", Found: "wasn't asked: " + oneLine(err), Advice: "set the account's variables; handout config lists them"}}
+	}
+	findings := probe.Telesign(ctx, client)
+	if callbackURL != "" {
+		key, _ := telesign.DecodeKey(c.TelesignAPIKey.Reveal()) // c.client has decoded it
+		findings = append(findings, probe.Callback(ctx, callbackURL, c.TelesignCustomerID, key))
+	}
+	return findings
 }
 
 func (a *app) showFindings(findings []finding) {
@@ -100,21 +124,21 @@ func diagnose(ctx context.Context, c *Config) []finding {
 func diagnoseRedis(ctx context.Context, c *Config) []finding {
 	const start = "set REDIS_URL, as in redis://127.0.0.1:6379/0, and start Redis with deploy/redis.conf"
 	if c.RedisURL == "" {
-		return []finding{{false, true, "Redis", "REDIS_URL is not set", start}}
+		return []finding{{Fatal: true, Check: "Redis", Found: "REDIS_URL is not set", Advice: start}}
 	}
 	where := redisx.Describe(c.RedisURL)
 	rdb, err := redisx.Open(c.RedisURL)
 	if err != nil {
-		return []finding{{false, true, "Redis", oneLine(err), start}}
+		return []finding{{Fatal: true, Check: "Redis", Found: oneLine(err), Advice: start}}
 	}
 	defer rdb.Close()
 	info, err := redisx.Inspect(ctx, rdb)
 	if err != nil {
-		return []finding{{false, true, "Redis", fmt.Sprintf("%s can't be reached: %s", where, oneLine(err)), "is it running, and is REDIS_URL right?"}}
+		return []finding{{Fatal: true, Check: "Redis", Found: fmt.Sprintf("%s can't be reached: %s", where, oneLine(err)), Advice: "is it running, and is REDIS_URL right?"}}
 	}
 	var findings []finding
 	add := func(ok, fatal bool, check, found, advice string) {
-		findings = append(findings, finding{ok, fatal, check, found, advice})
+		findings = append(findings, finding{OK: ok, Fatal: fatal, Check: check, Found: found, Advice: advice})
 	}
 	add(true, true, "Redis", fmt.Sprintf("%s answers (%s)", where, info.Mode), start)
 	add(info.AtLeast62, true, "Redis version", info.Version, "the queue needs Redis 6.2 or newer")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"html"
 	"io"
@@ -19,6 +20,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/handout-dev/handout/producer"
+	"github.com/handout-dev/handout/telesign"
+	"github.com/handout-dev/handout/telesign/simulator"
 	"github.com/handout-dev/handout/test/redistest"
 )
 
@@ -29,15 +32,33 @@ type submitFace func(t *testing.T, id, list string, how submitHow) (refused stri
 type submitHow struct {
 	hold, aside, dry bool
 	at               string
+	template         string // of SMS; empty: text
 }
 
-const submitSpec = `{"id": %q, "message_type": "MKT", "channels": [{"channel": "sms", "template": "text", "parameters": {"text": "Hello"}}]}`
+// spec is the campaign's.
+func (how submitHow) spec(id string) string {
+	return fmt.Sprintf(submitSpec, id, cmp.Or(how.template, "text"))
+}
+
+const submitSpec = `{"id": %q, "message_type": "MKT", "channels": [{"channel": "sms", "template": %q, "parameters": {"text": "Hello"}}]}`
 
 // submitFaces are the command line, the API and the pages on one Redis.
 func submitFaces(t *testing.T) (*producer.Client, map[string]submitFace) {
 	t.Helper()
 	server := redistest.Start(t)
 	t.Setenv("REDIS_URL", server.URL())
+	vendor, err := simulator.New(simulator.Options{
+		CustomerID: "FFFFFFFF-EEEE-DDDD-1234-AB1234567890", APIKey: "VGVzdCBLZXk=", TemplateRate: 1000,
+		Templates: []telesign.Template{{TemplateName: telesign.TemplateName{Channel: "sms", Name: "hello"}, Type: "standard", Status: "Approved"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := httptest.NewServer(vendor)
+	t.Cleanup(func() { vendor.Close(); at.Close() })
+	t.Setenv("TELESIGN_URL", at.URL)
+	t.Setenv("TELESIGN_CUSTOMER_ID", "FFFFFFFF-EEEE-DDDD-1234-AB1234567890")
+	t.Setenv("TELESIGN_API_KEY", "VGVzdCBLZXk=")
 	c, err := loadConfig()
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +78,7 @@ func submitFaces(t *testing.T) (*producer.Client, map[string]submitFace) {
 func submitByCommand(t *testing.T, id, list string, how submitHow) string {
 	t.Helper()
 	file, path := filepath.Join(t.TempDir(), "c.yaml"), filepath.Join(t.TempDir(), "list.csv")
-	for name, text := range map[string]string{file: fmt.Sprintf(submitSpec, id), path: list} {
+	for name, text := range map[string]string{file: how.spec(id), path: list} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +123,7 @@ func apiSubmit(at string) submitFace {
 	return func(t *testing.T, id, list string, how submitHow) string {
 		t.Helper()
 		campaigns := at + "/api/v1/campaigns"
-		if resp, text := ask(t, "POST", campaigns, "application/json", strings.NewReader(fmt.Sprintf(submitSpec, id))); resp.StatusCode > 201 {
+		if resp, text := ask(t, "POST", campaigns, "application/json", strings.NewReader(how.spec(id))); resp.StatusCode > 201 {
 			return text
 		}
 		query := url.Values{}
@@ -132,7 +153,7 @@ func pageSubmit(at string) submitFace {
 		t.Helper()
 		var body bytes.Buffer
 		w := multipart.NewWriter(&body)
-		for _, f := range [][3]string{{"campaign", "c.yaml", fmt.Sprintf(submitSpec, id)}, {"list", "list.csv", list}} {
+		for _, f := range [][3]string{{"campaign", "c.yaml", how.spec(id)}, {"list", "list.csv", list}} {
 			part, err := w.CreateFormFile(f[0], f[1])
 			if err == nil {
 				_, err = part.Write([]byte(f[2]))
@@ -202,6 +223,9 @@ func TestFaces_SubmitTheSameAndRefuseWithTheSameWords(t *testing.T) {
 		{name: "dry, a bad row", list: bad, how: submitHow{dry: true}, says: "has 1 bad row|\"rejected\":true|Leave the 1 bad row out"},
 		{name: "dry, a bad row set aside", list: bad, how: submitHow{dry: true, aside: true}},
 		{name: "dry, only bad rows", list: none, how: submitHow{dry: true, aside: true}, says: "has 1 bad row and no good one|\"rejected\":true"},
+		{name: "a template of one's own", list: good, how: submitHow{template: "hello"}, phase: producer.PhaseRunning, total: 2},
+		{name: "a missing template", list: good, how: submitHow{template: "hallo"}, says: "channels\\[0\\].template.*Telesign has no template hallo for sms"},
+		{name: "dry, a missing template", list: good, how: submitHow{dry: true, template: "hallo"}, says: "Telesign has no template hallo for sms"},
 		{name: "no rows", list: "recipient,phone\n", says: "the list has nobody to send to|The list has nobody to send to"},
 	} {
 		for face, submit := range faces {

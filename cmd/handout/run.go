@@ -96,7 +96,7 @@ func (a *app) command(args []string) *cobra.Command {
 	root.AddCommand(
 		a.demoCommand(), a.submitCommand(), a.listCommand(), a.reportCommand(), a.exportCommand(), a.verifyCommand(),
 		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.rescheduleCommand(), a.retryCommand(), a.resendCommand(), a.acceptAsSentCommand(),
-		a.rateCommand(), a.suppressCommand(), a.purgeCommand(),
+		a.rateCommand(), a.suppressCommand(), a.templateCommand(), a.purgeCommand(),
 		a.workCommand(), a.listenCommand(), a.consoleCommand(), a.scheduleCommand(), a.simulateCommand(),
 		a.keyCommand(), a.webhookCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
 	)
@@ -155,7 +155,9 @@ func closeRedis(rdb redis.UniversalClient, err error) {
 
 func (a *app) operate(ctx context.Context, f func(o *operations.Operations) error) error {
 	return a.withRedis(ctx, func(rdb redis.UniversalClient) error {
-		return f(operations.New(rdb, operations.Options{Region: a.config.Region, AccountRate: a.config.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate}))
+		return f(operations.New(rdb, operations.Options{
+			Region: a.config.Region, AccountRate: a.config.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate, Telesign: a.config.vendor(),
+		}))
 	})
 }
 

@@ -346,13 +346,13 @@ func nothing() error { return nil }
 // newConsole serves the API, and the pages. stop ends the streams of both; it
 // comes before the server's own, which waits for them.
 func newConsole(m *mode) (_ http.Handler, stop func() error, _ error) {
-	gate := &access.Gate{Keys: access.NewKeys(m.rdb), Open: m.ConsoleOpen}
-	rest, err := api.New(api.Options{Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate})
+	gate, vendor := &access.Gate{Keys: access.NewKeys(m.rdb), Open: m.ConsoleOpen}, m.vendor()
+	rest, err := api.New(api.Options{Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, Telesign: vendor})
 	if err != nil {
 		return nil, nil, err
 	}
 	pages, err := console.New(console.Options{
-		Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, PlainHTTP: m.ConsolePlainHTTP,
+		Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, PlainHTTP: m.ConsolePlainHTTP, Telesign: vendor,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -79,14 +79,14 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 		OnWait: func() { line.show("another submit of this campaign is under way; waiting for it") },
 	}
 	if f.dryRun {
-		d, err := operations.New(nil, operations.Options{Region: c.Region, AccountRate: c.Rate}).DryRun(ctx, s)
+		d, err := operations.New(nil, operations.Options{Region: c.Region, AccountRate: c.Rate, Telesign: c.vendor()}).DryRun(ctx, s)
 		line.end()
 		if err != nil {
 			return a.refused(err)
 		}
 		return a.showDryRun(s, d, f.asJSON)
 	}
-	var result *producer.Result
+	var result *operations.Submitted
 	err = a.operate(ctx, func(o *operations.Operations) error {
 		result, err = o.Submit(ctx, s)
 		return err
@@ -97,8 +97,12 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 		return errors.New("interrupted; run the same command again: it finishes the job, and sends to each person once")
 	case err != nil:
 		return a.refused(err)
-	case !f.asJSON:
-		a.describe(result)
+	}
+	for _, note := range result.Templates {
+		fmt.Fprintln(a.stderr, "note: "+note)
+	}
+	if !f.asJSON {
+		a.describe(result.Result)
 		return nil
 	}
 	a.badRows(result.Summary)
@@ -216,6 +220,7 @@ func dryRunJSON(d *operations.DryRun, rejected bool) map[string]any {
 		"read": append([]string{}, d.Summary.Notes()...), "unknown_ranges": d.Summary.UnknownRanges,
 		"sms_parts": map[string]int{"min": d.SMS.Min, "max": d.SMS.Max, "total": d.SMS.Total},
 		"rate":      d.Rate, "seconds": d.Duration.Seconds(),
+		"templates":    append([]string{}, d.Templates...),
 		"columns_used": append([]string{}, d.ColumnsUsed...), "columns_unused": append([]string{}, d.ColumnsUnused...),
 	}
 	if d.Hours != nil {
@@ -232,6 +237,9 @@ func (a *app) describeDryRun(file *producer.File, d *operations.DryRun) {
 	out("  duplicates   %d", d.Summary.Duplicates)
 	out("  bad rows     %d", d.Summary.BadRows)
 	for _, line := range d.Summary.Notes() {
+		out("  note         %s", line)
+	}
+	for _, line := range d.Templates {
 		out("  note         %s", line)
 	}
 	if parts := d.Parts(); parts != "" {

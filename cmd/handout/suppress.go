@@ -160,12 +160,13 @@ func (a *app) suppressImport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE.csv",
 		Short: "Put the numbers of a file on the list",
-		Long: "Put the numbers of a file on the list. It is CSV with a header: a column phone and,\n" +
-			"optionally, columns why and since; other columns are ignored. A number that is on\n" +
-			"the list already keeps its entry, so running it twice changes nothing. What suppress\n" +
-			"list writes keeps its times and reasons, and changes nothing of numbers that were\n" +
-			"taken off the list since. --reason deactivated is for files of numbers that carriers\n" +
-			"have taken back.",
+		Long: "Put the numbers of a file on the list. It is CSV with commas and a header, in UTF-8,\n" +
+			"UTF-16 or Windows-1252, also compressed (.gz, .zst): a column phone and, optionally,\n" +
+			"columns why and since; other columns are ignored. A number that is on the list\n" +
+			"already keeps its entry, so running it twice changes nothing. What suppress list\n" +
+			"writes keeps its times and reasons, and changes nothing of numbers that were taken\n" +
+			"off the list since. --reason deactivated is for files of numbers that carriers have\n" +
+			"taken back.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := os.Open(args[0])
 			if err != nil {

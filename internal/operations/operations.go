@@ -33,6 +33,9 @@ type Options struct {
 	Region          string  // the country whose numbers may stand in national form, as in US; empty: none
 	AccountRate     float64 // the account's limit in messages per second where no person has set it
 	PrivateWebhooks bool    // webhooks may lead to private addresses, and to http URLs
+	// Telesign is asked about templates; nil: the credentials aren't known here, and
+	// templates are checked by what others have asked.
+	Telesign *Telesign
 }
 
 // Operations does what operators ask for. It is safe for concurrent use.

@@ -30,9 +30,14 @@ type Submission struct {
 const UploadPatience = 20 * time.Second
 
 // DryRun checks a submission. It writes nothing, and needs no Redis. Bad rows
-// aren't an error: see [DryRun.Refusal].
+// aren't an error: see [DryRun.Refusal]. A fault of the file, or of a template that
+// it uses, is.
 func (o *Operations) DryRun(ctx context.Context, s *Submission) (*DryRun, error) {
 	if err := s.checkBeginning(); err != nil {
+		return nil, err
+	}
+	notes, err := o.checkTemplates(ctx, s.File)
+	if err != nil {
 		return nil, err
 	}
 	d, err := producer.Check(ctx, s.File, s.List, producer.CheckOptions{
@@ -41,20 +46,30 @@ func (o *Operations) DryRun(ctx context.Context, s *Submission) (*DryRun, error)
 	if err != nil {
 		return nil, submitting(s.File.Spec.ID, err)
 	}
-	return &DryRun{d}, nil
+	return &DryRun{d, notes}, nil
 }
 
 // Submit makes a campaign of a submission. It may be made again at any time, also
 // after a crash, and does the same thing once.
 //
-// Errors: Refused, also for a start that is past, unless the campaign stands
-// already; OtherContent; Busy; Unavailable. [*producer.Faults] and
+// Errors: Refused, also for a start that is past or a template that can't be sent,
+// unless the campaign stands already; OtherContent; Busy; Unavailable. [*producer.Faults] and
 // [*producer.ReadError] stay reachable behind them.
-func (o *Operations) Submit(ctx context.Context, s *Submission) (*producer.Result, error) {
+func (o *Operations) Submit(ctx context.Context, s *Submission) (*Submitted, error) {
 	id := s.File.Spec.ID
-	if err := s.checkBeginning(); err != nil {
-		// Made again after its start has come, it still finds what it has done.
-		if _, stands := o.Standing(ctx, id); stands != nil || s.Begin.Hold {
+	if s.Begin.Hold {
+		if err := s.checkBeginning(); err != nil {
+			return nil, err
+		}
+	}
+	notes, err := o.checkTemplates(ctx, s.File)
+	if err == nil {
+		err = s.checkBeginning()
+	}
+	if err != nil {
+		// Made again after its start has come, or its template has gone, it still finds
+		// what it has done.
+		if _, stands := o.Standing(ctx, id); stands != nil {
 			return nil, err
 		}
 	}
@@ -75,7 +90,16 @@ func (o *Operations) Submit(ctx context.Context, s *Submission) (*producer.Resul
 	if cause := context.Cause(ctx); errors.Is(cause, errWaited) {
 		err = cause
 	}
-	return result, submitting(id, err)
+	if err != nil {
+		return nil, submitting(id, err)
+	}
+	return &Submitted{result, notes}, nil
+}
+
+// Submitted is what a submit has done.
+type Submitted struct {
+	*producer.Result
+	Templates []string // notes about the templates
 }
 
 var errWaited = &Error{Kind: Busy, Text: "another submit of this campaign is under way; nothing was done: try again in a moment"}
@@ -173,7 +197,10 @@ func (o *Operations) Send(ctx context.Context, s producer.OneOff) (*producer.Sen
 }
 
 // DryRun is what submitting something would do.
-type DryRun struct{ *producer.DryRun }
+type DryRun struct {
+	*producer.DryRun
+	Templates []string // notes about the templates
+}
 
 // Refusal returns why a submit would refuse the list for what stands in it; nil
 // if it would take it.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/listfile"
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/producer"
@@ -220,11 +221,16 @@ func (o *Operations) ImportSuppressed(ctx context.Context, in Import) (*Imported
 		done.Rows, done.Bad = r.Rows, r.BadRows
 		return fileError(in.Name, err)
 	}
+	// A stream isn't looked at before it is read: what has come is on the list at once.
 	file := in.Stream
 	if in.File != nil {
-		file = in.File
-		if err := read(file, "checked", func([]suppression.Number) error { return nil }); err != nil {
-			return done, err
+		check, err := openNumbers(in.File)
+		if err == nil {
+			err = read(check, "checked", func([]suppression.Number) error { return nil })
+			check.Close()
+		}
+		if err != nil {
+			return done, fileError(in.Name, err)
 		}
 		if done.Bad > 0 && !in.SetAside {
 			return done, refusef(Refused, "", "nothing was imported: %d of %d rows are bad; correct them, or set bad rows aside", done.Bad, done.Rows)
@@ -232,6 +238,12 @@ func (o *Operations) ImportSuppressed(ctx context.Context, in Import) (*Imported
 		if _, err := in.File.Seek(0, io.SeekStart); err != nil {
 			return done, &producer.ReadError{List: in.Name, Err: err}
 		}
+		again, err := openNumbers(in.File)
+		if err != nil {
+			return done, fileError(in.Name, err)
+		}
+		defer again.Close()
+		file = again
 	}
 	err = read(file, "imported", func(numbers []suppression.Number) error {
 		n, err := o.suppressions.AddAll(ctx, numbers)
@@ -245,6 +257,23 @@ func (o *Operations) ImportSuppressed(ctx context.Context, in Import) (*Imported
 		err = refusef(Refused, "", "%d of %d rows are bad; the numbers of all others are on the list, %d of them new", done.Bad, done.Rows, done.Added)
 	}
 	return done, err
+}
+
+// openNumbers opens a file as those of campaigns' lists: in any usual encoding, also
+// compressed.
+func openNumbers(file io.Reader) (*listfile.File, error) {
+	text, err := listfile.Open(file)
+	var wrong listfile.FileError
+	switch {
+	case errors.As(err, &wrong):
+		return nil, &suppression.FileError{Text: wrong.Error()}
+	case err != nil:
+		return nil, &suppression.FileError{Read: err}
+	case text.Kind == listfile.Workbook:
+		text.Close()
+		return nil, &suppression.FileError{Text: "a workbook: save its sheet as CSV"}
+	}
+	return text, nil
 }
 
 // fileError returns an error of the reader as one of any list's.

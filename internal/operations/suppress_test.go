@@ -2,17 +2,23 @@ package operations_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/csv"
+	"errors"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/suppression"
+	"github.com/handout-dev/handout/producer"
 	"github.com/handout-dev/handout/test/redistest"
 )
 
@@ -132,6 +138,51 @@ func TestImport_OfDeactivatedNumbers(t *testing.T) {
 	}
 	_, err = b.ImportSuppressed(t.Context(), operations.Import{Reason: "other", File: bytes.NewReader(file)})
 	refused(t, err, operations.Refused, "deactivated")
+}
+
+func TestImport_ReadsAFileInTheEncodingsOfLists(t *testing.T) {
+	t.Parallel()
+	const text = "phone,why\r\n+12015550123,gekündigt\r\n"
+	encode := func(t transform.Transformer) []byte {
+		b, _, err := transform.Bytes(t, []byte(text))
+		if err != nil {
+			panic(err) // of a constant
+		}
+		return b
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err := z.Write([]byte(text))
+	if err = errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for name, file := range map[string][]byte{
+		"UTF-8":                 []byte(text),
+		"UTF-8 with a mark":     []byte("\ufeff" + text),
+		"UTF-16LE with a mark":  encode(unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder()),
+		"UTF-16BE without one":  encode(unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewEncoder()),
+		"Windows-1252":          encode(charmap.Windows1252.NewEncoder()),
+		"UTF-8, gzip":           packed.Bytes(),
+		"lines that end in CRs": []byte(strings.ReplaceAll(text, "\r\n", "\r")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := bare(t)
+			if done := b.load(t, operations.Import{}, file); done.Added != 1 {
+				t.Errorf("%+v", done)
+			}
+			s, err := b.Suppression(t.Context(), "+12015550123")
+			if err != nil || !s.Listed || s.Note != "gekündigt" {
+				t.Errorf("%+v, %v", s, err)
+			}
+		})
+	}
+	b := bare(t)
+	_, err = b.ImportSuppressed(t.Context(), operations.Import{File: strings.NewReader("PK\x03\x04rest"), By: ann})
+	var faults *producer.Faults
+	if !errors.As(err, &faults) || !strings.Contains(faults.Error(), "a workbook: save its sheet as CSV") {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestSettleOptOut_IsDoneByAPersonOnce(t *testing.T) {

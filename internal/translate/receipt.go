@@ -72,6 +72,33 @@ func AccountFault(r telesign.Receipt) (telesign.Code, bool) {
 // HoldReason says in the vendor's words why a campaign is held.
 func HoldReason(c telesign.Code) string { return fmt.Sprintf("Telesign: %d %s", c, c.Text()) }
 
+// TemplateGone reports whether a code says that a template can't be sent any more. One
+// that is flagged (3854) still can.
+func TemplateGone(c telesign.Code) bool {
+	return c == telesign.CodeTemplateRejected || c == telesign.CodeTemplateRemoved || c == telesign.CodeTemplateDisabled
+}
+
+// TemplateFault is why a campaign is to be held whose receipt says of a channel that
+// its template can't be sent any more.
+func TemplateFault(r telesign.Receipt, s *campaign.Spec) (reason string, gone bool) {
+	for _, l := range r.Legs {
+		if !TemplateGone(l.Code) {
+			continue
+		}
+		for _, ch := range s.Channels { // none in a standing campaign: each message has its own
+			if strings.EqualFold(ch.Channel, l.Channel) {
+				return TemplateHoldReason(l.Code, telesign.TemplateName{Channel: ch.Channel, Name: ch.Template}), true
+			}
+		}
+	}
+	return "", false
+}
+
+// TemplateHoldReason says why campaigns with a template are held, and what to do.
+func TemplateHoldReason(c telesign.Code, n telesign.TemplateName) string {
+	return fmt.Sprintf("%s: template %s of %s; resume when Telesign has it approved, or cancel and submit the rest with another", HoldReason(c), n.Name, n.Channel)
+}
+
 func leg(c telesign.Code) campaign.Leg { return campaign.Leg{Rank: Rank(c), Code: int(c)} }
 
 // transaction ranks the status of a whole transaction: a failure that Telesign

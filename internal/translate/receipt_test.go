@@ -27,6 +27,8 @@ var ranks = map[telesign.Code]campaign.Rank{
 	3002: campaign.RankGateway,
 	1500: campaign.RankProgress, 3001: campaign.RankProgress, 3040: campaign.RankProgress,
 	3060: campaign.RankProgress, 3210: campaign.RankProgress, 3601: campaign.RankProgress,
+	3800: campaign.RankProgress, 3801: campaign.RankProgress, 3818: campaign.RankProgress,
+	3850: campaign.RankProgress, 3851: campaign.RankProgress, 3854: campaign.RankProgress, 3857: campaign.RankProgress,
 }
 
 func TestRank_EveryKnownCodeHasOne(t *testing.T) {

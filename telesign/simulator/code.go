@@ -23,6 +23,7 @@ const (
 	codeBadIP            telesign.Code = 3105
 	codeBadCallbackURL   telesign.Code = 3106
 	codeInvalid          telesign.Code = 3110
+	codeNoTemplate       telesign.Code = 3112
 	codeBadChannels      telesign.Code = 3113
 	codeNoWindow         telesign.Code = 3114
 	codeNoCallbackURL    telesign.Code = 3203

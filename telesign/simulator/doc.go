@@ -58,5 +58,7 @@
 // on a loopback address. A refusal says why in the header X-Simulator-Reason.
 //
 // POST /simulator/inbound lets a recipient write to the account, as
-// [Simulator.Receive] does: an [Inbound] in JSON.
+// [Simulator.Receive] does: an [Inbound] in JSON. PUT /simulator/templates sets the
+// account's templates, and POST changes one, as [Simulator.SetTemplates] and
+// [Simulator.ChangeTemplate] do.
 package simulator

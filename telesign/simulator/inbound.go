@@ -65,20 +65,25 @@ func (i Inbound) body(ref string, at time.Time) ([]byte, error) {
 	return json.Marshal(body)
 }
 
-// Receive lets a recipient write to the account: one signed callback, tried up
-// to four times with the vendor's waits. It returns when that was answered with
-// 200; otherwise the error says why not.
+// Receive lets a recipient write to the account: one callback, as tell makes it.
 func (s *Simulator) Receive(ctx context.Context, i Inbound) error {
 	body, err := i.body(s.refs.of(refusalBit|replyBit|s.replies.Add(1)), time.Now())
 	if err != nil {
 		return err
 	}
+	return s.tell(ctx, body)
+}
+
+// tell makes one signed callback, tried up to four times with the vendor's waits. It
+// returns when that was answered with 200; otherwise the error says why not.
+func (s *Simulator) tell(ctx context.Context, body []byte) error {
 	url := *s.callbackURL.Load()
 	if url == "" {
 		return errors.New("no callback URL")
 	}
 	for attempt := 0; ; attempt++ {
-		if err = s.call(ctx, url, body); err == nil || attempt == len(retryWaits) {
+		err := s.call(ctx, url, body)
+		if err == nil || attempt == len(retryWaits) {
 			return err
 		}
 		select {

@@ -54,6 +54,13 @@ type Options struct {
 	// account. Otherwise it answers 401/3206.
 	Polling bool
 
+	// Templates are the account's custom templates; nil: the product that lists them
+	// isn't enabled, and requests for them get 401/3818. See SetTemplates.
+	Templates []telesign.Template
+	// TemplateRate is how many requests about templates are let through in any
+	// one-second window. Default 1, as documented.
+	TemplateRate int
+
 	// FetchFiles fetches the file of every message over WhatsApp, by the address
 	// in its url or header_url, before the POST is answered: WhatsApp does so at
 	// some moment that isn't documented. The channel fails with 3035 when the
@@ -86,7 +93,7 @@ func (o *Options) complete() error {
 			faults = append(faults, fmt.Errorf("callback URL: %w", err))
 		}
 	}
-	if o.Rate < 0 || o.Latency < 0 || o.CallbackTimeout < 0 {
+	if o.Rate < 0 || o.TemplateRate < 0 || o.Latency < 0 || o.CallbackTimeout < 0 {
 		faults = append(faults, errors.New("a rate or a duration is negative"))
 	}
 	if o.Bursts < 0 || (o.Bursts > 0 && o.Rate < 2) {
@@ -100,6 +107,9 @@ func (o *Options) complete() error {
 	}
 	if o.CallbackTimeout == 0 {
 		o.CallbackTimeout = 5 * time.Second
+	}
+	if o.TemplateRate == 0 {
+		o.TemplateRate = defaultTemplateRate
 	}
 	if o.Speed == 0 {
 		o.Speed = 1

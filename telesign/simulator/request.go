@@ -159,7 +159,7 @@ func (s *Simulator) parse(body []byte) (request, *refusal) {
 	if no := req.readOptional(top, s.o.AllowCallbackURL); no != nil {
 		return req, no
 	}
-	return req, req.readCascade(channels, message, email)
+	return req, req.readCascade(channels, message, email, &s.templates)
 }
 
 // readRecipient takes the phone number from either place; recipient is the one
@@ -220,7 +220,7 @@ func (req *request) readOptional(top fields, allowCallbackURL bool) *refusal {
 
 // readCascade takes the channels in order. A fault that only concerns one
 // channel is accepted and fails that channel later, as the vendor does.
-func (req *request) readCascade(channels []fields, message map[string]fields, email string) *refusal {
+func (req *request) readCascade(channels []fields, message map[string]fields, email string, known *templates) *refusal {
 	for name, details := range message {
 		if name != telesign.ContentDefault && !telesign.KnownChannel(name) {
 			return bad(codeInvalid, "", "message for unknown channel %q", name)
@@ -260,7 +260,9 @@ func (req *request) readCascade(channels []fields, message map[string]fields, em
 			if details == nil {
 				details = message[telesign.ContentDefault]
 			}
-			l.fault = checkTemplate(name, details)
+			if l.fault = checkTemplate(name, details); l.fault == 0 {
+				l.fault = known.fault(name, details)
+			}
 			l.file, l.document = fileOf(name, details)
 		}
 		req.legs = append(req.legs, l)

@@ -31,6 +31,7 @@ type Simulator struct {
 	plans       sync.Map      // planKey → *plan
 	replies     atomic.Uint64 // messages of recipients to us
 	agenda      *agenda
+	templates   templates
 	callbackURL atomic.Pointer[string]
 	mux         *http.ServeMux
 	client      *http.Client
@@ -74,6 +75,7 @@ func New(o Options) (*Simulator, error) {
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.mux = s.routes()
 	s.SetCallbackURL(o.CallbackURL)
+	s.SetTemplates(o.Templates)
 	return s, nil
 }
 
@@ -97,7 +99,7 @@ func (s *Simulator) Idle(ctx context.Context) error {
 	return s.agenda.idle(ctx)
 }
 
-// ServeHTTP serves the vendor's two operations, and what the vendor doesn't
+// ServeHTTP serves the vendor's operations, and what the vendor doesn't
 // have: health and inspection.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
@@ -105,11 +107,15 @@ func (s *Simulator) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/omnichannel", s.send)
 	mux.HandleFunc("GET /v1/omnichannel/{reference}", s.status)
+	mux.HandleFunc("GET /v1/omnichannel/templates", s.listTemplates)
+	mux.HandleFunc("GET /v1/omnichannel/templates/{channel}/{name}", s.getTemplate)
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.HandleFunc("GET /readyz", s.health)
 	mux.HandleFunc("GET /simulator/log", s.serveLog)
 	mux.HandleFunc("GET /simulator/stats", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Stats()) })
 	mux.HandleFunc("POST /simulator/inbound", s.serveInbound)
+	mux.HandleFunc("PUT /simulator/templates", s.serveSetTemplates)
+	mux.HandleFunc("POST /simulator/templates", s.serveChangeTemplate)
 	return mux
 }
 

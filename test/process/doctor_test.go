@@ -130,3 +130,42 @@ func TestDoctor_LooksAtTheAccountAndTheNamesOfVariables(t *testing.T) {
 		t.Errorf("set wrong:\n%s", diff)
 	}
 }
+
+func TestDoctor_AsksTelesignAndTheCallbackURL(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.AppendOnly("always"))
+	e := account(server.URL())
+	listen := serve(t, e, "listen")
+	e = e.with("TELESIGN_URL", serve(t, e, "simulate").url)
+	live := func(e env, args ...string) (int, map[string]bool) {
+		t.Helper()
+		r := handout(t, e, append([]string{"doctor", "--json", "--live"}, args...)...)
+		var all []struct {
+			OK           bool
+			Check, Found string
+		}
+		if err := json.Unmarshal([]byte(r.stdout), &all); err != nil {
+			t.Fatalf("%v: %s", err, r.stdout)
+		}
+		ok := make(map[string]bool)
+		for _, f := range all {
+			ok[f.Check] = f.OK
+		}
+		return r.code, ok
+	}
+	code, ok := live(e, "--callback-url", listen.url+"/callbacks/telesign")
+	for check, want := range map[string]bool{"Telesign": true, "Telesign's clock": true, "callback URL": true, "templates": false} {
+		if got, looked := ok[check]; !looked || got != want {
+			t.Errorf("%s: %v, want %v", check, got, want)
+		}
+	}
+	if code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+	if code, ok := live(e.with("TELESIGN_API_KEY", "b3RoZXIga2V5IQ==")); code != 1 || ok["Telesign"] {
+		t.Errorf("with another key: exit status %d, %v", code, ok)
+	}
+	if r := handout(t, e, "doctor", "--callback-url", listen.url); r.code != 2 {
+		t.Errorf("without --live: exit status %d", r.code)
+	}
+}

@@ -85,6 +85,8 @@ func sights(t *testing.T) []sight {
 			p.Type("#remove-phone", "+12015550162")
 			p.Click("#remove button")
 		}},
+		{name: "templates", path: "/templates", says: "order_ready", hidden: true},
+		{name: "empty-templates", path: "/templates", empty: true, says: "aren't known", hidden: true},
 		{name: "keys", path: "/keys", says: "shown this once", steps: func(p *browsertest.Page, screen string) {
 			p.Type("#name", strings.TrimSuffix("warehouse-"+screen, "-desk"))
 			p.Click("#create button")

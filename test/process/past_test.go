@@ -13,8 +13,10 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/suppression"
+	"github.com/handout-dev/handout/internal/templates/cache"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
+	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/test/redistest"
 )
 
@@ -85,6 +87,14 @@ func fill(t testing.TB, server *redistest.Server) {
 	p.do(p.ledger.Note(t.Context(), goesOn, olga("the shop's evening"), p.ago(3*time.Minute), "rate set", "10 messages/s"))
 	p.play(info, 2900, 10, 5*time.Second)
 
+	p.do(cache.Write(t.Context(), rdb, "default", cache.Listed{At: p.now, Templates: []telesign.Template{
+		{
+			TemplateName: telesign.TemplateName{Channel: "whatsapp", Name: "order_ready"}, Type: "verified", Category: "utility",
+			Language: "en_US", Status: "Approved", MandatoryParameters: []string{"header_url", "body_text_1", "body_text_2"},
+		},
+		{TemplateName: telesign.TemplateName{Channel: "whatsapp", Name: "winter_prices"}, Type: "verified", Category: "marketing", Language: "de", Status: "Rejected"},
+		{TemplateName: telesign.TemplateName{Channel: "sms", Name: "order_text"}, Type: "standard", Status: "Approved", MandatoryParameters: []string{"body_text_1"}},
+	}}))
 	for i, why := range []suppression.Entry{
 		{Why: suppression.WhyStop, Campaign: finished}, {Why: suppression.WhyBlocked, Campaign: finished}, {Why: suppression.WhyStop, Campaign: inDoubts},
 		{Why: suppression.WhyHand, By: "olga", Note: "asked by letter"}, {Why: suppression.WhyHand, By: "shop", Note: "account closed"},

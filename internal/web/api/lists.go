@@ -77,8 +77,9 @@ func newList(s producer.Summary) List {
 
 // Submitted is a campaign that stands, and its list.
 type Submitted struct {
-	Campaign *Campaign `json:"campaign"`
-	List     List      `json:"list"`
+	Campaign  *Campaign `json:"campaign"`
+	List      List      `json:"list"`
+	Templates []string  `json:"templates" nullable:"false" doc:"notes about the templates: what they are, whom they don't reach, or why they weren't checked"`
 }
 
 func (a *API) put(ctx context.Context, in *putInput) (Submitted, bool, error) {
@@ -98,7 +99,7 @@ func (a *API) put(ctx context.Context, in *putInput) (Submitted, bool, error) {
 		return Submitted{}, false, err
 	}
 	c, err := a.campaign(ctx, result.Info.ID)
-	return Submitted{c, newList(result.Summary)}, !result.Already, err
+	return Submitted{c, newList(result.Summary), append([]string{}, result.Templates...)}, !result.Already, err
 }
 
 // submission is what a request with a list asks for: the campaign file that waits
@@ -155,6 +156,7 @@ type DryRun struct {
 	List          List              `json:"list"`
 	Rejected      bool              `json:"rejected" doc:"the list would be refused: it has bad rows, or no good one"`
 	Samples       []json.RawMessage `json:"samples" nullable:"false" maxItems:"3" doc:"the first requests as Telesign would get them, with masked numbers"`
+	Templates     []string          `json:"templates" nullable:"false" doc:"notes about the templates: what they are, whom they don't reach, or why they weren't checked"`
 	SMSParts      Parts             `json:"sms_parts"`
 	Rate          float64           `json:"rate" doc:"messages per second to count with; 0: unknown"`
 	Seconds       float64           `json:"seconds" doc:"how long sending takes, within the hours; 0: unknown, -1: over a year"`
@@ -182,7 +184,8 @@ func (a *API) dryRun(ctx context.Context, in *dryRunInput) (*DryRun, error) {
 	}
 	return &DryRun{
 		List: newList(d.Summary), Rejected: d.Refusal(s.SetAside) != nil, Samples: append([]json.RawMessage{}, d.Samples...),
-		SMSParts: Parts{d.SMS.Min, d.SMS.Max, d.SMS.Total}, Rate: d.Rate, Seconds: d.Duration.Seconds(), Hours: NewDryHours(d.Hours),
+		Templates: append([]string{}, d.Templates...),
+		SMSParts:  Parts{d.SMS.Min, d.SMS.Max, d.SMS.Total}, Rate: d.Rate, Seconds: d.Duration.Seconds(), Hours: NewDryHours(d.Hours),
 		ColumnsUsed: append([]string{}, d.ColumnsUsed...), ColumnsUnused: append([]string{}, d.ColumnsUnused...),
 	}, nil
 }

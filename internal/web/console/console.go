@@ -30,9 +30,10 @@ type Options struct {
 	Redis       redis.UniversalClient // stays the caller's to close
 	Gate        *access.Gate
 	Logger      *slog.Logger
-	Region      string  // the country whose numbers may stand in lists in national form
-	AccountRate float64 // the account's limit in messages per second where no person has set it
-	PlainHTTP   bool    // other machines reach the console over plain HTTP: a session's cookie can't be marked Secure
+	Region      string               // the country whose numbers may stand in lists in national form
+	AccountRate float64              // the account's limit in messages per second where no person has set it
+	Telesign    *operations.Telesign // is asked about templates; may be nil
+	PlainHTTP   bool                 // other machines reach the console over plain HTTP: a session's cookie can't be marked Secure
 
 	Every      time.Duration // how often what moves by itself is looked at; 0: 2 s
 	UploadLife time.Duration // how long uploaded files wait to be confirmed; 0: an hour
@@ -78,7 +79,7 @@ func New(o Options) (*Console, error) {
 		return nil, err
 	}
 	c := &Console{o: o, reports: report.NewReader(o.Redis, o.AccountRate),
-		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate}), pages: pages, mux: http.NewServeMux(), normalize: normalize}
+		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, Telesign: o.Telesign}), pages: pages, mux: http.NewServeMux(), normalize: normalize}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()
 	crossOrigin := http.NewCrossOriginProtection()
@@ -268,6 +269,8 @@ func (c *Console) routes() {
 	c.form("POST /suppression/settle", access.Control, c.settleOptOut)
 	c.upload("POST /suppression/import", access.Control, maxBody, c.importSuppressed)
 	c.page("GET /suppression/import/{token}", access.Control, c.imported)
+
+	c.page("GET /templates", access.Read, c.templates)
 
 	c.page("GET /keys", access.All, c.keys)
 	c.page("POST /keys", access.All, c.createKey) // shows the key, once, and goes nowhere

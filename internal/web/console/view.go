@@ -118,6 +118,7 @@ var nav = []navEntry{
 	{Path: "/people", Text: "People", scope: access.Read},
 	{Path: "/doubt", Text: "In doubt", scope: access.Read},
 	{Path: "/suppression", Text: "Suppressed", scope: access.Read},
+	{Path: "/templates", Text: "Templates", scope: access.Read},
 	{Path: "/keys", Text: "Keys", scope: access.All},
 	{Path: "/queues/", Text: "Queues", scope: access.Read},
 	{Path: "/api/v1/docs", Text: "API", scope: access.Read},
