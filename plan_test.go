@@ -64,7 +64,8 @@ var plan = map[string]room{
 	"internal/secret":    {pure, nil},
 	"internal/translate": {pure, []string{"campaign", "telesign"}},
 
-	"internal/batch": {tool, nil},
+	"internal/batch":    {tool, nil},
+	"internal/terminal": {tool, nil},
 
 	"telesign":          {client, nil},
 	"internal/outbound": {client, nil},
@@ -103,7 +104,7 @@ var plan = map[string]room{
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
 		"internal/metrics", "internal/operations", "internal/phone", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
-		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/secret", "internal/translate",
+		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/secret", "internal/terminal", "internal/translate",
 	}},
 	"cmd/orderhistory": {face, everything},
 

@@ -17,6 +17,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/schedule"
+	"github.com/handout-dev/handout/internal/terminal"
 )
 
 func (a *app) scheduleCommand() *cobra.Command {
@@ -60,7 +61,7 @@ func (c *Config) schedules(name string) ([]*schedule.Schedule, error) {
 }
 
 func (a *app) newRunner(m *mode, all []*schedule.Schedule) (*schedule.Runner, error) {
-	errors, ok := a.stderr.(*os.File)
+	errors, ok := terminal.File(a.stderr)
 	if !ok {
 		errors = os.Stderr
 	}

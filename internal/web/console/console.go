@@ -228,6 +228,7 @@ func (c *Console) routes() {
 	c.page("GET /campaigns/{id}", access.Read, c.campaign)
 	c.page("GET /campaigns/{id}/picture", access.Read, c.picture)
 	c.mux.HandleFunc("GET /campaigns/{id}/live", c.watch)
+	c.handle("GET /campaigns/{id}/export", access.Read, maxForm, c.export)
 	c.deed("pause", c.standing, steer(c.ops.Pause, "The campaign is paused: {left}."))
 	c.ask("resume", c.askResume)
 	c.deed("resume", c.asked, steer(c.ops.Resume, "The campaign goes on: {left}."))
