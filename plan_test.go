@@ -70,6 +70,7 @@ var plan = map[string]room{
 	"telesign":          {client, nil},
 	"internal/outbound": {client, nil},
 	"internal/redisx":   {client, nil},
+	"internal/s3keys":   {client, []string{"internal/secret"}},
 
 	"internal/pacing":         {store, []string{"campaign"}},
 	"internal/suppression":    {store, []string{"campaign", "telesign", "internal/batch", "internal/phone"}},
@@ -81,14 +82,14 @@ var plan = map[string]room{
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
 	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/translate"}},
 	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
-	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/secret", "internal/suppression"}},
+	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/s3keys", "internal/suppression"}},
 
 	"internal/orderhistory":          {mover, []string{"producer", "campaign", "ledger", "internal/phone", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},
 	"internal/orderhistory/database": {client, nil},
 	"internal/orderhistory/shop":     {client, []string{"internal/orderhistory/database"}},
 	"internal/orderhistory/sheet":    {pure, nil},
 	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
-	"internal/orderhistory/store":    {client, []string{"internal/secret"}},
+	"internal/orderhistory/store":    {client, []string{"internal/s3keys"}},
 
 	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
 	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate"}},
@@ -104,7 +105,7 @@ var plan = map[string]room{
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
 		"internal/metrics", "internal/operations", "internal/phone", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
-		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/secret", "internal/terminal", "internal/translate",
+		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate",
 	}},
 	"cmd/orderhistory": {face, everything},
 

@@ -74,14 +74,15 @@ type Config struct {
 	WebhookAllowPrivate bool `split_words:"true" default:"false" desc:"let webhooks lead to private addresses, and to http URLs"`
 	WebhookBacklog      int  `split_words:"true" default:"10000000" desc:"outcomes and changes that may wait for one webhook, about 6 bytes each; beyond it the oldest are dropped, and the webhook is told so"`
 
-	Schedules            string      `default:"schedules.yaml" desc:"the file of what handout schedule runs"`
-	ScheduleAddr         string      `split_words:"true" default:"127.0.0.1:8071" desc:"where handout schedule serves metrics and health"`
-	ScheduleAllowPrivate bool        `split_words:"true" default:"false" desc:"schedules may fetch lists from private addresses, and by http"`
-	ScheduleMaxList      int         `split_words:"true" default:"1024" desc:"size of a schedule's list in MB, at most"`
-	ScheduleS3Endpoint   string      `envconfig:"HANDOUT_SCHEDULE_S3_ENDPOINT" default:"https://s3.amazonaws.com" desc:"where lists named s3://bucket/key are"`
-	ScheduleS3Region     string      `envconfig:"HANDOUT_SCHEDULE_S3_REGION" desc:"the bucket's region; empty: it is asked for"`
-	ScheduleS3AccessKey  string      `envconfig:"HANDOUT_SCHEDULE_S3_ACCESS_KEY" desc:"access key; empty: the bucket is open to all"`
-	ScheduleS3SecretKey  secret.Text `envconfig:"HANDOUT_SCHEDULE_S3_SECRET_KEY" desc:"its secret"`
+	Schedules              string      `default:"schedules.yaml" desc:"the file of what handout schedule runs"`
+	ScheduleAddr           string      `split_words:"true" default:"127.0.0.1:8071" desc:"where handout schedule serves metrics and health"`
+	ScheduleAllowPrivate   bool        `split_words:"true" default:"false" desc:"schedules may fetch lists from private addresses, and by http"`
+	ScheduleMaxList        int         `split_words:"true" default:"1024" desc:"size of a schedule's list in MB, at most"`
+	ScheduleS3Endpoint     string      `envconfig:"HANDOUT_SCHEDULE_S3_ENDPOINT" default:"https://s3.amazonaws.com" desc:"where lists named s3://bucket/key are"`
+	ScheduleS3Region       string      `envconfig:"HANDOUT_SCHEDULE_S3_REGION" desc:"the bucket's region; empty: it is asked for"`
+	ScheduleS3AccessKey    string      `envconfig:"HANDOUT_SCHEDULE_S3_ACCESS_KEY" desc:"access key; empty: AWS's own variables and files, the role of the pod or machine, else none"`
+	ScheduleS3SecretKey    secret.Text `envconfig:"HANDOUT_SCHEDULE_S3_SECRET_KEY" desc:"its secret"`
+	ScheduleS3SessionToken secret.Text `envconfig:"HANDOUT_SCHEDULE_S3_SESSION_TOKEN" desc:"session token of temporary keys"`
 
 	LogFormat string     `split_words:"true" default:"text" desc:"text or json, on standard error"`
 	LogLevel  slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
