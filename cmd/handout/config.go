@@ -21,6 +21,7 @@ import (
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/secret"
+	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
 )
@@ -53,7 +54,8 @@ type Config struct {
 
 	ListenAddr   string `split_words:"true" default:":8080" desc:"where handout listen takes receipts"`
 	ConsoleAddr  string `split_words:"true" default:"127.0.0.1:8090" desc:"where handout console serves its pages and the API"`
-	ConsoleOpen  bool   `split_words:"true" default:"false" desc:"admit requests from this machine without a key, with all scopes"`
+	ConsoleOpen  bool   `split_words:"true" default:"false" desc:"admit browsers on this machine by a link that is printed at the start, without a key, with all scopes"`
+	ConsoleURL   string `split_words:"true" desc:"where browsers reach the console, as in https://ops.example.com/handout/; empty: this machine, by http"`
 	QueuesWrite  bool   `split_words:"true" default:"false" desc:"let keys with the scope control pause and resume queues, and run or delete one task, at /queues/"`
 	WorkAddr     string `split_words:"true" default:"127.0.0.1:8070" desc:"where handout work serves metrics and health"`
 	SimulateAddr string `split_words:"true" default:"127.0.0.1:8060" desc:"where handout simulate plays the vendor"`
@@ -63,6 +65,9 @@ type Config struct {
 
 	// ListenMetricsAddr is apart from ListenAddr, which the public calls.
 	ListenMetricsAddr string `split_words:"true" default:"127.0.0.1:8081" desc:"where handout listen serves metrics and health"`
+
+	// ConsoleMetricsAddr is apart from ConsoleAddr: metrics name campaigns, and ask for no key.
+	ConsoleMetricsAddr string `split_words:"true" default:"127.0.0.1:8091" desc:"where handout console serves metrics and health"`
 
 	SimulateCallbackURL string  `split_words:"true" default:"http://127.0.0.1:8080/callbacks/telesign" desc:"where the simulator sends receipts"`
 	SimulateRate        int     `split_words:"true" default:"0" desc:"requests per second that the simulator takes; 0: HANDOUT_RATE"`
@@ -154,11 +159,14 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check(c.SimulateRate >= 0, "HANDOUT_SIMULATE_RATE", "must not be negative")
 	check(c.ScheduleMaxList > 0 && c.ScheduleMaxList <= 1<<20, "HANDOUT_SCHEDULE_MAX_LIST", "must be 1 to %d, in MB", 1<<20)
 	check(c.LogFormat == "text" || c.LogFormat == "json", "HANDOUT_LOG_FORMAT", "must be text or json")
+	site, err := access.ParseSite(c.ConsoleURL, c.ConsolePlainHTTP)
+	check(err == nil, "HANDOUT_CONSOLE_URL", "%w", err)
+	check(err != nil || !c.ConsoleOpen || site.Local(), "HANDOUT_CONSOLE_OPEN", "is for this machine alone, and HANDOUT_CONSOLE_URL or HANDOUT_CONSOLE_PLAIN_HTTP is for others")
 	auth := telesign.AuthMethod(c.TelesignAuth)
 	check(auth == telesign.AuthBasic || auth == telesign.AuthDigest, "HANDOUT_TELESIGN_AUTH", "must be basic or digest")
 	check(c.Region == "" || phonenumbers.GetSupportedRegions()[c.Region], "HANDOUT_REGION", "must be a country's two letters, as in US")
 	for name, addr := range map[string]string{
-		"HANDOUT_LISTEN_ADDR": c.ListenAddr, "HANDOUT_LISTEN_METRICS_ADDR": c.ListenMetricsAddr, "HANDOUT_CONSOLE_ADDR": c.ConsoleAddr,
+		"HANDOUT_LISTEN_ADDR": c.ListenAddr, "HANDOUT_LISTEN_METRICS_ADDR": c.ListenMetricsAddr, "HANDOUT_CONSOLE_ADDR": c.ConsoleAddr, "HANDOUT_CONSOLE_METRICS_ADDR": c.ConsoleMetricsAddr,
 		"HANDOUT_WORK_ADDR": c.WorkAddr, "HANDOUT_SIMULATE_ADDR": c.SimulateAddr, "HANDOUT_SCHEDULE_ADDR": c.ScheduleAddr,
 	} {
 		_, port, err := net.SplitHostPort(addr)

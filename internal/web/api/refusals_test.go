@@ -173,8 +173,8 @@ func TestRefusals_NoSuchPathIsAProblemToo(t *testing.T) {
 
 func TestRefusals_AnotherSitesPageMaySendNothing(t *testing.T) {
 	t.Parallel()
-	h := open(t, func(o *api.Options) { o.Gate.Open = true })
-	local := &client{h: h}
+	h := open(t, nil)
+	local := h.all(t)
 	local.do(t, 200, "GET", "/campaigns", "", "")
 	a := local.do(t, 403, "POST", "/campaigns", asJSON, campaignBody("new"), "Origin", "https://evil.example.com", "Sec-Fetch-Site", "cross-site")
 	problemOf(t, a, "forbidden")

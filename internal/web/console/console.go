@@ -32,7 +32,6 @@ type Options struct {
 	Logger      *slog.Logger
 	Region      string  // the country whose numbers may stand in lists in national form
 	AccountRate float64 // the account's limit in messages per second where no person has set it
-	PlainHTTP   bool    // other machines reach the console over plain HTTP: a session's cookie can't be marked Secure
 
 	Every      time.Duration // how often what moves by itself is looked at; 0: 2 s
 	UploadLife time.Duration // how long uploaded files wait to be confirmed; 0: an hour
@@ -82,6 +81,11 @@ func New(o Options) (*Console, error) {
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()
 	crossOrigin := http.NewCrossOriginProtection()
+	if origin := o.Gate.Site.Origin(); origin != "" { // a proxy may have put another Host into the request
+		if err := crossOrigin.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("console: %w", err)
+		}
+	}
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, nil, refuse(http.StatusForbidden, "Another site's page made the browser send this. Nothing was done."))
 	}))
@@ -203,17 +207,11 @@ func (c *Console) enter(w http.ResponseWriter, r *http.Request, scope access.Sco
 	if err != nil {
 		return nil, err
 	}
-	v := &visit{Request: r, w: w, key: key, secure: c.secure(r)}
+	v := &visit{Request: r, w: w, key: key, site: c.o.Gate.Site}
 	if err := key.Require(scope); err != nil {
 		return v, refuse(http.StatusForbidden, "%s", sentence(err.Error()))
 	}
 	return v, nil
-}
-
-// secure says whether cookies are to be marked so. Behind a proxy that ends TLS
-// the connection doesn't tell; a browser that is on this machine needs no TLS.
-func (c *Console) secure(r *http.Request) bool {
-	return r.TLS != nil || (!c.o.PlainHTTP && !access.LoopbackHost(r.Host))
 }
 
 func (c *Console) routes() {
