@@ -114,14 +114,16 @@ const policy = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-an
 // Close ends the streams under way, so that a server can stop.
 func (c *Console) Close() { c.stop() }
 
-// handle registers what answers visitors with a scope. Forms of up to maxBytes are read
-// first, except multipart ones.
+// handle registers what answers visitors with a scope. Forms are read first, up to
+// maxForm; those with files are left to [receive], up to maxBytes.
 func (c *Console) handle(pattern string, scope access.Scope, maxBytes int64, do func(*visit) error) {
 	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		v, err := c.enter(w, r, scope)
 		if err == nil && r.Method == http.MethodPost {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBytes)
-			err = badForm(r.ParseForm())
+			if maxBytes <= maxForm { // it would be in memory
+				err = badForm(r.ParseForm())
+			}
 		}
 		if err == nil {
 			err = do(v)
