@@ -168,6 +168,12 @@ func TestConsole_StandsUnderAProxysPath(t *testing.T) {
 			if status, at, _, text := v.ask("POST", "/handout/campaigns/spring/pause", nil); status != http.StatusOK || at != "/handout/campaigns/spring" {
 				t.Errorf("a form: %d %s %.300s", status, at, text)
 			}
+			if _, _, _, text := v.ask("GET", "/handout/queues/", nil); !strings.Contains(text, `FLAG_ROOT_PATH="/handout/queues"`) && !strings.Contains(text, `FLAG_ROOT_PATH="\/handout\/queues"`) {
+				t.Errorf("the queues' scripts look elsewhere: %s", text)
+			}
+			if status, _, _, text := v.ask("GET", "/handout/queues/api/queues", nil); status != http.StatusOK || !strings.Contains(text, `"queues"`) {
+				t.Errorf("the queues: %d %s", status, text)
+			}
 			_, _, _, text = v.ask("GET", "/handout/api/v1/openapi.json", nil)
 			var document struct{ Servers []struct{ URL string } }
 			if err := json.Unmarshal([]byte(text), &document); err != nil || len(document.Servers) != 1 || document.Servers[0].URL != "/handout/api/v1" {
