@@ -124,10 +124,8 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	}
 	check(c.LinkBase == "" || c.S3Bucket != "", "ORDERHISTORY_LINK_BASE", "needs a bucket: the links of a folder are signed")
 	check(!strings.ContainsAny(c.LinkBase, "?#"), "ORDERHISTORY_LINK_BASE", "must be a URL without a query")
-	if c.S3Bucket != "" {
-		check((c.S3AccessKey != "") == (c.S3SecretKey.Reveal() != ""), "ORDERHISTORY_S3_SECRET_KEY", "is set without an access key, or not set with one")
-		check(c.S3AccessKey != "" || c.S3SessionToken.Reveal() == "", "ORDERHISTORY_S3_SESSION_TOKEN", "is set without an access key")
-	}
+	check((c.S3AccessKey != "") == (c.S3SecretKey.Reveal() != ""), "ORDERHISTORY_S3_SECRET_KEY", "is set without an access key, or not set with one")
+	check(c.S3AccessKey != "" || c.S3SessionToken.Reveal() == "", "ORDERHISTORY_S3_SESSION_TOKEN", "is set without an access key")
 	check(c.LinkLife >= time.Hour && c.LinkLife <= store.MaxLinkLife, "ORDERHISTORY_LINK_LIFE", "must be 1h to 168h")
 	_, err := time.LoadLocation(c.Zone)
 	check(err == nil, "ORDERHISTORY_ZONE", "must be a time zone as in Europe/Berlin")

@@ -78,7 +78,7 @@ func problemOf(t testing.TB, a answer, kind string) api.Problem {
 func TestRefusals_EveryOperation(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)
-	good, none := h.all(t), &client{h: h}
+	good, none := h.client(t, "billing", access.Scopes()...), &client{h: h}
 	looker := h.client(t, "looker", access.People)
 	revoked := h.client(t, "revoked", access.Scopes()...)
 	if err := h.keys.Revoke(t.Context(), "revoked"); err != nil {
