@@ -42,8 +42,23 @@ func (k Keys) within(limit time.Duration) *credentials.Credentials {
 			Proxy: httpsProxy, DialContext: (&net.Dialer{Timeout: limit}).DialContext, DisableKeepAlives: true,
 		}}})
 	}
-	return credentials.NewChainCredentials(chain)
+	return credentials.New(&once{Chain: credentials.Chain{Providers: chain}})
 }
+
+// once is a chain that doesn't look again where it has found nothing: the library would
+// for each request to the bucket. Its callers have the lock of their credentials.
+type once struct {
+	credentials.Chain
+	none bool
+}
+
+func (o *once) RetrieveWithCredContext(cc *credentials.CredContext) (credentials.Value, error) {
+	v, err := o.Chain.RetrieveWithCredContext(cc)
+	o.none = err == nil && v.AccessKeyID == ""
+	return v, err
+}
+
+func (o *once) IsExpired() bool { return !o.none && o.Chain.IsExpired() }
 
 // httpsProxy returns the environment's proxy for https, as to AWS's token service;
 // metadata servers are on the machine's own link, and speak http.

@@ -30,7 +30,7 @@ func TestCredentials_AreThoseThatWereSet(t *testing.T) {
 	alone(t)
 	t.Setenv("AWS_ACCESS_KEY_ID", "other")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "other")
-	v, err := Keys{"key", secret.New("s"), secret.New("token")}.Credentials().Get()
+	v, err := Keys{"key", secret.New("s"), secret.New("token")}.Credentials().GetWithContext(nil)
 	if err != nil || v.AccessKeyID != "key" || v.SecretAccessKey != "s" || v.SessionToken != "token" {
 		t.Errorf("%+v, %v", v, err)
 	}
@@ -41,7 +41,7 @@ func TestCredentials_AreFoundWhereAWSLooks(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "env")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "s")
 	t.Setenv("AWS_SESSION_TOKEN", "token")
-	if v, err := (Keys{}).Credentials().Get(); err != nil || v.AccessKeyID != "env" || v.SessionToken != "token" {
+	if v, err := (Keys{}).Credentials().GetWithContext(nil); err != nil || v.AccessKeyID != "env" || v.SessionToken != "token" {
 		t.Errorf("by variables: %+v, %v", v, err)
 	}
 	alone(t)
@@ -50,22 +50,29 @@ func TestCredentials_AreFoundWhereAWSLooks(t *testing.T) {
 	}))
 	t.Cleanup(pod.Close)
 	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", pod.URL)
-	if v, err := (Keys{}).Credentials().Get(); err != nil || v.AccessKeyID != "pod" || v.SessionToken != "token" {
+	if v, err := (Keys{}).Credentials().GetWithContext(nil); err != nil || v.AccessKeyID != "pod" || v.SessionToken != "token" {
 		t.Errorf("of a pod: %+v, %v", v, err)
 	}
 }
 
 func TestCredentials_DoNotWaitForAServerThatIsNotThere(t *testing.T) {
 	alone(t)
-	if v, err := (Keys{}).Credentials().Get(); err != nil || v.SignerType != credentials.SignatureAnonymous {
+	if v, err := (Keys{}).Credentials().GetWithContext(nil); err != nil || v.SignerType != credentials.SignatureAnonymous {
 		t.Errorf("without any: %+v, %v", v, err)
 	}
-	ended := make(chan struct{})
-	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done(); close(ended) }))
+	ended := make(chan struct{}, 2)
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done(); ended <- struct{}{} }))
 	t.Cleanup(silent.Close)
 	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", silent.URL)
-	if v, err := (Keys{}).within(50 * time.Millisecond).Get(); err != nil || v.SignerType != credentials.SignatureAnonymous {
-		t.Errorf("of a silent server: %+v, %v", v, err)
+	c := (Keys{}).within(50 * time.Millisecond)
+	for range 3 { // and not for each request to the bucket
+		if v, err := c.GetWithContext(nil); err != nil || v.SignerType != credentials.SignatureAnonymous {
+			t.Errorf("of a silent server: %+v, %v", v, err)
+		}
 	}
 	<-ended // given up by the client: nothing else ends the request
+	silent.Close()
+	if len(ended) != 0 {
+		t.Error("it is asked again")
+	}
 }

@@ -63,7 +63,7 @@ func OpenS3(ctx context.Context, o S3Options) (*S3, error) {
 			return nil, errors.New("the beginning of links must be an http or https URL")
 		}
 	}
-	if keys, err := s.keys.Get(); s.base == nil && err == nil && keys.SessionToken != "" {
+	if keys, err := s.keys.GetWithContext(&credentials.CredContext{Context: ctx}); s.base == nil && err == nil && keys.SessionToken != "" {
 		return nil, errTemporary
 	}
 	if s.client, err = s.dial(o, o.Endpoint); err != nil {
