@@ -65,12 +65,14 @@ var plan = map[string]room{
 	"internal/templates": {pure, []string{"campaign", "telesign"}},
 	"internal/translate": {pure, []string{"campaign", "telesign"}},
 
-	"internal/batch": {tool, nil},
+	"internal/batch":    {tool, nil},
+	"internal/terminal": {tool, nil},
 
 	"telesign":          {client, nil},
 	"internal/outbound": {client, nil},
 	"internal/probe":    {client, []string{"telesign", "internal/outbound"}},
 	"internal/redisx":   {client, nil},
+	"internal/s3keys":   {client, []string{"internal/secret"}},
 
 	"internal/pacing":          {store, []string{"campaign"}},
 	"internal/suppression":     {store, []string{"campaign", "telesign", "internal/batch", "internal/phone"}},
@@ -83,14 +85,14 @@ var plan = map[string]room{
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
 	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/templates", "internal/translate"}},
 	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
-	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/secret", "internal/suppression"}},
+	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/s3keys", "internal/suppression"}},
 
 	"internal/orderhistory":          {mover, []string{"producer", "campaign", "ledger", "internal/phone", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},
 	"internal/orderhistory/database": {client, nil},
 	"internal/orderhistory/shop":     {client, []string{"internal/orderhistory/database"}},
 	"internal/orderhistory/sheet":    {pure, nil},
 	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
-	"internal/orderhistory/store":    {client, []string{"internal/secret"}},
+	"internal/orderhistory/store":    {client, []string{"internal/s3keys"}},
 
 	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
 	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate"}},
@@ -106,7 +108,7 @@ var plan = map[string]room{
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
 		"internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
-		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/secret", "internal/translate",
+		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate",
 	}},
 	"cmd/orderhistory": {face, everything},
 

@@ -21,6 +21,7 @@ import (
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/secret"
+	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
 )
@@ -53,7 +54,8 @@ type Config struct {
 
 	ListenAddr   string `split_words:"true" default:":8080" desc:"where handout listen takes receipts"`
 	ConsoleAddr  string `split_words:"true" default:"127.0.0.1:8090" desc:"where handout console serves its pages and the API"`
-	ConsoleOpen  bool   `split_words:"true" default:"false" desc:"admit requests from this machine without a key, with all scopes"`
+	ConsoleOpen  bool   `split_words:"true" default:"false" desc:"admit browsers on this machine by a link that is printed at the start, without a key, with all scopes"`
+	ConsoleURL   string `split_words:"true" desc:"where browsers reach the console, as in https://ops.example.com/handout/; empty: this machine, by http"`
 	QueuesWrite  bool   `split_words:"true" default:"false" desc:"let keys with the scope control pause and resume queues, and run or delete one task, at /queues/"`
 	WorkAddr     string `split_words:"true" default:"127.0.0.1:8070" desc:"where handout work serves metrics and health"`
 	SimulateAddr string `split_words:"true" default:"127.0.0.1:8060" desc:"where handout simulate plays the vendor"`
@@ -63,6 +65,9 @@ type Config struct {
 
 	// ListenMetricsAddr is apart from ListenAddr, which the public calls.
 	ListenMetricsAddr string `split_words:"true" default:"127.0.0.1:8081" desc:"where handout listen serves metrics and health"`
+
+	// ConsoleMetricsAddr is apart from ConsoleAddr: metrics name campaigns, and ask for no key.
+	ConsoleMetricsAddr string `split_words:"true" default:"127.0.0.1:8091" desc:"where handout console serves metrics and health"`
 
 	SimulateCallbackURL string  `split_words:"true" default:"http://127.0.0.1:8080/callbacks/telesign" desc:"where the simulator sends receipts"`
 	SimulateRate        int     `split_words:"true" default:"0" desc:"requests per second that the simulator takes; 0: HANDOUT_RATE"`
@@ -74,14 +79,15 @@ type Config struct {
 	WebhookAllowPrivate bool `split_words:"true" default:"false" desc:"let webhooks lead to private addresses, and to http URLs"`
 	WebhookBacklog      int  `split_words:"true" default:"10000000" desc:"outcomes and changes that may wait for one webhook, about 6 bytes each; beyond it the oldest are dropped, and the webhook is told so"`
 
-	Schedules            string      `default:"schedules.yaml" desc:"the file of what handout schedule runs"`
-	ScheduleAddr         string      `split_words:"true" default:"127.0.0.1:8071" desc:"where handout schedule serves metrics and health"`
-	ScheduleAllowPrivate bool        `split_words:"true" default:"false" desc:"schedules may fetch lists from private addresses, and by http"`
-	ScheduleMaxList      int         `split_words:"true" default:"1024" desc:"size of a schedule's list in MB, at most"`
-	ScheduleS3Endpoint   string      `envconfig:"HANDOUT_SCHEDULE_S3_ENDPOINT" default:"https://s3.amazonaws.com" desc:"where lists named s3://bucket/key are"`
-	ScheduleS3Region     string      `envconfig:"HANDOUT_SCHEDULE_S3_REGION" desc:"the bucket's region; empty: it is asked for"`
-	ScheduleS3AccessKey  string      `envconfig:"HANDOUT_SCHEDULE_S3_ACCESS_KEY" desc:"access key; empty: the bucket is open to all"`
-	ScheduleS3SecretKey  secret.Text `envconfig:"HANDOUT_SCHEDULE_S3_SECRET_KEY" desc:"its secret"`
+	Schedules              string      `default:"schedules.yaml" desc:"the file of what handout schedule runs"`
+	ScheduleAddr           string      `split_words:"true" default:"127.0.0.1:8071" desc:"where handout schedule serves metrics and health"`
+	ScheduleAllowPrivate   bool        `split_words:"true" default:"false" desc:"schedules may fetch lists from private addresses, and by http"`
+	ScheduleMaxList        int         `split_words:"true" default:"1024" desc:"size of a schedule's list in MB, at most"`
+	ScheduleS3Endpoint     string      `envconfig:"HANDOUT_SCHEDULE_S3_ENDPOINT" default:"https://s3.amazonaws.com" desc:"where lists named s3://bucket/key are"`
+	ScheduleS3Region       string      `envconfig:"HANDOUT_SCHEDULE_S3_REGION" desc:"the bucket's region; empty: it is asked for"`
+	ScheduleS3AccessKey    string      `envconfig:"HANDOUT_SCHEDULE_S3_ACCESS_KEY" desc:"access key; empty: AWS's own variables and files, the role of the pod or machine, else none"`
+	ScheduleS3SecretKey    secret.Text `envconfig:"HANDOUT_SCHEDULE_S3_SECRET_KEY" desc:"its secret"`
+	ScheduleS3SessionToken secret.Text `envconfig:"HANDOUT_SCHEDULE_S3_SESSION_TOKEN" desc:"session token of temporary keys"`
 
 	LogFormat string     `split_words:"true" default:"text" desc:"text or json, on standard error"`
 	LogLevel  slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
@@ -153,11 +159,16 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check(c.SimulateRate >= 0, "HANDOUT_SIMULATE_RATE", "must not be negative")
 	check(c.ScheduleMaxList > 0 && c.ScheduleMaxList <= 1<<20, "HANDOUT_SCHEDULE_MAX_LIST", "must be 1 to %d, in MB", 1<<20)
 	check(c.LogFormat == "text" || c.LogFormat == "json", "HANDOUT_LOG_FORMAT", "must be text or json")
+	check((c.ScheduleS3AccessKey != "") == (c.ScheduleS3SecretKey.Reveal() != ""), "HANDOUT_SCHEDULE_S3_SECRET_KEY", "is set without an access key, or not set with one")
+	check(c.ScheduleS3AccessKey != "" || c.ScheduleS3SessionToken.Reveal() == "", "HANDOUT_SCHEDULE_S3_SESSION_TOKEN", "is set without an access key")
+	site, err := access.ParseSite(c.ConsoleURL, c.ConsolePlainHTTP)
+	check(err == nil, "HANDOUT_CONSOLE_URL", "%w", err)
+	check(err != nil || !c.ConsoleOpen || site.Local(), "HANDOUT_CONSOLE_OPEN", "is for this machine alone, and HANDOUT_CONSOLE_URL or HANDOUT_CONSOLE_PLAIN_HTTP is for others")
 	auth := telesign.AuthMethod(c.TelesignAuth)
 	check(auth == telesign.AuthBasic || auth == telesign.AuthDigest, "HANDOUT_TELESIGN_AUTH", "must be basic or digest")
 	check(c.Region == "" || phonenumbers.GetSupportedRegions()[c.Region], "HANDOUT_REGION", "must be a country's two letters, as in US")
 	for name, addr := range map[string]string{
-		"HANDOUT_LISTEN_ADDR": c.ListenAddr, "HANDOUT_LISTEN_METRICS_ADDR": c.ListenMetricsAddr, "HANDOUT_CONSOLE_ADDR": c.ConsoleAddr,
+		"HANDOUT_LISTEN_ADDR": c.ListenAddr, "HANDOUT_LISTEN_METRICS_ADDR": c.ListenMetricsAddr, "HANDOUT_CONSOLE_ADDR": c.ConsoleAddr, "HANDOUT_CONSOLE_METRICS_ADDR": c.ConsoleMetricsAddr,
 		"HANDOUT_WORK_ADDR": c.WorkAddr, "HANDOUT_SIMULATE_ADDR": c.SimulateAddr, "HANDOUT_SCHEDULE_ADDR": c.ScheduleAddr,
 	} {
 		_, port, err := net.SplitHostPort(addr)

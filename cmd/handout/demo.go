@@ -64,7 +64,8 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) error
 	c.TelesignCustomerID, c.TelesignAPIKey = "00000000-DEMO-0000-0000-000000000000", secret.New(rand.Text()+"AAAAAA")
 	c.Rate, c.SendTimeout, c.ReceiptDeadline, c.CallbackURL = demoRate, demoSendTimeout, demoDeadline, ""
 	c.SimulateSpeed, c.SimulateRate, c.SimulatePolling, c.Poll, c.PollRate = demoSpeed, 0, true, true, 50
-	c.ConsoleOpen = true // on the loopback alone, as all that the demo serves
+	// On the loopback alone, as all that the demo serves.
+	c.ConsoleOpen, c.ConsoleURL, c.ConsolePlainHTTP = true, "", false
 
 	say := func(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
 	rdb, stopRedis, err := a.demoRedis(ctx, &c, say)
@@ -173,7 +174,7 @@ func (a *app) withHouse(ctx context.Context, c *Config, rdb redis.UniversalClien
 	defer stopReplay()
 	vendor.SetCallbackURL(listen.url() + callbacks.Path)
 
-	handler, stopStreams, err := newConsole(m)
+	handler, open, stopStreams, err := newConsole(m)
 	if err != nil {
 		return err
 	}
@@ -191,7 +192,7 @@ func (a *app) withHouse(ctx context.Context, c *Config, rdb redis.UniversalClien
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Stop()) }()
-	return f(vendorServer.url(), listen.url()+callbacks.Path, console.url())
+	return f(vendorServer.url(), listen.url()+callbacks.Path, console.url()+open)
 }
 
 const demoFile = `

@@ -43,13 +43,22 @@ func openFaces(t *testing.T) *faces {
 		t.Fatal(err)
 	}
 	c.ConsoleOpen = true
-	handler, stop, err := newConsole(&mode{c, server.Client(), prometheus.NewRegistry(), slog.New(slog.DiscardHandler)})
+	handler, link, stop, err := newConsole(&mode{c, server.Client(), prometheus.NewRegistry(), slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(handler)
+	web := httptest.NewServer(withToken(handler, link))
 	t.Cleanup(func() { stop(); web.Close() })
 	return &faces{t: t, rdb: server.Client(), url: web.URL, dir: t.TempDir()}
+}
+
+// withToken shows each request's token of an open console, from its link.
+func withToken(next http.Handler, link string) http.Handler {
+	_, token, _ := strings.Cut(link, "token=")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Set("Authorization", "Bearer "+token)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // command runs handout; why is empty when it has done what it was asked for.

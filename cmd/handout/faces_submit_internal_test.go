@@ -64,11 +64,11 @@ func submitFaces(t *testing.T) (*producer.Client, map[string]submitFace) {
 		t.Fatal(err)
 	}
 	c.ConsoleOpen = true
-	handler, stop, err := newConsole(&mode{c, server.Client(), prometheus.NewRegistry(), slog.New(slog.DiscardHandler)})
+	handler, link, stop, err := newConsole(&mode{c, server.Client(), prometheus.NewRegistry(), slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(handler)
+	web := httptest.NewServer(withToken(handler, link))
 	t.Cleanup(func() { stop(); web.Close() })
 	return producer.New(server.Client()), map[string]submitFace{
 		"command line": submitByCommand, "API": apiSubmit(web.URL), "page": pageSubmit(web.URL),

@@ -4,17 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/terminal"
 )
 
 // outcomesUpTo is the size of a campaign whose report shows reasons without
@@ -120,14 +119,13 @@ type liveLine struct {
 }
 
 func newLiveLine(w io.Writer) *liveLine {
-	f, ok := w.(*os.File)
-	return &liveLine{w: w, live: ok && term.IsTerminal(int(f.Fd()))}
+	return &liveLine{w: w, live: terminal.Is(w)}
 }
 
 func (l *liveLine) show(text string) {
 	switch {
 	case l.live:
-		fmt.Fprintf(l.w, "\r\x1b[K%s", l.cut(text))
+		fmt.Fprint(terminal.Raw(l.w), "\r\x1b[K", l.cut(terminal.Text(text)))
 	case l.n%10 == 0:
 		fmt.Fprintln(l.w, text)
 		l.last = ""
@@ -146,9 +144,8 @@ func (l *liveLine) update(format string, args ...any) {
 
 // cut shortens a text to the terminal's width: only one line can be written over.
 func (l *liveLine) cut(text string) string {
-	f, _ := l.w.(*os.File)
-	width, _, err := term.GetSize(int(f.Fd()))
-	if r := []rune(text); err == nil && width > 1 && len(r) >= width {
+	width := terminal.Width(l.w)
+	if r := []rune(text); width > 1 && len(r) >= width {
 		return string(r[:width-2]) + "…"
 	}
 	return text
@@ -165,21 +162,28 @@ func (l *liveLine) end() {
 
 func (a *app) exportCommand() *cobra.Command {
 	var format string
-	cmd := ofCampaign("export ID", "Write a line for everyone in a campaign: how they got the file, or why not", "",
+	cmd := ofCampaign("export ID", "Write a line for everyone in a campaign: how they got the file, or why not",
+		"Write a line for everyone in a campaign: how they got the file, or why not.\n\n"+
+			"csv is exact, for programs: where a name in the list begins with =, so does its cell,\n"+
+			"which a spreadsheet takes for a formula. For a spreadsheet there is xlsx, where each\n"+
+			"text is a text: handout export ID --format xlsx > FILE.xlsx",
 		func(ctx context.Context, id campaign.ID, _ []string) error {
 			f, err := report.ParseFormat(format)
 			if err != nil {
 				return usageError{err}
+			}
+			if f == report.XLSX && terminal.Is(a.stdout) {
+				return usagef("export: a workbook is no text for a terminal; add > FILE.xlsx")
 			}
 			return a.query(ctx, func(q *report.Reader) error {
 				info, _, err := q.Committed(ctx, id)
 				if err != nil {
 					return err
 				}
-				return q.Export(ctx, info, a.stdout, f, false)
+				return q.Export(ctx, info, terminal.Exact(a.stdout), f, false)
 			})
 		})
-	cmd.Flags().StringVar(&format, "format", "csv", "csv or ndjson")
+	cmd.Flags().StringVar(&format, "format", "csv", "csv, ndjson or xlsx")
 	return cmd
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/terminal"
 	"github.com/handout-dev/handout/worker"
 )
 
@@ -42,6 +43,8 @@ type app struct {
 
 // run is the program: it returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	// What lists, campaign files, Telesign and Redis hold is written by everything below.
+	stdout, stderr = terminal.New(stdout), terminal.New(stderr)
 	a := &app{stdout: stdout, stderr: stderr}
 	root := a.command(args)
 	root.SetArgs(args)

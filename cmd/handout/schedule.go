@@ -16,7 +16,9 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/s3keys"
 	"github.com/handout-dev/handout/internal/schedule"
+	"github.com/handout-dev/handout/internal/terminal"
 )
 
 func (a *app) scheduleCommand() *cobra.Command {
@@ -60,7 +62,7 @@ func (c *Config) schedules(name string) ([]*schedule.Schedule, error) {
 }
 
 func (a *app) newRunner(m *mode, all []*schedule.Schedule) (*schedule.Runner, error) {
-	errors, ok := a.stderr.(*os.File)
+	errors, ok := terminal.File(a.stderr)
 	if !ok {
 		errors = os.Stderr
 	}
@@ -70,7 +72,7 @@ func (a *app) newRunner(m *mode, all []*schedule.Schedule) (*schedule.Runner, er
 			Private: m.ScheduleAllowPrivate, MaxBytes: int64(m.ScheduleMaxList) << 20, Environment: programEnvironment(), Errors: errors,
 			S3: schedule.S3{
 				Endpoint: m.ScheduleS3Endpoint, Region: m.ScheduleS3Region,
-				AccessKey: m.ScheduleS3AccessKey, SecretKey: m.ScheduleS3SecretKey,
+				Keys: s3keys.Keys{AccessKey: m.ScheduleS3AccessKey, SecretKey: m.ScheduleS3SecretKey, SessionToken: m.ScheduleS3SessionToken},
 			},
 		},
 	})
@@ -81,7 +83,7 @@ func programEnvironment() []string {
 	var kept []string
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
-		if name != "TELESIGN_API_KEY" && name != "HANDOUT_TELESIGN_API_KEY" && name != "HANDOUT_SCHEDULE_S3_SECRET_KEY" {
+		if name != "TELESIGN_API_KEY" && name != "HANDOUT_TELESIGN_API_KEY" && name != "HANDOUT_SCHEDULE_S3_SECRET_KEY" && name != "HANDOUT_SCHEDULE_S3_SESSION_TOKEN" {
 			kept = append(kept, kv)
 		}
 	}

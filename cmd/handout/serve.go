@@ -23,10 +23,6 @@ import (
 	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/internal/redisx"
-	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/internal/web/api"
-	"github.com/handout-dev/handout/internal/web/console"
-	"github.com/handout-dev/handout/internal/web/queues"
 	"github.com/handout-dev/handout/internal/webhook"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/telesign/simulator"
@@ -188,13 +184,7 @@ func (a *app) listenCommand() *cobra.Command {
 			return err
 		}
 		// The public that calls the first address needn't see what the second serves.
-		const variable = "HANDOUT_LISTEN_METRICS_ADDR"
-		apart, err := listenOn(ctx, variable, m.ListenMetricsAddr, m.inside())
-		if errors.Is(err, syscall.EADDRINUSE) && m.ListenMetricsAddr == defaultOf(variable) {
-			// The address is only a default: receipts matter more.
-			m.log.Warn("the address of the metrics is taken by another; taking any", "error", err)
-			apart, err = listenOn(ctx, variable, "127.0.0.1:0", m.inside())
-		}
+		apart, err := m.apart(ctx, "HANDOUT_LISTEN_METRICS_ADDR", m.ListenMetricsAddr)
 		if err != nil {
 			return err
 		}
@@ -269,6 +259,17 @@ func (m *mode) inside(checks ...func(now time.Time) error) *http.ServeMux {
 	return mux
 }
 
+// apart serves health and metrics on an address of their own, which variable names.
+func (m *mode) apart(ctx context.Context, variable, addr string) (*server, error) {
+	s, err := listenOn(ctx, variable, addr, m.inside())
+	if errors.Is(err, syscall.EADDRINUSE) && addr == defaultOf(variable) {
+		// The address is only a default: what the server is for matters more.
+		m.log.Warn("the address of the metrics is taken by another; taking any", "error", err)
+		s, err = listenOn(ctx, variable, "127.0.0.1:0", m.inside())
+	}
+	return s, err
+}
+
 // runServer serves handler until ctx is done. start and stop are for what works beside
 // it; stop is called while the health page still answers.
 func (a *app) runServer(ctx context.Context, variable, addr string, handler http.Handler, start, stop func() error) error {
@@ -276,11 +277,15 @@ func (a *app) runServer(ctx context.Context, variable, addr string, handler http
 	if err != nil {
 		return err
 	}
+	return a.serve(ctx, s, start, stop)
+}
+
+func (a *app) serve(ctx context.Context, s *server, start, stop func() error) error {
 	if err := start(); err != nil {
 		return errors.Join(err, s.stop())
 	}
 	s.announce(a.stdout)
-	err = s.wait(ctx)
+	err := s.wait(ctx)
 	return errors.Join(err, stop(), s.stop())
 }
 
@@ -330,57 +335,4 @@ func newWorker(m *mode) (*worker.Worker, error) {
 	})
 }
 
-func (a *app) consoleCommand() *cobra.Command {
-	return a.serverCommand("console", "Serve the API for other apps at /api/v1, and the operators' pages", nil, func(ctx context.Context, m *mode) error {
-		m.ledgerMetrics()
-		handler, stop, err := newConsole(m)
-		if err != nil {
-			return err
-		}
-		return a.runServer(ctx, "HANDOUT_CONSOLE_ADDR", m.ConsoleAddr, handler, nothing, stop)
-	})
-}
-
 func nothing() error { return nil }
-
-// newConsole serves the API, and the pages. stop ends the streams of both; it
-// comes before the server's own, which waits for them.
-func newConsole(m *mode) (_ http.Handler, stop func() error, _ error) {
-	gate, vendor := &access.Gate{Keys: access.NewKeys(m.rdb), Open: m.ConsoleOpen}, m.vendor()
-	rest, err := api.New(api.Options{Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, Telesign: vendor})
-	if err != nil {
-		return nil, nil, err
-	}
-	pages, err := console.New(console.Options{
-		Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, PlainHTTP: m.ConsolePlainHTTP, Telesign: vendor,
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	tasks, err := queues.New(queues.Options{Redis: m.rdb, Root: "/queues", Key: gate.Browser, Logger: m.log, Write: m.QueuesWrite})
-	if err != nil {
-		return nil, nil, err
-	}
-	mux := m.inside()
-	mux.Handle(api.Prefix+"/", rest)
-	mux.Handle("/queues/", tasks)
-	mux.Handle("/", pages)
-	stop = func() error {
-		pages.Close()
-		rest.Close()
-		return nil
-	}
-	return timely(mux), stop, nil
-}
-
-// pageTime bounds a page's answer; the API moves it for its streams.
-const pageTime = 30 * time.Second
-
-// timely gives each answer a deadline of its own. A server's WriteTimeout can't
-// be moved for streams, and what a stream has set stays with the connection.
-func timely(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(pageTime)) // every connection of ours has one
-		next.ServeHTTP(w, r)
-	})
-}

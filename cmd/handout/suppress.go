@@ -13,6 +13,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/terminal"
 )
 
 func (a *app) suppressCommand() *cobra.Command {
@@ -121,7 +122,8 @@ func (a *app) suppressList() *cobra.Command {
 		Use:   "list",
 		Short: "Write the list, in no order",
 		Long: "Write the list, in no order, as CSV: phone, since, why, campaign, by. suppress\n" +
-			"import reads what it writes.",
+			"import reads what it writes. It is exact, for programs: a reason that begins with =\n" +
+			"is a formula to a spreadsheet.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.operate(cmd.Context(), func(o *operations.Operations) error {
 				return a.listSuppressed(cmd.Context(), o, asJSON)
@@ -133,7 +135,7 @@ func (a *app) suppressList() *cobra.Command {
 }
 
 func (a *app) listSuppressed(ctx context.Context, o *operations.Operations, asJSON bool) error {
-	out := bufio.NewWriter(a.stdout)
+	out := bufio.NewWriter(terminal.Exact(a.stdout))
 	objects, cells := json.NewEncoder(out), csv.NewWriter(out)
 	objects.SetEscapeHTML(false)
 	write := func(r suppressedRow) error { return cells.Write([]string{r.Phone, r.Since, r.Why, r.Campaign, r.By}) }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/internal/terminal"
 )
 
 // Exit statuses, a contract with scripts.
@@ -29,6 +31,8 @@ func (e usageError) Unwrap() error { return e.error }
 // execute is the program: it returns the exit status.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	logging.Disable() // what goes wrong comes back as an error, too
+	// What a shop's database holds is written by everything below.
+	stdout, stderr = terminal.New(stdout), terminal.New(stderr)
 	a := &app{stdout: stdout, stderr: stderr}
 	root := a.command()
 	root.SetArgs(args)

@@ -42,8 +42,9 @@ type Config struct {
 	S3Endpoint       string      `envconfig:"S3_ENDPOINT" default:"https://s3.amazonaws.com" desc:"the store's URL"`
 	S3PublicEndpoint string      `envconfig:"S3_PUBLIC_ENDPOINT" desc:"the store's URL in links, if it's another"`
 	S3Region         string      `envconfig:"S3_REGION" default:"us-east-1" desc:"the bucket's region"`
-	S3AccessKey      string      `envconfig:"S3_ACCESS_KEY" desc:"access key"`
+	S3AccessKey      string      `envconfig:"S3_ACCESS_KEY" desc:"access key; empty: AWS's own variables and files, and the role of the pod or machine"`
 	S3SecretKey      secret.Text `envconfig:"S3_SECRET_KEY" desc:"secret key"`
+	S3SessionToken   secret.Text `envconfig:"S3_SESSION_TOKEN" desc:"session token of temporary keys"`
 	LinkBase         string      `split_words:"true" desc:"short links, for a bucket that is open to all: this URL and the file's name, unsigned; empty: presigned links"`
 	Prefix           string      `default:"order-history" desc:"beginning of the files' names in the folder or bucket"`
 
@@ -123,10 +124,8 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	}
 	check(c.LinkBase == "" || c.S3Bucket != "", "ORDERHISTORY_LINK_BASE", "needs a bucket: the links of a folder are signed")
 	check(!strings.ContainsAny(c.LinkBase, "?#"), "ORDERHISTORY_LINK_BASE", "must be a URL without a query")
-	if c.S3Bucket != "" {
-		check(c.S3AccessKey != "", "ORDERHISTORY_S3_ACCESS_KEY", "is not set")
-		check(c.S3SecretKey.Reveal() != "", "ORDERHISTORY_S3_SECRET_KEY", "is not set")
-	}
+	check((c.S3AccessKey != "") == (c.S3SecretKey.Reveal() != ""), "ORDERHISTORY_S3_SECRET_KEY", "is set without an access key, or not set with one")
+	check(c.S3AccessKey != "" || c.S3SessionToken.Reveal() == "", "ORDERHISTORY_S3_SESSION_TOKEN", "is set without an access key")
 	check(c.LinkLife >= time.Hour && c.LinkLife <= store.MaxLinkLife, "ORDERHISTORY_LINK_LIFE", "must be 1h to 168h")
 	_, err := time.LoadLocation(c.Zone)
 	check(err == nil, "ORDERHISTORY_ZONE", "must be a time zone as in Europe/Berlin")

@@ -3,25 +3,22 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-
-	"golang.org/x/term"
 
 	"github.com/handout-dev/handout/internal/orderhistory"
+	"github.com/handout-dev/handout/internal/terminal"
 )
 
 // liveLine is a line of progress that is written over, on terminals only.
 type liveLine struct {
-	w    *os.File
+	w    io.Writer // nil: no terminal
 	used bool
 }
 
 func newLiveLine(w io.Writer) *liveLine {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if !terminal.Is(w) {
 		return &liveLine{}
 	}
-	return &liveLine{w: f}
+	return &liveLine{w: terminal.Raw(w)}
 }
 
 func (l *liveLine) progress(p orderhistory.Progress) {

@@ -17,6 +17,7 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/state"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/s3keys"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
@@ -221,7 +222,7 @@ func (c *Config) store(ctx context.Context) (closingStore, error) {
 	}
 	return store.OpenS3(ctx, store.S3Options{
 		Endpoint: c.S3Endpoint, PublicEndpoint: c.S3PublicEndpoint, LinkBase: c.LinkBase, Region: c.S3Region, Bucket: c.S3Bucket,
-		AccessKey: c.S3AccessKey, SecretKey: c.S3SecretKey, Connections: c.Workers * c.Uploads,
+		Keys: s3keys.Keys{AccessKey: c.S3AccessKey, SecretKey: c.S3SecretKey, SessionToken: c.S3SessionToken}, Connections: c.Workers * c.Uploads,
 	})
 }
 

@@ -113,7 +113,7 @@ func TestUsage_IsStatusTwoAndOneLine(t *testing.T) {
 		{[]string{"run"}, [2]string{"ORDERHISTORY_LINK_LIFE", "200h"}, "ORDERHISTORY_LINK_LIFE: must be 1h to 168h"},
 		{[]string{"run"}, [2]string{"ORDERHISTORY_WORKERS", "many"}, "ORDERHISTORY_WORKERS: isn't a int"},
 		{[]string{"run"}, [2]string{"ORDERHISTORY_SHOP", "mysql://hunter2"}, "ORDERHISTORY_SHOP: must be postgres"},
-		{[]string{"run"}, [2]string{"ORDERHISTORY_S3_BUCKET", "b"}, "ORDERHISTORY_S3_ACCESS_KEY: is not set"},
+		{[]string{"run"}, [2]string{"ORDERHISTORY_S3_SESSION_TOKEN", "hunter2"}, "ORDERHISTORY_S3_SESSION_TOKEN: is set without an access key"},
 		{[]string{"run"}, [2]string{"ORDERHISTORY_LINK_BASE", "https://f.example.com"}, "ORDERHISTORY_LINK_BASE: needs a bucket"},
 		{[]string{"run"}, [2]string{"ORDERHISTORY_CUSTOMERS_SQL", "/nowhere"}, "/nowhere"},
 		{[]string{"generate", "--customers", "0"}, [2]string{}, "--customers"},

@@ -21,6 +21,7 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
+	"github.com/handout-dev/handout/internal/s3keys"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
@@ -83,7 +84,7 @@ func begin(t testing.TB, p parts) *world {
 		w.dir = w.bucket.Dir
 		s, err := store.OpenS3(t.Context(), store.S3Options{
 			Endpoint: w.bucket.Endpoint, Region: "us-east-1", Bucket: s3test.Bucket,
-			AccessKey: s3test.AccessKey, SecretKey: secret.New(s3test.SecretKey), Connections: 8,
+			Keys: s3keys.Keys{AccessKey: s3test.AccessKey, SecretKey: secret.New(s3test.SecretKey)}, Connections: 8,
 		})
 		must(t, err)
 		t.Cleanup(func() { must(t, s.Close()) })

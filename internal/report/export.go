@@ -30,15 +30,45 @@ type Format string
 const (
 	CSV    Format = "csv"
 	NDJSON Format = "ndjson"
+	XLSX   Format = "xlsx"
+	// SpreadsheetCSV is CSV for people, who open it in a spreadsheet: no cell can be
+	// a formula. CSV is exact, for programs.
+	SpreadsheetCSV Format = "spreadsheet-csv"
 )
 
-// ParseFormat finds a format by its name.
+// Media are the formats' types over HTTP.
+var Media = map[Format]string{
+	CSV: "text/csv; charset=utf-8", NDJSON: "application/x-ndjson", SpreadsheetCSV: "text/csv; charset=utf-8",
+	XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+// ParseFormat finds a format of the command line by its name.
 func ParseFormat(s string) (Format, error) {
 	switch f := Format(s); f {
-	case CSV, NDJSON:
+	case CSV, NDJSON, XLSX:
 		return f, nil
 	}
-	return "", fmt.Errorf("format %q: it is csv or ndjson", s)
+	return "", fmt.Errorf("format %q: it is csv, ndjson or xlsx", s)
+}
+
+// rowWriter returns what writes a row of an export of so many rows, and what ends it.
+func (f Format) rowWriter(w io.Writer, rows int) (write func([]string) error, end func() error, err error) {
+	end = func() error { return nil }
+	switch f {
+	case CSV:
+		c := csv.NewWriter(w)
+		return c.Write, func() error { c.Flush(); return c.Error() }, c.Write(Columns)
+	case SpreadsheetCSV:
+		write = spreadsheetRow(w)
+		return write, end, write(Columns)
+	case XLSX:
+		book, err := newWorkbook(w, rows, sheetRows)
+		if err != nil {
+			return nil, nil, err
+		}
+		return book.write, book.close, nil
+	}
+	return ndjsonRow(w), end, nil
 }
 
 // Export writes a line for everyone in a campaign, in the order of the list and
@@ -46,16 +76,12 @@ func ParseFormat(s string) (Format, error) {
 // [phone.MaskName] leave of them.
 func (q *Reader) Export(ctx context.Context, info *campaign.Info, w io.Writer, f Format, masked bool) error {
 	out := bufio.NewWriterSize(w, 64<<10)
-	write, flush := ndjsonRow(out), func() error { return nil }
-	if f == CSV {
-		c := csv.NewWriter(out)
-		if err := c.Write(Columns); err != nil {
-			return err
-		}
-		write, flush = c.Write, func() error { c.Flush(); return c.Error() }
+	write, end, err := f.rowWriter(out, info.Total)
+	if err != nil {
+		return fmt.Errorf("export campaign %s: %w", info.ID, err)
 	}
 	row := make([]string, len(Columns))
-	err := q.ledger.EachPage(ctx, info, func(p *ledger.Page) error {
+	err = q.ledger.EachPage(ctx, info, func(p *ledger.Page) error {
 		for i := range p.Recipients {
 			r := p.Record(i)
 			fill(row, info, campaign.Place{Page: p.Number, Index: i}, &p.Recipients[i], &r)
@@ -71,7 +97,7 @@ func (q *Reader) Export(ctx context.Context, info *campaign.Info, w io.Writer, f
 	if err != nil {
 		return err
 	}
-	if err := flush(); err != nil {
+	if err := end(); err != nil {
 		return fmt.Errorf("export campaign %s: %w", info.ID, err)
 	}
 	return out.Flush()

@@ -3,6 +3,9 @@ package schedule
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,6 +30,59 @@ var parser = cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron
 
 var errEvery = errors.New("@every has no times of its own, and each scheduler would count from its own start: write it as in */15 * * * *")
 
+var (
+	weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+	// daysPart is a day of the week or a range of them, with a step or without.
+	daysPart = regexp.MustCompile(`^([0-7]|[a-z]{3})-([0-7]|[a-z]{3})(/\d+)?$|^7$`)
+)
+
+// untilSunday returns the expression with each day of the week from 0 to 6: in cron
+// Sunday is 7, too, and ends ranges, as in 5-7 and FRI-SUN. What it doesn't know it
+// leaves to the parser, which says what is wrong.
+func untilSunday(expression string) string {
+	fields := strings.Fields(expression)
+	if len(fields) < 5 {
+		return expression
+	}
+	last := &fields[len(fields)-1]
+	parts := strings.Split(strings.ToLower(*last), ",")
+	for i, part := range parts {
+		m := daysPart.FindStringSubmatch(part)
+		if m == nil {
+			continue
+		}
+		if part == "7" {
+			parts[i] = "0"
+			continue
+		}
+		from, to, step := weekday(m[1]), weekday(m[2]), 1
+		if m[3] != "" {
+			step, _ = strconv.Atoi(m[3][1:]) // too large: 0, which the parser refuses
+		}
+		if to == 0 && from > 0 {
+			to = 7
+		}
+		if from < 0 || to < from || step < 1 || to < 7 {
+			continue
+		}
+		var days []string
+		for day := from; day <= to; day += step {
+			days = append(days, strconv.Itoa(day%7))
+		}
+		parts[i] = strings.Join(days, ",")
+	}
+	*last = strings.Join(parts, ",")
+	return strings.Join(fields, " ")
+}
+
+// weekday returns a day's number; -1 if there is none.
+func weekday(text string) int {
+	if n, err := strconv.Atoi(text); err == nil {
+		return n
+	}
+	return slices.Index(weekdays, text)
+}
+
 // allHours are the bits of a field of hours that names every one.
 const allHours = 1<<24 - 1
 
@@ -43,7 +99,7 @@ func parseClock(expression, zone string) (*Clock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("zone %q isn't known: name it as in Europe/Paris", zone)
 	}
-	parsed, err := parser.Parse(expression)
+	parsed, err := parser.Parse(untilSunday(expression))
 	if err != nil {
 		return nil, fmt.Errorf("cron %q: %w", expression, err)
 	}

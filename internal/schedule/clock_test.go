@@ -33,6 +33,16 @@ func TestClock_TicksOnceAlsoWhereClocksAreChanged(t *testing.T) {
 		{"midnight is missing", "0 0 * * *", "America/Santiago", "2026-09-05T12:00:00Z", "2026-09-06T12:00:00Z", "2026-09-06T04:00Z"},
 		{"a whole day is missing", "0 12 * * *", "Pacific/Apia", "2011-12-29T12:00:00Z", "2012-01-01T00:00:00Z", "2011-12-29T22:00Z 2011-12-30T10:00Z 2011-12-30T22:00Z 2011-12-31T22:00Z"},
 		{"seconds, for rehearsals", "*/20 0 2 * * *", "", "2026-11-23T00:00:00Z", "2026-11-24T00:00:00Z", "2026-11-23T02:00Z 2026-11-23T02:00:20Z 2026-11-23T02:00:40Z"},
+		{"Sunday is 7", "0 2 * * 7", "", "2026-11-23T00:00:00Z", "2026-12-01T00:00:00Z", "2026-11-29T02:00Z"},
+		{"Sunday is 0 and SUN", "0 2 * * 0,Sun", "", "2026-11-23T00:00:00Z", "2026-12-01T00:00:00Z", "2026-11-29T02:00Z"},
+		{"a range that ends on 7", "0 2 * * 5-7", "", "2026-11-23T00:00:00Z", "2026-12-01T00:00:00Z", "2026-11-27T02:00Z 2026-11-28T02:00Z 2026-11-29T02:00Z"},
+		{"a range that ends on SUN", "0 2 * * fri-SUN", "", "2026-11-23T00:00:00Z", "2026-12-01T00:00:00Z", "2026-11-27T02:00Z 2026-11-28T02:00Z 2026-11-29T02:00Z"},
+		{"a range that ends on 0", "0 2 * * SAT-0", "", "2026-11-23T00:00:00Z", "2026-12-01T00:00:00Z", "2026-11-28T02:00Z 2026-11-29T02:00Z"},
+		{"all days by name, every second", "0 2 * * MON-SUN/2", "", "2026-11-23T00:00:00Z", "2026-12-01T00:00:00Z", "2026-11-23T02:00Z 2026-11-25T02:00Z 2026-11-27T02:00Z 2026-11-29T02:00Z 2026-11-30T02:00Z"},
+		{"from both Sundays", "0 2 * * 0-7/7", "", "2026-11-23T00:00:00Z", "2026-12-01T00:00:00Z", "2026-11-29T02:00Z"},
+		{"names and numbers", "30 0 2 * * Mon,3,SAT-7", "", "2026-11-23T00:00:00Z", "2026-12-01T00:00:00Z", "2026-11-23T02:00:30Z 2026-11-25T02:00:30Z 2026-11-28T02:00:30Z 2026-11-29T02:00:30Z 2026-11-30T02:00:30Z"},
+		{"the week from Sunday on", "0 2 * * SUN-TUE", "", "2026-11-23T12:00:00Z", "2026-12-01T12:00:00Z", "2026-11-24T02:00Z 2026-11-29T02:00Z 2026-11-30T02:00Z 2026-12-01T02:00Z"},
+		{"Sunday or a day of the month", "0 2 25 * 7", "", "2026-11-23T00:00:00Z", "2026-12-01T00:00:00Z", "2026-11-25T02:00Z 2026-11-29T02:00Z"},
 		{"a leap day", "0 0 29 2 *", "", "2026-01-01T00:00:00Z", "2029-01-01T00:00:00Z", "2028-02-29T00:00Z"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -57,6 +67,7 @@ func TestParseClock_RefusesWhatHasNoTimesOfItsOwn(t *testing.T) {
 	for _, c := range [][3]string{
 		{"@every 1h", "", "@every has no times"}, {"0 2 * *", "", "expected"}, {"0 2 * * *", "Europe/Pariss", "isn't known"},
 		{"TZ=UTC 0 2 * * *", "", "stands under zone"}, {"0 2 * * *", "Local", "another one on each machine"}, {"0 0 30 2 *", "", "never comes"},
+		{"0 2 * * 8", "", "above maximum"}, {"0 2 * * FRI-MON", "", "beyond end"}, {"0 2 * * MOO-SUN", "", "parse"}, {"0 2 * * 5-6/0", "", "positive"},
 	} {
 		if _, err := parseClock(c[0], c[1]); err == nil || !strings.Contains(err.Error(), c[2]) {
 			t.Errorf("%s %s: %v", c[0], c[1], err)

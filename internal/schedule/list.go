@@ -13,10 +13,9 @@ import (
 	"strings"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/handout-dev/handout/internal/outbound"
-	"github.com/handout-dev/handout/internal/secret"
+	"github.com/handout-dev/handout/internal/s3keys"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -36,9 +35,7 @@ type Lists struct {
 // S3 is where lists named s3://bucket/key are.
 type S3 struct {
 	Endpoint, Region string // the endpoint is a URL
-	// AccessKey and SecretKey are empty for buckets that anyone may read.
-	AccessKey string
-	SecretKey secret.Text
+	s3keys.Keys
 }
 
 func (l *Lists) outbound() outbound.Options {
@@ -231,7 +228,7 @@ func (l *Lists) object(ctx context.Context, name string) (io.ReadCloser, error) 
 	}
 	transport := outbound.Transport(l.outbound())
 	core, err := minio.NewCore(endpoint.Host, &minio.Options{
-		Creds:  credentials.NewStaticV4(l.S3.AccessKey, l.S3.SecretKey.Reveal(), ""),
+		Creds:  l.S3.Credentials(),
 		Secure: endpoint.Scheme == "https", Region: l.S3.Region, Transport: transport, MaxRetries: 3,
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/outbound"
+	"github.com/handout-dev/handout/internal/s3keys"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/producer"
 )
@@ -102,7 +103,7 @@ func TestLists_AreFetchedFromNoPrivateAddressByARedirectOrByName(t *testing.T) {
 	served := 0
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served++ }))
 	t.Cleanup(server.Close)
-	l := &Lists{MaxBytes: 100, S3: S3{Endpoint: strings.Replace(server.URL, "127.0.0.1", "localhost", 1), Region: "eu-west-1"}}
+	l := &Lists{MaxBytes: 100, S3: S3{Endpoint: strings.Replace(server.URL, "127.0.0.1", "localhost", 1), Region: "eu-west-1", Keys: s3keys.Keys{AccessKey: "key", SecretKey: secret.New("secret")}}}
 	for _, list := range []string{l.S3.Endpoint + "/list.csv", "s3://bucket/list.csv"} {
 		if _, _, err := whole(t, l, schedule(t, list)); !errors.Is(err, outbound.ErrPrivate) {
 			t.Errorf("%s: %v", list, err)
@@ -118,7 +119,7 @@ func TestLists_AreFetchedFromNoPrivateAddressByARedirectOrByName(t *testing.T) {
 func TestLists_AreFetchedFromS3(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		signed := strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=key/")
+		signed := strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=key/") && r.Header.Get("X-Amz-Security-Token") == "token"
 		if r.URL.Path != "/bucket/day/2026-11-23.csv" || !signed {
 			w.WriteHeader(http.StatusForbidden)
 			fmt.Fprint(w, `<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>no</Message></Error>`)
@@ -129,7 +130,7 @@ func TestLists_AreFetchedFromS3(t *testing.T) {
 		fmt.Fprint(w, "a list")
 	}))
 	t.Cleanup(server.Close)
-	l := &Lists{Private: true, MaxBytes: 100, S3: S3{Endpoint: server.URL, Region: "eu-west-1", AccessKey: "key", SecretKey: secret.New("secret")}}
+	l := &Lists{Private: true, MaxBytes: 100, S3: S3{Endpoint: server.URL, Region: "eu-west-1", Keys: s3keys.Keys{AccessKey: "key", SecretKey: secret.New("secret"), SessionToken: secret.New("token")}}}
 	if got, format, err := whole(t, l, schedule(t, "s3://bucket/day/[[day]].csv")); got != "a list" || format != producer.CSV {
 		t.Errorf("%q, %s, %v", got, format, err)
 	}

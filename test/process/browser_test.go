@@ -1,6 +1,8 @@
 package process_test
 
 import (
+	"encoding/base64"
+	"strings"
 	"testing"
 
 	"github.com/handout-dev/handout/campaign"
@@ -25,7 +27,9 @@ func TestPages_TheQueuesInABrowser(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
 	server := redistest.Start(t)
-	e := account(server.URL()).with("HANDOUT_CONSOLE_OPEN", "true")
+	e := account(server.URL())
+	key := strings.TrimSpace(done(t, e, "key", "create", "--name", "olga", "--scopes", "read,control"))
+	known := browsertest.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(":"+key)))
 	enqueue(t, server)
 	// The buttons of a queue come when the mouse is over the last cell of its row.
 	const row = `document.querySelector("tbody td:last-child")`
@@ -33,7 +37,7 @@ func TestPages_TheQueuesInABrowser(t *testing.T) {
 	t.Run("to look", func(t *testing.T) {
 		t.Parallel()
 		url := serve(t, e, "console").url + "/queues/"
-		p := b.Open(t, url)
+		p := b.Open(t, url, known)
 		p.WaitText("bulk")
 		if p.Eval(over, nil); !p.Is(`document.querySelector("tbody button") === null`) {
 			t.Error("there are buttons")
@@ -49,7 +53,7 @@ func TestPages_TheQueuesInABrowser(t *testing.T) {
 	})
 	t.Run("to change", func(t *testing.T) {
 		t.Parallel()
-		p := b.Open(t, serve(t, e.with("HANDOUT_QUEUES_WRITE", "true"), "console").url+"/queues/")
+		p := b.Open(t, serve(t, e.with("HANDOUT_QUEUES_WRITE", "true"), "console").url+"/queues/", known)
 		p.WaitText("bulk")
 		for _, c := range [][2]string{{"Pause", "paused"}, {"Resume", "run"}} {
 			p.Wait("the button "+c[0], over+` && document.querySelector("tbody [title=`+c[0]+`], tbody [aria-label=`+c[0]+`]")`)

@@ -3,6 +3,7 @@ package process_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"os/exec"
 	"regexp"
@@ -43,7 +44,11 @@ func TestDemo_WithoutARedisServerKeepsOneInItsProcess(t *testing.T) {
 	if pages == nil {
 		t.Fatalf("it doesn't say where its pages are:\n%s", text)
 	}
-	if status, page := get(t, pages[1]); status != http.StatusOK || !strings.Contains(page, "state-done") || !strings.Contains(page, "Of 40 people: ") {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, page := requestBy(t, &http.Client{Jar: jar}, http.MethodGet, pages[1]); status != http.StatusOK || !strings.Contains(page, "state-done") || !strings.Contains(page, "Of 40 people: ") {
 		t.Errorf("its page: %d %s", status, page)
 	}
 	p.signal(syscall.SIGINT)

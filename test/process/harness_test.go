@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,7 +90,7 @@ func bare() env {
 // account is bare with the account and a Redis, and free ports everywhere.
 func account(redisURL string) env {
 	return bare().with("REDIS_URL", redisURL, "TELESIGN_CUSTOMER_ID", customerID, "TELESIGN_API_KEY", apiKey,
-		"HANDOUT_LISTEN_ADDR", "127.0.0.1:0", "HANDOUT_LISTEN_METRICS_ADDR", "127.0.0.1:0", "HANDOUT_CONSOLE_ADDR", "127.0.0.1:0",
+		"HANDOUT_LISTEN_ADDR", "127.0.0.1:0", "HANDOUT_LISTEN_METRICS_ADDR", "127.0.0.1:0", "HANDOUT_CONSOLE_ADDR", "127.0.0.1:0", "HANDOUT_CONSOLE_METRICS_ADDR", "127.0.0.1:0",
 		"HANDOUT_WORK_ADDR", "127.0.0.1:0", "HANDOUT_SIMULATE_ADDR", "127.0.0.1:0", "HANDOUT_SCHEDULE_ADDR", "127.0.0.1:0")
 }
 
@@ -141,7 +142,7 @@ type process struct {
 	cmd    *exec.Cmd
 	out    *output
 	url    string // of a server
-	inside string // of a listener's metrics
+	inside string // of a listener's or a console's metrics
 	exited chan struct{}
 }
 
@@ -255,6 +256,27 @@ func get(t testing.TB, url string) (int, string) {
 
 func request(t testing.TB, method, url string) (int, string) {
 	t.Helper()
+	return requestBy(t, http.DefaultClient, method, url)
+}
+
+// opened is a browser that has followed the link that an open console has printed.
+func (p *process) opened(t testing.TB) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar}
+	_, rest, _ := strings.Cut(p.out.String(), "without a key, from this machine: ")
+	link, _, _ := strings.Cut(rest, "\n")
+	if status, page := requestBy(t, client, http.MethodGet, link); status != http.StatusOK {
+		t.Fatalf("the link %q: %d %s", link, status, page)
+	}
+	return client
+}
+
+func requestBy(t testing.TB, client *http.Client, method, url string) (int, string) {
+	t.Helper()
 	var content io.Reader
 	if method == http.MethodPost {
 		content = strings.NewReader("{}")
@@ -263,7 +285,7 @@ func request(t testing.TB, method, url string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ func TestServe_EveryModeSaysThatItIsReadyAndStopsCleanly(t *testing.T) {
 		mode   string
 		public bool // it has no metrics there
 	}{
-		{"listen", true}, {"work", false}, {"console", false}, {"simulate", true},
+		{"listen", true}, {"work", false}, {"console", true}, {"simulate", true},
 	} {
 		t.Run(c.mode, func(t *testing.T) {
 			t.Parallel()
@@ -91,7 +91,7 @@ func TestServe_APortInUseIsSaidInOneLine(t *testing.T) {
 	}
 	defer taken.Close()
 	for mode, name := range map[string]string{
-		"listen": "HANDOUT_LISTEN_ADDR", "listen ": "HANDOUT_LISTEN_METRICS_ADDR", "work": "HANDOUT_WORK_ADDR", "console": "HANDOUT_CONSOLE_ADDR", "simulate": "HANDOUT_SIMULATE_ADDR",
+		"listen": "HANDOUT_LISTEN_ADDR", "listen ": "HANDOUT_LISTEN_METRICS_ADDR", "console ": "HANDOUT_CONSOLE_METRICS_ADDR", "work": "HANDOUT_WORK_ADDR", "console": "HANDOUT_CONSOLE_ADDR", "simulate": "HANDOUT_SIMULATE_ADDR",
 	} {
 		refusal{
 			args: []string{strings.TrimSpace(mode)}, env: []string{name, taken.Addr().String()}, code: 1,
@@ -118,19 +118,24 @@ func TestServe_TheListenersMetricsStandApartFromWhatThePublicCalls(t *testing.T)
 }
 
 // Two on one machine need no names.
-func TestServe_TwoListenersFindPlaceForTheirMetrics(t *testing.T) {
+func TestServe_TwoOfAKindFindPlaceForTheirMetrics(t *testing.T) {
 	t.Parallel()
-	e := account(redistest.Start(t).URL())
-	delete(e, "HANDOUT_LISTEN_METRICS_ADDR")
-	one, two := serve(t, e, "listen"), serve(t, e, "listen")
-	if one.inside == two.inside {
-		t.Errorf("both serve metrics on %s", one.inside)
-	}
-	for _, p := range []*process{one, two} {
-		if status, _ := get(t, p.inside+"/metrics"); status != http.StatusOK {
-			t.Errorf("%s: %d", p.inside, status)
+	for mode, variable := range map[string]string{"listen": "HANDOUT_LISTEN_METRICS_ADDR", "console": "HANDOUT_CONSOLE_METRICS_ADDR"} {
+		e := account(redistest.Start(t).URL())
+		delete(e, variable)
+		one, two := serve(t, e, mode), serve(t, e, mode)
+		if one.inside == two.inside {
+			t.Errorf("both serve metrics on %s", one.inside)
 		}
-		p.stop()
+		for _, p := range []*process{one, two} {
+			if status, _ := get(t, p.inside+"/metrics"); status != http.StatusOK {
+				t.Errorf("%s: %d", p.inside, status)
+			}
+			if status, _ := get(t, p.url+"/metrics"); status == http.StatusOK {
+				t.Errorf("%s serves metrics on %s, too", mode, p.url)
+			}
+			p.stop()
+		}
 	}
 }
 
@@ -139,6 +144,9 @@ func TestServe_TheConsolesQueuesOnlyShow(t *testing.T) {
 	server := redistest.Start(t)
 	e := account(server.URL()).with("HANDOUT_CONSOLE_OPEN", "true")
 	p := serve(t, e, "console")
+	browser := p.opened(t)
+	get := func(t *testing.T, url string) (int, string) { return requestBy(t, browser, http.MethodGet, url) }
+	request := func(t *testing.T, method, url string) (int, string) { return requestBy(t, browser, method, url) }
 	if _, page := get(t, p.url+"/"); !strings.Contains(page, "There are no campaigns yet") {
 		t.Errorf("without campaigns: %s", page)
 	}

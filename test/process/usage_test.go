@@ -79,7 +79,7 @@ func TestUsage_WrongUseIsExitStatus2(t *testing.T) {
 		{name: "argument missing", args: []string{"report"}, stderr: `report: ID is missing; usage: handout report ID \[flags\]`},
 		{name: "second argument missing", args: []string{"submit", file}, stderr: `submit: LIST is missing; usage: .*`},
 		{name: "argument too many", args: []string{"work", "hard"}, stderr: `work: "hard" is one argument too many; usage: .*`},
-		{name: "format", args: []string{"export", "spring", "--format", "xml"}, stderr: `format "xml": it is csv or ndjson`},
+		{name: "format", args: []string{"export", "spring", "--format", "xml"}, stderr: `format "xml": it is csv, ndjson or xlsx`},
 		{name: "unknown list format", args: []string{"submit", file, "list.pdf", "--dry-run"}, stderr: `the list's name must end in .*`},
 		{name: "no Redis", args: []string{"report", "spring"}, stderr: `REDIS_URL is not set.*`},
 		{name: "no Redis for submit", args: []string{"submit", file, list}, stderr: `REDIS_URL is not set.*`},

@@ -12,7 +12,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"github.com/handout-dev/handout/internal/secret"
+	"github.com/handout-dev/handout/internal/s3keys"
 )
 
 // MaxLinkLife is the longest that a presigned link of S3 can hold: the
@@ -29,11 +29,10 @@ type S3Options struct {
 	PublicEndpoint string
 	// LinkBase is where people reach the objects of the bucket by their names
 	// alone; empty: links are presigned.
-	LinkBase  string
-	Region    string
-	Bucket    string
-	AccessKey string
-	SecretKey secret.Text
+	LinkBase string
+	Region   string
+	Bucket   string
+	s3keys.Keys
 	// Connections is how many requests are under way at once.
 	Connections int
 }
@@ -42,13 +41,18 @@ type S3Options struct {
 type S3 struct {
 	client, public *minio.Client
 	transport      *http.Transport
+	keys           *credentials.Credentials
 	bucket         string
 	base           *url.URL // nil: links are presigned
 }
 
+// errTemporary is refused before the first file: such links end with their keys, which
+// may be before the campaign begins.
+var errTemporary = errors.New("links that are presigned with temporary keys end with these, within hours: set an access key that lasts, or links without a signature (LINK_BASE)")
+
 // OpenS3 opens a bucket, and checks that it is there and the keys are right.
 func OpenS3(ctx context.Context, o S3Options) (*S3, error) {
-	s := &S3{bucket: o.Bucket}
+	s := &S3{bucket: o.Bucket, keys: o.Credentials()}
 	s.transport, _ = http.DefaultTransport.(*http.Transport)
 	s.transport = s.transport.Clone()
 	s.transport.MaxIdleConns, s.transport.MaxIdleConnsPerHost = o.Connections, o.Connections
@@ -58,6 +62,9 @@ func OpenS3(ctx context.Context, o S3Options) (*S3, error) {
 		if s.base, err = url.Parse(o.LinkBase); err != nil {
 			return nil, errors.New("the beginning of links must be an http or https URL")
 		}
+	}
+	if keys, err := s.keys.GetWithContext(&credentials.CredContext{Context: ctx}); s.base == nil && err == nil && keys.SessionToken != "" {
+		return nil, errTemporary
 	}
 	if s.client, err = s.dial(o, o.Endpoint); err != nil {
 		return nil, err
@@ -84,7 +91,7 @@ func (s *S3) dial(o S3Options, endpoint string) (*minio.Client, error) {
 		return nil, errors.New("an S3 endpoint must be an http or https URL without a path")
 	}
 	return minio.New(u.Host, &minio.Options{
-		Creds:  credentials.NewStaticV4(o.AccessKey, o.SecretKey.Reveal(), ""),
+		Creds:  s.keys,
 		Secure: u.Scheme == "https", Transport: s.transport, Region: o.Region, MaxRetries: 4,
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/internal/orderhistory/store"
+	"github.com/handout-dev/handout/internal/s3keys"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/test/s3test"
 )
@@ -20,7 +21,7 @@ const xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 func options(s *s3test.Server) store.S3Options {
 	return store.S3Options{
 		Endpoint: s.Endpoint, Region: "us-east-1", Bucket: s3test.Bucket,
-		AccessKey: s3test.AccessKey, SecretKey: secret.New(s3test.SecretKey), Connections: 4,
+		Keys: s3keys.Keys{AccessKey: s3test.AccessKey, SecretKey: secret.New(s3test.SecretKey)}, Connections: 4,
 	}
 }
 
@@ -100,6 +101,7 @@ func TestOpenS3_SaysWhatIsWrong(t *testing.T) {
 	server := s3test.Start(t)
 	for says, change := range map[string]func(*store.S3Options){
 		"no bucket other":  func(o *store.S3Options) { o.Bucket = "other" },
+		"with temporary":   func(o *store.S3Options) { o.SessionToken = secret.New("token") },
 		"HTTP 403":         func(o *store.S3Options) { o.SecretKey = secret.New("hunter2hunter2") },
 		"endpoint must be": func(o *store.S3Options) { o.Endpoint = "127.0.0.1:9" },
 		"refused":          func(o *store.S3Options) { o.Endpoint = "http://127.0.0.1:9" },

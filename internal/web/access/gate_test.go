@@ -10,9 +10,10 @@ import (
 	"github.com/handout-dev/handout/test/redistest"
 )
 
-func TestGate_WithoutAKeyOnlyFromThisMachineAndOnlyIfOpen(t *testing.T) {
+func TestGate_OpensByItsTokenAndOnlyFromThisMachine(t *testing.T) {
 	t.Parallel()
 	keys := access.NewKeys(redistest.Start(t).Client())
+	const token = "THETOKENTHATWASPRINTED"
 	for _, c := range []struct {
 		name   string
 		shut   bool
@@ -21,28 +22,31 @@ func TestGate_WithoutAKeyOnlyFromThisMachineAndOnlyIfOpen(t *testing.T) {
 		header []string
 		in     bool
 	}{
-		{name: "this machine", from: "127.0.0.1:5000", host: "127.0.0.1:8090", in: true},
-		{name: "by its name", from: "127.0.0.1:5000", host: "localhost:8090", in: true},
-		{name: "IPv6", from: "[::1]:5000", host: "[::1]:8090", in: true},
-		{name: "IPv4 in IPv6", from: "[::ffff:127.0.0.1]:5000", host: "127.0.0.1", in: true},
-		{name: "not open", shut: true, from: "127.0.0.1:5000", host: "127.0.0.1:8090"},
-		{name: "another machine", from: "10.0.0.7:5000", host: "127.0.0.1:8090"},
-		{name: "a site that resolves to this machine", from: "127.0.0.1:5000", host: "evil.example.com:8090"},
-		{name: "no host", from: "127.0.0.1:5000", host: ""},
-		{name: "behind a proxy", from: "127.0.0.1:5000", host: "127.0.0.1:8090", header: []string{"X-Forwarded-For", "8.8.8.8"}},
-		{name: "behind another proxy", from: "127.0.0.1:5000", host: "127.0.0.1:8090", header: []string{"Forwarded", "for=8.8.8.8"}},
-		{name: "with a wrong key", from: "127.0.0.1:5000", host: "127.0.0.1:8090", header: []string{"Authorization", "Bearer ho_a_b"}},
-		{name: "with a password", from: "127.0.0.1:5000", host: "127.0.0.1:8090", header: []string{"Authorization", "Basic YTpi"}},
+		{name: "by the token", from: "127.0.0.1:5000", header: []string{"Authorization", "Bearer " + token}, in: true},
+		{name: "by the cookie", from: "[::1]:5000", header: []string{"Cookie", "handout_session=" + token}, in: true},
+		{name: "as a password", from: "[::ffff:127.0.0.1]:5000", header: []string{"Authorization", "Basic OlRIRVRPS0VOVEhBVFdBU1BSSU5URUQ="}, in: true},
+		{name: "not open", shut: true, from: "127.0.0.1:5000", header: []string{"Authorization", "Bearer " + token}},
+		{name: "not open, without a token", shut: true, from: "127.0.0.1:5000", header: []string{"Authorization", "Bearer "}},
+		{name: "this machine, without the token", from: "127.0.0.1:5000", host: "127.0.0.1:8090"},
+		{name: "another token", from: "127.0.0.1:5000", header: []string{"Authorization", "Bearer " + token + "A"}},
+		{name: "another machine", from: "10.0.0.7:5000", header: []string{"Authorization", "Bearer " + token}},
+		{name: "two cookies", from: "127.0.0.1:5000", header: []string{"Cookie", "handout_session=a; handout_session=" + token}},
+		{name: "behind a proxy", from: "127.0.0.1:5000", header: []string{"Authorization", "Bearer " + token, "X-Forwarded-For", "8.8.8.8"}},
+		{name: "behind another proxy", from: "127.0.0.1:5000", header: []string{"Authorization", "Bearer " + token, "Forwarded", "for=8.8.8.8"}},
+		{name: "with a wrong key", from: "127.0.0.1:5000", header: []string{"Authorization", "Bearer ho_a_b"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			gate := access.Gate{Keys: keys, Open: !c.shut}
+			gate := access.Gate{Keys: keys, Open: token}
+			if c.shut {
+				gate.Open = ""
+			}
 			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.RemoteAddr, r.Host = c.from, c.host
 			for i := 0; i < len(c.header); i += 2 {
 				r.Header.Set(c.header[i], c.header[i+1])
 			}
-			key, err := gate.Bearer(r)
+			key, err := gate.Browser(r)
 			if c.in && (err != nil || key.Name != access.Local || !key.May(access.People)) {
 				t.Errorf("%+v, %v", key, err)
 			}

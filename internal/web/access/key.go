@@ -8,9 +8,9 @@
 package access
 
 import (
+	"crypto/subtle"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"regexp"
@@ -132,8 +132,12 @@ func cutToken(token string) (name, secret string) {
 // Gate finds the key that a request is made with.
 type Gate struct {
 	Keys *Keys
-	// Open admits requests from this machine without a key, with all scopes.
-	Open bool
+	Site Site
+	// Open is a token that admits requests from this machine with all scopes, for as
+	// long as the process runs; empty: none. It is printed at the start, so that who
+	// reads it is on this machine: a proxy's users, whose requests seem to come from
+	// here, don't.
+	Open string
 }
 
 // Local is the name of a caller that Open has admitted.
@@ -144,9 +148,9 @@ const Local = "local"
 func (g *Gate) Bearer(r *http.Request) (*Key, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if strings.EqualFold(scheme, "Bearer") {
-		return g.Keys.Check(r.Context(), strings.TrimSpace(token), time.Now())
+		return g.check(r, strings.TrimSpace(token))
 	}
-	return g.without(r)
+	return nil, ErrRefused
 }
 
 // Browser is Bearer that also accepts what browsers send: the cookie of a session, or
@@ -154,49 +158,71 @@ func (g *Gate) Bearer(r *http.Request) (*Key, error) {
 // such a password to requests that other sites make it send, so handlers that write
 // must refuse those (http.CrossOriginProtection).
 func (g *Gate) Browser(r *http.Request) (*Key, error) {
-	if c, err := r.Cookie(SessionCookie); err == nil && r.Header.Get("Authorization") == "" {
-		key, err := g.Keys.Session(r.Context(), c.Value)
-		if !errors.Is(err, ErrRefused) {
-			return key, err
+	if value := g.Site.Cookie(r, SessionCookie); value != "" && r.Header.Get("Authorization") == "" {
+		if key := g.local(r, value); key != nil {
+			return key, nil
 		}
+		// What a page asks for by itself doesn't say that someone is there.
+		itself := r.Header.Get("HX-Request") != "" || r.Header.Get("Accept") == "text/event-stream"
+		return g.Keys.Session(r.Context(), value, !itself, time.Now())
 	}
 	if _, token, ok := r.BasicAuth(); ok {
-		return g.Keys.Check(r.Context(), token, time.Now())
+		return g.check(r, token)
 	}
 	return g.Bearer(r)
 }
 
-// without admits a request that shows no key, if the gate is open to it. A request
-// with a wrong key is refused.
-func (g *Gate) without(r *http.Request) (*Key, error) {
-	if g.Open && r.Header.Get("Authorization") == "" && fromHere(r) {
-		return &Key{Name: Local, Scopes: Scopes()}, nil
+func (g *Gate) check(r *http.Request, token string) (*Key, error) {
+	if key := g.local(r, token); key != nil {
+		return key, nil
 	}
-	return nil, ErrRefused
+	return g.Keys.Check(r.Context(), token, time.Now())
 }
 
-// fromHere reports whether a request was made on this machine, for this machine: its
-// connection is the loopback's; no proxy forwarded it, behind which all requests would
-// seem to come from here; and its host is this machine, not another site's name that
-// resolves to 127.0.0.1.
-func fromHere(r *http.Request) bool {
+// local returns the key of who is on this machine, by the token; nil for any other.
+func (g *Gate) local(r *http.Request, token string) *Key {
 	addr, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !addr.Addr().Unmap().IsLoopback() {
-		return false
+	if g.Open == "" || subtle.ConstantTimeCompare([]byte(token), []byte(g.Open)) != 1 ||
+		err != nil || !addr.Addr().Unmap().IsLoopback() || forwarded(r) {
+		return nil
 	}
-	for name := range r.Header {
-		if name == "Forwarded" || name == "Via" || strings.HasPrefix(name, "X-Forwarded-") || name == "X-Real-Ip" {
-			return false
+	return &Key{Name: Local, Scopes: Scopes()}
+}
+
+// Enter makes a session for a key, or the token of Open, that a browser's user has
+// entered, and ends the one that this browser had. Errors: [ErrRefused], and those of
+// Redis.
+func (g *Gate) Enter(w http.ResponseWriter, r *http.Request, token string) error {
+	value, seconds := token, 0
+	if g.local(r, token) == nil {
+		var err error
+		if value, err = g.Keys.Login(r.Context(), token, time.Now()); err != nil {
+			return err
+		}
+		seconds = int(SessionLife / time.Second)
+	}
+	if err := g.end(r); err != nil {
+		return err
+	}
+	g.Site.Set(w, SessionCookie, value, seconds)
+	return nil
+}
+
+// Leave ends the session of a browser.
+func (g *Gate) Leave(w http.ResponseWriter, r *http.Request) error {
+	if err := g.end(r); err != nil {
+		return err
+	}
+	g.Site.Set(w, SessionCookie, "", -1)
+	return nil
+}
+
+// end ends all sessions whose cookies a browser has sent.
+func (g *Gate) end(r *http.Request) error {
+	for _, c := range r.CookiesNamed(g.Site.cookie(SessionCookie)) {
+		if err := g.Keys.Logout(r.Context(), c.Value); err != nil {
+			return err
 		}
 	}
-	return LoopbackHost(r.Host)
-}
-
-// LoopbackHost reports whether a request's host names this machine.
-func LoopbackHost(host string) bool {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || (err == nil && ip.Unmap().IsLoopback())
+	return nil
 }

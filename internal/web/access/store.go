@@ -153,58 +153,85 @@ func (k *Keys) find(ctx context.Context, name, hash string) (*Key, error) {
 	return key, nil
 }
 
-// SessionCookie is the name of the cookie with a session's value.
+// SessionCookie is the name of the cookie with a session's value, to which [Site] adds
+// a prefix.
 const SessionCookie = "handout_session"
 
-// SessionLife is how long a session lasts.
-const SessionLife = 12 * time.Hour
+const (
+	// SessionLife is how long a session lasts at most.
+	SessionLife = 12 * time.Hour
+	// SessionIdle is after how long without a request a session ends.
+	SessionIdle = time.Hour
+	// idleStep is how often a session's use is written at most.
+	idleStep = time.Minute
+)
 
-// session is a session's form in Redis, under the digest of its value.
+// session is a session's form in Redis, under the digest of its value. It expires when
+// it was idle.
 type session struct {
 	Name string `json:"name"` // of the key
 	// Hash is the key's: it ends the session when a new key takes the name.
 	Hash string `json:"hash"`
+	// Until is the session's end in Unix seconds, however much it is used.
+	Until int64 `json:"until"`
 }
 
 // Login makes a session for a token, which the browser then needn't keep. The value
 // goes into a cookie; Redis has only its digest.
 // Errors: [ErrRefused], and those of Redis.
-func (k *Keys) Login(ctx context.Context, token string, now time.Time) (value string, key *Key, err error) {
-	if key, err = k.Check(ctx, token, now); err != nil {
-		return "", nil, err
+func (k *Keys) Login(ctx context.Context, token string, now time.Time) (value string, err error) {
+	if _, err = k.Check(ctx, token, now); err != nil {
+		return "", err
 	}
 	name, secret := cutToken(token)
-	stands, err := json.Marshal(session{Name: name, Hash: hash(secret)})
+	stands, err := json.Marshal(session{Name: name, Hash: hash(secret), Until: now.Add(SessionLife).Unix()})
 	if err != nil {
-		return "", nil, fmt.Errorf("log in: %w", err)
+		return "", fmt.Errorf("log in: %w", err)
 	}
 	b := make([]byte, secretBytes)
 	rand.Read(b)
 	value = hex.EncodeToString(b)
-	if err := k.rdb.Set(ctx, keySession(hash(value)), stands, SessionLife).Err(); err != nil {
-		return "", nil, fmt.Errorf("log in: %w", err)
+	if err := k.rdb.Set(ctx, keySession(hash(value)), stands, SessionIdle).Err(); err != nil {
+		return "", fmt.Errorf("log in: %w", err)
 	}
-	return value, key, nil
+	return value, nil
 }
 
 // Session returns the key of a session, with the scopes that it has now. A session
-// ends with its key. Errors: [ErrRefused], and those of Redis.
-func (k *Keys) Session(ctx context.Context, value string) (*Key, error) {
+// ends with its key, at its end, and when it was idle; used says that someone is there.
+// Errors: [ErrRefused], and those of Redis.
+func (k *Keys) Session(ctx context.Context, value string, used bool, now time.Time) (*Key, error) {
 	if len(value) != 2*secretBytes {
 		return nil, ErrRefused
 	}
-	text, err := k.rdb.Get(ctx, keySession(hash(value))).Bytes()
+	at := keySession(hash(value))
+	var text *redis.StringCmd
+	var left *redis.DurationCmd
+	_, err := k.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		text, left = p.Get(ctx, at), p.PTTL(ctx, at)
+		return nil
+	})
 	if errors.Is(err, redis.Nil) {
 		return nil, ErrRefused
 	}
 	var s session
 	if err == nil {
-		err = json.Unmarshal(text, &s)
+		err = json.Unmarshal([]byte(text.Val()), &s)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("check a session: %w", err)
 	}
-	return k.find(ctx, s.Name, s.Hash)
+	end := time.Unix(s.Until, 0).Sub(now)
+	if end <= 0 {
+		return nil, ErrRefused
+	}
+	key, err := k.find(ctx, s.Name, s.Hash)
+	// EXPIRE makes no session that has ended meanwhile. If it fails, the request goes on,
+	// and the session ends a little early.
+	if idle := min(SessionIdle, end); err == nil && used && left.Val() < idle-idleStep {
+		_ = k.rdb.Expire(ctx, at, idle).Err()
+	}
+	return key, err
 }
 
 // Logout ends a session. A session that has already ended is no error.

@@ -77,7 +77,9 @@ func New(o Options) (*API, error) {
 		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, Telesign: o.Telesign})}
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
-	a.huma = humago.NewWithPrefix(mux, Prefix, config())
+	config := config()
+	config.Servers = []*huma.Server{{URL: o.Gate.Site.Base() + Prefix}}
+	a.huma = humago.NewWithPrefix(mux, Prefix, config)
 	a.huma.UseMiddleware(a.authenticate)
 	a.register()
 	if err := a.document(mux); err != nil {
@@ -87,6 +89,11 @@ func New(o Options) (*API, error) {
 		notHere.write(w)
 	})
 	crossOrigin := http.NewCrossOriginProtection()
+	if origin := o.Gate.Site.Origin(); origin != "" { // a proxy may have put another Host into the request
+		if err := crossOrigin.AddTrustedOrigin(origin); err != nil {
+			return nil, err
+		}
+	}
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		problem(forbidden, "another site's page made the browser send this").write(w)
 	}))

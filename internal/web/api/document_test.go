@@ -41,7 +41,7 @@ func TestDocument_ThePageNeedsNobodyElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(text)
-	if resp.StatusCode != http.StatusOK || !strings.Contains(resp.Header.Get("Content-Security-Policy"), "default-src 'none'") {
+	if resp.StatusCode != http.StatusOK || !strings.Contains(resp.Header.Get("Content-Security-Policy"), "default-src 'none'") || !strings.Contains(resp.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
 		t.Errorf("%d %v", resp.StatusCode, resp.Header)
 	}
 	if regexp.MustCompile(`<script|<link|<img|src=|@import|url\(`).MatchString(page) {

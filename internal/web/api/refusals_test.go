@@ -78,7 +78,7 @@ func problemOf(t testing.TB, a answer, kind string) api.Problem {
 func TestRefusals_EveryOperation(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)
-	good, none := h.all(t), &client{h: h}
+	good, none := h.client(t, "billing", access.Scopes()...), &client{h: h}
 	looker := h.client(t, "looker", access.People)
 	revoked := h.client(t, "revoked", access.Scopes()...)
 	if err := h.keys.Revoke(t.Context(), "revoked"); err != nil {
@@ -173,8 +173,8 @@ func TestRefusals_NoSuchPathIsAProblemToo(t *testing.T) {
 
 func TestRefusals_AnotherSitesPageMaySendNothing(t *testing.T) {
 	t.Parallel()
-	h := open(t, func(o *api.Options) { o.Gate.Open = true })
-	local := &client{h: h}
+	h := open(t, nil)
+	local := h.all(t)
 	local.do(t, 200, "GET", "/campaigns", "", "")
 	a := local.do(t, 403, "POST", "/campaigns", asJSON, campaignBody("new"), "Origin", "https://evil.example.com", "Sec-Fetch-Site", "cross-site")
 	problemOf(t, a, "forbidden")

@@ -21,10 +21,12 @@ import (
 
 func (a *API) registerStreams() {
 	addStream(a, a.operation("export-campaign", "GET /campaigns/{id}/export", access.Read, "Export everyone",
-		"A line for each recipient in the order of the list, as a stream. If it breaks off, the connection does too: a whole answer is a whole export.",
+		"A line for each recipient in the order of the list, as a stream. If it breaks off, the connection does too: a whole answer is a whole export. "+
+			"CSV is exact, for programs: a cell may begin with `=`, which a spreadsheet takes for a formula. For people there is `xlsx`, and the console's CSV.",
 		notFound, wrongState, invalid), "One line for everyone.", map[string]string{
-		"text/csv":             strings.Join(report.Columns, ",") + "\n",
-		"application/x-ndjson": `{"recipient":"customer-1","phone":"+*********00","state":"planned"}` + "\n",
+		"text/csv":                strings.Join(report.Columns, ",") + "\n",
+		"application/x-ndjson":    `{"recipient":"customer-1","phone":"+*********00","state":"planned"}` + "\n",
+		report.Media[report.XLSX]: "an Excel workbook",
 	}, a.export)
 	addStream(a, a.operation("watch-campaign", "GET /campaigns/{id}/events", access.Read, "Watch a campaign",
 		"Server-sent events, at most one a second: `progress` with the campaign whenever it has changed, `done` as the last one.",
@@ -35,7 +37,7 @@ func (a *API) registerStreams() {
 
 type exportInput struct {
 	CampaignPath
-	Format string `query:"format" enum:"csv,ndjson" default:"csv"`
+	Format string `query:"format" enum:"csv,ndjson,xlsx" default:"csv"`
 }
 
 func (a *API) export(ctx context.Context, in *exportInput) (func(huma.Context), error) {
@@ -44,15 +46,11 @@ func (a *API) export(ctx context.Context, in *exportInput) (func(huma.Context), 
 		return nil, err
 	}
 	format, masked := report.Format(in.Format), !caller(ctx).May(access.People)
-	media := "text/csv; charset=utf-8"
-	if format == report.NDJSON {
-		media = "application/x-ndjson"
-	}
 	return func(hc huma.Context) {
 		working, cancel := context.WithCancel(hc.Context())
 		defer cancel()
 		defer context.AfterFunc(a.ctx, cancel)()
-		hc.SetHeader("Content-Type", media)
+		hc.SetHeader("Content-Type", report.Media[format])
 		if err := a.reports.Export(working, stands.Info, newSteady(exchangeOf(ctx).w, a.o.Silence), format, masked); err != nil {
 			a.o.Logger.WarnContext(ctx, "an export broke off", "campaign", in.ID, "error", err)
 			panic(http.ErrAbortHandler) // a cut connection can't be taken for the end of the list

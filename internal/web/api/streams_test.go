@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xuri/excelize/v2"
+
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/internal/web/api"
@@ -70,7 +72,15 @@ func TestExport_IsThatOfTheCommandLine(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[149]), &person); err != nil || len(lines) != 150 || person["phone"] != "+*********49" {
 		t.Errorf("%d lines, the last %q", len(lines), lines[len(lines)-1])
 	}
-	problemOf(t, c.do(t, 422, "GET", "/campaigns/spring/export?format=xlsx", "", ""), "invalid")
+	a = c.do(t, 200, "GET", "/campaigns/spring/export?format=xlsx", "", "")
+	book, err := excelize.OpenReader(strings.NewReader(a.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := book.GetRows("People 1"); err != nil || len(rows) != 151 || rows[150][1] != "+*********49" {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+	problemOf(t, c.do(t, 422, "GET", "/campaigns/spring/export?format=spreadsheet-csv", "", ""), "invalid")
 }
 
 // Neither takes the server's time-outs for its end: an export that is read slowly,

@@ -17,8 +17,10 @@ func (a *API) registerSuppression() {
 	add(a, a.operation("list-suppressed", "GET /suppression", access.Read, "List the suppression list",
 		"The numbers that are never sent to, in no order. The answers together have all that are on the list from the first to the last; "+
 			"a number may come twice while the list grows.", invalid), a.suppressed)
-	add(a, a.operation("get-suppressed", "GET /suppression/{phone}", access.Read, "Ask for one number",
-		"When and why it came on the list; 404 if it isn't there.", notFound, invalid), a.lookSuppressed)
+	one := a.operation("get-suppressed", "GET /suppression/{phone}", access.Read, "Ask for one number",
+		"When and why it came on the list; 404 if it isn't there. Who knows numbers could ask who has opted out, so it takes the scope people.", notFound, invalid)
+	one.Security[0][securityScheme] = append(one.Security[0][securityScheme], string(access.People))
+	add(a, one, a.lookSuppressed)
 	addCreating(a, a.operation("suppress", "PUT /suppression/{phone}", access.Control, "Never send to a number again",
 		"From the next claim on, in all campaigns. The first entry stays.", malformed, tooLarge, mediaType, invalid),
 		"It was on the list already; nothing has changed.", a.suppress)

@@ -33,7 +33,7 @@ func TestSuppression_OneNumber(t *testing.T) {
 	h := open(t, func(o *api.Options) { o.Region = "US" })
 	c, people := h.all(t), h.client(t, "support", access.Read, access.People)
 	const path = "/suppression/+12015550100"
-	problemOf(t, c.do(t, 404, "GET", path, "", ""), "not-found")
+	problemOf(t, people.do(t, 404, "GET", path, "", ""), "not-found")
 	var s api.Suppressed
 	c.do(t, 201, "PUT", path, asJSON, `{"why":"asked by letter"}`).into(t, &s)
 	if s.Phone != "+*********00" || s.Why != "by hand: asked by letter" || s.By != "billing" || time.Since(s.Since) > time.Hour {
@@ -48,6 +48,11 @@ func TestSuppression_OneNumber(t *testing.T) {
 		}
 	}
 	c.do(t, 201, "PUT", "/suppression/+12015550101", "", "")
+	for _, it := range []string{path, "/suppression/+12015550199"} { // it doesn't tell who has opted out
+		if p := problemOf(t, c.do(t, 403, "GET", it, "", ""), "forbidden"); !strings.Contains(p.Detail, "lacks the scope people") {
+			t.Errorf("without the scope people: %+v", p)
+		}
+	}
 	people.do(t, 200, "GET", path, "", "").into(t, &s)
 	if s.Phone != "+12015550100" {
 		t.Errorf("with the scope people: %+v", s)
@@ -57,8 +62,8 @@ func TestSuppression_OneNumber(t *testing.T) {
 			t.Errorf("%.20s: %+v", body, p)
 		}
 	}
-	for _, method := range []string{"GET", "PUT", "DELETE"} {
-		a := c.do(t, 422, method, "/suppression/12", "", "")
+	for method, who := range map[string]*client{"GET": people, "PUT": c, "DELETE": c} {
+		a := who.do(t, 422, method, "/suppression/12", "", "")
 		if p := problemOf(t, a, "invalid"); len(p.Errors) != 1 || p.Errors[0].Field != "phone" {
 			t.Errorf("%s: %+v", method, p)
 		}

@@ -23,6 +23,7 @@ type campaignPage struct {
 	History  []campaign.Entry // the latest first
 	Earlier  int              // lines of the history that aren't shown
 	Purged   time.Time
+	Exports  bool // its people can be exported
 }
 
 // Live says whether the page still changes.
@@ -81,7 +82,7 @@ func (c *Console) campaign(v *visit) (string, any, error) {
 		if err != nil && !errors.Is(err, campaign.ErrPurged) { // it was purged a moment ago
 			return "", nil, err
 		}
-		page.Outcomes = outcomesOf(s, o)
+		page.Outcomes, page.Exports = outcomesOf(s, o), true
 	}
 	if page.Zones, err = c.zones(v, s.Info); err != nil {
 		return "", nil, err

@@ -33,7 +33,6 @@ type Options struct {
 	Region      string               // the country whose numbers may stand in lists in national form
 	AccountRate float64              // the account's limit in messages per second where no person has set it
 	Telesign    *operations.Telesign // is asked about templates; may be nil
-	PlainHTTP   bool                 // other machines reach the console over plain HTTP: a session's cookie can't be marked Secure
 
 	Every      time.Duration // how often what moves by itself is looked at; 0: 2 s
 	UploadLife time.Duration // how long uploaded files wait to be confirmed; 0: an hour
@@ -83,6 +82,11 @@ func New(o Options) (*Console, error) {
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()
 	crossOrigin := http.NewCrossOriginProtection()
+	if origin := o.Gate.Site.Origin(); origin != "" { // a proxy may have put another Host into the request
+		if err := crossOrigin.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("console: %w", err)
+		}
+	}
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, nil, refuse(http.StatusForbidden, "Another site's page made the browser send this. Nothing was done."))
 	}))
@@ -111,14 +115,16 @@ const policy = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-an
 // Close ends the streams under way, so that a server can stop.
 func (c *Console) Close() { c.stop() }
 
-// handle registers what answers visitors with a scope. Forms of up to maxBytes are read
-// first, except multipart ones.
+// handle registers what answers visitors with a scope. Forms are read first, up to
+// maxForm; those with files are left to [receive], up to maxBytes.
 func (c *Console) handle(pattern string, scope access.Scope, maxBytes int64, do func(*visit) error) {
 	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		v, err := c.enter(w, r, scope)
 		if err == nil && r.Method == http.MethodPost {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBytes)
-			err = badForm(r.ParseForm())
+			if maxBytes <= maxForm { // it would be in memory
+				err = badForm(r.ParseForm())
+			}
 		}
 		if err == nil {
 			err = do(v)
@@ -204,17 +210,11 @@ func (c *Console) enter(w http.ResponseWriter, r *http.Request, scope access.Sco
 	if err != nil {
 		return nil, err
 	}
-	v := &visit{Request: r, w: w, key: key, secure: c.secure(r)}
+	v := &visit{Request: r, w: w, key: key, site: c.o.Gate.Site}
 	if err := key.Require(scope); err != nil {
 		return v, refuse(http.StatusForbidden, "%s", sentence(err.Error()))
 	}
 	return v, nil
-}
-
-// secure says whether cookies are to be marked so. Behind a proxy that ends TLS
-// the connection doesn't tell; a browser that is on this machine needs no TLS.
-func (c *Console) secure(r *http.Request) bool {
-	return r.TLS != nil || (!c.o.PlainHTTP && !access.LoopbackHost(r.Host))
 }
 
 func (c *Console) routes() {
@@ -229,6 +229,7 @@ func (c *Console) routes() {
 	c.page("GET /campaigns/{id}", access.Read, c.campaign)
 	c.page("GET /campaigns/{id}/picture", access.Read, c.picture)
 	c.mux.HandleFunc("GET /campaigns/{id}/live", c.watch)
+	c.handle("GET /campaigns/{id}/export", access.Read, maxForm, c.export)
 	c.deed("pause", c.standing, steer(c.ops.Pause, "The campaign is paused: {left}."))
 	c.ask("resume", c.askResume)
 	c.deed("resume", c.asked, steer(c.ops.Resume, "The campaign goes on: {left}."))

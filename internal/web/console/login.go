@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
@@ -16,10 +15,29 @@ import (
 type loginForm struct {
 	Next  string
 	Wrong string
+	Shut  bool // no key is to be entered here; Wrong says why
 }
 
 func (c *Console) loginPage(w http.ResponseWriter, r *http.Request) {
-	c.render(w, nil, http.StatusOK, "login", loginForm{Next: inside(r.URL.Query().Get("next"))})
+	form := loginForm{Next: inside(r.URL.Query().Get("next"))}
+	if c.shut(w, r, form) {
+		return
+	}
+	if token := r.URL.Query().Get("token"); token != "" && c.o.Gate.Open != "" { // the link that was printed at the start
+		c.logIn(w, r, token, form)
+		return
+	}
+	c.render(w, nil, http.StatusOK, "login", form)
+}
+
+// shut answers where no key is to be entered: before it has travelled, if the page can
+// tell.
+func (c *Console) shut(w http.ResponseWriter, r *http.Request, form loginForm) bool {
+	form.Wrong, form.Shut = c.o.Gate.Site.Refuses(r), true
+	if form.Wrong != "" {
+		c.render(w, nil, http.StatusForbidden, "login", form)
+	}
+	return form.Wrong != ""
 }
 
 func (c *Console) login(w http.ResponseWriter, r *http.Request) {
@@ -28,42 +46,30 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, nil, err)
 		return
 	}
-	form := loginForm{Next: inside(r.PostFormValue("next"))}
-	if c.secure(r) && r.TLS == nil && strings.HasPrefix(r.Header.Get("Origin"), "http://") {
-		// The browser would throw the cookie away without a word.
-		form.Wrong = "This page came over plain HTTP, where a session isn't safe. Put the console behind TLS; or, in a network that you trust, set HANDOUT_CONSOLE_PLAIN_HTTP=true."
-		c.render(w, nil, http.StatusForbidden, "login", form)
-		return
+	form := loginForm{Next: inside(r.PostForm.Get("next"))}
+	if !c.shut(w, r, form) {
+		c.logIn(w, r, strings.TrimSpace(r.PostForm.Get("key")), form)
 	}
-	value, _, err := c.o.Gate.Keys.Login(r.Context(), strings.TrimSpace(r.PostFormValue("key")), time.Now())
-	switch {
+}
+
+func (c *Console) logIn(w http.ResponseWriter, r *http.Request, token string, form loginForm) {
+	switch err := c.o.Gate.Enter(w, r, token); {
 	case errors.Is(err, access.ErrRefused):
 		form.Wrong = "This key isn't good, or was revoked."
 		c.render(w, nil, http.StatusUnauthorized, "login", form)
 	case err != nil:
 		c.fail(w, r, nil, err)
 	default:
-		http.SetCookie(w, c.session(r, value, int(access.SessionLife/time.Second)))
 		http.Redirect(w, r, form.Next, http.StatusSeeOther)
 	}
 }
 
 func (c *Console) logout(w http.ResponseWriter, r *http.Request) {
-	if cookie, err := r.Cookie(access.SessionCookie); err == nil {
-		if err := c.o.Gate.Keys.Logout(r.Context(), cookie.Value); err != nil {
-			c.fail(w, r, nil, err)
-			return
-		}
+	if err := c.o.Gate.Leave(w, r); err != nil {
+		c.fail(w, r, nil, err)
+		return
 	}
-	http.SetCookie(w, c.session(r, "", -1))
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
-}
-
-func (c *Console) session(r *http.Request, value string, age int) *http.Cookie {
-	return &http.Cookie{
-		Name: access.SessionCookie, Value: value, Path: "/", MaxAge: age,
-		HttpOnly: true, Secure: c.secure(r), SameSite: http.SameSiteStrictMode,
-	}
 }
 
 // inside is an address to go to after the login, if it is one of this host.

@@ -52,41 +52,95 @@ func TestLogin_LeadsNowhereElse(t *testing.T) {
 	}
 }
 
-// A browser throws a Secure cookie away that came over plain HTTP, so that
-// people wouldn't know why they aren't logged in.
-func TestLogin_OverPlainHTTPIsRefusedUnlessItIsWanted(t *testing.T) {
-	t.Parallel()
-	for plain, want := range map[bool]int{false: http.StatusForbidden, true: http.StatusSeeOther} {
-		h := open(t, func(o *console.Options) { o.PlainHTTP = plain })
-		key := h.key(t, "olga", access.Read)
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.url+"/login", strings.NewReader("key="+key))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Host = "console.example.com"
-		req.Header.Set("Origin", "http://console.example.com")
+// at is a request that a browser at another address makes, through a proxy or not.
+func (h *house) at(t *testing.T, method, path, form string, header ...string) (int, http.Header, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, h.url+path, strings.NewReader(form))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if form != "" {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		resp, err := http.DefaultTransport.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		if req.Header.Set(header[i], header[i+1]); header[i] == "Host" {
+			req.Host = header[i+1]
 		}
-		_ = resp.Body.Close()
-		if resp.StatusCode != want || strings.Contains(resp.Header.Get("Set-Cookie"), "Secure") {
-			t.Errorf("plain %t: %d %s", plain, resp.StatusCode, resp.Header.Get("Set-Cookie"))
-		}
-		if plain {
-			continue
-		}
-		req = req.Clone(t.Context()) // TLS ends before the console
-		req.Header.Set("Origin", "https://console.example.com")
-		req.Body = io.NopCloser(strings.NewReader("key=" + key))
-		if resp, err = http.DefaultTransport.RoundTrip(req); err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		if resp.StatusCode != http.StatusSeeOther || !strings.Contains(resp.Header.Get("Set-Cookie"), "; Secure") {
-			t.Errorf("behind TLS: %d %s", resp.StatusCode, resp.Header.Get("Set-Cookie"))
-		}
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req) // which follows no redirect
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, resp.Header, string(text)
+}
+
+func site(t *testing.T, url string, plain bool) func(*console.Options) {
+	t.Helper()
+	s, err := access.ParseSite(url, plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(o *console.Options) { o.Gate.Site = s }
+}
+
+// Where a key would travel in the open, or a cookie be thrown away by the browser, no
+// key is asked for.
+func TestLogin_IsAtTheConsolesAddressAlone(t *testing.T) {
+	t.Parallel()
+	const https, plainly = "https://ops.example.com", "http://ops.example.com"
+	for _, c := range []struct {
+		name, url string
+		plain     bool
+		header    []string
+		form, in  bool // it is shown; a key that is sent lets in
+	}{
+		{name: "this machine", header: []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://localhost:8090"}, form: true, in: true},
+		{name: "another machine, by http", header: []string{"Host", "10.0.0.7:8090", "Origin", "http://10.0.0.7:8090"}},
+		{name: "a proxy that keeps the host", header: []string{"Host", "ops.example.com", "Origin", https}},
+		{name: "a proxy that says so", header: []string{"X-Forwarded-Proto", "https", "Origin", https}},
+		{name: "a proxy that says nothing", header: []string{"Sec-Fetch-Site", "same-origin", "Origin", https}, form: true},
+		{name: "plain http that is wanted", plain: true, header: []string{"Host", "10.0.0.7:8090", "Origin", "http://10.0.0.7:8090"}, form: true, in: true},
+		{name: "https", url: https, header: []string{"Sec-Fetch-Site", "same-origin", "Origin", https}, form: true, in: true},
+		{name: "https, an old browser behind a proxy", url: https, header: []string{"Origin", https}, form: true, in: true},
+		{name: "https, past the proxy", url: https, header: []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://127.0.0.1:8090"}, form: true},
+		{name: "https, by http to the proxy", url: https, header: []string{"X-Forwarded-Proto", "http", "Origin", plainly}},
+		{name: "an address by http", url: plainly, header: []string{"Host", "ops.example.com", "Origin", plainly}},
+		{name: "an address by http that is wanted", url: plainly, plain: true, header: []string{"Host", "ops.example.com", "Origin", plainly}, form: true, in: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := open(t, site(t, c.url, c.plain))
+			key := h.key(t, "olga", access.Read)
+			n := len(c.header) // a browser sends no Origin along with a GET
+			if n > 0 {
+				n -= 2
+			}
+			status, _, page := h.at(t, http.MethodGet, "/login", "", c.header[:n]...)
+			if shown := strings.Contains(page, `name="key"`); shown != c.form || shown != (status == http.StatusOK) {
+				t.Errorf("the form: %d, %t", status, shown)
+			}
+			status, header, _ := h.at(t, http.MethodPost, "/login", "key="+key, c.header...)
+			secure := strings.HasPrefix(header.Get("Set-Cookie"), "__Host-handout_session=") && strings.Contains(header.Get("Set-Cookie"), "; Secure")
+			if (status == http.StatusSeeOther) != c.in || secure != (c.in && c.url == https) {
+				t.Errorf("with a key: %d %v", status, header)
+			}
+		})
+	}
+}
+
+func TestLogin_EndsTheSessionBefore(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	b := h.login(t, "olga", access.Read)
+	b.post(http.StatusSeeOther, "/login", "key", h.key(t, "petra", access.Read))
+	b.see(b.get(http.StatusOK, "/campaigns"), "petra")
+	if n := len(h.rdb.Keys(t.Context(), "handout:session:*").Val()); n != 1 {
+		t.Errorf("%d sessions", n)
 	}
 }
 

@@ -78,6 +78,10 @@ func since(s *operations.Suppression) string {
 }
 
 func (c *Console) checkSuppressed(v *visit) (string, any, error) {
+	// Who knows numbers could ask who has opted out.
+	if err := v.key.Require(access.People); err != nil {
+		return "", nil, refuse(http.StatusForbidden, "%s", sentence(err.Error()))
+	}
 	s, err := c.number(v)
 	if err != nil {
 		return "", nil, err

@@ -23,6 +23,10 @@ const (
 	// maxBody is how much of an upload is read before it is broken off: a browser
 	// that is still sending wouldn't show the answer.
 	maxBody = 1 << 30
+	// maxParts is how many fields a form with files may have; ours have three.
+	maxParts = 8
+	// maxName is the longest name of a field or a file, in bytes; that of file systems.
+	maxName = 255
 	// maxUploads is how many lists wait for their confirmation at once; the oldest
 	// gives way.
 	maxUploads = 8
@@ -32,12 +36,13 @@ const (
 	uploadSilence = time.Minute
 )
 
-// parts are those of a form with files, by the fields' names: short texts, and a
-// list.
+// parts are those of a form with files, by the fields' names: short texts, which
+// together are as long as a campaign file, and a list.
 type parts struct {
 	text  map[string]string
 	names map[string]string // of files
 	list  *listFile
+	size  int64 // of all texts
 }
 
 // listFile is a list on the disk, under no name: it goes with the process.
@@ -76,11 +81,14 @@ func receive(v *visit, limit int64) (*parts, error) {
 		_ = control.SetWriteDeadline(time.Now().Add(2 * uploadSilence))
 	}
 	p := &parts{text: map[string]string{}, names: map[string]string{}}
-	for {
+	for n := 0; ; n++ {
 		alive()
 		part, err := r.NextPart()
 		if errors.Is(err, io.EOF) {
 			return p, nil
+		}
+		if err == nil && n == maxParts {
+			err = refuse(http.StatusBadRequest, "The form has too many fields. Nothing was kept.")
 		}
 		if err == nil {
 			err = p.take(part, limit, alive)
@@ -106,12 +114,15 @@ func broken(err error) error {
 }
 
 func (p *parts) take(part *multipart.Part, limit int64, alive func()) error {
-	name := part.FormName()
-	p.names[name] = part.FileName()
+	name, file := part.FormName(), part.FileName()
+	if len(name) > maxName || len(file) > maxName {
+		return refuse(http.StatusBadRequest, "A file's name is too long. Nothing was kept.")
+	}
+	p.names[name] = file
 	if name != "list" {
 		var b bytes.Buffer
-		n, err := io.Copy(&b, io.LimitReader(part, producer.MaxCampaignFile+1))
-		if n > producer.MaxCampaignFile {
+		n, err := io.Copy(&b, io.LimitReader(part, producer.MaxCampaignFile-p.size+1))
+		if p.size += n; p.size > producer.MaxCampaignFile {
 			return refuse(http.StatusRequestEntityTooLarge, "A campaign file is at most 1 MB.")
 		}
 		p.text[name] = b.String()

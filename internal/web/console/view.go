@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -109,8 +110,16 @@ func (c *Console) text(v *visit, name string, data any) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	err := page.ExecuteTemplate(&b, part, about)
+	if base := c.o.Gate.Site.Base(); base != "" {
+		return addresses.ReplaceAll(b.Bytes(), []byte("${1}"+base+"/${2}")), err
+	}
 	return b.Bytes(), err
 }
+
+// addresses are those of the console itself in a page: templates and handlers know
+// nothing of the path under which a proxy has put it. In texts there is no quote that
+// html/template hasn't escaped.
+var addresses = regexp.MustCompile(`( (?:href|src|action|formaction|hx-get|hx-post|sse-connect)=")/([^/])`)
 
 var nav = []navEntry{
 	{Path: "/campaigns", Text: "Campaigns", scope: access.Read},
@@ -143,9 +152,9 @@ func navFor(v *visit) []navEntry {
 
 type visit struct {
 	*http.Request
-	w      http.ResponseWriter
-	key    *access.Key
-	secure bool // cookies
+	w    http.ResponseWriter
+	key  *access.Key
+	site access.Site
 }
 
 func (v *visit) may(s access.Scope) bool { return v.key.May(s) }
@@ -188,20 +197,17 @@ const flashCookie = "handout_flash"
 // flash shows a line on the next page, once. It travels in a cookie: nothing of
 // people may stand in it.
 func (v *visit) flash(text string) {
-	http.SetCookie(v.w, &http.Cookie{
-		Name: flashCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(text)), Path: "/", MaxAge: 60,
-		HttpOnly: true, Secure: v.secure, SameSite: http.SameSiteStrictMode,
-	})
+	v.site.Set(v.w, flashCookie, base64.RawURLEncoding.EncodeToString([]byte(text)), 60)
 }
 
 // flashed is what flash has left, which is gone then.
 func (v *visit) flashed() string {
-	c, err := v.Cookie(flashCookie)
-	if err != nil || c.Value == "" {
+	value := v.site.Cookie(v.Request, flashCookie)
+	if value == "" {
 		return ""
 	}
-	http.SetCookie(v.w, &http.Cookie{Name: flashCookie, Path: "/", MaxAge: -1, HttpOnly: true, Secure: v.secure, SameSite: http.SameSiteStrictMode})
-	text, err := base64.RawURLEncoding.DecodeString(c.Value)
+	v.site.Set(v.w, flashCookie, "", -1)
+	text, err := base64.RawURLEncoding.DecodeString(value)
 	if err != nil {
 		return ""
 	}

@@ -24,10 +24,11 @@ import (
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
-// Options are what the pages need; all but Write are required.
+// Options are what the pages need; all but Origin and Write are required.
 type Options struct {
 	Redis  redis.UniversalClient                    // stays the caller's to close
 	Root   string                                   // the path that the pages stand under, as in /queues
+	Origin string                                   // of the pages, as browsers send it; empty: that of the request's Host
 	Key    func(*http.Request) (*access.Key, error) // errors: [access.ErrRefused], and those of Redis
 	Logger *slog.Logger
 	Write  bool // allow keys with the scope control to pause and resume a queue, and to run or delete one task
@@ -66,6 +67,11 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	crossOrigin := http.NewCrossOriginProtection()
+	if o.Origin != "" {
+		if err := crossOrigin.AddTrustedOrigin(o.Origin); err != nil {
+			return nil, err
+		}
+	}
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusForbidden, "another site's page made the browser send this")
 	}))
@@ -171,7 +177,7 @@ const (
 	losesQueue   = "it deletes a whole queue; handout pause and handout cancel stop a campaign"
 	cancels      = "a running task may have sent already; handout pause stops those that follow"
 	unused       = "handout has no such tasks"
-	noPrometheus = "these pages have no Prometheus to ask; see /metrics"
+	noPrometheus = "these pages have no Prometheus to ask; see HANDOUT_CONSOLE_METRICS_ADDR"
 )
 
 const (
