@@ -30,7 +30,7 @@ type report struct {
 	granted int // answers other than "too fast"
 	denied  int // "too fast", to requests whose slots are of the round
 	round   int
-	lost    int // slots that passed before they could be used
+	lost    int // slots that passed before they could be used, or unused
 	// retryAfter is for how long Telesign asked to wait; 0: it didn't.
 	retryAfter float64
 }
@@ -88,6 +88,9 @@ func reserve(now float64, before paceState, a ask) (paceState, grant) {
 	if a.report.retryAfter > 0 {
 		s.blocked = max(s.blocked, now+min(a.report.retryAfter, micros(maxRetryAfter)))
 	}
+	if before.seen > 0 && a.urgent+a.bulk > 0 {
+		a.report.lost += s.unused(now, a.gap)
+	}
 	s = s.note(now, a.gap, a.report)
 	gap := s.granted.gap(a.gap)
 	g := grant{first: max(now, s.last+gap, s.blocked), gap: gap, round: s.granted.round, blocked: s.blocked}
@@ -101,6 +104,13 @@ func reserve(now float64, before paceState, a ask) (paceState, grant) {
 		return before, g // nothing has happened that must be kept
 	}
 	return s, g
+}
+
+// unused returns how many slots have passed that no one asked for, those of a window
+// at most: a campaign that has just begun, or is small, asks for fewer than there are.
+func (s paceState) unused(now, set float64) int {
+	gap := s.granted.gap(set)
+	return int(max(0, min(now-max(s.last+gap, s.blocked), window(gap))) / gap)
 }
 
 // shift moves all times, as the clock was.

@@ -98,11 +98,17 @@ var pacingCases = map[string][]pacingStep{
 		{at: 100 * ms, ask: bulk(1, 10*ms), first: 100 * ms, n: 1, report: report{granted: 5, denied: 1}},
 	},
 	"three lower the rate below what was granted in the last second, for its rest": {
+		{at: 0, ask: urgent(100, 10*ms), first: 0, n: 100, report: report{granted: 1}},
+		{at: 500 * ms, ask: urgent(50, 10*ms), first: 1000 * ms, n: 50, report: report{granted: 30}},
+		{at: 1100 * ms, ask: urgent(60, 10*ms), first: 1500 * ms, n: 60, report: report{granted: 25}},
+		// 55 of 1.2 s, and a little less; the 30 are a second old at 1.5 s.
+		{at: 1200 * ms, ask: bulk(9, 10*ms), first: 2112493 * time.Microsecond, n: 0, gap: 22493 * time.Microsecond, report: report{denied: 3}, blocked: 1500 * ms},
+	},
+	"where fewer slots were asked for than there were, their share of denied answers counts": {
 		{at: 0, ask: bulk(1, 10*ms), first: 0, n: 1, report: report{granted: 1}},
 		{at: 500 * ms, ask: bulk(1, 10*ms), first: 500 * ms, n: 1, report: report{granted: 30}},
 		{at: 1100 * ms, ask: bulk(1, 10*ms), first: 1100 * ms, n: 1, report: report{granted: 25}},
-		// 55 of 1.2 s, and a little less; the 30 are a second old at 1.5 s.
-		{at: 1200 * ms, ask: bulk(9, 10*ms), first: 1500 * ms, n: 0, gap: 22493 * time.Microsecond, report: report{denied: 3}, blocked: 1500 * ms},
+		{at: 1200 * ms, ask: bulk(9, 10*ms), first: 1500 * ms, n: 0, gap: 10872 * time.Microsecond, report: report{denied: 3}, blocked: 1500 * ms},
 	},
 	"a few of many don't": {
 		{at: 0, ask: bulk(1, ms), first: 0, n: 1, report: report{granted: 400}},

@@ -118,7 +118,7 @@ func (s paceState) note(now, set float64, r report) paceState {
 	}
 	peak := (1 - all.deniedShare()) * 1e6 / gap
 	if !young {
-		// In slots: a machine that is busy loses some.
+		// In slots: a busy machine loses some, and of others no one makes use.
 		sent := float64(all.granted + all.denied)
 		peak = min(peak, float64(all.granted)*1e6/(now-from)*(sent+float64(all.lost))/sent)
 	}

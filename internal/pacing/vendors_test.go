@@ -14,12 +14,16 @@ type market struct {
 	processes int
 	trip      time.Duration // of a request, there and back
 	vendor    judge
-	loses     float64 // share of the slots that a busy machine loses
+	loses     float64       // share of the slots that a busy machine loses
+	begins    time.Duration // how long little is asked for, as by a campaign that has just begun
 	long      time.Duration
 
 	sent, granted, denied int
 	maximum               int // requests in a second
 }
+
+// beginRate is how many requests per second a campaign makes that has just begun.
+const beginRate = 25
 
 // judge says whether a request of now is granted, and remainder how many are left to
 // us between two moments. Both count from the beginning.
@@ -69,6 +73,9 @@ func (m *market) run(seed uint64) {
 		look = func(now float64) {
 			asked = now
 			a := ask{gap: gap, bulk: batch, report: told}
+			if now < epoch+micros(m.begins) {
+				a.bulk = 1
+			}
 			var g grant
 			s, g = reserve(now, s, a)
 			told = report{round: g.round}
@@ -104,6 +111,9 @@ func (m *market) run(seed uint64) {
 			}
 			// As the pacer: when about half of what may be reserved is free.
 			next := g.next() - near(g.gap)*(0.3+0.4*r.Float64())
+			if a.bulk < batch {
+				next = now + 1e6/float64(beginRate)*float64(m.processes)
+			}
 			plan(min(max(next, now+micros(askTime)), now+micros(maxSleep)))
 		}
 		plan(epoch + float64(i)*12_345)
@@ -193,6 +203,7 @@ func random(share float64) judge {
 func TestReserve_FindsWhatAVendorGrants(t *testing.T) {
 	t.Parallel()
 	type kind struct {
+		begins time.Duration
 		loses  float64
 		rate   float64
 		vendor func() (judge, remainder)
@@ -216,22 +227,24 @@ func TestReserve_FindsWhatAVendorGrants(t *testing.T) {
 		}
 	}
 	for name, k := range map[string]kind{
-		"it grants all":           {0, 100, lower(100), 0.97, 0},
-		"60 of 100":               {0, 100, lower(60), 0.95, 0.05},
-		"6 of 10":                 {0, 10, lower(6), 0.90, 0.05},
-		"1 of 2":                  {0, 2, lower(1), 0.90, 0.10},
-		"20 of 60":                {0, 60, lower(20), 0.94, 0.05},
-		"600 of 1000":             {0, 1000, lower(600), 0.95, 0.05},
-		"bursts of 20 s":          {0, 100, burst(20 * time.Second), 0.90, 0.04},
-		"bursts of 5 s":           {0, 100, burst(5 * time.Second), 0.80, 0.08},
-		"1 % whatever we do":      {0, 100, chance(0.01), 0.95, 0.02},
-		"5 % whatever we do":      {0, 100, chance(0.05), 0.60, 0.06},
-		"60 in a calendar second": {0, 100, func() (judge, remainder) { return calendar(60), steady(60) }, 0.95, 0.10},
+		"it grants all":                    {0, 0, 100, lower(100), 0.97, 0},
+		"60 of 100":                        {0, 0, 100, lower(60), 0.95, 0.05},
+		"6 of 10":                          {0, 0, 10, lower(6), 0.90, 0.05},
+		"1 of 2":                           {0, 0, 2, lower(1), 0.90, 0.10},
+		"20 of 60":                         {0, 0, 60, lower(20), 0.94, 0.05},
+		"600 of 1000":                      {0, 0, 1000, lower(600), 0.95, 0.05},
+		"bursts of 20 s":                   {0, 0, 100, burst(20 * time.Second), 0.90, 0.04},
+		"bursts of 5 s":                    {0, 0, 100, burst(5 * time.Second), 0.80, 0.08},
+		"1 % whatever we do":               {0, 0, 100, chance(0.01), 0.95, 0.02},
+		"5 % whatever we do":               {0, 0, 100, chance(0.05), 0.60, 0.06},
+		"5 % whatever we do, begun slowly": {5 * time.Second, 0, 100, chance(0.05), 0.60, 0.06},
+		"60 of 100, begun slowly":          {5 * time.Second, 0, 100, lower(60), 0.92, 0.05},
+		"60 in a calendar second":          {0, 0, 100, func() (judge, remainder) { return calendar(60), steady(60) }, 0.95, 0.10},
 
-		"60 of 100, on a busy machine":          {0.15, 100, lower(60), 0.90, 0.05},
-		"bursts of 20 s, on a busy machine":     {0.15, 100, burst(20 * time.Second), 0.80, 0.04},
-		"bursts of 5 s, on a busy machine":      {0.15, 100, burst(5 * time.Second), 0.70, 0.08},
-		"5 % whatever we do, on a busy machine": {0.15, 100, chance(0.05), 0.50, 0.06},
+		"60 of 100, on a busy machine":          {0, 0.15, 100, lower(60), 0.90, 0.05},
+		"bursts of 20 s, on a busy machine":     {0, 0.15, 100, burst(20 * time.Second), 0.80, 0.04},
+		"bursts of 5 s, on a busy machine":      {0, 0.15, 100, burst(5 * time.Second), 0.70, 0.08},
+		"5 % whatever we do, on a busy machine": {0, 0.15, 100, chance(0.05), 0.50, 0.06},
 	} {
 		for _, processes := range []int{1, 3} {
 			var m market
@@ -239,7 +252,7 @@ func TestReserve_FindsWhatAVendorGrants(t *testing.T) {
 			const runs = 4
 			for seed := range uint64(runs) {
 				vendor, left := k.vendor()
-				one := market{rate: k.rate, processes: processes, trip: 20 * ms, loses: k.loses, vendor: vendor, long: 2 * time.Minute}
+				one := market{rate: k.rate, processes: processes, trip: 20 * ms, loses: k.loses, begins: k.begins, vendor: vendor, long: 2 * time.Minute}
 				one.run(seed)
 				used += float64(one.granted) / left(1e6, 120e6) / runs
 				m.sent, m.denied, m.maximum = m.sent+one.sent, m.denied+one.denied, max(m.maximum, one.maximum)

@@ -22,7 +22,7 @@
 -- Returns now, the first slot's beginning, how many slots were reserved, the space
 -- between them, their round, and before when there is no slot; times in
 -- microseconds of Redis's clock. With none reserved the first is the one that
--- nobody has yet.
+-- still free.
 local far, near_time, near_gap = 1000000, 200000, 300000
 local max_retry_after, max_growth = 60000000, 500000
 local window_slots, window_parts = 50, 20
@@ -112,6 +112,10 @@ local function note()
     end
     a[3] = 0
   end
+end
+if seen > 0 and urgent + bulk > 0 then
+  local gap = gap_now()
+  lost = lost + math.floor(math.max(0, math.min(now - math.max(last + gap, blocked), window(gap))) / gap)
 end
 if tonumber(ARGV[7]) ~= round then denied = 0 end
 if granted + denied + lost > 0 then note() end
