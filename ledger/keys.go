@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/hex"
 	"hash/crc32"
 	"strconv"
 
@@ -99,6 +100,10 @@ func refBuckets(c *campaign.Info) int {
 
 // keyKeys: hash, the callers' keys of one-off sends, see lua/append.lua.
 func keyKeys(c campaign.ID) string { return "handout:{" + string(c) + "}:keys" }
+
+// keyDay: string with an expiry, the standing campaign of a caller's key, by its
+// digest.
+func keyDay(key string) string { return "handout:day:" + hex.EncodeToString([]byte(key)) }
 
 // referenceField returns the bucket of a reference, and its field there.
 func referenceField(ref string, buckets int) (field string, bucket int) {
