@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/internal/redisx"
 )
 
 // A receipt without our external ID may overtake the answer to its request: its
@@ -22,7 +24,7 @@ const (
 // Early is a reference with early receipts, and when to look it up again.
 type Early struct {
 	Reference string
-	timed
+	redisx.Timed
 }
 
 // KeepEarly keeps a receipt for an unknown reference; false when too many are kept
@@ -45,7 +47,7 @@ func (l *Ledger) KeepEarly(ctx context.Context, reference string, body []byte, n
 	if err == nil {
 		// After the receipt: if the process dies here, the receipt expires by itself;
 		// the other way round the line would hold an entry without one.
-		err = callScript.Run(ctx, l.rdb, []string{keyEarlyDue}, now.UnixMicro(), reference).Err()
+		err = redisx.Call(ctx, l.rdb, keyEarlyDue, now.UnixMicro(), reference)
 	}
 	if err != nil {
 		return false, fmt.Errorf("keep an early receipt: %w", err)
@@ -55,13 +57,13 @@ func (l *Ledger) KeepEarly(ctx context.Context, reference string, body []byte, n
 
 // EarlyDue lists the references that are due for a look-up.
 func (l *Ledger) EarlyDue(ctx context.Context, now time.Time, most int) ([]Early, error) {
-	members, err := l.due(ctx, keyEarlyDue, now.UnixMicro(), most)
+	members, err := redisx.Due(ctx, l.rdb, keyEarlyDue, now.UnixMicro(), most)
 	if err != nil {
 		return nil, fmt.Errorf("list early receipts: %w", err)
 	}
 	due := make([]Early, len(members))
 	for i, m := range members {
-		due[i] = Early{m.member, m}
+		due[i] = Early{m.Member, m}
 	}
 	return due, nil
 }
@@ -91,7 +93,7 @@ func (l *Ledger) DropEarly(ctx context.Context, reference, body string) error {
 // PutOffEarly sets when to look a reference up again; the zero time: never. It does
 // nothing when another receipt for it has arrived since.
 func (l *Ledger) PutOffEarly(ctx context.Context, e Early, next time.Time) error {
-	if _, err := l.put(ctx, keyEarlyDue, e.timed, max(0, next.UnixMicro())); err != nil {
+	if _, err := redisx.PutOff(ctx, l.rdb, keyEarlyDue, e.Timed, max(0, next.UnixMicro())); err != nil {
 		return fmt.Errorf("put off an early receipt: %w", err)
 	}
 	return nil

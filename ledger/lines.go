@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
 )
 
 // Line is a sorted set of a campaign's pages, by when something in them is to be
@@ -38,17 +39,17 @@ type DuePage struct {
 // Due lists up to limit pages of a line that must be looked at by now, the longest
 // due first; -1 is no limit.
 func (l *Ledger) Due(ctx context.Context, c campaign.ID, line Line, now time.Time, limit int) ([]DuePage, error) {
-	members, err := l.due(ctx, keyLine(c, line), now.UnixMilli(), limit)
+	members, err := redisx.Due(ctx, l.rdb, keyLine(c, line), now.UnixMilli(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list due pages of campaign %s: %w", c, err)
 	}
 	pages := make([]DuePage, len(members))
 	for i, m := range members {
-		page, err := strconv.Atoi(m.member)
+		page, err := strconv.Atoi(m.Member)
 		if err != nil {
-			return nil, fmt.Errorf("list due pages of campaign %s: %q isn't a page", c, m.member)
+			return nil, fmt.Errorf("list due pages of campaign %s: %q isn't a page", c, m.Member)
 		}
-		pages[i] = DuePage{Line: line, Page: page, At: time.UnixMilli(int64(m.at))}
+		pages[i] = DuePage{Line: line, Page: page, At: time.UnixMilli(int64(m.At))}
 	}
 	return pages, nil
 }
@@ -57,7 +58,7 @@ func (l *Ledger) Due(ctx context.Context, c campaign.ID, line Line, now time.Tim
 // It returns false when the page's time isn't d.At any more: it has been called
 // since.
 func (l *Ledger) SetDue(ctx context.Context, c campaign.ID, d DuePage, next time.Time) (bool, error) {
-	ok, err := l.put(ctx, keyLine(c, d.Line), timed{strconv.Itoa(d.Page), float64(d.At.UnixMilli())}, millis(next))
+	ok, err := redisx.PutOff(ctx, l.rdb, keyLine(c, d.Line), redisx.Timed{Member: strconv.Itoa(d.Page), At: float64(d.At.UnixMilli())}, millis(next))
 	if err != nil {
 		return false, fmt.Errorf("put off page %d of campaign %s: %w", d.Page, c, err)
 	}
@@ -74,16 +75,19 @@ func (l *Ledger) CallDue(ctx context.Context, c campaign.ID, line Line, at time.
 	return l.Enlist(ctx, c, line, at, pages...)
 }
 
+// millis is a time in Unix milliseconds, 0 for the zero time, which is long before.
+func millis(t time.Time) int64 { return max(0, t.UnixMilli()) }
+
 // Enlist is CallDue for a worker that looks at the campaign just now.
 func (l *Ledger) Enlist(ctx context.Context, c campaign.ID, line Line, at time.Time, pages ...int) error {
 	if len(pages) == 0 {
 		return nil
 	}
-	args := []any{at.UnixMilli()}
+	var members []any
 	for _, p := range pages {
-		args = append(args, p)
+		members = append(members, p)
 	}
-	if err := callScript.Run(ctx, l.rdb, []string{keyLine(c, line)}, args...).Err(); err != nil {
+	if err := redisx.Call(ctx, l.rdb, keyLine(c, line), at.UnixMilli(), members...); err != nil {
 		return fmt.Errorf("call pages of campaign %s: %w", c, err)
 	}
 	return nil
