@@ -129,7 +129,7 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 		made, err := l.ledger.Receive(ctx, to.info, to.place, event)
 		switch {
 		case made:
-			return resultRecorded, l.hold(ctx, to.info, r)
+			return resultRecorded, l.hold(ctx, to, r)
 		case err != nil && !gone(err):
 			return "", err
 		}
@@ -179,24 +179,30 @@ func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.R
 	case after == before:
 		return resultNoNews, nil
 	}
-	return resultRecorded, l.hold(ctx, to.info, r)
+	return resultRecorded, l.hold(ctx, to, r)
 }
 
 // hold holds every campaign when a receipt says that the fault is our account's: the
 // others would fail of the same. It holds this one when its template can't be sent any
 // more. If the listener dies before that, the next receipt holds them.
-func (l *Listener) hold(ctx context.Context, info *campaign.Info, r telesign.Receipt) error {
-	code, ours := translate.AccountFault(r)
-	if !ours {
-		reason, gone := translate.TemplateFault(r, info.Spec)
-		if !gone {
-			return nil
-		}
-		l.log.Error("held for its template", "campaign", info.ID, "error", reason)
-		return l.ledger.Hold(ctx, info.ID, reason, time.Now())
+func (l *Listener) hold(ctx context.Context, to addressee, r telesign.Receipt) error {
+	code, account := translate.AccountFault(r)
+	reason, template := translate.TemplateFault(r, to.info.Spec)
+	if !account && !template {
+		return nil
 	}
-	l.log.Error("every campaign held", "campaign", info.ID, "code", int(code), "error", code.Text())
-	return l.ledger.HoldAll(ctx, translate.HoldReason(code), time.Now())
+	seen, err := l.ledger.ReadRecord(ctx, to.info, to.place)
+	switch {
+	case gone(err), err == nil && to.attempt != 0 && to.attempt < seen.Record.Attempt:
+		return nil // the latest attempt says how the account stands
+	case err != nil:
+		return err
+	case account:
+		l.log.Error("the account has a fault", "campaign", to.info.ID, "code", int(code), "error", code.Text())
+		return l.ledger.HoldAll(ctx, translate.HoldReason(code), seen.Record.ClaimedAt, time.Now())
+	}
+	l.log.Error("held for its template", "campaign", to.info.ID, "error", reason)
+	return l.ledger.HoldSince(ctx, to.info.ID, reason, seen.Record.ClaimedAt, time.Now())
 }
 
 // infos caches the part of a campaign that never changes.

@@ -363,6 +363,46 @@ func TestReceipt_AFaultOfOursHoldsEveryCampaign(t *testing.T) {
 	}
 }
 
+// A person has topped the account up, and resumes: what was sent before says nothing
+// about it any more.
+func TestReceipt_AFaultOfBeforeTheResumeHoldsNothing(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	c, beside := r.stand("c", 4), r.stand("beside", 2)
+	is := func(want campaign.Phase) {
+		t.Helper()
+		for _, id := range []campaign.ID{c.ID, beside.ID} {
+			if phase, reason, _, err := r.ledger.Phase(t.Context(), id); phase != want || err != nil {
+				t.Errorf("%s is %s (%q), not %s; %v", id, phase, reason, want, err)
+			}
+		}
+	}
+	for _, info := range []*campaign.Info{c, beside} { // they have run for an hour
+		at := time.Now().Add(-time.Hour).UnixMilli()
+		if err := r.rdb.HSet(t.Context(), "handout:{"+string(info.ID)+"}:meta", "started", at).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := claimed()
+	before.At = before.At.Add(-time.Minute)
+	for i := range 3 {
+		r.apply(c, i, before, accepted(i))
+	}
+	r.hear(receipt("c.0.0.1", 0, 3073, "sms 3073"))
+	is(campaign.Held)
+	for _, info := range []*campaign.Info{c, beside} {
+		if err := r.ledger.Resume(t.Context(), info.ID, campaign.Actor{Name: "ann"}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.hear(receipt("c.0.1.1", 1, 3073, "sms 3073"))
+	r.hear(receipt("", 2, 3073, "sms 3073"))
+	is(campaign.Running)
+	r.sent(c, 3, 3)
+	r.hear(receipt("c.0.3.1", 3, 3073, "sms 3073"))
+	is(campaign.Held)
+}
+
 func TestEarly_IsRecordedOnceTheReferenceIsKnown(t *testing.T) {
 	t.Parallel()
 	r := setup(t)

@@ -263,16 +263,19 @@ func (k *scriptKeys) number(key string) string {
 }
 
 // changeFields is how many fields a change has in lua/apply.lua.
-const changeFields = 15
+const changeFields = 16
 
 // args are the fields of a change, which lua/apply.lua describes, in its order.
 func (ch *change) args(k *scriptKeys) []any {
-	var running, outcome, page, due, references, reference, referent, past, attempt string
+	var running, outcome, claimed, page, due, references, reference, referent, past, attempt string
 	switch {
 	case ch.gated:
 		running = "1"
 	case ch.final:
 		outcome = strconv.Itoa(ch.place.Position())
+	}
+	if ch.signal != noSignal {
+		claimed = strconv.FormatInt(ch.next.ClaimedAt.Unix(), 10)
 	}
 	if !ch.call.IsZero() {
 		page, due = strconv.Itoa(ch.place.Page), strconv.FormatInt(ch.call.UnixMilli(), 10)
@@ -286,7 +289,7 @@ func (ch *change) args(k *scriptKeys) []any {
 	}
 	return []any{
 		k.number(keyRecords(ch.campaign.ID, ch.place.Page)), strconv.Itoa(ch.place.Index), ch.old, ch.new,
-		ch.move, running, outcome, string(ch.signal), page, due,
+		ch.move, running, outcome, string(ch.signal), claimed, page, due,
 		references, reference, referent, past, attempt,
 	}
 }

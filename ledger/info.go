@@ -24,6 +24,7 @@ const (
 	fieldFed      = "fed" // JSON, the cursor by zone; absent: there is one zone
 	fieldCreated  = "created"
 	fieldStarted  = "started"
+	fieldResumed  = "resumed" // by a person, the latest time
 	fieldFinished = "finished"
 	fieldCanceled = "canceled" // for good: it never runs again
 	fieldStartAt  = "start_at" // paused until then

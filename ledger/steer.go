@@ -80,11 +80,15 @@ func (l *Ledger) startAt(ctx context.Context, c campaign.ID) (string, error) {
 
 // Hold is a pause by the machine. It changes nothing unless the campaign runs.
 func (l *Ledger) Hold(ctx context.Context, c campaign.ID, reason string, now time.Time) error {
-	_, _, err := l.steer(ctx, c, steering{
+	_, _, err := l.steer(ctx, c, holding(reason, now))
+	return err
+}
+
+func holding(reason string, now time.Time) steering {
+	return steering{
 		from: []campaign.Phase{campaign.Running}, set: []any{fieldState, string(campaign.Held), fieldReason, reason},
 		entry: campaign.Machine(reason).Entry(now, "held", ""),
-	})
-	return err
+	}
 }
 
 // Resume lets a paused or held campaign run on. Resuming a running one changes
@@ -145,7 +149,7 @@ func (l *Ledger) resume(ctx context.Context, c campaign.ID, s steering, now time
 	if s.from == nil {
 		s.from = []campaign.Phase{campaign.Paused, campaign.Held}
 	}
-	s.set = append([]any{fieldState, string(campaign.Running), fieldReason, "", fieldStartAt, "", fieldRecall, rand.Text()}, overruled...)
+	s.set = append([]any{fieldState, string(campaign.Running), fieldReason, "", fieldStartAt, "", fieldRecall, rand.Text(), fieldResumed, now.UnixMilli()}, overruled...)
 	was, _, err := l.steer(ctx, c, s)
 	if err != nil {
 		return err

@@ -176,7 +176,7 @@ func (q *query) answered(ctx context.Context, receipt telesign.Receipt, now time
 	}
 	if q.seen.Record.State != campaign.Accepted {
 		if code, ours := translate.AccountFault(receipt); ours {
-			return q.w.ledger.HoldAll(ctx, translate.HoldReason(code), now)
+			return q.w.ledger.HoldAll(ctx, translate.HoldReason(code), q.seen.Record.ClaimedAt, now)
 		}
 		if reason, gone := translate.TemplateFault(receipt, q.s.Info.Spec); gone {
 			return q.w.ledger.Hold(ctx, q.s.Info.ID, reason, now)

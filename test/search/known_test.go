@@ -8,7 +8,6 @@ import "strings"
 var known = map[string]string{
 	"another application's task": "our servers take tasks of another application from queues of the same name, and archive them",
 	overRate + restored:          "the same, with a limiter that is older",
-	held:                         "a receipt of a message from before the resume holds all campaigns again",
 	settledUnsent + restored:     "a one-off send after a restore takes the place of one that the restore took away, and its receipt",
 	unsettled + restored:         "seen once in 500 walks, and not understood: one of a running campaign stays planned",
 }

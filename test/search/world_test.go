@@ -95,6 +95,7 @@ type submitted struct {
 	stopped  time.Time // since when nothing may be sent; zero: something may
 	startAt  time.Time // until then
 	purged   bool
+	resumed  bool // in the calm at the end
 }
 
 func (m *model) clone() model {
