@@ -78,12 +78,13 @@ var plan = map[string]room{
 	"internal/suppression":     {store, []string{"campaign", "telesign", "internal/batch", "internal/phone"}},
 	"internal/webhook/outbox":  {store, []string{"campaign", "internal/redisx", "internal/secret"}},
 	"internal/queue":           {store, nil},
+	"internal/references":      {store, []string{"campaign", "internal/redisx"}},
 	"internal/templates/cache": {store, []string{"telesign"}},
-	"ledger":                   {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
+	"ledger":                   {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox", "internal/references"}},
 
 	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/queue", "internal/translate"}},
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
-	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/templates", "internal/translate"}},
+	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/templates", "internal/translate", "internal/references"}},
 	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
 	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/s3keys", "internal/suppression"}},
 

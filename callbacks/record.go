@@ -3,10 +3,12 @@ package callbacks
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/references"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
@@ -80,41 +82,60 @@ func (l *Listener) find(ctx context.Context, r telesign.Receipt) (addressee, err
 	return addressee{info, a.Place, a.Number}, err
 }
 
-// maxCampaigns is in how many campaigns, the newest, a reference without an
-// external ID is looked up.
-const maxCampaigns = 1000
-
 func (l *Listener) findReference(ctx context.Context, reference string) (addressee, error) {
 	if reference == "" {
 		return addressee{}, errForeign
 	}
-	active, err := l.ledger.Active(ctx)
+	tags, err := l.references.Find(ctx, reference, time.Now())
 	if err != nil {
 		return addressee{}, err
 	}
-	newest, err := l.ledger.Campaigns(ctx, maxCampaigns)
-	if err != nil {
-		return addressee{}, err
-	}
-	asked := make(map[campaign.ID]bool, len(newest))
-	for _, id := range append(active, newest...) {
-		if asked[id] {
-			continue
-		}
-		asked[id] = true
-		info, err := l.infos.get(ctx, id)
-		if errors.Is(err, ledger.ErrNotFound) {
-			continue
-		}
+	for _, tag := range tags {
+		ids, err := l.tags.campaigns(ctx, tag)
 		if err != nil {
 			return addressee{}, err
 		}
-		place, attempt, err := l.ledger.FindReference(ctx, info, reference)
-		if !errors.Is(err, ledger.ErrNotFound) {
-			return addressee{info, place, attempt}, err
+		for _, id := range ids {
+			info, err := l.infos.get(ctx, id)
+			if errors.Is(err, ledger.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return addressee{}, err
+			}
+			place, attempt, err := l.ledger.FindReference(ctx, info, reference)
+			if !errors.Is(err, ledger.ErrNotFound) {
+				return addressee{info, place, attempt}, err
+			}
 		}
 	}
 	return addressee{}, ledger.ErrNotFound
+}
+
+// tags are the campaigns by their tags in the index of references.
+type tags struct {
+	ledger *ledger.Ledger
+	mu     sync.Mutex
+	known  map[references.Tag][]campaign.ID
+}
+
+// campaigns returns the campaigns that have a tag. Only a tag that is new costs a
+// command.
+func (t *tags) campaigns(ctx context.Context, tag references.Tag) ([]campaign.ID, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if ids := t.known[tag]; len(ids) > 0 {
+		return ids, nil
+	}
+	all, err := t.ledger.Campaigns(ctx, math.MaxInt)
+	if err != nil {
+		return nil, err
+	}
+	t.known = make(map[references.Tag][]campaign.ID, len(all))
+	for _, id := range all {
+		t.known[references.TagOf(id)] = append(t.known[references.TagOf(id)], id)
+	}
+	return t.known[tag], nil
 }
 
 // apply applies the receipt to its recipient.
@@ -213,7 +234,7 @@ type infos struct {
 }
 
 // maxInfos bounds the cache.
-const maxInfos = 2 * maxCampaigns
+const maxInfos = 2000
 
 func (c *infos) get(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
 	c.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/references"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
@@ -195,6 +196,7 @@ func (l *Ledger) Oldest() (recipient string, since time.Time, ok bool) {
 // makeChanges makes the changes of a batch, those of one campaign in one call.
 func (l *Ledger) makeChanges(ctx context.Context, batch []*change) {
 	batch = l.workOut(ctx, batch)
+	l.index(ctx, batch)
 	for len(batch) > 0 {
 		same, rest := batch[:0:0], batch[:0:0]
 		for _, ch := range batch {
@@ -207,6 +209,28 @@ func (l *Ledger) makeChanges(ctx context.Context, batch []*change) {
 		l.send(ctx, same)
 		batch = rest
 	}
+}
+
+// indexTimeout is short: the index helps to find a message that is certainly sent,
+// and must not keep it from being recorded.
+const indexTimeout = time.Second
+
+// index has the installation's index lead to the campaigns of new references. It
+// comes before the records: if the process dies here, an entry too many is left,
+// which leads to a campaign that hasn't the reference.
+func (l *Ledger) index(ctx context.Context, batch []*change) {
+	var entries []references.Entry
+	for _, ch := range batch {
+		if ch.ref != "" {
+			entries = append(entries, references.Entry{Reference: ch.ref, Campaign: ch.campaign.ID})
+		}
+	}
+	if len(entries) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, indexTimeout)
+	defer cancel()
+	_ = l.references.Add(ctx, entries, time.Now()) // a receipt without external ID isn't found, and the message is asked for at its deadline
 }
 
 // send makes the changes of one campaign, and gives each its answer.

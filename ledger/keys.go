@@ -114,13 +114,6 @@ func referenceField(ref string, buckets int) (field string, bucket int) {
 	return field, int(crc32.ChecksumIEEE([]byte(field)) % uint32(buckets))
 }
 
-// keyEarly: list with an expiry, receipts for a reference that isn't known yet.
-func keyEarly(reference string) string { return "handout:early:" + reference }
-
-// keyEarlyDue: sorted set, references with early receipts to the Unix
-// microsecond of the next look.
-const keyEarlyDue = "handout:early"
-
 // keyRates: hash, campaign ID to the rate that a person has set for it; field
 // accountRate for the account.
 const (

@@ -11,20 +11,22 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/batch"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/references"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
 // Ledger is the campaigns in one Redis. It is safe for concurrent use; the
 // changes that concurrent callers make travel to Redis together.
 type Ledger struct {
-	rdb     redis.UniversalClient
-	outbox  *outbox.Store
-	changes *batch.Batcher[*change]
+	rdb        redis.UniversalClient
+	outbox     *outbox.Store
+	references *references.Store
+	changes    *batch.Batcher[*change]
 }
 
 // New is the ledger in rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient) *Ledger {
-	l := &Ledger{rdb: rdb}
+	l := &Ledger{rdb: rdb, references: references.New(rdb)}
 	l.outbox = outbox.New(rdb, keyMeta, l.named)
 	l.changes = batch.New(maxChanges, applyTimeout, l.makeChanges)
 	return l

@@ -159,44 +159,20 @@ func (l *Ledger) emptyPages(ctx context.Context, c *campaign.Info, progress func
 // forgetEarly deletes early receipts for references of the campaign. Others, which may
 // be its own, expire within a day of their coming.
 func (l *Ledger) forgetEarly(ctx context.Context, c *campaign.Info) error {
-	for cursor := uint64(0); ; {
-		pairs, next, err := l.rdb.ZScan(ctx, keyEarlyDue, cursor, "", scanKeys).Result()
-		if err != nil {
-			return err
-		}
-		if err := l.forgetEarlyOf(ctx, c, pairs); err != nil {
-			return err
-		}
-		if cursor = next; cursor == 0 {
+	return l.references.ForgetEarly(ctx, func(all []string) (ours []string, err error) {
+		known := make([]*redis.BoolCmd, len(all))
+		_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i, r := range all {
+				field, bucket := referenceField(campaign.StorableReference(r), refBuckets(c))
+				known[i] = p.HExists(ctx, keyReferences(c.ID, bucket), field)
+			}
 			return nil
-		}
-	}
-}
-
-// forgetEarlyOf looks through references, each followed by its time.
-func (l *Ledger) forgetEarlyOf(ctx context.Context, c *campaign.Info, pairs []string) error {
-	if len(pairs) == 0 {
-		return nil
-	}
-	known := make(map[string]*redis.BoolCmd, len(pairs)/2)
-	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i := 0; i < len(pairs); i += 2 {
-			field, bucket := referenceField(campaign.StorableReference(pairs[i]), refBuckets(c))
-			known[pairs[i]] = p.HExists(ctx, keyReferences(c.ID, bucket), field)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for reference, ours := range known {
-			if ours.Val() {
-				p.Unlink(ctx, keyEarly(reference))
-				p.ZRem(ctx, keyEarlyDue, reference)
+		})
+		for i, r := range all {
+			if err == nil && known[i].Val() {
+				ours = append(ours, r)
 			}
 		}
-		return nil
+		return ours, err
 	})
-	return err
 }
