@@ -15,6 +15,7 @@ type metrics struct {
 	sends        *prometheus.CounterVec
 	duration     prometheus.Histogram
 	polls        *prometheus.CounterVec
+	pollsRefused prometheus.Gauge
 	ledgerErrors prometheus.Counter
 	restored     prometheus.Counter
 	lastSend     *prometheus.GaugeVec // not there until there was one
@@ -41,6 +42,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "handout_polls_total", Help: "Status queries to Telesign by what came of them.",
 		}, []string{"result"}),
+		pollsRefused: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "handout_polls_refused", Help: "1 while Telesign refuses status queries of this account, and receipts alone decide.",
+		}),
 		ledgerErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "handout_ledger_errors_total", Help: "Calls to Redis that failed.",
 		}),
@@ -61,7 +65,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Name: "handout_last_send_timestamp_seconds", Help: "When Telesign last took a message of this worker's, Unix time.",
 	}, nil)
 	m.sends.WithLabelValues("accepted", "3001") // an increase is seen from 0 on
-	r.MustRegister(m.sends, m.duration, m.polls, m.ledgerErrors, m.reserved, m.used, m.lost, m.granted, m.rate, m.lastSend, m.restored)
+	r.MustRegister(m.sends, m.duration, m.polls, m.pollsRefused, m.ledgerErrors, m.reserved, m.used, m.lost, m.granted, m.rate, m.lastSend, m.restored)
 	return m
 }
 

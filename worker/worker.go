@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -69,9 +68,7 @@ type Worker struct {
 	pace         *pacing.Pacer
 	pollPace     *pacing.Pacer
 	pollRate     float64
-	pollOff      atomic.Bool
-	pollProven   atomic.Bool // a question was answered
-	pollFirst    sync.Mutex  // held by the only question until then
+	polling      pollGate
 	planner      *planner
 	cache        *cache
 	clock        clock
@@ -123,7 +120,7 @@ func New(o Options) (*Worker, error) {
 	w.rates = newRates(o.Redis, w.pace, o.Rate, w.metrics.slots("campaign"))
 	w.look = make(chan struct{}, 1)
 	w.stopping, w.stop = context.WithCancel(context.Background())
-	w.pollOff.Store(!o.Poll)
+	w.polling.never, w.polling.closed = !o.Poll, w.metrics.pollsRefused
 	w.rollback.watch(o.Redis)
 	w.cache = &cache{
 		load: w.loadSubject, loadPage: w.ledger.Recipients,

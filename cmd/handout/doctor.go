@@ -141,7 +141,7 @@ func diagnoseRedis(ctx context.Context, c *Config) []finding {
 		findings = append(findings, finding{OK: ok, Fatal: fatal, Check: check, Found: found, Advice: advice})
 	}
 	add(true, true, "Redis", fmt.Sprintf("%s answers (%s)", where, info.Mode), start)
-	add(info.AtLeast62, true, "Redis version", info.Version, "the queue needs Redis 6.2 or newer")
+	add(info.AtLeast62, true, "Redis version", info.Version, "handout and its queue need Redis 6.2 or newer")
 	if info.ConfigHidden {
 		add(false, false, "Redis settings", "this Redis doesn't show them",
 			"check yourself that it has appendonly yes, appendfsync always and maxmemory-policy noeviction")
