@@ -1,0 +1,24 @@
+package redisx
+
+import (
+	"cmp"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// DefaultPrefix begins every key and queue name of an installation that has no prefix
+// of its own.
+const DefaultPrefix = "handout"
+
+// Prefix returns what begins every key and queue name of the installation that a
+// client is of. It is the client's name, too, which CLIENT LIST shows.
+func Prefix(rdb redis.UniversalClient) string {
+	name := ""
+	switch c := rdb.(type) {
+	case *redis.Client:
+		name = c.Options().ClientName
+	case *redis.ClusterClient:
+		name = c.Options().ClientName
+	}
+	return cmp.Or(name, DefaultPrefix)
+}
