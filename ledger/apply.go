@@ -10,7 +10,6 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/references"
-	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
 // unread stands for the record in a change that only wants to read: no record
@@ -248,7 +247,8 @@ func (l *Ledger) send(ctx context.Context, batch []*change) {
 func (l *Ledger) call(ctx context.Context, batch []*change) ([]any, error) {
 	c := batch[0].campaign
 	k := &scriptKeys{
-		names:   []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID), keyWatch(c.ID), keyHistory(c.ID), outbox.Key(c.ID)},
+		keys:    l.keys,
+		names:   []string{l.keys.meta(c.ID), l.keys.counts(c.ID), l.keys.due(c.ID), l.keys.watch(c.ID), l.keys.history(c.ID), l.outbox.Key(c.ID)},
 		numbers: make(map[string]string, len(batch)),
 	}
 	args := make([]any, 2, 2+changeFields*len(batch))
@@ -272,6 +272,7 @@ func (l *Ledger) call(ctx context.Context, batch []*change) ([]any, error) {
 
 // scriptKeys are the keys of a call, which changes share.
 type scriptKeys struct {
+	keys    keys
 	names   []string
 	numbers map[string]string // in names, from 1 on
 }
@@ -306,13 +307,13 @@ func (ch *change) args(k *scriptKeys) []any {
 	}
 	if ch.ref != "" {
 		field, bucket := referenceField(ch.ref, refBuckets(ch.campaign))
-		references, reference, referent = k.number(keyReferences(ch.campaign.ID, bucket)), field, campaign.ReferenceValue(ch.place, ch.attempt)
+		references, reference, referent = k.number(k.keys.references(ch.campaign.ID, bucket)), field, campaign.ReferenceValue(ch.place, ch.attempt)
 	}
 	if ch.past > 0 {
-		past, attempt = k.number(keyPast(ch.campaign.ID, ch.place.Page)), strconv.Itoa(ch.past)
+		past, attempt = k.number(k.keys.past(ch.campaign.ID, ch.place.Page)), strconv.Itoa(ch.past)
 	}
 	return []any{
-		k.number(keyRecords(ch.campaign.ID, ch.place.Page)), strconv.Itoa(ch.place.Index), ch.old, ch.new,
+		k.number(k.keys.records(ch.campaign.ID, ch.place.Page)), strconv.Itoa(ch.place.Index), ch.old, ch.new,
 		ch.move, running, outcome, string(ch.signal), claimed, page, due,
 		references, reference, referent, past, attempt,
 	}

@@ -38,7 +38,7 @@ type DueCampaign struct {
 
 // DueCampaigns lists up to n campaigns that want a look by now, the longest due first.
 func (l *Ledger) DueCampaigns(ctx context.Context, now time.Time, n int) ([]DueCampaign, error) {
-	members, err := redisx.Due(ctx, l.rdb, keyDueCampaigns, now.UnixMilli(), n)
+	members, err := redisx.Due(ctx, l.rdb, l.keys.dueCampaigns(), now.UnixMilli(), n)
 	if err != nil {
 		return nil, fmt.Errorf("list due campaigns: %w", err)
 	}
@@ -69,7 +69,7 @@ func (l *Ledger) PutOff(ctx context.Context, d DueCampaign, next time.Time) erro
 func (l *Ledger) Retire(ctx context.Context, d DueCampaign) error { return l.setDue(ctx, d.Timed, 0) }
 
 func (l *Ledger) setDue(ctx context.Context, m redisx.Timed, at int64) error {
-	if _, err := redisx.PutOff(ctx, l.rdb, keyDueCampaigns, m, at); err != nil {
+	if _, err := redisx.PutOff(ctx, l.rdb, l.keys.dueCampaigns(), m, at); err != nil {
 		return fmt.Errorf("put off campaign %s: %w", m.Member, err)
 	}
 	return nil
@@ -81,7 +81,7 @@ func (l *Ledger) setDue(ctx context.Context, m redisx.Timed, at int64) error {
 func (l *Ledger) announce(ctx context.Context, c campaign.ID) (done func(), err error) {
 	at := float64(time.Now().Add(announceTime).UnixMicro()) / 1000
 	m := redisx.Timed{Member: string(c) + announceMark, At: at}
-	if err := l.rdb.ZAdd(ctx, keyDueCampaigns, redis.Z{Score: at, Member: m.Member}).Err(); err != nil {
+	if err := l.rdb.ZAdd(ctx, l.keys.dueCampaigns(), redis.Z{Score: at, Member: m.Member}).Err(); err != nil {
 		return nil, fmt.Errorf("announce a change of campaign %s: %w", c, err)
 	}
 	return func() {
@@ -104,7 +104,7 @@ func (l *Ledger) callAt(ctx context.Context, at int64, campaigns ...campaign.ID)
 	for _, c := range campaigns {
 		members = append(members, string(c))
 	}
-	if err := redisx.Call(ctx, l.rdb, keyDueCampaigns, at, members...); err != nil {
+	if err := redisx.Call(ctx, l.rdb, l.keys.dueCampaigns(), at, members...); err != nil {
 		return fmt.Errorf("call campaigns: %w", err)
 	}
 	return nil
@@ -121,7 +121,7 @@ func (l *Ledger) reactivate(ctx context.Context, c campaign.ID) error {
 // Active lists the campaigns in which the machine may have work left: those that
 // aren't done.
 func (l *Ledger) Active(ctx context.Context) ([]campaign.ID, error) {
-	names, err := l.rdb.ZRange(ctx, keyDueCampaigns, 0, -1).Result()
+	names, err := l.rdb.ZRange(ctx, l.keys.dueCampaigns(), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list active campaigns: %w", err)
 	}
@@ -135,7 +135,7 @@ func (l *Ledger) Active(ctx context.Context) ([]campaign.ID, error) {
 // LeaseLooks takes or keeps the lease of the worker that looks at what is due, or gives
 // it back with a d of 0; false when another one has it. Nothing depends on it.
 func (l *Ledger) LeaseLooks(ctx context.Context, worker string, d time.Duration) (bool, error) {
-	mine, err := redisx.Lease(ctx, l.rdb, keyDueLease, worker, d)
+	mine, err := redisx.Lease(ctx, l.rdb, l.keys.dueLease(), worker, d)
 	if err != nil {
 		return false, fmt.Errorf("lease the looks: %w", err)
 	}

@@ -99,7 +99,7 @@ func TestPurge_LeavesOnlyWhatTheCampaignWas(t *testing.T) {
 	if err := b.rdb.Set(ctx, key("c", "lease:retry"), "me", time.Minute).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.rdb.HSet(ctx, pacing.KeyCampaign("c"), "next", 1).Err(); err != nil {
+	if err := b.rdb.HSet(ctx, pacing.KeyCampaign(b.rdb, "c"), "next", 1).Err(); err != nil {
 		t.Fatal(err)
 	}
 	before, others := b.balance(t, "c"), b.named(t, "{other}")

@@ -14,7 +14,7 @@ import (
 // Heartbeat reads the time that a worker has left; the zero time when none is
 // there.
 func (l *Ledger) Heartbeat(ctx context.Context, worker string) (time.Time, error) {
-	ms, err := l.rdb.Get(ctx, keyHeartbeat(worker)).Int64()
+	ms, err := l.rdb.Get(ctx, l.keys.heartbeat(worker)).Int64()
 	if errors.Is(err, redis.Nil) {
 		return time.Time{}, nil
 	}
@@ -26,7 +26,7 @@ func (l *Ledger) Heartbeat(ctx context.Context, worker string) (time.Time, error
 
 // LeaveHeartbeat leaves a worker's time for so long.
 func (l *Ledger) LeaveHeartbeat(ctx context.Context, worker string, at time.Time, life time.Duration) error {
-	if err := l.rdb.Set(ctx, keyHeartbeat(worker), at.UnixMilli(), life).Err(); err != nil {
+	if err := l.rdb.Set(ctx, l.keys.heartbeat(worker), at.UnixMilli(), life).Err(); err != nil {
 		return fmt.Errorf("leave the worker's heartbeat: %w", err)
 	}
 	return nil
@@ -93,7 +93,7 @@ func (l *Ledger) HoldAll(ctx context.Context, reason string, claimed, now time.T
 // HoldSince holds a campaign for a fault that an attempt claimed at a time has found,
 // unless it was started or resumed since then.
 func (l *Ledger) HoldSince(ctx context.Context, c campaign.ID, reason string, claimed, now time.Time) error {
-	v, err := l.rdb.HMGet(ctx, keyMeta(c), fieldResumed, fieldStarted).Result()
+	v, err := l.rdb.HMGet(ctx, l.keys.meta(c), fieldResumed, fieldStarted).Result()
 	if err != nil {
 		return fmt.Errorf("hold campaign %s: %w", c, err)
 	}

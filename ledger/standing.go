@@ -62,8 +62,8 @@ const keyLife = 48 * time.Hour
 func (l *Ledger) dayOf(ctx context.Context, key string, now time.Time) (campaign.ID, error) {
 	var day *redis.StringCmd
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.SetNX(ctx, keyDay(key), string(campaign.StandingID(now)), keyLife)
-		day = p.Get(ctx, keyDay(key))
+		p.SetNX(ctx, l.keys.day(key), string(campaign.StandingID(now)), keyLife)
+		day = p.Get(ctx, l.keys.day(key))
 		return nil
 	})
 	if err != nil && day.Val() == "" {
@@ -90,7 +90,7 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 	}
 	// The names first: if the process dies here, a name too many is taken out again;
 	// the other way round the campaign could never be found.
-	err = l.rdb.ZAddNX(ctx, keyCampaigns, redis.Z{Score: float64(now.UnixMilli()), Member: string(id)}).Err()
+	err = l.rdb.ZAddNX(ctx, l.keys.campaigns(), redis.Z{Score: float64(now.UnixMilli()), Member: string(id)}).Err()
 	if err != nil {
 		return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)
 	}
@@ -99,7 +99,7 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 		return campaign.Place{}, false, err
 	}
 	defer done()
-	total, err := l.rdb.HGet(ctx, keyMeta(id), fieldTotal).Int()
+	total, err := l.rdb.HGet(ctx, l.keys.meta(id), fieldTotal).Int()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)
 	}
@@ -113,7 +113,7 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 		fields = append(fields, told...)
 	}
 	for {
-		keys := []string{keyMeta(id), keyCounts(id), keyKeys(id), keyPage(id, campaign.PlaceOf(total).Page)}
+		keys := []string{l.keys.meta(id), l.keys.counts(id), l.keys.keys(id), l.keys.page(id, campaign.PlaceOf(total).Page)}
 		args := append([]any{a.key, a.content, total, a.stored, []byte{campaign.PageV2}, campaign.PageSize}, fields...)
 		answer, err := appendScript.Run(ctx, l.rdb, keys, args...).Slice()
 		if err != nil || len(answer) != 2 {

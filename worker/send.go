@@ -29,7 +29,7 @@ func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
 		return err
 	}
 	queue, _ := asynq.GetQueueName(ctx)
-	urgent := queue == tasks.QueueUrgent
+	urgent := queue == w.queue.Name(tasks.QueueUrgent)
 	ctx, cancel := w.untilStop(ctx)
 	defer cancel()
 	suppressed, err := w.dropSuppressed(ctx, payload)

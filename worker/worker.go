@@ -108,15 +108,15 @@ func New(o Options) (*Worker, error) {
 	}
 	w := &Worker{
 		rdb: o.Redis, ledger: ledger.New(o.Redis), suppressions: suppression.New(o.Redis), queue: queue.New(o.Redis), telesign: o.Telesign,
-		pace:     pacing.New(o.Redis, pacing.KeyAccount, o.Rate),
-		pollPace: pacing.New(o.Redis, pacing.KeyPolls, o.PollRate), pollRate: o.PollRate, planner: newPlanner(),
+		pace:     pacing.New(o.Redis, pacing.KeyAccount(o.Redis), o.Rate),
+		pollPace: pacing.New(o.Redis, pacing.KeyPolls(o.Redis), o.PollRate), pollRate: o.PollRate, planner: newPlanner(),
 		metrics: newMetrics(o.Metrics), log: o.Logger, name: rand.Text(),
 		window: o.Window, sendTimeout: o.SendTimeout,
 		receiptMargin: o.ReceiptMargin, receiptIn: o.ReceiptDeadline, callbackURL: o.CallbackURL,
 	}
 	w.pace.CountIn(w.metrics.slots("account"))
 	w.pollPace.CountIn(w.metrics.slots("poll"))
-	w.filesPace, w.files = pacing.New(o.Redis, pacing.KeyFiles, o.FilesRate), newFiles(o.FilesPrivate)
+	w.filesPace, w.files = pacing.New(o.Redis, pacing.KeyFiles(o.Redis), o.FilesRate), newFiles(o.FilesPrivate)
 	w.rates = newRates(o.Redis, w.pace, o.Rate, w.metrics.slots("campaign"))
 	w.look = make(chan struct{}, 1)
 	w.stopping, w.stop = context.WithCancel(context.Background())
@@ -133,7 +133,7 @@ func New(o Options) (*Worker, error) {
 		looks.Stopping = w.stopping.Done()
 		return asynq.NewServerFromRedisClient(w.queue.Looker(name, looks), asynq.Config{
 			Concurrency:              concurrency,
-			Queues:                   map[string]int{name: 1},
+			Queues:                   map[string]int{w.queue.Name(name): 1},
 			TaskCheckInterval:        queue.LookInterval,
 			DelayedTaskCheckInterval: forward,
 			ShutdownTimeout:          shutdown,

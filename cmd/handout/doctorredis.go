@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/report"
 )
@@ -20,7 +21,7 @@ func diagnoseRedis(ctx context.Context, c *Config) []finding {
 		return []finding{{Fatal: true, Check: "Redis", Found: "REDIS_URL is not set", Advice: start}}
 	}
 	where := redisx.Describe(c.RedisURL)
-	rdb, err := redisx.Open(c.RedisURL)
+	rdb, err := redisx.Open(c.RedisURL, c.Prefix)
 	if err != nil {
 		return []finding{{Fatal: true, Check: "Redis", Found: oneLine(err), Advice: start}}
 	}
@@ -48,6 +49,15 @@ func diagnoseRedis(ctx context.Context, c *Config) []finding {
 		"name its master in REDIS_URL, or the Sentinels: what is written to a replica is lost")
 	if info.ClusterState != "" {
 		add(info.ClusterState == "ok", true, "Redis Cluster", "cluster_state:"+info.ClusterState, "see CLUSTER INFO: a master or slots are missing, and campaigns there stand still")
+	}
+	stamp, there, err := installation.Read(ctx, rdb)
+	switch {
+	case err != nil:
+		add(false, true, "installation", oneLine(err), "run programs of one version, or set HANDOUT_PREFIX so that the keys are handout's own")
+	case there:
+		add(true, true, "installation", fmt.Sprintf("%s, under the prefix %s, since %s", stamp.ID, c.Prefix, stamp.Since.Format(time.DateOnly)), "")
+	default:
+		add(true, true, "installation", fmt.Sprintf("none yet under the prefix %s", c.Prefix), "")
 	}
 	add(info.AtLeast62, true, "Redis version", info.Version, "handout and its queue need Redis 6.2 or newer")
 	if info.ConfigHidden {

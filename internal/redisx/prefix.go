@@ -2,6 +2,7 @@ package redisx
 
 import (
 	"cmp"
+	"regexp"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -22,3 +23,9 @@ func Prefix(rdb redis.UniversalClient) string {
 	}
 	return cmp.Or(name, DefaultPrefix)
 }
+
+var prefixes = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
+
+// ValidPrefix reports whether a prefix may begin keys and queue names: it has no
+// characters that stand for something in them.
+func ValidPrefix(prefix string) bool { return prefixes.MatchString(prefix) }

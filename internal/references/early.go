@@ -30,18 +30,18 @@ type Early struct {
 // KeepEarly keeps a receipt for an unknown reference; false when too many are kept
 // already.
 func (s *Store) KeepEarly(ctx context.Context, reference string, body []byte, now time.Time) (bool, error) {
-	n, err := s.rdb.ZCard(ctx, keyEarlyDue).Result()
+	n, err := s.rdb.ZCard(ctx, s.keys.earlyDue()).Result()
 	if err != nil {
 		return false, fmt.Errorf("keep an early receipt: %w", err)
 	}
 	if n >= maxEarly {
 		return false, nil
 	}
-	err = keepScript.Run(ctx, s.rdb, []string{keyEarly(reference)}, body, maxPerReference, int64(EarlyLife/time.Second)).Err()
+	err = keepScript.Run(ctx, s.rdb, []string{s.keys.early(reference)}, body, maxPerReference, int64(EarlyLife/time.Second)).Err()
 	if err == nil {
 		// After the receipt: if the process dies here, the receipt expires by itself;
 		// the other way round the line would hold an entry without one.
-		err = redisx.Call(ctx, s.rdb, keyEarlyDue, now.UnixMicro(), reference)
+		err = redisx.Call(ctx, s.rdb, s.keys.earlyDue(), now.UnixMicro(), reference)
 	}
 	if err != nil {
 		return false, fmt.Errorf("keep an early receipt: %w", err)
@@ -51,7 +51,7 @@ func (s *Store) KeepEarly(ctx context.Context, reference string, body []byte, no
 
 // EarlyDue lists the references that are due for a look-up.
 func (s *Store) EarlyDue(ctx context.Context, now time.Time, most int) ([]Early, error) {
-	members, err := redisx.Due(ctx, s.rdb, keyEarlyDue, now.UnixMicro(), most)
+	members, err := redisx.Due(ctx, s.rdb, s.keys.earlyDue(), now.UnixMicro(), most)
 	if err != nil {
 		return nil, fmt.Errorf("list early receipts: %w", err)
 	}
@@ -65,7 +65,7 @@ func (s *Store) EarlyDue(ctx context.Context, now time.Time, most int) ([]Early,
 // EarlyReceipts reads the receipts kept for a reference, and how long they have
 // been there.
 func (s *Store) EarlyReceipts(ctx context.Context, reference string) (bodies []string, age time.Duration, err error) {
-	key := keyEarly(reference)
+	key := s.keys.early(reference)
 	if bodies, err = s.rdb.LRange(ctx, key, 0, -1).Result(); err != nil {
 		return nil, 0, fmt.Errorf("read early receipts: %w", err)
 	}
@@ -78,7 +78,7 @@ func (s *Store) EarlyReceipts(ctx context.Context, reference string) (bodies []s
 
 // DropEarly deletes a receipt that has been recorded.
 func (s *Store) DropEarly(ctx context.Context, reference, body string) error {
-	if err := s.rdb.LRem(ctx, keyEarly(reference), 1, body).Err(); err != nil {
+	if err := s.rdb.LRem(ctx, s.keys.early(reference), 1, body).Err(); err != nil {
 		return fmt.Errorf("drop an early receipt: %w", err)
 	}
 	return nil
@@ -87,7 +87,7 @@ func (s *Store) DropEarly(ctx context.Context, reference, body string) error {
 // PutOffEarly sets when to look a reference up again; the zero time: never. It does
 // nothing when another receipt for it has arrived since.
 func (s *Store) PutOffEarly(ctx context.Context, e Early, next time.Time) error {
-	if _, err := redisx.PutOff(ctx, s.rdb, keyEarlyDue, e.Timed, max(0, next.UnixMicro())); err != nil {
+	if _, err := redisx.PutOff(ctx, s.rdb, s.keys.earlyDue(), e.Timed, max(0, next.UnixMicro())); err != nil {
 		return fmt.Errorf("put off an early receipt: %w", err)
 	}
 	return nil
@@ -100,7 +100,7 @@ const scanReferences = 1000
 // those that it is given.
 func (s *Store) ForgetEarly(ctx context.Context, known func(all []string) ([]string, error)) error {
 	for cursor := uint64(0); ; {
-		pairs, next, err := s.rdb.ZScan(ctx, keyEarlyDue, cursor, "", scanReferences).Result()
+		pairs, next, err := s.rdb.ZScan(ctx, s.keys.earlyDue(), cursor, "", scanReferences).Result()
 		if err != nil {
 			return fmt.Errorf("list early receipts: %w", err)
 		}
@@ -126,8 +126,8 @@ func (s *Store) forget(ctx context.Context, all []string, known func(all []strin
 	}
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, reference := range ours {
-			p.Unlink(ctx, keyEarly(reference))
-			p.ZRem(ctx, keyEarlyDue, reference)
+			p.Unlink(ctx, s.keys.early(reference))
+			p.ZRem(ctx, s.keys.earlyDue(), reference)
 		}
 		return nil
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
 )
 
 const (
@@ -35,10 +36,13 @@ var (
 
 // Store is the index and the early receipts in one Redis. It is safe for concurrent
 // use.
-type Store struct{ rdb redis.UniversalClient }
+type Store struct {
+	rdb  redis.UniversalClient
+	keys keys
+}
 
 // New returns the store in rdb, which stays the caller's to close.
-func New(rdb redis.UniversalClient) *Store { return &Store{rdb} }
+func New(rdb redis.UniversalClient) *Store { return &Store{rdb, keys(redisx.Prefix(rdb))} }
 
 // Tag is a campaign's in the index. Few campaigns share one.
 type Tag [tagSize]byte
@@ -71,7 +75,7 @@ func (s *Store) Add(ctx context.Context, entries []Entry, now time.Time) error {
 	for i, e := range entries {
 		bucket, digest := place(e.Reference)
 		tag := TagOf(e.Campaign)
-		keys[i] = keyBucket(number(now), bucket)
+		keys[i] = s.keys.bucket(number(now), bucket)
 		args = append(args, digest+string(tag[:]))
 	}
 	if err := addScript.Run(ctx, s.rdb, keys, args...).Err(); err != nil {
@@ -86,7 +90,7 @@ func number(t time.Time) int64 { return t.Unix() / int64(period/time.Second) }
 // takes one command.
 func (s *Store) Find(ctx context.Context, reference string, now time.Time) ([]Tag, error) {
 	bucket, digest := place(reference)
-	read, err := s.rdb.MGet(ctx, keyBucket(number(now), bucket), keyBucket(number(now)-1, bucket)).Result()
+	read, err := s.rdb.MGet(ctx, s.keys.bucket(number(now), bucket), s.keys.bucket(number(now)-1, bucket)).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return nil, fmt.Errorf("look a reference up: %w", err)
 	}

@@ -153,7 +153,7 @@ func TestPace_TheKeyIsLost(t *testing.T) {
 	p := r.begin()
 	for range size(2, 5) {
 		time.Sleep(2 * time.Second)
-		if err := r.rdb.Del(t.Context(), pacing.KeyAccount).Err(); err != nil {
+		if err := r.rdb.Del(t.Context(), pacing.KeyAccount(r.rdb)).Err(); err != nil {
 			t.Fatal(err)
 		}
 		p.away += time.Second // behind the slots that may have been given out
@@ -173,10 +173,10 @@ func TestPace_TheMasterOfAClusterIsKilled(t *testing.T) {
 	p := r.begin()
 	for range size(1, 2) {
 		time.Sleep(between)
-		master := nodes.master(pacing.KeyAccount, nil)
+		master := nodes.master(pacing.KeyAccount(r.rdb), nil)
 		master.Kill()
 		gone := time.Now()
-		r.await("another master", time.Minute, func() bool { return nodes.master(pacing.KeyAccount, master) != nil })
+		r.await("another master", time.Minute, func() bool { return nodes.master(pacing.KeyAccount(r.rdb), master) != nil })
 		p.away += time.Since(gone)
 		time.Sleep(between)
 		master.Restart()
@@ -213,7 +213,7 @@ func startCluster(t *testing.T) *cluster {
 
 func (c *cluster) open(t *testing.T) redis.UniversalClient {
 	t.Helper()
-	rdb, err := redisx.Open(c.url)
+	rdb, err := redisx.Open(c.url, redisx.DefaultPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}
