@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/references"
 )
 
@@ -41,6 +43,7 @@ type change struct {
 	at       time.Time // of the event
 
 	answer any
+	alone  bool // a claim that too few replicas have
 	err    error
 }
 
@@ -69,7 +72,7 @@ func (l *Ledger) ReadRecord(ctx context.Context, c *campaign.Info, p campaign.Pl
 // returns what stands afterwards. Calling it twice does no harm.
 //
 // Errors: *TransitionError (nothing changed), [campaign.ErrNotRunning] for a claim in a
-// campaign that isn't running, *PurgedError, [campaign.ErrReplaced] (nothing changed);
+// campaign that isn't running, [ErrNotReplicated] for one that was made, *PurgedError, [campaign.ErrReplaced] (nothing changed);
 // with any other error the change may or may not have been made.
 func (l *Ledger) Apply(ctx context.Context, c *campaign.Info, p campaign.Place, seen Seen, e campaign.Event) (Seen, error) {
 	return l.ApplyWithin(ctx, c, p, seen, e, 0)
@@ -112,12 +115,26 @@ func (l *Ledger) ApplyWithin(ctx context.Context, c *campaign.Info, p campaign.P
 		switch {
 		case err != nil:
 			return seen, err
+		case set && ch.alone:
+			return stands, ErrNotReplicated
 		case set:
 			return stands, nil
 		}
 		seen = stands
 	}
 }
+
+// replicaTimeout is how long a claim waits for its replicas. One that is there answers
+// within milliseconds.
+const replicaTimeout = time.Second
+
+// RequireReplicas has each claim wait until so many replicas have it; 0 is none. Call
+// it before the first.
+func (l *Ledger) RequireReplicas(n int) { l.replicas = n }
+
+// ErrNotReplicated means that a claim stands, and that a failover may forget it: too
+// few replicas have it.
+var ErrNotReplicated = errors.New("too few of Redis's replicas have the claim")
 
 // refusal is why no change of the campaign is made.
 func refusal(c campaign.ID, answer int64) error {
@@ -263,7 +280,17 @@ func (l *Ledger) call(ctx context.Context, batch []*change) ([]any, error) {
 		}
 		args = append(args, ch.args(k)...)
 	}
-	answers, err := applyScript.Run(ctx, l.rdb, k.names, args...).Slice()
+	var answers []any
+	var err error
+	if claims := slices.ContainsFunc(batch, func(ch *change) bool { return ch.gated }); claims && l.replicas > 0 {
+		var enough bool
+		answers, enough, err = redisx.RunReplicated(ctx, l.rdb, applyScript, l.replicas, replicaTimeout, k.names, args...)
+		for _, ch := range batch {
+			ch.alone = ch.gated && !enough
+		}
+	} else {
+		answers, err = applyScript.Run(ctx, l.rdb, k.names, args...).Slice()
+	}
 	if err == nil && len(answers) != len(batch) {
 		err = errors.New("wrong number of answers")
 	}

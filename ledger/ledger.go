@@ -23,6 +23,7 @@ type Ledger struct {
 	outbox     *outbox.Store
 	references *references.Store
 	changes    *batch.Batcher[*change]
+	replicas   int // that must have a claim
 }
 
 // New is the ledger in rdb, which stays the caller's to close.

@@ -56,6 +56,9 @@ type Options struct {
 	// check_files; FilesPrivate allows private addresses there.
 	FilesRate    float64
 	FilesPrivate bool
+
+	// Replicas is how many replicas of Redis must have a claim before it is sent.
+	Replicas int
 }
 
 // Worker sends. Make one with New, then Start it and Stop it, once each.
@@ -122,6 +125,7 @@ func New(o Options) (*Worker, error) {
 	w.stopping, w.stop = context.WithCancel(context.Background())
 	w.polling.never, w.polling.closed = !o.Poll, w.metrics.pollsRefused
 	w.rollback.watch(o.Redis)
+	w.ledger.RequireReplicas(o.Replicas)
 	w.cache = &cache{
 		load: w.loadSubject, loadPage: w.ledger.Recipients,
 		subjects: make(map[campaign.ID]*entry[*subject]), pages: make(map[pageKey]*entry[[]campaign.Recipient]),

@@ -47,6 +47,10 @@ func diagnoseRedis(ctx context.Context, c *Config) []finding {
 	}
 	add(!info.Replica, true, "Redis role", map[bool]string{true: "replica", false: "master"}[info.Replica],
 		"name its master in REDIS_URL, or the Sentinels: what is written to a replica is lost")
+	if want := c.RedisReplicas; want > 0 || info.Replicas > 0 {
+		add(info.Replicas >= want, true, "Redis replicas", fmt.Sprintf("%d follow, a claim waits for %d", info.Replicas, want),
+			"start the replicas, or lower HANDOUT_REDIS_REPLICAS: nothing is sent without them")
+	}
 	if info.ClusterState != "" {
 		add(info.ClusterState == "ok", true, "Redis Cluster", "cluster_state:"+info.ClusterState, "see CLUSTER INFO: a master or slots are missing, and campaigns there stand still")
 	}

@@ -335,7 +335,7 @@ func newWorker(m *mode) (*worker.Worker, error) {
 		Concurrency: m.Concurrency, Window: m.Window, SendTimeout: m.SendTimeout,
 		ReceiptMargin: m.ReceiptMargin, ReceiptDeadline: m.ReceiptDeadline,
 		FilesRate: m.CheckFilesRate, FilesPrivate: m.CheckFilesPrivate,
-		CallbackURL: m.CallbackURL, Logger: m.log, Metrics: m.registry,
+		CallbackURL: m.CallbackURL, Replicas: m.RedisReplicas, Logger: m.log, Metrics: m.registry,
 	})
 }
 

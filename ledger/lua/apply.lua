@@ -66,6 +66,9 @@ for i = 3, #ARGV, width do
     local now = redis.call('HGET', hash, index) or ''
     if now == new then
       answer = now -- made already, and the answer was lost: whatever the campaign's state is by now
+      if only_running == '1' then
+        redis.call('HSET', hash, index, new) -- a write again, which WAIT waits for
+      end
     elseif stopped then
       answer = 0
     elseif now ~= old then
