@@ -124,7 +124,6 @@ func New(o Options) (*Worker, error) {
 	w.look = make(chan struct{}, 1)
 	w.stopping, w.stop = context.WithCancel(context.Background())
 	w.polling.never, w.polling.closed = !o.Poll, w.metrics.pollsRefused
-	w.rollback.watch(o.Redis)
 	w.ledger.RequireReplicas(o.Replicas)
 	w.cache = &cache{
 		load: w.loadSubject, loadPage: w.ledger.Recipients,
@@ -176,6 +175,9 @@ func (w *Worker) loadSubject(ctx context.Context, id campaign.ID) (*subject, err
 
 // Start begins to work and returns.
 func (w *Worker) Start(ctx context.Context) error {
+	if err := w.rollback.watch(ctx, w.rdb); err != nil {
+		return err
+	}
 	if err := w.clock.sync(ctx, w.rdb); err != nil {
 		return err
 	}
