@@ -115,6 +115,14 @@ func (r *rig) judgePace(p *pace, least float64) {
 // freeze has a Redis stand still for a time.
 func freeze(t *testing.T, server *redistest.Server, d time.Duration) {
 	t.Helper()
+	wake := stopProcess(t, server)
+	time.Sleep(d)
+	wake()
+}
+
+// stopProcess has a Redis stand still until wake is called.
+func stopProcess(t *testing.T, server *redistest.Server) (wake func()) {
+	t.Helper()
 	info, err := server.Client().Info(t.Context(), "server").Result()
 	if err != nil {
 		t.Fatal(err)
@@ -125,13 +133,13 @@ func freeze(t *testing.T, server *redistest.Server, d time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
+	send := func(s syscall.Signal) {
+		if err := syscall.Kill(pid, s); err != nil {
+			t.Error(err)
+		}
 	}
-	time.Sleep(d)
-	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	send(syscall.SIGSTOP)
+	return func() { send(syscall.SIGCONT) }
 }
 
 func TestPace_RedisStandsStill(t *testing.T) {
