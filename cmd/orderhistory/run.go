@@ -184,7 +184,7 @@ func (c *Config) exporter(ctx context.Context) (_ *orderhistory.Exporter, _ func
 	if err := redisx.Ping(ctx, rdb); err != nil {
 		return nil, nil, fmt.Errorf("can't use Redis at %s: %w", redisx.Describe(c.RedisURL), err)
 	}
-	if _, err := installation.Enter(ctx, rdb); err != nil {
+	if _, _, err := installation.Read(ctx, rdb); err != nil { // handout's own programs write it
 		return nil, nil, err
 	}
 	zone, err := time.LoadLocation(c.Zone)
