@@ -74,16 +74,18 @@ var plan = map[string]room{
 	"internal/redisx":   {client, nil},
 	"internal/s3keys":   {client, []string{"internal/secret"}},
 
-	"internal/pacing":          {store, []string{"campaign"}},
-	"internal/suppression":     {store, []string{"campaign", "telesign", "internal/batch", "internal/phone"}},
+	"internal/pacing":          {store, []string{"campaign", "internal/redisx"}},
+	"internal/suppression":     {store, []string{"campaign", "telesign", "internal/batch", "internal/phone", "internal/redisx"}},
 	"internal/webhook/outbox":  {store, []string{"campaign", "internal/redisx", "internal/secret"}},
-	"internal/queue":           {store, nil},
-	"internal/templates/cache": {store, []string{"telesign"}},
-	"ledger":                   {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox"}},
+	"internal/queue":           {store, []string{"internal/redisx"}},
+	"internal/installation":    {store, []string{"internal/redisx"}},
+	"internal/references":      {store, []string{"campaign", "internal/redisx"}},
+	"internal/templates/cache": {store, []string{"telesign", "internal/redisx"}},
+	"ledger":                   {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox", "internal/references"}},
 
 	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/queue", "internal/translate"}},
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
-	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/templates", "internal/translate"}},
+	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/templates", "internal/translate", "internal/references"}},
 	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
 	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/s3keys", "internal/suppression"}},
 
@@ -97,17 +99,17 @@ var plan = map[string]room{
 	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
 	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate"}},
 
-	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/redisx", "internal/report"}},
-	"internal/web/access":  {store, nil},
+	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
+	"internal/web/access":  {store, []string{"internal/redisx"}},
 	"internal/web/api":     {face, []string{"producer", "campaign", "internal/operations", "internal/phone", "internal/report", "internal/translate", "internal/web/access"}},
 	"internal/web/console": {face, []string{"producer", "campaign", "internal/operations", "internal/phone", "internal/report", "internal/translate", "internal/web/access"}},
-	"internal/web/queues":  {face, []string{"internal/web/access"}},
+	"internal/web/queues":  {face, []string{"internal/redisx", "internal/web/access"}},
 
 	// It ties everything together, and knows no store: what it does and asks of one
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
-		"internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
+		"internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
 		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate",
 	}},
 	"cmd/orderhistory": {face, everything},

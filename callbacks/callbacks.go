@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/internal/references"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
@@ -47,6 +48,7 @@ type Options struct {
 type Listener struct {
 	rdb          redis.UniversalClient
 	ledger       *ledger.Ledger
+	references   *references.Store
 	suppressions *suppression.List
 	verifier     *telesign.Verifier
 	require      bool
@@ -56,6 +58,7 @@ type Listener struct {
 	receipts     *prometheus.CounterVec
 	heard        *heard
 	infos        infos
+	tags         tags
 }
 
 // New returns a listener on the ledger in o.Redis.
@@ -64,13 +67,13 @@ func New(o Options) (*Listener, error) {
 		return nil, errors.New("callbacks: Redis, Verifier, Logger and Metrics are required")
 	}
 	l := &Listener{
-		rdb: o.Redis, ledger: ledger.New(o.Redis), suppressions: suppression.New(o.Redis), verifier: o.Verifier,
+		rdb: o.Redis, ledger: ledger.New(o.Redis), references: references.New(o.Redis), suppressions: suppression.New(o.Redis), verifier: o.Verifier,
 		require: o.RequireSignature, margin: o.ReceiptMargin, deadline: o.ReceiptDeadline, log: o.Logger,
 		receipts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "handout_receipts_total", Help: "Receipts by what came of them.",
 		}, []string{"result"}),
 	}
-	l.infos.ledger = l.ledger
+	l.infos.ledger, l.tags.ledger = l.ledger, l.ledger
 	l.receipts.WithLabelValues(resultRecorded) // an increase is seen from 0 on
 	o.Metrics.MustRegister(l.receipts)
 	l.heard = newHeard(o.Metrics)

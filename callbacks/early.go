@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/handout-dev/handout/internal/references"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
@@ -19,7 +20,7 @@ const (
 
 // keep stores a receipt for an unknown reference.
 func (l *Listener) keep(ctx context.Context, r telesign.Receipt, body []byte) (string, error) {
-	kept, err := l.ledger.KeepEarly(ctx, r.Reference, body, time.Now())
+	kept, err := l.references.KeepEarly(ctx, r.Reference, body, time.Now())
 	if err == nil && !kept {
 		return resultDropped, nil
 	}
@@ -51,7 +52,7 @@ func (l *Listener) Run(ctx context.Context) {
 
 // replay looks up the references that are due.
 func (l *Listener) replay(ctx context.Context, now time.Time) error {
-	due, err := l.ledger.EarlyDue(ctx, now, earlyBatch)
+	due, err := l.references.EarlyDue(ctx, now, earlyBatch)
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func (l *Listener) replay(ctx context.Context, now time.Time) error {
 	for _, e := range due {
 		if err := l.replayOne(ctx, e, now); err != nil {
 			errs = append(errs, err)
-			if err := l.ledger.PutOffEarly(ctx, e, now.Add(stuckLook)); err != nil {
+			if err := l.references.PutOffEarly(ctx, e, now.Add(stuckLook)); err != nil {
 				break // Redis is away
 			}
 		}
@@ -68,22 +69,22 @@ func (l *Listener) replay(ctx context.Context, now time.Time) error {
 	return errors.Join(errs...)
 }
 
-func (l *Listener) replayOne(ctx context.Context, e ledger.Early, now time.Time) error {
+func (l *Listener) replayOne(ctx context.Context, e references.Early, now time.Time) error {
 	to, err := l.findReference(ctx, e.Reference)
 	unknown := errors.Is(err, ledger.ErrNotFound)
 	if err != nil && !unknown {
 		return err
 	}
-	bodies, age, err := l.ledger.EarlyReceipts(ctx, e.Reference)
+	bodies, age, err := l.references.EarlyReceipts(ctx, e.Reference)
 	switch {
 	case err != nil:
 		return err
 	case unknown && len(bodies) == 0: // a day has passed
 		l.receipts.WithLabelValues(resultDropped).Inc()
-		return l.ledger.PutOffEarly(ctx, e, time.Time{})
+		return l.references.PutOffEarly(ctx, e, time.Time{})
 	case unknown:
 		// The longer it has waited, the less likely it is to become known.
-		return l.ledger.PutOffEarly(ctx, e, now.Add(min(max(earlyLook, age), maxEarlyWait)))
+		return l.references.PutOffEarly(ctx, e, now.Add(min(max(earlyLook, age), maxEarlyWait)))
 	}
 	for _, body := range bodies {
 		r, err := telesign.ParseReceipt([]byte(body))
@@ -95,9 +96,9 @@ func (l *Listener) replayOne(ctx context.Context, e ledger.Early, now time.Time)
 			return err
 		}
 		l.receipts.WithLabelValues(result).Inc()
-		if err := l.ledger.DropEarly(ctx, e.Reference, body); err != nil {
+		if err := l.references.DropEarly(ctx, e.Reference, body); err != nil {
 			return err
 		}
 	}
-	return l.ledger.PutOffEarly(ctx, e, time.Time{})
+	return l.references.PutOffEarly(ctx, e, time.Time{})
 }

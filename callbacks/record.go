@@ -3,10 +3,12 @@ package callbacks
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/references"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
@@ -80,41 +82,60 @@ func (l *Listener) find(ctx context.Context, r telesign.Receipt) (addressee, err
 	return addressee{info, a.Place, a.Number}, err
 }
 
-// maxCampaigns is in how many campaigns, the newest, a reference without an
-// external ID is looked up.
-const maxCampaigns = 1000
-
 func (l *Listener) findReference(ctx context.Context, reference string) (addressee, error) {
 	if reference == "" {
 		return addressee{}, errForeign
 	}
-	active, err := l.ledger.Active(ctx)
+	tags, err := l.references.Find(ctx, reference, time.Now())
 	if err != nil {
 		return addressee{}, err
 	}
-	newest, err := l.ledger.Campaigns(ctx, maxCampaigns)
-	if err != nil {
-		return addressee{}, err
-	}
-	asked := make(map[campaign.ID]bool, len(newest))
-	for _, id := range append(active, newest...) {
-		if asked[id] {
-			continue
-		}
-		asked[id] = true
-		info, err := l.infos.get(ctx, id)
-		if errors.Is(err, ledger.ErrNotFound) {
-			continue
-		}
+	for _, tag := range tags {
+		ids, err := l.tags.campaigns(ctx, tag)
 		if err != nil {
 			return addressee{}, err
 		}
-		place, attempt, err := l.ledger.FindReference(ctx, info, reference)
-		if !errors.Is(err, ledger.ErrNotFound) {
-			return addressee{info, place, attempt}, err
+		for _, id := range ids {
+			info, err := l.infos.get(ctx, id)
+			if errors.Is(err, ledger.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return addressee{}, err
+			}
+			place, attempt, err := l.ledger.FindReference(ctx, info, reference)
+			if !errors.Is(err, ledger.ErrNotFound) {
+				return addressee{info, place, attempt}, err
+			}
 		}
 	}
 	return addressee{}, ledger.ErrNotFound
+}
+
+// tags are the campaigns by their tags in the index of references.
+type tags struct {
+	ledger *ledger.Ledger
+	mu     sync.Mutex
+	known  map[references.Tag][]campaign.ID
+}
+
+// campaigns returns the campaigns that have a tag. Only a tag that is new costs a
+// command.
+func (t *tags) campaigns(ctx context.Context, tag references.Tag) ([]campaign.ID, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if ids := t.known[tag]; len(ids) > 0 {
+		return ids, nil
+	}
+	all, err := t.ledger.Campaigns(ctx, math.MaxInt)
+	if err != nil {
+		return nil, err
+	}
+	t.known = make(map[references.Tag][]campaign.ID, len(all))
+	for _, id := range all {
+		t.known[references.TagOf(id)] = append(t.known[references.TagOf(id)], id)
+	}
+	return t.known[tag], nil
 }
 
 // apply applies the receipt to its recipient.
@@ -129,7 +150,7 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 		made, err := l.ledger.Receive(ctx, to.info, to.place, event)
 		switch {
 		case made:
-			return resultRecorded, l.hold(ctx, to.info, r)
+			return resultRecorded, l.hold(ctx, to, r)
 		case err != nil && !gone(err):
 			return "", err
 		}
@@ -179,24 +200,30 @@ func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.R
 	case after == before:
 		return resultNoNews, nil
 	}
-	return resultRecorded, l.hold(ctx, to.info, r)
+	return resultRecorded, l.hold(ctx, to, r)
 }
 
 // hold holds every campaign when a receipt says that the fault is our account's: the
 // others would fail of the same. It holds this one when its template can't be sent any
 // more. If the listener dies before that, the next receipt holds them.
-func (l *Listener) hold(ctx context.Context, info *campaign.Info, r telesign.Receipt) error {
-	code, ours := translate.AccountFault(r)
-	if !ours {
-		reason, gone := translate.TemplateFault(r, info.Spec)
-		if !gone {
-			return nil
-		}
-		l.log.Error("held for its template", "campaign", info.ID, "error", reason)
-		return l.ledger.Hold(ctx, info.ID, reason, time.Now())
+func (l *Listener) hold(ctx context.Context, to addressee, r telesign.Receipt) error {
+	code, account := translate.AccountFault(r)
+	reason, template := translate.TemplateFault(r, to.info.Spec)
+	if !account && !template {
+		return nil
 	}
-	l.log.Error("every campaign held", "campaign", info.ID, "code", int(code), "error", code.Text())
-	return l.ledger.HoldAll(ctx, translate.HoldReason(code), time.Now())
+	seen, err := l.ledger.ReadRecord(ctx, to.info, to.place)
+	switch {
+	case gone(err), err == nil && to.attempt != 0 && to.attempt < seen.Record.Attempt:
+		return nil // the latest attempt says how the account stands
+	case err != nil:
+		return err
+	case account:
+		l.log.Error("the account has a fault", "campaign", to.info.ID, "code", int(code), "error", code.Text())
+		return l.ledger.HoldAll(ctx, translate.HoldReason(code), seen.Record.ClaimedAt, time.Now())
+	}
+	l.log.Error("held for its template", "campaign", to.info.ID, "error", reason)
+	return l.ledger.HoldSince(ctx, to.info.ID, reason, seen.Record.ClaimedAt, time.Now())
 }
 
 // infos caches the part of a campaign that never changes.
@@ -207,7 +234,7 @@ type infos struct {
 }
 
 // maxInfos bounds the cache.
-const maxInfos = 2 * maxCampaigns
+const maxInfos = 2000
 
 func (c *infos) get(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
 	c.mu.Lock()

@@ -1,6 +1,7 @@
 package callbacks_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -363,6 +364,46 @@ func TestReceipt_AFaultOfOursHoldsEveryCampaign(t *testing.T) {
 	}
 }
 
+// A person has topped the account up, and resumes: what was sent before says nothing
+// about it any more.
+func TestReceipt_AFaultOfBeforeTheResumeHoldsNothing(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	c, beside := r.stand("c", 4), r.stand("beside", 2)
+	is := func(want campaign.Phase) {
+		t.Helper()
+		for _, id := range []campaign.ID{c.ID, beside.ID} {
+			if phase, reason, _, err := r.ledger.Phase(t.Context(), id); phase != want || err != nil {
+				t.Errorf("%s is %s (%q), not %s; %v", id, phase, reason, want, err)
+			}
+		}
+	}
+	for _, info := range []*campaign.Info{c, beside} { // they have run for an hour
+		at := time.Now().Add(-time.Hour).UnixMilli()
+		if err := r.rdb.HSet(t.Context(), "handout:{"+string(info.ID)+"}:meta", "started", at).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := claimed()
+	before.At = before.At.Add(-time.Minute)
+	for i := range 3 {
+		r.apply(c, i, before, accepted(i))
+	}
+	r.hear(receipt("c.0.0.1", 0, 3073, "sms 3073"))
+	is(campaign.Held)
+	for _, info := range []*campaign.Info{c, beside} {
+		if err := r.ledger.Resume(t.Context(), info.ID, campaign.Actor{Name: "ann"}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.hear(receipt("c.0.1.1", 1, 3073, "sms 3073"))
+	r.hear(receipt("", 2, 3073, "sms 3073"))
+	is(campaign.Running)
+	r.sent(c, 3, 3)
+	r.hear(receipt("c.0.3.1", 3, 3073, "sms 3073"))
+	is(campaign.Held)
+}
+
 func TestEarly_IsRecordedOnceTheReferenceIsKnown(t *testing.T) {
 	t.Parallel()
 	r := setup(t)
@@ -556,5 +597,48 @@ func TestReceipt_ForAHoleBetweenPagesIsForeign(t *testing.T) {
 	}
 	if v, err := r.ledger.Verify(t.Context(), c, nil); err != nil || len(v.Faults) > 0 || v.Balance.Of(campaign.Delivered) != 1 {
 		t.Errorf("%v, %+v", err, v)
+	}
+}
+
+// Another application's receipts on the same account come without external ID, too.
+func TestReceipt_AForeignReferenceCostsAFewCommands(t *testing.T) {
+	t.Parallel()
+	const campaigns, receipts = 300, 20
+	r := setup(t)
+	for i := range campaigns {
+		r.sent(r.stand(campaign.ID(fmt.Sprint("c", i)), 1), 0, i)
+	}
+	r.hear(receipt("", 900_000, 3000, "sms 3000")) // the scripts are known from here on
+	r.server.ResetCommandStats()
+	for i := range receipts {
+		r.hear(receipt("", 910_000+i, 3000, "sms 3000"))
+	}
+	commands := func() (n int64) {
+		for name, calls := range r.server.CommandStats() {
+			if name != "info" && name != "config|resetstat" {
+				n += calls
+			}
+		}
+		return n
+	}
+	// The look-up and what keeps it for later: mget, zcard, two scripts of seven.
+	if n := commands(); n > 10*receipts {
+		t.Errorf("%d commands for %d receipts: %v", n, receipts, r.server.CommandStats())
+	}
+	r.server.ResetCommandStats()
+	r.hear(receipt("", 7, 3000, "sms 3000"))
+	if n := commands(); n > 20 { // with the first look at the names of all campaigns
+		t.Errorf("%d commands for a receipt of ours: %v", n, r.server.CommandStats())
+	}
+	info, err := r.ledger.Info(t.Context(), "c7")
+	if err != nil || r.record(info, 0).State != campaign.Delivered {
+		t.Errorf("the receipt of ours wasn't recorded; %v", err)
+	}
+	r.server.ResetCommandStats()
+	ctx, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond)
+	defer cancel()
+	r.listener.Run(ctx) // looks for them after one second, two and four
+	if n := commands(); n > 3*10*(receipts+1) {
+		t.Errorf("%d commands to look for %d references: %v", n, receipts+1, r.server.CommandStats())
 	}
 }

@@ -94,7 +94,7 @@ func setupWith(t testing.TB, require bool, o ...redistest.Option) *rig {
 // open is a client as the listener's process has it.
 func open(t testing.TB, server *redistest.Server) *redis.Client {
 	t.Helper()
-	rdb, err := redisx.Open(server.URL())
+	rdb, err := redisx.Open(server.URL(), redisx.DefaultPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/phone"
+	"github.com/handout-dev/handout/internal/references"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
@@ -24,7 +25,7 @@ const (
 	// After resolveOften it is once an hour.
 	resolveEvery = time.Minute
 	resolveOften = 10 * time.Minute
-	resolveFor   = ledger.EarlyLife
+	resolveFor   = references.EarlyLife
 	// maxResolve bounds one round, the newest first: a look-up asks up to
 	// maxCampaigns campaigns.
 	maxResolve = 100

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/webhook/outbox"
+	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/references"
 )
 
 // unread stands for the record in a change that only wants to read: no record
@@ -41,6 +43,7 @@ type change struct {
 	at       time.Time // of the event
 
 	answer any
+	alone  bool // a claim that too few replicas have
 	err    error
 }
 
@@ -69,7 +72,7 @@ func (l *Ledger) ReadRecord(ctx context.Context, c *campaign.Info, p campaign.Pl
 // returns what stands afterwards. Calling it twice does no harm.
 //
 // Errors: *TransitionError (nothing changed), [campaign.ErrNotRunning] for a claim in a
-// campaign that isn't running, *PurgedError, [campaign.ErrReplaced] (nothing changed);
+// campaign that isn't running, [ErrNotReplicated] for one that was made, *PurgedError, [campaign.ErrReplaced] (nothing changed);
 // with any other error the change may or may not have been made.
 func (l *Ledger) Apply(ctx context.Context, c *campaign.Info, p campaign.Place, seen Seen, e campaign.Event) (Seen, error) {
 	return l.ApplyWithin(ctx, c, p, seen, e, 0)
@@ -112,12 +115,26 @@ func (l *Ledger) ApplyWithin(ctx context.Context, c *campaign.Info, p campaign.P
 		switch {
 		case err != nil:
 			return seen, err
+		case set && ch.alone:
+			return stands, ErrNotReplicated
 		case set:
 			return stands, nil
 		}
 		seen = stands
 	}
 }
+
+// replicaTimeout is how long a claim waits for its replicas. One that is there answers
+// within milliseconds.
+const replicaTimeout = time.Second
+
+// RequireReplicas has each claim wait until so many replicas have it; 0 is none. Call
+// it before the first.
+func (l *Ledger) RequireReplicas(n int) { l.replicas = n }
+
+// ErrNotReplicated means that a claim stands, and that a failover may forget it: too
+// few replicas have it.
+var ErrNotReplicated = errors.New("too few of Redis's replicas have the claim")
 
 // refusal is why no change of the campaign is made.
 func refusal(c campaign.ID, answer int64) error {
@@ -195,6 +212,7 @@ func (l *Ledger) Oldest() (recipient string, since time.Time, ok bool) {
 // makeChanges makes the changes of a batch, those of one campaign in one call.
 func (l *Ledger) makeChanges(ctx context.Context, batch []*change) {
 	batch = l.workOut(ctx, batch)
+	l.index(ctx, batch)
 	for len(batch) > 0 {
 		same, rest := batch[:0:0], batch[:0:0]
 		for _, ch := range batch {
@@ -207,6 +225,28 @@ func (l *Ledger) makeChanges(ctx context.Context, batch []*change) {
 		l.send(ctx, same)
 		batch = rest
 	}
+}
+
+// indexTimeout is short: the index helps to find a message that is certainly sent,
+// and must not keep it from being recorded.
+const indexTimeout = time.Second
+
+// index has the installation's index lead to the campaigns of new references. It
+// comes before the records: if the process dies here, an entry too many is left,
+// which leads to a campaign that hasn't the reference.
+func (l *Ledger) index(ctx context.Context, batch []*change) {
+	var entries []references.Entry
+	for _, ch := range batch {
+		if ch.ref != "" {
+			entries = append(entries, references.Entry{Reference: ch.ref, Campaign: ch.campaign.ID})
+		}
+	}
+	if len(entries) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, indexTimeout)
+	defer cancel()
+	_ = l.references.Add(ctx, entries, time.Now()) // a receipt without external ID isn't found, and the message is asked for at its deadline
 }
 
 // send makes the changes of one campaign, and gives each its answer.
@@ -224,7 +264,8 @@ func (l *Ledger) send(ctx context.Context, batch []*change) {
 func (l *Ledger) call(ctx context.Context, batch []*change) ([]any, error) {
 	c := batch[0].campaign
 	k := &scriptKeys{
-		names:   []string{keyMeta(c.ID), keyCounts(c.ID), keyDue(c.ID), keyWatch(c.ID), keyHistory(c.ID), outbox.Key(c.ID)},
+		keys:    l.keys,
+		names:   []string{l.keys.meta(c.ID), l.keys.counts(c.ID), l.keys.due(c.ID), l.keys.watch(c.ID), l.keys.history(c.ID), l.outbox.Key(c.ID)},
 		numbers: make(map[string]string, len(batch)),
 	}
 	args := make([]any, 2, 2+changeFields*len(batch))
@@ -239,7 +280,17 @@ func (l *Ledger) call(ctx context.Context, batch []*change) ([]any, error) {
 		}
 		args = append(args, ch.args(k)...)
 	}
-	answers, err := applyScript.Run(ctx, l.rdb, k.names, args...).Slice()
+	var answers []any
+	var err error
+	if claims := slices.ContainsFunc(batch, func(ch *change) bool { return ch.gated }); claims && l.replicas > 0 {
+		var enough bool
+		answers, enough, err = redisx.RunReplicated(ctx, l.rdb, applyScript, l.replicas, replicaTimeout, k.names, args...)
+		for _, ch := range batch {
+			ch.alone = ch.gated && !enough
+		}
+	} else {
+		answers, err = applyScript.Run(ctx, l.rdb, k.names, args...).Slice()
+	}
 	if err == nil && len(answers) != len(batch) {
 		err = errors.New("wrong number of answers")
 	}
@@ -248,6 +299,7 @@ func (l *Ledger) call(ctx context.Context, batch []*change) ([]any, error) {
 
 // scriptKeys are the keys of a call, which changes share.
 type scriptKeys struct {
+	keys    keys
 	names   []string
 	numbers map[string]string // in names, from 1 on
 }
@@ -263,30 +315,33 @@ func (k *scriptKeys) number(key string) string {
 }
 
 // changeFields is how many fields a change has in lua/apply.lua.
-const changeFields = 15
+const changeFields = 16
 
 // args are the fields of a change, which lua/apply.lua describes, in its order.
 func (ch *change) args(k *scriptKeys) []any {
-	var running, outcome, page, due, references, reference, referent, past, attempt string
+	var running, outcome, claimed, page, due, references, reference, referent, past, attempt string
 	switch {
 	case ch.gated:
 		running = "1"
 	case ch.final:
 		outcome = strconv.Itoa(ch.place.Position())
 	}
+	if ch.signal != noSignal {
+		claimed = strconv.FormatInt(ch.next.ClaimedAt.Unix(), 10)
+	}
 	if !ch.call.IsZero() {
 		page, due = strconv.Itoa(ch.place.Page), strconv.FormatInt(ch.call.UnixMilli(), 10)
 	}
 	if ch.ref != "" {
 		field, bucket := referenceField(ch.ref, refBuckets(ch.campaign))
-		references, reference, referent = k.number(keyReferences(ch.campaign.ID, bucket)), field, campaign.ReferenceValue(ch.place, ch.attempt)
+		references, reference, referent = k.number(k.keys.references(ch.campaign.ID, bucket)), field, campaign.ReferenceValue(ch.place, ch.attempt)
 	}
 	if ch.past > 0 {
-		past, attempt = k.number(keyPast(ch.campaign.ID, ch.place.Page)), strconv.Itoa(ch.past)
+		past, attempt = k.number(k.keys.past(ch.campaign.ID, ch.place.Page)), strconv.Itoa(ch.past)
 	}
 	return []any{
-		k.number(keyRecords(ch.campaign.ID, ch.place.Page)), strconv.Itoa(ch.place.Index), ch.old, ch.new,
-		ch.move, running, outcome, string(ch.signal), page, due,
+		k.number(k.keys.records(ch.campaign.ID, ch.place.Page)), strconv.Itoa(ch.place.Index), ch.old, ch.new,
+		ch.move, running, outcome, string(ch.signal), claimed, page, due,
 		references, reference, referent, past, attempt,
 	}
 }

@@ -33,18 +33,18 @@ const (
 // DueCampaign is a campaign that wants a look.
 type DueCampaign struct {
 	ID campaign.ID
-	timed
+	redisx.Timed
 }
 
 // DueCampaigns lists up to n campaigns that want a look by now, the longest due first.
 func (l *Ledger) DueCampaigns(ctx context.Context, now time.Time, n int) ([]DueCampaign, error) {
-	members, err := l.due(ctx, keyDueCampaigns, now.UnixMilli(), n)
+	members, err := redisx.Due(ctx, l.rdb, l.keys.dueCampaigns(), now.UnixMilli(), n)
 	if err != nil {
 		return nil, fmt.Errorf("list due campaigns: %w", err)
 	}
 	due := make([]DueCampaign, len(members))
 	for i, m := range members {
-		due[i] = DueCampaign{campaign.ID(strings.TrimSuffix(m.member, announceMark)), m}
+		due[i] = DueCampaign{campaign.ID(strings.TrimSuffix(m.Member, announceMark)), m}
 	}
 	return due, nil
 }
@@ -54,23 +54,23 @@ func (l *Ledger) DueCampaigns(ctx context.Context, now time.Time, n int) ([]DueC
 // sooner.
 func (l *Ledger) PutOff(ctx context.Context, d DueCampaign, next time.Time) error {
 	at := cmp.Or(millis(next), noLook)
-	if strings.HasSuffix(d.member, announceMark) {
+	if strings.HasSuffix(d.Member, announceMark) {
 		// First the campaign, then its announcement: a crash in between costs a look.
 		if err := l.callAt(ctx, at, d.ID); err != nil {
 			return err
 		}
 		at = 0
 	}
-	return l.setDue(ctx, d.timed, at)
+	return l.setDue(ctx, d.Timed, at)
 }
 
 // Retire takes out a campaign that is done, or isn't there any more, unless it was
 // called since it was read.
-func (l *Ledger) Retire(ctx context.Context, d DueCampaign) error { return l.setDue(ctx, d.timed, 0) }
+func (l *Ledger) Retire(ctx context.Context, d DueCampaign) error { return l.setDue(ctx, d.Timed, 0) }
 
-func (l *Ledger) setDue(ctx context.Context, m timed, at int64) error {
-	if _, err := l.put(ctx, keyDueCampaigns, m, at); err != nil {
-		return fmt.Errorf("put off campaign %s: %w", m.member, err)
+func (l *Ledger) setDue(ctx context.Context, m redisx.Timed, at int64) error {
+	if _, err := redisx.PutOff(ctx, l.rdb, l.keys.dueCampaigns(), m, at); err != nil {
+		return fmt.Errorf("put off campaign %s: %w", m.Member, err)
 	}
 	return nil
 }
@@ -80,8 +80,8 @@ func (l *Ledger) setDue(ctx context.Context, m timed, at int64) error {
 // that fails: the announcement stays.
 func (l *Ledger) announce(ctx context.Context, c campaign.ID) (done func(), err error) {
 	at := float64(time.Now().Add(announceTime).UnixMicro()) / 1000
-	m := timed{string(c) + announceMark, at}
-	if err := l.rdb.ZAdd(ctx, keyDueCampaigns, redis.Z{Score: at, Member: m.member}).Err(); err != nil {
+	m := redisx.Timed{Member: string(c) + announceMark, At: at}
+	if err := l.rdb.ZAdd(ctx, l.keys.dueCampaigns(), redis.Z{Score: at, Member: m.Member}).Err(); err != nil {
 		return nil, fmt.Errorf("announce a change of campaign %s: %w", c, err)
 	}
 	return func() {
@@ -100,11 +100,11 @@ func (l *Ledger) Call(ctx context.Context, campaigns ...campaign.ID) error {
 
 // callAt has campaigns looked at no later than at, Unix milliseconds.
 func (l *Ledger) callAt(ctx context.Context, at int64, campaigns ...campaign.ID) error {
-	args := []any{at}
+	var members []any
 	for _, c := range campaigns {
-		args = append(args, string(c))
+		members = append(members, string(c))
 	}
-	if err := callScript.Run(ctx, l.rdb, []string{keyDueCampaigns}, args...).Err(); err != nil {
+	if err := redisx.Call(ctx, l.rdb, l.keys.dueCampaigns(), at, members...); err != nil {
 		return fmt.Errorf("call campaigns: %w", err)
 	}
 	return nil
@@ -121,7 +121,7 @@ func (l *Ledger) reactivate(ctx context.Context, c campaign.ID) error {
 // Active lists the campaigns in which the machine may have work left: those that
 // aren't done.
 func (l *Ledger) Active(ctx context.Context) ([]campaign.ID, error) {
-	names, err := l.rdb.ZRange(ctx, keyDueCampaigns, 0, -1).Result()
+	names, err := l.rdb.ZRange(ctx, l.keys.dueCampaigns(), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list active campaigns: %w", err)
 	}
@@ -135,7 +135,7 @@ func (l *Ledger) Active(ctx context.Context) ([]campaign.ID, error) {
 // LeaseLooks takes or keeps the lease of the worker that looks at what is due, or gives
 // it back with a d of 0; false when another one has it. Nothing depends on it.
 func (l *Ledger) LeaseLooks(ctx context.Context, worker string, d time.Duration) (bool, error) {
-	mine, err := redisx.Lease(ctx, l.rdb, keyDueLease, worker, d)
+	mine, err := redisx.Lease(ctx, l.rdb, l.keys.dueLease(), worker, d)
 	if err != nil {
 		return false, fmt.Errorf("lease the looks: %w", err)
 	}

@@ -19,7 +19,7 @@ type Feed struct {
 
 // Feed reads how far the campaign has been fed.
 func (l *Ledger) Feed(ctx context.Context, c *campaign.Info) (*Feed, error) {
-	v, err := l.rdb.HMGet(ctx, keyMeta(c.ID), feedFields...).Result()
+	v, err := l.rdb.HMGet(ctx, l.keys.meta(c.ID), feedFields...).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the feed of campaign %s: %w", c.ID, err)
 	}
@@ -73,7 +73,7 @@ func (l *Ledger) Advance(ctx context.Context, c campaign.ID, from int, byZone, p
 	for _, p := range pages {
 		args = append(args, p)
 	}
-	n, err := advanceScript.Run(ctx, l.rdb, []string{keyMeta(c), keyDue(c)}, args...).Int()
+	n, err := advanceScript.Run(ctx, l.rdb, []string{l.keys.meta(c), l.keys.due(c)}, args...).Int()
 	if err != nil {
 		return false, fmt.Errorf("advance campaign %s: %w", c, err)
 	}

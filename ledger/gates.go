@@ -37,7 +37,7 @@ type FilesProgress struct {
 // CheckedFiles reads the check of a campaign's files: its stored form, and its
 // progress.
 func (l *Ledger) CheckedFiles(ctx context.Context, c campaign.ID) (stood string, p FilesProgress, err error) {
-	stood, err = l.rdb.HGet(ctx, keyMeta(c), fieldCheck).Result()
+	stood, err = l.rdb.HGet(ctx, l.keys.meta(c), fieldCheck).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return "", p, fmt.Errorf("read the check of files of campaign %s: %w", c, err)
 	}

@@ -24,6 +24,7 @@ const (
 	fieldFed      = "fed" // JSON, the cursor by zone; absent: there is one zone
 	fieldCreated  = "created"
 	fieldStarted  = "started"
+	fieldResumed  = "resumed" // by a person, the latest time
 	fieldFinished = "finished"
 	fieldCanceled = "canceled" // for good: it never runs again
 	fieldStartAt  = "start_at" // paused until then
@@ -34,7 +35,7 @@ const (
 
 // Info reads a campaign; ErrNotFound when there is none.
 func (l *Ledger) Info(ctx context.Context, c campaign.ID) (*campaign.Info, error) {
-	fields, err := l.rdb.HGetAll(ctx, keyMeta(c)).Result()
+	fields, err := l.rdb.HGetAll(ctx, l.keys.meta(c)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read campaign %s: %w", c, err)
 	}
@@ -86,7 +87,7 @@ func parseInfo(c campaign.ID, f map[string]string) (*campaign.Info, error) {
 
 // Phase reads only the phase and its reason, with the feed's cursor.
 func (l *Ledger) Phase(ctx context.Context, c campaign.ID) (p campaign.Phase, reason string, cursor int, err error) {
-	v, err := l.rdb.HMGet(ctx, keyMeta(c), fieldState, fieldReason, fieldCursor).Result()
+	v, err := l.rdb.HMGet(ctx, l.keys.meta(c), fieldState, fieldReason, fieldCursor).Result()
 	if err != nil {
 		return "", "", 0, fmt.Errorf("read campaign %s: %w", c, err)
 	}
@@ -100,7 +101,7 @@ func (l *Ledger) Phase(ctx context.Context, c campaign.ID) (p campaign.Phase, re
 
 // Campaigns lists up to limit campaigns, the newest first.
 func (l *Ledger) Campaigns(ctx context.Context, limit int) ([]campaign.ID, error) {
-	names, err := l.rdb.ZRevRange(ctx, keyCampaigns, 0, int64(limit)-1).Result()
+	names, err := l.rdb.ZRevRange(ctx, l.keys.campaigns(), 0, int64(limit)-1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list campaigns: %w", err)
 	}
@@ -109,7 +110,7 @@ func (l *Ledger) Campaigns(ctx context.Context, limit int) ([]campaign.ID, error
 
 // named lists every campaign, the oldest first.
 func (l *Ledger) named(ctx context.Context) ([]campaign.ID, error) {
-	names, err := l.rdb.ZRange(ctx, keyCampaigns, 0, -1).Result()
+	names, err := l.rdb.ZRange(ctx, l.keys.campaigns(), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list campaigns: %w", err)
 	}

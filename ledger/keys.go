@@ -1,89 +1,98 @@
 package ledger
 
 import (
+	"encoding/hex"
 	"hash/crc32"
 	"strconv"
 
 	"github.com/handout-dev/handout/campaign"
 )
 
-// Every name in Redis that the ledger uses. The keys of one campaign share the
-// hash tag {<campaign>}, so that a script may touch several in a cluster.
-const (
-	// keyCampaigns: sorted set, campaign IDs by the time of their creation.
-	keyCampaigns = "handout:campaigns"
-	// keyDueCampaigns: sorted set, each campaign that isn't done to the Unix
-	// millisecond when it wants a look; and announcements, see due.go.
-	keyDueCampaigns = "handout:due"
-	// keyDueLease: string with an expiry, which worker looks.
-	keyDueLease = "handout:due:lease"
+// keys is the installation's prefix, with which every name in Redis begins, see
+// [redisx.Prefix]. Its methods are all names that the ledger uses. Those of one
+// campaign share the hash tag {<campaign>}, so that a script may touch several in a
+// cluster.
+type keys string
 
-	// keyRetention: sorted set, campaign to the Unix millisecond when its retention
-	// may have passed. A name too many does no harm.
-	keyRetention = "handout:retention"
-)
+// campaigns: sorted set, campaign IDs by the time of their creation.
+func (k keys) campaigns() string { return string(k) + ":campaigns" }
 
-// keyHeartbeat: string with an expiry, the Unix millisecond of a worker's last
+// dueCampaigns: sorted set, each campaign that isn't done to the Unix
+// millisecond when it wants a look; and announcements, see due.go.
+func (k keys) dueCampaigns() string { return string(k) + ":due" }
+
+// dueLease: string with an expiry, which worker looks.
+func (k keys) dueLease() string { return string(k) + ":due:lease" }
+
+// retention: sorted set, campaign to the Unix millisecond when its retention
+// may have passed. A name too many does no harm.
+func (k keys) retention() string { return string(k) + ":retention" }
+
+// heartbeat: string with an expiry, the Unix millisecond of a worker's last
 // sweep, by which it notices that Redis was rolled back to an older state.
-func keyHeartbeat(worker string) string { return "handout:beat:" + worker }
+func (k keys) heartbeat(worker string) string { return string(k) + ":beat:" + worker }
 
-// keyMeta: hash, what the campaign is; fields in info.go.
-func keyMeta(c campaign.ID) string { return "handout:{" + string(c) + "}:meta" }
+// meta: hash, what the campaign is; fields in info.go.
+func (k keys) meta(c campaign.ID) string { return string(k) + ":{" + string(c) + "}:meta" }
 
-// keyPage: string, up to PageSize recipients, compressed; immutable.
-func keyPage(c campaign.ID, page int) string {
-	return "handout:{" + string(c) + "}:page:" + strconv.Itoa(page)
+// page: string, up to PageSize recipients, compressed; immutable.
+func (k keys) page(c campaign.ID, page int) string {
+	return string(k) + ":{" + string(c) + "}:page:" + strconv.Itoa(page)
 }
 
-// keyZones: string, of a campaign in pages by zone: for each page two bytes, the
+// zones: string, of a campaign in pages by zone: for each page two bytes, the
 // number of its zones in the meta field zones.
-func keyZones(c campaign.ID) string { return "handout:{" + string(c) + "}:zones" }
+func (k keys) zones(c campaign.ID) string { return string(k) + ":{" + string(c) + "}:zones" }
 
-// keyRecords: hash, index within the page to packed record.
-func keyRecords(c campaign.ID, page int) string {
-	return "handout:{" + string(c) + "}:rec:" + strconv.Itoa(page)
+// records: hash, index within the page to packed record.
+func (k keys) records(c campaign.ID, page int) string {
+	return string(k) + ":{" + string(c) + "}:rec:" + strconv.Itoa(page)
 }
 
-// keyPast: hash, "index.attempt" to the record of an earlier attempt. Most pages
+// past: hash, "index.attempt" to the record of an earlier attempt. Most pages
 // have none.
-func keyPast(c campaign.ID, page int) string {
-	return "handout:{" + string(c) + "}:past:" + strconv.Itoa(page)
+func (k keys) past(c campaign.ID, page int) string {
+	return string(k) + ":{" + string(c) + "}:past:" + strconv.Itoa(page)
 }
 
-// keyCounts: hash, recipients per counter.
-func keyCounts(c campaign.ID) string { return "handout:{" + string(c) + "}:counts" }
+// counts: hash, recipients per counter.
+func (k keys) counts(c campaign.ID) string { return string(k) + ":{" + string(c) + "}:counts" }
 
-// keySamples: sorted set with an expiry, the counts at moments of the past, see
+// samples: sorted set with an expiry, the counts at moments of the past, see
 // lua/sample.lua.
-func keySamples(c campaign.ID) string { return "handout:{" + string(c) + "}:samples" }
+func (k keys) samples(c campaign.ID) string { return string(k) + ":{" + string(c) + "}:samples" }
 
-// keyHistory: list, a JSON object for each thing that was done to the campaign.
-func keyHistory(c campaign.ID) string { return "handout:{" + string(c) + "}:history" }
+// history: list, a JSON object for each thing that was done to the campaign.
+func (k keys) history(c campaign.ID) string { return string(k) + ":{" + string(c) + "}:history" }
 
-// keyProposed: string with an expiry, the spec of a campaign that waits for its
+// proposed: string with an expiry, the spec of a campaign that waits for its
 // list.
-func keyProposed(c campaign.ID) string { return "handout:{" + string(c) + "}:proposed" }
+func (k keys) proposed(c campaign.ID) string { return string(k) + ":{" + string(c) + "}:proposed" }
 
-// keyWatch: hash, the latest outcomes and doubts, by which a campaign is held, see
+// watch: hash, the latest outcomes and doubts, by which a campaign is held, see
 // lua/apply.lua.
-func keyWatch(c campaign.ID) string { return "handout:{" + string(c) + "}:watch" }
+func (k keys) watch(c campaign.ID) string { return string(k) + ":{" + string(c) + "}:watch" }
 
-// keyDue: sorted set, page to the Unix millisecond when settle must look at it.
-func keyDue(c campaign.ID) string { return keyLine(c, Watched) }
+// due: sorted set, page to the Unix millisecond when settle must look at it.
+func (k keys) due(c campaign.ID) string { return k.line(c, Watched) }
 
-// keyLine is that of a line's pages, see [Line].
-func keyLine(c campaign.ID, l Line) string { return "handout:{" + string(c) + "}:" + lineNames[l] }
+// line is that of a line's pages, see [Line].
+func (k keys) line(c campaign.ID, l Line) string {
+	return string(k) + ":{" + string(c) + "}:" + lineNames[l]
+}
 
-// keyLease: string with an expiry, who does the named work on the campaign.
-func keyLease(c campaign.ID, work string) string { return "handout:{" + string(c) + "}:lease:" + work }
+// lease: string with an expiry, who does the named work on the campaign.
+func (k keys) lease(c campaign.ID, work string) string {
+	return string(k) + ":{" + string(c) + "}:lease:" + work
+}
 
-// keyReferences: hash, reference (16 packed bytes, or text) to
+// references: hash, reference (16 packed bytes, or text) to
 // position*16 + attempt, or to "position.attempt" from the 16th attempt on. It
 // stands beside its campaign, not in one index for all, so that a record and
 // its reference are written in one step; a bucket holds about refsPerBucket
 // entries, so that Redis keeps it as a listpack.
-func keyReferences(c campaign.ID, bucket int) string {
-	return "handout:{" + string(c) + "}:ref:" + strconv.Itoa(bucket)
+func (k keys) references(c campaign.ID, bucket int) string {
+	return string(k) + ":{" + string(c) + "}:ref:" + strconv.Itoa(bucket)
 }
 
 // refsPerBucket is half of hash-max-listpack-entries: buckets fill unevenly.
@@ -97,8 +106,12 @@ func refBuckets(c *campaign.Info) int {
 	return c.Total/refsPerBucket + 1
 }
 
-// keyKeys: hash, the callers' keys of one-off sends, see lua/append.lua.
-func keyKeys(c campaign.ID) string { return "handout:{" + string(c) + "}:keys" }
+// keys: hash, the callers' keys of one-off sends, see lua/append.lua.
+func (k keys) keys(c campaign.ID) string { return string(k) + ":{" + string(c) + "}:keys" }
+
+// day: string with an expiry, the standing campaign of a caller's key, by its
+// digest.
+func (k keys) day(key string) string { return string(k) + ":day:" + hex.EncodeToString([]byte(key)) }
 
 // referenceField returns the bucket of a reference, and its field there.
 func referenceField(ref string, buckets int) (field string, bucket int) {
@@ -109,20 +122,12 @@ func referenceField(ref string, buckets int) (field string, bucket int) {
 	return field, int(crc32.ChecksumIEEE([]byte(field)) % uint32(buckets))
 }
 
-// keyEarly: list with an expiry, receipts for a reference that isn't known yet.
-func keyEarly(reference string) string { return "handout:early:" + reference }
-
-// keyEarlyDue: sorted set, references with early receipts to the Unix
-// microsecond of the next look.
-const keyEarlyDue = "handout:early"
-
-// keyRates: hash, campaign ID to the rate that a person has set for it; field
+// rates: hash, campaign ID to the rate that a person has set for it; field
 // accountRate for the account.
-const (
-	keyRates    = "handout:rates"
-	accountRate = "*"
-)
+func (k keys) rates() string { return string(k) + ":rates" }
 
-// keyRateChanges: hash with an expiry, a token for each change of the campaign's
-// rate under way. It stands in the slot of keyRates, see lua/rate.lua.
-func keyRateChanges(c campaign.ID) string { return "{" + keyRates + "}:" + string(c) }
+const accountRate = "*"
+
+// rateChanges: hash with an expiry, a token for each change of the campaign's
+// rate under way. It stands in the slot of k.rates(), see lua/rate.lua.
+func (k keys) rateChanges(c campaign.ID) string { return "{" + k.rates() + "}:" + string(c) }

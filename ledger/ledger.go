@@ -11,21 +11,25 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/batch"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/references"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
 // Ledger is the campaigns in one Redis. It is safe for concurrent use; the
 // changes that concurrent callers make travel to Redis together.
 type Ledger struct {
-	rdb     redis.UniversalClient
-	outbox  *outbox.Store
-	changes *batch.Batcher[*change]
+	rdb        redis.UniversalClient
+	keys       keys
+	outbox     *outbox.Store
+	references *references.Store
+	changes    *batch.Batcher[*change]
+	replicas   int // that must have a claim
 }
 
 // New is the ledger in rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient) *Ledger {
-	l := &Ledger{rdb: rdb}
-	l.outbox = outbox.New(rdb, keyMeta, l.named)
+	l := &Ledger{rdb: rdb, keys: keys(redisx.Prefix(rdb)), references: references.New(rdb)}
+	l.outbox = outbox.New(rdb, l.keys.meta, l.named)
 	l.changes = batch.New(maxChanges, applyTimeout, l.makeChanges)
 	return l
 }
@@ -39,7 +43,7 @@ var ErrNotFound = errors.New("not found")
 
 // Recipients reads a page of the list; *PurgedError, or [ErrNotFound].
 func (l *Ledger) Recipients(ctx context.Context, c campaign.ID, page int) ([]campaign.Recipient, error) {
-	b, err := l.rdb.Get(ctx, keyPage(c, page)).Bytes()
+	b, err := l.rdb.Get(ctx, l.keys.page(c, page)).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return nil, l.missing(ctx, c, page)
 	}
@@ -62,7 +66,7 @@ func decodeSeen(raw string) (Seen, error) {
 
 // Records reads a page's records by index; planned recipients are absent.
 func (l *Ledger) Records(ctx context.Context, c campaign.ID, page int) (map[int]Seen, error) {
-	fields, err := l.rdb.HGetAll(ctx, keyRecords(c, page)).Result()
+	fields, err := l.rdb.HGetAll(ctx, l.keys.records(c, page)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read records of page %d of campaign %s: %w", page, c, err)
 	}
@@ -86,7 +90,7 @@ func decodeRecords(c campaign.ID, page int, fields map[string]string) (map[int]S
 // this reference; ErrNotFound when this campaign has none such.
 func (l *Ledger) FindReference(ctx context.Context, c *campaign.Info, reference string) (campaign.Place, int, error) {
 	field, bucket := referenceField(campaign.StorableReference(reference), refBuckets(c))
-	v, err := l.rdb.HGet(ctx, keyReferences(c.ID, bucket), field).Result()
+	v, err := l.rdb.HGet(ctx, l.keys.references(c.ID, bucket), field).Result()
 	if errors.Is(err, redis.Nil) {
 		return campaign.Place{}, 0, ErrNotFound
 	}
@@ -102,7 +106,7 @@ func (l *Ledger) FindReference(ctx context.Context, c *campaign.Info, reference 
 
 // Balance reads the counts.
 func (l *Ledger) Balance(ctx context.Context, c campaign.ID) (*campaign.Balance, error) {
-	values, err := l.rdb.HMGet(ctx, keyCounts(c), campaign.CounterNames[:]...).Result()
+	values, err := l.rdb.HMGet(ctx, l.keys.counts(c), campaign.CounterNames[:]...).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read counts of campaign %s: %w", c, err)
 	}
@@ -113,7 +117,7 @@ func (l *Ledger) Balance(ctx context.Context, c campaign.ID) (*campaign.Balance,
 // with a d of 0; false when someone else has it. The token is the taker's own random
 // text. A lease saves double work; nothing depends on it for its truth.
 func (l *Ledger) Lease(ctx context.Context, c campaign.ID, work, token string, d time.Duration) (bool, error) {
-	mine, err := redisx.Lease(ctx, l.rdb, keyLease(c, work), token, d)
+	mine, err := redisx.Lease(ctx, l.rdb, l.keys.lease(c, work), token, d)
 	if err != nil {
 		return false, fmt.Errorf("lease %s of campaign %s: %w", work, c, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
 )
 
 // Line is a sorted set of a campaign's pages, by when something in them is to be
@@ -38,17 +39,17 @@ type DuePage struct {
 // Due lists up to limit pages of a line that must be looked at by now, the longest
 // due first; -1 is no limit.
 func (l *Ledger) Due(ctx context.Context, c campaign.ID, line Line, now time.Time, limit int) ([]DuePage, error) {
-	members, err := l.due(ctx, keyLine(c, line), now.UnixMilli(), limit)
+	members, err := redisx.Due(ctx, l.rdb, l.keys.line(c, line), now.UnixMilli(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list due pages of campaign %s: %w", c, err)
 	}
 	pages := make([]DuePage, len(members))
 	for i, m := range members {
-		page, err := strconv.Atoi(m.member)
+		page, err := strconv.Atoi(m.Member)
 		if err != nil {
-			return nil, fmt.Errorf("list due pages of campaign %s: %q isn't a page", c, m.member)
+			return nil, fmt.Errorf("list due pages of campaign %s: %q isn't a page", c, m.Member)
 		}
-		pages[i] = DuePage{Line: line, Page: page, At: time.UnixMilli(int64(m.at))}
+		pages[i] = DuePage{Line: line, Page: page, At: time.UnixMilli(int64(m.At))}
 	}
 	return pages, nil
 }
@@ -57,7 +58,7 @@ func (l *Ledger) Due(ctx context.Context, c campaign.ID, line Line, now time.Tim
 // It returns false when the page's time isn't d.At any more: it has been called
 // since.
 func (l *Ledger) SetDue(ctx context.Context, c campaign.ID, d DuePage, next time.Time) (bool, error) {
-	ok, err := l.put(ctx, keyLine(c, d.Line), timed{strconv.Itoa(d.Page), float64(d.At.UnixMilli())}, millis(next))
+	ok, err := redisx.PutOff(ctx, l.rdb, l.keys.line(c, d.Line), redisx.Timed{Member: strconv.Itoa(d.Page), At: float64(d.At.UnixMilli())}, millis(next))
 	if err != nil {
 		return false, fmt.Errorf("put off page %d of campaign %s: %w", d.Page, c, err)
 	}
@@ -74,16 +75,19 @@ func (l *Ledger) CallDue(ctx context.Context, c campaign.ID, line Line, at time.
 	return l.Enlist(ctx, c, line, at, pages...)
 }
 
+// millis is a time in Unix milliseconds, 0 for the zero time, which is long before.
+func millis(t time.Time) int64 { return max(0, t.UnixMilli()) }
+
 // Enlist is CallDue for a worker that looks at the campaign just now.
 func (l *Ledger) Enlist(ctx context.Context, c campaign.ID, line Line, at time.Time, pages ...int) error {
 	if len(pages) == 0 {
 		return nil
 	}
-	args := []any{at.UnixMilli()}
+	var members []any
 	for _, p := range pages {
-		args = append(args, p)
+		members = append(members, p)
 	}
-	if err := callScript.Run(ctx, l.rdb, []string{keyLine(c, line)}, args...).Err(); err != nil {
+	if err := redisx.Call(ctx, l.rdb, l.keys.line(c, line), at.UnixMilli(), members...); err != nil {
 		return fmt.Errorf("call pages of campaign %s: %w", c, err)
 	}
 	return nil
@@ -103,7 +107,7 @@ func (l *Ledger) Recall(ctx context.Context, c campaign.ID, s *State, now time.T
 	if s.Phase == campaign.Ended {
 		until = "+inf"
 	}
-	err := recallScript.Run(ctx, l.rdb, []string{keyMeta(c), keyLine(c, Watched), keyLine(c, Unsent)}, s.Recall, now.UnixMilli(), until, noLook).Err()
+	err := recallScript.Run(ctx, l.rdb, []string{l.keys.meta(c), l.keys.line(c, Watched), l.keys.line(c, Unsent)}, s.Recall, now.UnixMilli(), until, noLook).Err()
 	if err != nil {
 		return fmt.Errorf("recall pages of campaign %s: %w", c, err)
 	}
@@ -133,12 +137,12 @@ func (l *Ledger) State(ctx context.Context, c campaign.ID, now time.Time) (*Stat
 	var next [lines]*redis.ZSliceCmd
 	var unsent *redis.IntCmd
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		meta = p.HMGet(ctx, keyMeta(c), append([]string{fieldStartAt, fieldTotal, fieldCanary, fieldRecall, fieldSalt}, feedFields...)...)
-		counts = p.HMGet(ctx, keyCounts(c), campaign.CounterNames[:]...)
+		meta = p.HMGet(ctx, l.keys.meta(c), append([]string{fieldStartAt, fieldTotal, fieldCanary, fieldRecall, fieldSalt}, feedFields...)...)
+		counts = p.HMGet(ctx, l.keys.counts(c), campaign.CounterNames[:]...)
 		for line := range next {
-			next[line] = p.ZRangeWithScores(ctx, keyLine(c, Line(line)), 0, 0)
+			next[line] = p.ZRangeWithScores(ctx, l.keys.line(c, Line(line)), 0, 0)
 		}
-		unsent = p.ZCount(ctx, keyLine(c, Unsent), "-inf", strconv.FormatInt(now.UnixMilli(), 10))
+		unsent = p.ZCount(ctx, l.keys.line(c, Unsent), "-inf", strconv.FormatInt(now.UnixMilli(), 10))
 		return nil
 	})
 	if err != nil {

@@ -34,9 +34,9 @@ func (l *Ledger) Live(ctx context.Context, c campaign.ID) (*Live, error) {
 	var lease *redis.IntCmd
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		now = p.Time(ctx)
-		canary = p.HMGet(ctx, keyMeta(c), fieldCanary, fieldCheck)
-		lease = p.Exists(ctx, keyDueLease)
-		samples = p.ZRevRange(ctx, keySamples(c), 0, int64(liveTime/SampleTime))
+		canary = p.HMGet(ctx, l.keys.meta(c), fieldCanary, fieldCheck)
+		lease = p.Exists(ctx, l.keys.dueLease())
+		samples = p.ZRevRange(ctx, l.keys.samples(c), 0, int64(liveTime/SampleTime))
 		return nil
 	})
 	if err != nil {
@@ -45,7 +45,7 @@ func (l *Ledger) Live(ctx context.Context, c campaign.ID) (*Live, error) {
 	v := &Live{Now: now.Val().UTC(), Worked: lease.Val() > 0}
 	v.Canary, _ = canary.Val()[0].(string)
 	v.Files, _ = canary.Val()[1].(string)
-	if v.Pace, err = pacing.ReadPace(ctx, l.rdb, pacing.KeyAccount, v.Now); err != nil {
+	if v.Pace, err = pacing.ReadPace(ctx, l.rdb, pacing.KeyAccount(l.rdb), v.Now); err != nil {
 		return nil, err
 	}
 	for i := len(samples.Val()) - 1; i >= 0; i-- {
@@ -60,13 +60,13 @@ func (l *Ledger) Live(ctx context.Context, c campaign.ID) (*Live, error) {
 
 // Pace reads the account's limiter.
 func (l *Ledger) Pace(ctx context.Context) (pacing.Pace, error) {
-	return l.pace(ctx, pacing.KeyAccount)
+	return l.pace(ctx, pacing.KeyAccount(l.rdb))
 }
 
 // PaceOf reads the campaign's own limiter; without a rate of its own a campaign has
 // none.
 func (l *Ledger) PaceOf(ctx context.Context, c campaign.ID) (pacing.Pace, error) {
-	return l.pace(ctx, pacing.KeyCampaign(c))
+	return l.pace(ctx, pacing.KeyCampaign(l.rdb, c))
 }
 
 func (l *Ledger) pace(ctx context.Context, key string) (pacing.Pace, error) {
@@ -91,7 +91,7 @@ func (l *Ledger) Sample(ctx context.Context, c campaign.ID) error {
 	for i, name := range campaign.CounterNames {
 		args[i] = name
 	}
-	if err := sampleScript.Run(ctx, l.rdb, []string{keySamples(c), keyCounts(c)}, args...).Err(); err != nil {
+	if err := sampleScript.Run(ctx, l.rdb, []string{l.keys.samples(c), l.keys.counts(c)}, args...).Err(); err != nil {
 		return fmt.Errorf("sample campaign %s: %w", c, err)
 	}
 	return nil
@@ -104,7 +104,7 @@ func (l *Ledger) Samples(ctx context.Context, c campaign.ID, since time.Time) ([
 	if !since.IsZero() {
 		from = strconv.FormatInt(since.Unix(), 10)
 	}
-	members, err := l.rdb.ZRangeByScore(ctx, keySamples(c), &redis.ZRangeBy{Min: from, Max: "+inf"}).Result()
+	members, err := l.rdb.ZRangeByScore(ctx, l.keys.samples(c), &redis.ZRangeBy{Min: from, Max: "+inf"}).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read samples of campaign %s: %w", c, err)
 	}

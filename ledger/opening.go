@@ -13,7 +13,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
 // draftSilence is how long a submit keeps its draft without writing: another
@@ -63,11 +62,11 @@ func (l *Ledger) Open(ctx context.Context, s *campaign.Spec, columns []string) (
 	now := time.Now()
 	o := &Opening{l: l, spec: s, token: rand.Text()}
 	// The name first: whatever is in Redis of a campaign can be found, and purged.
-	err = l.rdb.ZAddNX(ctx, keyCampaigns, redis.Z{Score: float64(now.UnixMilli()), Member: string(s.ID)}).Err()
+	err = l.rdb.ZAddNX(ctx, l.keys.campaigns(), redis.Z{Score: float64(now.UnixMilli()), Member: string(s.ID)}).Err()
 	if err != nil {
 		return nil, fmt.Errorf("open campaign %s: %w", s.ID, err)
 	}
-	answer, err := draftScript.Run(ctx, l.rdb, []string{keyMeta(s.ID)}, o.token, now.UnixMilli(), draftSilence.Milliseconds(),
+	answer, err := draftScript.Run(ctx, l.rdb, []string{l.keys.meta(s.ID)}, o.token, now.UnixMilli(), draftSilence.Milliseconds(),
 		fieldSpec, encoded, fieldColumns, header, fieldCreated, now.UnixMilli()).Text()
 	switch {
 	case err != nil:
@@ -87,10 +86,10 @@ func (l *Ledger) Open(ctx context.Context, s *campaign.Spec, columns []string) (
 // AddPages writes pages in their stored form, the first of them as page number
 // first. Writing a page again replaces it. Some 50 pages at a time travel well.
 func (o *Opening) AddPages(ctx context.Context, first int, pages [][]byte) error {
-	keys := []string{keyMeta(o.spec.ID)}
+	keys := []string{o.l.keys.meta(o.spec.ID)}
 	args := []any{o.token, time.Now().UnixMilli(), first + len(pages)}
 	for i, p := range pages {
-		keys = append(keys, keyPage(o.spec.ID, first+i))
+		keys = append(keys, o.l.keys.page(o.spec.ID, first+i))
 		args = append(args, p)
 	}
 	n, err := pagesScript.Run(ctx, o.l.rdb, keys, args...).Int()
@@ -146,7 +145,7 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Be
 		return nil, err
 	}
 	now := time.Now()
-	if err := o.l.rdb.ZAddNX(ctx, keyCampaigns, redis.Z{Score: float64(now.UnixMilli()), Member: string(c)}).Err(); err != nil {
+	if err := o.l.rdb.ZAddNX(ctx, o.l.keys.campaigns(), redis.Z{Score: float64(now.UnixMilli()), Member: string(c)}).Err(); err != nil {
 		return nil, fmt.Errorf("commit campaign %s: %w", c, err)
 	}
 	done, err := o.l.announce(ctx, c)
@@ -157,7 +156,7 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Be
 	args := []any{o.token, content.Total, begin.By.Entry(now, "submitted", strconv.Itoa(content.Total)+" recipients").Encode(),
 		fieldSalt, newSalt(), fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldCursor, 0}
 	args = append(append(append(args, beginningFields(begin, now)...), zones...), events...)
-	n, err := commitScript.Run(ctx, o.l.rdb, []string{keyMeta(c), keyCounts(c), keyHistory(c), outbox.Key(c)}, args...).Int()
+	n, err := commitScript.Run(ctx, o.l.rdb, []string{o.l.keys.meta(c), o.l.keys.counts(c), o.l.keys.history(c), o.l.outbox.Key(c)}, args...).Int()
 	if err != nil {
 		return nil, fmt.Errorf("commit campaign %s: %w", c, err)
 	}
@@ -173,7 +172,7 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Be
 
 // trim deletes pages that a longer draft before this one has left.
 func (o *Opening) trim(ctx context.Context, pages int) error {
-	written, err := o.l.rdb.HGet(ctx, keyMeta(o.spec.ID), "draft_pages").Int()
+	written, err := o.l.rdb.HGet(ctx, o.l.keys.meta(o.spec.ID), "draft_pages").Int()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return fmt.Errorf("trim campaign %s: %w", o.spec.ID, err)
 	}
@@ -185,7 +184,7 @@ func (o *Opening) trim(ctx context.Context, pages int) error {
 // needn't wait for it to get stale.
 func (o *Opening) Release(ctx context.Context) error {
 	c := o.spec.ID
-	if err := pagesScript.Run(ctx, o.l.rdb, []string{keyMeta(c)}, o.token, 0, 0).Err(); err != nil {
+	if err := pagesScript.Run(ctx, o.l.rdb, []string{o.l.keys.meta(c)}, o.token, 0, 0).Err(); err != nil {
 		return fmt.Errorf("release campaign %s: %w", c, err)
 	}
 	return nil
@@ -194,7 +193,7 @@ func (o *Opening) Release(ctx context.Context) error {
 // Abandon deletes the draft and its pages, unless another submit has taken it.
 func (o *Opening) Abandon(ctx context.Context) error {
 	c := o.spec.ID
-	v, err := o.l.rdb.HMGet(ctx, keyMeta(c), "draft_token", "draft_pages").Result()
+	v, err := o.l.rdb.HMGet(ctx, o.l.keys.meta(c), "draft_token", "draft_pages").Result()
 	if err != nil {
 		return fmt.Errorf("abandon campaign %s: %w", c, err)
 	}
@@ -212,10 +211,10 @@ func (o *Opening) Abandon(ctx context.Context) error {
 		return err
 	}
 	// The name before the draft: a submit that finds no draft gives it again.
-	if err := o.l.rdb.ZRem(ctx, keyCampaigns, string(c)).Err(); err != nil {
+	if err := o.l.rdb.ZRem(ctx, o.l.keys.campaigns(), string(c)).Err(); err != nil {
 		return fmt.Errorf("abandon campaign %s: %w", c, err)
 	}
-	if err := trimScript.Run(ctx, o.l.rdb, []string{keyMeta(c), keyZones(c)}, o.token, "").Err(); err != nil {
+	if err := trimScript.Run(ctx, o.l.rdb, []string{o.l.keys.meta(c), o.l.keys.zones(c)}, o.token, "").Err(); err != nil {
 		return fmt.Errorf("abandon campaign %s: %w", c, err)
 	}
 	return nil
@@ -227,9 +226,9 @@ func (o *Opening) deletePages(ctx context.Context, from, to int) (mine bool, _ e
 	c := o.spec.ID
 	for from < to {
 		first := max(from, to-500)
-		keys := []string{keyMeta(c)}
+		keys := []string{o.l.keys.meta(c)}
 		for page := first; page < to; page++ {
-			keys = append(keys, keyPage(c, page))
+			keys = append(keys, o.l.keys.page(c, page))
 		}
 		n, err := trimScript.Run(ctx, o.l.rdb, keys, o.token, first).Int()
 		if err != nil {

@@ -27,9 +27,9 @@ func (l *Ledger) Outcomes(ctx context.Context, c campaign.ID, places []campaign.
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, at := range places {
 			if pages[at.Page] == nil {
-				pages[at.Page] = p.Get(ctx, keyPage(c, at.Page))
+				pages[at.Page] = p.Get(ctx, l.keys.page(c, at.Page))
 			}
-			records[i] = p.HGet(ctx, keyRecords(c, at.Page), strconv.Itoa(at.Index))
+			records[i] = p.HGet(ctx, l.keys.records(c, at.Page), strconv.Itoa(at.Index))
 		}
 		return nil
 	})

@@ -31,7 +31,7 @@ func (l *Ledger) Attempts(ctx context.Context, c *campaign.Info, p campaign.Plac
 	for n := max(1, last-maxAttempts+1); n <= last; n++ {
 		fields = append(fields, strconv.Itoa(p.Index)+"."+strconv.Itoa(n))
 	}
-	stored, err := l.rdb.HMGet(ctx, keyPast(c.ID, p.Page), fields...).Result()
+	stored, err := l.rdb.HMGet(ctx, l.keys.past(c.ID, p.Page), fields...).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read earlier attempts of recipient %s of campaign %s: %w", p, c.ID, err)
 	}
@@ -55,10 +55,10 @@ const maxHistory = 1000
 
 // Note adds a line to a campaign's history.
 func (l *Ledger) Note(ctx context.Context, c campaign.ID, a campaign.Actor, at time.Time, verb, about string) error {
-	if err := l.rdb.RPush(ctx, keyHistory(c), a.Entry(at, verb, about).Encode()).Err(); err != nil {
+	if err := l.rdb.RPush(ctx, l.keys.history(c), a.Entry(at, verb, about).Encode()).Err(); err != nil {
 		return fmt.Errorf("write the history of campaign %s: %w", c, err)
 	}
-	if err := l.rdb.LTrim(ctx, keyHistory(c), -maxHistory, -1).Err(); err != nil {
+	if err := l.rdb.LTrim(ctx, l.keys.history(c), -maxHistory, -1).Err(); err != nil {
 		return fmt.Errorf("write the history of campaign %s: %w", c, err)
 	}
 	return nil
@@ -66,7 +66,7 @@ func (l *Ledger) Note(ctx context.Context, c campaign.ID, a campaign.Actor, at t
 
 // History reads a campaign's history, the earliest line first.
 func (l *Ledger) History(ctx context.Context, c campaign.ID) ([]campaign.Entry, error) {
-	lines, err := l.rdb.LRange(ctx, keyHistory(c), -maxHistory, -1).Result()
+	lines, err := l.rdb.LRange(ctx, l.keys.history(c), -maxHistory, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the history of campaign %s: %w", c, err)
 	}

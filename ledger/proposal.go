@@ -27,7 +27,7 @@ func (l *Ledger) Propose(ctx context.Context, s *campaign.Spec, replace bool) (a
 		return false, fmt.Errorf("propose campaign %s: %w", s.ID, err)
 	}
 	for {
-		added, err = l.rdb.SetNX(ctx, keyProposed(s.ID), encoded, proposalTime).Result()
+		added, err = l.rdb.SetNX(ctx, l.keys.proposed(s.ID), encoded, proposalTime).Result()
 		if err != nil || added {
 			break
 		}
@@ -46,7 +46,7 @@ func (l *Ledger) Propose(ctx context.Context, s *campaign.Spec, replace bool) (a
 		if !same && !replace {
 			return false, fmt.Errorf("campaign %s: %w", s.ID, ErrOtherProposal)
 		}
-		if err := l.rdb.Set(ctx, keyProposed(s.ID), encoded, proposalTime).Err(); err != nil {
+		if err := l.rdb.Set(ctx, l.keys.proposed(s.ID), encoded, proposalTime).Err(); err != nil {
 			return false, fmt.Errorf("propose campaign %s: %w", s.ID, err)
 		}
 		return !same, nil
@@ -59,7 +59,7 @@ func (l *Ledger) Propose(ctx context.Context, s *campaign.Spec, replace bool) (a
 
 // Proposed reads the spec that waits for its list; ErrNotFound when none does.
 func (l *Ledger) Proposed(ctx context.Context, c campaign.ID) (*campaign.Spec, error) {
-	b, err := l.rdb.Get(ctx, keyProposed(c)).Bytes()
+	b, err := l.rdb.Get(ctx, l.keys.proposed(c)).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return nil, fmt.Errorf("campaign %s: %w", c, ErrNotFound)
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/pacing"
-	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
 // Fields of meta that a purge writes.
@@ -23,7 +22,7 @@ const (
 
 // missing says why a page isn't there.
 func (l *Ledger) missing(ctx context.Context, c campaign.ID, page int) error {
-	ms, err := l.rdb.HGet(ctx, keyMeta(c), fieldPurged).Int64()
+	ms, err := l.rdb.HGet(ctx, l.keys.meta(c), fieldPurged).Int64()
 	switch {
 	case err == nil:
 		return &campaign.PurgedError{ID: c, At: time.UnixMilli(ms)}
@@ -103,33 +102,33 @@ func (l *Ledger) empty(ctx context.Context, id campaign.ID, now time.Time, progr
 		if err := l.emptyPages(ctx, c, progress); err != nil {
 			return err
 		}
-		if err := l.rdb.Unlink(ctx, keyDue(id), keyLine(id, Unsent), keyLine(id, Overdue), keyKeys(id), pacing.KeyCampaign(id), keyWatch(id), keySamples(id), keyZones(id), outbox.KeyProgress(id), outbox.Key(id),
-			keyLease(id, leaseRetry)).Err(); err != nil {
+		if err := l.rdb.Unlink(ctx, l.keys.due(id), l.keys.line(id, Unsent), l.keys.line(id, Overdue), l.keys.keys(id), pacing.KeyCampaign(l.rdb, id), l.keys.watch(id), l.keys.samples(id), l.keys.zones(id), l.outbox.KeyProgress(id), l.outbox.Key(id),
+			l.keys.lease(id, leaseRetry)).Err(); err != nil {
 			return err
 		}
 		// Changes of the rate that are announced first, see SetRate: none is made after.
 		_, err := l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-			p.Unlink(ctx, keyRateChanges(id))
-			p.HDel(ctx, keyRates, string(id))
+			p.Unlink(ctx, l.keys.rateChanges(id))
+			p.HDel(ctx, l.keys.rates(), string(id))
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-		if err := l.rdb.HSet(ctx, keyMeta(id), fieldEmptied, now.UnixMilli()).Err(); err != nil {
+		if err := l.rdb.HSet(ctx, l.keys.meta(id), fieldEmptied, now.UnixMilli()).Err(); err != nil {
 			return err
 		}
 	}
-	if err := l.rdb.HDel(ctx, keyMeta(id), fieldPurgeAt).Err(); err != nil {
+	if err := l.rdb.HDel(ctx, l.keys.meta(id), fieldPurgeAt).Err(); err != nil {
 		return err
 	}
-	return l.rdb.ZRem(ctx, keyRetention, string(id)).Err()
+	return l.rdb.ZRem(ctx, l.keys.retention(), string(id)).Err()
 }
 
 // emptyPages deletes pages with their records, then references, from where the
 // last purge of the campaign stopped.
 func (l *Ledger) emptyPages(ctx context.Context, c *campaign.Info, progress func(done, all int)) error {
-	at, err := l.rdb.HGet(ctx, keyMeta(c.ID), fieldPurgeAt).Int()
+	at, err := l.rdb.HGet(ctx, l.keys.meta(c.ID), fieldPurgeAt).Int()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return err
 	}
@@ -138,15 +137,15 @@ func (l *Ledger) emptyPages(ctx context.Context, c *campaign.Info, progress func
 		keys := make([]string, 0, 3*purgeStep)
 		for ; at < to; at++ {
 			if at < c.Pages {
-				keys = append(keys, keyPage(c.ID, at), keyRecords(c.ID, at), keyPast(c.ID, at))
+				keys = append(keys, l.keys.page(c.ID, at), l.keys.records(c.ID, at), l.keys.past(c.ID, at))
 			} else {
-				keys = append(keys, keyReferences(c.ID, at-c.Pages))
+				keys = append(keys, l.keys.references(c.ID, at-c.Pages))
 			}
 		}
 		if err := l.rdb.Unlink(ctx, keys...).Err(); err != nil {
 			return err
 		}
-		if err := l.rdb.HSet(ctx, keyMeta(c.ID), fieldPurgeAt, at).Err(); err != nil {
+		if err := l.rdb.HSet(ctx, l.keys.meta(c.ID), fieldPurgeAt, at).Err(); err != nil {
 			return err
 		}
 		if progress != nil {
@@ -159,44 +158,20 @@ func (l *Ledger) emptyPages(ctx context.Context, c *campaign.Info, progress func
 // forgetEarly deletes early receipts for references of the campaign. Others, which may
 // be its own, expire within a day of their coming.
 func (l *Ledger) forgetEarly(ctx context.Context, c *campaign.Info) error {
-	for cursor := uint64(0); ; {
-		pairs, next, err := l.rdb.ZScan(ctx, keyEarlyDue, cursor, "", scanKeys).Result()
-		if err != nil {
-			return err
-		}
-		if err := l.forgetEarlyOf(ctx, c, pairs); err != nil {
-			return err
-		}
-		if cursor = next; cursor == 0 {
+	return l.references.ForgetEarly(ctx, func(all []string) (ours []string, err error) {
+		known := make([]*redis.BoolCmd, len(all))
+		_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i, r := range all {
+				field, bucket := referenceField(campaign.StorableReference(r), refBuckets(c))
+				known[i] = p.HExists(ctx, l.keys.references(c.ID, bucket), field)
+			}
 			return nil
-		}
-	}
-}
-
-// forgetEarlyOf looks through references, each followed by its time.
-func (l *Ledger) forgetEarlyOf(ctx context.Context, c *campaign.Info, pairs []string) error {
-	if len(pairs) == 0 {
-		return nil
-	}
-	known := make(map[string]*redis.BoolCmd, len(pairs)/2)
-	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i := 0; i < len(pairs); i += 2 {
-			field, bucket := referenceField(campaign.StorableReference(pairs[i]), refBuckets(c))
-			known[pairs[i]] = p.HExists(ctx, keyReferences(c.ID, bucket), field)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for reference, ours := range known {
-			if ours.Val() {
-				p.Unlink(ctx, keyEarly(reference))
-				p.ZRem(ctx, keyEarlyDue, reference)
+		})
+		for i, r := range all {
+			if err == nil && known[i].Val() {
+				ours = append(ours, r)
 			}
 		}
-		return nil
+		return ours, err
 	})
-	return err
 }

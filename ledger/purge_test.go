@@ -12,6 +12,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/pacing"
+	"github.com/handout-dev/handout/internal/references"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/test/campaigntest"
@@ -91,14 +92,14 @@ func TestPurge_LeavesOnlyWhatTheCampaignWas(t *testing.T) {
 	other := b.ended(t, "other", 3, nil)
 	c := b.ended(t, "c", 250, nil)
 	for _, ref := range []string{campaigntest.Reference(7), campaigntest.Reference(249), campaigntest.Reference(999)} {
-		if kept, err := b.ledger.KeepEarly(ctx, ref, []byte(`{"phone":"+41790000007"}`), campaigntest.Noon); err != nil || !kept {
+		if kept, err := references.New(b.rdb).KeepEarly(ctx, ref, []byte(`{"phone":"+41790000007"}`), campaigntest.Noon); err != nil || !kept {
 			t.Fatal(kept, err)
 		}
 	}
 	if err := b.rdb.Set(ctx, key("c", "lease:retry"), "me", time.Minute).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.rdb.HSet(ctx, pacing.KeyCampaign("c"), "next", 1).Err(); err != nil {
+	if err := b.rdb.HSet(ctx, pacing.KeyCampaign(b.rdb, "c"), "next", 1).Err(); err != nil {
 		t.Fatal(err)
 	}
 	before, others := b.balance(t, "c"), b.named(t, "{other}")

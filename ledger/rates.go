@@ -15,7 +15,7 @@ import (
 
 // Rates reads what persons have set, in one call.
 func (l *Ledger) Rates(ctx context.Context) (campaign.Rates, error) {
-	fields, err := l.rdb.HGetAll(ctx, keyRates).Result()
+	fields, err := l.rdb.HGetAll(ctx, l.keys.rates()).Result()
 	if err != nil {
 		return campaign.Rates{}, fmt.Errorf("read rates: %w", err)
 	}
@@ -50,8 +50,8 @@ func (l *Ledger) SetRate(ctx context.Context, c campaign.ID, rate float64, a cam
 	// announcements expire.
 	token := rand.Text()
 	_, err := l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.HSet(ctx, keyRateChanges(c), token, "")
-		p.Expire(ctx, keyRateChanges(c), rateChangeTime)
+		p.HSet(ctx, l.keys.rateChanges(c), token, "")
+		p.Expire(ctx, l.keys.rateChanges(c), rateChangeTime)
 		return nil
 	})
 	if err != nil {
@@ -61,7 +61,7 @@ func (l *Ledger) SetRate(ctx context.Context, c campaign.ID, rate float64, a cam
 		return err
 	}
 	changed, err := l.setRate(ctx, string(c), rate, a, now, func(text []byte) error {
-		n, err := rateScript.Run(ctx, l.rdb, []string{keyRates, keyRateChanges(c)}, string(c), text, token).Int()
+		n, err := rateScript.Run(ctx, l.rdb, []string{l.keys.rates(), l.keys.rateChanges(c)}, string(c), text, token).Int()
 		if err == nil && n == 0 {
 			if err = l.unpurged(ctx, c); err == nil {
 				err = fmt.Errorf("it took over %s; try again", rateChangeTime)
@@ -83,7 +83,7 @@ func (l *Ledger) SetRate(ctx context.Context, c campaign.ID, rate float64, a cam
 // unpurged returns why a campaign has no rate any more: [ErrNotFound] or
 // *PurgedError.
 func (l *Ledger) unpurged(ctx context.Context, c campaign.ID) error {
-	v, err := l.rdb.HMGet(ctx, keyMeta(c), fieldState, fieldPurged).Result()
+	v, err := l.rdb.HMGet(ctx, l.keys.meta(c), fieldState, fieldPurged).Result()
 	switch {
 	case err != nil:
 		return fmt.Errorf("read campaign %s: %w", c, err)
@@ -99,7 +99,7 @@ func (l *Ledger) unpurged(ctx context.Context, c campaign.ID) error {
 // within a second; 0 goes back to that of their environment.
 func (l *Ledger) SetAccountRate(ctx context.Context, rate float64, a campaign.Actor, now time.Time) error {
 	_, err := l.setRate(ctx, accountRate, rate, a, now, func(text []byte) error {
-		return l.rdb.HSet(ctx, keyRates, accountRate, text).Err()
+		return l.rdb.HSet(ctx, l.keys.rates(), accountRate, text).Err()
 	})
 	return err
 }
@@ -108,7 +108,7 @@ func (l *Ledger) SetAccountRate(ctx context.Context, rate float64, a campaign.Ac
 // anything has changed.
 func (l *Ledger) setRate(ctx context.Context, field string, rate float64, a campaign.Actor, now time.Time, write func(text []byte) error) (bool, error) {
 	if rate == 0 {
-		n, err := l.rdb.HDel(ctx, keyRates, field).Result()
+		n, err := l.rdb.HDel(ctx, l.keys.rates(), field).Result()
 		if err != nil {
 			return false, fmt.Errorf("reset a rate: %w", err)
 		}

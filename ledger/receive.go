@@ -52,7 +52,7 @@ func (l *Ledger) workOut(ctx context.Context, batch []*change) []*change {
 			for i, ch := range changes {
 				fields[i] = strconv.Itoa(ch.place.Index)
 			}
-			read[at] = pipe.HMGet(ctx, keyRecords(at.campaign, at.number), fields...)
+			read[at] = pipe.HMGet(ctx, l.keys.records(at.campaign, at.number), fields...)
 		}
 		return nil
 	})

@@ -92,7 +92,7 @@ func TestReceive_OutsideTheListOrPurgedIsAnError(t *testing.T) {
 func TestApply_WhoGivesUpKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	rdb, err := redisx.Open(b.server.URL())
+	rdb, err := redisx.Open(b.server.URL(), redisx.DefaultPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 // Heartbeat reads the time that a worker has left; the zero time when none is
 // there.
 func (l *Ledger) Heartbeat(ctx context.Context, worker string) (time.Time, error) {
-	ms, err := l.rdb.Get(ctx, keyHeartbeat(worker)).Int64()
+	ms, err := l.rdb.Get(ctx, l.keys.heartbeat(worker)).Int64()
 	if errors.Is(err, redis.Nil) {
 		return time.Time{}, nil
 	}
@@ -26,7 +26,7 @@ func (l *Ledger) Heartbeat(ctx context.Context, worker string) (time.Time, error
 
 // LeaveHeartbeat leaves a worker's time for so long.
 func (l *Ledger) LeaveHeartbeat(ctx context.Context, worker string, at time.Time, life time.Duration) error {
-	if err := l.rdb.Set(ctx, keyHeartbeat(worker), at.UnixMilli(), life).Err(); err != nil {
+	if err := l.rdb.Set(ctx, l.keys.heartbeat(worker), at.UnixMilli(), life).Err(); err != nil {
 		return fmt.Errorf("leave the worker's heartbeat: %w", err)
 	}
 	return nil
@@ -71,10 +71,11 @@ func (l *Ledger) HoldRestored(ctx context.Context, c campaign.ID, reason string,
 
 const holdTries = 5
 
-// HoldAll holds every running campaign for a fault that all share: the account's.
-// If the process dies in the middle, each other campaign is held at its own first
-// fault.
-func (l *Ledger) HoldAll(ctx context.Context, reason string, now time.Time) error {
+// HoldAll holds every running campaign for a fault that all share: the account's. It
+// was found by an attempt that was claimed at a time: a campaign that was started or
+// resumed since then runs on, as a person may have mended the fault. If the process
+// dies in the middle, each other campaign is held at its own first fault.
+func (l *Ledger) HoldAll(ctx context.Context, reason string, claimed, now time.Time) error {
 	ids, err := l.Active(ctx)
 	if err != nil {
 		return err
@@ -82,9 +83,27 @@ func (l *Ledger) HoldAll(ctx context.Context, reason string, now time.Time) erro
 	var errs []error
 	for _, id := range ids {
 		// Without a hash it was purged, or isn't committed yet.
-		if err := l.Hold(ctx, id, reason, now); err != nil && !errors.Is(err, ErrNotFound) {
+		if err := l.HoldSince(ctx, id, reason, claimed, now); err != nil && !errors.Is(err, ErrNotFound) {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// HoldSince holds a campaign for a fault that an attempt claimed at a time has found,
+// unless it was started or resumed since then.
+func (l *Ledger) HoldSince(ctx context.Context, c campaign.ID, reason string, claimed, now time.Time) error {
+	v, err := l.rdb.HMGet(ctx, l.keys.meta(c), fieldResumed, fieldStarted).Result()
+	if err != nil {
+		return fmt.Errorf("hold campaign %s: %w", c, err)
+	}
+	runs := time.UnixMilli(max(number(v[0]), number(v[1]))).Truncate(time.Second) // as claims are stored
+	if claimed.Before(runs) && !runs.After(now) {                                 // after now: by a clock that is wrong
+		return nil
+	}
+	s := holding(reason, now)
+	s.field = fieldResumed // one that is resumed at this moment runs on
+	s.value, _ = v[0].(string)
+	_, _, err = l.steer(ctx, c, s)
+	return err
 }

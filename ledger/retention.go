@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
 )
 
 // A campaign that is done is put into a sorted set by the time when its recipients
@@ -31,7 +32,7 @@ func (l *Ledger) scheduleRetention(ctx context.Context, c campaign.ID, now time.
 }
 
 func (l *Ledger) scheduleExpiry(ctx context.Context, c campaign.ID, at time.Time) error {
-	err := l.rdb.ZAdd(ctx, keyRetention, redis.Z{Score: float64(at.UnixMilli()), Member: string(c)}).Err()
+	err := l.rdb.ZAdd(ctx, l.keys.retention(), redis.Z{Score: float64(at.UnixMilli()), Member: string(c)}).Err()
 	if err != nil {
 		return fmt.Errorf("note the retention of campaign %s: %w", c, err)
 	}
@@ -41,18 +42,18 @@ func (l *Ledger) scheduleExpiry(ctx context.Context, c campaign.ID, at time.Time
 // Expiring is a campaign whose retention may have passed.
 type Expiring struct {
 	ID campaign.ID
-	timed
+	redisx.Timed
 }
 
 // Expiring lists the campaigns that are due for a look, the longest due first.
 func (l *Ledger) Expiring(ctx context.Context, now time.Time, most int) ([]Expiring, error) {
-	members, err := l.due(ctx, keyRetention, now.UnixMilli(), most)
+	members, err := redisx.Due(ctx, l.rdb, l.keys.retention(), now.UnixMilli(), most)
 	if err != nil {
 		return nil, fmt.Errorf("list campaigns by their retention: %w", err)
 	}
 	due := make([]Expiring, len(members))
 	for i, m := range members {
-		due[i] = Expiring{campaign.ID(m.member), m}
+		due[i] = Expiring{campaign.ID(m.Member), m}
 	}
 	return due, nil
 }
@@ -90,7 +91,7 @@ func (l *Ledger) Expire(ctx context.Context, e Expiring, now time.Time) (bool, e
 // PutOffExpiry sets when to look at a campaign again; the zero time: never. It
 // does nothing when another time has been set since.
 func (l *Ledger) PutOffExpiry(ctx context.Context, e Expiring, next time.Time) error {
-	if _, err := l.put(ctx, keyRetention, e.timed, millis(next)); err != nil {
+	if _, err := redisx.PutOff(ctx, l.rdb, l.keys.retention(), e.Timed, millis(next)); err != nil {
 		return fmt.Errorf("put off the retention of campaign %s: %w", e.ID, err)
 	}
 	return nil

@@ -26,8 +26,6 @@ var (
 	commitScript  = script("commit")
 	steerScript   = script("steer")
 	advanceScript = script("advance")
-	callScript    = script("call")
-	dueScript     = script("due")
 	recallScript  = script("recall")
 	appendScript  = script("append")
 	repairScript  = script("repair")

@@ -25,8 +25,8 @@ const standingRefBuckets = 256
 var ErrOtherContent = errors.New("this key was used before for another recipient or message")
 
 // Append adds a recipient with a message of their own to the standing campaign of
-// the day of now, once for each key: for a key that was used that day or the day
-// before it returns that recipient, and added is false.
+// the day of now, once for each key: for a key that was first used in the last two
+// days it returns that recipient, and added is false.
 //
 // Errors: [ErrOtherContent], [campaign.ErrCanceled], [*campaign.PurgedError]; after
 // any other the recipient may have been added, and the same call again is safe.
@@ -44,14 +44,32 @@ func (l *Ledger) Append(ctx context.Context, key string, r campaign.Recipient, m
 		key: digest(key), content: digest(string(plain)),
 		stored: append(binary.AppendUvarint(nil, uint64(len(plain))), plain...),
 	}
-	// A key counts for two days: a retry may come after midnight.
-	id = campaign.StandingID(now.AddDate(0, 0, -1))
-	if at, err = l.known(ctx, id, a); err == nil || !errors.Is(err, ErrNotFound) {
-		return id, at, false, err
+	if id, err = l.dayOf(ctx, a.key, now); err != nil {
+		return "", at, false, err
 	}
-	id = campaign.StandingID(now)
 	at, added, err = l.append(ctx, id, a, now)
 	return id, at, added, err
+}
+
+// keyLife is for how long a key is known. A standing campaign keeps its keys longer,
+// see [campaign.Info.KeysUntil].
+const keyLife = 48 * time.Hour
+
+// dayOf returns the standing campaign that a key belongs to. Its first use decides,
+// in Redis: the clocks of those who use it again may say another day. If the process
+// dies after it, the key's next use goes to the same day, and finds whether the
+// recipient was appended.
+func (l *Ledger) dayOf(ctx context.Context, key string, now time.Time) (campaign.ID, error) {
+	var day *redis.StringCmd
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.SetNX(ctx, l.keys.day(key), string(campaign.StandingID(now)), keyLife)
+		day = p.Get(ctx, l.keys.day(key))
+		return nil
+	})
+	if err != nil && day.Val() == "" {
+		return "", fmt.Errorf("look a key up: %w", err)
+	}
+	return campaign.ID(day.Val()), nil
 }
 
 // addition is a recipient to be appended.
@@ -65,35 +83,6 @@ func digest(s string) string {
 	return string(sum[:12])
 }
 
-// known finds an earlier send with the key.
-func (l *Ledger) known(ctx context.Context, id campaign.ID, a *addition) (campaign.Place, error) {
-	v, err := l.rdb.HGet(ctx, keyKeys(id), a.key).Result()
-	if errors.Is(err, redis.Nil) {
-		return campaign.Place{}, ErrNotFound
-	}
-	if err != nil {
-		return campaign.Place{}, fmt.Errorf("look a key up in campaign %s: %w", id, err)
-	}
-	position, content, ok := cutPosition(v)
-	if !ok {
-		return campaign.Place{}, fmt.Errorf("look a key up in campaign %s: %w", id, campaign.ErrBadRecord)
-	}
-	if content != a.content {
-		return campaign.PlaceOf(position), ErrOtherContent
-	}
-	return campaign.PlaceOf(position), nil
-}
-
-func cutPosition(v string) (position int, rest string, ok bool) {
-	for i := range len(v) {
-		if v[i] == '.' {
-			position, ok = campaign.ParseNumber(v[:i])
-			return position, v[i+1:], ok
-		}
-	}
-	return 0, "", false
-}
-
 func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now time.Time) (campaign.Place, bool, error) {
 	spec, err := campaign.StandingSpec(id).Encode()
 	if err != nil {
@@ -101,7 +90,7 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 	}
 	// The names first: if the process dies here, a name too many is taken out again;
 	// the other way round the campaign could never be found.
-	err = l.rdb.ZAddNX(ctx, keyCampaigns, redis.Z{Score: float64(now.UnixMilli()), Member: string(id)}).Err()
+	err = l.rdb.ZAddNX(ctx, l.keys.campaigns(), redis.Z{Score: float64(now.UnixMilli()), Member: string(id)}).Err()
 	if err != nil {
 		return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)
 	}
@@ -110,7 +99,7 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 		return campaign.Place{}, false, err
 	}
 	defer done()
-	total, err := l.rdb.HGet(ctx, keyMeta(id), fieldTotal).Int()
+	total, err := l.rdb.HGet(ctx, l.keys.meta(id), fieldTotal).Int()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)
 	}
@@ -124,7 +113,7 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 		fields = append(fields, told...)
 	}
 	for {
-		keys := []string{keyMeta(id), keyCounts(id), keyKeys(id), keyPage(id, campaign.PlaceOf(total).Page)}
+		keys := []string{l.keys.meta(id), l.keys.counts(id), l.keys.keys(id), l.keys.page(id, campaign.PlaceOf(total).Page)}
 		args := append([]any{a.key, a.content, total, a.stored, []byte{campaign.PageV2}, campaign.PageSize}, fields...)
 		answer, err := appendScript.Run(ctx, l.rdb, keys, args...).Slice()
 		if err != nil || len(answer) != 2 {

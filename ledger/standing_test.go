@@ -103,6 +103,49 @@ func TestAppend_AKeyOutlivesMidnight(t *testing.T) {
 	}
 }
 
+// Two hosts get the same keys around midnight, at once, and one's clock is 2 s behind.
+func TestAppend_HostsWithDifferentClocksAddAKeyOnceAtMidnight(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const keys = 100
+	midnight := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	clocks := []time.Time{midnight.Add(time.Second), midnight.Add(-time.Second)}
+	var added atomic.Int64
+	var days [2][keys]campaign.ID
+	campaigntest.Together(len(clocks), func(host int) {
+		l := ledger.New(b.rdb)
+		for i := range keys {
+			id, _, is, err := l.Append(t.Context(), fmt.Sprint("key-", i), person(i), text("hello"), clocks[host])
+			if err != nil {
+				t.Error(err)
+			}
+			if is {
+				added.Add(1)
+			}
+			days[host][i] = id
+		}
+	})
+	if added.Load() != keys || days[0] != days[1] {
+		t.Errorf("%d of %d keys were added; the hosts agree on their days: %v", added.Load(), keys, days[0] == days[1])
+	}
+}
+
+// A caller who died after the key had its day, and before the recipient was appended,
+// tries again the next day.
+func TestAppend_AKeyKeepsItsDayFromItsFirstUse(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.rdb.HSet(t.Context(), "handout:{sends-2026-11-22}:meta", "total", "no number") // the append fails
+	if _, _, _, err := b.ledger.Append(t.Context(), "k", person(1), text("hello"), campaigntest.Noon); err == nil {
+		t.Fatal("appended")
+	}
+	b.rdb.Del(t.Context(), "handout:{sends-2026-11-22}:meta")
+	id, _, added, err := b.ledger.Append(t.Context(), "k", person(1), text("hello"), campaigntest.Noon.AddDate(0, 0, 1))
+	if id != "sends-2026-11-22" || !added || err != nil {
+		t.Errorf("%s, added %v, %v", id, added, err)
+	}
+}
+
 func TestAppend_WakesACampaignThatWasDone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
 // steering is a change of a campaign's phase.
@@ -34,7 +33,7 @@ func (l *Ledger) steer(ctx context.Context, c campaign.ID, s steering) (was camp
 		line = s.entry.Encode()
 	}
 	args := append([]any{strings.Join(from, " "), s.field, s.value, line}, s.set...)
-	answer, err := steerScript.Run(ctx, l.rdb, []string{keyMeta(c), keyHistory(c), outbox.Key(c)}, args...).Slice()
+	answer, err := steerScript.Run(ctx, l.rdb, []string{l.keys.meta(c), l.keys.history(c), l.outbox.Key(c)}, args...).Slice()
 	if err != nil || len(answer) != 2 {
 		return "", false, fmt.Errorf("change campaign %s: %w", c, errors.Join(err, ctx.Err()))
 	}
@@ -70,7 +69,7 @@ func (l *Ledger) Pause(ctx context.Context, c campaign.ID, a campaign.Actor, now
 
 // startAt is the time that a campaign waits for, as it is stored.
 func (l *Ledger) startAt(ctx context.Context, c campaign.ID) (string, error) {
-	v, err := l.rdb.HMGet(ctx, keyMeta(c), fieldStartAt).Result()
+	v, err := l.rdb.HMGet(ctx, l.keys.meta(c), fieldStartAt).Result()
 	if err != nil {
 		return "", fmt.Errorf("read campaign %s: %w", c, err)
 	}
@@ -80,11 +79,15 @@ func (l *Ledger) startAt(ctx context.Context, c campaign.ID) (string, error) {
 
 // Hold is a pause by the machine. It changes nothing unless the campaign runs.
 func (l *Ledger) Hold(ctx context.Context, c campaign.ID, reason string, now time.Time) error {
-	_, _, err := l.steer(ctx, c, steering{
+	_, _, err := l.steer(ctx, c, holding(reason, now))
+	return err
+}
+
+func holding(reason string, now time.Time) steering {
+	return steering{
 		from: []campaign.Phase{campaign.Running}, set: []any{fieldState, string(campaign.Held), fieldReason, reason},
 		entry: campaign.Machine(reason).Entry(now, "held", ""),
-	})
-	return err
+	}
 }
 
 // Resume lets a paused or held campaign run on. Resuming a running one changes
@@ -131,7 +134,7 @@ func (l *Ledger) resume(ctx context.Context, c campaign.ID, s steering, now time
 	// A person who resumes after a failed canary, or a failed check, has decided to
 	// send all the same. One that fails at the same moment isn't overruled: it is
 	// looked at again.
-	failed, err := l.rdb.HMGet(ctx, keyMeta(c), fieldCanary, fieldCheck).Result()
+	failed, err := l.rdb.HMGet(ctx, l.keys.meta(c), fieldCanary, fieldCheck).Result()
 	if err != nil {
 		return fmt.Errorf("resume campaign %s: %w", c, err)
 	}
@@ -145,7 +148,7 @@ func (l *Ledger) resume(ctx context.Context, c campaign.ID, s steering, now time
 	if s.from == nil {
 		s.from = []campaign.Phase{campaign.Paused, campaign.Held}
 	}
-	s.set = append([]any{fieldState, string(campaign.Running), fieldReason, "", fieldStartAt, "", fieldRecall, rand.Text()}, overruled...)
+	s.set = append([]any{fieldState, string(campaign.Running), fieldReason, "", fieldStartAt, "", fieldRecall, rand.Text(), fieldResumed, now.UnixMilli()}, overruled...)
 	was, _, err := l.steer(ctx, c, s)
 	if err != nil {
 		return err
@@ -153,7 +156,7 @@ func (l *Ledger) resume(ctx context.Context, c campaign.ID, s steering, now time
 	if was != campaign.Running && was != campaign.Held && was != campaign.Paused {
 		return &campaign.PhaseError{ID: c, Phase: was, Verb: "resumed"}
 	}
-	if err := l.rdb.HSetNX(ctx, keyMeta(c), fieldStarted, now.UnixMilli()).Err(); err != nil {
+	if err := l.rdb.HSetNX(ctx, l.keys.meta(c), fieldStarted, now.UnixMilli()).Err(); err != nil {
 		return fmt.Errorf("resume campaign %s: %w", c, err)
 	}
 	return nil
@@ -243,7 +246,7 @@ func (l *Ledger) Reopen(ctx context.Context, c campaign.ID) error {
 		return err
 	}
 	// A cancel is for good, so that what is read here still holds below.
-	canceled, err := l.rdb.HExists(ctx, keyMeta(c), fieldCanceled).Result()
+	canceled, err := l.rdb.HExists(ctx, l.keys.meta(c), fieldCanceled).Result()
 	if err != nil {
 		return fmt.Errorf("reopen campaign %s: %w", c, err)
 	}

@@ -34,8 +34,8 @@ func (l *Ledger) Summaries(ctx context.Context, campaigns []campaign.ID) ([]Summ
 		metas, counts := make([]*redis.SliceCmd, len(batch)), make([]*redis.SliceCmd, len(batch))
 		_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, c := range batch {
-				metas[i] = p.HMGet(ctx, keyMeta(c), summaryFields...)
-				counts[i] = p.HMGet(ctx, keyCounts(c), campaign.CounterNames[:]...)
+				metas[i] = p.HMGet(ctx, l.keys.meta(c), summaryFields...)
+				counts[i] = p.HMGet(ctx, l.keys.counts(c), campaign.CounterNames[:]...)
 			}
 			return nil
 		})
@@ -83,7 +83,7 @@ func moment(v any) time.Time {
 // CampaignsAfter lists up to n campaigns that are older than one, the newest
 // first; from the newest on if after is empty. ErrNotFound when that one isn't there.
 func (l *Ledger) CampaignsAfter(ctx context.Context, after campaign.ID, n int) ([]campaign.ID, error) {
-	names, err := afterScript.Run(ctx, l.rdb, []string{keyCampaigns}, string(after), n).StringSlice()
+	names, err := afterScript.Run(ctx, l.rdb, []string{l.keys.campaigns()}, string(after), n).StringSlice()
 	if errors.Is(err, redis.Nil) {
 		return nil, fmt.Errorf("campaign %s: %w", after, ErrNotFound)
 	}
@@ -99,8 +99,8 @@ func (l *Ledger) CampaignsAt(ctx context.Context, from, n int) (ids []campaign.I
 	var names *redis.StringSliceCmd
 	var total *redis.IntCmd
 	_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		names = p.ZRevRange(ctx, keyCampaigns, int64(from), int64(from+n-1))
-		total = p.ZCard(ctx, keyCampaigns)
+		names = p.ZRevRange(ctx, l.keys.campaigns(), int64(from), int64(from+n-1))
+		total = p.ZCard(ctx, l.keys.campaigns())
 		return nil
 	})
 	if err != nil {

@@ -53,9 +53,9 @@ func (l *Ledger) eachStored(ctx context.Context, c *campaign.Info, page int, wit
 		lists, records := make([]*redis.StringCmd, n), make([]*redis.MapStringStringCmd, n)
 		_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i := range n {
-				lists[i], records[i] = p.Get(ctx, keyPage(c.ID, first+i)), new(redis.MapStringStringCmd)
+				lists[i], records[i] = p.Get(ctx, l.keys.page(c.ID, first+i)), new(redis.MapStringStringCmd)
 				if withRecords {
-					records[i] = p.HGetAll(ctx, keyRecords(c.ID, first+i))
+					records[i] = p.HGetAll(ctx, l.keys.records(c.ID, first+i))
 				}
 			}
 			return nil

@@ -23,7 +23,7 @@ func (l *Ledger) checkIndexed(ctx context.Context, c *campaign.Info, p *Page, v 
 		for i, s := range p.Records {
 			if s.Record.Reference != "" {
 				field, bucket := referenceField(s.Record.Reference, refBuckets(c))
-				found[i] = pipe.HGet(ctx, keyReferences(c.ID, bucket), field)
+				found[i] = pipe.HGet(ctx, l.keys.references(c.ID, bucket), field)
 			}
 		}
 		return nil
@@ -57,7 +57,7 @@ func (l *Ledger) checkIndex(ctx context.Context, c *campaign.Info, v *Verdict) e
 		read := make([]*redis.MapStringStringCmd, n)
 		_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i := range n {
-				read[i] = p.HGetAll(ctx, keyReferences(c.ID, first+i))
+				read[i] = p.HGetAll(ctx, l.keys.references(c.ID, first+i))
 			}
 			return nil
 		})
@@ -90,7 +90,7 @@ func (l *Ledger) checkEntries(ctx context.Context, c *campaign.Info, entries []i
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i := range entries {
 			e := &entries[i]
-			e.record = p.HGet(ctx, keyRecords(c.ID, e.place.Page), strconv.Itoa(e.place.Index))
+			e.record = p.HGet(ctx, l.keys.records(c.ID, e.place.Page), strconv.Itoa(e.place.Index))
 		}
 		return nil
 	})
@@ -120,7 +120,7 @@ func referenceOf(field string) string {
 
 // checkStray finds records of pages that the list hasn't.
 func (l *Ledger) checkStray(ctx context.Context, c *campaign.Info, v *Verdict) error {
-	prefix := strings.TrimSuffix(keyRecords(c.ID, 0), "0")
+	prefix := strings.TrimSuffix(l.keys.records(c.ID, 0), "0")
 	var mu sync.Mutex // a cluster's masters are asked side by side
 	check := func(ctx context.Context, rdb redis.Cmdable) error {
 		keys := rdb.Scan(ctx, 0, prefix+"*", scanKeys).Iterator()
@@ -167,7 +167,7 @@ func (l *Ledger) Repair(ctx context.Context, c *campaign.Info, v *Verdict) ([]st
 	if len(done) == 0 {
 		return nil, nil
 	}
-	n, err := repairScript.Run(ctx, l.rdb, []string{keyCounts(c.ID)}, args...).Int()
+	n, err := repairScript.Run(ctx, l.rdb, []string{l.keys.counts(c.ID)}, args...).Int()
 	if err != nil {
 		return nil, fmt.Errorf("repair campaign %s: %w", c.ID, err)
 	}

@@ -83,7 +83,7 @@ func watchOf(c *campaign.Info, at time.Time) watch {
 // startAnew resets the watch of a campaign that a person resumes: else what held it
 // would hold it again at once.
 func (l *Ledger) startAnew(ctx context.Context, c campaign.ID) error {
-	if err := l.rdb.HDel(ctx, keyMeta(c), fieldDoubts).Err(); err != nil {
+	if err := l.rdb.HDel(ctx, l.keys.meta(c), fieldDoubts).Err(); err != nil {
 		return fmt.Errorf("watch campaign %s anew: %w", c, err)
 	}
 	return l.forgetOutcomes(ctx, c)
@@ -91,7 +91,7 @@ func (l *Ledger) startAnew(ctx context.Context, c campaign.ID) error {
 
 // forgetOutcomes leaves the outcomes of the last run out of the new one.
 func (l *Ledger) forgetOutcomes(ctx context.Context, c campaign.ID) error {
-	if err := l.rdb.HDel(ctx, keyWatch(c), "last").Err(); err != nil {
+	if err := l.rdb.HDel(ctx, l.keys.watch(c), "last").Err(); err != nil {
 		return fmt.Errorf("watch campaign %s anew: %w", c, err)
 	}
 	return nil

@@ -312,12 +312,49 @@ func TestWatch_CostsLittle(t *testing.T) {
 	}
 	step(campaigntest.Claim())
 	stats := step(campaigntest.Accept(1))
-	if stats["hget"] != n || stats["hmget"] != stats["evalsha"] { // each looks at the campaign's state
+	if stats["hget"] != n || 2*stats["hmget"] != stats["evalsha"] { // each looks at the campaign's state, and half of them index references
 		t.Errorf("answers looked at the watch: %v", stats)
 	}
 	stats = step(campaigntest.ByWhatsApp(1))
 	if looks := stats["hget"] - n; looks > stats["evalsha"] || looks <= 0 {
 		t.Errorf("%d looks at the watch in %d calls", looks, stats["evalsha"])
+	}
+}
+
+// Receipts of before the resume come for days.
+func TestWatch_OutcomesOfBeforeTheResumeCountNoMore(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.stand(t, "c", 300)
+	sent := func(from, to int) {
+		for i := from; i < to; i++ {
+			p := campaign.PlaceOf(i)
+			b.apply(t, c, p, own(p, campaigntest.Claim(), campaigntest.Accept(1))...)
+		}
+	}
+	fails := func(from, to int) {
+		for i := from; i < to && b.phase(t, c.ID) == campaign.Running; i++ {
+			p := campaign.PlaceOf(i)
+			seen, err := b.ledger.ReadRecord(t.Context(), c, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.ledger.Apply(t.Context(), c, p, seen, own(p, campaigntest.AllFailed(1))[0]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	sent(0, 150)
+	fails(0, 150)
+	if got := b.phase(t, c.ID); got != campaign.Held {
+		t.Fatalf("the campaign is %s", got)
+	}
+	if err := b.ledger.Resume(t.Context(), c.ID, ann, campaigntest.Noon.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	fails(60, 150)
+	if got := b.phase(t, c.ID); got != campaign.Running {
+		t.Errorf("after failures of before the resume the campaign is %s: %s", got, b.reason(t, c.ID))
 	}
 }
 
@@ -342,7 +379,7 @@ func TestHoldAll_HoldsWhatRunsAndNothingElse(t *testing.T) {
 		b.rdb.SAdd(ctx, "handout:active", "draft", "done").Err())
 
 	const reason = "Telesign: 3207 Insufficient balance"
-	must(b.ledger.HoldAll(ctx, reason, campaigntest.Noon), b.ledger.HoldAll(ctx, "said twice", campaigntest.Noon.Add(time.Hour)))
+	must(b.ledger.HoldAll(ctx, reason, campaigntest.Noon, campaigntest.Noon), b.ledger.HoldAll(ctx, "said twice", campaigntest.Noon, campaigntest.Noon.Add(time.Hour)))
 	for id, want := range map[campaign.ID]campaign.Phase{
 		"one": campaign.Held, "two": campaign.Held, "paused": campaign.Paused, "done": campaign.Done,
 		"canceled": campaign.Ended, "draft": campaign.Draft,

@@ -63,7 +63,7 @@ func (o *Opening) writeZones(ctx context.Context, content Content) ([]any, error
 	for _, z := range content.PageZones {
 		raw = binary.BigEndian.AppendUint16(raw, z)
 	}
-	n, err := pagesScript.Run(ctx, o.l.rdb, []string{keyMeta(c), keyZones(c)}, o.token, time.Now().UnixMilli(), content.Pages, raw).Int()
+	n, err := pagesScript.Run(ctx, o.l.rdb, []string{o.l.keys.meta(c), o.l.keys.zones(c)}, o.token, time.Now().UnixMilli(), content.Pages, raw).Int()
 	if err != nil {
 		return nil, fmt.Errorf("write zones of campaign %s: %w", c, err)
 	}
@@ -90,7 +90,7 @@ func (l *Ledger) PageZones(ctx context.Context, c *campaign.Info) (PageZones, er
 	if len(c.Zones) == 1 {
 		return PageZones{strings.Repeat("\x00\x00", c.Pages)}, nil
 	}
-	raw, err := l.rdb.Get(ctx, keyZones(c.ID)).Result()
+	raw, err := l.rdb.Get(ctx, l.keys.zones(c.ID)).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return PageZones{}, fmt.Errorf("read zones of campaign %s: %w", c.ID, err)
 	}
@@ -115,7 +115,7 @@ func (l *Ledger) Recorded(ctx context.Context, c campaign.ID, pages []int) ([]in
 	}
 	cmds, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, page := range pages {
-			p.HLen(ctx, keyRecords(c, page))
+			p.HLen(ctx, l.keys.records(c, page))
 		}
 		return nil
 	})

@@ -13,7 +13,7 @@ import (
 // OneOff is a message to one person, outside of any list.
 type OneOff struct {
 	// Key is the caller's own name for this send: called again with the same
-	// key, that day or the next, Send sends nothing more.
+	// key within 48 hours, Send sends nothing more.
 	Key string
 	// Recipient is the caller's own name for the person.
 	Recipient string

@@ -34,7 +34,6 @@ func NewDeliver(c campaign.ID, endpoint string, tick int64) *asynq.Task {
 	b = append(append(b, endpoint...), `"}`...) // neither needs any escaping
 	return asynq.NewTask(TypeDeliver, b,
 		asynq.TaskID("deliver."+string(c)+"."+endpoint+"."+strconv.FormatInt(tick, 10)),
-		asynq.Queue(QueueWebhooks),
 		asynq.MaxRetry(deliverRetries),
 		asynq.Timeout(deliverTimeout),
 	)

@@ -9,7 +9,7 @@ import (
 )
 
 func Example() {
-	note := tasks.NewSend(campaign.Attempt{Campaign: "order-history-2026-11", Salt: "k3v7q2m5", Place: campaign.PlaceOf(417), Number: 1}, campaign.LaneBulk)
+	note := tasks.NewSend(campaign.Attempt{Campaign: "order-history-2026-11", Salt: "k3v7q2m5", Place: campaign.PlaceOf(417), Number: 1})
 	fmt.Println(note.Type())
 	fmt.Println(string(note.Payload()))
 

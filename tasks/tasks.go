@@ -21,7 +21,8 @@ const (
 	TypeTick    = "schedule:tick" // do what a schedule has for one of its ticks
 )
 
-// The queues.
+// The queues. In Redis the installation's prefix stands before each name, see package
+// queue.
 const (
 	QueueUrgent = "urgent" // sends of the urgent lane
 	QueueBulk   = "bulk"   // sends of the bulk lane
@@ -83,24 +84,23 @@ const sendRetries = 1000
 
 // NewSend is the task to make this attempt at a recipient. Its ID is that of the
 // attempt, so that enqueuing it twice is harmless.
-func NewSend(a campaign.Attempt, lane campaign.Lane) *asynq.Task {
-	return newSend(a, 1, a.ExternalID(), lane)
+func NewSend(a campaign.Attempt) *asynq.Task {
+	return newSend(a, 1, a.ExternalID())
 }
 
 // NewSends is the task to make the first attempt at count recipients of a page,
 // from first on. At high rates it spares Redis most of the queue's own work.
-func NewSends(first campaign.Attempt, count int, lane campaign.Lane) *asynq.Task {
+func NewSends(first campaign.Attempt, count int) *asynq.Task {
 	id := first.ExternalID()
 	if count > 1 {
 		id += "+" + strconv.Itoa(count-1)
 	}
-	return newSend(first, count, id, lane)
+	return newSend(first, count, id)
 }
 
-func newSend(a campaign.Attempt, count int, id string, lane campaign.Lane) *asynq.Task {
+func newSend(a campaign.Attempt, count int, id string) *asynq.Task {
 	return asynq.NewTask(TypeSend, placePayload(a, count),
 		asynq.TaskID(id),
-		asynq.Queue(QueueOf(lane)),
 		asynq.MaxRetry(sendRetries),
 		asynq.Timeout(sendTimeout),
 	)
@@ -150,7 +150,6 @@ func ParseSend(b []byte) (Send, error) {
 func NewPoll(a campaign.Attempt) *asynq.Task {
 	return asynq.NewTask(TypePoll, placePayload(a, 1),
 		asynq.TaskID(PollID(a)),
-		asynq.Queue(QueuePolls),
 		asynq.MaxRetry(sendRetries),
 		asynq.Timeout(pollTimeout),
 	)

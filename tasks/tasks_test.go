@@ -31,10 +31,10 @@ func TestPayloads_AreTheGoldenBytes(t *testing.T) {
 		file string
 		note *asynq.Task
 	}{
-		{"send.v1.json", tasks.NewSend(campaign.Attempt{Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 7}, Number: 3}, campaign.LaneBulk)},
-		{"send-first.v1.json", tasks.NewSend(campaign.Attempt{Campaign: "0", Salt: salt, Place: campaign.Place{}, Number: 1}, campaign.LaneUrgent)},
-		{"send-largest.v1.json", tasks.NewSend(campaign.Attempt{Campaign: longest, Salt: salt, Place: campaign.Place{Page: 99_999_999, Index: 99}, Number: 1}, campaign.LaneBulk)},
-		{"send-several.v1.json", tasks.NewSends(campaign.Attempt{Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 75}, Number: 1}, 25, campaign.LaneBulk)},
+		{"send.v1.json", tasks.NewSend(campaign.Attempt{Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 7}, Number: 3})},
+		{"send-first.v1.json", tasks.NewSend(campaign.Attempt{Campaign: "0", Salt: salt, Place: campaign.Place{}, Number: 1})},
+		{"send-largest.v1.json", tasks.NewSend(campaign.Attempt{Campaign: longest, Salt: salt, Place: campaign.Place{Page: 99_999_999, Index: 99}, Number: 1})},
+		{"send-several.v1.json", tasks.NewSends(campaign.Attempt{Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 75}, Number: 1}, 25)},
 		{"poll.v1.json", tasks.NewPoll(campaign.Attempt{Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 7}, Number: 3})},
 		{"deliver.v1.json", tasks.NewDeliver("order-history-2026-11", "k3v7q2m5x8za", 1795348800)},
 	} {
@@ -190,19 +190,19 @@ func TestNotes_StandInTheQueueWithTheirOptions(t *testing.T) {
 		task *asynq.Task
 		want note
 	}{
-		{tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: place, Number: 1}, campaign.LaneBulk), note{"a.k3v7q2m5.4.17.1", "bulk", "sendfile:send", "pending", 1000, 30 * time.Minute}},
-		{tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: place, Number: 2}, campaign.LaneUrgent), note{"a.k3v7q2m5.4.17.2", "urgent", "sendfile:send", "pending", 1000, 30 * time.Minute}},
+		{tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: place, Number: 1}), note{"a.k3v7q2m5.4.17.1", "bulk", "sendfile:send", "pending", 1000, 30 * time.Minute}},
+		{tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: place, Number: 2}), note{"a.k3v7q2m5.4.17.2", "urgent", "sendfile:send", "pending", 1000, 30 * time.Minute}},
 		{tasks.NewPoll(campaign.Attempt{Campaign: "a", Salt: salt, Place: place, Number: 2}), note{"poll.a.k3v7q2m5.4.17.2", "polls", "receipt:poll", "pending", 1000, 30 * time.Minute}},
 		{tasks.NewDeliver("a", "k3v7", 5), note{"deliver.a.k3v7.5", "webhooks", "webhook:deliver", "pending", 10, 5 * time.Minute}},
 	} {
-		if err := queue.Enqueue(t.Context(), c.task); err != nil {
+		if err := queue.Enqueue(t.Context(), c.want.Queue, c.task); err != nil {
 			t.Fatal(err)
 		}
-		info, err := inspector.GetTaskInfo(c.want.Queue, c.want.ID)
+		info, err := inspector.GetTaskInfo("handout:"+c.want.Queue, c.want.ID)
 		if err != nil {
 			t.Fatalf("%s: %v", c.want.ID, err)
 		}
-		got := note{info.ID, info.Queue, info.Type, info.State.String(), info.MaxRetry, info.Timeout}
+		got := note{info.ID, strings.TrimPrefix(info.Queue, "handout:"), info.Type, info.State.String(), info.MaxRetry, info.Timeout}
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.want.ID, diff)
 		}
@@ -220,15 +220,15 @@ func TestNewSend_AnIDIsTheAttemptsOwn(t *testing.T) {
 	server := redistest.Start(t)
 	queue := queue.New(server.Client())
 	all := []*asynq.Task{
-		tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}, campaign.LaneBulk),
-		tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 11, Index: 1}, Number: 1}, campaign.LaneBulk),
-		tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 2}, campaign.LaneBulk),
-		tasks.NewSend(campaign.Attempt{Campaign: "a-1", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}, campaign.LaneBulk),
-		tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 1}, Number: math.MaxInt32}, campaign.LaneBulk),
-		tasks.NewSends(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}, 2, campaign.LaneBulk),
-		tasks.NewSends(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}, 25, campaign.LaneBulk),
+		tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}),
+		tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 11, Index: 1}, Number: 1}),
+		tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 2}),
+		tasks.NewSend(campaign.Attempt{Campaign: "a-1", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}),
+		tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 1}, Number: math.MaxInt32}),
+		tasks.NewSends(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}, 2),
+		tasks.NewSends(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}, 25),
 	}
-	if added, err := queue.EnqueueAll(t.Context(), all); err != nil || added != len(all) {
+	if added, err := queue.EnqueueAll(t.Context(), tasks.QueueBulk, all); err != nil || added != len(all) {
 		t.Errorf("%d of %d have IDs of their own, error %v", added, len(all), err)
 	}
 }

@@ -45,7 +45,6 @@ func NewTick(schedule, period string, attempt int) (*asynq.Task, error) {
 	}
 	return asynq.NewTask(TypeTick, b,
 		asynq.TaskID(TickID(schedule, period, attempt)),
-		asynq.Queue(QueueSchedule),
 		asynq.MaxRetry(0), // the next look at the schedule is the retry
 		asynq.Timeout(tickTimeout),
 	), nil

@@ -35,14 +35,14 @@ func (l *look) enqueue(ctx context.Context, n, run int) error {
 	for _, p := range parts {
 		for i := 0; i < p.count; i += run {
 			place := campaign.Place{Page: p.page, Index: p.index + i}
-			sends = append(sends, tasks.NewSends(l.s.Attempt(place, 1), min(run, p.count-i), l.s.Spec.Lane))
+			sends = append(sends, tasks.NewSends(l.s.Attempt(place, 1), min(run, p.count-i)))
 		}
 	}
 	// The tasks first: a crash in between enqueues them again, or others of zones
 	// that are open then. Either is harmless: a recipient who is sent to has a
 	// record, which refuses a second claim when they are fed later. The other way
 	// round they would be missing until settle looks.
-	if _, err := l.w.queue.EnqueueAll(ctx, sends); err != nil {
+	if _, err := l.w.queue.EnqueueAll(ctx, tasks.QueueOf(l.s.Spec.Lane), sends); err != nil {
 		return err
 	}
 	return l.advance(ctx, parts, fed, l.w.clock.Now().Add(l.w.lookAfter()))

@@ -22,7 +22,7 @@ func (r *rig) standing(ctx context.Context, c *campaign.Info) (recipients, waiti
 	_, err := r.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		planned = p.HGet(ctx, "handout:{"+string(c.ID)+"}:counts", "planned")
 		cursor = p.HGet(ctx, "handout:{"+string(c.ID)+"}:meta", "cursor")
-		pending, active = p.LLen(ctx, "asynq:{bulk}:pending"), p.LLen(ctx, "asynq:{bulk}:active")
+		pending, active = p.LLen(ctx, "asynq:{handout:bulk}:pending"), p.LLen(ctx, "asynq:{handout:bulk}:active")
 		return nil
 	})
 	if err != nil {
@@ -151,9 +151,9 @@ func TestFeed_ACrashBeforeTheCursorMovesDoesNoHarm(t *testing.T) {
 	c := r.stand("c", phones(n), false)
 	var sends []*asynq.Task
 	for i := range n {
-		sends = append(sends, tasks.NewSend(r.attempt("c", campaign.PlaceOf(i), 1), campaign.LaneBulk))
+		sends = append(sends, tasks.NewSend(r.attempt("c", campaign.PlaceOf(i), 1)))
 	}
-	if _, err := r.queue.EnqueueAll(t.Context(), sends); err != nil {
+	if _, err := r.queue.EnqueueAll(t.Context(), tasks.QueueBulk, sends); err != nil {
 		t.Fatal(err)
 	}
 	r.start()
@@ -244,10 +244,13 @@ func TestFeed_APurgedCampaignIsForgotten(t *testing.T) {
 	if err := r.rdb.Del(t.Context(), keys...).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.queue.EnqueueAll(t.Context(), []*asynq.Task{
-		tasks.NewPoll(r.attempt("c", campaign.Place{}, 1)), tasks.NewSend(r.attempt("c", campaign.Place{}, 1), campaign.LaneBulk),
-	}); err != nil {
-		t.Fatal(err)
+	for queue, task := range map[string]*asynq.Task{
+		tasks.QueuePolls: tasks.NewPoll(r.attempt("c", campaign.Place{}, 1)),
+		tasks.QueueBulk:  tasks.NewSend(r.attempt("c", campaign.Place{}, 1)),
+	} {
+		if err := r.queue.Enqueue(t.Context(), queue, task); err != nil {
+			t.Fatal(err)
+		}
 	}
 	r.start()
 	r.until("it isn't active any more", func() bool {

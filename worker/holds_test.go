@@ -86,6 +86,11 @@ func TestHold_APolledFaultOfTheAccountHoldsEveryCampaign(t *testing.T) {
 	r := setup(t, v)
 	asked, beside := r.stand("asked", phones(2), false), r.stand("beside", phones(2), false)
 	past := time.Now().Add(-time.Hour)
+	for _, c := range []*campaign.Info{asked, beside} { // they have run since then
+		if err := r.rdb.HSet(t.Context(), "handout:{"+string(c.ID)+"}:meta", "started", past.UnixMilli()).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r.apply(asked, 0, claimed(past), campaign.Event{
 		Kind: campaign.EventAccept, At: past, Attempt: 1, Code: 3001, Reference: reference(1), DueAt: past,
 	})

@@ -238,7 +238,7 @@ func TestHours_WhoHasNoZoneWaitsOrGoesByAnothersClock(t *testing.T) {
 // By hand: tasks that were written while the window was open, or twice, or late.
 func (r *rig) enqueue(c *campaign.Info, p campaign.Place, attempt int) {
 	r.t.Helper()
-	if _, err := r.queue.EnqueueAll(r.t.Context(), []*asynq.Task{tasks.NewSend(r.attempt(c.ID, p, attempt), c.Spec.Lane)}); err != nil {
+	if _, err := r.queue.EnqueueAll(r.t.Context(), tasks.QueueOf(c.Spec.Lane), []*asynq.Task{tasks.NewSend(r.attempt(c.ID, p, attempt))}); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -423,7 +423,7 @@ func TestHours_SettlePutsAPageOffUntilItOpens(t *testing.T) {
 	r.until("the page is put off until it opens", func() bool {
 		return r.nextDue(c.ID).Equal(opens)
 	})
-	if n := len(v.all()); n != 0 || r.rdb.Exists(t.Context(), "asynq:{bulk}:pending").Val() != 0 {
+	if n := len(v.all()); n != 0 || r.rdb.Exists(t.Context(), "asynq:{handout:bulk}:pending").Val() != 0 {
 		t.Errorf("%d POSTs, or tasks", n)
 	}
 	clock.at("14:00:00")
@@ -442,12 +442,12 @@ func TestHours_ACrashBeforeTheCursorMovesDoesNoHarm(t *testing.T) {
 	var sends []*asynq.Task
 	for page := range 3 {
 		for i := 0; i < c.Size(page); i += 10 {
-			sends = append(sends, tasks.NewSends(r.attempt("c", campaign.Place{Page: page, Index: i}, 1), 10, campaign.LaneBulk))
+			sends = append(sends, tasks.NewSends(r.attempt("c", campaign.Place{Page: page, Index: i}, 1), 10))
 		}
 	}
 	// And of a page whose zone is closed: they come to nothing.
-	sends = append(sends, tasks.NewSends(r.attempt("c", campaign.Place{Page: 3}, 1), 25, campaign.LaneBulk))
-	if _, err := r.queue.EnqueueAll(t.Context(), sends); err != nil {
+	sends = append(sends, tasks.NewSends(r.attempt("c", campaign.Place{Page: 3}, 1), 25))
+	if _, err := r.queue.EnqueueAll(t.Context(), tasks.QueueBulk, sends); err != nil {
 		t.Fatal(err)
 	}
 	r.start()

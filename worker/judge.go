@@ -67,7 +67,7 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 // meet too. A worker that dies before it has held leaves that to the next send.
 func (w *Worker) hold(c *claim, e *telesign.Error) error {
 	w.log.Error("every campaign held", "campaign", c.subject.ID, "error", e)
-	return w.ledger.HoldAll(c.ctx, holdReason(e), w.clock.Now())
+	return w.ledger.HoldAll(c.ctx, holdReason(e), c.seen.Record.ClaimedAt, w.clock.Now())
 }
 
 // putOff records that nothing was sent, for no fault of the recipient's.

@@ -15,8 +15,10 @@ type metrics struct {
 	sends        *prometheus.CounterVec
 	duration     prometheus.Histogram
 	polls        *prometheus.CounterVec
+	pollsRefused prometheus.Gauge
 	ledgerErrors prometheus.Counter
 	restored     prometheus.Counter
+	unreplicated prometheus.Counter
 	lastSend     *prometheus.GaugeVec // not there until there was one
 
 	reserved, used, lost *prometheus.CounterVec // slots, by limiter
@@ -41,6 +43,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "handout_polls_total", Help: "Status queries to Telesign by what came of them.",
 		}, []string{"result"}),
+		pollsRefused: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "handout_polls_refused", Help: "1 while Telesign refuses status queries of this account, and receipts alone decide.",
+		}),
 		ledgerErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "handout_ledger_errors_total", Help: "Calls to Redis that failed.",
 		}),
@@ -48,6 +53,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "handout_redis_restored_total", Help: "Times that Redis was found to have come back with an older state.",
 		}),
 	}
+	m.unreplicated = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "handout_claims_unreplicated_total", Help: "Claims that weren't sent, since too few replicas of Redis had them in time.",
+	})
 	m.reserved = slotCounter("reserved", "Slots that this process has reserved.")
 	m.used = slotCounter("used", "Reserved slots that a caller has taken.")
 	m.lost = slotCounter("lost", "Reserved slots whose time passed, or was pushed back, before anyone could use them.")
@@ -61,7 +69,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Name: "handout_last_send_timestamp_seconds", Help: "When Telesign last took a message of this worker's, Unix time.",
 	}, nil)
 	m.sends.WithLabelValues("accepted", "3001") // an increase is seen from 0 on
-	r.MustRegister(m.sends, m.duration, m.polls, m.ledgerErrors, m.reserved, m.used, m.lost, m.granted, m.rate, m.lastSend, m.restored)
+	r.MustRegister(m.sends, m.duration, m.polls, m.pollsRefused, m.ledgerErrors, m.reserved, m.used, m.lost, m.granted, m.rate, m.lastSend, m.restored, m.unreplicated)
 	return m
 }
 

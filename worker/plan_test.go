@@ -57,7 +57,7 @@ func TestPlan_ARetryOfManyStaysWithinTheWindow(t *testing.T) {
 	r.retryAll(a, n)
 	r.start(func(o *worker.Options) { o.Rate, o.Window, o.Poll = rate, window, false })
 	most := int64(0)
-	queued := func() { most = max(most, r.rdb.LLen(t.Context(), "asynq:{bulk}:pending").Val()) }
+	queued := func() { most = max(most, r.rdb.LLen(t.Context(), "asynq:{handout:bulk}:pending").Val()) }
 	r.until("it is under way", func() bool { queued(); return len(v.all()) > rate })
 
 	b := r.stand("b", phones(10), false)

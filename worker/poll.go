@@ -58,7 +58,7 @@ func (l *look) askOverdue(ctx context.Context) error {
 				return nil
 			case now.Sub(r.ClaimedAt) >= referenceLife:
 				return v.apply(ctx, p, seen, unconfirmed(now, campaign.ReasonExpired))
-			case r.Reference == "" || w.pollOff.Load():
+			case r.Reference == "" || !w.polling.open(now):
 				return v.apply(ctx, p, seen, unconfirmed(now, campaign.ReasonNoReceipt))
 			case room <= 0:
 				full = true
@@ -124,9 +124,9 @@ func (q *query) ask(ctx context.Context) error {
 	if err := w.pollPace.Wait(ctx); err != nil {
 		return err
 	}
-	unlock := w.firstPoll()
-	defer unlock()
-	if w.pollOff.Load() {
+	leave := w.polling.enter()
+	defer leave()
+	if !w.polling.open(w.clock.Now()) {
 		return q.apply(ctx, unconfirmed(w.clock.Now(), campaign.ReasonNoReceipt))
 	}
 	receipt, err := w.telesign.Status(ctx, q.seen.Record.Reference)
@@ -137,18 +137,17 @@ func (q *query) ask(ctx context.Context) error {
 	var e *telesign.Error
 	switch {
 	case err == nil:
-		w.pollProven.Store(true)
+		q.mayAsk()
 		w.metrics.polls.WithLabelValues("answered").Inc()
 		return q.answered(ctx, receipt, now)
 	case errors.As(err, &e) && e.Code == telesign.CodeReferenceExpired:
-		w.pollProven.Store(true)
+		q.mayAsk()
 		w.metrics.polls.WithLabelValues("expired").Inc()
 		return q.apply(ctx, unconfirmed(now, campaign.ReasonExpired))
 	case errors.As(err, &e) && e.Account:
 		w.metrics.polls.WithLabelValues("not enabled").Inc()
-		if !w.pollOff.Swap(true) {
-			w.log.Warn("asking for outcomes is not possible with this account; receipts alone decide from here on", "error", e)
-		}
+		until := w.polling.refused(now)
+		w.log.Warn("asking for outcomes is not possible with this account; receipts alone decide until then", "until", until, "error", e)
 		return q.apply(ctx, unconfirmed(now, campaign.ReasonNoReceipt))
 	}
 	w.metrics.polls.WithLabelValues("failed").Inc()
@@ -156,14 +155,10 @@ func (q *query) ask(ctx context.Context) error {
 	return q.again(ctx, now, pollLater, false)
 }
 
-// firstPoll lets one question through at a time until one was answered: an account
-// that may not ask asks once.
-func (w *Worker) firstPoll() (unlock func()) {
-	if w.pollProven.Load() {
-		return func() {}
+func (q *query) mayAsk() {
+	if q.w.polling.answered() {
+		q.w.log.Info("asking for outcomes is possible again")
 	}
-	w.pollFirst.Lock()
-	return w.pollFirst.Unlock
 }
 
 // answered records what Telesign knows.
@@ -176,7 +171,7 @@ func (q *query) answered(ctx context.Context, receipt telesign.Receipt, now time
 	}
 	if q.seen.Record.State != campaign.Accepted {
 		if code, ours := translate.AccountFault(receipt); ours {
-			return q.w.ledger.HoldAll(ctx, translate.HoldReason(code), now)
+			return q.w.ledger.HoldAll(ctx, translate.HoldReason(code), q.seen.Record.ClaimedAt, now)
 		}
 		if reason, gone := translate.TemplateFault(receipt, q.s.Info.Spec); gone {
 			return q.w.ledger.Hold(ctx, q.s.Info.ID, reason, now)

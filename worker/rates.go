@@ -61,7 +61,7 @@ func newRates(rdb redis.UniversalClient, account *pacing.Pacer, environment floa
 	return &rates{
 		account: account, environment: environment, campaigns: make(map[campaign.ID]*ownPace),
 		limiter: func(id campaign.ID) *pacing.Pacer {
-			p := pacing.New(rdb, pacing.KeyCampaign(id), 0)
+			p := pacing.New(rdb, pacing.KeyCampaign(rdb, id), 0)
 			p.CountIn(count)
 			return p
 		},

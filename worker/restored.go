@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -40,11 +41,25 @@ type rollbackDetector struct {
 // errRolledBack keeps a request from being made.
 var errRolledBack = errors.New("an older state of Redis was restored")
 
-// watch counts connections. A cluster's aren't counted: there the sweep notices.
-func (d *rollbackDetector) watch(rdb redis.UniversalClient) {
-	if _, cluster := rdb.(*redis.ClusterClient); !cluster {
+// watch counts connections, of a cluster those to each node: one that takes over is
+// connected to anew.
+func (d *rollbackDetector) watch(ctx context.Context, rdb redis.UniversalClient) error {
+	cluster, ok := rdb.(*redis.ClusterClient)
+	if !ok {
 		rdb.AddHook(dialHook{d})
+		return nil
 	}
+	count := func(node *redis.Client) { node.AddHook(dialHook{d}) }
+	cluster.OnNewNode(count)
+	// A node that has become known just now counts twice, which does no harm.
+	err := cluster.ForEachShard(ctx, func(_ context.Context, node *redis.Client) error {
+		count(node)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("watch the cluster's nodes: %w", err)
+	}
+	return nil
 }
 
 type dialHook struct{ d *rollbackDetector }

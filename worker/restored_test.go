@@ -86,7 +86,7 @@ func TestRestored_AnOlderStateHoldsEverythingAndNobodyIsSentTo(t *testing.T) {
 				return a == campaign.Held && b == campaign.Held
 			})
 			// What stood in the queue is there again, and comes to nothing.
-			r.until("no task waits", func() bool { return r.rdb.LLen(t.Context(), "asynq:{bulk}:pending").Val() == 0 })
+			r.until("no task waits", func() bool { return r.rdb.LLen(t.Context(), "asynq:{handout:bulk}:pending").Val() == 0 })
 			_, reason := r.phase(running)
 			if !strings.HasPrefix(reason, "Redis was restored from an older state (of 20") || !strings.HasSuffix(reason, "): who was sent to since then isn't known here") {
 				t.Errorf("reason: %s", reason)

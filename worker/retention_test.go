@@ -97,12 +97,12 @@ func TestRetention_NotesOfAPurgedCampaignComeToNothing(t *testing.T) {
 	handle := func() {
 		for page := range 2 {
 			for attempt := 1; attempt < 4; attempt++ {
-				if err := r.queue.Enqueue(t.Context(), tasks.NewSend(r.attempt("c", campaign.Place{Page: page, Index: attempt}, attempt), campaign.LaneBulk)); err != nil {
+				if err := r.queue.Enqueue(t.Context(), tasks.QueueBulk, tasks.NewSend(r.attempt("c", campaign.Place{Page: page, Index: attempt}, attempt))); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		if err := r.queue.Enqueue(t.Context(), tasks.NewPoll(r.attempt("c", campaign.Place{}, 1))); err != nil {
+		if err := r.queue.Enqueue(t.Context(), tasks.QueuePolls, tasks.NewPoll(r.attempt("c", campaign.Place{}, 1))); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.ledger.Call(t.Context(), "c"); err != nil {

@@ -29,7 +29,7 @@ func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
 		return err
 	}
 	queue, _ := asynq.GetQueueName(ctx)
-	urgent := queue == tasks.QueueUrgent
+	urgent := queue == w.queue.Name(tasks.QueueUrgent)
 	ctx, cancel := w.untilStop(ctx)
 	defer cancel()
 	suppressed, err := w.dropSuppressed(ctx, payload)
@@ -282,6 +282,10 @@ func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (
 		return nil, nil
 	case errors.Is(err, campaign.ErrNotRunning):
 		return nil, w.stopped(ctx, s, to)
+	case errors.Is(err, ledger.ErrNotReplicated):
+		// If the process dies here, a claim stands that wasn't sent: it ends in doubt.
+		w.metrics.unreplicated.Inc()
+		return nil, w.unsent(c, err)
 	case err != nil:
 		return nil, err
 	}
@@ -355,7 +359,7 @@ func (w *Worker) recordWithin(c *claim, e campaign.Event, batchDelay time.Durati
 		seen, err := w.ledger.ApplyWithin(c.ctx, c.subject.Info, c.place, c.seen, e, batchDelay)
 		batchDelay = 0
 		var refused *campaign.TransitionError
-		if err == nil || errors.As(err, &refused) || errors.Is(err, campaign.ErrNotRunning) {
+		if err == nil || errors.As(err, &refused) || errors.Is(err, campaign.ErrNotRunning) || errors.Is(err, ledger.ErrNotReplicated) {
 			c.seen = seen
 			return err
 		}

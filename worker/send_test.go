@@ -407,10 +407,10 @@ func TestSend_EndlessThrottlingGivesUpOnNoOne(t *testing.T) {
 
 // copies are tasks about one recipient under IDs of their own.
 func (r *rig) copies(n int, c campaign.ID, p campaign.Place) []*asynq.Task {
-	payload := tasks.NewSend(r.attempt(c, p, 1), campaign.LaneBulk).Payload()
+	payload := tasks.NewSend(r.attempt(c, p, 1)).Payload()
 	all := make([]*asynq.Task, n)
 	for i := range all {
-		all[i] = asynq.NewTask(tasks.TypeSend, payload, asynq.TaskID(fmt.Sprintf("copy-%d", i)), asynq.Queue(tasks.QueueBulk))
+		all[i] = asynq.NewTask(tasks.TypeSend, payload, asynq.TaskID(fmt.Sprintf("copy-%d", i)), asynq.Queue("handout:"+tasks.QueueBulk))
 	}
 	return all
 }
@@ -421,7 +421,7 @@ func TestSend_AHundredNotesAreOneMessage(t *testing.T) {
 	r := setup(t, v)
 	c := r.stand("c", phones(3), false)
 	for i := range 3 {
-		if _, err := r.queue.EnqueueAll(t.Context(), r.copies(100, "c", campaign.PlaceOf(i))); err != nil {
+		if _, err := r.queue.EnqueueAll(t.Context(), tasks.QueueBulk, r.copies(100, "c", campaign.PlaceOf(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -445,7 +445,7 @@ func TestSend_APausedCampaignStaysPlanned(t *testing.T) {
 	c := r.stand("c", phones(20), true)
 	r.fed(c)
 	for i := range 20 {
-		if err := r.queue.Enqueue(t.Context(), tasks.NewSend(r.attempt("c", campaign.PlaceOf(i), 1), campaign.LaneBulk)); err != nil {
+		if err := r.queue.Enqueue(t.Context(), tasks.QueueBulk, tasks.NewSend(r.attempt("c", campaign.PlaceOf(i), 1))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -469,7 +469,7 @@ func TestSend_ACanceledCampaignSendsNothing(t *testing.T) {
 	c := r.stand("c", phones(5), true)
 	r.fed(c)
 	for i := range 5 {
-		if err := r.queue.Enqueue(t.Context(), tasks.NewSend(r.attempt("c", campaign.PlaceOf(i), 1), campaign.LaneBulk)); err != nil {
+		if err := r.queue.Enqueue(t.Context(), tasks.QueueBulk, tasks.NewSend(r.attempt("c", campaign.PlaceOf(i), 1))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -498,24 +498,26 @@ func TestSend_WhatCannotBeFoundIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	sends := []*asynq.Task{
-		tasks.NewSend(r.attempt("c", campaign.Place{}, 1), campaign.LaneBulk),          // its page is missing
-		tasks.NewSend(r.attempt("c", campaign.Place{Index: 7}, 1), campaign.LaneBulk),  // there is no such recipient
-		tasks.NewSend(r.attempt("c", campaign.Place{Page: 9}, 1), campaign.LaneUrgent), // nor such a page
-		tasks.NewSend(r.attempt("gone", campaign.Place{}, 1), campaign.LaneBulk),       // nor such a campaign
+		tasks.NewSend(r.attempt("c", campaign.Place{}, 1)),         // its page is missing
+		tasks.NewSend(r.attempt("c", campaign.Place{Index: 7}, 1)), // there is no such recipient
+		tasks.NewSend(r.attempt("gone", campaign.Place{}, 1)),      // nor such a campaign
 	}
-	if _, err := r.queue.EnqueueAll(t.Context(), sends); err != nil {
+	if _, err := r.queue.EnqueueAll(t.Context(), tasks.QueueBulk, sends); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.queue.Enqueue(t.Context(), tasks.QueueUrgent, tasks.NewSend(r.attempt("c", campaign.Place{Page: 9}, 1))); err != nil { // nor such a page
 		t.Fatal(err)
 	}
 	r.start()
 	inspector := asynq.NewInspectorFromRedisClient(r.rdb)
-	for _, n := range []struct{ queue, id string }{{"bulk", r.attempt("c", campaign.Place{}, 1).ExternalID()}, {"bulk", r.attempt("c", campaign.Place{Index: 7}, 1).ExternalID()}, {"urgent", r.attempt("c", campaign.Place{Page: 9}, 1).ExternalID()}} {
+	for _, n := range []struct{ queue, id string }{{"handout:bulk", r.attempt("c", campaign.Place{}, 1).ExternalID()}, {"handout:bulk", r.attempt("c", campaign.Place{Index: 7}, 1).ExternalID()}, {"handout:urgent", r.attempt("c", campaign.Place{Page: 9}, 1).ExternalID()}} {
 		r.until(n.id+" is retried", func() bool {
 			info, err := inspector.GetTaskInfo(n.queue, n.id)
 			return err == nil && info.State == asynq.TaskStateRetry && strings.Contains(info.LastErr, "not found")
 		})
 	}
 	r.until("the task of a campaign that is gone is dropped", func() bool {
-		_, err := inspector.GetTaskInfo("bulk", r.attempt("gone", campaign.Place{}, 1).ExternalID())
+		_, err := inspector.GetTaskInfo("handout:bulk", r.attempt("gone", campaign.Place{}, 1).ExternalID())
 		return errors.Is(err, asynq.ErrTaskNotFound)
 	})
 	if len(v.all()) != 0 || r.record(c, 0).State != campaign.Planned {
@@ -536,13 +538,16 @@ func TestSend_JunkIsArchivedWithItsReason(t *testing.T) {
 	t.Parallel()
 	v := &vendor{}
 	r := setup(t, v)
-	for i, junk := range []*asynq.Task{
-		asynq.NewTask(tasks.TypeSend, []byte(`{"v":9,"campaign":"c"}`), asynq.TaskID("junk-0"), asynq.Queue(tasks.QueueBulk)),
-		asynq.NewTask(tasks.TypeSend, []byte(`junk`), asynq.TaskID("junk-1"), asynq.Queue(tasks.QueueUrgent)),
-		asynq.NewTask(tasks.TypePoll, []byte(`{}`), asynq.TaskID("junk-2"), asynq.Queue(tasks.QueuePolls)),
-		asynq.NewTask(tasks.TypePoll, nil, asynq.TaskID("junk-3"), asynq.Queue(tasks.QueuePolls)),
+	for i, junk := range []struct {
+		queue string
+		task  *asynq.Task
+	}{
+		{tasks.QueueBulk, asynq.NewTask(tasks.TypeSend, []byte(`{"v":9,"campaign":"c"}`), asynq.TaskID("junk-0"))},
+		{tasks.QueueUrgent, asynq.NewTask(tasks.TypeSend, []byte(`junk`), asynq.TaskID("junk-1"))},
+		{tasks.QueuePolls, asynq.NewTask(tasks.TypePoll, []byte(`{}`), asynq.TaskID("junk-2"))},
+		{tasks.QueuePolls, asynq.NewTask(tasks.TypePoll, nil, asynq.TaskID("junk-3"))},
 	} {
-		if err := r.queue.Enqueue(t.Context(), junk); err != nil {
+		if err := r.queue.Enqueue(t.Context(), junk.queue, junk.task); err != nil {
 			t.Fatalf("junk %d: %v", i, err)
 		}
 	}
@@ -688,6 +693,31 @@ func TestNew_RefusesWhatItCannotWorkWith(t *testing.T) {
 		change(&o)
 		if _, err := worker.New(o); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// Another application on the same Redis has a queue of its own that is called bulk.
+func TestSend_LeavesAnotherApplicationsTasks(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setup(t, v)
+	client := asynq.NewClientFromRedisClient(r.rdb)
+	queues := []string{tasks.QueueBulk, tasks.QueueUrgent, tasks.QueuePolls}
+	for _, queue := range queues {
+		if _, err := client.Enqueue(asynq.NewTask("email:welcome", []byte("{}")), asynq.TaskID("theirs"), asynq.Queue(queue), asynq.MaxRetry(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := r.stand("c", phones(20), false)
+	r.start()
+	for i := range 20 {
+		r.untilState(c, i, campaign.Accepted)
+	}
+	inspector := asynq.NewInspectorFromRedisClient(r.rdb)
+	for _, queue := range queues {
+		if info, err := inspector.GetTaskInfo(queue, "theirs"); err != nil || info.State != asynq.TaskStatePending {
+			t.Errorf("%s: %+v, %v", queue, info, err)
 		}
 	}
 }

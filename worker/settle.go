@@ -112,7 +112,7 @@ func (v *visit) passOn(line ledger.Line, at time.Time) {
 // write writes tasks. Most of them stand in the queue and wait their turn; but one
 // that is archived, or belonged to a lost worker, blocks its ID until it is freed.
 func (l *look) write(ctx context.Context, b *writing) error {
-	added, err := l.w.queue.EnqueueAll(ctx, b.tasks)
+	added, err := l.w.queue.EnqueueAll(ctx, b.queue, b.tasks)
 	if err != nil || added == len(b.tasks) {
 		return err
 	}
@@ -120,7 +120,7 @@ func (l *look) write(ctx context.Context, b *writing) error {
 	if err != nil || freed == 0 {
 		return err
 	}
-	_, err = l.w.queue.EnqueueAll(ctx, b.tasks)
+	_, err = l.w.queue.EnqueueAll(ctx, b.queue, b.tasks)
 	return err
 }
 
@@ -184,7 +184,7 @@ func (l *look) rewrite(ctx context.Context, room int) (n int, err error) {
 // send adds the task of another attempt: the same ID as before, so that nothing
 // happens if the task is still there.
 func (v *visit) send(p campaign.Place, r campaign.Record) {
-	v.add(tasks.NewSend(v.s.Attempt(p, r.Attempt+1), v.s.Spec.Lane), v.s.ExternalID(p, r.Attempt+1))
+	v.add(tasks.NewSend(v.s.Attempt(p, r.Attempt+1)), v.s.ExternalID(p, r.Attempt+1))
 }
 
 // watch looks at pages for claims that went stale and for tasks that were lost, and

@@ -339,7 +339,7 @@ func (r *rig) untilQuiet() {
 		n := int64(0)
 		for _, q := range []string{tasks.QueueBulk, tasks.QueueUrgent} {
 			for _, list := range []string{"pending", "active"} {
-				n += r.rdb.LLen(r.t.Context(), "asynq:{"+q+"}:"+list).Val()
+				n += r.rdb.LLen(r.t.Context(), "asynq:{handout:"+q+"}:"+list).Val()
 			}
 		}
 		return n == 0

@@ -249,7 +249,7 @@ func TestSuppressed_AListThatCannotBeReadLetsNobodyThrough(t *testing.T) {
 
 // retries are the tasks that asynq will run again.
 func (r *rig) retries() int {
-	return int(r.rdb.ZCard(r.t.Context(), "asynq:{"+tasks.QueueBulk+"}:retry").Val())
+	return int(r.rdb.ZCard(r.t.Context(), "asynq:{handout:"+tasks.QueueBulk+"}:retry").Val())
 }
 
 // asker counts the commands that ask the list.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -57,6 +56,9 @@ type Options struct {
 	// check_files; FilesPrivate allows private addresses there.
 	FilesRate    float64
 	FilesPrivate bool
+
+	// Replicas is how many replicas of Redis must have a claim before it is sent.
+	Replicas int
 }
 
 // Worker sends. Make one with New, then Start it and Stop it, once each.
@@ -69,9 +71,7 @@ type Worker struct {
 	pace         *pacing.Pacer
 	pollPace     *pacing.Pacer
 	pollRate     float64
-	pollOff      atomic.Bool
-	pollProven   atomic.Bool // a question was answered
-	pollFirst    sync.Mutex  // held by the only question until then
+	polling      pollGate
 	planner      *planner
 	cache        *cache
 	clock        clock
@@ -111,20 +111,20 @@ func New(o Options) (*Worker, error) {
 	}
 	w := &Worker{
 		rdb: o.Redis, ledger: ledger.New(o.Redis), suppressions: suppression.New(o.Redis), queue: queue.New(o.Redis), telesign: o.Telesign,
-		pace:     pacing.New(o.Redis, pacing.KeyAccount, o.Rate),
-		pollPace: pacing.New(o.Redis, pacing.KeyPolls, o.PollRate), pollRate: o.PollRate, planner: newPlanner(),
+		pace:     pacing.New(o.Redis, pacing.KeyAccount(o.Redis), o.Rate),
+		pollPace: pacing.New(o.Redis, pacing.KeyPolls(o.Redis), o.PollRate), pollRate: o.PollRate, planner: newPlanner(),
 		metrics: newMetrics(o.Metrics), log: o.Logger, name: rand.Text(),
 		window: o.Window, sendTimeout: o.SendTimeout,
 		receiptMargin: o.ReceiptMargin, receiptIn: o.ReceiptDeadline, callbackURL: o.CallbackURL,
 	}
 	w.pace.CountIn(w.metrics.slots("account"))
 	w.pollPace.CountIn(w.metrics.slots("poll"))
-	w.filesPace, w.files = pacing.New(o.Redis, pacing.KeyFiles, o.FilesRate), newFiles(o.FilesPrivate)
+	w.filesPace, w.files = pacing.New(o.Redis, pacing.KeyFiles(o.Redis), o.FilesRate), newFiles(o.FilesPrivate)
 	w.rates = newRates(o.Redis, w.pace, o.Rate, w.metrics.slots("campaign"))
 	w.look = make(chan struct{}, 1)
 	w.stopping, w.stop = context.WithCancel(context.Background())
-	w.pollOff.Store(!o.Poll)
-	w.rollback.watch(o.Redis)
+	w.polling.never, w.polling.closed = !o.Poll, w.metrics.pollsRefused
+	w.ledger.RequireReplicas(o.Replicas)
 	w.cache = &cache{
 		load: w.loadSubject, loadPage: w.ledger.Recipients,
 		subjects: make(map[campaign.ID]*entry[*subject]), pages: make(map[pageKey]*entry[[]campaign.Recipient]),
@@ -136,7 +136,7 @@ func New(o Options) (*Worker, error) {
 		looks.Stopping = w.stopping.Done()
 		return asynq.NewServerFromRedisClient(w.queue.Looker(name, looks), asynq.Config{
 			Concurrency:              concurrency,
-			Queues:                   map[string]int{name: 1},
+			Queues:                   map[string]int{w.queue.Name(name): 1},
 			TaskCheckInterval:        queue.LookInterval,
 			DelayedTaskCheckInterval: forward,
 			ShutdownTimeout:          shutdown,
@@ -175,6 +175,9 @@ func (w *Worker) loadSubject(ctx context.Context, id campaign.ID) (*subject, err
 
 // Start begins to work and returns.
 func (w *Worker) Start(ctx context.Context) error {
+	if err := w.rollback.watch(ctx, w.rdb); err != nil {
+		return err
+	}
 	if err := w.clock.sync(ctx, w.rdb); err != nil {
 		return err
 	}

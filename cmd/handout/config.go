@@ -30,6 +30,8 @@ import (
 // with a name of its own is read under that name.
 type Config struct {
 	RedisURL           string      `envconfig:"REDIS_URL" desc:"where Redis is: redis://, rediss://, unix://, Sentinel or Cluster"`
+	Prefix             string      `default:"handout" desc:"what begins every key and queue name in Redis: installations with different ones share a Redis"`
+	RedisReplicas      int         `split_words:"true" default:"0" desc:"replicas of Redis that must have a claim before it is sent, so that a failover forgets none"`
 	TelesignCustomerID string      `envconfig:"TELESIGN_CUSTOMER_ID" desc:"the account's customer ID"`
 	TelesignAPIKey     secret.Text `envconfig:"TELESIGN_API_KEY" desc:"the account's API key; also verifies receipts"`
 	TelesignURL        string      `envconfig:"TELESIGN_URL" default:"https://rest-ww.telesign.com" desc:"Telesign's server, or the simulator's"`
@@ -146,6 +148,8 @@ func wanted(t reflect.Type) string {
 
 // validate calls check for each variable with whether its value is allowed.
 func (c *Config) validate(check func(ok bool, name, format string, args ...any)) {
+	check(redisx.ValidPrefix(c.Prefix), "HANDOUT_PREFIX", "must be 1 to 32 small letters, digits, - or _, and begin with a letter or digit")
+	check(c.RedisReplicas >= 0 && c.RedisReplicas <= 10, "HANDOUT_REDIS_REPLICAS", "must be 0 to 10")
 	check(c.Rate > 0 && c.Rate <= operations.MaxRate, "HANDOUT_RATE", "must be over 0 and at most %d, in messages per second", operations.MaxRate)
 	check(c.PollRate > 0 && c.PollRate <= 100_000, "HANDOUT_POLL_RATE", "must be over 0 and at most 100000, in requests per second")
 	check(c.CheckFilesRate > 0 && c.CheckFilesRate <= 100_000, "HANDOUT_CHECK_FILES_RATE", "must be over 0 and at most 100000, in files per second")

@@ -68,7 +68,7 @@ func miniRedis(say func(string, ...any)) (redis.UniversalClient, func(), error) 
 		return nil, nil, fmt.Errorf("start an in-process Redis: %w", err)
 	}
 	m.ClockTTL(true)
-	rdb, err := redisx.Open("redis://" + m.Addr())
+	rdb, err := redisx.Open("redis://"+m.Addr(), redisx.DefaultPrefix)
 	if err != nil {
 		m.Close()
 		return nil, nil, err
@@ -103,7 +103,7 @@ func ownRedis(ctx context.Context, path string, say func(string, ...any)) (redis
 		}
 		_ = os.RemoveAll(dir)
 	}
-	rdb, err := redisx.Open("unix://" + socket)
+	rdb, err := redisx.Open("unix://"+socket, redisx.DefaultPrefix)
 	if err != nil {
 		stop()
 		return nil, nil, err

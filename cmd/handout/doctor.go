@@ -13,8 +13,6 @@ import (
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/probe"
-	"github.com/handout-dev/handout/internal/redisx"
-	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -99,10 +97,6 @@ func (a *app) showFindings(findings []finding) {
 	}
 }
 
-// maxClockOffset is how far a worker's clock may be from Redis's: asynq's leases last
-// 30 s by the worker's clock.
-const maxClockOffset = 5 * time.Second
-
 // maxPhoneData is how old the data of phone numbers may be. Countries open a range
 // every other week, taken together.
 const maxPhoneData = 365 * 24 * time.Hour
@@ -117,54 +111,6 @@ func diagnose(ctx context.Context, c *Config) []finding {
 		findings = append(findings, finding{
 			Check: "environment", Found: name + " is no variable of handout's", Advice: "see handout config for the names",
 		})
-	}
-	return findings
-}
-
-func diagnoseRedis(ctx context.Context, c *Config) []finding {
-	const start = "set REDIS_URL, as in redis://127.0.0.1:6379/0, and start Redis with deploy/redis.conf"
-	if c.RedisURL == "" {
-		return []finding{{Fatal: true, Check: "Redis", Found: "REDIS_URL is not set", Advice: start}}
-	}
-	where := redisx.Describe(c.RedisURL)
-	rdb, err := redisx.Open(c.RedisURL)
-	if err != nil {
-		return []finding{{Fatal: true, Check: "Redis", Found: oneLine(err), Advice: start}}
-	}
-	defer rdb.Close()
-	info, err := redisx.Inspect(ctx, rdb)
-	if err != nil {
-		return []finding{{Fatal: true, Check: "Redis", Found: fmt.Sprintf("%s can't be reached: %s", where, oneLine(err)), Advice: "is it running, and is REDIS_URL right?"}}
-	}
-	var findings []finding
-	add := func(ok, fatal bool, check, found, advice string) {
-		findings = append(findings, finding{OK: ok, Fatal: fatal, Check: check, Found: found, Advice: advice})
-	}
-	add(true, true, "Redis", fmt.Sprintf("%s answers (%s)", where, info.Mode), start)
-	add(info.AtLeast62, true, "Redis version", info.Version, "the queue needs Redis 6.2 or newer")
-	if info.ConfigHidden {
-		add(false, false, "Redis settings", "this Redis doesn't show them",
-			"check yourself that it has appendonly yes, appendfsync always and maxmemory-policy noeviction")
-	} else {
-		add(info.AppendOnly, true, "append-only file", map[bool]string{true: "on", false: "off"}[info.AppendOnly],
-			"set appendonly yes: without it a restart of Redis forgets who has been sent to")
-		add(info.AppendFsync == "always", false, "appendfsync", info.AppendFsync,
-			"set appendfsync always: otherwise a crash of Redis forgets its last second, and claims of that second are sent twice")
-		add(info.MaxMemoryPolicy == "noeviction", true, "maxmemory-policy", info.MaxMemoryPolicy,
-			"set maxmemory-policy noeviction: any other policy deletes records when memory runs out")
-	}
-	if info.MaxMemory > 0 {
-		used := float64(info.UsedMemory) / float64(info.MaxMemory)
-		add(used < 0.7, false, "Redis memory", fmt.Sprintf("%.0f %% of %d MB used", 100*used, info.MaxMemory>>20),
-			"raise maxmemory, or purge campaigns: at 100 % nothing can be written and sending stops")
-	}
-	if id, reason, err := report.NewReader(rdb, c.Rate).Restored(ctx); err == nil && id != "" { // other checks report errors of Redis
-		add(false, true, "Redis's memory", fmt.Sprintf("campaign %s is held: %s", id, reason),
-			"before you resume it, wait for receipts, run handout verify, and check in Telesign's own reports who was sent to: docs/promises.md, \"A restored snapshot\"")
-	}
-	if !info.ClockHidden {
-		add(info.ClockOffset.Abs() < maxClockOffset, true, "clock", fmt.Sprintf("Redis's clock is %s from this machine's", info.ClockOffset.Round(time.Millisecond)),
-			"synchronise both machines with NTP: leases in the queue go by the workers' clocks")
 	}
 	return findings
 }

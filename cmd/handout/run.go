@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/report"
@@ -128,13 +129,17 @@ func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
 	if c.RedisURL == "" {
 		return nil, usagef("REDIS_URL is not set: where is Redis? For example REDIS_URL=redis://127.0.0.1:6379/0")
 	}
-	rdb, err := redisx.Open(c.RedisURL)
+	rdb, err := redisx.Open(c.RedisURL, c.Prefix)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("REDIS_URL: %w", err)}
 	}
 	if err := rdb.Ping(ctx).Err(); err != nil {
 		_ = rdb.Close()
 		return nil, fmt.Errorf("can't use Redis at %s: %w; is it running, and is REDIS_URL right?", redisx.Describe(c.RedisURL), err)
+	}
+	if _, err := installation.Enter(ctx, rdb); err != nil {
+		_ = rdb.Close()
+		return nil, err
 	}
 	return rdb, nil
 }

@@ -96,15 +96,19 @@ func (s *server) wait(ctx context.Context) error {
 }
 
 // health adds /healthz, which says that the process lives, and /readyz, which
-// says that it reaches Redis and that checks find nothing wrong.
+// says that Redis takes writes and that checks find nothing wrong.
 func health(mux *http.ServeMux, rdb redis.UniversalClient, checks ...func(now time.Time) error) {
+	ready := redisx.NewReadiness(rdb)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-		defer cancel()
-		if err := redisx.Ping(ctx, rdb); err != nil {
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		var refused *redisx.RefusedError
+		switch err := ready.Check(); {
+		case errors.As(err, &refused):
+			http.Error(w, "Redis refuses writes: "+refused.Word, http.StatusServiceUnavailable)
+			return
+		case err != nil:
 			http.Error(w, "Redis can't be reached", http.StatusServiceUnavailable)
 			return
 		}
@@ -331,7 +335,7 @@ func newWorker(m *mode) (*worker.Worker, error) {
 		Concurrency: m.Concurrency, Window: m.Window, SendTimeout: m.SendTimeout,
 		ReceiptMargin: m.ReceiptMargin, ReceiptDeadline: m.ReceiptDeadline,
 		FilesRate: m.CheckFilesRate, FilesPrivate: m.CheckFilesPrivate,
-		CallbackURL: m.CallbackURL, Logger: m.log, Metrics: m.registry,
+		CallbackURL: m.CallbackURL, Replicas: m.RedisReplicas, Logger: m.log, Metrics: m.registry,
 	})
 }
 

@@ -25,9 +25,10 @@ import (
 )
 
 // Config is every environment variable that orderhistory reads, each as
-// ORDERHISTORY_<NAME> but REDIS_URL.
+// ORDERHISTORY_<NAME> but those that are handout's, too.
 type Config struct {
-	RedisURL string `envconfig:"REDIS_URL" desc:"where Redis is, as for handout"`
+	RedisURL    string `envconfig:"REDIS_URL" desc:"where Redis is, as for handout"`
+	RedisPrefix string `envconfig:"HANDOUT_PREFIX" default:"handout" desc:"what begins every key in Redis, as for handout"`
 
 	Shop         string `default:"sqlite:shop.db" desc:"the shop's database: postgres://… or sqlite:PATH"`
 	State        string `default:"sqlite:orderhistory-state.db" desc:"the database of what was exported: postgres://… or sqlite:PATH"`
@@ -191,7 +192,7 @@ func (c *Config) campaign() (campaign.Spec, error) {
 func variableName(f reflect.StructField) string {
 	name := f.Tag.Get("envconfig")
 	switch {
-	case name == "REDIS_URL":
+	case name == "REDIS_URL", name == "HANDOUT_PREFIX":
 		return name
 	case name == "":
 		name = strings.ToUpper(words.ReplaceAllString(f.Name, "${1}_${2}"))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/orderhistory"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
@@ -175,13 +176,16 @@ func (c *Config) exporter(ctx context.Context) (_ *orderhistory.Exporter, _ func
 	if c.RedisURL == "" {
 		return nil, nil, usageError{errors.New("REDIS_URL is not set: where is Redis? For example REDIS_URL=redis://127.0.0.1:6379/0")}
 	}
-	rdb, err := redisx.Open(c.RedisURL)
+	rdb, err := redisx.Open(c.RedisURL, c.RedisPrefix)
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("REDIS_URL: %w", err)}
 	}
 	opened = append(opened, rdb)
 	if err := redisx.Ping(ctx, rdb); err != nil {
 		return nil, nil, fmt.Errorf("can't use Redis at %s: %w", redisx.Describe(c.RedisURL), err)
+	}
+	if _, _, err := installation.Read(ctx, rdb); err != nil { // handout's own programs write it
+		return nil, nil, err
 	}
 	zone, err := time.LoadLocation(c.Zone)
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/queue"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/tasks"
@@ -224,12 +225,13 @@ func (l *Ledger) notes(context.Context, []report.Summary) ([]prometheus.Metric, 
 		return nil, fmt.Errorf("list queues: %w", err)
 	}
 	var metrics []prometheus.Metric
-	for _, queue := range []string{tasks.QueueUrgent, tasks.QueueBulk, tasks.QueuePolls, tasks.QueueWebhooks, tasks.QueueSchedule} {
+	for _, shown := range []string{tasks.QueueUrgent, tasks.QueueBulk, tasks.QueuePolls, tasks.QueueWebhooks, tasks.QueueSchedule} {
+		name := queue.Name(l.rdb, shown)
 		states, oldest := map[string]int{"pending": 0, "active": 0, "scheduled": 0, "retry": 0, "archived": 0}, 0.0
-		if slices.Contains(known, queue) {
-			info, err := l.queues.GetQueueInfo(queue)
+		if slices.Contains(known, name) {
+			info, err := l.queues.GetQueueInfo(name)
 			if err != nil { // a note of which only a part is left spoils asynq's count, and nothing else
-				metrics = append(metrics, gauge(descReadable, 0, queue))
+				metrics = append(metrics, gauge(descReadable, 0, shown))
 				continue
 			}
 			states = map[string]int{
@@ -238,9 +240,9 @@ func (l *Ledger) notes(context.Context, []report.Summary) ([]prometheus.Metric, 
 			oldest = info.Latency.Seconds()
 		}
 		for state, n := range states {
-			metrics = append(metrics, gauge(descNotes, float64(n), queue, state))
+			metrics = append(metrics, gauge(descNotes, float64(n), shown, state))
 		}
-		metrics = append(metrics, gauge(descOldest, oldest, queue), gauge(descReadable, 1, queue))
+		metrics = append(metrics, gauge(descOldest, oldest, shown), gauge(descReadable, 1, shown))
 	}
 	return metrics, nil
 }

@@ -125,11 +125,11 @@ func TestLedger_SaysWhatStandsInRedis(t *testing.T) {
 	}
 	queue := queue.New(b.rdb)
 	for i := range 4 {
-		if err := queue.Enqueue(ctx, tasks.NewSend(campaign.Attempt{Campaign: "spring", Salt: "k3v7q2m5", Place: campaign.PlaceOf(i), Number: 1}, campaign.LaneBulk)); err != nil {
+		if err := queue.Enqueue(ctx, tasks.QueueBulk, tasks.NewSend(campaign.Attempt{Campaign: "spring", Salt: "k3v7q2m5", Place: campaign.PlaceOf(i), Number: 1})); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := queue.Enqueue(ctx, tasks.NewSend(campaign.Attempt{Campaign: "spring", Salt: "k3v7q2m5", Place: campaign.PlaceOf(9), Number: 1}, campaign.LaneBulk), asynq.ProcessIn(time.Hour)); err != nil {
+	if err := queue.Enqueue(ctx, tasks.QueueBulk, tasks.NewSend(campaign.Attempt{Campaign: "spring", Salt: "k3v7q2m5", Place: campaign.PlaceOf(9), Number: 1}), asynq.ProcessIn(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	got := scrape(t, b.registry)
@@ -283,15 +283,15 @@ func TestLedger_OneQueueThatCannotBeReadSpoilsNothingElse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.stand(t, "spring", 3)
-	note := tasks.NewSend(campaign.Attempt{Campaign: "spring", Salt: "k3v7q2m5", Place: campaign.Place{}, Number: 1}, campaign.LaneBulk)
-	if err := queue.New(b.rdb).Enqueue(t.Context(), note); err != nil {
+	note := tasks.NewSend(campaign.Attempt{Campaign: "spring", Salt: "k3v7q2m5", Place: campaign.Place{}, Number: 1})
+	if err := queue.New(b.rdb).Enqueue(t.Context(), tasks.QueueBulk, note); err != nil {
 		t.Fatal(err)
 	}
-	ids, err := b.rdb.LRange(t.Context(), "asynq:{bulk}:pending", 0, -1).Result()
+	ids, err := b.rdb.LRange(t.Context(), "asynq:{handout:bulk}:pending", 0, -1).Result()
 	if err != nil || len(ids) != 1 {
 		t.Fatal(ids, err)
 	}
-	if err := b.rdb.Del(t.Context(), "asynq:{bulk}:t:"+ids[0]).Err(); err != nil {
+	if err := b.rdb.Del(t.Context(), "asynq:{handout:bulk}:t:"+ids[0]).Err(); err != nil {
 		t.Fatal(err)
 	}
 	got := scrape(t, b.registry)

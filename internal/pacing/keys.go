@@ -1,15 +1,23 @@
 package pacing
 
-import "github.com/handout-dev/handout/campaign"
+import (
+	"github.com/redis/go-redis/v9"
 
-const (
-	// KeyPolls: hash, the limiter of status queries; fields in pace.go.
-	KeyPolls = "handout:pace:poll"
-	// KeyFiles: hash, the limiter of looks at files.
-	KeyFiles = "handout:pace:files"
-	// KeyAccount: hash, the account's limiter.
-	KeyAccount = "handout:pace"
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
 )
 
+// KeyAccount: hash, the account's limiter. Every key begins with the installation's
+// prefix.
+func KeyAccount(rdb redis.UniversalClient) string { return redisx.Prefix(rdb) + ":pace" }
+
+// KeyPolls: hash, the limiter of status queries; fields in pace.go.
+func KeyPolls(rdb redis.UniversalClient) string { return redisx.Prefix(rdb) + ":pace:poll" }
+
+// KeyFiles: hash, the limiter of looks at files.
+func KeyFiles(rdb redis.UniversalClient) string { return redisx.Prefix(rdb) + ":pace:files" }
+
 // KeyCampaign is the campaign's own limiter.
-func KeyCampaign(c campaign.ID) string { return "handout:{" + string(c) + "}:pace" }
+func KeyCampaign(rdb redis.UniversalClient, c campaign.ID) string {
+	return redisx.Prefix(rdb) + ":{" + string(c) + "}:pace"
+}

@@ -43,7 +43,7 @@ type Looker struct {
 
 // Looker returns the Redis client for the server of a queue.
 func (q *Queue) Looker(queue string, looks Looks) *Looker {
-	l := &Looker{UniversalClient: q.rdb, looks: looks, pending: "asynq:{" + queue + "}:pending", wake: make(chan struct{}, 1)}
+	l := &Looker{UniversalClient: q.rdb, looks: looks, pending: q.key(queue, "pending"), wake: make(chan struct{}, 1)}
 	q.lookers.Store(queue, l)
 	return l
 }

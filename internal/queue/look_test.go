@@ -9,7 +9,6 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/queue"
 	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/test/redistest"
@@ -27,7 +26,7 @@ func look(t *testing.T, looks queue.Looks) *looking {
 	l := &looking{redis: redistest.Start(t), taken: make(chan string, 1000)}
 	l.queue = queue.New(l.redis.Client())
 	server := asynq.NewServerFromRedisClient(l.queue.Looker(tasks.QueueBulk, looks), asynq.Config{
-		Concurrency: 10, Queues: map[string]int{tasks.QueueBulk: 1}, TaskCheckInterval: queue.LookInterval,
+		Concurrency: 10, Queues: map[string]int{l.queue.Name(tasks.QueueBulk): 1}, TaskCheckInterval: queue.LookInterval,
 		Logger: queue.Logger{Log: slog.New(slog.DiscardHandler)},
 	})
 	if err := server.Start(asynq.HandlerFunc(func(ctx context.Context, _ *asynq.Task) error {
@@ -62,12 +61,12 @@ func TestLooker_LooksAtOnceWhenTasksWereEnqueued(t *testing.T) {
 	t.Parallel()
 	l := look(t, queue.Looks{Shortest: time.Hour, Longest: time.Hour})
 	for i := range 5 {
-		if err := l.queue.Enqueue(t.Context(), sends(i, i+1, campaign.LaneBulk)[0]); err != nil {
+		if err := l.queue.Enqueue(t.Context(), tasks.QueueBulk, sends(i, i+1)[0]); err != nil {
 			t.Fatal(err)
 		}
 		l.await(t, 1)
 	}
-	if _, err := l.queue.EnqueueAll(t.Context(), sends(5, 105, campaign.LaneBulk)); err != nil {
+	if _, err := l.queue.EnqueueAll(t.Context(), tasks.QueueBulk, sends(5, 105)); err != nil {
 		t.Fatal(err)
 	}
 	l.await(t, 100)
@@ -78,7 +77,7 @@ func TestLooker_FindsTheTasksOfOthers(t *testing.T) {
 	l := look(t, queue.Looks{Shortest: time.Millisecond, Longest: 50 * time.Millisecond})
 	others := queue.New(l.redis.Client())
 	for i := range 3 {
-		if err := others.Enqueue(t.Context(), sends(i, i+1, campaign.LaneBulk)[0]); err != nil {
+		if err := others.Enqueue(t.Context(), tasks.QueueBulk, sends(i, i+1)[0]); err != nil {
 			t.Fatal(err)
 		}
 		l.await(t, 1)
@@ -100,7 +99,7 @@ func TestLooker_LeavesTasksInTheQueueWhileTheServerHasNoRoom(t *testing.T) {
 	t.Parallel()
 	var open atomic.Bool
 	l := look(t, queue.Looks{Shortest: time.Millisecond, Longest: 10 * time.Millisecond, Open: open.Load})
-	if _, err := l.queue.EnqueueAll(t.Context(), sends(0, 3, campaign.LaneBulk)); err != nil {
+	if _, err := l.queue.EnqueueAll(t.Context(), tasks.QueueBulk, sends(0, 3)); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -120,14 +119,14 @@ func TestLooker_TakesNoTaskWhenStopping(t *testing.T) {
 	t.Parallel()
 	stopping := make(chan struct{})
 	l := look(t, queue.Looks{Shortest: time.Millisecond, Longest: 10 * time.Millisecond, Stopping: stopping})
-	if err := l.queue.Enqueue(t.Context(), sends(0, 1, campaign.LaneBulk)[0]); err != nil {
+	if err := l.queue.Enqueue(t.Context(), tasks.QueueBulk, sends(0, 1)[0]); err != nil {
 		t.Fatal(err)
 	}
 	l.await(t, 1)
 	close(stopping)
 	time.Sleep(50 * time.Millisecond) // a look under way ends
 	looked := l.looks()
-	if err := l.queue.Enqueue(t.Context(), sends(1, 2, campaign.LaneBulk)[0]); err != nil {
+	if err := l.queue.Enqueue(t.Context(), tasks.QueueBulk, sends(1, 2)[0]); err != nil {
 		t.Fatal(err)
 	}
 	select {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/internal/redisx"
 )
 
 // Queue puts tasks into asynq. It is safe for concurrent use.
@@ -29,13 +31,21 @@ func New(rdb redis.UniversalClient) *Queue {
 	return &Queue{rdb: rdb, client: asynq.NewClientFromRedisClient(rdb), capture: c, batch: asynq.NewClientFromRedisClient(c)}
 }
 
-// Enqueue puts one task into the queue. An ID that is taken counts as success:
+// Name returns what asynq calls a queue: the installation's prefix stands before it, so
+// that another application on the same Redis, or another installation, meets none of
+// our tasks, and our servers none of theirs.
+func (q *Queue) Name(queue string) string { return Name(q.rdb, queue) }
+
+// Name is [Queue.Name] for who has no Queue.
+func Name(rdb redis.UniversalClient, queue string) string { return redisx.Prefix(rdb) + ":" + queue }
+
+// Enqueue puts one task into a queue. An ID that is taken counts as success:
 // the task is there, or its reply was lost and it is there after all.
-func (q *Queue) Enqueue(ctx context.Context, t *asynq.Task, opts ...asynq.Option) error {
-	info, err := q.client.EnqueueContext(ctx, t, opts...)
+func (q *Queue) Enqueue(ctx context.Context, queue string, t *asynq.Task, opts ...asynq.Option) error {
+	info, err := q.client.EnqueueContext(ctx, t, append(opts, asynq.Queue(q.Name(queue)))...)
 	switch {
 	case err == nil && info.State == asynq.TaskStatePending:
-		q.LookAgain(info.Queue)
+		q.LookAgain(queue)
 	case err != nil && !errors.Is(err, asynq.ErrTaskIDConflict):
 		return fmt.Errorf("enqueue %s: %w", t.Type(), err)
 	}
@@ -44,25 +54,28 @@ func (q *Queue) Enqueue(ctx context.Context, t *asynq.Task, opts ...asynq.Option
 
 // Waiting returns how many tasks stand in a queue and aren't at work yet.
 func (q *Queue) Waiting(ctx context.Context, queue string) (int, error) {
-	n, err := q.rdb.LLen(ctx, "asynq:{"+queue+"}:pending").Result()
+	n, err := q.rdb.LLen(ctx, q.key(queue, "pending")).Result()
 	if err != nil {
 		return 0, fmt.Errorf("count the tasks of queue %s: %w", queue, err)
 	}
 	return int(n), nil
 }
 
+// key is asynq's of a part of a queue.
+func (q *Queue) key(queue, part string) string { return "asynq:{" + q.Name(queue) + "}:" + part }
+
 // mostInBatch is how many tasks travel in one pipeline.
 const mostInBatch = 500
 
-// EnqueueAll puts many tasks into the queue in few round trips; it returns how
+// EnqueueAll puts many tasks into a queue in few round trips; it returns how
 // many of them weren't there yet. After an error some may be there and others
 // not; calling it again does no harm.
-func (q *Queue) EnqueueAll(ctx context.Context, tasks []*asynq.Task) (added int, err error) {
+func (q *Queue) EnqueueAll(ctx context.Context, queue string, tasks []*asynq.Task) (added int, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(tasks) > 0 {
 		n := min(len(tasks), mostInBatch)
-		a, err := q.enqueueBatch(ctx, tasks[:n])
+		a, err := q.enqueueBatch(ctx, queue, tasks[:n])
 		added += a
 		if err != nil {
 			return added, fmt.Errorf("enqueue %d tasks: %w", n, err)
@@ -74,15 +87,14 @@ func (q *Queue) EnqueueAll(ctx context.Context, tasks []*asynq.Task) (added int,
 
 // enqueueBatch has asynq make its messages while capture collects what it would
 // have sent, and sends it in one pipeline.
-func (q *Queue) enqueueBatch(ctx context.Context, tasks []*asynq.Task) (int, error) {
+func (q *Queue) enqueueBatch(ctx context.Context, queue string, tasks []*asynq.Task) (int, error) {
 	// A pipeline has no fall-back for a script that Redis doesn't know yet: the
 	// first task goes alone, and loads it.
-	alone, err := q.client.EnqueueContext(ctx, tasks[0])
+	name := asynq.Queue(q.Name(queue))
+	alone, err := q.client.EnqueueContext(ctx, tasks[0], name)
 	added := 0
-	queues := make(map[string]bool, 1)
 	if alone != nil {
 		added++
-		queues[alone.Queue] = true
 	}
 	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return 0, err
@@ -90,20 +102,16 @@ func (q *Queue) enqueueBatch(ctx context.Context, tasks []*asynq.Task) (int, err
 	q.capture.pipe = q.rdb.Pipeline()
 	q.capture.answers = q.capture.answers[:0]
 	for _, t := range tasks[1:] {
-		info, err := q.batch.EnqueueContext(ctx, t)
-		if err != nil {
+		if _, err := q.batch.EnqueueContext(ctx, t, name); err != nil {
 			return added, err
 		}
-		queues[info.Queue] = true
 	}
 	if len(q.capture.answers) > 0 {
 		if _, err := q.capture.pipe.Exec(ctx); err != nil {
 			return added, err
 		}
 	}
-	for queue := range queues {
-		q.LookAgain(queue)
-	}
+	q.LookAgain(queue)
 	for _, a := range q.capture.answers {
 		n, err := a.Int64()
 		if err != nil {
@@ -128,15 +136,14 @@ func (q *Queue) Free(ctx context.Context, queue string, ids []string, now time.T
 	if len(ids) == 0 {
 		return 0, nil
 	}
-	prefix := "asynq:{" + queue + "}:"
 	keys := make([]string, 0, 6+len(ids))
 	for _, name := range []string{"pending", "active", "lease", "scheduled", "retry", "archived"} {
-		keys = append(keys, prefix+name)
+		keys = append(keys, q.key(queue, name))
 	}
 	args := make([]any, 1, 1+len(ids))
 	args[0] = now.Unix()
 	for _, id := range ids {
-		keys = append(keys, prefix+"t:"+id)
+		keys = append(keys, q.key(queue, "t:"+id))
 		args = append(args, id)
 	}
 	freed, err := freeScript.Run(ctx, q.rdb, keys, args...).Int()

@@ -17,10 +17,10 @@ import (
 	"github.com/handout-dev/handout/test/redistest"
 )
 
-func sends(from, to int, lane campaign.Lane) []*asynq.Task {
+func sends(from, to int) []*asynq.Task {
 	notes := make([]*asynq.Task, 0, to-from)
 	for i := from; i < to; i++ {
-		notes = append(notes, tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: "k3v7q2m5", Place: campaign.PlaceOf(i), Number: 1}, lane))
+		notes = append(notes, tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: "k3v7q2m5", Place: campaign.PlaceOf(i), Number: 1}))
 	}
 	return notes
 }
@@ -28,7 +28,7 @@ func sends(from, to int, lane campaign.Lane) []*asynq.Task {
 // pending is how many tasks wait in a queue.
 func pending(t *testing.T, server *redistest.Server, queue string) int {
 	t.Helper()
-	n, err := server.Client().LLen(t.Context(), "asynq:{"+queue+"}:pending").Result()
+	n, err := server.Client().LLen(t.Context(), "asynq:{handout:"+queue+"}:pending").Result()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestEnqueue_ATakenIDIsSuccess(t *testing.T) {
 	server := redistest.Start(t)
 	queue := queue.New(server.Client())
 	for range 3 {
-		if err := queue.Enqueue(t.Context(), sends(0, 1, campaign.LaneBulk)[0]); err != nil {
+		if err := queue.Enqueue(t.Context(), tasks.QueueBulk, sends(0, 1)[0]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -52,11 +52,11 @@ func TestEnqueue_ATakenIDIsSuccess(t *testing.T) {
 func TestEnqueue_PutsOffWhatIsForLater(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	note := sends(0, 1, campaign.LaneBulk)[0]
-	if err := queue.New(server.Client()).Enqueue(t.Context(), note, asynq.ProcessIn(time.Hour)); err != nil {
+	note := sends(0, 1)[0]
+	if err := queue.New(server.Client()).Enqueue(t.Context(), tasks.QueueBulk, note, asynq.ProcessIn(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	info, err := asynq.NewInspectorFromRedisClient(server.Client()).GetTaskInfo(tasks.QueueBulk, "a.k3v7q2m5.0.0.1")
+	info, err := asynq.NewInspectorFromRedisClient(server.Client()).GetTaskInfo("handout:"+tasks.QueueBulk, "a.k3v7q2m5.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestEnqueueAll_CountsWhatWasNotThereYet(t *testing.T) {
 		{400, 1777, 1276, 1777},
 		{0, 1777, 0, 1777},
 	} {
-		added, err := queue.EnqueueAll(t.Context(), sends(step.from, step.to, campaign.LaneBulk))
+		added, err := queue.EnqueueAll(t.Context(), tasks.QueueBulk, sends(step.from, step.to))
 		if err != nil || added != step.added {
 			t.Errorf("step %d: %d added, want %d; error %v", i, added, step.added, err)
 		}
@@ -93,22 +93,18 @@ func TestEnqueueAll_CountsWhatWasNotThereYet(t *testing.T) {
 func TestEnqueueAll_WritesWhatEnqueueWrites(t *testing.T) {
 	t.Parallel()
 	one, many := redistest.Start(t), redistest.Start(t)
-	notes := append(sends(0, 20, campaign.LaneBulk), sends(20, 40, campaign.LaneUrgent)...)
+	notes := sends(0, 40)
 	single := queue.New(one.Client())
 	for _, n := range notes {
-		if err := single.Enqueue(t.Context(), n); err != nil {
+		if err := single.Enqueue(t.Context(), tasks.QueueBulk, n); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := queue.New(many.Client()).EnqueueAll(t.Context(), notes); err != nil {
+	if _, err := queue.New(many.Client()).EnqueueAll(t.Context(), tasks.QueueBulk, notes); err != nil {
 		t.Fatal(err)
 	}
 	for i := range notes {
-		name := tasks.QueueBulk
-		if i >= 20 {
-			name = tasks.QueueUrgent
-		}
-		key := "asynq:{" + name + "}:t:a.k3v7q2m5.0." + strconv.Itoa(i) + ".1"
+		key := "asynq:{handout:bulk}:t:a.k3v7q2m5.0." + strconv.Itoa(i) + ".1"
 		want, err := one.Client().HGet(t.Context(), key, "msg").Result()
 		if err != nil {
 			t.Fatal(err)
@@ -118,7 +114,7 @@ func TestEnqueueAll_WritesWhatEnqueueWrites(t *testing.T) {
 		}
 	}
 	queues, err := asynq.NewInspectorFromRedisClient(many.Client()).Queues()
-	if err != nil || len(queues) != 2 {
+	if err != nil || len(queues) != 1 {
 		t.Errorf("the queues are %q, error %v", queues, err)
 	}
 }
@@ -135,7 +131,7 @@ func TestEnqueueAll_LoadsItsScriptAgain(t *testing.T) {
 		if err := flush(); err != nil {
 			t.Fatal(err)
 		}
-		added, err := queue.EnqueueAll(t.Context(), sends(1000*i, 1000*i+700, campaign.LaneBulk))
+		added, err := queue.EnqueueAll(t.Context(), tasks.QueueBulk, sends(1000*i, 1000*i+700))
 		if err != nil || added != 700 {
 			t.Errorf("step %d: %d added, error %v", i, added, err)
 		}
@@ -160,11 +156,11 @@ func TestEnqueueAll_MayBeCalledAgainAfterAnError(t *testing.T) {
 		}
 	})
 	for range 20 { // some of these fail
-		_, _ = queue.EnqueueAll(t.Context(), sends(0, 1200, campaign.LaneBulk))
+		_, _ = queue.EnqueueAll(t.Context(), tasks.QueueBulk, sends(0, 1200))
 	}
 	close(stop)
 	flusher.Wait()
-	if _, err := queue.EnqueueAll(t.Context(), sends(0, 1200, campaign.LaneBulk)); err != nil {
+	if _, err := queue.EnqueueAll(t.Context(), tasks.QueueBulk, sends(0, 1200)); err != nil {
 		t.Fatal(err)
 	}
 	if n := pending(t, server, tasks.QueueBulk); n != 1200 {
@@ -180,7 +176,7 @@ func TestEnqueueAll_ManyAtOnceAddEachNoteOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {
-			added, err := queues[i%2].EnqueueAll(t.Context(), sends(100*i, 100*i+800, campaign.LaneBulk))
+			added, err := queues[i%2].EnqueueAll(t.Context(), tasks.QueueBulk, sends(100*i, 100*i+800))
 			if err != nil {
 				t.Error(err)
 			}
@@ -199,17 +195,17 @@ func TestEnqueue_EndsWithItsContext(t *testing.T) {
 	queue := queue.New(server.Client())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if added, err := queue.EnqueueAll(ctx, sends(0, 1000, campaign.LaneBulk)); !errors.Is(err, context.Canceled) || added != 0 {
+	if added, err := queue.EnqueueAll(ctx, tasks.QueueBulk, sends(0, 1000)); !errors.Is(err, context.Canceled) || added != 0 {
 		t.Errorf("EnqueueAll: %d added, error %v", added, err)
 	}
-	if err := queue.Enqueue(ctx, sends(0, 1, campaign.LaneBulk)[0]); !errors.Is(err, context.Canceled) {
+	if err := queue.Enqueue(ctx, tasks.QueueBulk, sends(0, 1)[0]); !errors.Is(err, context.Canceled) {
 		t.Errorf("Enqueue: error %v", err)
 	}
 	if n := pending(t, server, tasks.QueueBulk); n != 0 {
 		t.Errorf("%d tasks are in the queue", n)
 	}
 	// And the queue is as good as before.
-	if added, err := queue.EnqueueAll(t.Context(), sends(0, 1000, campaign.LaneBulk)); err != nil || added != 1000 {
+	if added, err := queue.EnqueueAll(t.Context(), tasks.QueueBulk, sends(0, 1000)); err != nil || added != 1000 {
 		t.Errorf("afterwards: %d added, error %v", added, err)
 	}
 }
@@ -218,14 +214,14 @@ func TestEnqueue_SaysWhenRedisIsGone(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	queue := queue.New(server.Client())
-	if _, err := queue.EnqueueAll(t.Context(), sends(0, 600, campaign.LaneBulk)); err != nil {
+	if _, err := queue.EnqueueAll(t.Context(), tasks.QueueBulk, sends(0, 600)); err != nil {
 		t.Fatal(err)
 	}
 	server.Kill()
-	if added, err := queue.EnqueueAll(t.Context(), sends(600, 1800, campaign.LaneBulk)); err == nil || added != 0 {
+	if added, err := queue.EnqueueAll(t.Context(), tasks.QueueBulk, sends(600, 1800)); err == nil || added != 0 {
 		t.Errorf("EnqueueAll: %d added, error %v", added, err)
 	}
-	if err := queue.Enqueue(t.Context(), sends(0, 1, campaign.LaneBulk)[0]); err == nil {
+	if err := queue.Enqueue(t.Context(), tasks.QueueBulk, sends(0, 1)[0]); err == nil {
 		t.Error("Enqueue: no error")
 	}
 }

@@ -28,6 +28,18 @@ type Info struct {
 	// Mode is how the client is connected: standalone, sentinel or cluster.
 	Mode string
 
+	// Replica: it follows another server. Replicas is how many follow it, of a
+	// cluster's masters the fewest.
+	Replica  bool
+	Replicas int
+
+	// WriteFailed: its latest write to the append-only file failed; SaveFailed: its
+	// latest snapshot, or rewrite of that file, did.
+	WriteFailed, SaveFailed bool
+
+	// ClusterState is ok, or what CLUSTER INFO says instead; empty: no cluster.
+	ClusterState string
+
 	// AppendOnly and AppendFsync (always, everysec, no) are how much a crash of
 	// Redis forgets. AppendFsync is empty when ConfigHidden.
 	AppendOnly  bool
@@ -56,7 +68,7 @@ type Info struct {
 // refuses to tell is left empty; it is an error only when it can't be reached or
 // doesn't let us in.
 func Inspect(ctx context.Context, client redis.UniversalClient) (Info, error) {
-	if err := Ping(ctx, client); err != nil {
+	if err := Ping(ctx, client); err != nil && !answersAll(err) {
 		return Info{}, err
 	}
 	nodes, err := masters(ctx, client, inspectNode)
@@ -68,8 +80,32 @@ func Inspect(ctx context.Context, client redis.UniversalClient) (Info, error) {
 		info.Mode = "sentinel"
 	} else if _, ok := client.(*redis.ClusterClient); ok {
 		info.Mode = "cluster"
+		if info.ClusterState, err = clusterState(ctx, client); err != nil && !refused(err) {
+			return Info{}, fmt.Errorf("inspect redis: cluster info: %w", err)
+		}
 	}
 	return info, nil
+}
+
+// answersAll reports whether a server refuses even a ping in a state that others may
+// look into.
+func answersAll(err error) bool {
+	for _, word := range []string{"MISCONF ", "LOADING ", "BUSY "} {
+		if redis.HasErrorPrefix(err, word) {
+			return true
+		}
+	}
+	return false
+}
+
+func clusterState(ctx context.Context, client redis.UniversalClient) (string, error) {
+	text, err := client.ClusterInfo(ctx).Result()
+	for line := range strings.Lines(text) {
+		if state, ok := strings.CutPrefix(strings.TrimSpace(line), "cluster_state:"); ok {
+			return state, nil
+		}
+	}
+	return "", err
 }
 
 // masters asks each master of a cluster, or the one server. There is at least one
@@ -117,7 +153,7 @@ func Memory(ctx context.Context, client redis.UniversalClient) (used, has int64,
 
 func inspectNode(ctx context.Context, client redis.Cmdable) (Info, error) {
 	info := Info{Mode: "standalone"}
-	for _, section := range []string{"server", "persistence", "memory"} {
+	for _, section := range []string{"server", "persistence", "memory", "replication"} {
 		text, err := client.Info(ctx, section).Result()
 		if refused(err) {
 			continue
@@ -161,6 +197,14 @@ func (i *Info) read(text string) {
 			i.AtLeast62 = !older(value, "6.2")
 		case "redis_mode":
 			i.Mode = value
+		case "role":
+			i.Replica = value == "slave"
+		case "connected_slaves":
+			i.Replicas, _ = strconv.Atoi(value)
+		case "aof_last_write_status":
+			i.WriteFailed = value != "ok"
+		case "rdb_last_bgsave_status", "aof_last_bgrewrite_status":
+			i.SaveFailed = i.SaveFailed || value != "ok"
 		case "aof_enabled":
 			i.AppendOnly = value == "1"
 		case "maxmemory":
@@ -210,6 +254,8 @@ func worst(nodes []Info) Info {
 			all.Version, all.AtLeast62 = n.Version, n.AtLeast62
 		}
 		all.AppendOnly = all.AppendOnly && n.AppendOnly
+		all.Replica, all.Replicas = all.Replica || n.Replica, min(all.Replicas, n.Replicas)
+		all.WriteFailed, all.SaveFailed = all.WriteFailed || n.WriteFailed, all.SaveFailed || n.SaveFailed
 		if all.AppendFsync == "always" || n.AppendFsync == "no" {
 			all.AppendFsync = n.AppendFsync
 		}

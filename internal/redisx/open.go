@@ -28,13 +28,17 @@ const (
 	callTimeout = 5 * time.Second
 )
 
-// Open returns a client for the Redis at rawURL. It doesn't connect: the first
-// command does.
-func Open(rawURL string) (redis.UniversalClient, error) {
+// Open returns a client for the Redis at rawURL, of the installation with the prefix
+// (see [Prefix]). It doesn't connect: the first command does.
+func Open(rawURL, prefix string) (redis.UniversalClient, error) {
 	a, err := parse(rawURL)
 	if err != nil {
 		return nil, err
 	}
+	if a.url.Query().Has("client_name") {
+		return nil, errors.New("redis URL: client_name is not supported: connections have the name of HANDOUT_PREFIX")
+	}
+	a.prefix = prefix
 	switch a.kind {
 	case sentinel:
 		return openSentinel(a)
@@ -51,6 +55,7 @@ func openSingle(a address) (redis.UniversalClient, error) {
 	}
 	timeouts(&opts.DialTimeout, &opts.ReadTimeout, &opts.WriteTimeout)
 	opts.ContextTimeoutEnabled = true
+	opts.ClientName = a.prefix
 	opts.MaintNotificationsConfig = noMaintNotifications()
 	return redis.NewClient(opts), nil
 }
@@ -71,6 +76,7 @@ func openSentinel(a address) (redis.UniversalClient, error) {
 	}
 	timeouts(&opts.DialTimeout, &opts.ReadTimeout, &opts.WriteTimeout)
 	opts.ContextTimeoutEnabled = true
+	opts.ClientName = a.prefix
 	return redis.NewFailoverClient(opts), nil
 }
 
@@ -101,6 +107,7 @@ func openCluster(a address) (redis.UniversalClient, error) {
 	}
 	timeouts(&opts.DialTimeout, &opts.ReadTimeout, &opts.WriteTimeout)
 	opts.ContextTimeoutEnabled = true
+	opts.ClientName = a.prefix
 	opts.MaintNotificationsConfig = noMaintNotifications()
 	if opts.ClusterStateReloadInterval == 0 {
 		opts.ClusterStateReloadInterval = clusterReload
@@ -155,8 +162,9 @@ const (
 
 // address is a URL of which the form is known.
 type address struct {
-	kind kind
-	url  *url.URL // its scheme is redis, rediss or unix
+	kind   kind
+	prefix string
+	url    *url.URL // its scheme is redis, rediss or unix
 }
 
 var (

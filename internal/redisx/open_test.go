@@ -144,7 +144,7 @@ var refusals = []struct{ url, names string }{
 func TestOpen_RefusesAndNamesTheFault(t *testing.T) {
 	t.Parallel()
 	for _, tt := range refusals {
-		client, err := redisx.Open(tt.url)
+		client, err := redisx.Open(tt.url, redisx.DefaultPrefix)
 		if err == nil {
 			_ = client.Close()
 			t.Errorf("%q was accepted", tt.url)
@@ -159,7 +159,7 @@ func TestOpen_RefusesAndNamesTheFault(t *testing.T) {
 func TestOpen_NoErrorShowsThePassword(t *testing.T) {
 	t.Parallel()
 	for _, tt := range refusals {
-		_, err := redisx.Open(tt.url)
+		_, err := redisx.Open(tt.url, redisx.DefaultPrefix)
 		if err == nil {
 			continue // reported by the test above
 		}
@@ -205,7 +205,7 @@ func TestDescribe_KeepsTheAddressAlone(t *testing.T) {
 
 func open(t *testing.T, url string) redis.UniversalClient {
 	t.Helper()
-	client, err := redisx.Open(url)
+	client, err := redisx.Open(url, redisx.DefaultPrefix)
 	if err != nil {
 		t.Fatalf("open %s: %v", url, err)
 	}

@@ -74,7 +74,7 @@ func New(o Options) (*Runner, error) {
 	}
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	r.server = asynq.NewServerFromRedisClient(o.Redis, asynq.Config{
-		Concurrency: concurrency, Queues: map[string]int{tasks.QueueSchedule: 1},
+		Concurrency: concurrency, Queues: map[string]int{r.queue.Name(tasks.QueueSchedule): 1},
 		TaskCheckInterval: 200 * time.Millisecond, ShutdownTimeout: 3*graceTime + recordTime,
 		Logger: queue.Logger{Log: o.Logger}, LogLevel: asynq.WarnLevel,
 	})
@@ -252,7 +252,7 @@ func (r *Runner) wake(ctx context.Context, s *Schedule, t *Tick, states map[Peri
 	if err != nil {
 		return err
 	}
-	return r.queue.Enqueue(ctx, task)
+	return r.queue.Enqueue(ctx, tasks.QueueSchedule, task)
 }
 
 // backoff returns how long a tick waits before this attempt.

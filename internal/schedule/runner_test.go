@@ -56,7 +56,7 @@ func TestRunner_CatchesUpWhatWasMissedOrSaysSo(t *testing.T) {
 	r, s := m.runner("cron: 0 * * * *\ncatch_up: 90m\noverlap: beside\nlist: list.csv")
 	now := time.Now()
 	due := s.Clock.between(now.Add(-4*time.Hour), now)
-	if err := m.rdb.HSet(t.Context(), keySchedule("nightly"), "seen", now.Add(-4*time.Hour).Unix()).Err(); err != nil {
+	if err := m.rdb.HSet(t.Context(), "handout:{schedule:nightly}", "seen", now.Add(-4*time.Hour).Unix()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	m.start(r)
@@ -246,7 +246,7 @@ func TestRunner_AFlushedOrArchivedNoteIsWrittenAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.scan(t.Context())
-	key := "asynq:{" + tasks.QueueSchedule + "}:"
+	key := "asynq:{handout:" + tasks.QueueSchedule + "}:"
 	id := tasks.TickID("nightly", string(monday), 1)
 	// As the queue's pages archive it.
 	for _, err := range []error{

@@ -42,10 +42,13 @@ type Tick struct {
 }
 
 // Store keeps ticks in Redis.
-type Store struct{ rdb redis.UniversalClient }
+type Store struct {
+	rdb  redis.UniversalClient
+	keys keys
+}
 
 // NewStore returns a store in rdb, which stays the caller's to close.
-func NewStore(rdb redis.UniversalClient) *Store { return &Store{rdb: rdb} }
+func NewStore(rdb redis.UniversalClient) *Store { return &Store{rdb, keys(redisx.Prefix(rdb))} }
 
 var (
 	//go:embed lua/tick.lua
@@ -71,7 +74,7 @@ func (s *Store) seen(ctx context.Context, name string) (time.Time, error) {
 
 // See records that everything up to t has been judged.
 func (s *Store) See(ctx context.Context, name string, t time.Time) error {
-	if err := seenScript.Run(ctx, s.rdb, []string{keySchedule(name)}, t.Unix()).Err(); err != nil {
+	if err := seenScript.Run(ctx, s.rdb, []string{s.keys.schedule(name)}, t.Unix()).Err(); err != nil {
 		return fmt.Errorf("schedule %s: %w", name, err)
 	}
 	return nil
@@ -84,7 +87,7 @@ func (s *Store) size(ctx context.Context, name string) (int, error) {
 }
 
 func (s *Store) number(ctx context.Context, name, field string) (int64, error) {
-	n, err := s.rdb.HGet(ctx, keySchedule(name), field).Int64()
+	n, err := s.rdb.HGet(ctx, s.keys.schedule(name), field).Int64()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return 0, fmt.Errorf("schedule %s: %w", name, err)
 	}
@@ -93,7 +96,7 @@ func (s *Store) number(ctx context.Context, name, field string) (int64, error) {
 
 // Ticks returns the last ticks of a schedule, the oldest first.
 func (s *Store) Ticks(ctx context.Context, name string) ([]*Tick, error) {
-	all, err := s.rdb.HGetAll(ctx, keyTicks(name)).Result()
+	all, err := s.rdb.HGetAll(ctx, s.keys.ticks(name)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("ticks of schedule %s: %w", name, err)
 	}
@@ -128,7 +131,7 @@ func (s *Store) put(ctx context.Context, name string, t *Tick, sent int) error {
 		size = strconv.Itoa(sent)
 	}
 	// go-redis may repeat the call after a time-out: the script takes it twice.
-	n, err := tickScript.Run(ctx, s.rdb, []string{keyTicks(name), keySchedule(name)},
+	n, err := tickScript.Run(ctx, s.rdb, []string{s.keys.ticks(name), s.keys.schedule(name)},
 		string(t.Period), t.raw, string(b), maxTicks, size).Int()
 	if err != nil {
 		return fmt.Errorf("tick %s of schedule %s: %w", t.Period, name, err)
@@ -143,7 +146,7 @@ func (s *Store) put(ctx context.Context, name string, t *Tick, sent int) error {
 // lease takes or renews a tick for a time d; false if another process has it. A d of
 // 0 gives it back.
 func (s *Store) lease(ctx context.Context, name string, p Period, token string, d time.Duration) (bool, error) {
-	mine, err := redisx.Lease(ctx, s.rdb, keyLease(name, string(p)), token, d)
+	mine, err := redisx.Lease(ctx, s.rdb, s.keys.lease(name, string(p)), token, d)
 	if err != nil {
 		return false, fmt.Errorf("lease of tick %s of schedule %s: %w", p, name, err)
 	}
@@ -152,7 +155,7 @@ func (s *Store) lease(ctx context.Context, name string, p Period, token string, 
 
 // leased reports whether a process has a tick.
 func (s *Store) leased(ctx context.Context, name string, p Period) (bool, error) {
-	n, err := s.rdb.Exists(ctx, keyLease(name, string(p))).Result()
+	n, err := s.rdb.Exists(ctx, s.keys.lease(name, string(p))).Result()
 	if err != nil {
 		return false, fmt.Errorf("lease of tick %s of schedule %s: %w", p, name, err)
 	}

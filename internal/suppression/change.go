@@ -85,7 +85,7 @@ func (l *List) Remove(ctx context.Context, phone string, e Entry) (bool, error) 
 
 // heard reports whether a message has been acted on.
 func (l *List) heard(ctx context.Context, reference string) (bool, error) {
-	err := l.rdb.ZScore(ctx, keyHeard, reference).Err()
+	err := l.rdb.ZScore(ctx, l.keys.heard(), reference).Err()
 	if errors.Is(err, redis.Nil) {
 		return false, nil
 	}
@@ -171,7 +171,7 @@ func (l *List) changes(ctx context.Context, numbers []Number, fields [][]string,
 		asked = append(asked, fields[i]...)
 	}
 	pipe := l.rdb.Pipeline()
-	entries, pasts := pipe.HMGet(ctx, keySuppressed, asked...), pipe.HMGet(ctx, keyPast, asked...)
+	entries, pasts := pipe.HMGet(ctx, l.keys.suppressed(), asked...), pipe.HMGet(ctx, l.keys.past(), asked...)
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err
 	}
@@ -223,7 +223,7 @@ func (l *List) run(ctx context.Context, changes []change, reference string) (mad
 		c := &changes[i]
 		args = append(args, c.field, c.before.entry, c.before.past, c.after.entry, c.after.past)
 	}
-	answers, err := changeScript.Run(ctx, l.rdb, []string{keySuppressed, keyPast, keyHeard}, args...).BoolSlice()
+	answers, err := changeScript.Run(ctx, l.rdb, []string{l.keys.suppressed(), l.keys.past(), l.keys.heard()}, args...).BoolSlice()
 	if err == nil && len(answers) != len(changes) {
 		err = errAnswers
 	}

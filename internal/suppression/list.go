@@ -12,6 +12,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/batch"
 	"github.com/handout-dev/handout/internal/phone"
+	"github.com/handout-dev/handout/internal/redisx"
 )
 
 // List is the suppression list in one Redis: 67 bytes of Redis's memory for a number
@@ -20,12 +21,13 @@ import (
 // It is safe for concurrent use; the look-ups of concurrent callers travel together.
 type List struct {
 	rdb       redis.UniversalClient
+	keys      keys
 	questions *batch.Batcher[*question] // of Find
 }
 
 // New returns the list in rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient) *List {
-	l := &List{rdb: rdb}
+	l := &List{rdb: rdb, keys: keys(redisx.Prefix(rdb))}
 	l.questions = batch.New(maxQuestions, askTimeout, l.ask)
 	return l
 }
@@ -80,7 +82,7 @@ func (l *List) Each(ctx context.Context, f func(Number) error) error {
 // some more, and the cursor of the next step. The first cursor is 0, and so is the
 // one after the last step.
 func (l *List) Page(ctx context.Context, cursor uint64, about int) ([]Number, uint64, error) {
-	fields, next, err := l.rdb.HScan(ctx, keySuppressed, cursor, "", int64(about)).Result()
+	fields, next, err := l.rdb.HScan(ctx, l.keys.suppressed(), cursor, "", int64(about)).Result()
 	if err != nil {
 		return nil, 0, explain("read the suppression list", err)
 	}
@@ -97,7 +99,7 @@ func (l *List) Page(ctx context.Context, cursor uint64, about int) ([]Number, ui
 
 // Count returns how many numbers are on the list.
 func (l *List) Count(ctx context.Context) (int, error) {
-	n, err := l.rdb.HLen(ctx, keySuppressed).Result()
+	n, err := l.rdb.HLen(ctx, l.keys.suppressed()).Result()
 	if err != nil {
 		return 0, explain("count the suppression list", err)
 	}
@@ -148,7 +150,7 @@ func (l *List) Contains(ctx context.Context, phones []string) ([]bool, error) {
 			fields, of = append(fields, form), append(of, i)
 		}
 	}
-	answers, err := entries(ctx, l.rdb, fields)
+	answers, err := l.entries(ctx, fields)
 	if err != nil {
 		return nil, explain("look into the suppression list", err)
 	}
@@ -168,7 +170,7 @@ func (l *List) History(ctx context.Context, phone string) ([]Entry, error) {
 		return nil, fmt.Errorf("read a number's history: %w", err)
 	}
 	pipe := l.rdb.Pipeline()
-	entries, pasts := pipe.HMGet(ctx, keySuppressed, fields...), pipe.HMGet(ctx, keyPast, fields...)
+	entries, pasts := pipe.HMGet(ctx, l.keys.suppressed(), fields...), pipe.HMGet(ctx, l.keys.past(), fields...)
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, explain("read a number's history", err)
 	}
@@ -186,8 +188,8 @@ func (l *List) History(ctx context.Context, phone string) ([]Entry, error) {
 var errAnswers = errors.New("wrong number of answers")
 
 // entries reads the stored entries of some numbers; nil for one that isn't listed.
-func entries(ctx context.Context, rdb redis.UniversalClient, fields []string) ([]any, error) {
-	answers, err := rdb.HMGet(ctx, keySuppressed, fields...).Result()
+func (l *List) entries(ctx context.Context, fields []string) ([]any, error) {
+	answers, err := l.rdb.HMGet(ctx, l.keys.suppressed(), fields...).Result()
 	if err == nil && len(answers) != len(fields) {
 		err = errAnswers
 	}
@@ -214,7 +216,7 @@ func (l *List) ask(ctx context.Context, batch []*question) {
 	for _, q := range batch {
 		fields = append(fields, q.fields...)
 	}
-	answers, err := entries(ctx, l.rdb, fields)
+	answers, err := l.entries(ctx, fields)
 	for _, q := range batch {
 		if q.err = err; err == nil {
 			q.answers, answers = answers[:len(q.fields)], answers[len(q.fields):]

@@ -40,7 +40,7 @@ func (l *List) Keep(ctx context.Context, u Unresolved) error {
 	if err != nil || settled {
 		return explain("keep a STOP", err)
 	}
-	n, err := l.rdb.HLen(ctx, keyUnresolved).Result()
+	n, err := l.rdb.HLen(ctx, l.keys.unresolved()).Result()
 	if err == nil && n >= maxUnresolved {
 		err = errUnresolved
 	}
@@ -49,14 +49,14 @@ func (l *List) Keep(ctx context.Context, u Unresolved) error {
 	}
 	text, err := json.Marshal(u)
 	if err == nil {
-		err = l.rdb.HSetNX(ctx, keyUnresolved, u.ID, text).Err()
+		err = l.rdb.HSetNX(ctx, l.keys.unresolved(), u.ID, text).Err()
 	}
 	return explain("keep a STOP", err)
 }
 
 // Unresolved returns all STOPs that are kept, the oldest first.
 func (l *List) Unresolved(ctx context.Context) ([]Unresolved, error) {
-	all, err := l.rdb.HGetAll(ctx, keyUnresolved).Result()
+	all, err := l.rdb.HGetAll(ctx, l.keys.unresolved()).Result()
 	if err != nil {
 		return nil, explain("read the STOPs that are kept", err)
 	}
@@ -91,9 +91,9 @@ func (l *List) CountUnresolved(ctx context.Context) (int, error) {
 func (l *List) Settle(ctx context.Context, id string) (bool, error) {
 	var there *redis.IntCmd
 	_, err := l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.ZAdd(ctx, keyHeard, redis.Z{Score: float64(time.Now().Unix()), Member: id})
-		p.ZRemRangeByRank(ctx, keyHeard, 0, -1-maxHeard)
-		there = p.HDel(ctx, keyUnresolved, id)
+		p.ZAdd(ctx, l.keys.heard(), redis.Z{Score: float64(time.Now().Unix()), Member: id})
+		p.ZRemRangeByRank(ctx, l.keys.heard(), 0, -1-maxHeard)
+		there = p.HDel(ctx, l.keys.unresolved(), id)
 		return nil
 	})
 	if err != nil {

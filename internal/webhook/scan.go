@@ -83,7 +83,7 @@ func (s *Server) scan(ctx context.Context) error {
 		s.scanned.changed[boxes[i].ID] = now
 		for _, e := range endpoints.Subscribers(boxes[i].ID) {
 			if boxes[i].Due(e.ID, now) {
-				errs = append(errs, s.queue.Enqueue(ctx, tasks.NewDeliver(boxes[i].ID, e.ID, now.Unix())))
+				errs = append(errs, s.queue.Enqueue(ctx, tasks.QueueWebhooks, tasks.NewDeliver(boxes[i].ID, e.ID, now.Unix())))
 			}
 		}
 	}

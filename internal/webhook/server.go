@@ -77,7 +77,7 @@ func NewServer(o Options) (*Server, error) {
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.asynq = asynq.NewServerFromRedisClient(o.Redis, asynq.Config{
 		Concurrency:              concurrency,
-		Queues:                   map[string]int{tasks.QueueWebhooks: 1},
+		Queues:                   map[string]int{s.queue.Name(tasks.QueueWebhooks): 1},
 		TaskCheckInterval:        200 * time.Millisecond,
 		DelayedTaskCheckInterval: time.Second,
 		ShutdownTimeout:          postTime + recordTime + 5*time.Second,

@@ -138,7 +138,7 @@ func TestServer_TellsTheSameMessageAgainUntilItIsTaken(t *testing.T) {
 // archived fails the test if a note was left behind.
 func archived(t testing.TB, r *rig) {
 	t.Helper()
-	info, err := asynq.NewInspectorFromRedisClient(r.rdb).GetQueueInfo(tasks.QueueWebhooks)
+	info, err := asynq.NewInspectorFromRedisClient(r.rdb).GetQueueInfo("handout:" + tasks.QueueWebhooks)
 	if err != nil || info.Archived != 0 || info.Retry != 0 {
 		t.Errorf("%+v, %v", info, err)
 	}

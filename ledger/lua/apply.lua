@@ -26,6 +26,8 @@
 --   outcome      position of the recipient, whose outcome this is, or a change of it
 --   signal       what it tells the watch: "doubt", "taken" for an accepted request,
 --                "refused", "failed", "good"
+--   claimed      when the attempt was claimed that the signal is of, in Unix seconds:
+--                one of before the last resume tells the watch nothing
 --   page, due    settle must look at this page by then, in Unix milliseconds, and a
 --                campaign that was done is settling again
 --   references   number of the hash of references, and the entry that it gets:
@@ -38,10 +40,10 @@
 -- may be the record as it shall be: the change was made before. In a purged
 -- campaign every answer is the Unix millisecond of the purge, and where there is
 -- none with this salt every answer is -1: nothing is read there, and nothing written.
-local width = 15 -- fields of a change
+local width = 16 -- fields of a change
 local answers = {}
 local moves = {} -- how often each was made
-local meta = redis.call('HMGET', KEYS[1], 'state', 'purged', 'outbox', 'doubts', 'salt')
+local meta = redis.call('HMGET', KEYS[1], 'state', 'purged', 'outbox', 'doubts', 'salt', 'resumed')
 local refused = meta[5] ~= ARGV[1] and -1 or tonumber(meta[2] or nil)
 if refused then
   for i = 1, (#ARGV - 2) / width do
@@ -50,10 +52,11 @@ if refused then
   return answers
 end
 local running = meta[1] == 'running'
+local resumed = math.floor(tonumber(meta[6] or '0') / 1000)
 local signals, unusual = {}, false
 local outbox, happened = {}, {}
 for i = 3, #ARGV, width do
-  local records, index, old, new, move, only_running, outcome, signal, page, due,
+  local records, index, old, new, move, only_running, outcome, signal, claimed, page, due,
     references, reference, referent, past, attempt = unpack(ARGV, i, i + width - 1)
   local hash = KEYS[tonumber(records)]
   local stopped = only_running == '1' and not running
@@ -63,6 +66,9 @@ for i = 3, #ARGV, width do
     local now = redis.call('HGET', hash, index) or ''
     if now == new then
       answer = now -- made already, and the answer was lost: whatever the campaign's state is by now
+      if only_running == '1' then
+        redis.call('HSET', hash, index, new) -- a write again, which WAIT waits for
+      end
     elseif stopped then
       answer = 0
     elseif now ~= old then
@@ -99,7 +105,7 @@ for i = 3, #ARGV, width do
     if outcome ~= '' then
       outbox[#outbox + 1] = outcome
     end
-    if signal ~= '' then
+    if signal ~= '' and tonumber(claimed) >= resumed then
       signals[#signals + 1] = signal
       unusual = unusual or signal ~= 'taken'
     end

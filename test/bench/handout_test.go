@@ -47,7 +47,7 @@ type handout struct {
 
 func newHandout(b *testing.B, server *redistest.Server) *handout {
 	b.Helper()
-	rdb, err := redisx.Open(server.URL())
+	rdb, err := redisx.Open(server.URL(), redisx.DefaultPrefix)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func queued(b *testing.B, rdb *redis.Client, queues ...string) int64 {
 	var counts []*redis.IntCmd
 	_, err := rdb.TxPipelined(b.Context(), func(p redis.Pipeliner) error {
 		for _, q := range queues {
-			key := "asynq:{" + q + "}:"
+			key := "asynq:{handout:" + q + "}:"
 			counts = append(counts,
 				p.LLen(b.Context(), key+"pending"), p.LLen(b.Context(), key+"active"),
 				p.ZCard(b.Context(), key+"scheduled"), p.ZCard(b.Context(), key+"retry"))

@@ -168,7 +168,7 @@ func beSender(options string) error {
 	if err := json.Unmarshal([]byte(options), &o); err != nil {
 		return err
 	}
-	rdb, err := redisx.Open(o.Redis)
+	rdb, err := redisx.Open(o.Redis, redisx.DefaultPrefix)
 	if err != nil {
 		return err
 	}

@@ -177,7 +177,7 @@ func TestWorker_WithAWrongClockSendsEverythingOnce(t *testing.T) {
 	r.work()
 	fast, slow := work("40"), work("-40")
 	// A lease of asynq's lasts 30 s by the clock of the worker that has it.
-	leases := "asynq:{" + tasks.QueueBulk + "}:lease"
+	leases := "asynq:{handout:" + tasks.QueueBulk + "}:lease"
 	r.await("a lease by the fast clock", time.Minute, func() bool {
 		z, err := r.rdb.ZRangeWithScores(t.Context(), leases, -1, -1).Result()
 		return err == nil && len(z) > 0 && time.Until(time.Unix(int64(z[0].Score), 0)) > 60*time.Second

@@ -115,6 +115,14 @@ func (r *rig) judgePace(p *pace, least float64) {
 // freeze has a Redis stand still for a time.
 func freeze(t *testing.T, server *redistest.Server, d time.Duration) {
 	t.Helper()
+	wake := stopProcess(t, server)
+	time.Sleep(d)
+	wake()
+}
+
+// stopProcess has a Redis stand still until wake is called.
+func stopProcess(t *testing.T, server *redistest.Server) (wake func()) {
+	t.Helper()
 	info, err := server.Client().Info(t.Context(), "server").Result()
 	if err != nil {
 		t.Fatal(err)
@@ -125,13 +133,13 @@ func freeze(t *testing.T, server *redistest.Server, d time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
+	send := func(s syscall.Signal) {
+		if err := syscall.Kill(pid, s); err != nil {
+			t.Error(err)
+		}
 	}
-	time.Sleep(d)
-	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	send(syscall.SIGSTOP)
+	return func() { send(syscall.SIGCONT) }
 }
 
 func TestPace_RedisStandsStill(t *testing.T) {
@@ -153,7 +161,7 @@ func TestPace_TheKeyIsLost(t *testing.T) {
 	p := r.begin()
 	for range size(2, 5) {
 		time.Sleep(2 * time.Second)
-		if err := r.rdb.Del(t.Context(), pacing.KeyAccount).Err(); err != nil {
+		if err := r.rdb.Del(t.Context(), pacing.KeyAccount(r.rdb)).Err(); err != nil {
 			t.Fatal(err)
 		}
 		p.away += time.Second // behind the slots that may have been given out
@@ -173,10 +181,10 @@ func TestPace_TheMasterOfAClusterIsKilled(t *testing.T) {
 	p := r.begin()
 	for range size(1, 2) {
 		time.Sleep(between)
-		master := nodes.master(pacing.KeyAccount, nil)
+		master := nodes.master(pacing.KeyAccount(r.rdb), nil)
 		master.Kill()
 		gone := time.Now()
-		r.await("another master", time.Minute, func() bool { return nodes.master(pacing.KeyAccount, master) != nil })
+		r.await("another master", time.Minute, func() bool { return nodes.master(pacing.KeyAccount(r.rdb), master) != nil })
 		p.away += time.Since(gone)
 		time.Sleep(between)
 		master.Restart()
@@ -213,7 +221,7 @@ func startCluster(t *testing.T) *cluster {
 
 func (c *cluster) open(t *testing.T) redis.UniversalClient {
 	t.Helper()
-	rdb, err := redisx.Open(c.url)
+	rdb, err := redisx.Open(c.url, redisx.DefaultPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func (c command) script() (keys, args [][]byte) {
 func (c command) acknowledges() bool {
 	keys, _ := c.script()
 	for _, k := range keys {
-		if bytes.HasPrefix(k, []byte("asynq:{"+tasks.QueueBulk+"}:processed:")) {
+		if bytes.HasPrefix(k, []byte("asynq:{handout:"+tasks.QueueBulk+"}:processed:")) {
 			return true
 		}
 	}

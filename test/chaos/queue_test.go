@@ -39,14 +39,14 @@ func (r *rig) flush(ctx context.Context) int {
 // queued lists the IDs of notes to send that wait in the queue.
 func (r *rig) queued() []string {
 	r.t.Helper()
-	ids, err := r.rdb.LRange(r.t.Context(), "asynq:{"+tasks.QueueBulk+"}:pending", 0, -1).Result()
+	ids, err := r.rdb.LRange(r.t.Context(), "asynq:{handout:"+tasks.QueueBulk+"}:pending", 0, -1).Result()
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return ids
 }
 
-func noteKey(id string) string { return "asynq:{" + tasks.QueueBulk + "}:t:" + id }
+func noteKey(id string) string { return "asynq:{handout:" + tasks.QueueBulk + "}:t:" + id }
 
 func TestQueue_FlushedAgainAndAgainIsWrittenAgain(t *testing.T) {
 	t.Parallel()
@@ -79,7 +79,7 @@ func TestQueue_NotesTakenAwayAreWrittenAgain(t *testing.T) {
 	for i := range rounds {
 		r.awaitTaken((i + 1) * r.recipients / 2 / (rounds + 1))
 		// Paused, so that the notes stay where they are for the moment.
-		if err := inspector.PauseQueue(tasks.QueueBulk); err != nil {
+		if err := inspector.PauseQueue("handout:" + tasks.QueueBulk); err != nil {
 			t.Fatal(err)
 		}
 		ids := r.queued()
@@ -91,15 +91,15 @@ func TestQueue_NotesTakenAwayAreWrittenAgain(t *testing.T) {
 			done := true
 			switch k % 4 {
 			case 0: // one that an earlier round has broken can't be archived or deleted
-				done = inspector.ArchiveTask(tasks.QueueBulk, id) == nil
+				done = inspector.ArchiveTask("handout:"+tasks.QueueBulk, id) == nil
 			case 1:
-				done = inspector.DeleteTask(tasks.QueueBulk, id) == nil
+				done = inspector.DeleteTask("handout:"+tasks.QueueBulk, id) == nil
 			case 2: // its ID stays in the list
 				if err := r.rdb.Del(t.Context(), noteKey(id)).Err(); err != nil {
 					t.Fatal(err)
 				}
 			case 3: // out of the list, its hash stays
-				if err := r.rdb.LRem(t.Context(), "asynq:{"+tasks.QueueBulk+"}:pending", 0, id).Err(); err != nil {
+				if err := r.rdb.LRem(t.Context(), "asynq:{handout:"+tasks.QueueBulk+"}:pending", 0, id).Err(); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -107,11 +107,11 @@ func TestQueue_NotesTakenAwayAreWrittenAgain(t *testing.T) {
 				r.kills.Add(1)
 			}
 		}
-		if err := inspector.UnpauseQueue(tasks.QueueBulk); err != nil {
+		if err := inspector.UnpauseQueue("handout:" + tasks.QueueBulk); err != nil {
 			t.Fatal(err)
 		}
 		// And what is under way is canceled.
-		active, err := inspector.ListActiveTasks(tasks.QueueBulk)
+		active, err := inspector.ListActiveTasks("handout:" + tasks.QueueBulk)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func TestQueue_NotesTakenAwayAreWrittenAgain(t *testing.T) {
 		}
 	}
 	// Everything that waits, at once.
-	if n, err := inspector.ArchiveAllPendingTasks(tasks.QueueBulk); err != nil {
+	if n, err := inspector.ArchiveAllPendingTasks("handout:" + tasks.QueueBulk); err != nil {
 		t.Fatal(err)
 	} else {
 		r.kills.Add(int64(n))
@@ -136,9 +136,9 @@ func TestQueue_NotesTakenAwayAreWrittenAgain(t *testing.T) {
 func (r *rig) again(ctx context.Context, round string) error {
 	client := asynq.NewClientFromRedisClient(r.rdb)
 	for i := range r.recipients {
-		note := tasks.NewSend(r.info.Attempt(campaign.PlaceOf(i), 1), campaign.LaneBulk)
+		note := tasks.NewSend(r.info.Attempt(campaign.PlaceOf(i), 1))
 		_, err := client.EnqueueContext(ctx, asynq.NewTask(note.Type(), note.Payload(),
-			asynq.TaskID(fmt.Sprintf("again.%s.%d", round, i)), asynq.Queue(tasks.QueueBulk), asynq.MaxRetry(3)))
+			asynq.TaskID(fmt.Sprintf("again.%s.%d", round, i)), asynq.Queue("handout:"+tasks.QueueBulk), asynq.MaxRetry(3)))
 		if err != nil {
 			return err
 		}
@@ -174,7 +174,7 @@ func TestQueue_NotesThatRunAgainSendNothing(t *testing.T) {
 	if *long { // the real thing: until asynq has run again all that it holds for lost
 		healed.Store(true)
 		r.await("asynq's second runs", 2*finishTime, func() bool {
-			n, err := r.rdb.LLen(t.Context(), "asynq:{"+tasks.QueueBulk+"}:active").Result()
+			n, err := r.rdb.LLen(t.Context(), "asynq:{handout:"+tasks.QueueBulk+"}:active").Result()
 			return err == nil && n == 0
 		})
 	}

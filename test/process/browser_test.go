@@ -15,8 +15,8 @@ import (
 // enqueue puts a task into the bulk queue, where no worker takes it.
 func enqueue(t testing.TB, server *redistest.Server) {
 	t.Helper()
-	task := tasks.NewSend(campaign.Attempt{Campaign: "spring", Salt: "aaaaaaaa", Number: 1}, campaign.LaneBulk)
-	if err := queue.New(server.Client()).Enqueue(t.Context(), task); err != nil {
+	task := tasks.NewSend(campaign.Attempt{Campaign: "spring", Salt: "aaaaaaaa", Number: 1})
+	if err := queue.New(server.Client()).Enqueue(t.Context(), tasks.QueueBulk, task); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -44,7 +44,7 @@ func TestPages_TheQueuesInABrowser(t *testing.T) {
 		}
 		p.Screenshot(t, "queues")
 		for page, says := range map[string]string{
-			"queues/bulk?status=pending": "Pending", "servers": "Servers", "schedulers": "Scheduler", "redis": "Redis", "settings": "Settings",
+			"queues/handout:bulk?status=pending": "Pending", "servers": "Servers", "schedulers": "Scheduler", "redis": "Redis", "settings": "Settings",
 		} {
 			p.Go(url + page)
 			p.WaitText(says)

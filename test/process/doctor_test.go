@@ -106,6 +106,33 @@ func TestDoctor_SaysThatARedisThatForgetsASecondIsNoFault(t *testing.T) {
 	}
 }
 
+func TestDoctor_FindsWhatStopsSends(t *testing.T) {
+	t.Parallel()
+	full := redistest.Start(t, redistest.AppendOnly("always"), redistest.Set("maxmemory", "800kb"))
+	alone := redistest.Start(t, redistest.AppendOnly("always"), redistest.Set("min-replicas-to-write", "1"))
+	replica := redistest.Start(t, redistest.AppendOnly("always"), redistest.Set("replicaof", "127.0.0.1 1"))
+	guest := redistest.Start(t, redistest.AppendOnly("always"))
+	if err := guest.Client().Do(t.Context(), "acl", "setuser", "guest", "on", "nopass", "~*", "&*", "+@all", "-@write").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		url  string
+		want map[string]bool
+		word string
+	}{
+		"full":    {full.URL(), map[string]bool{"Redis writes": true, "Redis memory": true}, "OOM"},
+		"alone":   {alone.URL(), map[string]bool{"Redis writes": true}, "NOREPLICAS"},
+		"replica": {replica.URL(), map[string]bool{"Redis writes": true, "Redis role": true}, "READONLY"},
+		"guest": {strings.Replace(guest.URL(), "unix://", "unix://guest:any@", 1), map[string]bool{"Redis writes": true},
+			"can't run this command"},
+	} {
+		code, text, bad := findings(t, account(c.url))
+		if diff := cmp.Diff(c.want, bad); diff != "" || code != 1 || !strings.Contains(text, c.word) {
+			t.Errorf("%s: exit status %d:\n%s\n%s", name, code, diff, text)
+		}
+	}
+}
+
 func TestDoctor_GoesOnWithoutARedis(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"", "redis://:hunter2@127.0.0.1:9", "unix:///nowhere/redis.sock", "redis://:hunter2/@127.0.0.1"} {

@@ -47,6 +47,37 @@ func TestServe_EveryModeSaysThatItIsReadyAndStopsCleanly(t *testing.T) {
 	}
 }
 
+func TestServe_IsNotReadyWhenRedisTakesNoWrites(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	e := account(server.URL())
+	modes := []*process{serve(t, e, "listen"), serve(t, e, "console"), serve(t, e, "work")}
+	for _, set := range []struct{ name, bad, good, word string }{
+		{"maxmemory", "1mb", "0", "OOM"},
+		{"min-replicas-to-write", "3", "0", "NOREPLICAS"},
+	} {
+		if err := server.Client().ConfigSet(t.Context(), set.name, set.bad).Err(); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range modes {
+			await(t, p.name+" says why it isn't ready", func() bool {
+				status, body := get(t, p.url+"/readyz")
+				return status == http.StatusServiceUnavailable && body == "Redis refuses writes: "+set.word+"\n"
+			})
+		}
+		if err := server.Client().ConfigSet(t.Context(), set.name, set.good).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range modes {
+		await(t, p.name+" is ready again", func() bool {
+			status, _ := get(t, p.url+"/readyz")
+			return status == http.StatusOK
+		})
+		p.stop()
+	}
+}
+
 func TestServe_IsNotReadyWithoutRedisButLivesAndStops(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.AppendOnly("always"))

@@ -241,7 +241,7 @@ func (w *world) calm() {
 				continue
 			}
 			what := "delivered by SMS"
-			if left, _ := leftOut(held); i < past && m.at.Before(w.poor) && !left {
+			if i < past && m.at.Before(w.poor) {
 				what = "out of money" // it was sent while there was none
 			}
 			w.tell(m, what, true)
@@ -274,7 +274,7 @@ func (w *world) resumeAll() {
 			err := w.ops.Resume(w.ctx, stands, ann)
 			w.say("resume %s, which is %s%s", s.id, stands, refused(err))
 			if err == nil {
-				s.stopped, s.startAt = time.Time{}, time.Time{}
+				s.stopped, s.startAt, s.resumed = time.Time{}, time.Time{}, true
 			}
 		}
 	}
@@ -293,7 +293,7 @@ func (w *world) unsettled() (rest, why string) {
 			if n := b.Of(state); n > 0 {
 				why = w.life(unsettled)
 				if stands.Info.Phase == campaign.Held {
-					if strings.Contains(stands.Info.Reason, "3073") {
+					if s.resumed && strings.Contains(stands.Info.Reason, "3073") {
 						return "campaign " + string(s.id) + " is " + stands.String(), held
 					}
 					w.resumeAll()

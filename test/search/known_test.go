@@ -6,11 +6,9 @@ import "strings"
 // by the headline of what they break, or the step that brings them. Each goes from
 // here when it is mended. -search.with looks for one in spite of it.
 var known = map[string]string{
-	"another application's task": "our servers take tasks of another application from queues of the same name, and archive them",
-	overRate + restored:          "the same, with a limiter that is older",
-	held:                         "a receipt of a message from before the resume holds all campaigns again",
-	settledUnsent + restored:     "a one-off send after a restore takes the place of one that the restore took away, and its receipt",
-	unsettled + restored:         "seen once in 500 walks, and not understood: one of a running campaign stays planned",
+	overRate + restored:      "the same, with a limiter that is older",
+	settledUnsent + restored: "a one-off send after a restore takes the place of one that the restore took away, and its receipt",
+	unsettled + restored:     "seen once in 500 walks, and not understood: one of a running campaign stays planned",
 }
 
 // leftOut reports whether a step or a headline is left out, and why.

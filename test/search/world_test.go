@@ -95,6 +95,7 @@ type submitted struct {
 	stopped  time.Time // since when nothing may be sent; zero: something may
 	startAt  time.Time // until then
 	purged   bool
+	resumed  bool // in the calm at the end
 }
 
 func (m *model) clone() model {
@@ -317,6 +318,7 @@ func (w *world) restore(s *snapshot) {
 		w.taken[m.phone]++
 	}
 	w.restored = time.Now()
+	clear(w.ours) // their tasks are those of the older state, too
 	// What was said since, the vendor says again: it tries four times.
 	for _, m := range w.vendor.taken {
 		m.final = m.final && m.told.Before(s.at)

@@ -29,7 +29,7 @@ type Listed struct {
 // Read returns an account's list; the zero Listed when none is kept.
 func Read(ctx context.Context, rdb redis.UniversalClient, account string) (Listed, error) {
 	var l Listed
-	raw, err := rdb.Get(ctx, keyTemplates(account)).Bytes()
+	raw, err := rdb.Get(ctx, keyTemplates(rdb, account)).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return l, nil
 	}
@@ -49,7 +49,7 @@ func Write(ctx context.Context, rdb redis.UniversalClient, account string, l Lis
 		err = fmt.Errorf("the list has over %d MB", maxList>>20)
 	}
 	if err == nil {
-		err = rdb.Set(ctx, keyTemplates(account), raw, 0).Err()
+		err = rdb.Set(ctx, keyTemplates(rdb, account), raw, 0).Err()
 	}
 	if err != nil {
 		return fmt.Errorf("keep the templates: %w", err)

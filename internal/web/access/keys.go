@@ -1,12 +1,15 @@
 package access
 
-const (
-	// keyKeys: hash, a key's name to its JSON form, see stored.
-	keyKeys = "handout:keys"
-	// keyUsed: hash, a key's name to the day on which it was last used.
-	keyUsed = "handout:keys:used"
-)
+// keys is the installation's prefix, with which every key begins, see
+// [redisx.Prefix].
+type keys string
 
-// keySession: string with an expiry, the JSON form of a session, see session; digest
+// keys: hash, a key's name to its JSON form, see stored.
+func (k keys) keys() string { return string(k) + ":keys" }
+
+// used: hash, a key's name to the day on which it was last used.
+func (k keys) used() string { return string(k) + ":keys:used" }
+
+// session: string with an expiry, the JSON form of a session, see session; digest
 // is that of the cookie's value.
-func keySession(digest string) string { return "handout:session:" + digest }
+func (k keys) session(digest string) string { return string(k) + ":session:" + digest }

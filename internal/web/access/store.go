@@ -14,13 +14,18 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/internal/redisx"
 )
 
 // Keys are the keys in one Redis. It is safe for concurrent use.
-type Keys struct{ rdb redis.UniversalClient }
+type Keys struct {
+	rdb  redis.UniversalClient
+	keys keys
+}
 
 // NewKeys returns the keys in rdb, which stays the caller's to close.
-func NewKeys(rdb redis.UniversalClient) *Keys { return &Keys{rdb: rdb} }
+func NewKeys(rdb redis.UniversalClient) *Keys { return &Keys{rdb, keys(redisx.Prefix(rdb))} }
 
 // stored is a key's form in Redis.
 type stored struct {
@@ -49,7 +54,7 @@ func (k *Keys) Create(ctx context.Context, name string, scopes []Scope, now time
 	if err != nil {
 		return "", fmt.Errorf("create key %s: %w", name, err)
 	}
-	added, err := k.rdb.HSetNX(ctx, keyKeys, name, value).Result()
+	added, err := k.rdb.HSetNX(ctx, k.keys.keys(), name, value).Result()
 	if err != nil {
 		return "", fmt.Errorf("create key %s: %w", name, err)
 	}
@@ -61,11 +66,11 @@ func (k *Keys) Create(ctx context.Context, name string, scopes []Scope, now time
 
 // List returns all keys, sorted by name.
 func (k *Keys) List(ctx context.Context) ([]Key, error) {
-	all, err := k.rdb.HGetAll(ctx, keyKeys).Result()
+	all, err := k.rdb.HGetAll(ctx, k.keys.keys()).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)
 	}
-	used, err := k.rdb.HGetAll(ctx, keyUsed).Result()
+	used, err := k.rdb.HGetAll(ctx, k.keys.used()).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)
 	}
@@ -97,9 +102,9 @@ func decode(name, value, used string) (*Key, string, error) {
 func (k *Keys) Revoke(ctx context.Context, name string) error {
 	// The key first: a crash in between leaves only the day of its last use, which
 	// belongs to no key then.
-	n, err := k.rdb.HDel(ctx, keyKeys, name).Result()
+	n, err := k.rdb.HDel(ctx, k.keys.keys(), name).Result()
 	if err == nil {
-		err = k.rdb.HDel(ctx, keyUsed, name).Err()
+		err = k.rdb.HDel(ctx, k.keys.used(), name).Err()
 	}
 	if err != nil {
 		return fmt.Errorf("revoke key %s: %w", name, err)
@@ -124,7 +129,7 @@ func (k *Keys) Check(ctx context.Context, token string, now time.Time) (*Key, er
 	// One write a day, for people who look for unused keys. If it fails, the request
 	// goes on.
 	if today := now.UTC().Format(time.DateOnly); key.LastUsed.Format(time.DateOnly) != today {
-		_ = k.rdb.HSet(ctx, keyUsed, name, today).Err()
+		_ = k.rdb.HSet(ctx, k.keys.used(), name, today).Err()
 	}
 	return key, nil
 }
@@ -134,7 +139,7 @@ func (k *Keys) Check(ctx context.Context, token string, now time.Time) (*Key, er
 func (k *Keys) find(ctx context.Context, name, hash string) (*Key, error) {
 	var value, used *redis.StringCmd
 	_, err := k.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		value, used = p.HGet(ctx, keyKeys, name), p.HGet(ctx, keyUsed, name)
+		value, used = p.HGet(ctx, k.keys.keys(), name), p.HGet(ctx, k.keys.used(), name)
 		return nil
 	})
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -191,7 +196,7 @@ func (k *Keys) Login(ctx context.Context, token string, now time.Time) (value st
 	b := make([]byte, secretBytes)
 	rand.Read(b)
 	value = hex.EncodeToString(b)
-	if err := k.rdb.Set(ctx, keySession(hash(value)), stands, SessionIdle).Err(); err != nil {
+	if err := k.rdb.Set(ctx, k.keys.session(hash(value)), stands, SessionIdle).Err(); err != nil {
 		return "", fmt.Errorf("log in: %w", err)
 	}
 	return value, nil
@@ -204,7 +209,7 @@ func (k *Keys) Session(ctx context.Context, value string, used bool, now time.Ti
 	if len(value) != 2*secretBytes {
 		return nil, ErrRefused
 	}
-	at := keySession(hash(value))
+	at := k.keys.session(hash(value))
 	var text *redis.StringCmd
 	var left *redis.DurationCmd
 	_, err := k.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -236,7 +241,7 @@ func (k *Keys) Session(ctx context.Context, value string, used bool, now time.Ti
 
 // Logout ends a session. A session that has already ended is no error.
 func (k *Keys) Logout(ctx context.Context, value string) error {
-	if err := k.rdb.Del(ctx, keySession(hash(value))).Err(); err != nil {
+	if err := k.rdb.Del(ctx, k.keys.session(hash(value))).Err(); err != nil {
 		return fmt.Errorf("log out: %w", err)
 	}
 	return nil

@@ -21,6 +21,7 @@ import (
 	"github.com/hibiken/asynqmon"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
@@ -106,6 +107,10 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at, under := strings.CutPrefix(r.URL.Path, p.o.Root)
 	to, found := find(method, at)
 	found = found && under && path.Clean(at) == at // asynqmon would clean it
+	if of, ok := strings.CutPrefix(at, "/api/queues/"); ok && !strings.HasPrefix(of, redisx.Prefix(p.o.Redis)+":") {
+		refuse(w, http.StatusNotFound, "that queue is another installation's, or another application's")
+		return
+	}
 	switch {
 	case method == http.MethodGet && show.file(w, at):
 	case method == http.MethodGet && !found:

@@ -49,7 +49,7 @@ func open(t *testing.T, write bool) *house {
 		}
 	}
 	h.fill(asynq.NewClientFromRedisClient(rdb), asynq.NewServerFromRedisClient(rdb, asynq.Config{
-		Queues: map[string]int{"bulk": 1}, Concurrency: 8, TaskCheckInterval: 50 * time.Millisecond, LogLevel: asynq.FatalLevel,
+		Queues: map[string]int{"handout:bulk": 1}, Concurrency: 8, TaskCheckInterval: 50 * time.Millisecond, LogLevel: asynq.FatalLevel,
 		RetryDelayFunc: func(int, error, *asynq.Task) time.Duration { return time.Hour },
 	}))
 	return h
@@ -65,7 +65,7 @@ func (h *house) fill(client *asynq.Client, server *asynq.Server) {
 	add := func(kind string, n int, o ...asynq.Option) {
 		for i := range n {
 			id := asynq.TaskID(fmt.Sprintf("%s-%d", kind, i))
-			if _, err := client.Enqueue(asynq.NewTask(kind, []byte(`{"v":1}`)), append(o, asynq.Queue("bulk"), id)...); err != nil {
+			if _, err := client.Enqueue(asynq.NewTask(kind, []byte(`{"v":1}`)), append(o, asynq.Queue("handout:bulk"), id)...); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -88,7 +88,7 @@ func (h *house) fill(client *asynq.Client, server *asynq.Server) {
 	add("retry", 3)
 	add("completed", 2, asynq.Retention(time.Hour))
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		if info, err := h.inspector.GetQueueInfo("bulk"); err == nil && info.Active == 2 && info.Retry == 3 && info.Completed == 2 {
+		if info, err := h.inspector.GetQueueInfo("handout:bulk"); err == nil && info.Active == 2 && info.Retry == 3 && info.Completed == 2 {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -96,19 +96,19 @@ func (h *house) fill(client *asynq.Client, server *asynq.Server) {
 		}
 	}
 	// From here on the server takes nothing.
-	if err := h.inspector.PauseQueue("bulk"); err != nil {
+	if err := h.inspector.PauseQueue("handout:bulk"); err != nil {
 		t.Fatal(err)
 	}
 	add("archived", 3)
 	for i := range 3 {
-		if err := h.inspector.ArchiveTask("bulk", fmt.Sprintf("archived-%d", i)); err != nil {
+		if err := h.inspector.ArchiveTask("handout:bulk", fmt.Sprintf("archived-%d", i)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	add("pending", pendingTasks)
 	add("scheduled", 3, asynq.ProcessIn(time.Hour))
 	add("aggregating", 2, asynq.Group("g"))
-	if _, err := client.Enqueue(asynq.NewTask("other", nil), asynq.Queue("urgent"), asynq.ProcessIn(time.Hour)); err != nil {
+	if _, err := client.Enqueue(asynq.NewTask("other", nil), asynq.Queue("handout:urgent"), asynq.ProcessIn(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -171,7 +171,7 @@ func (r route) to() (path, body string) {
 	if m := regexp.MustCompile(`([a-z]+)_tasks`).FindStringSubmatch(r.path); m != nil {
 		state = m[1]
 	}
-	path = strings.NewReplacer("{qname}", "bulk", "{gname}", "g", "{task_id}", state+"-0", "{entry_id}", "e").Replace(r.path)
+	path = strings.NewReplacer("{qname}", "handout:bulk", "{gname}", "g", "{task_id}", state+"-0", "{entry_id}", "e").Replace(r.path)
 	if strings.Contains(r.path, ":batch_") {
 		body = fmt.Sprintf(`{"task_ids":["%s-0","%s-1"]}`, state, state)
 	}
@@ -229,15 +229,15 @@ func TestPages_ChangeOneThing(t *testing.T) {
 		method, path string
 		change       map[string]int
 	}{
-		{"POST", "urgent:pause", map[string]int{"urgent paused": 1}},
-		{"POST", "urgent:resume", map[string]int{"urgent paused": -1}},
-		{"DELETE", "bulk/pending_tasks/pending-0", map[string]int{"bulk pending": -1}},
-		{"DELETE", "bulk/scheduled_tasks/scheduled-0", map[string]int{"bulk scheduled": -1}},
-		{"POST", "bulk/scheduled_tasks/scheduled-1:run", map[string]int{"bulk scheduled": -1, "bulk pending": 1}},
-		{"DELETE", "bulk/retry_tasks/retry-0", map[string]int{"bulk retry": -1}},
-		{"POST", "bulk/retry_tasks/retry-1:run", map[string]int{"bulk retry": -1, "bulk pending": 1}},
-		{"DELETE", "bulk/archived_tasks/archived-0", map[string]int{"bulk archived": -1}},
-		{"POST", "bulk/archived_tasks/archived-1:run", map[string]int{"bulk archived": -1, "bulk pending": 1}},
+		{"POST", "handout:urgent:pause", map[string]int{"handout:urgent paused": 1}},
+		{"POST", "handout:urgent:resume", map[string]int{"handout:urgent paused": -1}},
+		{"DELETE", "handout:bulk/pending_tasks/pending-0", map[string]int{"handout:bulk pending": -1}},
+		{"DELETE", "handout:bulk/scheduled_tasks/scheduled-0", map[string]int{"handout:bulk scheduled": -1}},
+		{"POST", "handout:bulk/scheduled_tasks/scheduled-1:run", map[string]int{"handout:bulk scheduled": -1, "handout:bulk pending": 1}},
+		{"DELETE", "handout:bulk/retry_tasks/retry-0", map[string]int{"handout:bulk retry": -1}},
+		{"POST", "handout:bulk/retry_tasks/retry-1:run", map[string]int{"handout:bulk retry": -1, "handout:bulk pending": 1}},
+		{"DELETE", "handout:bulk/archived_tasks/archived-0", map[string]int{"handout:bulk archived": -1}},
+		{"POST", "handout:bulk/archived_tasks/archived-1:run", map[string]int{"handout:bulk archived": -1, "handout:bulk pending": 1}},
 	} {
 		if status, _, text := h.ask("ann", c.method, "/queues/api/queues/"+c.path, ""); status >= 300 {
 			t.Errorf("%s %s: %d %s", c.method, c.path, status, text)
@@ -263,12 +263,12 @@ func TestPages_LetNobodyElseIn(t *testing.T) {
 				t.Errorf("%s: %s: %d %s", key, path, status, text)
 			}
 		}
-		if status, _, _ := h.ask(key, "POST", "/queues/api/queues/urgent:pause", ""); status != want {
+		if status, _, _ := h.ask(key, "POST", "/queues/api/queues/handout:urgent:pause", ""); status != want {
 			t.Errorf("%s may pause: %d", key, status)
 		}
 	}
 	for _, header := range [][]string{{"Origin", "https://evil.example.com"}, {"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}} {
-		if status, _, text := h.ask("ann", "POST", "/queues/api/queues/urgent:pause", "", header...); status != 403 || !strings.Contains(text, "another site") {
+		if status, _, text := h.ask("ann", "POST", "/queues/api/queues/handout:urgent:pause", "", header...); status != 403 || !strings.Contains(text, "another site") {
 			t.Errorf("%v: %d %s", header, status, text)
 		}
 	}
@@ -306,7 +306,7 @@ func TestPages_AnAnswerHasAHundredTasksAtMost(t *testing.T) {
 		"?size=1000&size=1": 100, "?size=100&page=2": pendingTasks - 100, "?page=0": 20, "?size=99999999999999999999": 20,
 		"?page=9223372036854775807&size=100": 0,
 	} {
-		status, _, text := h.ask("eve", "GET", "/queues/api/queues/bulk/pending_tasks"+query, "")
+		status, _, text := h.ask("eve", "GET", "/queues/api/queues/handout:bulk/pending_tasks"+query, "")
 		var got struct{ Tasks []any }
 		if err := json.Unmarshal([]byte(text), &got); err != nil || status != 200 || len(got.Tasks) != want {
 			t.Errorf("%s: %d, %d tasks, want %d (%v)", query, status, len(got.Tasks), want, err)
@@ -319,7 +319,7 @@ func TestPages_NeedNoOtherHost(t *testing.T) {
 	h := open(t, true)
 	nonces := make(map[string]bool)
 	for _, key := range []string{"eve", "ann"} {
-		status, header, page := h.ask(key, "GET", "/queues/queues/bulk", "")
+		status, header, page := h.ask(key, "GET", "/queues/queues/handout:bulk", "")
 		if status != 200 || regexp.MustCompile(`(?i)(href|src)="?(https?:)?//`).MatchString(page) {
 			t.Errorf("%d: something comes from elsewhere: %s", status, page)
 		}

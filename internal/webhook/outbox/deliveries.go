@@ -34,8 +34,8 @@ func (l *Store) LogDelivery(ctx context.Context, endpoint string, d Delivery) er
 		return err
 	}
 	_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.LPush(ctx, keyDeliveries(endpoint), line)
-		p.LTrim(ctx, keyDeliveries(endpoint), 0, maxDeliveries-1)
+		p.LPush(ctx, l.keys.deliveries(endpoint), line)
+		p.LTrim(ctx, l.keys.deliveries(endpoint), 0, maxDeliveries-1)
 		return nil
 	})
 	if err != nil {
@@ -46,7 +46,7 @@ func (l *Store) LogDelivery(ctx context.Context, endpoint string, d Delivery) er
 
 // Deliveries reads an endpoint's deliveries, the latest first.
 func (l *Store) Deliveries(ctx context.Context, endpoint string) ([]Delivery, error) {
-	lines, err := l.rdb.LRange(ctx, keyDeliveries(endpoint), 0, maxDeliveries-1).Result()
+	lines, err := l.rdb.LRange(ctx, l.keys.deliveries(endpoint), 0, maxDeliveries-1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the log of webhook %s: %w", endpoint, err)
 	}
@@ -61,7 +61,7 @@ func (l *Store) Deliveries(ctx context.Context, endpoint string) ([]Delivery, er
 
 // Failing returns which endpoints are failing, and since when.
 func (l *Store) Failing(ctx context.Context) (map[string]time.Time, error) {
-	all, err := l.rdb.HGetAll(ctx, keyFailing).Result()
+	all, err := l.rdb.HGetAll(ctx, l.keys.failing()).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read which webhooks are failing: %w", err)
 	}
@@ -77,7 +77,7 @@ func (l *Store) Failing(ctx context.Context) (map[string]time.Time, error) {
 
 // SetFailing marks an endpoint as failing; first reports whether it wasn't yet.
 func (l *Store) SetFailing(ctx context.Context, endpoint string, since time.Time) (first bool, err error) {
-	first, err = l.rdb.HSetNX(ctx, keyFailing, endpoint, since.UnixMilli()).Result()
+	first, err = l.rdb.HSetNX(ctx, l.keys.failing(), endpoint, since.UnixMilli()).Result()
 	if err != nil {
 		return false, fmt.Errorf("mark webhook %s as failing: %w", endpoint, err)
 	}
@@ -86,7 +86,7 @@ func (l *Store) SetFailing(ctx context.Context, endpoint string, since time.Time
 
 // ClearFailing removes the mark of SetFailing.
 func (l *Store) ClearFailing(ctx context.Context, endpoint string) error {
-	if err := l.rdb.HDel(ctx, keyFailing, endpoint).Err(); err != nil {
+	if err := l.rdb.HDel(ctx, l.keys.failing(), endpoint).Err(); err != nil {
 		return fmt.Errorf("mark webhook %s as not failing: %w", endpoint, err)
 	}
 	return nil

@@ -67,7 +67,7 @@ func (l *Store) Discard(ctx context.Context, c *campaign.Info, to *Endpoint, lim
 	}
 	// Counted first: if the process dies here, too many are counted, and none is
 	// dropped silently.
-	if err := l.rdb.HIncrBy(ctx, keyDiscarded, to.ID, int64(len(gone))).Err(); err != nil {
+	if err := l.rdb.HIncrBy(ctx, l.keys.discarded(), to.ID, int64(len(gone))).Err(); err != nil {
 		return 0, fmt.Errorf("count discarded entries of webhook %s: %w", to.ID, err)
 	}
 	if moved, err := l.advance(ctx, c.ID, to.ID, u, len(gone), string(text), subscribers); err != nil || !moved {
@@ -83,7 +83,7 @@ func (l *Store) caughtUp(ctx context.Context, c *campaign.Info, to *Endpoint) (t
 	if to.CreatedAt.After(at) {
 		at = to.CreatedAt
 	}
-	fields, err := l.rdb.HMGet(ctx, KeyProgress(c.ID), to.ID+fieldAll).Result()
+	fields, err := l.rdb.HMGet(ctx, l.keys.progress(c.ID), to.ID+fieldAll).Result()
 	if err != nil {
 		return at, fmt.Errorf("read the progress in the outbox of campaign %s: %w", c.ID, err)
 	}
@@ -98,7 +98,7 @@ func (l *Store) caughtUp(ctx context.Context, c *campaign.Info, to *Endpoint) (t
 // CountDiscarded returns how many entries of each endpoint were discarded since it
 // was added.
 func (l *Store) CountDiscarded(ctx context.Context) (map[string]int, error) {
-	fields, err := l.rdb.HGetAll(ctx, keyDiscarded).Result()
+	fields, err := l.rdb.HGetAll(ctx, l.keys.discarded()).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read how much webhooks discarded: %w", err)
 	}

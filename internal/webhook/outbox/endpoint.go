@@ -107,7 +107,7 @@ func (e *Endpoints) field(c campaign.ID) string {
 
 // Endpoints reads all endpoints.
 func (l *Store) Endpoints(ctx context.Context) (*Endpoints, error) {
-	fields, err := l.rdb.HGetAll(ctx, keyEndpoints).Result()
+	fields, err := l.rdb.HGetAll(ctx, l.keys.endpoints()).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the webhooks: %w", err)
 	}
@@ -149,7 +149,7 @@ func (l *Store) Remove(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(l.rdb.HDel(ctx, keyFailing, id).Err(), l.rdb.HDel(ctx, keyDiscarded, id).Err(), l.rdb.Unlink(ctx, keyDeliveries(id)).Err())
+	err = errors.Join(l.rdb.HDel(ctx, l.keys.failing(), id).Err(), l.rdb.HDel(ctx, l.keys.discarded(), id).Err(), l.rdb.Unlink(ctx, l.keys.deliveries(id)).Err())
 	if err != nil {
 		return fmt.Errorf("remove webhook %s: %w", id, err)
 	}
@@ -186,7 +186,7 @@ func (l *Store) change(ctx context.Context, id string, change func(*Endpoints) (
 				return fmt.Errorf("write webhook %s: %w", id, err)
 			}
 		}
-		n, err := endpointScript.Run(ctx, l.rdb, []string{keyEndpoints}, all.generation, id, text).Int()
+		n, err := endpointScript.Run(ctx, l.rdb, []string{l.keys.endpoints()}, all.generation, id, text).Int()
 		if err != nil {
 			return fmt.Errorf("write webhook %s: %w", id, err)
 		}
@@ -211,7 +211,7 @@ func (l *Store) ArmAll(ctx context.Context, all *Endpoints) error {
 	if err := l.arm(ctx, all); err != nil {
 		return err
 	}
-	if err := l.rdb.HSet(ctx, keyEndpoints, fieldPassed, all.generation).Err(); err != nil {
+	if err := l.rdb.HSet(ctx, l.keys.endpoints(), fieldPassed, all.generation).Err(); err != nil {
 		return fmt.Errorf("write the webhooks: %w", err)
 	}
 	return nil
@@ -227,7 +227,7 @@ func (l *Store) arm(ctx context.Context, all *Endpoints) error {
 		for _, e := range all.Subscribers(c) {
 			args = append(args, e.ID, e.Since)
 		}
-		if err := armScript.Run(ctx, l.rdb, []string{l.meta(c), KeyProgress(c), Key(c)}, args...).Err(); err != nil {
+		if err := armScript.Run(ctx, l.rdb, []string{l.meta(c), l.keys.progress(c), l.keys.outbox(c)}, args...).Err(); err != nil {
 			return fmt.Errorf("arm campaign %s for the webhooks: %w", c, err)
 		}
 	}
@@ -247,7 +247,7 @@ func (l *Store) Fields(ctx context.Context, c campaign.ID) ([]any, error) {
 // Lease takes or renews the right to scan the outboxes for a time d, or gives it back
 // with a d of 0; false if another process has it.
 func (l *Store) Lease(ctx context.Context, token string, d time.Duration) (bool, error) {
-	mine, err := redisx.Lease(ctx, l.rdb, keyEndpointsLease, token, d)
+	mine, err := redisx.Lease(ctx, l.rdb, l.keys.endpointsLease(), token, d)
 	if err != nil {
 		return false, fmt.Errorf("lease the scan of the outboxes: %w", err)
 	}
@@ -256,7 +256,7 @@ func (l *Store) Lease(ctx context.Context, token string, d time.Duration) (bool,
 
 // CountFailing returns how many endpoints are failing.
 func (l *Store) CountFailing(ctx context.Context) (int, error) {
-	n, err := l.rdb.HLen(ctx, keyFailing).Result()
+	n, err := l.rdb.HLen(ctx, l.keys.failing()).Result()
 	if err != nil {
 		return 0, fmt.Errorf("count failing webhooks: %w", err)
 	}

@@ -64,7 +64,7 @@ func (l *Store) Pending(ctx context.Context, campaigns []campaign.ID) ([]Outbox,
 		if lengths[i] == 0 {
 			continue
 		}
-		progress, err := l.rdb.HGetAll(ctx, KeyProgress(c)).Result()
+		progress, err := l.rdb.HGetAll(ctx, l.keys.progress(c)).Result()
 		if err != nil {
 			return nil, fmt.Errorf("read the outbox of campaign %s: %w", c, err)
 		}
@@ -83,7 +83,7 @@ func (l *Store) outboxLengths(ctx context.Context, campaigns []campaign.ID) ([]i
 		lengths := make([]*redis.IntCmd, len(batch))
 		_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, c := range batch {
-				lengths[i] = p.LLen(ctx, Key(c))
+				lengths[i] = p.LLen(ctx, l.keys.outbox(c))
 			}
 			return nil
 		})
@@ -153,7 +153,7 @@ func (l *Store) Undelivered(ctx context.Context, c campaign.ID, endpoint string)
 }
 
 func (l *Store) undelivered(ctx context.Context, c campaign.ID, endpoint string, limit int) (*Undelivered, error) {
-	answer, err := undeliveredScript.Run(ctx, l.rdb, []string{KeyProgress(c), Key(c)}, endpoint, limit).Slice()
+	answer, err := undeliveredScript.Run(ctx, l.rdb, []string{l.keys.progress(c), l.keys.outbox(c)}, endpoint, limit).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox of campaign %s: %w", c, err)
 	}
@@ -217,7 +217,7 @@ func (l *Store) SetBatch(ctx context.Context, c campaign.ID, endpoint string, u 
 	if err != nil {
 		return false, fmt.Errorf("write a batch of campaign %s: %w", c, err)
 	}
-	n, err := batchScript.Run(ctx, l.rdb, []string{l.meta(c), KeyProgress(c)}, endpoint, before, text).Int()
+	n, err := batchScript.Run(ctx, l.rdb, []string{l.meta(c), l.keys.progress(c)}, endpoint, before, text).Int()
 	if err != nil {
 		return false, fmt.Errorf("write a batch of campaign %s: %w", c, err)
 	}
@@ -245,7 +245,7 @@ func (l *Store) advance(ctx context.Context, c campaign.ID, endpoint string, u *
 	for _, e := range subscribers {
 		args = append(args, e.ID)
 	}
-	n, err := advanceScript.Run(ctx, l.rdb, []string{l.meta(c), KeyProgress(c), Key(c)}, args...).Int()
+	n, err := advanceScript.Run(ctx, l.rdb, []string{l.meta(c), l.keys.progress(c), l.keys.outbox(c)}, args...).Int()
 	if err != nil {
 		return false, fmt.Errorf("advance in the outbox of campaign %s: %w", c, err)
 	}

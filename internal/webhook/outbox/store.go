@@ -7,12 +7,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/redisx"
 )
 
 // Store is the endpoints and outboxes in one Redis. It is safe for concurrent
 // use.
 type Store struct {
 	rdb       redis.UniversalClient
+	keys      keys
 	meta      func(campaign.ID) string
 	campaigns func(context.Context) ([]campaign.ID, error)
 }
@@ -21,7 +23,7 @@ type Store struct {
 // key of a campaign's hash in the ledger, whose field outbox says which events to
 // record; campaigns lists all campaigns.
 func New(rdb redis.UniversalClient, meta func(campaign.ID) string, campaigns func(context.Context) ([]campaign.ID, error)) *Store {
-	return &Store{rdb: rdb, meta: meta, campaigns: campaigns}
+	return &Store{keys: keys(redisx.Prefix(rdb)), rdb: rdb, meta: meta, campaigns: campaigns}
 }
 
 // number reads a value of a hash; 0 when there is none.

@@ -1,25 +1,41 @@
-package ledger_test
+package references_test
 
 import (
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/handout-dev/handout/ledger"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/internal/references"
 	"github.com/handout-dev/handout/test/campaigntest"
+	"github.com/handout-dev/handout/test/redistest"
 )
+
+// bundle is a store on a Redis of its own.
+type bundle struct {
+	server *redistest.Server
+	rdb    *redis.Client
+	store  *references.Store
+}
+
+func setup(t testing.TB) *bundle {
+	t.Helper()
+	s := redistest.Start(t)
+	return &bundle{s, s.Client(), references.New(s.Client())}
+}
 
 func (b *bundle) keepEarly(t testing.TB, reference, body string, at time.Time) {
 	t.Helper()
-	if ok, err := b.ledger.KeepEarly(t.Context(), reference, []byte(body), at); err != nil || !ok {
+	if ok, err := b.store.KeepEarly(t.Context(), reference, []byte(body), at); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 }
 
 // earlyAt are the references to look for at a time.
-func (b *bundle) earlyAt(t testing.TB, at time.Time) []ledger.Early {
+func (b *bundle) earlyAt(t testing.TB, at time.Time) []references.Early {
 	t.Helper()
-	due, err := b.ledger.EarlyDue(t.Context(), at, 100)
+	due, err := b.store.EarlyDue(t.Context(), at, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +44,7 @@ func (b *bundle) earlyAt(t testing.TB, at time.Time) []ledger.Early {
 
 func (b *bundle) earlyBodies(t testing.TB, reference string) []string {
 	t.Helper()
-	bodies, _, err := b.ledger.EarlyReceipts(t.Context(), reference)
+	bodies, _, err := b.store.EarlyReceipts(t.Context(), reference)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,19 +62,19 @@ func TestEarly_IsKeptUntilItIsRecorded(t *testing.T) {
 	if len(due) != 1 || due[0].Reference != campaigntest.Reference(1) {
 		t.Fatalf("due: %v", due)
 	}
-	bodies, age, err := b.ledger.EarlyReceipts(t.Context(), campaigntest.Reference(1))
+	bodies, age, err := b.store.EarlyReceipts(t.Context(), campaigntest.Reference(1))
 	if err != nil || !slices.Equal(bodies, []string{"first", "second"}) || age < 0 || age > time.Minute {
 		t.Errorf("%q, %v, %v", bodies, age, err)
 	}
 	for range 2 {
-		if err := b.ledger.DropEarly(t.Context(), campaigntest.Reference(1), "first"); err != nil {
+		if err := b.store.DropEarly(t.Context(), campaigntest.Reference(1), "first"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got := b.earlyBodies(t, campaigntest.Reference(1)); !slices.Equal(got, []string{"second"}) {
 		t.Errorf("left: %q", got)
 	}
-	if err := b.ledger.PutOffEarly(t.Context(), due[0], campaigntest.Noon.Add(time.Minute)); err != nil {
+	if err := b.store.PutOffEarly(t.Context(), due[0], campaigntest.Noon.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.earlyAt(t, campaigntest.Noon.Add(time.Second)); len(got) != 1 || got[0].Reference != campaigntest.Reference(2) {
@@ -78,7 +94,7 @@ func TestEarly_ReceiptInBetweenKeepsItsPlace(t *testing.T) {
 		b.keepEarly(t, campaigntest.Reference(1), "first", campaigntest.Noon)
 		due := b.earlyAt(t, campaigntest.Noon)
 		b.keepEarly(t, campaigntest.Reference(1), "second", campaigntest.Noon.Add(at))
-		if err := b.ledger.PutOffEarly(t.Context(), due[0], time.Time{}); err != nil {
+		if err := b.store.PutOffEarly(t.Context(), due[0], time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := b.earlyAt(t, campaigntest.Noon.Add(time.Second)); len(got) != 1 {
@@ -93,7 +109,7 @@ func TestEarly_NeverAgainTakesItOutOfTheLine(t *testing.T) {
 	b.keepEarly(t, "text reference", "x", campaigntest.Noon)
 	due := b.earlyAt(t, campaigntest.Noon)
 	for range 2 {
-		if err := b.ledger.PutOffEarly(t.Context(), due[0], time.Time{}); err != nil {
+		if err := b.store.PutOffEarly(t.Context(), due[0], time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,11 +127,11 @@ func TestEarly_IsBounded(t *testing.T) {
 	if got := b.earlyBodies(t, campaigntest.Reference(1)); len(got) != 16 || got[15] != "t" {
 		t.Errorf("kept %q", got)
 	}
-	if d := b.rdb.TTL(t.Context(), "handout:early:"+campaigntest.Reference(1)).Val(); d <= 23*time.Hour || d > ledger.EarlyLife {
+	if d := b.rdb.TTL(t.Context(), "handout:early:"+campaigntest.Reference(1)).Val(); d <= 23*time.Hour || d > references.EarlyLife {
 		t.Errorf("it expires in %v", d)
 	}
-	_, age, err := b.ledger.EarlyReceipts(t.Context(), "nobody's")
-	if err != nil || age != ledger.EarlyLife {
+	_, age, err := b.store.EarlyReceipts(t.Context(), "nobody's")
+	if err != nil || age != references.EarlyLife {
 		t.Errorf("what is gone is %v old, %v", age, err)
 	}
 }

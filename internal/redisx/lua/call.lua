@@ -2,7 +2,7 @@
 -- always changes, so that a visit that has read it before this call can't put
 -- the member off any more.
 --
--- KEYS[1] -> handout:due, handout:early, or a line of pages
+-- KEYS[1] -> the line
 -- ARGV[1] -> the time, in the line's unit
 -- ARGV[2...] -> members
 --

@@ -1,7 +1,7 @@
 -- Sets when a member of a line is to be looked at again, unless it was called
 -- since it was read.
 --
--- KEYS[1] -> handout:due, handout:retention, handout:early, or a line of pages
+-- KEYS[1] -> the line
 -- ARGV[1] -> member
 -- ARGV[2] -> the time that must stand there now, in the line's unit
 -- ARGV[3] -> the new time, or "" when nothing is left to do

@@ -1,0 +1,167 @@
+package chaos_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/ledger"
+	"github.com/handout-dev/handout/test/redistest"
+)
+
+// The master that has the campaign is killed, and later stopped and woken again, when
+// another has taken over: it must take no claim then. Each claim waits for the replica.
+func TestFailover_OfAClusterForgetsNoClaimThatWaitsForItsReplica(t *testing.T) {
+	r := newRig(t, setup{
+		recipients: size(400, 5000), rate: size(100, 250),
+		vars: map[string]string{"HANDOUT_REDIS_REPLICAS": "1"},
+	})
+	nodes := startCluster(t)
+	rdb := nodes.open(t)
+	r.vars["REDIS_URL"] = nodes.url
+	r.ledger = ledger.New(rdb)
+	r.listen()
+	r.submit()
+	r.work()
+	r.work()
+	blows := size(2, 4)
+	for i := range blows {
+		r.awaitTaken((i + 1) * r.recipients / (blows + 2))
+		master := nodes.campaigns(nil)
+		back := master.Restart
+		if i%2 == 0 {
+			master.Kill()
+		} else {
+			back = stopProcess(t, master)
+		}
+		r.kills.Add(1)
+		r.await("another master", time.Minute, func() bool { return nodes.campaigns(master) != nil })
+		back()
+		nodes.awaitReplicas(rdb)
+	}
+	r.awaitDone(2 * finishTime)
+	// Each worker has a batch under way at each blow.
+	r.judge(72, "a cluster's master killed, or stopped and woken; claims wait for 1 replica").require(r, 2*inFlight*blows)
+}
+
+// campaigns is the master that has the campaign, other than the one that is gone; nil:
+// none.
+func (c *cluster) campaigns(gone *redistest.Server) *redistest.Server {
+	for _, node := range c.nodes {
+		if node == gone {
+			continue
+		}
+		if there, err := node.Client().HExists(c.t.Context(), "handout:{"+string(campaignID)+"}:meta", "spec").Result(); err == nil && there {
+			return node // the others say where it is
+		}
+	}
+	return nil
+}
+
+// One master, two replicas that claims wait for, three Sentinels.
+func TestFailover_OfSentinelForgetsNoClaimThatWaitsForItsReplicas(t *testing.T) {
+	r := newRig(t, setup{
+		recipients: size(400, 5000), rate: size(100, 250),
+		vars: map[string]string{"HANDOUT_REDIS_REPLICAS": "1"},
+	})
+	group := startSentinels(t)
+	r.vars["REDIS_URL"] = group.url
+	rdb, err := redisx.Open(group.url, redisx.DefaultPrefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = rdb.Close() })
+	r.ledger = ledger.New(rdb)
+	group.await(r, nil)
+	r.listen()
+	r.submit()
+	r.work()
+	r.work()
+	blows := size(2, 4)
+	for i := range blows {
+		r.awaitTaken((i + 1) * r.recipients / (blows + 2))
+		master := group.await(r, nil)
+		back := master.Restart
+		if i%2 == 0 {
+			master.Kill()
+		} else {
+			back = stopProcess(t, master)
+		}
+		r.kills.Add(1)
+		group.await(r, master)
+		back()
+	}
+	r.awaitDone(2 * finishTime)
+	r.judge(73, "Sentinel: the master killed, or stopped and woken; claims wait for 1 of 2 replicas").require(r, 2*inFlight*blows)
+}
+
+// sentinels are three servers of which one is the master, watched by three Sentinels.
+type sentinels struct {
+	url     string
+	servers []*redistest.Server
+}
+
+func startSentinels(t *testing.T) *sentinels {
+	t.Helper()
+	s := &sentinels{}
+	var first string
+	for i := range 3 {
+		port := freeClusterPort(t)
+		options := []redistest.Option{redistest.AppendOnly("everysec"), redistest.Set("bind", "127.0.0.1"), redistest.Set("port", port)}
+		if i == 0 {
+			first = port
+		} else {
+			options = append(options, redistest.Set("replicaof", "127.0.0.1 "+first))
+		}
+		s.servers = append(s.servers, redistest.Start(t, options...))
+	}
+	var ports []string
+	for range 3 {
+		port := freeClusterPort(t)
+		ports = append(ports, port)
+		file := filepath.Join(t.TempDir(), "sentinel.conf")
+		conf := "bind 127.0.0.1\nport " + port + "\nsentinel monitor main 127.0.0.1 " + first + " 2\n" +
+			"sentinel down-after-milliseconds main 1500\nsentinel failover-timeout main 5000\n"
+		if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("redis-server", file, "--sentinel")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		guard, err := redistest.NewGuard(cmd.Process.Pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			guard.Dismiss()
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+	}
+	s.url = "redis+sentinel://127.0.0.1:" + ports[0] + "?master_name=main&addr=127.0.0.1:" + ports[1] + "&addr=127.0.0.1:" + ports[2]
+	return s
+}
+
+// await returns the master, other than the one that is gone, once a replica follows it.
+func (s *sentinels) await(r *rig, gone *redistest.Server) (master *redistest.Server) {
+	r.t.Helper()
+	r.await("a master with a replica", time.Minute, func() bool {
+		for _, server := range s.servers {
+			if server == gone {
+				continue
+			}
+			info, err := server.Client().Info(r.t.Context(), "replication").Result()
+			if err == nil && strings.Contains(info, "role:master") && strings.Contains(info, "state=online") {
+				master = server
+				return true
+			}
+		}
+		return false
+	})
+	return master
+}
