@@ -132,7 +132,7 @@ func TestUsage_IsStatusTwoAndOneLine(t *testing.T) {
 func TestConfig_ListsEveryVariableAndNoSecret(t *testing.T) {
 	t.Parallel()
 	p := &place{t: t, env: map[string]string{
-		"ORDERHISTORY_S3_SECRET_KEY": "hunter2", "ORDERHISTORY_SHOP": "postgres://u:hunter2@db/shop", "REDIS_URL": "redis://x:hunter2@localhost",
+		"ORDERHISTORY_S3_ACCESS_KEY": "k", "ORDERHISTORY_S3_SECRET_KEY": "hunter2", "ORDERHISTORY_SHOP": "postgres://u:hunter2@db/shop", "REDIS_URL": "redis://x:hunter2@localhost",
 	}}
 	out := p.done("config")
 	for _, name := range []string{"REDIS_URL", "ORDERHISTORY_LINK_LIFE", "ORDERHISTORY_S3_PUBLIC_ENDPOINT", "ORDERHISTORY_FOLDER_URL", "ORDERHISTORY_MAX_DRIFT", "ORDERHISTORY_TRY_LINKS"} {
