@@ -31,6 +31,9 @@ import (
 type Config struct {
 	RedisURL           string      `envconfig:"REDIS_URL" desc:"where Redis is: redis://, rediss://, unix://, Sentinel or Cluster"`
 	Prefix             string      `default:"handout" desc:"what begins every key and queue name in Redis: installations with different ones share a Redis"`
+	RedisCA            string      `split_words:"true" desc:"file of the authorities, in PEM, that Redis's certificate must come from; empty: the machine's"`
+	RedisCert          string      `split_words:"true" desc:"file of the certificate, in PEM, that is shown to Redis"`
+	RedisKey           string      `split_words:"true" desc:"file of its key"`
 	RedisReplicas      int         `split_words:"true" default:"0" desc:"replicas of Redis that must have a claim before it is sent, so that a failover forgets none"`
 	TelesignCustomerID string      `envconfig:"TELESIGN_CUSTOMER_ID" desc:"the account's customer ID"`
 	TelesignAPIKey     secret.Text `envconfig:"TELESIGN_API_KEY" desc:"the account's API key; also verifies receipts"`

@@ -21,7 +21,7 @@ func diagnoseRedis(ctx context.Context, c *Config) []finding {
 		return []finding{{Fatal: true, Check: "Redis", Found: "REDIS_URL is not set", Advice: start}}
 	}
 	where := redisx.Describe(c.RedisURL)
-	rdb, err := redisx.Open(c.RedisURL, c.Prefix)
+	rdb, err := redisx.Open(c.RedisURL, c.Prefix, redisx.WithTLS(redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}))
 	if err != nil {
 		return []finding{{Fatal: true, Check: "Redis", Found: oneLine(err), Advice: start}}
 	}

@@ -129,7 +129,7 @@ func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
 	if c.RedisURL == "" {
 		return nil, usagef("REDIS_URL is not set: where is Redis? For example REDIS_URL=redis://127.0.0.1:6379/0")
 	}
-	rdb, err := redisx.Open(c.RedisURL, c.Prefix)
+	rdb, err := redisx.Open(c.RedisURL, c.Prefix, redisx.WithTLS(redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}))
 	if err != nil {
 		return nil, usageError{fmt.Errorf("REDIS_URL: %w", err)}
 	}

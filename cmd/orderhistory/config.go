@@ -28,6 +28,9 @@ import (
 // ORDERHISTORY_<NAME> but those that are handout's, too.
 type Config struct {
 	RedisURL    string `envconfig:"REDIS_URL" desc:"where Redis is, as for handout"`
+	RedisCA     string `envconfig:"HANDOUT_REDIS_CA" desc:"file of the authorities of Redis's certificate, as for handout"`
+	RedisCert   string `envconfig:"HANDOUT_REDIS_CERT" desc:"file of the certificate that is shown to Redis, as for handout"`
+	RedisKey    string `envconfig:"HANDOUT_REDIS_KEY" desc:"file of its key, as for handout"`
 	RedisPrefix string `envconfig:"HANDOUT_PREFIX" default:"handout" desc:"what begins every key in Redis, as for handout"`
 
 	Shop         string `default:"sqlite:shop.db" desc:"the shop's database: postgres://… or sqlite:PATH"`
@@ -192,7 +195,7 @@ func (c *Config) campaign() (campaign.Spec, error) {
 func variableName(f reflect.StructField) string {
 	name := f.Tag.Get("envconfig")
 	switch {
-	case name == "REDIS_URL", name == "HANDOUT_PREFIX":
+	case name == "REDIS_URL", strings.HasPrefix(name, "HANDOUT_"):
 		return name
 	case name == "":
 		name = strings.ToUpper(words.ReplaceAllString(f.Name, "${1}_${2}"))

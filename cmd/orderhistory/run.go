@@ -176,7 +176,7 @@ func (c *Config) exporter(ctx context.Context) (_ *orderhistory.Exporter, _ func
 	if c.RedisURL == "" {
 		return nil, nil, usageError{errors.New("REDIS_URL is not set: where is Redis? For example REDIS_URL=redis://127.0.0.1:6379/0")}
 	}
-	rdb, err := redisx.Open(c.RedisURL, c.RedisPrefix)
+	rdb, err := redisx.Open(c.RedisURL, c.RedisPrefix, redisx.WithTLS(redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}))
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("REDIS_URL: %w", err)}
 	}

@@ -30,7 +30,7 @@ const (
 
 // Open returns a client for the Redis at rawURL, of the installation with the prefix
 // (see [Prefix]). It doesn't connect: the first command does.
-func Open(rawURL, prefix string) (redis.UniversalClient, error) {
+func Open(rawURL, prefix string, with ...func(*tls.Config) error) (redis.UniversalClient, error) {
 	a, err := parse(rawURL)
 	if err != nil {
 		return nil, err
@@ -41,17 +41,29 @@ func Open(rawURL, prefix string) (redis.UniversalClient, error) {
 	a.prefix = prefix
 	switch a.kind {
 	case sentinel:
-		return openSentinel(a)
+		return openSentinel(a, with)
 	case cluster:
-		return openCluster(a)
+		return openCluster(a, with)
 	}
-	return openSingle(a)
+	return openSingle(a, with)
 }
 
-func openSingle(a address) (redis.UniversalClient, error) {
+func secure(c *tls.Config, with []func(*tls.Config) error) error {
+	for _, set := range with {
+		if err := set(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func openSingle(a address, with []func(*tls.Config) error) (redis.UniversalClient, error) {
 	opts, err := redis.ParseURL(a.url.String())
 	if err != nil {
 		return nil, a.wrong(err)
+	}
+	if err := secure(opts.TLSConfig, with); err != nil {
+		return nil, err
 	}
 	timeouts(&opts.DialTimeout, &opts.ReadTimeout, &opts.WriteTimeout)
 	opts.ContextTimeoutEnabled = true
@@ -60,7 +72,7 @@ func openSingle(a address) (redis.UniversalClient, error) {
 	return redis.NewClient(opts), nil
 }
 
-func openSentinel(a address) (redis.UniversalClient, error) {
+func openSentinel(a address, with []func(*tls.Config) error) (redis.UniversalClient, error) {
 	opts, err := redis.ParseFailoverURL(a.url.String())
 	if err != nil {
 		return nil, a.wrong(err)
@@ -73,6 +85,9 @@ func openSentinel(a address) (redis.UniversalClient, error) {
 	}
 	if query := a.url.Query(); !query.Has("username") && !query.Has("password") {
 		opts.Username, opts.Password = opts.SentinelUsername, opts.SentinelPassword
+	}
+	if err := secure(opts.TLSConfig, with); err != nil {
+		return nil, err
 	}
 	timeouts(&opts.DialTimeout, &opts.ReadTimeout, &opts.WriteTimeout)
 	opts.ContextTimeoutEnabled = true
@@ -91,7 +106,7 @@ const (
 	clusterDials = 1
 )
 
-func openCluster(a address) (redis.UniversalClient, error) {
+func openCluster(a address, with []func(*tls.Config) error) (redis.UniversalClient, error) {
 	if strings.Trim(a.url.Path, "/") != "" {
 		return nil, errors.New("redis URL: a cluster has only database 0: nothing may stand after the host")
 	}
@@ -104,6 +119,9 @@ func openCluster(a address) (redis.UniversalClient, error) {
 	}
 	if opts.TLSConfig != nil {
 		opts.TLSConfig.MinVersion = tls.VersionTLS12 // what go-redis sets for the other two
+	}
+	if err := secure(opts.TLSConfig, with); err != nil {
+		return nil, err
 	}
 	timeouts(&opts.DialTimeout, &opts.ReadTimeout, &opts.WriteTimeout)
 	opts.ContextTimeoutEnabled = true
