@@ -9,7 +9,7 @@ type keys string
 // bucket: string with an expiry, entries of entrySize bytes. All stand in one slot
 // of a cluster: one script adds to many.
 func (k keys) bucket(period int64, bucket uint64) string {
-	return "{" + string(k) + ":ref}:" + strconv.FormatInt(period, 10) + ":" + strconv.FormatUint(bucket, 10)
+	return string(k) + ":{" + string(k) + ":ref}:" + strconv.FormatInt(period, 10) + ":" + strconv.FormatUint(bucket, 10)
 }
 
 // early: list with an expiry, receipts for a reference that isn't known yet.

@@ -13,12 +13,12 @@ func (k keys) suppressed() string { return string(k) + ":suppressed" }
 
 // past: hash, the digits of a phone number to the entries that no longer
 // hold, the oldest first. Numbers about which one word was said have none.
-func (k keys) past() string { return "{" + string(k) + ":suppressed}:past" }
+func (k keys) past() string { return string(k) + ":past:{" + string(k) + ":suppressed}" }
 
 // heard: sorted set, references of inbound messages that mustn't be acted on
 // again, by when they came, Unix seconds.
-func (k keys) heard() string { return "{" + string(k) + ":suppressed}:heard" }
+func (k keys) heard() string { return string(k) + ":heard:{" + string(k) + ":suppressed}" }
 
 // unresolved: hash, the name of a STOP whose number isn't known to what is
 // known of it, in JSON.
-func (k keys) unresolved() string { return "{" + string(k) + ":suppressed}:unresolved" }
+func (k keys) unresolved() string { return string(k) + ":unresolved:{" + string(k) + ":suppressed}" }

@@ -1,7 +1,7 @@
 -- Sets a campaign's rate, if the change is still announced.
 --
 -- KEYS[1] -> handout:rates
--- KEYS[2] -> {handout:rates}:<campaign>
+-- KEYS[2] -> handout:changes:{handout:rates}:<campaign>
 -- ARGV[1] -> campaign
 -- ARGV[2] -> the rate, a JSON object
 -- ARGV[3] -> the announcement's token

@@ -2,8 +2,8 @@
 -- change that stands already counts as made: the call may be repeated.
 --
 -- KEYS[1] -> handout:suppressed
--- KEYS[2] -> {handout:suppressed}:past
--- KEYS[3] -> {handout:suppressed}:heard
+-- KEYS[2] -> handout:past:{handout:suppressed}
+-- KEYS[3] -> handout:heard:{handout:suppressed}
 -- ARGV[1] -> the reference of an inbound message that is acted on once; empty: of none
 -- ARGV[2] -> now, Unix seconds
 -- ARGV[3] -> how many references are kept
