@@ -72,6 +72,8 @@ func (w *world) foreignTask() {
 	q := draw(w, "bulk", "urgent", "polls")
 	i, err := w.tasks.Enqueue(asynq.NewTask("email:welcome", []byte("{}")), asynq.Queue(q), asynq.MaxRetry(0))
 	w.must(err)
+	// asynq's client names a queue once, and a restore may take that away.
+	w.must(w.rdb.SAdd(w.ctx, "asynq:queues", q).Err())
 	w.ours[q+"/"+i.ID] = true
 	w.say("another application puts a task into its queue %q", q)
 }
