@@ -64,13 +64,42 @@ func TestRun_RefusedItSaysWhyInOneLineAndCountsIt(t *testing.T) {
 	if p.recipients(theID) != nil || p.stored() != 0 {
 		t.Error("something was sent or written")
 	}
+	if out := p.done("status"); !strings.Contains(out, day+"  refused") || !strings.Contains(out, "2 times") || strings.Count(out, ", bad_rows: 4 of 40 customers are set aside") != 2 {
+		t.Errorf("%s", out)
+	}
 	p.env["ORDERHISTORY_MAX_BAD"] = "0.1"
 	r := p.run("run", "--period", day, "--metrics-file", metrics)
-	if r.code != 0 || strings.Count(r.stderr, "is set aside: ") != 4 || strings.Contains(r.stderr, "+1") {
+	if r.code != 0 || !strings.HasPrefix(r.stderr, "set aside: 4 of 40 customers:\n  customer 1: ") || strings.Count(r.stderr, "\n") != 5 || strings.Contains(r.stderr, "+1") {
 		t.Errorf("%+v", r)
 	}
 	if text, err = os.ReadFile(metrics); err != nil || !strings.Contains(string(text), "handout_export_last_success_files 36\n") {
 		t.Errorf("%v: %s", err, text)
+	}
+}
+
+func TestRun_ADryRunLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	p := settle(t, 40)
+	shop, err := database.Create(t.Context(), p.env["ORDERHISTORY_SHOP"])
+	must(t, err)
+	_, err = shop.ExecContext(t.Context(), "UPDATE customers SET phone = '12' WHERE id <= 14; PRAGMA journal_mode = DELETE")
+	must(t, err)
+	must(t, shop.Close())
+	p.env["ORDERHISTORY_MAX_BAD"], p.env["ORDERHISTORY_FOLDER"] = "1", filepath.Join(t.TempDir(), "later")
+	dir := filepath.Dir(strings.TrimPrefix(p.state, "sqlite:"))
+	before, err := os.ReadDir(dir)
+	must(t, err)
+	r := p.run("run", "--period", day, "--dry-run")
+	if r.code != 0 || !strings.HasPrefix(r.stderr, "set aside: 14 of 40 customers, the first 10:\n") || strings.Count(r.stderr, "\n") != 11 {
+		t.Errorf("%+v", r)
+	}
+	after, err := os.ReadDir(dir)
+	must(t, err)
+	if len(after) != len(before) {
+		t.Errorf("before %v, after %v", before, after)
+	}
+	if _, err := os.Stat(p.env["ORDERHISTORY_FOLDER"]); err == nil {
+		t.Error("it made the folder")
 	}
 }
 

@@ -150,6 +150,17 @@ func (w *world) run(key string, o orderhistory.RunOptions) (*orderhistory.Result
 	return w.x.Run(w.t.Context(), period(w.t, key), o)
 }
 
+// rehearses runs a period dry, as the command does.
+func (w *world) rehearses(key string, o orderhistory.RunOptions) (*orderhistory.Result, error) {
+	w.t.Helper()
+	s, err := state.Rehearse(w.t.Context(), w.stateURL)
+	must(w.t, err)
+	defer s.Close()
+	x := *w.x
+	x.State, o.DryRun = s, true
+	return x.Run(w.t.Context(), period(w.t, key), o)
+}
+
 // runs runs a period that has to succeed.
 func (w *world) runs(key string, o orderhistory.RunOptions) *orderhistory.Result {
 	w.t.Helper()

@@ -215,6 +215,10 @@ func (w *chunkWriter) abandon() {
 // uploaded. If the process dies between the marks, the next run knows what it finds
 // in the store.
 func (w *chunkWriter) deliver(ctx context.Context) error {
+	if w.options.DryRun {
+		w.held, w.size = nil, 0
+		return nil
+	}
 	if err := w.mark(ctx); err != nil {
 		return err
 	}
