@@ -90,9 +90,10 @@ var plan = map[string]room{
 	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/s3keys", "internal/suppression"}},
 
 	"internal/orderhistory":          {mover, []string{"producer", "campaign", "ledger", "internal/phone", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},
+	"internal/orderhistory/decimal":  {pure, nil},
 	"internal/orderhistory/database": {client, nil},
-	"internal/orderhistory/shop":     {client, []string{"internal/orderhistory/database"}},
-	"internal/orderhistory/sheet":    {pure, nil},
+	"internal/orderhistory/shop":     {client, []string{"internal/orderhistory/database", "internal/orderhistory/decimal"}},
+	"internal/orderhistory/sheet":    {pure, []string{"internal/orderhistory/decimal"}},
 	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
 	"internal/orderhistory/store":    {client, []string{"internal/s3keys"}},
 

@@ -171,6 +171,10 @@ func (c *Config) exporter(ctx context.Context, dry bool) (_ *orderhistory.Export
 	if err != nil {
 		return nil, nil, err
 	}
+	words, err := c.words()
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
 	spec, err := c.campaign()
 	if err != nil {
 		return nil, nil, err
@@ -214,7 +218,7 @@ func (c *Config) exporter(ctx context.Context, dry bool) (_ *orderhistory.Export
 	opened = append(opened, st)
 	return &orderhistory.Exporter{
 		Shop: from, State: st, Store: files, Producer: producer.New(rdb), Ledger: ledger.New(rdb),
-		Campaign: spec, HTTP: &http.Client{}, Region: c.PhoneRegion, Zone: zone, Currency: c.Currency, Prefix: c.Prefix,
+		Campaign: spec, HTTP: &http.Client{}, Region: c.PhoneRegion, Zone: zone, Currency: c.Currency, Words: words, Prefix: c.Prefix,
 		LinkLife: c.LinkLife, Workers: c.Workers, Uploads: c.Uploads,
 		MaxDrift: c.MaxDrift, MaxBad: c.MaxBad, Keep: time.Duration(c.KeepDays) * 24 * time.Hour, TryLinks: c.TryLinks,
 	}, opened.close, nil

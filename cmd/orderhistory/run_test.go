@@ -144,6 +144,8 @@ func TestUsage_IsStatusTwoAndOneLine(t *testing.T) {
 		{[]string{"run"}, [2]string{"ORDERHISTORY_SHOP", "mysql://hunter2"}, "ORDERHISTORY_SHOP: must be postgres"},
 		{[]string{"run"}, [2]string{"ORDERHISTORY_S3_SESSION_TOKEN", "hunter2"}, "ORDERHISTORY_S3_SESSION_TOKEN: is set without an access key"},
 		{[]string{"run"}, [2]string{"ORDERHISTORY_LINK_BASE", "https://f.example.com"}, "ORDERHISTORY_LINK_BASE: needs a bucket"},
+		{[]string{"run"}, [2]string{"ORDERHISTORY_CURRENCY", "euro"}, "ORDERHISTORY_CURRENCY: must be a currency's three letters"},
+		{[]string{"run"}, [2]string{"ORDERHISTORY_WORDS", "sum:Summe"}, "ORDERHISTORY_WORDS: there is no word \"sum\""},
 		{[]string{"run"}, [2]string{"ORDERHISTORY_CUSTOMERS_SQL", "/nowhere"}, "/nowhere"},
 		{[]string{"generate", "--customers", "0"}, [2]string{}, "--customers"},
 	} {

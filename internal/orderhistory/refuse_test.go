@@ -137,7 +137,9 @@ func TestRefuse_AQueryThatBreaksItsContract(t *testing.T) {
 		"which the export makes":  {"SELECT c.id AS customer_id, c.name, c.phone, '' AS url, o.ordered_at AS last_order_at" + from, ""},
 		"no such table":           {"SELECT 1 FROM nobody WHERE 1 < @until", ""},
 		"don't stand together":    {"SELECT c.id AS customer_id, c.name, c.phone, max(o.ordered_at) AS last_order_at" + from + " GROUP BY c.id", strings.Replace(shop.DefaultQueries(0).Orders, "ORDER BY o.customer_id, ", "ORDER BY ", 1)},
-		"quantity isn't a whole":  {"", strings.Replace(shop.DefaultQueries(0).Orders, "i.quantity", "i.quantity + 0.5 AS quantity", 1)},
+		"quantity isn't a dec":    {"", strings.Replace(shop.DefaultQueries(0).Orders, "i.quantity", "'12,5' AS quantity", 1)},
+		"quantity has over 6":     {"", strings.Replace(shop.DefaultQueries(0).Orders, "i.quantity", "0.1 + 0.2 AS quantity", 1)},
+		"currency isn't a":        {"", strings.Replace(shop.DefaultQueries(0).Orders, "i.quantity", "i.quantity, 'euro' AS currency", 1)},
 		"a column line, which me": {"", strings.Replace(shop.DefaultQueries(0).Orders, "i.quantity", "i.quantity, i.line", 1)},
 	} {
 		t.Run(says, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/orderhistory/sheet"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
@@ -37,7 +38,8 @@ type Exporter struct {
 
 	Region   string         // of numbers in national form; may be empty
 	Zone     *time.Location // of the dates in the files
-	Currency string         // may be empty
+	Currency string         // of amounts for which the query names none; may be empty
+	Words    sheet.Words    // in the files
 	Prefix   string         // of the files' names in the store; may be empty
 
 	LinkLife time.Duration // of the links

@@ -67,7 +67,7 @@ func (w *world) compare(one campaign.Recipient) {
 	f, err := excelize.OpenReader(bytes.NewReader(content))
 	must(t, err)
 	defer f.Close()
-	rows, err := f.GetRows(sheet.Name, excelize.Options{RawCellValue: true})
+	rows, err := f.GetRows(sheet.English().Sheet, excelize.Options{RawCellValue: true})
 	must(t, err)
 	lines := count(t, w.shopURL, "SELECT count(*) FROM order_items i JOIN orders o ON o.id = i.order_id WHERE o.customer_id = "+one.ID)
 	cents := count(t, w.shopURL, "SELECT CAST(sum(quantity * unit_cents) AS bigint) FROM order_items i JOIN orders o ON o.id = i.order_id WHERE o.customer_id = "+one.ID)
@@ -147,7 +147,7 @@ func (w *world) compareCount(one campaign.Recipient, lines int) {
 	f, err := excelize.OpenReader(bytes.NewReader(content))
 	must(w.t, err)
 	defer f.Close()
-	rows, err := f.GetRows(sheet.Name)
+	rows, err := f.GetRows(sheet.English().Sheet)
 	must(w.t, err)
 	if len(rows) != lines+4 {
 		w.t.Errorf("customer %s: %d rows for %d lines", one.ID, len(rows), lines)
