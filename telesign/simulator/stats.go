@@ -65,12 +65,16 @@ type tally struct {
 	polls    window        // status queries within the rate
 	refusals uint64
 	refused  map[string]int // by phone number, for the stories that refuse at first
+	// slowed is how many messages had been taken when each story that is "too fast"
+	// last began.
+	slowed map[*script]int
 }
 
 func newTally(seed uint64) *tally {
 	return &tally{
 		stats:   Stats{ByStory: map[string]int{}, ByAnswer: map[string]int{}, ByPoll: map[string]int{}},
 		refused: map[string]int{},
+		slowed:  map[*script]int{},
 		chance:  rand.New(rand.NewPCG(seed, 0)),
 	}
 }
@@ -115,6 +119,11 @@ func (t *tally) poll(now time.Duration, rate int) bool {
 	return t.polls.pass(now, rate)
 }
 
+// slowEvery is how many messages are taken between two numbers with the same story of
+// "too fast". That answer is about the account, and stops all sends for up to a
+// second: at one number in a hundred a rehearsal would crawl.
+const slowEvery = 1000
+
 // refuses says whether a number's story refuses this POST.
 func (t *tally) refuses(sc *script, phone string) bool {
 	if sc.refuses == 0 {
@@ -122,8 +131,15 @@ func (t *tally) refuses(sc *script, phone string) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.refused[phone] >= sc.refuses {
+	n := t.refused[phone]
+	if n >= sc.refuses {
 		return false
+	}
+	if n == 0 && sc.refusal == rateLimited {
+		if last, before := t.slowed[sc]; before && t.stats.Accepted-last < slowEvery {
+			return false
+		}
+		t.slowed[sc] = t.stats.Accepted
 	}
 	t.refused[phone]++
 	return true
