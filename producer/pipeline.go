@@ -11,6 +11,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/listfile"
 	"github.com/handout-dev/handout/internal/phone"
+	"github.com/handout-dev/handout/internal/seen"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -26,7 +27,8 @@ type run struct {
 	zones    *zoneBook      // nil: the campaign has no hours by zone
 	close    func()         // once all that reads has ended
 
-	seen    seen
+	seen    *seen.Numbers
+	names   *seen.Names
 	faults  Faults
 	summary Summary
 	bytes   int64
@@ -52,7 +54,7 @@ func newRun(f *File, l List, o runOptions) (*run, error) {
 	}
 	r := &run{
 		list: l, file: f, o: o, book: book, close: func() {},
-		seen: seen{max: maxSeenBytes}, faults: Faults{limit: o.maxFaults},
+		seen: seen.NewNumbers(seen.MaxBytes), names: seen.NewNames(), faults: Faults{limit: o.maxFaults},
 	}
 	if f.Spec.ByZone() {
 		r.zones = newZoneBook()
@@ -212,7 +214,16 @@ func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error 
 			return nil // rejected: the rest is read for its faults only
 		}
 		for i := range b.recipients {
-			fresh, err := r.seen.add(b.numbers[i])
+			same := r.names.Has(b.recipients[i].ID)
+			if same && r.file.Spec.SameRecipient == campaign.SameRefuse && !r.seen.Has(b.numbers[i]) {
+				r.summary.BadRows++
+				r.faults.add(Fault{File: r.list.name, Line: int(b.lines[i]), Message: reasonSameRecipient})
+				continue
+			}
+			fresh, err := r.seen.Add(b.numbers[i])
+			if err == nil && fresh {
+				err = r.names.Add(b.recipients[i].ID)
+			}
 			if err != nil {
 				full := &Faults{}
 				full.add(Fault{File: r.list.name, Line: int(b.lines[i]), Message: err.Error()})
@@ -225,6 +236,11 @@ func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error 
 				}
 				continue
 			}
+			if same {
+				if r.summary.SameRecipients++; r.summary.SameRecipients == 1 {
+					r.summary.SameRecipientLine = int(b.lines[i])
+				}
+			}
 			r.summary.Recipients++
 			if err := keep(b, i); err != nil {
 				return err
@@ -233,6 +249,7 @@ func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error 
 		return nil
 	})
 	r.showProgress(true)
+	r.faults.sort()
 	r.summary.Faults = r.faults.List
 	if r.listFile != nil {
 		r.summary.Read.Encoding = r.listFile.Encoding // certain at the end

@@ -65,16 +65,15 @@ type tally struct {
 	polls    window        // status queries within the rate
 	refusals uint64
 	refused  map[string]int // by phone number, for the stories that refuse at first
-	// slowed is how many messages had been taken when each story that is "too fast"
-	// last began.
-	slowed map[*script]int
+	// nextSlow is how many messages must have been taken before the next number whose
+	// story is "too fast".
+	nextSlow int
 }
 
 func newTally(seed uint64) *tally {
 	return &tally{
 		stats:   Stats{ByStory: map[string]int{}, ByAnswer: map[string]int{}, ByPoll: map[string]int{}},
 		refused: map[string]int{},
-		slowed:  map[*script]int{},
 		chance:  rand.New(rand.NewPCG(seed, 0)),
 	}
 }
@@ -119,10 +118,11 @@ func (t *tally) poll(now time.Duration, rate int) bool {
 	return t.polls.pass(now, rate)
 }
 
-// slowEvery is how many messages are taken between two numbers with the same story of
-// "too fast". That answer is about the account, and stops all sends for up to a
-// second: at one number in a hundred a rehearsal would crawl.
-const slowEvery = 1000
+// slowEvery is how many messages are taken between two numbers whose story is "too
+// fast". That answer is about the account: it stops all sends for up to a second, and
+// several of them near each other say that the account grants less than its rate. At
+// two numbers in a hundred a rehearsal would crawl.
+const slowEvery = 500
 
 // refuses says whether a number's story refuses this POST.
 func (t *tally) refuses(sc *script, phone string) bool {
@@ -136,10 +136,10 @@ func (t *tally) refuses(sc *script, phone string) bool {
 		return false
 	}
 	if n == 0 && sc.refusal == rateLimited {
-		if last, before := t.slowed[sc]; before && t.stats.Accepted-last < slowEvery {
+		if t.stats.Accepted < t.nextSlow {
 			return false
 		}
-		t.slowed[sc] = t.stats.Accepted
+		t.nextSlow = t.stats.Accepted + slowEvery
 	}
 	t.refused[phone]++
 	return true

@@ -313,9 +313,9 @@ func TestStories_AdaptToOtherCascades(t *testing.T) {
 	}
 }
 
-// TestStories_AListOfConsecutiveNumbersIsThrottledOnceForEach has two lists of a
-// thousand numbers in a row: four answers of "too fast" each.
-func TestStories_AListOfConsecutiveNumbersIsThrottledOnceForEach(t *testing.T) {
+// TestStories_AListOfConsecutiveNumbersIsHardlyThrottled has 2,000 numbers in a row, of
+// which 40 end in 90 or 91.
+func TestStories_AListOfConsecutiveNumbersIsHardlyThrottled(t *testing.T) {
 	t.Parallel()
 	r := start(t, simulator.Options{NoCallbacks: true})
 	for n := range 2000 {
