@@ -174,6 +174,13 @@ func TestSubmit_ABadRowRejectsTheListAndNothingIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if got := result.Info.LeftOut.String(); got != "2 bad rows (lines 6002, 6004)" {
+		t.Errorf("left out: %s", got)
+	}
+	history, err := ledger.New(s.Client()).History(t.Context(), result.Info.ID)
+	if err != nil || history[0].About != "6001 recipients; left out: 2 bad rows (lines 6002, 6004)" {
+		t.Errorf("%+v, %v", history, err)
+	}
 	if got := result.Summary; got.Rows != 6003 || got.Recipients != 6001 || got.BadRows != 2 || len(got.Faults) != 2 || result.Info.Total != 6001 {
 		t.Errorf("%+v", got)
 	}

@@ -243,6 +243,7 @@ type Campaign struct {
 	Total       int                `json:"total" minimum:"0" doc:"recipients"`
 	Balance     Balance            `json:"balance" doc:"recipients by state; they add up to total"`
 	DeliveredBy report.DeliveredBy `json:"delivered_by" doc:"the delivered by channel"`
+	LeftOut     campaign.LeftOut   `json:"left_out" doc:"rows of its list that nothing is sent for"`
 	CreatedAt   *time.Time         `json:"created_at,omitempty"`
 	StartedAt   *time.Time         `json:"started_at,omitempty" doc:"when it first ran"`
 	FinishedAt  *time.Time         `json:"finished_at,omitempty" doc:"when it was done"`
@@ -269,7 +270,7 @@ type Balance struct {
 
 func newCampaign(info *campaign.Info, b *campaign.Balance) *Campaign {
 	return &Campaign{
-		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,
+		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total, LeftOut: info.LeftOut,
 		Balance: Balance{
 			Planned: b.Of(campaign.Planned), Claimed: b.Of(campaign.Claimed), Retrying: b.Of(campaign.Retrying),
 			Accepted: b.Of(campaign.Accepted), InDoubt: b.Of(campaign.InDoubt), Delivered: b.Of(campaign.Delivered),
