@@ -193,9 +193,8 @@ func (a *app) listCommand() *cobra.Command {
 	var states []string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "List all campaigns, the newest first: state, people, delivered, and why one is held or paused",
-		Example: "  handout list --state running,held\n  handout list --json",
+		Use:   "list",
+		Short: "List all campaigns, the newest first: state, people, delivered, and why one is held or paused",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var o report.ListQuery
 			for _, s := range states {

@@ -247,6 +247,7 @@ var words = regexp.MustCompile("([a-z])([A-Z])")
 func (a *app) configCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "config", Short: "List every environment variable with its value", Args: cobra.NoArgs,
+		Example: "  orderhistory config  # each variable, its value and meaning",
 		RunE: func(*cobra.Command, []string) error {
 			c, err := loadConfig()
 			if err != nil {

@@ -41,6 +41,10 @@ func (a *app) runCommand() *cobra.Command {
 			"file, upload them, look whether they can be fetched, and open the campaign.\n" +
 			"Run again after an interruption it goes on; after success it changes nothing.\n" +
 			"A run that looks wrong is refused with exit status 1, and nothing is sent.",
+		Example: "  orderhistory run --dry-run                             # plan and check; writes nothing anywhere\n" +
+			"  orderhistory run --period 2026-11-23                   # orders before that day\n" +
+			"  orderhistory run --all                                 # also customers without new orders\n" +
+			"  orderhistory run --force-drift \"the trial is over\"     # let figures pass that are far from the last time",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("force-drift") && f.force == "" {
 				return usageError{errors.New("--force-drift: say why, for the record")}

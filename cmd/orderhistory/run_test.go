@@ -176,6 +176,25 @@ func TestConfig_ListsEveryVariableAndNoSecret(t *testing.T) {
 	}
 }
 
+func TestHelp_EveryCommandHasExamples(t *testing.T) {
+	t.Parallel()
+	p := &place{t: t, env: map[string]string{}}
+	for _, command := range []string{"run", "status", "generate", "config"} {
+		out := p.done(command, "--help")
+		_, rest, ok := strings.Cut(out, "Examples:\n")
+		examples, _, _ := strings.Cut(rest, "\n\n")
+		if !ok {
+			t.Errorf("%s has no example", command)
+		}
+		at := strings.Index(examples, "  # ")
+		for line := range strings.SplitSeq(examples, "\n") {
+			if !strings.HasPrefix(line, "  orderhistory "+command) || strings.Index(line, "  # ") != at {
+				t.Errorf("%s: %q", command, line)
+			}
+		}
+	}
+}
+
 func TestState_IsItsOwnersAlone(t *testing.T) {
 	t.Parallel()
 	p := settle(t, 5)

@@ -36,7 +36,9 @@ const maxStatus = 20
 func (a *app) statusCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "status", Short: "List the periods and what was exported for each",
+		Use: "status", Short: "List the periods, what was exported for each, and what was refused",
+		Example: "  orderhistory status         # the latest 20\n" +
+			"  orderhistory status --json  # for a script",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			ctx := cmd.Context()
 			c, err := loadConfig()
