@@ -62,6 +62,7 @@ var plan = map[string]room{
 	"internal/listfile":  {pure, nil},
 	"internal/phone":     {pure, nil},
 	"internal/secret":    {pure, nil},
+	"internal/seen":      {pure, nil},
 	"internal/templates": {pure, []string{"campaign", "telesign"}},
 	"internal/translate": {pure, []string{"campaign", "telesign"}},
 
@@ -83,16 +84,17 @@ var plan = map[string]room{
 	"internal/templates/cache": {store, []string{"telesign", "internal/redisx"}},
 	"ledger":                   {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox", "internal/references"}},
 
-	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/queue", "internal/translate"}},
+	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/queue", "internal/seen", "internal/translate"}},
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
 	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/templates", "internal/translate", "internal/references"}},
 	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
 	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/s3keys", "internal/suppression"}},
 
 	"internal/orderhistory":          {mover, []string{"producer", "campaign", "ledger", "internal/phone", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},
+	"internal/orderhistory/decimal":  {pure, nil},
 	"internal/orderhistory/database": {client, nil},
-	"internal/orderhistory/shop":     {client, []string{"internal/orderhistory/database"}},
-	"internal/orderhistory/sheet":    {pure, nil},
+	"internal/orderhistory/shop":     {client, []string{"internal/orderhistory/database", "internal/orderhistory/decimal"}},
+	"internal/orderhistory/sheet":    {pure, []string{"internal/orderhistory/decimal"}},
 	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
 	"internal/orderhistory/store":    {client, []string{"internal/s3keys"}},
 
@@ -125,6 +127,7 @@ var plan = map[string]room{
 	"test/bench":         {kit, nil}, // tests alone, as below
 	"test/chaos":         {kit, nil},
 	"test/search":        {kit, nil},
+	"test/reference":     {kit, nil},
 	// A module of its own, of tests alone.
 	"deploy/alertstest": {kit, nil},
 }

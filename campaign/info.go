@@ -54,6 +54,7 @@ type Info struct {
 	Digest  string   // of the content: two submits with the same are the same
 	Total   int      // recipients
 	Pages   int
+	LeftOut LeftOut // of the list
 	// Zones are the zones with the people in each: one, unless the list is in
 	// pages by zone. Partial is the size of each page of such a list that isn't full.
 	Zones   []ZoneCount

@@ -83,6 +83,9 @@ type Spec struct {
 	// UnknownRanges says what becomes of numbers that are in no range known to us;
 	// empty: they are sent to.
 	UnknownRanges UnknownRanges `json:"unknown_ranges,omitempty"`
+	// SameRecipient says what becomes of a second row with the same recipient and
+	// another phone number; empty: it is a bad row.
+	SameRecipient SameRecipient `json:"same_recipient,omitempty"`
 	// Standing is the day's campaign of one-off sends: each recipient has a
 	// message of their own, and there are no channels here.
 	Standing bool `json:"standing,omitempty"`
@@ -187,6 +190,16 @@ type UnknownRanges string
 const (
 	RangesAccept UnknownRanges = ""
 	RangesRefuse UnknownRanges = "refuse"
+)
+
+// SameRecipient says what becomes of a second row with the name of a recipient and
+// another phone number.
+type SameRecipient string
+
+// What becomes of it; the empty text is refuse.
+const (
+	SameRefuse SameRecipient = ""
+	SameNote   SameRecipient = "note" // both are sent to
 )
 
 // Whitespace says what becomes of whitespace that WhatsApp refuses.

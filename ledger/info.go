@@ -19,6 +19,7 @@ const (
 	fieldColumns  = "columns"
 	fieldDigest   = "digest"
 	fieldTotal    = "total"
+	fieldLeftOut  = "left_out" // JSON; empty: no row was
 	fieldPages    = "pages"
 	fieldCursor   = "cursor"
 	fieldFed      = "fed" // JSON, the cursor by zone; absent: there is one zone
@@ -57,6 +58,9 @@ func parseInfo(c campaign.ID, f map[string]string) (*campaign.Info, error) {
 	i := &campaign.Info{ID: c, Salt: f[fieldSalt], Spec: spec, Digest: f[fieldDigest], Phase: campaign.Phase(f[fieldState]), Reason: f[fieldReason], Canary: f[fieldCanary], Canceled: f[fieldCanceled] != ""}
 	if err := json.Unmarshal([]byte(f[fieldColumns]), &i.Columns); err != nil {
 		return nil, fmt.Errorf("columns: %w", err)
+	}
+	if i.LeftOut, err = campaign.DecodeLeftOut(f[fieldLeftOut]); err != nil {
+		return nil, fmt.Errorf("left out: %w", err)
 	}
 	for field, n := range map[string]*int{fieldTotal: &i.Total, fieldPages: &i.Pages, fieldCursor: &i.Cursor} {
 		if f[field] == "" {

@@ -107,6 +107,8 @@ type Content struct {
 	Total  int // recipients
 	Pages  int
 	Digest string // of spec, header and recipients
+	// LeftOut are the rows that became no recipient.
+	LeftOut campaign.LeftOut
 	// Zones, of a list in pages by zone, are the zones with their people, and
 	// PageZones the place there of each page's. Partial is the size of each page
 	// that isn't full.
@@ -153,8 +155,8 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Be
 		return nil, err
 	}
 	defer done()
-	args := []any{o.token, content.Total, begin.By.Entry(now, "submitted", strconv.Itoa(content.Total)+" recipients").Encode(),
-		fieldSalt, newSalt(), fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldCursor, 0}
+	args := []any{o.token, content.Total, begin.By.Entry(now, "submitted", content.LeftOut.Beside(content.Total)).Encode(),
+		fieldSalt, newSalt(), fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldCursor, 0, fieldLeftOut, content.LeftOut.Encode()}
 	args = append(append(append(args, beginningFields(begin, now)...), zones...), events...)
 	n, err := commitScript.Run(ctx, o.l.rdb, []string{o.l.keys.meta(c), o.l.keys.counts(c), o.l.keys.history(c), o.l.outbox.Key(c)}, args...).Int()
 	if err != nil {

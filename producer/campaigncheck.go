@@ -66,6 +66,12 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	if r := s.UnknownRanges; r != campaign.RangesAccept && r != campaign.RangesRefuse {
 		c.fault("unknown_ranges", "must be accept or refuse")
 	}
+	if s.SameRecipient == "refuse" {
+		s.SameRecipient = campaign.SameRefuse
+	}
+	if r := s.SameRecipient; r != campaign.SameRefuse && r != campaign.SameNote {
+		c.fault("same_recipient", "must be refuse or note")
+	}
 	if s.WhatsAppWhitespace == "refuse" {
 		s.WhatsAppWhitespace = campaign.WhitespaceRefuse
 	}

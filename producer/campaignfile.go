@@ -50,8 +50,7 @@ func (f *File) Fault(path, message string) Fault {
 // ParseCampaign reads a campaign file: YAML with the keys id, message_type,
 // channels, rate, lane, on_doubt, give_up_after, max_failure_rate, canary,
 // canary_success, retention, check_files, hours, unknown_zone, columns,
-// unknown_ranges and whatsapp_whitespace. Other keys are
-// faults. The error is [*Faults]: every fault, with its line and column, and name
+// unknown_ranges, same_recipient and whatsapp_whitespace. Other keys are faults. The error is [*Faults]: every fault, with its line and column, and name
 // as the file's.
 func ParseCampaign(name string, src []byte) (*File, error) {
 	p := &fileParser{file: name, at: places{"": {1, 1}}, spec: &campaign.Spec{}}
@@ -160,6 +159,7 @@ func (p *fileParser) campaign(n *yaml.Node) {
 		"unknown_zone":        func(n *yaml.Node, path string) { s.UnknownZone = p.named(n, path) },
 		"columns":             p.columns,
 		"whatsapp_whitespace": func(n *yaml.Node, path string) { s.WhatsAppWhitespace = campaign.Whitespace(p.named(n, path)) },
+		"same_recipient":      func(n *yaml.Node, path string) { s.SameRecipient = campaign.SameRecipient(p.named(n, path)) },
 		"unknown_ranges":      func(n *yaml.Node, path string) { s.UnknownRanges = campaign.UnknownRanges(p.named(n, path)) },
 	})
 }

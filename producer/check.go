@@ -22,7 +22,10 @@ const (
 
 var errUnknownRange = errors.New("in no range known to us, and unknown_ranges says refuse")
 
-const reasonLongRow = "a row is longer than 65536 bytes"
+const (
+	reasonLongRow       = "a row is longer than 65536 bytes"
+	reasonSameRecipient = "recipient: a row above has the same, with another phone number; same_recipient: note in the campaign file sends to both"
+)
 
 // rowChecker checks the rows of one block after another. It belongs to one
 // goroutine.

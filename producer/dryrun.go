@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
@@ -36,8 +38,9 @@ type DryRun struct {
 	Summary Summary
 	// Rejected means that a submit would refuse the list for its bad rows.
 	Rejected bool
-	// Samples are up to three requests as Telesign would get them, with the
-	// phone number masked but for its last two digits wherever it occurs.
+	// Samples are up to three requests as Telesign would get them, and one more of a
+	// row with an empty column, with the phone number masked but for its last two
+	// digits wherever it occurs.
 	Samples []json.RawMessage
 	SMS     Parts
 	// Rate is the messages per second to count with: the lower one of the
@@ -58,6 +61,31 @@ const (
 	maxSamples = 3
 )
 
+// EmptyColumn is a column without a value in some rows.
+type EmptyColumn struct {
+	Column string
+	Rows   int
+	Line   int // of the first one
+}
+
+// noteEmpty counts the columns of a row that are used and empty, and reports whether
+// there is one.
+func (s *Summary) noteEmpty(columns []string, values []string, used []string, line int) (empty bool) {
+	for i, v := range values {
+		if strings.TrimSpace(v) != "" || !slices.Contains(used, columns[i]) {
+			continue
+		}
+		empty = true
+		at := slices.IndexFunc(s.Empty, func(e EmptyColumn) bool { return e.Column == columns[i] })
+		if at < 0 {
+			at = len(s.Empty)
+			s.Empty = append(s.Empty, EmptyColumn{Column: columns[i], Line: line})
+		}
+		s.Empty[at].Rows++
+	}
+	return empty
+}
+
 // Check does everything that a submit does short of writing, without Redis.
 // Bad rows are in the summary; errors are those of the campaign file and the
 // list as a whole: [*Faults], [*ReadError], [ErrUnknownFormat],
@@ -70,12 +98,15 @@ func Check(ctx context.Context, f *File, l List, o CheckOptions) (*DryRun, error
 	defer run.close()
 	d := &DryRun{}
 	zones := map[*zoneSet]int{}
+	columns, shownEmpty := run.columns(), false
+	d.ColumnsUsed, d.ColumnsUnused = f.used(columns)
 	err = run.scan(ctx, func(b *block, i int) error {
 		if run.zones != nil {
 			zones[b.zones[i]]++
 		}
 		d.SMS.add(int(b.parts[i]))
-		if len(d.Samples) == maxSamples {
+		empty := run.summary.noteEmpty(columns, b.recipients[i].Values, d.ColumnsUsed, int(b.lines[i])) && !shownEmpty
+		if shownEmpty = shownEmpty || empty; !empty && len(d.Samples) >= maxSamples {
 			return nil
 		}
 		sample, err := sampleOf(run.cascade, &b.recipients[i], run.summary.Recipients-1)
@@ -94,7 +125,6 @@ func Check(ctx context.Context, f *File, l List, o CheckOptions) (*DryRun, error
 	if f.Spec.Hours != nil {
 		d.planHours(f.Spec, zones, o.Now)
 	}
-	d.ColumnsUsed, d.ColumnsUnused = f.used(run.columns())
 	return d, nil
 }
 

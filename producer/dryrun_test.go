@@ -1,6 +1,7 @@
 package producer_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,31 @@ func TestCheck_SaysWhatASubmitWouldDo(t *testing.T) {
 	}
 	if diff := cmp.Diff(wantRun, d); diff != "" {
 		t.Errorf("dry run (-want +got):\n%s", diff)
+	}
+}
+
+func TestCheck_CountsEmptyColumnsAndShowsOne(t *testing.T) {
+	file := parse(t, strings.NewReplacer("Your viatu", "Hello {{.name}}, your viatu").Replace(fileThenText))
+	text := "recipient,phone,url,name,note\n"
+	for i := range 9 {
+		name := "Ann"
+		if i == 5 || i == 7 {
+			name = " "
+		}
+		text += fmt.Sprintf("p%d,+1201555010%d,https://a.b/c,%s,\n", i, i, name)
+	}
+	d, err := producer.Check(t.Context(), file, list(text), producer.CheckOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]producer.EmptyColumn{{Column: "name", Rows: 2, Line: 7}}, d.Summary.Empty); diff != "" {
+		t.Error(diff) // and not note, which no template uses
+	}
+	if len(d.Samples) != 4 || !strings.Contains(string(d.Samples[3]), `"Hello  , your`) {
+		t.Errorf("%d samples: %s", len(d.Samples), d.Samples[len(d.Samples)-1])
+	}
+	if notes := d.Summary.Notes(); notes[len(notes)-1] != `column "name" is empty in 2 rows to be sent to: the first on line 7, and a sample shows one` {
+		t.Errorf("%q", notes)
 	}
 }
 

@@ -78,6 +78,11 @@ func (f *Faults) add(fault Fault) {
 	}
 }
 
+// first returns as many faults as were asked for, at least MaxFaults.
+func (f *Faults) first(asked int) []Fault {
+	return f.List[:min(len(f.List), max(asked, MaxFaults))]
+}
+
 // sort brings faults into the order of the file.
 func (f *Faults) sort() {
 	slices.SortStableFunc(f.List, func(a, b Fault) int {

@@ -11,6 +11,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/listfile"
 	"github.com/handout-dev/handout/internal/phone"
+	"github.com/handout-dev/handout/internal/seen"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -26,11 +27,14 @@ type run struct {
 	zones    *zoneBook      // nil: the campaign has no hours by zone
 	close    func()         // once all that reads has ended
 
-	seen    seen
+	seen    *seen.Numbers
+	names   *seen.Names
 	faults  Faults
 	summary Summary
-	bytes   int64
-	shown   time.Time // when progress was last called
+	// duplicates are the lines of the first duplicates, as the campaign keeps them.
+	duplicates []int
+	bytes      int64
+	shown      time.Time // when progress was last called
 }
 
 type runOptions struct {
@@ -39,6 +43,21 @@ type runOptions struct {
 	maxFaults int
 	progress  func(rows int, bytes int64)
 	dry       bool
+}
+
+// kept is how many faults are kept: as many as are asked for, and as lines of bad rows
+// stay with the campaign.
+func (o *runOptions) kept() int { return max(o.maxFaults, campaign.MaxLeftOutLines) }
+
+// leftOut returns the rows that the campaign leaves out.
+func (r *run) leftOut() campaign.LeftOut {
+	l := campaign.LeftOut{BadRows: r.summary.BadRows, Duplicates: r.summary.Duplicates, DuplicateLines: r.duplicates}
+	for _, f := range r.faults.List {
+		if n := len(l.BadLines); n < campaign.MaxLeftOutLines && (n == 0 || l.BadLines[n-1] != f.Line) {
+			l.BadLines = append(l.BadLines, f.Line)
+		}
+	}
+	return l
 }
 
 // newRun opens the list, reads its header, and holds the templates against it.
@@ -52,7 +71,7 @@ func newRun(f *File, l List, o runOptions) (*run, error) {
 	}
 	r := &run{
 		list: l, file: f, o: o, book: book, close: func() {},
-		seen: seen{max: maxSeenBytes}, faults: Faults{limit: o.maxFaults},
+		seen: seen.NewNumbers(seen.MaxBytes), names: seen.NewNames(), faults: Faults{limit: o.kept()},
 	}
 	if f.Spec.ByZone() {
 		r.zones = newZoneBook()
@@ -183,7 +202,7 @@ func (r *run) blocks(ctx context.Context, collect func(*block) error) error {
 // has the block that the collector waits for.
 func (r *run) read(ctx context.Context, inOrder, todo chan<- *block) error {
 	for ctx.Err() == nil {
-		b := &block{checked: make(chan struct{}), faults: Faults{limit: r.o.maxFaults}}
+		b := &block{checked: make(chan struct{}), faults: Faults{limit: r.o.kept()}}
 		err := r.source.fill(b)
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -212,7 +231,16 @@ func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error 
 			return nil // rejected: the rest is read for its faults only
 		}
 		for i := range b.recipients {
-			fresh, err := r.seen.add(b.numbers[i])
+			same := r.names.Has(b.recipients[i].ID)
+			if same && r.file.Spec.SameRecipient == campaign.SameRefuse && !r.seen.Has(b.numbers[i]) {
+				r.summary.BadRows++
+				r.faults.add(Fault{File: r.list.name, Line: int(b.lines[i]), Message: reasonSameRecipient})
+				continue
+			}
+			fresh, err := r.seen.Add(b.numbers[i])
+			if err == nil && fresh {
+				err = r.names.Add(b.recipients[i].ID)
+			}
 			if err != nil {
 				full := &Faults{}
 				full.add(Fault{File: r.list.name, Line: int(b.lines[i]), Message: err.Error()})
@@ -220,10 +248,15 @@ func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error 
 			}
 			if !fresh {
 				r.summary.Duplicates++
-				if len(r.summary.DuplicateLines) < MaxFaults {
-					r.summary.DuplicateLines = append(r.summary.DuplicateLines, int(b.lines[i]))
+				if len(r.duplicates) < campaign.MaxLeftOutLines {
+					r.duplicates = append(r.duplicates, int(b.lines[i]))
 				}
 				continue
+			}
+			if same {
+				if r.summary.SameRecipients++; r.summary.SameRecipients == 1 {
+					r.summary.SameRecipientLine = int(b.lines[i])
+				}
 			}
 			r.summary.Recipients++
 			if err := keep(b, i); err != nil {
@@ -233,7 +266,9 @@ func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error 
 		return nil
 	})
 	r.showProgress(true)
-	r.summary.Faults = r.faults.List
+	r.faults.sort()
+	r.summary.Faults = r.faults.first(r.o.maxFaults)
+	r.summary.DuplicateLines = r.duplicates[:min(len(r.duplicates), MaxFaults)]
 	if r.listFile != nil {
 		r.summary.Read.Encoding = r.listFile.Encoding // certain at the end
 	}
@@ -287,9 +322,11 @@ func (r *run) write(ctx context.Context, addPages func(ctx context.Context, firs
 	case err != nil:
 		return ledger.Content{}, err
 	case r.faults.Total > 0 && !r.o.setAside:
+		r.faults.List = r.summary.Faults
 		return ledger.Content{}, &r.faults
 	case r.summary.Recipients == 0:
 		return ledger.Content{}, ErrEmptyList
 	}
+	w.content.LeftOut = r.leftOut()
 	return w.finish()
 }

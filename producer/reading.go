@@ -75,13 +75,18 @@ func (r *Reading) form() (parts []string) {
 	return parts
 }
 
-// Notes say how the list was read, and how many of its numbers are in no range known
-// to us.
+// Notes say how the list was read, and what in it is let pass and may not be meant.
 func (s *Summary) Notes() []string {
 	notes := s.Read.Lines()
 	if s.UnknownRanges > 0 {
 		notes = append(notes, fmt.Sprintf("%s in no range known to us, by %s of %s: of a newer range, or of nobody",
 			plural(s.UnknownRanges, "number"), phone.DataVersion, phone.DataDay().Format(time.DateOnly)))
+	}
+	if n := s.SameRecipients; n > 0 {
+		notes = append(notes, fmt.Sprintf("%s with the recipient of a row above and another phone number, sent to as well: the first on line %d", plural(n, "row"), s.SameRecipientLine))
+	}
+	for _, e := range s.Empty {
+		notes = append(notes, fmt.Sprintf("column %q is empty in %s to be sent to: the first on line %d, and a sample shows one", e.Column, plural(e.Rows, "row"), e.Line))
 	}
 	return notes
 }

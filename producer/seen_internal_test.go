@@ -3,75 +3,14 @@ package producer
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/seen"
 	"github.com/handout-dev/handout/test/redistest"
 )
-
-func TestSeen_FindsExactlyTheDuplicatesInAnyOrder(t *testing.T) {
-	for _, c := range []struct {
-		adds    int
-		numbers uint64 // to choose from
-	}{
-		{500, 300},
-		{30_000, 2_000}, // nearly all are duplicates
-		{60_000, 40_000},
-		{200_000, 100_000}, // over 4,096 to a block: another kind of container
-		{60_000, 900_000_000_000_000},
-	} {
-		for seed := range uint64(3) {
-			random := rand.New(rand.NewPCG(seed, c.numbers))
-			s, want := seen{max: maxSeenBytes}, map[uint64]bool{}
-			for i := range c.adds {
-				number := 12012000000 + random.Uint64N(c.numbers)
-				fresh, err := s.add(number)
-				if err != nil || fresh == want[number] {
-					t.Fatalf("of %d numbers, seed %d: number %d: known is %v (%v)", c.numbers, seed, i, want[number], err)
-				}
-				want[number] = true
-			}
-			for number := range want {
-				if fresh, err := s.add(number); fresh || err != nil {
-					t.Fatalf("of %d numbers, seed %d: a number is not found at the end (%v)", c.numbers, seed, err)
-				}
-			}
-		}
-	}
-}
-
-func TestSeen_TakesNoMoreThanItsBytes(t *testing.T) {
-	const most = 84_000 // a thousand numbers that each begin a block
-	full := func(step uint64) (added int) {
-		s := seen{max: most}
-		for i := range uint64(most) {
-			fresh, err := s.add(12012000000 + i*step)
-			if !fresh {
-				t.Fatalf("step %d: number %d is not new", step, i)
-			}
-			if err != nil {
-				if !errors.Is(err, errTooManyNumbers) {
-					t.Fatal(err)
-				}
-				if fresh, err := s.add(12012000000); fresh || err != nil {
-					t.Errorf("step %d: a duplicate of a full set: %v, %v", step, fresh, err)
-				}
-				break
-			}
-			added++
-		}
-		return added
-	}
-	if n := full(1 << 16); n < 900 || n > 1_000 {
-		t.Errorf("%d scattered numbers fit", n)
-	}
-	if n := full(1); n < 19_000 || n > most/seenNumberBytes {
-		t.Errorf("%d numbers of a run fit", n)
-	}
-}
 
 func bare(t *testing.T) *File {
 	t.Helper()
@@ -140,7 +79,7 @@ func TestSubmit_OfTooManyNumbersKeepsNothingAndSaysWhy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		run.seen.max = 10_000
+		run.seen = seen.NewNumbers(10_000)
 		_, err = client.submit(t.Context(), run, run.file, SubmitOptions{SetAsideBadRows: setAside})
 		run.close()
 		var faults *Faults
@@ -155,32 +94,5 @@ func TestSubmit_OfTooManyNumbersKeepsNothingAndSaysWhy(t *testing.T) {
 	result, err := client.Submit(t.Context(), bare(t), list, SubmitOptions{})
 	if err != nil || result.Info.Total != people || result.Info.Phase != campaign.Running {
 		t.Errorf("again: %+v, %v", result, err)
-	}
-}
-
-// BenchmarkSeen adds a million numbers in random order: of one country, and
-// scattered over all of 10 to 15 digits.
-func BenchmarkSeen(b *testing.B) {
-	const numbers = 1_000_000
-	for _, c := range []struct {
-		name     string
-		from, of uint64
-	}{
-		{"one country", 12_012_000_000, 8_000_000_000},
-		{"scattered", 1_000_000_000, 999_999_000_000_000},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			for b.Loop() {
-				random := rand.New(rand.NewPCG(1, 2))
-				s := seen{max: maxSeenBytes}
-				for range numbers {
-					if _, err := s.add(c.from + random.Uint64N(c.of)); err != nil {
-						b.Fatal(err)
-					}
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/numbers, "ns/number")
-			b.ReportMetric(0, "ns/op")
-		})
 	}
 }

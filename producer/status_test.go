@@ -17,7 +17,7 @@ import (
 // spring submits a campaign of these recipients, all with numbers of their own.
 func spring(t *testing.T, c *producer.Client, names ...string) *producer.Info {
 	t.Helper()
-	file, err := producer.ParseCampaign("c.yaml", []byte(strings.Replace(exampleCampaign, "order-history-2026-11", "spring", 1)))
+	file, err := producer.ParseCampaign("c.yaml", []byte(strings.Replace(exampleCampaign, "order-history-2026-11", "spring\nsame_recipient: note", 1)))
 	if err != nil {
 		t.Fatal(err)
 	}

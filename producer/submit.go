@@ -56,11 +56,18 @@ type Summary struct {
 	Recipients int // to be sent to
 	Duplicates int // rows left out because their phone number stood before
 	BadRows    int
+	// SameRecipients counts rows with the name of a recipient before and another
+	// phone number, where the campaign has them noted: they are sent to.
+	SameRecipients    int
+	SameRecipientLine int // of the first
 	// UnknownRanges counts good rows whose numbers are in no range known to us:
 	// newer than the data, or in use by no one.
 	UnknownRanges int
 	// Read is how the list was read.
 	Read Reading
+	// Empty are the columns that a template uses and that have no value in some rows
+	// to be sent to; of a dry run alone.
+	Empty []EmptyColumn
 	// DuplicateLines are the lines of the first MaxFaults duplicates.
 	DuplicateLines []int
 	// Faults are those of the bad rows, at most MaxFaults of them.

@@ -137,7 +137,7 @@ func TestSubmit_OtherContentIsRefused(t *testing.T) {
 		"another text":       {parse(t, strings.Replace(fileThenText, "ready", "here", 1)), list(listOf(120))},
 		"another order":      {file, list(header + row(1) + row(0) + strings.TrimPrefix(listOf(120), header+row(0)+row(1)))},
 		"another rate":       {parse(t, strings.Replace(fileThenText, "rate: 10", "rate: 11", 1)), list(listOf(120))},
-		"another recipient":  {file, list(strings.Replace(listOf(120), "p7,", "p8,", 1))},
+		"another recipient":  {file, list(strings.Replace(listOf(120), "p7,", "q7,", 1))},
 		"rows without pages": {file, list(listOf(20))},
 	} {
 		_, err := client.Submit(t.Context(), try.file, try.list, producer.SubmitOptions{})
@@ -174,6 +174,13 @@ func TestSubmit_ABadRowRejectsTheListAndNothingIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if got := result.Info.LeftOut.String(); got != "2 bad rows (lines 6002, 6004)" {
+		t.Errorf("left out: %s", got)
+	}
+	history, err := ledger.New(s.Client()).History(t.Context(), result.Info.ID)
+	if err != nil || history[0].About != "6001 recipients; left out: 2 bad rows (lines 6002, 6004)" {
+		t.Errorf("%+v, %v", history, err)
+	}
 	if got := result.Summary; got.Rows != 6003 || got.Recipients != 6001 || got.BadRows != 2 || len(got.Faults) != 2 || result.Info.Total != 6001 {
 		t.Errorf("%+v", got)
 	}
@@ -185,7 +192,7 @@ func TestSubmit_APhoneNumberIsSentToOnce(t *testing.T) {
 		"a,+12015550101,https://a.b/1\n"+
 		"b,+12015550102,https://a.b/2\n"+
 		"c,+1 201-555-0101,https://a.b/3\n"+
-		"a,+12015550103,https://a.b/4\n"+
+		"c,+12015550103,https://a.b/4\n"+ // c above was left out
 		"d,0012015550102,https://a.b/5\n"), producer.SubmitOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -198,8 +205,38 @@ func TestSubmit_APhoneNumberIsSentToOnce(t *testing.T) {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}
 	all := stored(t, ledger.New(s.Client()), result.Info)
-	if len(all) != 3 || all[0].Values[0] != "https://a.b/1" || all[2].ID != "a" {
+	if len(all) != 3 || all[0].Values[0] != "https://a.b/1" || all[2].ID != "c" {
 		t.Errorf("%+v", all)
+	}
+}
+
+// TestSubmit_ARecipientTwiceIsAFaultOrANote has two rows with the same name and
+// different numbers.
+func TestSubmit_ARecipientTwiceIsAFaultOrANote(t *testing.T) {
+	client := producer.New(redistest.Start(t).Client())
+	text := header + "a,+12015550101,https://a.b/1\n" + "a,+12015550102,https://a.b/2\n" +
+		"a,+12015550101,https://a.b/3\n" + // a duplicate, as ever
+		"b,+12015550102,https://a.b/4\n" // isn't kept from its number by the row that was set aside
+	_, err := client.Submit(t.Context(), parse(t, fileThenText), list(text), producer.SubmitOptions{})
+	if err == nil || err.Error() != "list.csv:3:1: recipient: a row above has the same, with another phone number; same_recipient: note in the campaign file sends to both" {
+		t.Errorf("error: %v", err)
+	}
+	result, err := client.Submit(t.Context(), parse(t, fileThenText), list(text), producer.SubmitOptions{SetAsideBadRows: true})
+	if err != nil || result.Summary.Recipients != 2 || result.Summary.BadRows != 1 || result.Summary.Duplicates != 1 {
+		t.Errorf("%+v, %v", result, err)
+	}
+	noted := parse(t, strings.Replace(fileThenText, "rate: 10", "rate: 10\nsame_recipient: note", 1))
+	noted.Spec.ID = "noted"
+	result, err = client.Submit(t.Context(), noted, list(text), producer.SubmitOptions{})
+	if err != nil || result.Summary.Recipients != 2 || result.Summary.SameRecipients != 1 {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	if notes := result.Summary.Notes(); notes[len(notes)-1] != "1 row with the recipient of a row above and another phone number, sent to as well: the first on line 3" {
+		t.Errorf("%q", notes)
+	}
+	var several *producer.AmbiguousError
+	if _, err := client.Person(t.Context(), "noted", "a"); !errors.As(err, &several) || len(several.Places) != 2 {
+		t.Errorf("error: %v", err)
 	}
 }
 

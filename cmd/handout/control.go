@@ -99,8 +99,7 @@ func (a *app) rateCommand() *cobra.Command {
 			"change holds within a second in all workers, and until it is changed again. A\n" +
 			"campaign's rate stays under the account's. --reset goes back to the rate in the\n" +
 			"campaign's file, or to the workers' HANDOUT_RATE.",
-		Example: "  handout rate spring 5\n  handout rate spring --reset\n  handout rate --account 20",
-		Args:    cobra.ArbitraryArgs, // checked below: --account stands in the place of one
+		Args: cobra.ArbitraryArgs, // checked below: --account stands in the place of one
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := change.parse(args, account); err != nil {
 				return err

@@ -162,6 +162,7 @@ func (l *liveLine) end() {
 
 func (a *app) exportCommand() *cobra.Command {
 	var format string
+	var columns []string
 	cmd := ofCampaign("export ID", "Write a line for everyone in a campaign: how they got the file, or why not",
 		"Write a line for everyone in a campaign: how they got the file, or why not.\n\n"+
 			"csv is exact, for programs: where a name in the list begins with =, so does its cell,\n"+
@@ -180,10 +181,11 @@ func (a *app) exportCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return q.Export(ctx, info, terminal.Exact(a.stdout), f, false)
+				return q.Export(ctx, info, terminal.Exact(a.stdout), f, false, columns...)
 			})
 		})
 	cmd.Flags().StringVar(&format, "format", "csv", "csv, ndjson or xlsx")
+	cmd.Flags().StringSliceVar(&columns, "columns", nil, "columns of the list at the end of each line, as in url,name; or all")
 	return cmd
 }
 
@@ -191,9 +193,8 @@ func (a *app) listCommand() *cobra.Command {
 	var states []string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "List all campaigns, the newest first: state, people, delivered, and why one is held or paused",
-		Example: "  handout list --state running,held\n  handout list --json",
+		Use:   "list",
+		Short: "List all campaigns, the newest first: state, people, delivered, and why one is held or paused",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var o report.ListQuery
 			for _, s := range states {

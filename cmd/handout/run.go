@@ -105,6 +105,7 @@ func (a *app) command(args []string) *cobra.Command {
 		a.keyCommand(), a.webhookCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
 	)
 	setUsage(root, args)
+	setExamples(root.Commands())
 	return root
 }
 

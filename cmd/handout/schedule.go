@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
@@ -107,7 +106,7 @@ func (a *app) scheduleRunCommand() *cobra.Command {
 			"refused, missed or skipped is.",
 		RunE: func(cmd *cobra.Command, args []string) error { return a.scheduleRun(cmd.Context(), args[0], &f) },
 	}
-	cmd.Flags().StringVar(&f.period, "period", "", "the tick's time, as in 2026-11-23T02:00Z")
+	cmd.Flags().StringVar(&f.period, "period", "", "the tick's time in UTC, as schedule list shows it: 2026-11-23T01:00Z is 02:00 in Paris")
 	cmd.Flags().BoolVar(&f.drift, "accept-drift", false, "let a list pass whose size is off from the last one's")
 	cmd.Flags().BoolVar(&f.beside, "beside", false, "don't mind that a tick before it isn't done")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "read and check the list, and stop there")
@@ -131,11 +130,14 @@ func (a *app) scheduleRun(ctx context.Context, name string, f *scheduleRunFlags)
 		if err != nil {
 			return fmt.Errorf("read Redis's clock: %w", err)
 		}
-		p, err := f.parsePeriod(s, now)
+		r, err := a.newRunner(&mode{c, rdb, prometheus.NewRegistry(), a.logger(c)}, named)
 		if err != nil {
 			return err
 		}
-		r, err := a.newRunner(&mode{c, rdb, prometheus.NewRegistry(), a.logger(c)}, named)
+		p, err := r.Period(ctx, s, f.period, now)
+		if no := (*schedule.PeriodError)(nil); errors.As(err, &no) {
+			return usagef("--period: %w", err)
+		}
 		if err != nil {
 			return err
 		}
@@ -152,24 +154,6 @@ func (a *app) scheduleRun(ctx context.Context, name string, f *scheduleRunFlags)
 		}
 		return a.tickDone(s, t, f.asJSON)
 	})
-}
-
-func (f *scheduleRunFlags) parsePeriod(s *schedule.Schedule, now time.Time) (schedule.Period, error) {
-	if f.period == "" {
-		last := s.Clock.Last(now)
-		if last.IsZero() {
-			return "", usagef("schedule %s has had no tick yet: say --period", s.Name)
-		}
-		return schedule.PeriodOf(last), nil
-	}
-	p, err := schedule.ParsePeriod(s.Name, f.period)
-	if err != nil {
-		return "", usagef("--period: %w", err)
-	}
-	if p.Time().After(now) {
-		return "", usagef("--period: %s is yet to come", p)
-	}
-	return p, nil
 }
 
 func (a *app) tickDone(s *schedule.Schedule, t *schedule.Tick, asJSON bool) error {

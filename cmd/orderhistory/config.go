@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/orderhistory/database"
+	"github.com/handout-dev/handout/internal/orderhistory/sheet"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/internal/redisx"
@@ -54,7 +57,8 @@ type Config struct {
 
 	LinkLife    time.Duration `split_words:"true" default:"72h" desc:"how long a link holds: 1h to 168h, which is the limit of S3"`
 	Zone        string        `default:"UTC" desc:"time zone of the periods and of the dates in the files"`
-	Currency    string        `default:"USD" desc:"shown over the amounts; may be empty"`
+	Currency    string        `default:"USD" desc:"of amounts where the query for orders names none: three letters"`
+	Words       wordList      `desc:"words of the files that differ, as in total:Summe,order:Bestellung; sheet, order, date, item, quantity, unit_price, amount, currency, total, customer"`
 	PhoneRegion string        `split_words:"true" desc:"country of phone numbers in national form, as in US"`
 
 	Workers  int     `default:"4" desc:"chunks of 100 customers under way at once"`
@@ -133,6 +137,9 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check(c.LinkLife >= time.Hour && c.LinkLife <= store.MaxLinkLife, "ORDERHISTORY_LINK_LIFE", "must be 1h to 168h")
 	_, err := time.LoadLocation(c.Zone)
 	check(err == nil, "ORDERHISTORY_ZONE", "must be a time zone as in Europe/Berlin")
+	check(shop.IsCurrency(c.Currency), "ORDERHISTORY_CURRENCY", "must be a currency's three letters, as in EUR")
+	_, err = c.words()
+	check(err == nil, "ORDERHISTORY_WORDS", "%v", err)
 	check(c.PhoneRegion == "" || phonenumbers.GetSupportedRegions()[c.PhoneRegion], "ORDERHISTORY_PHONE_REGION", "must be a country's two letters, as in US")
 	check(c.Workers > 0 && c.Workers <= 64, "ORDERHISTORY_WORKERS", "must be 1 to 64")
 	check(c.Uploads > 0 && c.Uploads <= 64, "ORDERHISTORY_UPLOADS", "must be 1 to 64")
@@ -140,6 +147,38 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check(c.MaxBad >= 0 && c.MaxBad <= 1, "ORDERHISTORY_MAX_BAD", "must be 0 to 1")
 	check(c.KeepDays >= 0 && c.KeepDays <= maxKeep, "ORDERHISTORY_KEEP_DAYS", "must be 0 to %d", maxKeep)
 	check(c.TryLinks >= 0, "ORDERHISTORY_TRY_LINKS", "must not be negative")
+}
+
+// wordList is some words by their names.
+type wordList map[string]string
+
+// Decode reads name:word,name:word.
+func (l *wordList) Decode(text string) error {
+	*l = wordList{}
+	for pair := range strings.SplitSeq(text, ",") {
+		name, word, ok := strings.Cut(pair, ":")
+		if !ok {
+			return errors.New("no colon")
+		}
+		(*l)[strings.TrimSpace(name)] = strings.TrimSpace(word)
+	}
+	return nil
+}
+
+// String returns the words as Decode reads them.
+func (l wordList) String() string {
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(l)) {
+		pairs = append(pairs, name+":"+l[name])
+	}
+	return strings.Join(pairs, ",")
+}
+
+// words returns the words of the files.
+func (c *Config) words() (sheet.Words, error) {
+	words := sheet.English()
+	err := words.Set(c.Words)
+	return words, err
 }
 
 // queries reads the files with the queries.
@@ -208,6 +247,7 @@ var words = regexp.MustCompile("([a-z])([A-Z])")
 func (a *app) configCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "config", Short: "List every environment variable with its value", Args: cobra.NoArgs,
+		Example: "  orderhistory config  # each variable, its value and meaning",
 		RunE: func(*cobra.Command, []string) error {
 			c, err := loadConfig()
 			if err != nil {

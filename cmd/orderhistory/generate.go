@@ -18,6 +18,7 @@ func (a *app) generateCommand() *cobra.Command {
 			"customers with names and with phone numbers kept free for fiction, and their\n" +
 			"orders of the last year. The last two digits of a number choose what handout\n" +
 			"simulate does with the message.",
+		Example: "  orderhistory generate --customers 3000  # a shop in ORDERHISTORY_SHOP",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig()
 			if err != nil {

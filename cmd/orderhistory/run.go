@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"os"
 	"os/user"
 	"time"
 
@@ -39,6 +41,10 @@ func (a *app) runCommand() *cobra.Command {
 			"file, upload them, look whether they can be fetched, and open the campaign.\n" +
 			"Run again after an interruption it goes on; after success it changes nothing.\n" +
 			"A run that looks wrong is refused with exit status 1, and nothing is sent.",
+		Example: "  orderhistory run --dry-run                             # plan and check; writes nothing anywhere\n" +
+			"  orderhistory run --period 2026-11-23                   # orders before that day\n" +
+			"  orderhistory run --all                                 # also customers without new orders\n" +
+			"  orderhistory run --force-drift \"the trial is over\"     # let figures pass that are far from the last time",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("force-drift") && f.force == "" {
 				return usageError{errors.New("--force-drift: say why, for the record")}
@@ -69,7 +75,7 @@ func (a *app) run(ctx context.Context, f *runFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	x, closeAll, err := c.exporter(ctx)
+	x, closeAll, err := c.exporter(ctx, f.dryRun)
 	if err != nil {
 		return err
 	}
@@ -158,7 +164,7 @@ func (c closers) close() error {
 }
 
 // exporter opens everything that a run works with.
-func (c *Config) exporter(ctx context.Context) (_ *orderhistory.Exporter, _ func() error, err error) {
+func (c *Config) exporter(ctx context.Context, dry bool) (_ *orderhistory.Exporter, _ func() error, err error) {
 	var opened closers
 	defer func() {
 		if err != nil {
@@ -168,6 +174,10 @@ func (c *Config) exporter(ctx context.Context) (_ *orderhistory.Exporter, _ func
 	queries, err := c.queries()
 	if err != nil {
 		return nil, nil, err
+	}
+	words, err := c.words()
+	if err != nil {
+		return nil, nil, usageError{err}
 	}
 	spec, err := c.campaign()
 	if err != nil {
@@ -196,19 +206,23 @@ func (c *Config) exporter(ctx context.Context) (_ *orderhistory.Exporter, _ func
 		return nil, nil, fmt.Errorf("the shop: %w", err)
 	}
 	opened = append(opened, from)
-	files, err := c.store(ctx)
+	files, err := c.store(ctx, dry)
 	if err != nil {
 		return nil, nil, err
 	}
 	opened = append(opened, files)
-	st, err := state.Open(ctx, c.State)
+	openState := state.Open
+	if dry {
+		openState = state.Rehearse
+	}
+	st, err := openState(ctx, c.State)
 	if err != nil {
 		return nil, nil, err
 	}
 	opened = append(opened, st)
 	return &orderhistory.Exporter{
 		Shop: from, State: st, Store: files, Producer: producer.New(rdb), Ledger: ledger.New(rdb),
-		Campaign: spec, HTTP: &http.Client{}, Region: c.PhoneRegion, Zone: zone, Currency: c.Currency, Prefix: c.Prefix,
+		Campaign: spec, HTTP: &http.Client{}, Region: c.PhoneRegion, Zone: zone, Currency: c.Currency, Words: words, Prefix: c.Prefix,
 		LinkLife: c.LinkLife, Workers: c.Workers, Uploads: c.Uploads,
 		MaxDrift: c.MaxDrift, MaxBad: c.MaxBad, Keep: time.Duration(c.KeepDays) * 24 * time.Hour, TryLinks: c.TryLinks,
 	}, opened.close, nil
@@ -220,8 +234,11 @@ type closingStore interface {
 	io.Closer
 }
 
-func (c *Config) store(ctx context.Context) (closingStore, error) {
+func (c *Config) store(ctx context.Context, dry bool) (closingStore, error) {
 	if c.S3Bucket == "" {
+		if _, err := os.Stat(c.Folder); dry && errors.Is(err, fs.ErrNotExist) {
+			return openScratch(c.FolderURL)
+		}
 		return store.OpenFolder(c.Folder, c.FolderURL)
 	}
 	return store.OpenS3(ctx, store.S3Options{
@@ -230,13 +247,41 @@ func (c *Config) store(ctx context.Context) (closingStore, error) {
 	})
 }
 
-// aside lists the customers set aside, on standard error.
-func (a *app) aside(r *orderhistory.Result) {
-	for _, f := range r.Aside {
-		fmt.Fprintf(a.stderr, "customer %s is set aside: %s\n", f.Customer, f.Reason)
+// scratch is a folder of a dry run, which makes links and no file.
+type scratch struct {
+	*store.Folder
+	dir string
+}
+
+func openScratch(base string) (*scratch, error) {
+	dir, err := os.MkdirTemp("", "orderhistory-")
+	if err != nil {
+		return nil, err
 	}
-	if more := r.SetAside - len(r.Aside); more > 0 {
-		fmt.Fprintf(a.stderr, "… and %d more\n", more)
+	folder, err := store.OpenFolder(dir, base)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return &scratch{folder, dir}, nil
+}
+
+func (s *scratch) Close() error { return errors.Join(s.Folder.Close(), os.RemoveAll(s.dir)) }
+
+// maxAside is how many of the customers set aside are shown; --json has more.
+const maxAside = 10
+
+// aside counts the customers set aside, and lists the first, on standard error.
+func (a *app) aside(r *orderhistory.Result) {
+	shown := r.Aside[:min(maxAside, len(r.Aside))]
+	if len(shown) > 0 {
+		first := ""
+		if r.SetAside > len(shown) {
+			first = fmt.Sprintf(", the first %d", len(shown))
+		}
+		fmt.Fprintf(a.stderr, "set aside: %d of %d customers%s:\n", r.SetAside, r.Customers, first)
+	}
+	for _, f := range shown {
+		fmt.Fprintf(a.stderr, "  customer %s: %s\n", f.Customer, f.Reason)
 	}
 	if r.Drifted != "" {
 		fmt.Fprintf(a.stderr, "let pass by %s: %s\n", whoami(), r.Drifted)

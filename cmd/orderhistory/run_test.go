@@ -64,13 +64,42 @@ func TestRun_RefusedItSaysWhyInOneLineAndCountsIt(t *testing.T) {
 	if p.recipients(theID) != nil || p.stored() != 0 {
 		t.Error("something was sent or written")
 	}
+	if out := p.done("status"); !strings.Contains(out, day+"  refused") || !strings.Contains(out, "2 times") || strings.Count(out, ", bad_rows: 4 of 40 customers are set aside") != 2 {
+		t.Errorf("%s", out)
+	}
 	p.env["ORDERHISTORY_MAX_BAD"] = "0.1"
 	r := p.run("run", "--period", day, "--metrics-file", metrics)
-	if r.code != 0 || strings.Count(r.stderr, "is set aside: ") != 4 || strings.Contains(r.stderr, "+1") {
+	if r.code != 0 || !strings.HasPrefix(r.stderr, "set aside: 4 of 40 customers:\n  customer 1: ") || strings.Count(r.stderr, "\n") != 5 || strings.Contains(r.stderr, "+1") {
 		t.Errorf("%+v", r)
 	}
 	if text, err = os.ReadFile(metrics); err != nil || !strings.Contains(string(text), "handout_export_last_success_files 36\n") {
 		t.Errorf("%v: %s", err, text)
+	}
+}
+
+func TestRun_ADryRunLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	p := settle(t, 40)
+	shop, err := database.Create(t.Context(), p.env["ORDERHISTORY_SHOP"])
+	must(t, err)
+	_, err = shop.ExecContext(t.Context(), "UPDATE customers SET phone = '12' WHERE id <= 14; PRAGMA journal_mode = DELETE")
+	must(t, err)
+	must(t, shop.Close())
+	p.env["ORDERHISTORY_MAX_BAD"], p.env["ORDERHISTORY_FOLDER"] = "1", filepath.Join(t.TempDir(), "later")
+	dir := filepath.Dir(strings.TrimPrefix(p.state, "sqlite:"))
+	before, err := os.ReadDir(dir)
+	must(t, err)
+	r := p.run("run", "--period", day, "--dry-run")
+	if r.code != 0 || !strings.HasPrefix(r.stderr, "set aside: 14 of 40 customers, the first 10:\n") || strings.Count(r.stderr, "\n") != 11 {
+		t.Errorf("%+v", r)
+	}
+	after, err := os.ReadDir(dir)
+	must(t, err)
+	if len(after) != len(before) {
+		t.Errorf("before %v, after %v", before, after)
+	}
+	if _, err := os.Stat(p.env["ORDERHISTORY_FOLDER"]); err == nil {
+		t.Error("it made the folder")
 	}
 }
 
@@ -115,6 +144,8 @@ func TestUsage_IsStatusTwoAndOneLine(t *testing.T) {
 		{[]string{"run"}, [2]string{"ORDERHISTORY_SHOP", "mysql://hunter2"}, "ORDERHISTORY_SHOP: must be postgres"},
 		{[]string{"run"}, [2]string{"ORDERHISTORY_S3_SESSION_TOKEN", "hunter2"}, "ORDERHISTORY_S3_SESSION_TOKEN: is set without an access key"},
 		{[]string{"run"}, [2]string{"ORDERHISTORY_LINK_BASE", "https://f.example.com"}, "ORDERHISTORY_LINK_BASE: needs a bucket"},
+		{[]string{"run"}, [2]string{"ORDERHISTORY_CURRENCY", "euro"}, "ORDERHISTORY_CURRENCY: must be a currency's three letters"},
+		{[]string{"run"}, [2]string{"ORDERHISTORY_WORDS", "sum:Summe"}, "ORDERHISTORY_WORDS: there is no word \"sum\""},
 		{[]string{"run"}, [2]string{"ORDERHISTORY_CUSTOMERS_SQL", "/nowhere"}, "/nowhere"},
 		{[]string{"generate", "--customers", "0"}, [2]string{}, "--customers"},
 	} {
@@ -142,6 +173,25 @@ func TestConfig_ListsEveryVariableAndNoSecret(t *testing.T) {
 	}
 	if strings.Contains(out, "hunter2") || !strings.Contains(out, "PostgreSQL database shop at db") {
 		t.Errorf("%s", out)
+	}
+}
+
+func TestHelp_EveryCommandHasExamples(t *testing.T) {
+	t.Parallel()
+	p := &place{t: t, env: map[string]string{}}
+	for _, command := range []string{"run", "status", "generate", "config"} {
+		out := p.done(command, "--help")
+		_, rest, ok := strings.Cut(out, "Examples:\n")
+		examples, _, _ := strings.Cut(rest, "\n\n")
+		if !ok {
+			t.Errorf("%s has no example", command)
+		}
+		at := strings.Index(examples, "  # ")
+		for line := range strings.SplitSeq(examples, "\n") {
+			if !strings.HasPrefix(line, "  orderhistory "+command) || strings.Index(line, "  # ") != at {
+				t.Errorf("%s: %q", command, line)
+			}
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -17,24 +18,27 @@ import (
 type statusOf struct {
 	Period    string     `json:"period"`
 	Campaign  string     `json:"campaign"`
-	Phase     string     `json:"phase"`
+	Phase     string     `json:"phase"` // or refused: nothing of it stands
 	Everybody bool       `json:"all"`
 	Customers int        `json:"customers"`
 	Files     int        `json:"files"`
 	Bytes     int64      `json:"bytes"`
 	SetAside  int        `json:"set_aside"`
-	PlannedAt time.Time  `json:"planned_at"`
+	PlannedAt *time.Time `json:"planned_at"`
 	DoneAt    *time.Time `json:"done_at"`
-	Refused   string     `json:"refused"` // the reason of the last refusal
+	// Refusals are those of the period among the latest, the newest first.
+	Refusals []state.Refusal `json:"refusals"`
 }
 
-// maxStatus is how many periods are shown.
+// maxStatus is how many periods and refusals are shown.
 const maxStatus = 20
 
 func (a *app) statusCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "status", Short: "List the periods and what was exported for each",
+		Use: "status", Short: "List the periods, what was exported for each, and what was refused",
+		Example: "  orderhistory status         # the latest 20\n" +
+			"  orderhistory status --json  # for a script",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			ctx := cmd.Context()
 			c, err := loadConfig()
@@ -73,19 +77,44 @@ func statuses(ctx context.Context, s *state.State) ([]statusOf, error) {
 		}
 		st := statusOf{
 			Period: e.Period, Campaign: e.Campaign, Phase: string(e.Phase), Everybody: e.Everybody, Customers: t.Customers,
-			Files: t.Ready, Bytes: t.Bytes, SetAside: t.SetAside, PlannedAt: e.PlannedAt,
+			Files: t.Ready, Bytes: t.Bytes, SetAside: t.SetAside, PlannedAt: &e.PlannedAt, Refusals: []state.Refusal{},
 		}
 		if !e.DoneAt.IsZero() {
 			st.DoneAt = &e.DoneAt
 		}
-		if e.Phase != state.Done {
-			if st.Refused, err = s.LastRefusal(ctx, e.Period); err != nil {
-				return nil, err
-			}
-		}
 		all = append(all, st)
 	}
+	refusals, err := s.LatestRefusals(ctx, maxStatus)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range refusals {
+		at := slices.IndexFunc(all, func(st statusOf) bool { return st.Period == r.Period })
+		if at < 0 {
+			st := statusOf{Period: r.Period, Phase: "refused"}
+			if e, err := s.Export(ctx, r.Period); err != nil {
+				return nil, err
+			} else if e != nil {
+				continue // it is one of the periods that are no longer shown
+			}
+			at, all = len(all), append(all, st)
+		}
+		all[at].Refusals = append(all[at].Refusals, r)
+	}
+	slices.SortStableFunc(all, func(a, b statusOf) int { return b.latest().Compare(a.latest()) })
 	return all, nil
+}
+
+// latest returns when something was last done about the period.
+func (s *statusOf) latest() time.Time {
+	var at time.Time
+	if s.PlannedAt != nil {
+		at = *s.PlannedAt
+	}
+	if len(s.Refusals) > 0 && s.Refusals[0].At.After(at) {
+		at = s.Refusals[0].At
+	}
+	return at
 }
 
 func (a *app) writeStatus(all []statusOf) error {
@@ -94,9 +123,27 @@ func (a *app) writeStatus(all []statusOf) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "PERIOD\tPHASE\tCUSTOMERS\tFILES\tSIZE\tSET ASIDE\tCAMPAIGN\tREFUSED")
+	fmt.Fprintln(w, "PERIOD\tPHASE\tCUSTOMERS\tFILES\tSIZE\tSET ASIDE\tREFUSED\tCAMPAIGN")
 	for _, s := range all {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%d\t%s\t%s\n", s.Period, s.Phase, s.Customers, s.Files, size(s.Bytes), s.SetAside, s.Campaign, s.Refused)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%d\t%s\t%s\n", s.Period, s.Phase, s.Customers, s.Files, size(s.Bytes), s.SetAside, times(len(s.Refusals)), s.Campaign)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, s := range all {
+		for _, r := range s.Refusals {
+			fmt.Fprintf(a.stdout, "%s was refused at %s, %s: %s\n", r.Period, r.At.Format(time.RFC3339), r.Reason, r.Detail)
+		}
+	}
+	return nil
+}
+
+func times(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }

@@ -34,6 +34,7 @@ func open(t testing.TB, names []string, doubts int) *people {
 	file, err := producer.ParseCampaign("", []byte(`
 id: spring
 message_type: MKT
+same_recipient: note
 channels:
   - {channel: sms, template: text, parameters: {text: "Hello"}}
 `))

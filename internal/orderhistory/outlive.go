@@ -2,10 +2,13 @@ package orderhistory
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
 	"github.com/handout-dev/handout/producer"
 )
@@ -16,7 +19,12 @@ const usualRate = 10
 
 // outlive refuses links that end while the campaign may still need them.
 func (r *run) outlive(ctx context.Context, e *state.Export, expire time.Time) error {
-	needed, err := r.needed(ctx, e)
+	needed, err := r.needed(ctx, e, r.rows(ctx, e))
+	return r.judgeLinks(needed, expire, err)
+}
+
+// judgeLinks refuses links that end before they are needed no longer.
+func (r *run) judgeLinks(needed time.Duration, expire time.Time, err error) error {
 	switch {
 	case err != nil:
 		return err
@@ -29,10 +37,52 @@ func (r *run) outlive(ctx context.Context, e *state.Export, expire time.Time) er
 	return nil
 }
 
+// check refuses before the first file is written what the campaign file and the plan
+// show already: a column that isn't there, a value that Telesign would refuse, links
+// that end too early.
+func (r *run) check(ctx context.Context, e *state.Export) error {
+	needed, err := r.needed(ctx, e, r.plannedRows(ctx, e))
+	return r.judgeLinks(needed, r.now().Add(r.LinkLife), err)
+}
+
+// plannedRows returns the rows of the list to come. All have the link of the first
+// file, which is as long as the others.
+func (r *run) plannedRows(ctx context.Context, e *state.Export) iter.Seq2[producer.Row, error] {
+	return func(yield func(producer.Row, error) bool) {
+		link := ""
+		for files, err := range r.State.Chunks(ctx, e.Period, filesAtOnce, state.Planned, state.Written, state.Uploaded) {
+			if err == nil && link == "" {
+				link, err = r.Store.Link(ctx, files[0].Object, r.LinkLife)
+			}
+			if err != nil {
+				yield(producer.Row{}, err)
+				return
+			}
+			for i := range files {
+				files[i].Link = link
+				if !yield(row(&files[i]), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// tryOrders asks for the orders of the first customers, and makes their sheets.
+func (r *run) tryOrders(ctx context.Context, e *state.Export) error {
+	for files, err := range r.State.Chunks(ctx, e.Period, shop.MaxCustomers, state.Planned) {
+		if err != nil {
+			return err
+		}
+		return r.chunk(ctx, e, files)
+	}
+	return nil
+}
+
 // needed is for how long from now on the links must hold: -1 s for over a year.
 // It goes through the whole list as a submit would, so that what is wrong with
 // that shows before the list stands.
-func (r *run) needed(ctx context.Context, e *state.Export) (time.Duration, error) {
+func (r *run) needed(ctx context.Context, e *state.Export, rows iter.Seq2[producer.Row, error]) (time.Duration, error) {
 	file, err := r.campaignFile(e)
 	if err != nil {
 		return 0, err
@@ -41,14 +91,40 @@ func (r *run) needed(ctx context.Context, e *state.Export) (time.Duration, error
 	if err != nil {
 		return 0, err
 	}
-	d, err := producer.Check(ctx, file, r.list(ctx, e), producer.CheckOptions{AccountRate: rate, Now: r.now()})
+	d, err := producer.Check(ctx, file, listOf(e, rows), producer.CheckOptions{AccountRate: rate, Now: r.now()})
+	if faults := (*producer.Faults)(nil); errors.As(err, &faults) {
+		return 0, misfit(faults.List, faults.Total, rows)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("check campaign %s: %w", e.Campaign, err)
+	}
+	if d.Summary.BadRows > 0 {
+		return 0, misfit(d.Summary.Faults, d.Summary.BadRows, rows)
 	}
 	if d.Duration < 0 {
 		return d.Duration, nil
 	}
 	return d.Duration + file.Spec.FallbackTotal() + campaign.LinkMargin, nil
+}
+
+// misfit returns the refusal of a campaign file that doesn't fit the list. A fault of
+// a row names its customer: the list is in no file in which the row could be found.
+func misfit(faults []producer.Fault, total int, rows iter.Seq2[producer.Row, error]) error {
+	first, of := faults[0].Message, ""
+	if n := faults[0].Line; n > 0 {
+		for row, err := range rows {
+			if n--; n == 0 && err == nil {
+				first = "customer " + row.Recipient + ": " + first
+			}
+			if n == 0 || err != nil {
+				break
+			}
+		}
+	}
+	if total > 1 {
+		of = fmt.Sprintf("%d faults, the first: ", total)
+	}
+	return refuse(Campaign, "the campaign file doesn't fit the list: %s%s", of, first)
 }
 
 // accountRate is what a person has set, else what workers have gone by lately.

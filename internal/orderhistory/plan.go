@@ -24,42 +24,40 @@ func (r *run) plan(ctx context.Context, id campaign.ID) (*state.Export, error) {
 		Period: r.period.Key, Campaign: string(id), Phase: state.Writing, Until: r.period.Until,
 		Everybody: r.options.Everybody, PlannedAt: r.now(),
 	}
-	err := r.fix(ctx, e, func(t state.Totals, _ []state.Aside) error {
-		return r.judge(t, t.Customers-t.SetAside, -1)
-	})
+	return e, r.fix(ctx, e)
+}
+
+// dryRun plans, judges and checks in a rehearsal of the state. What it can't see
+// is what only files show.
+func (r *run) dryRun(ctx context.Context, id campaign.ID) (*Result, error) {
+	e, err := r.plan(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return e, nil
-}
-
-// dryRun plans, judges and undoes it.
-func (r *run) dryRun(ctx context.Context, id campaign.ID) (*Result, error) {
-	e := &state.Export{
-		Period: "dry run of " + r.period.Key, // beside a plan that may stand
-		Until:  r.period.Until, Everybody: r.options.Everybody,
+	if err := r.check(ctx, e); err != nil {
+		return nil, err
 	}
-	result := &Result{Period: r.period.Key, Campaign: id, DryRun: true}
-	err := r.fix(ctx, e, func(t state.Totals, aside []state.Aside) error {
-		result.Customers, result.SetAside, result.Aside = t.Customers, t.SetAside, aside
-		if err := r.judge(t, t.Customers-t.SetAside, -1); err != nil {
-			return err
-		}
-		result.Drifted = r.drifted
-		return state.ErrRollback
-	})
-	return result, err
+	if err := r.tryOrders(ctx, e); err != nil {
+		return nil, err
+	}
+	aside, err := r.State.Aside(ctx, e.Period)
+	return &Result{
+		Period: r.period.Key, Campaign: id, DryRun: true, Customers: e.Customers, SetAside: e.SetAside, Aside: aside, Drifted: r.drifted,
+	}, err
 }
 
-// fix makes a plan of the shop's customers, and has judge decide on it.
-func (r *run) fix(ctx context.Context, e *state.Export, judge func(state.Totals, []state.Aside) error) error {
+// fix makes a plan of the shop's customers, and judges it.
+func (r *run) fix(ctx context.Context, e *state.Export) error {
 	// The files' names are made with it. It is drawn once and stays in the state.
 	secret, err := r.State.Setting(ctx, "secret", func() string { return rand.Text() + rand.Text() })
 	if err != nil {
 		return err
 	}
-	if r.last, err = r.State.LastDone(ctx, e.Everybody); err != nil {
-		return err
+	lasts := map[bool]*state.Export{}
+	for _, whole := range []bool{true, false} {
+		if lasts[whole], err = r.State.LastDone(ctx, whole); err != nil {
+			return err
+		}
 	}
 	asked := false
 	fill := func(add func(*state.File) error) error {
@@ -77,7 +75,10 @@ func (r *run) fix(ctx context.Context, e *state.Export, judge func(state.Totals,
 		}
 		return err
 	}
-	err = r.State.Plan(ctx, e, fill, judge)
+	err = r.State.Plan(ctx, e, fill, func(t state.Totals) error {
+		r.last = lasts[e.Whole()]
+		return r.judge(t, t.Customers-t.SetAside, -1)
+	})
 	if errors.Is(err, state.ErrTwice) {
 		return refuse(Query, "query customers: %w: %w", shop.ErrContract, err)
 	}

@@ -17,10 +17,13 @@ const (
 	Incomplete Reason = "incomplete" // a file lacks orders that the plan knows of
 	Upload     Reason = "upload"     // the store didn't take a file
 	Check      Reason = "check"      // what can be fetched isn't what was written
+	Campaign   Reason = "campaign"   // the campaign file doesn't fit the list
 )
 
 // Reasons are all of them.
-func Reasons() []Reason { return []Reason{Empty, Drift, BadRows, Query, Incomplete, Upload, Check} }
+func Reasons() []Reason {
+	return []Reason{Empty, Drift, BadRows, Query, Incomplete, Upload, Check, Campaign}
+}
 
 // Refusal is a run that was refused before anything was sent.
 type Refusal struct {
@@ -43,7 +46,7 @@ func refuse(reason Reason, format string, args ...any) error {
 // on where this one was.
 func (r *Refusal) content() bool {
 	switch r.Reason {
-	case Empty, Drift, BadRows, Incomplete:
+	case Empty, Drift, BadRows, Incomplete, Campaign:
 		return true
 	}
 	return errors.Is(r.Err, errNotTogether)

@@ -137,7 +137,9 @@ func TestRefuse_AQueryThatBreaksItsContract(t *testing.T) {
 		"which the export makes":  {"SELECT c.id AS customer_id, c.name, c.phone, '' AS url, o.ordered_at AS last_order_at" + from, ""},
 		"no such table":           {"SELECT 1 FROM nobody WHERE 1 < @until", ""},
 		"don't stand together":    {"SELECT c.id AS customer_id, c.name, c.phone, max(o.ordered_at) AS last_order_at" + from + " GROUP BY c.id", strings.Replace(shop.DefaultQueries(0).Orders, "ORDER BY o.customer_id, ", "ORDER BY ", 1)},
-		"quantity isn't a whole":  {"", strings.Replace(shop.DefaultQueries(0).Orders, "i.quantity", "i.quantity + 0.5 AS quantity", 1)},
+		"quantity isn't a dec":    {"", strings.Replace(shop.DefaultQueries(0).Orders, "i.quantity", "'12,5' AS quantity", 1)},
+		"quantity has over 6":     {"", strings.Replace(shop.DefaultQueries(0).Orders, "i.quantity", "0.1 + 0.2 AS quantity", 1)},
+		"currency isn't a":        {"", strings.Replace(shop.DefaultQueries(0).Orders, "i.quantity", "i.quantity, 'euro' AS currency", 1)},
 		"a column line, which me": {"", strings.Replace(shop.DefaultQueries(0).Orders, "i.quantity", "i.quantity, i.line", 1)},
 	} {
 		t.Run(says, func(t *testing.T) {
@@ -268,30 +270,37 @@ func TestRefuse_LinksThatEndBeforeTheCampaignMay(t *testing.T) {
 	}
 }
 
-func TestRun_ACampaignFileThatDoesntFitStopsBeforeTheListStands(t *testing.T) {
+func TestRefuse_ACampaignFileThatDoesntFitBeforeTheFirstFile(t *testing.T) {
 	t.Parallel()
 	w := begin(t, parts{customers: 5})
 	good := w.x.Campaign
 	file, err := producer.ParseCampaign("wrong.yaml", []byte(strings.Replace(campaignFile, "{{.url}}", "{{.nothing}}", 1)))
 	must(t, err)
 	w.x.Campaign = *file.Spec
-	if _, err := w.run("2026-11-23", orderhistory.RunOptions{}); err == nil || !strings.Contains(err.Error(), "nothing") {
-		t.Fatal(err)
+	if _, err := w.rehearses("2026-11-23", orderhistory.RunOptions{}); reasonOf(err) != orderhistory.Campaign {
+		t.Errorf("the dry run: %v", err)
 	}
-	if n := count(t, w.stateURL, "SELECT count(*) FROM orderhistory_exports WHERE phase = 'writing'"); n != 1 {
-		t.Error("the list stands")
+	w.refused("2026-11-23", orderhistory.Campaign, "nothing")
+	if n := count(t, w.stateURL, "SELECT count(*) FROM orderhistory_exports"); n != 0 || len(w.files()) != 0 {
+		t.Errorf("%d plans stand, and %d files", n, len(w.files()))
 	}
+	// A name that is empty for one customer makes a file without a name.
 	w.x.Campaign = good
+	w.sql("UPDATE customers SET name = '' WHERE id = 4")
+	w.refused("2026-11-23", orderhistory.Campaign, "customer 4: ")
+	w.sql("UPDATE customers SET name = 'Ada' WHERE id = 4")
 	w.runs("2026-11-23", orderhistory.RunOptions{})
 }
 
 func TestRefuse_NoErrorHoldsALinkOrANumber(t *testing.T) {
 	t.Parallel()
 	w := begin(t, parts{customers: 5, s3: true})
-	for _, link := range []string{"http://127.0.0.1:9/secret", "http://secret\x7f", "gopher://secret"} {
+	for link, reason := range map[string]orderhistory.Reason{
+		"http://127.0.0.1:9/secret": orderhistory.Check, "http://secret\x7f": orderhistory.Campaign, "gopher://secret": orderhistory.Campaign,
+	} {
 		w.x.Store = bad{Store: w.store, link: func(string) string { return link }}
 		_, err := w.run("2026-11-23", orderhistory.RunOptions{})
-		if reasonOf(err) != orderhistory.Check || strings.Contains(err.Error(), "secret") {
+		if reasonOf(err) != reason || strings.Contains(err.Error(), "secret") {
 			t.Error(err)
 		}
 	}

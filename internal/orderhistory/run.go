@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/orderhistory/sheet"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
@@ -37,7 +38,8 @@ type Exporter struct {
 
 	Region   string         // of numbers in national form; may be empty
 	Zone     *time.Location // of the dates in the files
-	Currency string         // may be empty
+	Currency string         // of amounts for which the query names none; may be empty
+	Words    sheet.Words    // in the files
 	Prefix   string         // of the files' names in the store; may be empty
 
 	LinkLife time.Duration // of the links
@@ -63,7 +65,7 @@ type Progress struct {
 // RunOptions are the choices of one run.
 type RunOptions struct {
 	Everybody bool // not only those with orders since their last file
-	DryRun    bool // plan and judge, and leave no trace
+	DryRun    bool // plan, judge and check; the state must be a rehearsal (state.Rehearse)
 	// Force lets a drift pass, by a person's decision.
 	Force *Force
 }
@@ -116,14 +118,15 @@ type run struct {
 	period  Period
 	options RunOptions
 	now     func() time.Time
-	last    *state.Export // the successful run before, of the same kind
+	last    *state.Export // the successful run before, of the same kind; nil when there is none
 	drifted string
 	counter counter
 }
 
 // ErrLost means that the period's campaign stands, but the state knows nothing
 // of having submitted it.
-var ErrLost = errors.New("the campaign of this period stands, but the state knows nothing of it: is this the right state?")
+var ErrLost = errors.New("the campaign of this period stands, and the state knows nothing of it. Is this its state (ORDERHISTORY_STATE)? " +
+	"Two shops side by side need a state each, and a campaign file with an id of its own each (ORDERHISTORY_CAMPAIGN)")
 
 // errOtherPlan means that the run of a period was begun with other options.
 var errOtherPlan = errors.New("it was begun with or without --all, or under another campaign, and has to be finished in the same way")
@@ -140,9 +143,6 @@ func (r *run) do(ctx context.Context) (*Result, error) {
 	if e != nil && e.Phase == state.Done {
 		return r.result(ctx, e, true)
 	}
-	if r.options.DryRun {
-		return r.dryRun(ctx, id)
-	}
 	if e != nil && (e.Campaign != string(id) || e.Everybody != r.options.Everybody) {
 		return nil, fmt.Errorf("period %s: %w", e.Period, errOtherPlan)
 	}
@@ -152,6 +152,9 @@ func (r *run) do(ctx context.Context) (*Result, error) {
 	}
 	if stands && (e == nil || e.Phase != state.Sending) {
 		return nil, fmt.Errorf("campaign %s: %w", id, ErrLost)
+	}
+	if r.options.DryRun {
+		return r.dryRun(ctx, id)
 	}
 	if e, err = r.renew(ctx, e, stands); err != nil {
 		return nil, err
@@ -188,7 +191,10 @@ func (r *run) do(ctx context.Context) (*Result, error) {
 // is missing.
 func (r *run) prepare(ctx context.Context, e *state.Export) error {
 	var err error
-	if r.last, err = r.State.LastDone(ctx, e.Everybody); err != nil {
+	if r.last, err = r.State.LastDone(ctx, e.Whole()); err != nil {
+		return err
+	}
+	if err := r.check(ctx, e); err != nil {
 		return err
 	}
 	if err := r.write(ctx, e); err != nil {
@@ -222,7 +228,7 @@ func (r *run) renew(ctx context.Context, e *state.Export, stands bool) (*state.E
 		return e, nil
 	}
 	if left := e.LinksExpire.Sub(r.now()); left >= r.LinkLife/2 {
-		needed, err := r.needed(ctx, e)
+		needed, err := r.needed(ctx, e, r.rows(ctx, e))
 		if err != nil || needed >= 0 && left >= needed {
 			return e, err
 		}
@@ -247,7 +253,7 @@ func (r *run) stands(ctx context.Context, id campaign.ID) (bool, error) {
 
 // refused records a refusal, and drops a plan whose content was at fault.
 func (r *run) refused(ctx context.Context, no *Refusal) error {
-	err := r.State.NoteRefusal(ctx, r.period.Key, r.now(), string(no.Reason), no.Err.Error())
+	err := r.State.NoteRefusal(ctx, state.Refusal{Period: r.period.Key, At: r.now(), Reason: string(no.Reason), Detail: no.Err.Error()})
 	if no.content() {
 		err = errors.Join(err, r.State.Forget(ctx, r.period.Key))
 	}

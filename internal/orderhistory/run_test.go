@@ -67,7 +67,7 @@ func (w *world) compare(one campaign.Recipient) {
 	f, err := excelize.OpenReader(bytes.NewReader(content))
 	must(t, err)
 	defer f.Close()
-	rows, err := f.GetRows(sheet.Name, excelize.Options{RawCellValue: true})
+	rows, err := f.GetRows(sheet.English().Sheet, excelize.Options{RawCellValue: true})
 	must(t, err)
 	lines := count(t, w.shopURL, "SELECT count(*) FROM order_items i JOIN orders o ON o.id = i.order_id WHERE o.customer_id = "+one.ID)
 	cents := count(t, w.shopURL, "SELECT CAST(sum(quantity * unit_cents) AS bigint) FROM order_items i JOIN orders o ON o.id = i.order_id WHERE o.customer_id = "+one.ID)
@@ -119,7 +119,6 @@ func TestRun_OnlyThoseWithOrdersSinceTheirLastFile(t *testing.T) {
 		t.Run(name(p), func(t *testing.T) {
 			t.Parallel()
 			w := begin(t, p)
-			w.x.MaxDrift = 10
 			w.runs("2026-11-23", orderhistory.RunOptions{})
 			w.sql(`INSERT INTO orders (id, customer_id, ordered_at) VALUES (9001, 3, '2026-11-23 00:00:00'), (9002, 7, '2026-11-25 10:00:00'), (9003, 9, '2026-11-30 00:00:00')`,
 				`INSERT INTO order_items (order_id, line, item, quantity, unit_cents) VALUES (9001, 1, 'Map', 1, 100), (9002, 1, 'Map', 1, 100), (9003, 1, 'Map', 1, 100)`)
@@ -148,7 +147,7 @@ func (w *world) compareCount(one campaign.Recipient, lines int) {
 	f, err := excelize.OpenReader(bytes.NewReader(content))
 	must(w.t, err)
 	defer f.Close()
-	rows, err := f.GetRows(sheet.Name)
+	rows, err := f.GetRows(sheet.English().Sheet)
 	must(w.t, err)
 	if len(rows) != lines+4 {
 		w.t.Errorf("customer %s: %d rows for %d lines", one.ID, len(rows), lines)
@@ -187,11 +186,12 @@ func TestRun_DryRunLeavesNoTrace(t *testing.T) {
 	for _, p := range []parts{{customers: 30}, {customers: 30, postgres: true}} {
 		w := begin(t, p)
 		w.sql("UPDATE customers SET phone = '12' WHERE id = 5")
-		r := w.runs("2026-11-23", orderhistory.RunOptions{DryRun: true})
+		r, err := w.rehearses("2026-11-23", orderhistory.RunOptions{})
+		must(t, err)
 		if !r.DryRun || r.Customers != 30 || r.SetAside != 1 || len(r.Aside) != 1 || r.Aside[0].Customer != "5" {
 			t.Errorf("%+v", r)
 		}
-		for _, table := range []string{"exports", "files", "last", "refusals"} {
+		for _, table := range []string{"exports", "files", "last", "refusals", "settings WHERE name <> 'tables'"} {
 			if n := count(t, w.stateURL, "SELECT count(*) FROM orderhistory_"+table); n != 0 {
 				t.Errorf("%d rows in %s", n, table)
 			}
@@ -199,6 +199,42 @@ func TestRun_DryRunLeavesNoTrace(t *testing.T) {
 		if len(w.files()) != 0 || w.recipients(r.Campaign) != nil {
 			t.Error("a dry run wrote files or a campaign")
 		}
+		// After a night it sees what was done, beside a run that holds the lock.
+		w.x.MaxBad = 1
+		w.runs("2026-11-23", orderhistory.RunOptions{})
+		if _, err = w.rehearses("2026-11-24", orderhistory.RunOptions{}); reasonOf(err) != orderhistory.Empty {
+			t.Error(err)
+		}
+	}
+}
+
+// TestRun_TheFirstNightsAreMeasuredByTheirLike has 40 customers, then 4 with new
+// orders, then 6, then all of them by a fault of the query.
+func TestRun_TheFirstNightsAreMeasuredByTheirLike(t *testing.T) {
+	t.Parallel()
+	for _, p := range []parts{{customers: 40}, {customers: 40, postgres: true}} {
+		t.Run(name(p), func(t *testing.T) {
+			t.Parallel()
+			w := begin(t, p)
+			order := func(day string, customers int) {
+				w.sql(fmt.Sprintf("UPDATE orders SET ordered_at = '%s 10:00:00' WHERE customer_id <= %d", day, customers))
+			}
+			for _, night := range []struct {
+				day, period      string
+				customers, files int
+			}{{"2026-11-22", "2026-11-23", 0, 40}, {"2026-11-23", "2026-11-24", 4, 4}, {"2026-11-24", "2026-11-25", 6, 6}} {
+				order(night.day, night.customers)
+				if r := w.runs(night.period, orderhistory.RunOptions{}); r.Files != night.files {
+					t.Errorf("%s: %+v", night.period, r)
+				}
+			}
+			order("2026-11-25", 40)
+			w.refused("2026-11-26", orderhistory.Drift, "40 files are more than 50 % off the 6 of the last time, in period 2026-11-25")
+			// All on purpose is measured by the first night.
+			if r := w.runs("2026-11-26", orderhistory.RunOptions{Everybody: true}); r.Files != 40 {
+				t.Errorf("%+v", r)
+			}
+		})
 	}
 }
 
@@ -336,7 +372,7 @@ func TestRun_WhatWasLongAgoIsPrunedAndStillKnown(t *testing.T) {
 			w.sql("UPDATE orders SET ordered_at = '2026-11-23 10:00:00' WHERE customer_id IN (1, 2)")
 			w.runs("2026-11-24T00:00", orderhistory.RunOptions{}) // 1, 2 and 3
 			// One that was planned, and never came to anything.
-			w.stateSQL("INSERT INTO orderhistory_exports SELECT 'stuck', campaign, 'writing', until, everybody, further, customers, set_aside, 0, 0, planned_at - 401 * 86400, 0, 0 FROM orderhistory_exports WHERE period = '2026-11-23'")
+			w.stateSQL("INSERT INTO orderhistory_exports SELECT 'stuck', campaign, 'writing', until, everybody, initial, further, customers, set_aside, 0, 0, planned_at - 401 * 86400, 0, 0 FROM orderhistory_exports WHERE period = '2026-11-23'")
 			w.stateSQL("INSERT INTO orderhistory_files (period, customer, seq, state, phone, name, further, orders, last_order, object) SELECT 'stuck', customer, seq, 'planned', '+12015550100', 'Ada', '[]', 1, 1, 'x' FROM orderhistory_files WHERE period = '2026-11-23'")
 			rows := func(period string) int {
 				return count(t, w.stateURL, "SELECT count(*) FROM orderhistory_files WHERE period = '"+period+"'")

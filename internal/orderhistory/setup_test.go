@@ -18,6 +18,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/orderhistory"
 	"github.com/handout-dev/handout/internal/orderhistory/database"
+	"github.com/handout-dev/handout/internal/orderhistory/sheet"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
@@ -131,7 +132,7 @@ func (w *world) exporter(rdb redis.UniversalClient) *orderhistory.Exporter {
 	must(t, err)
 	return &orderhistory.Exporter{
 		Shop: from, State: w.state(), Store: w.store, Producer: producer.New(rdb), Ledger: ledger.New(rdb),
-		Campaign: *file.Spec, HTTP: http.DefaultClient, Zone: time.UTC, Currency: "USD", Prefix: "orders",
+		Campaign: *file.Spec, HTTP: http.DefaultClient, Zone: time.UTC, Currency: "USD", Words: sheet.English(), Prefix: "orders",
 		LinkLife: 72 * time.Hour, Workers: 2, Uploads: 4, MaxDrift: 0.5, MaxBad: 0.05, TryLinks: 2,
 	}
 }
@@ -148,6 +149,17 @@ func (w *world) state() *state.State {
 func (w *world) run(key string, o orderhistory.RunOptions) (*orderhistory.Result, error) {
 	w.t.Helper()
 	return w.x.Run(w.t.Context(), period(w.t, key), o)
+}
+
+// rehearses runs a period dry, as the command does.
+func (w *world) rehearses(key string, o orderhistory.RunOptions) (*orderhistory.Result, error) {
+	w.t.Helper()
+	s, err := state.Rehearse(w.t.Context(), w.stateURL)
+	must(w.t, err)
+	defer s.Close()
+	x := *w.x
+	x.State, o.DryRun = s, true
+	return x.Run(w.t.Context(), period(w.t, key), o)
 }
 
 // runs runs a period that has to succeed.

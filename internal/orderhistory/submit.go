@@ -26,7 +26,7 @@ const filesAtOnce = 1000
 func (r *run) link(ctx context.Context, e *state.Export) (time.Time, error) {
 	expire := r.now().Add(r.LinkLife)
 	tried, n := 0, 0
-	for files, err := range r.State.Chunks(ctx, e.Period, filesAtOnce, state.Uploaded, state.Uploaded) {
+	for files, err := range r.State.Chunks(ctx, e.Period, filesAtOnce, state.Uploaded) {
 		if err != nil {
 			return expire, err
 		}
@@ -93,7 +93,7 @@ func (r *run) submit(ctx context.Context, e *state.Export) error {
 	}
 	// Only numbers in international form are left, each once: what the producer
 	// objects to now is our own fault.
-	result, err := r.Producer.Submit(ctx, file, r.list(ctx, e), producer.SubmitOptions{
+	result, err := r.Producer.Submit(ctx, file, listOf(e, r.rows(ctx, e)), producer.SubmitOptions{
 		Progress: func(rows int, _ int64) { r.counter.report(r.Progress, "submitting", rows, e.Files) },
 	})
 	if err != nil {
@@ -116,22 +116,26 @@ func (r *run) campaignFile(e *state.Export) (*producer.File, error) {
 	return file, nil
 }
 
-// list returns the campaign's list.
-func (r *run) list(ctx context.Context, e *state.Export) producer.List {
-	return producer.ListRows(append([]string{"url", "name"}, e.Further...), r.rows(ctx, e))
+// listOf returns the campaign's list: the link, the name, and the further columns.
+func listOf(e *state.Export, rows iter.Seq2[producer.Row, error]) producer.List {
+	return producer.ListRows(append([]string{"url", "name"}, e.Further...), rows)
+}
+
+// row returns a file's row of the list.
+func row(f *state.File) producer.Row {
+	return producer.Row{Recipient: f.Customer, Phone: f.Phone, Values: append([]string{f.Link, f.Name}, f.Further...)}
 }
 
 // rows returns the rows of the campaign's list, in the plan's order. It may be ranged over again.
 func (r *run) rows(ctx context.Context, e *state.Export) iter.Seq2[producer.Row, error] {
 	return func(yield func(producer.Row, error) bool) {
-		for files, err := range r.State.Chunks(ctx, e.Period, filesAtOnce, state.Uploaded, state.Uploaded) {
+		for files, err := range r.State.Chunks(ctx, e.Period, filesAtOnce, state.Uploaded) {
 			if err != nil {
 				yield(producer.Row{}, err)
 				return
 			}
-			for _, f := range files {
-				values := append([]string{f.Link, f.Name}, f.Further...)
-				if !yield(producer.Row{Recipient: f.Customer, Phone: f.Phone, Values: values}, nil) {
+			for i := range files {
+				if !yield(row(&files[i]), nil) {
 					return
 				}
 			}

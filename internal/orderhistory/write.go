@@ -1,6 +1,7 @@
 package orderhistory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -140,14 +141,16 @@ func (w *chunkWriter) line(l *shop.Line) error {
 			return refuse(Query, "query orders: %w: %w", shop.ErrContract, errNotTogether)
 		}
 		delete(w.files, l.Customer)
-		s, err := sheet.New(w.Currency)
+		s, err := sheet.New(w.Words, cmp.Or(l.Currency, w.Currency) != "")
 		if err != nil {
 			return w.fail(err)
 		}
 		w.current, w.sheet = f, s
 	}
-	err := w.sheet.Add(&sheet.Line{Order: l.Order, At: l.At.In(w.Zone), Item: l.Item, Quantity: l.Quantity, Cents: l.Cents})
-	if errors.Is(err, sheet.ErrTooLong) {
+	err := w.sheet.Add(&sheet.Line{
+		Order: l.Order, At: l.At.In(w.Zone), Item: l.Item, Quantity: l.Quantity, Price: l.Price, Currency: cmp.Or(l.Currency, w.Currency),
+	})
+	if errors.Is(err, sheet.ErrTooLong) || errors.Is(err, sheet.ErrTooLarge) {
 		w.current.Reason = err.Error()
 		return nil
 	}
@@ -215,6 +218,10 @@ func (w *chunkWriter) abandon() {
 // uploaded. If the process dies between the marks, the next run knows what it finds
 // in the store.
 func (w *chunkWriter) deliver(ctx context.Context) error {
+	if w.options.DryRun {
+		w.held, w.size = nil, 0
+		return nil
+	}
 	if err := w.mark(ctx); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
@@ -51,40 +52,75 @@ func ParseFormat(s string) (Format, error) {
 	return "", fmt.Errorf("format %q: it is csv, ndjson or xlsx", s)
 }
 
+// attemptsAt is the one column of numbers.
+var attemptsAt = slices.Index(Columns, "attempts")
+
 // rowWriter returns what writes a row of an export of so many rows, and what ends it.
-func (f Format) rowWriter(w io.Writer, rows int) (write func([]string) error, end func() error, err error) {
+func (f Format) rowWriter(w io.Writer, header []string, rows int) (write func([]string) error, end func() error, err error) {
 	end = func() error { return nil }
 	switch f {
 	case CSV:
 		c := csv.NewWriter(w)
-		return c.Write, func() error { c.Flush(); return c.Error() }, c.Write(Columns)
+		return c.Write, func() error { c.Flush(); return c.Error() }, c.Write(header)
 	case SpreadsheetCSV:
 		write = spreadsheetRow(w)
-		return write, end, write(Columns)
+		return write, end, write(header)
 	case XLSX:
-		book, err := newWorkbook(w, rows, sheetRows)
+		book, err := newWorkbook(w, header, rows, sheetRows)
 		if err != nil {
 			return nil, nil, err
 		}
 		return book.write, book.close, nil
 	}
-	return ndjsonRow(w), end, nil
+	return ndjsonRow(w, header), end, nil
+}
+
+// AllColumns stands for all of a list's own columns.
+const AllColumns = "all"
+
+// listColumns returns where the named columns of a campaign's list stand, and their
+// headers in an export: a name that the export has itself begins with list_.
+func listColumns(info *campaign.Info, names []string) (at []int, headers []string, err error) {
+	if slices.Equal(names, []string{AllColumns}) && !slices.Contains(info.Columns, AllColumns) {
+		names = info.Columns
+	}
+	for _, name := range names {
+		i := slices.Index(info.Columns, name)
+		if i < 0 {
+			return nil, nil, fmt.Errorf("the list of campaign %s has no column %q, only %s", info.ID, name, strings.Join(info.Columns, ", "))
+		}
+		if at = append(at, i); slices.Contains(Columns, name) {
+			name = "list_" + name
+		}
+		headers = append(headers, name)
+	}
+	return at, headers, nil
 }
 
 // Export writes a line for everyone in a campaign, in the order of the list and
-// in constant memory. Masked, it has no phone numbers, but what [phone.Mask] and
-// [phone.MaskName] leave of them.
-func (q *Reader) Export(ctx context.Context, info *campaign.Info, w io.Writer, f Format, masked bool) error {
+// in constant memory, with these of the list's own columns at its end. Masked, it has
+// no phone numbers, but what [phone.Mask] and [phone.MaskName] leave of them.
+func (q *Reader) Export(ctx context.Context, info *campaign.Info, w io.Writer, f Format, masked bool, own ...string) error {
+	at, headers, err := listColumns(info, own)
+	if err != nil {
+		return err
+	}
+	header := slices.Concat(Columns, headers)
 	out := bufio.NewWriterSize(w, 64<<10)
-	write, end, err := f.rowWriter(out, info.Total)
+	write, end, err := f.rowWriter(out, header, info.Total)
 	if err != nil {
 		return fmt.Errorf("export campaign %s: %w", info.ID, err)
 	}
-	row := make([]string, len(Columns))
+	row := make([]string, len(header))
 	err = q.ledger.EachPage(ctx, info, func(p *ledger.Page) error {
-		for i := range p.Recipients {
-			r := p.Record(i)
-			fill(row, info, campaign.Place{Page: p.Number, Index: i}, &p.Recipients[i], &r)
+		for index := range p.Recipients {
+			r := p.Record(index)
+			fill(row, info, campaign.Place{Page: p.Number, Index: index}, &p.Recipients[index], &r)
+			for n, i := range at {
+				if row[len(Columns)+n] = p.Recipients[index].Values[i]; masked {
+					row[len(Columns)+n] = phone.HideIn(row[len(Columns)+n], row[1])
+				}
+			}
 			if masked {
 				row[0], row[1] = phone.MaskName(row[0], row[1]), phone.Mask(row[1])
 			}
@@ -130,16 +166,20 @@ func instant(t time.Time) string {
 }
 
 // ndjsonRow writes a row as an object with the columns for keys, in their order.
-func ndjsonRow(w io.Writer) func([]string) error {
+func ndjsonRow(w io.Writer, header []string) func([]string) error {
 	var b []byte
 	return func(row []string) error {
 		b = append(b[:0], '{')
-		for i, name := range Columns {
+		for i, name := range header {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = append(append(append(b, '"'), name...), '"', ':')
-			if name == "attempts" {
+			key, err := json.Marshal(name)
+			if err != nil {
+				return err
+			}
+			b = append(append(b, key...), ':')
+			if i == attemptsAt {
 				b = append(b, row[i]...)
 				continue
 			}

@@ -59,6 +59,52 @@ a,+12015550100,planned,,,,,,,0,,
 	}
 }
 
+func TestExport_EndsWithTheListsOwnColumns(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Start(t).Client()
+	file, err := producer.NewFile(campaign.Spec{ID: "spring", MessageType: "MKT", Channels: []campaign.Channel{
+		{Channel: "sms", Template: "text", Parameters: map[string]string{"text": "Hello"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := func(yield func(producer.Row, error) bool) {
+		yield(producer.Row{Recipient: "a", Phone: "+12015550100", Values: []string{"https://f.example.com/12015550100", "Ann", "gold"}}, nil)
+	}
+	result, err := producer.New(rdb).Submit(t.Context(), file, producer.ListRows([]string{"url", "name", "state"}, rows), producer.SubmitOptions{Begin: campaign.Beginning{Hold: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := report.NewReader(rdb, 10)
+	for _, c := range []struct {
+		columns []string
+		masked  bool
+		header  string
+		row     string
+	}{
+		{[]string{"state", "name"}, false, ",list_state,name", ",gold,Ann"},
+		{[]string{"all"}, false, ",url,name,list_state", ",https://f.example.com/12015550100,Ann,gold"},
+		{[]string{"url"}, true, ",url", ",https://f.example.com/*********00"},
+	} {
+		csv := text(t, func(b *strings.Builder) error {
+			return l.Export(t.Context(), result.Info, b, report.CSV, c.masked, c.columns...)
+		})
+		lines := strings.Split(csv, "\n")
+		if lines[0] != strings.Join(report.Columns, ",")+c.header || !strings.HasSuffix(lines[1], ",0,,"+c.row) {
+			t.Errorf("%v: %s", c.columns, csv)
+		}
+	}
+	ndjson := text(t, func(b *strings.Builder) error {
+		return l.Export(t.Context(), result.Info, b, report.NDJSON, false, "name")
+	})
+	if !strings.HasSuffix(ndjson, `"attempts":0,"claimed_at":"","settled_at":"","name":"Ann"}`+"\n") {
+		t.Error(ndjson)
+	}
+	if err := l.Export(t.Context(), result.Info, full{}, report.CSV, false, "colour"); err == nil || !strings.Contains(err.Error(), `no column "colour", only url, name, state`) {
+		t.Error(err)
+	}
+}
+
 var errFull = errors.New("the disk is full")
 
 type full struct{}

@@ -28,6 +28,7 @@ type Report struct {
 	Total       int               `json:"total"`
 	Balance     map[string]int    `json:"balance"` // a key for each state
 	DeliveredBy DeliveredBy       `json:"delivered_by"`
+	LeftOut     campaign.LeftOut  `json:"left_out"` // rows of the list
 	Pace        *Pace             `json:"pace"`
 	Counts      *campaign.Balance `json:"-"`       // what Balance and DeliveredBy show
 	History     []campaign.Entry  `json:"history"` // the earliest first
@@ -49,7 +50,7 @@ func NewDeliveredBy(b *campaign.Balance) DeliveredBy {
 
 func newReport(info *campaign.Info, b *campaign.Balance) *Report {
 	r := &Report{
-		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,
+		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total, LeftOut: info.LeftOut,
 		Balance: make(map[string]int), DeliveredBy: NewDeliveredBy(b), History: []campaign.Entry{}, Counts: b,
 	}
 	for _, s := range campaign.States() {
@@ -210,7 +211,11 @@ func (r *Report) WriteTable(w io.Writer) error {
 		head += fmt.Sprintf("\n\n  %-13s  %s", "now", r.Pace.Line())
 	}
 	fmt.Fprintln(w, head+"\n")
-	return writeRows(w, "  ", make([]int, 3), rows, 1, 2)
+	if err := writeRows(w, "  ", make([]int, 3), rows, 1, 2); err != nil || r.LeftOut.String() == "" {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n  left out of the list: %s\n", r.LeftOut)
+	return err
 }
 
 // reasonWidth is where a long reason goes on to the next line: with the columns

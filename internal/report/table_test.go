@@ -73,7 +73,7 @@ func TestWriteJSON_HasAKeyForEveryStateAlsoWithoutPeople(t *testing.T) {
 	want := `{"campaign":"spring","state":"paused","reason":"paused by a person","total":123500,` +
 		`"balance":{"accepted":12,"canceled":0,"claimed":0,"delivered":123400,"failed":80,"in_doubt":8,"planned":0,` +
 		`"refused":0,"retrying":0,"suppressed":0,"unconfirmed":0},` +
-		`"delivered_by":{"whatsapp":100000,"sms":23000,"both":400,"other":0,"read":5},` +
+		`"delivered_by":{"whatsapp":100000,"sms":23000,"both":400,"other":0,"read":5},"left_out":{"bad_rows":0,"duplicates":0},` +
 		`"pace":{"rate":9.8,"limit":"account","limit_detail":"the account's rate (10/s)","eta":"2026-11-22T15:04:00Z","account_rate":10,"campaign_rate":0},"history":[]}` + "\n"
 	r, eta := spring(), time.Date(2026, 11, 22, 15, 4, 0, 0, time.UTC)
 	r.Pace = &report.Pace{Rate: 9.8, Limit: report.LimitAccount, LimitDetail: "the account's rate (10/s)", ETA: &eta, AccountRate: 10}

@@ -21,12 +21,13 @@ const (
 // campaign of any size takes no memory and no temporary file. Every cell is a text,
 // which no program takes for a formula, but for the number of attempts.
 type workbook struct {
-	zip   *zip.Writer
-	sheet io.Writer // nil: none is open
-	rows  int       // of the open sheet
-	next  int       // the next sheet's number
-	max   int       // rows of a sheet, with its header
-	b     bytes.Buffer
+	zip    *zip.Writer
+	header []string
+	sheet  io.Writer // nil: none is open
+	rows   int       // of the open sheet
+	next   int       // the next sheet's number
+	max    int       // rows of a sheet, with its header
+	b      bytes.Buffer
 }
 
 const (
@@ -38,8 +39,8 @@ const (
 
 // newWorkbook begins a workbook of so many rows without headers: its list of sheets
 // stands in front of them. maxRows is how many a sheet holds.
-func newWorkbook(w io.Writer, rows, maxRows int) (*workbook, error) {
-	book := &workbook{zip: zip.NewWriter(w), next: 1, max: maxRows}
+func newWorkbook(w io.Writer, header []string, rows, maxRows int) (*workbook, error) {
+	book := &workbook{zip: zip.NewWriter(w), header: header, next: 1, max: maxRows}
 	sheets := max(1, (rows+maxRows-2)/(maxRows-1))
 	var types, list, related strings.Builder
 	for n := range sheets {
@@ -80,7 +81,7 @@ func (b *workbook) open() error {
 	if err != nil {
 		return err
 	}
-	return b.put(Columns, false)
+	return b.put(b.header, false)
 }
 
 func (b *workbook) end() error {
@@ -106,7 +107,7 @@ func (b *workbook) put(row []string, numbers bool) error {
 	b.b.Reset()
 	b.b.WriteString("<row>")
 	for i, cell := range row {
-		if numbers && Columns[i] == "attempts" {
+		if numbers && i == attemptsAt {
 			b.b.WriteString("<c><v>" + cell + "</v></c>")
 			continue
 		}

@@ -28,7 +28,7 @@ var bad = []string{
 func TestWorkbook_HasTextsAsTheyStandAndSheetsForAll(t *testing.T) {
 	t.Parallel()
 	var file bytes.Buffer
-	book, err := newWorkbook(&file, len(bad), 10)
+	book, err := newWorkbook(&file, Columns, len(bad), 10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestWorkbook_OfNoOneHasAHeader(t *testing.T) {
 	t.Parallel()
 	for rows, want := range map[int]int{0: 1, 9: 1, 10: 2} {
 		var file bytes.Buffer
-		book, err := newWorkbook(&file, rows, 10)
+		book, err := newWorkbook(&file, Columns, rows, 10)
 		for range rows {
 			err = errors.Join(err, book.write(row("a")))
 		}
@@ -99,7 +99,7 @@ func TestWorkbook_OfNoOneHasAHeader(t *testing.T) {
 }
 
 func TestWorkbook_TakesTheMemoryOfARow(t *testing.T) {
-	book, err := newWorkbook(io.Discard, 200_000, sheetRows)
+	book, err := newWorkbook(io.Discard, Columns, 200_000, sheetRows)
 	if err != nil {
 		t.Fatal(err)
 	}

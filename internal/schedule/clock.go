@@ -187,6 +187,16 @@ func (c *Clock) Last(t time.Time) time.Time {
 	return time.Time{}
 }
 
+// nearest returns the tick that is nearest to t, of those up to now; zero if there is
+// none.
+func (c *Clock) nearest(t, now time.Time) time.Time {
+	before, after := c.Last(t), c.Next(t)
+	if after.IsZero() || after.After(now) || !before.IsZero() && t.Sub(before) <= after.Sub(t) {
+		return before
+	}
+	return after
+}
+
 // Period is a tick's time in UTC, as it stands in keys and reports:
 // 2026-11-23T02:00Z, with seconds where there are any. Periods sort by time.
 type Period string

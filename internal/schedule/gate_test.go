@@ -125,6 +125,31 @@ func TestByHand_LetsADriftPassAndIsDoneOnce(t *testing.T) {
 	}
 }
 
+func TestPeriod_IsATickAndTheNearestIsNamed(t *testing.T) {
+	t.Parallel()
+	m := newRoom(t)
+	m.write("list.csv", people(3))
+	r, s := m.runner("cron: 0 2 * * *\nzone: Europe/Paris\nlist: list.csv")
+	now := instant(t, "2026-11-24T12:00:00Z")
+	for text, want := range map[string]string{
+		"": "2026-11-24T01:00Z", "2026-11-23T01:00Z": "2026-11-23T01:00Z", "nightly:2026-11-23T02:00+01:00": "2026-11-23T01:00Z",
+		"2026-11-23T02:00Z": "is no tick of nightly; the nearest is 2026-11-23T01:00Z",
+		"2026-11-23T20:00Z": "is no tick of nightly; the nearest is 2026-11-24T01:00Z",
+		"2026-11-24T11:00Z": "is no tick of nightly; the nearest is 2026-11-24T01:00Z", // tomorrow's is nearer still, and yet to come
+		"2026-11-25T01:00Z": "is yet to come", "soon": "a period is a time",
+	} {
+		p, err := r.Period(t.Context(), s, text, now)
+		if string(p) != want && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %q, %v", text, p, err)
+		}
+	}
+	// One that was a tick when the clock was another may still be run.
+	m.byHand(r, s, "2026-11-23T02:00Z", Hand{By: "ann"})
+	if p, err := r.Period(t.Context(), s, "2026-11-23T02:00Z", now); p != "2026-11-23T02:00Z" || err != nil {
+		t.Errorf("%q, %v", p, err)
+	}
+}
+
 func TestByHand_MindsThePredecessorUnlessToldNotTo(t *testing.T) {
 	t.Parallel()
 	m := newRoom(t)

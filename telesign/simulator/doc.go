@@ -12,7 +12,8 @@
 // vendor's codes, and where the vendor says nothing, rather to refuse than to
 // let pass. It remembers every message that it took, also the same one twice:
 // its log is the oracle for "sent exactly once". What happens to a message is
-// settled by its phone number and its cascade alone, never by chance. It must
+// settled by its phone number and its cascade alone, never by chance; only the two
+// stories that stop all sends happen once in 500 messages. It must
 // never be more forgiving than the vendor, and it has no way to send anything
 // to a person.
 //

@@ -65,6 +65,9 @@ type tally struct {
 	polls    window        // status queries within the rate
 	refusals uint64
 	refused  map[string]int // by phone number, for the stories that refuse at first
+	// nextSlow is how many messages must have been taken before the next number whose
+	// story is "too fast".
+	nextSlow int
 }
 
 func newTally(seed uint64) *tally {
@@ -115,6 +118,12 @@ func (t *tally) poll(now time.Duration, rate int) bool {
 	return t.polls.pass(now, rate)
 }
 
+// slowEvery is how many messages are taken between two numbers whose story is "too
+// fast". That answer is about the account: it stops all sends for up to a second, and
+// several of them near each other say that the account grants less than its rate. At
+// two numbers in a hundred a rehearsal would crawl.
+const slowEvery = 500
+
 // refuses says whether a number's story refuses this POST.
 func (t *tally) refuses(sc *script, phone string) bool {
 	if sc.refuses == 0 {
@@ -122,8 +131,15 @@ func (t *tally) refuses(sc *script, phone string) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.refused[phone] >= sc.refuses {
+	n := t.refused[phone]
+	if n >= sc.refuses {
 		return false
+	}
+	if n == 0 && sc.refusal == rateLimited {
+		if t.stats.Accepted < t.nextSlow {
+			return false
+		}
+		t.nextSlow = t.stats.Accepted + slowEvery
 	}
 	t.refused[phone]++
 	return true

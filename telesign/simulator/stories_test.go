@@ -3,6 +3,7 @@ package simulator_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -309,5 +310,23 @@ func TestStories_AdaptToOtherCascades(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestStories_AListOfConsecutiveNumbersIsHardlyThrottled has 2,000 numbers in a row, of
+// which 40 end in 90 or 91.
+func TestStories_AListOfConsecutiveNumbersIsHardlyThrottled(t *testing.T) {
+	t.Parallel()
+	r := start(t, simulator.Options{NoCallbacks: true})
+	for n := range 2000 {
+		phone := fmt.Sprintf("1201%07d", 5550000+n)
+		if story := simulator.StoryOf(phone).Name; !strings.HasPrefix(story, "rate limited") && story != "delivered" {
+			phone = phone[:len(phone)-2] + "00" // the others' answers don't matter here
+		}
+		for r.post(message(phone)).status == 429 {
+		}
+	}
+	if got := r.vendor.Stats().ByAnswer["429/3204"]; got != 8 {
+		t.Errorf("%d requests were throttled, want 8", got)
 	}
 }

@@ -132,6 +132,7 @@ func TestSchedule_ByHand(t *testing.T) {
 	for _, r := range []refusal{
 		{args: []string{"schedule", "run", "weekly"}, code: 2, stderr: `there is no schedule "weekly", only daily, broken`},
 		{args: []string{"schedule", "run", "daily", "--period", "yesterday"}, code: 2, stderr: `--period: a period is a time, as in .*`},
+		{args: []string{"schedule", "run", "daily", "--period", "2026-03-29T02:00Z"}, code: 2, stderr: `--period: 2026-03-29T02:00Z is no tick of daily; the nearest is 2026-03-29T01:00Z`},
 		{args: []string{"schedule", "run", "daily", "--period", time.Now().Add(time.Hour).UTC().Format("2006-01-02T15:04Z")}, code: 2, stderr: `--period: .* is yet to come`},
 		{args: []string{"schedule", "run"}, code: 2, stderr: `schedule run: NAME is missing; usage: handout schedule run NAME \[flags\]`},
 		{args: []string{"schedule", "list", "daily", "x"}, code: 2, stderr: `schedule list: "x" is one argument too many; .*`},

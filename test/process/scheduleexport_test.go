@@ -227,9 +227,13 @@ func TestSchedule_WhatAnExportRefusesIsSaidCountedAndNotSent(t *testing.T) {
 	x.sql(empty["ORDERHISTORY_SHOP"], "DELETE FROM order_items", "DELETE FROM orders")
 
 	drift := x.add("drift", "", 40, folder("drift")...)
-	// The one before went to another Redis, which has no worker.
-	x.sql(drift["ORDERHISTORY_SHOP"], fmt.Sprintf("UPDATE orders SET ordered_at = '%s'", x.due.Add(-48*time.Hour).Format(time.DateTime)))
-	x.orderhistory(drift.with("REDIS_URL", redistest.Start(t).URL()), 0, "run", "--period", x.due.Add(-25*time.Hour).Format("2006-01-02T15:04"))
+	// The two before went to another Redis, which has no worker: the first one, and one
+	// of those with new orders, by which this one is measured.
+	elsewhere := drift.with("REDIS_URL", redistest.Start(t).URL())
+	for _, end := range []time.Duration{-49 * time.Hour, -25 * time.Hour} {
+		x.sql(drift["ORDERHISTORY_SHOP"], fmt.Sprintf("UPDATE orders SET ordered_at = '%s'", x.due.Add(end-time.Hour).Format(time.DateTime)))
+		x.orderhistory(elsewhere, 0, "run", "--period", x.due.Add(end).Format("2006-01-02T15:04"))
+	}
 	x.sql(drift["ORDERHISTORY_SHOP"], fmt.Sprintf("UPDATE orders SET ordered_at = '%s' WHERE customer_id <= 5", x.due.Add(-20*time.Hour).Format(time.DateTime)))
 
 	x.add("query-sqlite", "", 40, append(folder("query-sqlite"), "ORDERHISTORY_CUSTOMERS_SQL",

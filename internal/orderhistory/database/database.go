@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/url"
 	"os"
@@ -60,6 +61,21 @@ func Open(ctx context.Context, rawURL string) (*DB, error) {
 // What is committed has reached the disk.
 func Create(ctx context.Context, rawURL string) (*DB, error) {
 	return open(ctx, rawURL, "?mode=rwc&_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate")
+}
+
+// Rehearse opens a database to read from and to make temporary tables in. Where a
+// SQLite file is missing it is one in memory.
+func Rehearse(ctx context.Context, rawURL string) (*DB, error) {
+	kind, path, err := parse(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path); kind == SQLite && errors.Is(err, fs.ErrNotExist) {
+		return open(ctx, "sqlite::memory:", "")
+	}
+	// Not read-only: a reader of a file in WAL mode that may not write leaves files
+	// beside it.
+	return open(ctx, rawURL, "?mode=rw&_pragma=busy_timeout(10000)")
 }
 
 func open(ctx context.Context, rawURL, options string) (*DB, error) {

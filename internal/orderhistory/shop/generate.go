@@ -147,22 +147,13 @@ func (g *generator) name(id int) string {
 }
 
 // phone is the number of the n-th customer: 555-0100 to 555-0199 of each area,
-// which are kept free for fiction, then further exchanges. The two endings that
-// make the simulator throttle all requests come only once.
+// which are kept free for fiction, then further exchanges.
 func phone(n int) string {
-	const slowing = 2
-	hundred, ending := 0, n
-	if n >= 100 {
-		hundred, ending = 1+(n-100)/(100-slowing), (n-100)%(100-slowing)
-		if ending >= 90 {
-			ending += slowing
-		}
-	}
-	exchange := 555
+	hundred, exchange := n/100, 555
 	if wrap := hundred / len(areas); wrap > 0 {
 		exchange = 200 + wrap
 	}
-	return fmt.Sprintf("+1%s%03d01%02d", areas[hundred%len(areas)], exchange, ending)
+	return fmt.Sprintf("+1%s%03d01%02d", areas[hundred%len(areas)], exchange, n%100)
 }
 
 var areas = []string{

@@ -27,8 +27,12 @@
 //	order_id       whole number or text
 //	ordered_at     a moment; a text without a zone is UTC
 //	item           text
-//	quantity       whole number
-//	unit_cents     whole number: the price of one, in hundredths
+//	quantity       decimal number
+//	unit_price     decimal number: the price of one
+//	currency       optional: of the price, three letters as in EUR
+//
+// A decimal number is a whole number, a numeric, a text such as 12.50, or a float,
+// which stands for the shortest decimal that is it; with 6 places at most.
 //
 // @until is a moment before which an order belongs to the period, itself not
 // included: a timestamp in PostgreSQL, a text such as 2026-11-23 00:00:00 in
@@ -44,10 +48,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/handout-dev/handout/internal/orderhistory/database"
+	"github.com/handout-dev/handout/internal/orderhistory/decimal"
 )
 
 // MaxCustomers is how many customers' orders are asked for at once.
@@ -89,7 +95,8 @@ type Line struct {
 	Customer, Order string
 	At              time.Time
 	Item            string
-	Quantity, Cents int64
+	Quantity, Price decimal.Decimal
+	Currency        string // empty if the query doesn't say
 }
 
 // Shop is an open shop. It is safe for concurrent use.
@@ -184,7 +191,7 @@ func (s *Shop) Orders(ctx context.Context, customers []string, until time.Time, 
 	}
 	args := database.Args{"until": s.db.Time(until), "customers": string(ids)}
 	begin := func(rows *sql.Rows) (*table, error) {
-		t, err := newTable(rows, []string{"customer_id", "order_id", "ordered_at", "item", "quantity", "unit_cents"}, nil, false)
+		t, err := newTable(rows, []string{"customer_id", "order_id", "ordered_at", "item", "quantity", "unit_price"}, []string{"currency"}, false)
 		if err != nil {
 			return nil, fmt.Errorf("query orders: %w", err)
 		}
@@ -193,7 +200,10 @@ func (s *Shop) Orders(ctx context.Context, customers []string, until time.Time, 
 	return s.query(ctx, "orders", s.queries.Orders, args, begin, func(t *table) error {
 		l := Line{
 			Customer: t.text("customer_id"), Order: t.text("order_id"), At: t.moment("ordered_at"),
-			Item: t.text("item"), Quantity: t.number("quantity"), Cents: t.number("unit_cents"),
+			Item: t.text("item"), Quantity: t.decimal("quantity"), Price: t.decimal("unit_price"),
+		}
+		if t.has("currency") {
+			l.Currency = t.currency("currency")
 		}
 		if t.err != nil {
 			return fmt.Errorf("query orders: customer %s: %w", l.Customer, t.err)
@@ -280,6 +290,36 @@ func (t *table) number(name string) int64 {
 		t.fail(name, "isn't a whole number")
 	}
 	return n
+}
+
+func (t *table) decimal(name string) decimal.Decimal {
+	text := ""
+	switch v := t.values[t.at[name]].(type) {
+	case int64:
+		text = strconv.FormatInt(v, 10)
+	case float64:
+		text = strconv.FormatFloat(v, 'f', -1, 64)
+	default:
+		text = t.text(name)
+	}
+	d, err := decimal.Parse(text)
+	if err != nil {
+		t.fail(name, err.Error())
+	}
+	return d
+}
+
+// IsCurrency reports whether a text is of the form of a currency's code.
+func IsCurrency(code string) bool {
+	return len(code) == 3 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
+
+func (t *table) currency(name string) string {
+	code := t.text(name)
+	if !IsCurrency(code) {
+		t.fail(name, "isn't a currency's three letters, as in EUR")
+	}
+	return code
 }
 
 // layouts are how SQLite's texts write a moment.

@@ -26,6 +26,7 @@ type Export struct {
 	Phase     Phase
 	Until     time.Time // orders before this moment
 	Everybody bool      // not only those with orders since their last file
+	Initial   bool      // nearly all of its customers had no file before
 	Further   []string  // the names of the list's further columns
 
 	Customers int // in the plan, those set aside included
@@ -52,11 +53,15 @@ func (s *State) Export(ctx context.Context, period string) (*Export, error) {
 	return all[0], nil
 }
 
-// LastDone returns the export that was finished last, of those for everybody or of
+// Whole reports whether an export is of all customers, by its options or because it is
+// an initial one. Only those of the same kind can be compared.
+func (e *Export) Whole() bool { return e.Everybody || e.Initial }
+
+// LastDone returns the export that was finished last, of those that are whole or of
 // the others; nil when there is none.
-func (s *State) LastDone(ctx context.Context, everybody bool) (*Export, error) {
-	all, err := s.exports(ctx, `WHERE phase = 'done' AND everybody = @everybody ORDER BY done_at DESC, until DESC LIMIT 1`,
-		database.Args{"everybody": flag(everybody)})
+func (s *State) LastDone(ctx context.Context, whole bool) (*Export, error) {
+	all, err := s.exports(ctx, `WHERE phase = 'done' AND CASE WHEN everybody + initial > 0 THEN 1 ELSE 0 END = @whole
+		ORDER BY done_at DESC, until DESC LIMIT 1`, database.Args{"whole": flag(whole)})
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
@@ -70,17 +75,17 @@ func (s *State) Exports(ctx context.Context, most int) ([]*Export, error) {
 
 func (s *State) exports(ctx context.Context, where string, args database.Args) ([]*Export, error) {
 	var all []*Export
-	err := s.read(ctx, "exports", `SELECT period, campaign, phase, until, everybody, further, customers, set_aside, files, bytes,
+	err := s.read(ctx, "exports", `SELECT period, campaign, phase, until, everybody, initial, further, customers, set_aside, files, bytes,
 		planned_at, links_expire, done_at FROM orderhistory_exports `+where, args, func(rows *sql.Rows) error {
 		var e Export
-		var until, everybody, planned, links, done int64
+		var until, everybody, initial, planned, links, done int64
 		var further string
-		err := rows.Scan(&e.Period, &e.Campaign, &e.Phase, &until, &everybody, &further,
+		err := rows.Scan(&e.Period, &e.Campaign, &e.Phase, &until, &everybody, &initial, &further,
 			&e.Customers, &e.SetAside, &e.Files, &e.Bytes, &planned, &links, &done)
 		if err != nil {
 			return err
 		}
-		e.Until, e.Everybody = time.Unix(until, 0).UTC(), everybody != 0
+		e.Until, e.Everybody, e.Initial = time.Unix(until, 0).UTC(), everybody != 0, initial != 0
 		e.PlannedAt, e.LinksExpire, e.DoneAt = moment(planned), moment(links), moment(done)
 		all = append(all, &e)
 		return json.Unmarshal([]byte(further), &e.Further)

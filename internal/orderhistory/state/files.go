@@ -56,15 +56,13 @@ type Aside struct {
 	Reason   string `json:"reason"`
 }
 
-// ErrRollback makes Plan undo everything and return nil.
-var ErrRollback = errors.New("undo")
-
 // Plan fixes the customers of an export, in one transaction: fill adds them, those
 // without orders since their last file are left out unless the export is for
-// everybody, those that share a number with one before are set aside, and judge
-// decides on the result. An error of fill or judge leaves no trace.
-func (s *State) Plan(ctx context.Context, e *Export, fill func(add func(*File) error) error, judge func(Totals, []Aside) error) error {
-	err := s.transact(ctx, func(tx *sql.Tx) error {
+// everybody, those that share a number with one before are set aside, e says whether
+// it is an initial export, and judge decides on the result. An error of fill or judge
+// leaves no trace.
+func (s *State) Plan(ctx context.Context, e *Export, fill func(add func(*File) error) error, judge func(Totals) error) error {
+	return s.transact(ctx, func(tx *sql.Tx) error {
 		p := &plan{s: s, tx: tx, period: e.Period}
 		if err := fill(func(f *File) error { return p.add(ctx, f) }); err != nil {
 			return err
@@ -75,20 +73,16 @@ func (s *State) Plan(ctx context.Context, e *Export, fill func(add func(*File) e
 		if err := p.settle(ctx, e.Everybody); err != nil {
 			return fmt.Errorf("state: plan: %w", err)
 		}
-		t, aside, err := p.result(ctx)
+		t, err := p.result(ctx, e)
 		if err != nil {
 			return fmt.Errorf("state: plan: %w", err)
 		}
-		if err := judge(t, aside); err != nil {
+		if err := judge(t); err != nil {
 			return err
 		}
 		e.Customers, e.SetAside = t.Customers, t.SetAside
 		return p.stand(ctx, e)
 	})
-	if errors.Is(err, ErrRollback) {
-		return nil
-	}
-	return err
 }
 
 // plan is a plan that is being made.
@@ -161,20 +155,26 @@ func (p *plan) settle(ctx context.Context, everybody bool) error {
 	return p.s.execAll(ctx, p.tx, database.Args{"period": p.period}, statements...)
 }
 
-func (p *plan) result(ctx context.Context) (t Totals, aside []Aside, err error) {
-	args := database.Args{"period": p.period}
-	rows, err := p.s.db.Query(ctx, p.tx, totalsQuery, args)
+// initialShare is how many times as many customers as ever had a file an initial
+// export has. A shop that begins with a handful as a trial begins a second time.
+const initialShare = 10
+
+// result sums the plan up, and finds out whether the export is an initial one.
+func (p *plan) result(ctx context.Context, e *Export) (t Totals, err error) {
+	rows, err := p.s.db.Query(ctx, p.tx, totalsQuery, database.Args{"period": p.period})
 	if err != nil {
-		return t, nil, err
+		return t, err
 	}
 	if err := each(rows, t.scan); err != nil {
-		return t, nil, err
+		return t, err
 	}
-	if rows, err = p.s.db.Query(ctx, p.tx, asideQuery, args); err != nil {
-		return t, nil, err
+	had := 0
+	if rows, err = p.s.db.Query(ctx, p.tx, `SELECT count(*) FROM orderhistory_last`, nil); err != nil {
+		return t, err
 	}
-	err = each(rows, scanAside(&aside))
-	return t, aside, err
+	err = each(rows, func(rows *sql.Rows) error { return rows.Scan(&had) })
+	e.Initial = had*initialShare < t.Customers
+	return t, err
 }
 
 func (p *plan) stand(ctx context.Context, e *Export) error {
@@ -183,10 +183,10 @@ func (p *plan) stand(ctx context.Context, e *Export) error {
 		return err
 	}
 	err = p.s.execAll(ctx, p.tx, database.Args{
-		"period": e.Period, "campaign": e.Campaign, "until": e.Until.Unix(), "everybody": flag(e.Everybody),
+		"period": e.Period, "campaign": e.Campaign, "until": e.Until.Unix(), "everybody": flag(e.Everybody), "initial": flag(e.Initial),
 		"further": string(further), "customers": e.Customers, "aside": e.SetAside, "now": e.PlannedAt.Unix(),
-	}, `INSERT INTO orderhistory_exports (period, campaign, phase, until, everybody, further, customers, set_aside, planned_at)
-		VALUES (@period, @campaign, 'writing', @until, @everybody, @further, @customers, @aside, @now)`)
+	}, `INSERT INTO orderhistory_exports (period, campaign, phase, until, everybody, initial, further, customers, set_aside, planned_at)
+		VALUES (@period, @campaign, 'writing', @until, @everybody, @initial, @further, @customers, @aside, @now)`)
 	if err != nil {
 		return fmt.Errorf("state: plan: %w", err)
 	}
@@ -239,10 +239,10 @@ func scanAside(all *[]Aside) func(*sql.Rows) error {
 
 // Chunks returns the files of a period in these states, in the plan's order, size at a
 // time. Files may be marked on the way.
-func (s *State) Chunks(ctx context.Context, period string, size int, a, b FileState) iter.Seq2[[]File, error] {
+func (s *State) Chunks(ctx context.Context, period string, size int, in ...FileState) iter.Seq2[[]File, error] {
 	return func(yield func([]File, error) bool) {
 		for after := 0; ; {
-			files, err := s.next(ctx, period, after, size, a, b)
+			files, err := s.next(ctx, period, after, size, in)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -256,10 +256,16 @@ func (s *State) Chunks(ctx context.Context, period string, size int, a, b FileSt
 }
 
 // next returns the next files after a place in the plan.
-func (s *State) next(ctx context.Context, period string, after, size int, a, b FileState) (all []File, err error) {
+func (s *State) next(ctx context.Context, period string, after, size int, in []FileState) (all []File, err error) {
+	args := database.Args{"period": period, "after": after, "size": size}
+	names := make([]string, len(in))
+	for i, state := range in {
+		names[i] = fmt.Sprintf("@state%d", i)
+		args[names[i][1:]] = string(state)
+	}
 	err = s.read(ctx, "files", `SELECT seq, customer, state, phone, name, further, orders, object, size, sha256, link FROM orderhistory_files
-		WHERE period = @period AND seq > @after AND state IN (@a, @b) ORDER BY seq LIMIT @size`,
-		database.Args{"period": period, "after": after, "size": size, "a": string(a), "b": string(b)}, func(rows *sql.Rows) error {
+		WHERE period = @period AND seq > @after AND state IN (`+strings.Join(names, ", ")+`) ORDER BY seq LIMIT @size`,
+		args, func(rows *sql.Rows) error {
 			var f File
 			var further string
 			if err := rows.Scan(&f.Seq, &f.Customer, &f.State, &f.Phone, &f.Name, &further, &f.Orders, &f.Object, &f.Size, &f.SHA256, &f.Link); err != nil {

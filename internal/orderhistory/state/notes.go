@@ -3,23 +3,62 @@ package state
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"github.com/handout-dev/handout/internal/orderhistory/database"
 )
 
-// NoteRefusal records that a run was refused: the reason in one word, as in metrics,
-// and in a line.
-func (s *State) NoteRefusal(ctx context.Context, period string, at time.Time, reason, detail string) error {
-	return s.exec(ctx, "record a refusal", database.Args{"period": period, "at": at.Unix(), "reason": reason, "detail": detail},
-		`INSERT INTO orderhistory_refusals (period, at, reason, detail) VALUES (@period, @at, @reason, @detail)`)
+// Refusal is a run that was refused.
+type Refusal struct {
+	Period string    `json:"period"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason"` // in one word, as in metrics
+	Detail string    `json:"detail"` // in a line
 }
 
-// LastRefusal returns the line of a period's latest refusal; empty when there is none.
-func (s *State) LastRefusal(ctx context.Context, period string) (detail string, err error) {
-	err = s.read(ctx, "refusals", `SELECT detail FROM orderhistory_refusals WHERE period = @period ORDER BY at DESC LIMIT 1`,
-		database.Args{"period": period}, func(rows *sql.Rows) error { return rows.Scan(&detail) })
-	return detail, err
+// NoteRefusal records that a run was refused. What refuses a run may have ended the
+// session, too, as a restart of PostgreSQL does: then another session records it,
+// since nothing hangs on the lock here.
+func (s *State) NoteRefusal(ctx context.Context, r Refusal) error {
+	const insert = `INSERT INTO orderhistory_refusals (period, at, reason, detail) VALUES (@period, @at, @reason, @detail)`
+	args := database.Args{"period": r.Period, "at": r.At.Unix(), "reason": r.Reason, "detail": r.Detail}
+	err := s.exec(ctx, "record a refusal", args, insert)
+	if err == nil || s.db.Kind != database.Postgres {
+		return err
+	}
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		if _, err = s.db.Exec(ctx, s.db, insert, args); err == nil {
+			return nil
+		}
+		if wait > restartTime/2 {
+			return fmt.Errorf("state: record a refusal: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("state: record a refusal: %w", err)
+		case <-time.After(wait): // there is no signal for a server that is back
+		}
+	}
+}
+
+// restartTime is how long a restart of PostgreSQL may take without the loss of a
+// refusal.
+const restartTime = 10 * time.Second
+
+// LatestRefusals returns the latest refusals of all periods, the newest first.
+func (s *State) LatestRefusals(ctx context.Context, most int) ([]Refusal, error) {
+	var all []Refusal
+	err := s.read(ctx, "refusals", `SELECT period, at, reason, detail FROM orderhistory_refusals ORDER BY at DESC LIMIT @most`,
+		database.Args{"most": most}, func(rows *sql.Rows) error {
+			var r Refusal
+			var at int64
+			err := rows.Scan(&r.Period, &at, &r.Reason, &r.Detail)
+			r.At = moment(at)
+			all = append(all, r)
+			return err
+		})
+	return all, err
 }
 
 // Refusals returns how often runs were refused, by reason, over all time.

@@ -41,6 +41,8 @@ type State struct {
 	lockDB   *database.DB // SQLite: the file beside the state's
 	lockConn *sql.Conn
 	locked   bool
+
+	rehearsal bool // see Rehearse
 }
 
 // ErrBusy means that another process holds the lock.
@@ -49,7 +51,7 @@ var ErrBusy = errors.New("another run is under way")
 const tables = `
 CREATE TABLE IF NOT EXISTS orderhistory_exports (
 	period text PRIMARY KEY, campaign text NOT NULL, phase text NOT NULL, until bigint NOT NULL,
-	everybody bigint NOT NULL, further text NOT NULL,
+	everybody bigint NOT NULL, initial bigint NOT NULL, further text NOT NULL,
 	customers bigint NOT NULL, set_aside bigint NOT NULL DEFAULT 0, files bigint NOT NULL DEFAULT 0, bytes bigint NOT NULL DEFAULT 0,
 	planned_at bigint NOT NULL, links_expire bigint NOT NULL DEFAULT 0, done_at bigint NOT NULL DEFAULT 0
 );
@@ -84,20 +86,14 @@ func Open(ctx context.Context, rawURL string) (*State, error) {
 }
 
 // tablesVersion is that of the tables, which the settings keep.
-const tablesVersion = "1"
+const tablesVersion = "2"
 
 // migrate makes the tables. Two processes that do so at once in PostgreSQL would
 // get in each other's way, so they take turns. Where they are there nothing is
 // locked: a reader needn't wait for a plan that is being made.
 func (s *State) migrate(ctx context.Context) error {
-	version := ""
-	err := s.read(ctx, "tables", `SELECT value FROM orderhistory_settings WHERE name = 'tables'`, nil,
-		func(rows *sql.Rows) error { return rows.Scan(&version) })
-	if err == nil && version == tablesVersion {
-		return nil
-	}
-	if err == nil && version != "" {
-		return fmt.Errorf("they are of version %s, and this program knows %s", version, tablesVersion)
+	if there, err := s.tablesThere(ctx); there || err != nil {
+		return err
 	}
 	return s.transact(ctx, func(tx *sql.Tx) error {
 		if s.db.Kind == database.Postgres {
@@ -111,6 +107,21 @@ func (s *State) migrate(ctx context.Context) error {
 		return s.execAll(ctx, tx, database.Args{"version": tablesVersion},
 			`INSERT INTO orderhistory_settings (name, value) VALUES ('tables', @version) ON CONFLICT (name) DO NOTHING`)
 	})
+}
+
+// tablesThere reports whether the tables are there; an error means that they are of
+// another version.
+func (s *State) tablesThere(ctx context.Context) (bool, error) {
+	version := ""
+	err := s.read(ctx, "tables", `SELECT value FROM orderhistory_settings WHERE name = 'tables'`, nil,
+		func(rows *sql.Rows) error { return rows.Scan(&version) })
+	if err != nil || version == "" {
+		return false, nil
+	}
+	if version != tablesVersion {
+		return false, fmt.Errorf("they are of version %s, and this program knows %s", version, tablesVersion)
+	}
+	return true, nil
 }
 
 // Close closes the state and lets go of the lock.
@@ -129,7 +140,7 @@ func (s *State) Close() error {
 func (s *State) Lock(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.locked {
+	if s.locked || s.rehearsal {
 		return nil
 	}
 	lock := s.lockFile
@@ -257,14 +268,26 @@ func each(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	return rows.Err()
 }
 
-// Setting is a value that is drawn once and then stays, such as a secret.
+// Setting is a value that is drawn once and then stays, such as a secret. A rehearsal
+// draws one of its own where there is none.
 func (s *State) Setting(ctx context.Context, name string, draw func() string) (string, error) {
-	err := s.exec(ctx, "settings", database.Args{"name": name, "value": draw()},
+	value, err := s.setting(ctx, name)
+	if err != nil || value != "" {
+		return value, err
+	}
+	if s.rehearsal {
+		return draw(), nil
+	}
+	err = s.exec(ctx, "settings", database.Args{"name": name, "value": draw()},
 		`INSERT INTO orderhistory_settings (name, value) VALUES (@name, @value) ON CONFLICT (name) DO NOTHING`)
 	if err != nil {
 		return "", err
 	}
-	var value string
+	return s.setting(ctx, name)
+}
+
+// setting reads a setting; empty when there is none.
+func (s *State) setting(ctx context.Context, name string) (value string, err error) {
 	err = s.read(ctx, "settings", `SELECT value FROM orderhistory_settings WHERE name = @name`, database.Args{"name": name},
 		func(rows *sql.Rows) error { return rows.Scan(&value) })
 	return value, err

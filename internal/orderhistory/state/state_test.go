@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func plan(t *testing.T, s *state.State, period string, n int) {
 			}
 		}
 		return nil
-	}, func(state.Totals, []state.Aside) error { return nil })
+	}, func(state.Totals) error { return nil })
 	must(t, err)
 }
 
@@ -115,15 +116,14 @@ func TestPlan_AnErrorLeavesNoTrace(t *testing.T) {
 			return add(&state.File{Customer: "1", State: state.Planned, Phone: "+1", LastOrder: until})
 		}
 		twice := func(add func(*state.File) error) error { return errors.Join(one(add), one(add)) }
-		yes := func(state.Totals, []state.Aside) error { return nil }
+		yes := func(state.Totals) error { return nil }
 		for name, c := range map[string]struct {
 			fill  func(func(*state.File) error) error
-			judge func(state.Totals, []state.Aside) error
+			judge func(state.Totals) error
 			want  error
 		}{
 			"fill":  {func(add func(*state.File) error) error { return errors.Join(one(add), broken) }, yes, broken},
-			"judge": {one, func(state.Totals, []state.Aside) error { return broken }, broken},
-			"undo":  {one, func(state.Totals, []state.Aside) error { return state.ErrRollback }, nil},
+			"judge": {one, func(state.Totals) error { return broken }, broken},
 			"twice": {twice, yes, state.ErrTwice},
 		} {
 			if err := s.Plan(t.Context(), &state.Export{Period: "p", Campaign: "c", Until: until}, c.fill, c.judge); !errors.Is(err, c.want) {
@@ -152,13 +152,13 @@ func TestLastFile_NeverMovesBack(t *testing.T) {
 		e := &state.Export{Period: "earlier", Campaign: "c", Until: until.AddDate(0, 0, -7), Everybody: true}
 		must(t, s.Plan(t.Context(), e, func(add func(*state.File) error) error {
 			return add(&state.File{Customer: "1", State: state.Planned, Phone: "+1", LastOrder: until.AddDate(0, 0, -8)})
-		}, func(state.Totals, []state.Aside) error { return nil }))
+		}, func(state.Totals) error { return nil }))
 		finish("earlier")
 		// A customer who has the later file isn't due again by an order before it.
 		again := &state.Export{Period: "again", Campaign: "c", Until: until}
 		must(t, s.Plan(t.Context(), again, func(add func(*state.File) error) error {
 			return add(&state.File{Customer: "1", State: state.Planned, Phone: "+1", LastOrder: until.AddDate(0, 0, -1)})
-		}, func(state.Totals, []state.Aside) error { return nil }))
+		}, func(state.Totals) error { return nil }))
 		if again.Customers != 0 {
 			t.Error("the customer is due again")
 		}
@@ -228,7 +228,7 @@ func TestOpen_LookingNeedNotWaitForAPlan(t *testing.T) {
 				t.Errorf("%d exports after %s", len(all), time.Since(began))
 			}
 			return err
-		}, func(state.Totals, []state.Aside) error { return nil }))
+		}, func(state.Totals) error { return nil }))
 	})
 }
 
@@ -238,7 +238,7 @@ func TestOpen_RefusesTablesOfAnotherVersion(t *testing.T) {
 		must(t, open(t, url).Close())
 		db, err := database.Create(t.Context(), url)
 		must(t, err)
-		_, err = db.ExecContext(t.Context(), "UPDATE orderhistory_settings SET value = '2' WHERE name = 'tables'")
+		_, err = db.ExecContext(t.Context(), "UPDATE orderhistory_settings SET value = '99' WHERE name = 'tables'")
 		must(t, err)
 		must(t, db.Close())
 		if _, err := state.Open(t.Context(), url); err == nil {
@@ -283,4 +283,66 @@ func files(t *testing.T, s *state.State, period string, a, b state.FileState) ([
 		return files, err
 	}
 	return nil, nil
+}
+
+func TestRehearse_LeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, url string) {
+		rehearse := func() *state.State {
+			s, err := state.Rehearse(t.Context(), url)
+			must(t, err)
+			return s
+		}
+		first := rehearse()
+		plan(t, first, "p", 600)
+		files, err := files(t, first, "p", state.Planned, state.Planned)
+		if len(files) != 600 || err != nil {
+			t.Errorf("%d files, %v", len(files), err)
+		}
+		must(t, first.Close())
+		if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+			if all, err := filepath.Glob(path + "*"); len(all) > 0 || err != nil {
+				t.Errorf("it left %v, %v", all, err)
+			}
+		}
+		s := open(t, url)
+		secret, err := s.Setting(t.Context(), "secret", func() string { return "real" })
+		must(t, err)
+		must(t, s.Lock(t.Context()))
+		plan(t, s, "p", 3)
+		second := rehearse()
+		defer second.Close()
+		must(t, second.Lock(t.Context()))
+		if again, err := second.Setting(t.Context(), "secret", func() string { return "drawn" }); again != secret || err != nil {
+			t.Errorf("%q, %v", again, err)
+		}
+		plan(t, second, "other", 5)
+		if e, err := second.Export(t.Context(), "p"); e == nil || err != nil {
+			t.Errorf("%+v, %v", e, err)
+		}
+		all, err := s.Exports(t.Context(), 10)
+		if len(all) != 1 || err != nil {
+			t.Errorf("%d exports, %v", len(all), err)
+		}
+	})
+}
+
+// TestNoteRefusal_IsKeptWhenTheSessionIsGone ends the session, as a restart of
+// PostgreSQL does, which also breaks off the query that is refused for it.
+func TestNoteRefusal_IsKeptWhenTheSessionIsGone(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.URL(t)
+	s := open(t, url)
+	must(t, s.Lock(t.Context()))
+	db, err := database.Create(t.Context(), url)
+	must(t, err)
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+	must(t, err)
+	refusal := state.Refusal{Period: "p", At: until, Reason: "query", Detail: "it broke off"}
+	must(t, s.NoteRefusal(t.Context(), refusal))
+	all, err := open(t, url).LatestRefusals(t.Context(), 10)
+	if err != nil || len(all) != 1 || all[0] != refusal {
+		t.Errorf("%+v, %v", all, err)
+	}
 }

@@ -181,6 +181,7 @@ type CampaignFile struct {
 	UnknownZone        string            `json:"unknown_zone,omitempty" example:"hold" doc:"what becomes of those whose own zone isn't known: hold, the default, or the IANA name of a zone whose hours hold for them"`
 	Columns            map[string]string `json:"columns,omitempty" doc:"the list's own names of columns, by the names that templates use; recipient and phone are two of these"`
 	WhatsAppWhitespace string            `json:"whatsapp_whitespace,omitempty" enum:"refuse,collapse" doc:"what becomes of line breaks, tabs and runs of spaces that WhatsApp refuses in the text of a template: refuse, the default, makes their rows bad; collapse makes each run one space"`
+	SameRecipient      string            `json:"same_recipient,omitempty" enum:"refuse,note" doc:"what becomes of a second row with the same recipient and another phone number: refuse, the default, or note, which sends to both"`
 	UnknownRanges      string            `json:"unknown_ranges,omitempty" enum:"accept,refuse" doc:"what becomes of numbers in no range known to us, which may be newer than the data: accept, the default, or refuse"`
 }
 
@@ -242,6 +243,7 @@ type Campaign struct {
 	Total       int                `json:"total" minimum:"0" doc:"recipients"`
 	Balance     Balance            `json:"balance" doc:"recipients by state; they add up to total"`
 	DeliveredBy report.DeliveredBy `json:"delivered_by" doc:"the delivered by channel"`
+	LeftOut     campaign.LeftOut   `json:"left_out" doc:"rows of its list that nothing is sent for"`
 	CreatedAt   *time.Time         `json:"created_at,omitempty"`
 	StartedAt   *time.Time         `json:"started_at,omitempty" doc:"when it first ran"`
 	FinishedAt  *time.Time         `json:"finished_at,omitempty" doc:"when it was done"`
@@ -268,7 +270,7 @@ type Balance struct {
 
 func newCampaign(info *campaign.Info, b *campaign.Balance) *Campaign {
 	return &Campaign{
-		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,
+		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total, LeftOut: info.LeftOut,
 		Balance: Balance{
 			Planned: b.Of(campaign.Planned), Claimed: b.Of(campaign.Claimed), Retrying: b.Of(campaign.Retrying),
 			Accepted: b.Of(campaign.Accepted), InDoubt: b.Of(campaign.InDoubt), Delivered: b.Of(campaign.Delivered),

@@ -155,7 +155,7 @@ type dryRunInput struct {
 type DryRun struct {
 	List          List              `json:"list"`
 	Rejected      bool              `json:"rejected" doc:"the list would be refused: it has bad rows, or no good one"`
-	Samples       []json.RawMessage `json:"samples" nullable:"false" maxItems:"3" doc:"the first requests as Telesign would get them, with masked numbers"`
+	Samples       []json.RawMessage `json:"samples" nullable:"false" maxItems:"4" doc:"the first three requests as Telesign would get them, and one of a row with an empty column, with masked numbers"`
 	Templates     []string          `json:"templates" nullable:"false" doc:"notes about the templates: what they are, whom they don't reach, or why they weren't checked"`
 	SMSParts      Parts             `json:"sms_parts"`
 	Rate          float64           `json:"rate" doc:"messages per second to count with; 0: unknown"`

@@ -85,7 +85,7 @@ func TestRecipient_IsFoundByNameOrPlaceAndByPhoneOnlyByWhoSeesThem(t *testing.T)
 	h := open(t, nil)
 	c := h.all(t)
 	seer := h.client(t, "seer", access.Read, access.People)
-	c.do(t, 201, "POST", "/campaigns", asJSON, campaignBody("spring"))
+	c.do(t, 201, "POST", "/campaigns", asJSON, strings.Replace(campaignBody("spring"), "{", `{"same_recipient":"note",`, 1))
 	list := "recipient,phone,url\n"
 	for i, name := range []string{"a/b c?", "twin", "twin", "+12015550103", "0.1"} {
 		list += fmt.Sprintf("%s,%s,https://files.example.com/x.xlsx\n", name, phoneOf(i))

@@ -1,4 +1,6 @@
-package producer
+// Package seen has the sets by which a list's rows are found that stand in it twice:
+// phone numbers, compressed, and names.
+package seen
 
 import (
 	"errors"
@@ -7,11 +9,11 @@ import (
 )
 
 const (
-	// maxSeenBytes bounds the memory of a list's phone numbers. Ten million take
+	// MaxBytes bounds the memory of a list's phone numbers. Ten million take
 	// 30 MB when they are random numbers of the US and Canada, 57 MB when they are
 	// from the 20 most populous numbering plans. Numbers scattered over all of 10
 	// to 15 digits stand alone in their block of 65,536: some three million fit.
-	maxSeenBytes = 256 << 20
+	MaxBytes = 256 << 20
 
 	// A number takes 2 bytes, up to 4 while its block's array grows, and a block
 	// with a number in it up to 80 bytes, most of it Go's slices and pointers
@@ -20,18 +22,24 @@ const (
 	seenBlockBytes  = 80
 )
 
-var errTooManyNumbers = errors.New("too many phone numbers to find duplicates among: split the list into several campaigns")
+// ErrFull means that no more fits into a set.
+var ErrFull = errors.New("too many phone numbers to find duplicates among: split the list into several campaigns")
 
-// seen is a set of phone numbers that takes at most max bytes. It is exact.
-type seen struct {
+// Numbers is a set of phone numbers. It is exact.
+type Numbers struct {
 	numbers roaring64.Bitmap
-	max     int
+	max     int // bytes
 	room    int // numbers that fit for certain
 }
 
-// add reports whether the number is new. errTooManyNumbers means that the set is
-// full.
-func (s *seen) add(number uint64) (bool, error) {
+// NewNumbers returns an empty set that takes at most max bytes.
+func NewNumbers(max int) *Numbers { return &Numbers{max: max} }
+
+// Has reports whether the number is in the set.
+func (s *Numbers) Has(number uint64) bool { return s.numbers.Contains(number) }
+
+// Add reports whether the number is new. ErrFull means that the set is full.
+func (s *Numbers) Add(number uint64) (bool, error) {
 	if !s.numbers.CheckedAdd(number) {
 		return false, nil
 	}
@@ -44,11 +52,11 @@ func (s *seen) add(number uint64) (bool, error) {
 // measure finds out how many more numbers fit even if each begins a block. It
 // walks over all blocks, so a set that has less than 1/16 of its bytes left is
 // full: it measures at most 60 times.
-func (s *seen) measure() error {
+func (s *Numbers) measure() error {
 	stats := s.numbers.Stats()
 	left := s.max - int(stats.Cardinality)*seenNumberBytes - int(stats.Containers)*seenBlockBytes
 	if left < s.max/16 {
-		return errTooManyNumbers
+		return ErrFull
 	}
 	s.room = left / (seenNumberBytes + seenBlockBytes)
 	return nil
