@@ -29,8 +29,9 @@ type Report struct {
 	Balance     map[string]int    `json:"balance"` // a key for each state
 	DeliveredBy DeliveredBy       `json:"delivered_by"`
 	Pace        *Pace             `json:"pace"`
-	Counts      *campaign.Balance `json:"-"`       // what Balance and DeliveredBy show
-	History     []campaign.Entry  `json:"history"` // the earliest first
+	Warnings    []string          `json:"warnings,omitempty"` // what keeps outcomes from arriving
+	Counts      *campaign.Balance `json:"-"`                  // what Balance and DeliveredBy show
+	History     []campaign.Entry  `json:"history"`            // the earliest first
 }
 
 // DeliveredBy splits the delivered by channel.
@@ -66,6 +67,9 @@ func (q *Reader) Read(ctx context.Context, id campaign.ID) (*Report, *campaign.I
 	}
 	r := newReport(info, b)
 	if r.History, err = q.ledger.History(ctx, id); err != nil {
+		return nil, nil, err
+	}
+	if r.Warnings, err = q.Warnings(ctx, b); err != nil {
 		return nil, nil, err
 	}
 	r.Pace, err = q.Pace(ctx, info, b)
@@ -208,6 +212,9 @@ func (r *Report) WriteTable(w io.Writer) error {
 	}
 	if r.Pace != nil && r.State != string(campaign.Draft) && r.State != string(campaign.Done) {
 		head += fmt.Sprintf("\n\n  %-13s  %s", "now", r.Pace.Line())
+	}
+	for _, warning := range r.Warnings {
+		head += "\n\n  " + strings.Join(wrap("warning: "+warning, reasonWidth), "\n  ")
 	}
 	fmt.Fprintln(w, head+"\n")
 	return writeRows(w, "  ", make([]int, 3), rows, 1, 2)

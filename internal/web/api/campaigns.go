@@ -99,7 +99,7 @@ func (a *API) campaign(ctx context.Context, id campaign.ID) (*Campaign, error) {
 		return nil, err
 	}
 	c := newCampaign(info, r.Counts)
-	c.History, c.Pace = r.History, r.Pace
+	c.History, c.Pace, c.Warnings = r.History, r.Pace, r.Warnings
 	c.File, err = fileOf(info.Spec)
 	return c, err
 }
@@ -247,6 +247,7 @@ type Campaign struct {
 	FinishedAt  *time.Time         `json:"finished_at,omitempty" doc:"when it was done"`
 	StartAt     *time.Time         `json:"start_at,omitempty" doc:"paused until then"`
 	Pace        *report.Pace       `json:"pace,omitempty" doc:"how fast it goes; only for one campaign whose list has come"`
+	Warnings    []string           `json:"warnings,omitempty" doc:"what keeps outcomes from arriving, as a listener that refuses receipts"`
 	History     []campaign.Entry   `json:"history,omitempty" nullable:"false" maxItems:"1000" doc:"what was done to it, the earliest first: the latest 1,000 lines; only for one campaign"`
 	File        *CampaignFile      `json:"file,omitempty" doc:"what is sent and how; only for one campaign, and not for the day's one-off sends"`
 }

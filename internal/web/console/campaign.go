@@ -35,6 +35,7 @@ type nowPart struct {
 	Total, Delivered, Read     int
 	Balance                    *campaign.Balance
 	Pace                       *report.Pace
+	Warnings                   []string // what keeps outcomes from arriving
 	Bar                        bar
 }
 
@@ -123,8 +124,16 @@ func (c *Console) now(v *visit, s *operations.Standing) (nowPart, error) {
 		return nowPart{}, err
 	}
 	info, b := s.Info, s.Balance
+	warnings, err := c.reports.Warnings(v.Context(), b)
+	if err != nil {
+		return nowPart{}, err
+	}
+	for i := range warnings {
+		warnings[i] = sentence(warnings[i])
+	}
 	return nowPart{
-		ID: string(info.ID), State: string(info.Phase), Reason: reasonNow(info), Canary: canaryWords(info),
+		Warnings: warnings,
+		ID:       string(info.ID), State: string(info.Phase), Reason: reasonNow(info), Canary: canaryWords(info),
 		Running: info.Phase == campaign.Running, Held: info.Phase == campaign.Held, Moves: info.Phase != campaign.Done, Gone: info.Gone() != nil,
 		Total: b.Total(), Delivered: b.Of(campaign.Delivered), Read: b.Read, Balance: b, Pace: pace, Bar: barOf(b),
 	}, nil

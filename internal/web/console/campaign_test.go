@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/unverified"
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
@@ -345,4 +346,17 @@ func TestLive_IsForWhoMayRead(t *testing.T) {
 	h.browser(t).get(http.StatusSeeOther, "/campaigns/spring/live")
 	h.login(t, "shop", access.Submit).get(http.StatusForbidden, "/campaigns/spring/live")
 	h.login(t, "olga", access.Read).get(http.StatusNotFound, "/campaigns/autumn/live")
+}
+
+func TestCampaign_WarnsOfAListenerThatRefusesReceipts(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	info := h.submit(t, "spring", 2, true, "")
+	b := h.login(t, "olga", access.Read)
+	if err := unverified.Add(t.Context(), h.rdb, 12, unverified.WrongSignature, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	b.miss(b.get(http.StatusOK, "/campaigns/spring"), "receipts were refused") // there is no one whom it concerns
+	h.settle(t, info, 0, campaign.Event{Kind: campaign.EventClaim, At: time.Now()}, campaign.Event{Kind: campaign.EventAccept, At: time.Now(), Attempt: 1, DueAt: time.Now().Add(time.Hour)})
+	b.see(b.get(http.StatusOK, "/campaigns/spring"), "12 receipts were refused", "correct TELESIGN_API_KEY of handout listen")
 }

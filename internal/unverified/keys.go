@@ -1,0 +1,4 @@
+package unverified
+
+// keyRefused: hash with an expiry, what a [Notice] says.
+const keyRefused = "handout:receipts:refused"
