@@ -25,6 +25,7 @@ type Report struct {
 	Campaign    string            `json:"campaign"`
 	State       string            `json:"state"`
 	Reason      string            `json:"reason"`
+	Advice      string            `json:"advice,omitempty"` // what to do about a hold
 	Total       int               `json:"total"`
 	Balance     map[string]int    `json:"balance"` // a key for each state
 	DeliveredBy DeliveredBy       `json:"delivered_by"`
@@ -52,6 +53,9 @@ func newReport(info *campaign.Info, b *campaign.Balance) *Report {
 	r := &Report{
 		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total,
 		Balance: make(map[string]int), DeliveredBy: NewDeliveredBy(b), History: []campaign.Entry{}, Counts: b,
+	}
+	if info.Phase == campaign.Held {
+		r.Advice = translate.HoldAdvice(info.Reason)
 	}
 	for _, s := range campaign.States() {
 		r.Balance[s.String()] = b.Of(s)
@@ -209,6 +213,9 @@ func (r *Report) WriteTable(w io.Writer) error {
 	head := fmt.Sprintf("campaign %s: %s", r.Campaign, r.State)
 	if r.Reason != "" {
 		head += " (" + r.Reason + ")"
+	}
+	if r.Advice != "" {
+		head += "\n\n  " + strings.Join(wrap(r.Advice, reasonWidth), "\n  ")
 	}
 	if r.Pace != nil && r.State != string(campaign.Draft) && r.State != string(campaign.Done) {
 		head += fmt.Sprintf("\n\n  %-13s  %s", "now", r.Pace.Line())

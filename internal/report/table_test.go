@@ -125,3 +125,15 @@ func TestTable_WarnsAboveTheStates(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+func TestTable_SaysWhatToDoAboutAHold(t *testing.T) {
+	t.Parallel()
+	r := report.Report{Campaign: "c", State: "held", Reason: "Telesign: 3411 Invalid API Key", Advice: "Correct TELESIGN_API_KEY, restart the workers, then resume."}
+	var b strings.Builder
+	if err := r.WriteTable(&b); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); !strings.HasPrefix(got, "campaign c: held (Telesign: 3411 Invalid API Key)\n\n  Correct TELESIGN_API_KEY") {
+		t.Errorf("%s", got)
+	}
+}

@@ -99,7 +99,7 @@ func (a *API) campaign(ctx context.Context, id campaign.ID) (*Campaign, error) {
 		return nil, err
 	}
 	c := newCampaign(info, r.Counts)
-	c.History, c.Pace, c.Warnings = r.History, r.Pace, r.Warnings
+	c.History, c.Pace, c.Warnings, c.Advice = r.History, r.Pace, r.Warnings, r.Advice
 	c.File, err = fileOf(info.Spec)
 	return c, err
 }
@@ -239,6 +239,7 @@ type Campaign struct {
 	Campaign    string             `json:"campaign" example:"order-history-2026-11"`
 	State       string             `json:"state" enum:"proposed,draft,running,paused,held,canceled,settling,done" doc:"proposed: the list hasn't come; draft: it is coming; held: paused by handout, see reason; settling: all are sent to; done: nothing is left that handout may do"`
 	Reason      string             `json:"reason" doc:"why it is paused, held or canceled"`
+	Advice      string             `json:"advice,omitempty" example:"Correct TELESIGN_API_KEY, restart the workers, then resume." doc:"what to do about a hold, for people"`
 	Total       int                `json:"total" minimum:"0" doc:"recipients"`
 	Balance     Balance            `json:"balance" doc:"recipients by state; they add up to total"`
 	DeliveredBy report.DeliveredBy `json:"delivered_by" doc:"the delivered by channel"`

@@ -146,6 +146,9 @@ func (c *Console) askResume(_ *visit, s *operations.Standing) (question, error) 
 	}
 	if s.Info.Phase == campaign.Held {
 		q.Text = []string{"handout has held the campaign: " + s.Info.Reason + ".", "Resume it when the cause is gone; it goes on where it stopped: " + toSend + "."}
+		if advice := adviceNow(s.Info); advice != "" {
+			q.Text[0] += " " + advice
+		}
 		if !s.Info.StartAt.IsZero() {
 			q.Text[1] = "Resume it when the cause is gone; it goes on at " + when(s.Info.StartAt) + ": " + toSend + "."
 		}

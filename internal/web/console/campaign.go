@@ -10,6 +10,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/translate"
 )
 
 type campaignPage struct {
@@ -31,6 +32,7 @@ func (p campaignPage) Live() bool { return p.Now.Moves }
 
 type nowPart struct {
 	ID, State, Reason, Canary  string
+	Advice                     string // what to do about a hold
 	Running, Held, Moves, Gone bool
 	Total, Delivered, Read     int
 	Balance                    *campaign.Balance
@@ -132,8 +134,9 @@ func (c *Console) now(v *visit, s *operations.Standing) (nowPart, error) {
 		warnings[i] = sentence(warnings[i])
 	}
 	return nowPart{
-		Warnings: warnings,
-		ID:       string(info.ID), State: string(info.Phase), Reason: reasonNow(info), Canary: canaryWords(info),
+		Warnings: warnings, Advice: adviceNow(info),
+
+		ID: string(info.ID), State: string(info.Phase), Reason: reasonNow(info), Canary: canaryWords(info),
 		Running: info.Phase == campaign.Running, Held: info.Phase == campaign.Held, Moves: info.Phase != campaign.Done, Gone: info.Gone() != nil,
 		Total: b.Total(), Delivered: b.Of(campaign.Delivered), Read: b.Read, Balance: b, Pace: pace, Bar: barOf(b),
 	}, nil
@@ -145,6 +148,14 @@ func reasonNow(info *campaign.Info) string {
 		return "It starts by itself at " + when(info.StartAt) + "."
 	}
 	return info.Reason
+}
+
+// adviceNow is what to do about a hold; empty for none.
+func adviceNow(info *campaign.Info) string {
+	if info.Phase != campaign.Held {
+		return ""
+	}
+	return translate.HoldAdvice(info.Reason)
 }
 
 func canaryWords(info *campaign.Info) string {

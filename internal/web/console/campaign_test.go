@@ -360,3 +360,16 @@ func TestCampaign_WarnsOfAListenerThatRefusesReceipts(t *testing.T) {
 	h.settle(t, info, 0, campaign.Event{Kind: campaign.EventClaim, At: time.Now()}, campaign.Event{Kind: campaign.EventAccept, At: time.Now(), Attempt: 1, DueAt: time.Now().Add(time.Hour)})
 	b.see(b.get(http.StatusOK, "/campaigns/spring"), "12 receipts were refused", "correct TELESIGN_API_KEY of handout listen")
 }
+
+func TestCampaign_SaysWhatToDoAboutAHold(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	h.submit(t, "spring", 2, true, "")
+	if err := h.ledger.Hold(t.Context(), "spring", "Telesign: 3411 Invalid API Key", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	b := h.login(t, "olga", access.Read, access.Control)
+	for _, at := range []string{"/campaigns/spring", "/campaigns/spring/resume"} {
+		b.see(b.get(http.StatusOK, at), "3411 Invalid API Key", "Correct TELESIGN_API_KEY, restart the workers, then resume.")
+	}
+}
