@@ -29,7 +29,7 @@ func (a *app) cancelCommand() *cobra.Command {
 
 func (a *app) rescheduleCommand() *cobra.Command {
 	at := ""
-	cmd := a.steerCommand("reschedule ID", "Pause a campaign until a time, at which it starts, or goes on, by itself",
+	cmd := a.steerCommand("reschedule ID", "Reschedule a campaign: it is paused until a time, and goes on by itself then",
 		func(o *operations.Operations, ctx context.Context, s *operations.Standing, by campaign.Actor) error {
 			start, err := startTime(at, time.Now())
 			switch {

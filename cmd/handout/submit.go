@@ -46,7 +46,7 @@ func (a *app) submitCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&f.setAside, "set-aside-bad-rows", false, "send to the good rows and report the bad ones; otherwise any bad row rejects the list")
 	cmd.Flags().StringVar(&f.columns, "columns", "", "the list's own names of columns, as in recipient=Kundennummer,phone=Mobil")
 	cmd.Flags().StringVar(&f.sheet, "sheet", "", "the sheet of an Excel workbook; without it the first that isn't hidden")
-	cmd.Flags().BoolVar(&f.hold, "hold", false, "don't send yet: handout resume ID begins")
+	cmd.Flags().BoolVar(&f.hold, "hold", false, "begin paused: nothing is sent before handout resume ID")
 	cmd.Flags().StringVar(&f.at, "at", "", "start by itself at this time, as in 2026-11-23T09:00:00+01:00, or in so long: 90m")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object: the campaign's report")
 	f.by = actorFlags(cmd)

@@ -257,7 +257,7 @@ type Campaign struct {
 type Balance struct {
 	Planned     int `json:"planned" doc:"nothing was done yet"`
 	Claimed     int `json:"claimed" doc:"being sent to"`
-	Retrying    int `json:"retrying" doc:"certainly not sent; tried again"`
+	Retrying    int `json:"retrying" doc:"another attempt is to be made: it certainly wasn't sent, or a person asked for it"`
 	Accepted    int `json:"accepted" doc:"Telesign took it; no outcome yet"`
 	InDoubt     int `json:"in_doubt" doc:"may have been sent; left alone until the receipt, or a person"`
 	Delivered   int `json:"delivered"`
@@ -265,7 +265,7 @@ type Balance struct {
 	Refused     int `json:"refused" doc:"Telesign refused the request"`
 	Suppressed  int `json:"suppressed" doc:"never sent: on the suppression list"`
 	Canceled    int `json:"canceled" doc:"never sent: the campaign was canceled"`
-	Unconfirmed int `json:"unconfirmed" doc:"Telesign took it; its outcome is unknown"`
+	Unconfirmed int `json:"unconfirmed" doc:"its outcome isn't known: no final receipt came, or a person took it as sent"`
 }
 
 func newCampaign(info *campaign.Info, b *campaign.Balance) *Campaign {

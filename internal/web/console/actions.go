@@ -45,11 +45,7 @@ func actionsOf(v *visit, s *operations.Standing) actionsPart {
 		add("resume", "Resume…")
 	}
 	if s.May(operations.VerbCancel) {
-		later := "Go on later…"
-		if phase == campaign.Running {
-			later = "Pause until…"
-		}
-		add("reschedule", later)
+		add("reschedule", "Reschedule…")
 		add("rate", "Rate…")
 		add("cancel", "Cancel…").Danger = true
 	}
@@ -168,12 +164,10 @@ func (c *Console) askCancel(_ *visit, s *operations.Standing) (question, error) 
 }
 
 func (c *Console) askReschedule(_ *visit, s *operations.Standing) (question, error) {
-	q := questionOf(s, "Go on then", operations.VerbReschedule)
-	q.Title = "Let " + string(s.Info.ID) + " go on later"
+	q := questionOf(s, "Reschedule", operations.VerbReschedule)
 	q.Text = []string{"It is paused, and goes on by itself at this time."}
 	switch s.Info.Phase {
 	case campaign.Running:
-		q.Title, q.Do = "Pause "+string(s.Info.ID)+" until a time", "Pause until then"
 		q.Text = []string{"It is paused at once, and goes on by itself at this time."}
 	case campaign.Held:
 		q.Text = []string{"handout has held the campaign: " + s.Info.Reason + ".", "It is paused in place of that, and goes on by itself at this time."}

@@ -47,7 +47,7 @@ type fact struct{ Name, Value string }
 var statesInWords = map[campaign.State]string{
 	campaign.Planned:     "nothing was done yet",
 	campaign.Claimed:     "being sent to at this moment",
-	campaign.Retrying:    "certainly not sent; tried again",
+	campaign.Retrying:    "waits for another attempt",
 	campaign.Accepted:    "Telesign took it; no outcome yet",
 	campaign.InDoubt:     "may have been sent; left alone until the receipt, or a person",
 	campaign.Delivered:   "by one channel at least",
@@ -55,7 +55,7 @@ var statesInWords = map[campaign.State]string{
 	campaign.Refused:     "Telesign refused the request",
 	campaign.Suppressed:  "never sent: on the suppression list",
 	campaign.Canceled:    "never sent: the campaign was canceled",
-	campaign.Unconfirmed: "Telesign took it; its outcome is unknown",
+	campaign.Unconfirmed: "its outcome isn't known",
 }
 
 // look reads the campaign of the path, a draft too.

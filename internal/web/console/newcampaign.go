@@ -179,7 +179,7 @@ func beginning(v *visit) (b campaign.Beginning, err error) {
 	b.By = v.author()
 	switch v.PostFormValue("start") {
 	case "now":
-	case "hold":
+	case "paused":
 		b.Hold = true
 	case "at":
 		if b.StartAt, err = time.ParseInLocation(fieldTime, v.PostFormValue("at"), time.UTC); err != nil {

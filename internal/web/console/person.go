@@ -20,7 +20,7 @@ type personPage struct {
 	Waits      string // whether an outcome may still come
 	Attempts   []attempt
 	PutOff     int
-	Legs       []campaign.ChannelLeg
+	Legs       []leg
 	Info       *campaign.Info
 	Moments    []report.Moment
 	Columns    []fact // of the list; nothing without the scope people
@@ -29,6 +29,12 @@ type personPage struct {
 	Resend     string // addresses; empty: it can't be done now
 	Accept     string
 	Hint       string // why a button is missing
+}
+
+// leg is what Telesign said of a channel, or of the whole message.
+type leg struct {
+	campaign.ChannelLeg
+	Means string
 }
 
 type attempt struct {
@@ -103,15 +109,9 @@ func (c *Console) person(v *visit) (string, any, error) {
 		return "", nil, err
 	}
 	p := personPage{
-		Row: v.personRow(info.ID, f), Means: statesInWords[r.State], Words: reasonWords[r.Reason],
+		Row: v.personRow(info.ID, f), Means: stands(r), Words: reasonWords[r.Reason],
 		Waits: waits(r), Legs: legsOf(r), PutOff: r.Faults,
 		Attempts: attempts(info, f, story.Earlier), Info: info, Moments: story.Moments,
-	}
-	if r.State == campaign.Delivered {
-		p.Means = broughtBy[r.DeliveredBy()]
-		if r.Read() {
-			p.Means += ", and it was read"
-		}
 	}
 	if p.Hidden = !v.may(access.People) && len(info.Columns) > 0; !p.Hidden {
 		for i, name := range info.Columns {
@@ -125,6 +125,21 @@ func (c *Console) person(v *visit) (string, any, error) {
 	}
 	p.deeds(v, who)
 	return "person", p, nil
+}
+
+// stands is what the person's state means for them.
+func stands(r *campaign.Record) string {
+	switch {
+	case r.State == campaign.Delivered && r.Read():
+		return broughtBy[r.DeliveredBy()] + ", and it was read"
+	case r.State == campaign.Delivered:
+		return broughtBy[r.DeliveredBy()]
+	case r.Reason == campaign.ReasonTakenAsSent:
+		return "taken as sent; whether it arrived isn't known"
+	case r.State == campaign.Retrying && r.Reason != campaign.ReasonResent:
+		return "certainly not sent yet; it is tried again"
+	}
+	return statesInWords[r.State]
 }
 
 // deeds are what the visitor may do about the person.
@@ -184,10 +199,24 @@ func attempts(info *campaign.Info, f report.Found, past []campaign.Record) []att
 }
 
 // legsOf is what is known of each channel, and of the whole transaction.
-func legsOf(r *campaign.Record) []campaign.ChannelLeg {
-	all := report.Channels(r)
+func legsOf(r *campaign.Record) []leg {
+	var all []leg
+	for _, l := range report.Channels(r) {
+		all = append(all, leg{l, rankWords[l.Rank]})
+	}
 	if r.Status.Rank != campaign.RankNone {
-		all = append(all, campaign.ChannelLeg{Channel: "the message", Leg: r.Status})
+		means := rankWords[r.Status.Rank]
+		if r.Status.Rank == campaign.RankProgress { // also the code of an answer that took nothing
+			switch {
+			case r.State == campaign.Refused:
+				means = "the request was refused"
+			case r.State == campaign.Retrying && r.Reason != campaign.ReasonResent:
+				means = "the request wasn't taken"
+			case r.State == campaign.InDoubt:
+				means = "it isn't known whether the request was taken"
+			}
+		}
+		all = append(all, leg{campaign.ChannelLeg{Channel: "the message", Leg: r.Status}, means})
 	}
 	return all
 }
@@ -211,6 +240,8 @@ func what(m report.Moment) string {
 		return "put off for the first time"
 	case report.MomentHeard:
 		return channelName(m.Leg.Channel) + " " + heard[m.Leg.Rank]
+	case report.MomentDoubted:
+		return "in doubt: the answer to this request isn't known"
 	case report.MomentSettled:
 		return words(m.State.String())
 	case report.MomentDue:

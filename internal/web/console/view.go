@@ -232,7 +232,6 @@ var functions = template.FuncMap{
 	"means":   func(s campaign.State) string { return statesInWords[s] },
 	"channel": channelName,
 	"said":    translate.Words,
-	"rank":    func(r campaign.Rank) string { return rankWords[r] },
 	"what":    what,
 	"lines":   operations.DuplicateLines,
 	"zone":    operations.ZoneName,
