@@ -112,7 +112,7 @@ func (q *Reader) Active(ctx context.Context) ([]campaign.ID, error) { return q.l
 // PaceOf is Pace for a campaign of a list.
 func (q *Reader) PaceOf(ctx context.Context, s *Summary) (*Pace, error) {
 	if s.Phase != campaign.Running {
-		return NewPace(&Situation{Phase: s.Phase, Reason: s.Reason, Balance: &s.Balance}, nil, time.Now()), nil
+		return NewPace(&Situation{Phase: s.Phase, Reason: s.Reason, StartAt: s.StartAt, Balance: &s.Balance}, nil, time.Now()), nil
 	}
 	info, err := q.info(ctx, s.ID)
 	if err != nil {

@@ -20,6 +20,7 @@ type Reader struct {
 	ledger       *ledger.Ledger
 	suppressions *suppression.List
 	accountRate  float64
+	senders      senders
 }
 
 // NewReader returns a reader of what stands in rdb, which stays the caller's to

@@ -83,7 +83,7 @@ func (q *Reader) Read(ctx context.Context, id campaign.ID) (*Report, *campaign.I
 // Pace reads how fast a campaign with this balance goes.
 func (q *Reader) Pace(ctx context.Context, info *campaign.Info, b *campaign.Balance) (*Pace, error) {
 	s := &Situation{
-		Phase: info.Phase, Reason: info.Reason, Balance: b, Cursor: info.Cursor,
+		Phase: info.Phase, Reason: info.Reason, StartAt: info.StartAt, Balance: b, Cursor: info.Cursor,
 		AccountRate: q.accountRate, CampaignRate: info.Spec.Rate, Canary: info.Spec.Canary,
 	}
 	if info.Phase != campaign.Running { // the phase says it all
@@ -104,13 +104,10 @@ func (q *Reader) Pace(ctx context.Context, info *campaign.Info, b *campaign.Bala
 	}
 	s.CanaryPassed = live.Canary == "passed"
 	s.ChecksFiles = info.Spec.CheckFiles != campaign.CheckNone && live.Files != ledger.FilesPassed
-	seen := info.StartedAt
-	if live.Worked {
-		seen = live.Now
-	} else if n := len(live.Samples); n > 0 {
-		seen = latest(seen, live.Samples[n-1].At)
+	s.Unattended = live.Now.Sub(latest(info.StartedAt, live.Looked))
+	if s.Others, err = q.othersThan(ctx, info.ID, live.Now); err != nil {
+		return nil, err
 	}
-	s.Unattended = live.Now.Sub(seen)
 	if err := s.readHours(ctx, q.ledger, info, live.Now); err != nil {
 		return nil, err
 	}
