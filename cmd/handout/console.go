@@ -62,6 +62,7 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 	}
 	pages, err := console.New(console.Options{
 		Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, Telesign: vendor,
+		Destination: m.destination().String(),
 	})
 	if err != nil {
 		return nil, "", nil, err

@@ -33,6 +33,7 @@ type Options struct {
 	Region      string               // the country whose numbers may stand in lists in national form
 	AccountRate float64              // the account's limit in messages per second where no person has set it
 	Telesign    *operations.Telesign // is asked about templates; may be nil
+	Destination string               // where messages go, after "Messages go to"; empty: it isn't said
 
 	Every      time.Duration // how often what moves by itself is looked at; 0: 2 s
 	UploadLife time.Duration // how long uploaded files wait to be confirmed; 0: an hour

@@ -58,12 +58,13 @@ func parsePages() (map[string]*template.Template, error) {
 }
 
 type view struct {
-	Data  any
-	Actor string // the visitor's name; empty for one without a key
-	Local bool   // in without a key
-	Flash string
-	Nav   []navEntry
-	Live  bool // the page changes by itself: without JavaScript it is loaded anew
+	Data        any
+	Actor       string // the visitor's name; empty for one without a key
+	Local       bool   // in without a key
+	Flash       string
+	Nav         []navEntry
+	Destination string // where messages go
+	Live        bool   // the page changes by itself: without JavaScript it is loaded anew
 
 	key *access.Key
 }
@@ -99,6 +100,7 @@ func (c *Console) text(v *visit, name string, data any) ([]byte, error) {
 		about.Live = l.Live()
 	}
 	if v != nil {
+		about.Destination = c.o.Destination
 		about.key, about.Actor, about.Local = v.key, v.key.Name, v.key.Name == access.Local
 		about.Nav = navFor(v)
 		if !isPart {
