@@ -43,21 +43,6 @@ type nowPart struct {
 
 type fact struct{ Name, Value string }
 
-// statesInWords says what each state means.
-var statesInWords = map[campaign.State]string{
-	campaign.Planned:     "nothing was done yet",
-	campaign.Claimed:     "being sent to at this moment",
-	campaign.Retrying:    "waits for another attempt",
-	campaign.Accepted:    "Telesign took it; no outcome yet",
-	campaign.InDoubt:     "may have been sent; left alone until the receipt, or a person",
-	campaign.Delivered:   "by one channel at least",
-	campaign.Failed:      "no channel delivered",
-	campaign.Refused:     "Telesign refused the request",
-	campaign.Suppressed:  "never sent: on the suppression list",
-	campaign.Canceled:    "never sent: the campaign was canceled",
-	campaign.Unconfirmed: "its outcome isn't known",
-}
-
 // look reads the campaign of the path, a draft too.
 func (c *Console) look(v *visit) (*operations.Standing, error) {
 	id, err := v.id()

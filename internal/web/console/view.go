@@ -20,6 +20,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/phone"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/internal/web/access"
 )
@@ -231,10 +232,9 @@ var functions = template.FuncMap{
 		return &other
 	},
 	"states":  campaign.States,
-	"means":   func(s campaign.State) string { return statesInWords[s] },
-	"channel": channelName,
+	"means":   report.StateMeans,
+	"channel": report.ChannelName,
 	"said":    translate.Words,
-	"what":    what,
 	"lines":   operations.DuplicateLines,
 	"zone":    operations.ZoneName,
 	"indent": func(sample json.RawMessage) (string, error) {
@@ -242,7 +242,6 @@ var functions = template.FuncMap{
 		err := json.Indent(&b, sample, "", "  ")
 		return b.String(), err
 	},
-	"note":   note,
 	"future": func(t time.Time) bool { return t.After(time.Now()) },
 }
 
@@ -291,12 +290,7 @@ func percent(part, whole int) string {
 	return strconv.FormatFloat(p, 'f', 1, 64) + " %"
 }
 
-func when(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02 15:04:05") + " UTC"
-}
+func when(t time.Time) string { return report.Time(t) }
 
 func words(state string) string { return strings.ReplaceAll(state, "_", " ") }
 
