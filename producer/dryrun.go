@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"math"
@@ -22,6 +23,8 @@ type CheckOptions struct {
 	// Now is when sending begins, for a campaign with hours; the zero time: at once.
 	Now      time.Time
 	Progress func(rows int, bytes int64) // as in SubmitOptions
+	// Samples is how many requests are shown; 0: three.
+	Samples int
 }
 
 // Parts is how many SMS the text messages of a campaign take, should every
@@ -36,7 +39,7 @@ type DryRun struct {
 	Summary Summary
 	// Rejected means that a submit would refuse the list for its bad rows.
 	Rejected bool
-	// Samples are up to three requests as Telesign would get them, with the
+	// Samples are the first requests as Telesign would get them, with the
 	// phone number masked but for its last two digits wherever it occurs.
 	Samples []json.RawMessage
 	SMS     Parts
@@ -54,8 +57,8 @@ type DryRun struct {
 }
 
 const (
-	usable     = 0.98 // the part of a rate that is really used
-	maxSamples = 3
+	usable         = 0.98 // the part of a rate that is really used
+	defaultSamples = 3
 )
 
 // Check does everything that a submit does short of writing, without Redis.
@@ -75,7 +78,7 @@ func Check(ctx context.Context, f *File, l List, o CheckOptions) (*DryRun, error
 			zones[b.zones[i]]++
 		}
 		d.SMS.add(int(b.parts[i]))
-		if len(d.Samples) == maxSamples {
+		if len(d.Samples) == cmp.Or(o.Samples, defaultSamples) {
 			return nil
 		}
 		sample, err := sampleOf(run.cascade, &b.recipients[i], run.summary.Recipients-1)

@@ -287,6 +287,7 @@ func (r *run) write(ctx context.Context, addPages func(ctx context.Context, firs
 	case err != nil:
 		return ledger.Content{}, err
 	case r.faults.Total > 0 && !r.o.setAside:
+		r.faults.Good = r.summary.Rows - r.summary.BadRows
 		return ledger.Content{}, &r.faults
 	case r.summary.Recipients == 0:
 		return ledger.Content{}, ErrEmptyList

@@ -135,7 +135,7 @@ func (a *API) purge(ctx context.Context, in *about[Purge]) (*Campaign, error) {
 
 // Retry names those who are to be sent to again.
 type Retry struct {
-	Only     string `json:"only" enum:"failed,unconfirmed,in_doubt" example:"failed"`
+	Only     string `json:"only" enum:"failed,refused,unconfirmed,in_doubt" example:"failed"`
 	Expected int    `json:"expected" minimum:"1" doc:"how many they are by your knowledge"`
 	Reason
 }

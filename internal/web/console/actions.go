@@ -135,31 +135,13 @@ func steer(do func(context.Context, *operations.Standing, campaign.Actor) error,
 
 func (c *Console) askResume(_ *visit, s *operations.Standing) (question, error) {
 	q := questionOf(s, "Resume", operations.VerbResume)
-	toSend := leftToSend(s.Left())
-	q.Text = []string{"The campaign is " + string(s.Info.Phase) + ".", "It goes on at once: " + toSend + "."}
-	if s.Info.Phase == campaign.Paused && !s.Info.StartAt.IsZero() {
-		q.Text[0] = reasonNow(s.Info)
-	}
-	if s.Info.Phase == campaign.Held {
-		q.Text = []string{"handout has held the campaign: " + s.Info.Reason + ".", "Resume it when the cause is gone; it goes on where it stopped: " + toSend + "."}
-		if advice := adviceNow(s.Info); advice != "" {
-			q.Text[0] += " " + advice
-		}
-		if !s.Info.StartAt.IsZero() {
-			q.Text[1] = "Resume it when the cause is gone; it goes on at " + when(s.Info.StartAt) + ": " + toSend + "."
-		}
-	}
-	q.Danger = q.Risk != ""
+	q.Text, q.Danger = s.About(operations.VerbResume, count), q.Risk != ""
 	return q, nil
 }
 
 func (c *Console) askCancel(_ *visit, s *operations.Standing) (question, error) {
 	q := questionOf(s, "Cancel", operations.VerbCancel)
-	q.Text = []string{
-		"It ends for good. Those who haven't been sent to never are: " + count(s.Left()) + " of " + count(s.Balance.Total()) + " people at this moment.",
-		"What is under way is still settled.",
-	}
-	q.Do, q.Danger = "Cancel the campaign", true
+	q.Text, q.Do, q.Danger = s.About(operations.VerbCancel, count), "Cancel the campaign", true
 	return q, nil
 }
 
@@ -202,7 +184,7 @@ func (c *Console) reschedule(v *visit, s *operations.Standing) (string, error) {
 }
 
 // those are who is in a state.
-var those = map[campaign.State]string{campaign.Failed: "the failed", campaign.Unconfirmed: "the unconfirmed", campaign.InDoubt: "those in doubt"}
+var those = map[campaign.State]string{campaign.Failed: "the failed", campaign.Refused: "the refused", campaign.Unconfirmed: "the unconfirmed", campaign.InDoubt: "those in doubt"}
 
 // longTime is how long a form may take for which a whole list is read.
 const longTime = 10 * time.Minute
