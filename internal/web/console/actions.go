@@ -173,12 +173,12 @@ func (c *Console) reschedule(v *visit, s *operations.Standing) (string, error) {
 	place, err := time.UTC, error(nil)
 	if zone != "UTC" {
 		if place, err = campaign.LoadZone(zone); err != nil {
-			return "", refuse(http.StatusUnprocessableEntity, "The time zone is the name of one, as in Europe/Berlin.")
+			return "", wrong("zone", "The time zone is the name of one, as in Europe/Berlin.")
 		}
 	}
 	at, err := time.ParseInLocation(fieldTime, v.PostFormValue("at"), place)
 	if err != nil {
-		return "", refuse(http.StatusUnprocessableEntity, "The date and time can't be read.")
+		return "", wrong("at", "The date and time can't be read.")
 	}
 	return "It goes on at " + when(at) + ".", c.ops.Reschedule(v.Context(), s, at, true, v.author())
 }
@@ -279,7 +279,7 @@ func (c *Console) askPurge(v *visit, s *operations.Standing) (question, error) {
 	q := questionOf(s, "Purge", operations.VerbPurge)
 	q.Text = []string{"This deletes for good who is in the campaign, " + count(s.Balance.Total()) + " people: phone numbers, names, columns, and what became of each. The counts and the history stay, and the ID stays taken."}
 	q.Danger = true
-	if v.URL.Query().Get("sure") == "" {
+	if v.Method == http.MethodGet && v.URL.Query().Get("sure") == "" {
 		q.Text = append(q.Text, "It can't be undone. Export the campaign first if its people may ask later.")
 		q.Next, q.Hidden, q.Do, q.Fields = true, map[string]string{"sure": "1"}, "Go on to the last question", nil
 		return q, nil

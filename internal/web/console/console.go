@@ -57,6 +57,7 @@ type Console struct {
 	handler http.Handler
 	kept    outcomeCache
 	uploads uploads
+	asks    map[string]func(*visit) (string, any, error) // the pages that ask before a verb
 	// normalize brings a number into E.164 form; its error is in words.
 	normalize func(phone string) (string, error)
 
@@ -79,7 +80,8 @@ func New(o Options) (*Console, error) {
 		return nil, err
 	}
 	c := &Console{o: o, reports: report.NewReader(o.Redis, o.AccountRate),
-		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, Telesign: o.Telesign}), pages: pages, mux: http.NewServeMux(), normalize: normalize}
+		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, Telesign: o.Telesign}), pages: pages, mux: http.NewServeMux(), normalize: normalize,
+		asks: make(map[string]func(*visit) (string, any, error))}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()
 	crossOrigin := http.NewCrossOriginProtection()
@@ -167,20 +169,26 @@ func (c *Console) upload(pattern string, scope access.Scope, maxBytes int64, do 
 
 // ask registers a page that asks before a verb is done to a campaign.
 func (c *Console) ask(verb string, ask func(*visit, *operations.Standing) (question, error)) {
-	c.page("GET /campaigns/{id}/"+verb, access.Control, func(v *visit) (string, any, error) {
+	page := func(v *visit) (string, any, error) {
 		s, err := c.standing(v)
 		if err != nil {
 			return "", nil, err
 		}
 		q, err := ask(v, s)
 		return "ask", q, err
-	})
+	}
+	c.asks[verb] = page
+	c.page("GET /campaigns/{id}/"+verb, access.Control, page)
 }
 
 // deed registers what is done to a campaign that look has read; do returns what to tell
 // the visitor.
 func (c *Console) deed(verb string, look func(*visit) (*operations.Standing, error), do func(*visit, *operations.Standing) (done string, err error)) {
+	page := c.asks[verb] // nil for what isn't asked first
 	c.form("POST /campaigns/{id}/"+verb, access.Control, func(v *visit) (string, error) {
+		if page != nil {
+			v.comesBack("ask", page, "at", "zone", "rate", "name", "why")
+		}
 		s, err := look(v)
 		if err != nil {
 			return "", err

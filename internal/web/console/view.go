@@ -67,7 +67,8 @@ type view struct {
 	Destination string // where messages go
 	Live        bool   // the page changes by itself: without JavaScript it is loaded anew
 
-	key *access.Key
+	key  *access.Key
+	back *comeback // a form that comes back; nil: none
 }
 
 // May says whether the visitor has a scope.
@@ -101,7 +102,7 @@ func (c *Console) text(v *visit, name string, data any) ([]byte, error) {
 		about.Live = l.Live()
 	}
 	if v != nil {
-		about.Destination = c.o.Destination
+		about.Destination, about.back = c.o.Destination, v.back
 		about.key, about.Actor, about.Local = v.key, v.key.Name, v.key.Name == access.Local
 		about.Nav = navFor(v)
 		if !isPart {
@@ -158,6 +159,7 @@ type visit struct {
 	w    http.ResponseWriter
 	key  *access.Key
 	site access.Site
+	back *comeback // nil: a fault has a page of its own
 }
 
 func (v *visit) may(s access.Scope) bool { return v.key.May(s) }
