@@ -27,13 +27,14 @@ import (
 
 // Options are what a console needs. Redis, Gate and Logger are required.
 type Options struct {
-	Redis       redis.UniversalClient // stays the caller's to close
-	Gate        *access.Gate
-	Logger      *slog.Logger
-	Region      string               // the country whose numbers may stand in lists in national form
-	AccountRate float64              // the account's limit in messages per second where no person has set it
-	Telesign    *operations.Telesign // is asked about templates; may be nil
-	Destination string               // where messages go, after "Messages go to"; empty: it isn't said
+	Redis           redis.UniversalClient // stays the caller's to close
+	Gate            *access.Gate
+	Logger          *slog.Logger
+	Region          string               // the country whose numbers may stand in lists in national form
+	AccountRate     float64              // the account's limit in messages per second where no person has set it
+	Telesign        *operations.Telesign // is asked about templates; may be nil
+	PrivateWebhooks bool                 // webhooks may lead to private addresses, and by http
+	Destination     string               // where messages go, after "Messages go to"; empty: it isn't said
 
 	Every      time.Duration // how often what moves by itself is looked at; 0: 2 s
 	UploadLife time.Duration // how long uploaded files wait to be confirmed; 0: an hour
@@ -80,7 +81,7 @@ func New(o Options) (*Console, error) {
 		return nil, err
 	}
 	c := &Console{o: o, reports: report.NewReader(o.Redis, o.AccountRate),
-		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, Telesign: o.Telesign}), pages: pages, mux: http.NewServeMux(), normalize: normalize,
+		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign}), pages: pages, mux: http.NewServeMux(), normalize: normalize,
 		asks: make(map[string]func(*visit) (string, any, error))}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()
