@@ -283,6 +283,16 @@ func (c *Console) routes() {
 
 	c.page("GET /templates", access.Read, c.templates)
 
+	c.page("GET /webhooks", access.Read, c.webhooks)
+	c.page("POST /webhooks", access.Control, c.addWebhook) // shows the secret, once, and goes nowhere
+	c.page("GET /webhooks/{webhook}", access.Read, c.webhook)
+	c.form("POST /webhooks/{webhook}/test", access.Control, c.testWebhook)
+	c.page("GET /webhooks/{webhook}/remove", access.Control, func(v *visit) (string, any, error) {
+		_, data, err := c.webhook(v)
+		return "removewebhook", data, err
+	})
+	c.form("POST /webhooks/{webhook}/remove", access.Control, c.removeWebhook)
+
 	c.page("GET /keys", access.All, c.keys)
 	c.page("POST /keys", access.All, c.createKey) // shows the key, once, and goes nowhere
 	c.page("GET /keys/{name}/revoke", access.All, c.askRevoke)

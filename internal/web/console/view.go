@@ -102,7 +102,10 @@ func (c *Console) text(v *visit, name string, data any) ([]byte, error) {
 		about.Live = l.Live()
 	}
 	if v != nil {
-		about.Destination, about.back = c.o.Destination, v.back
+		about.Destination = c.o.Destination
+		if v.back != nil && v.back.text != "" {
+			about.back = v.back
+		}
 		about.key, about.Actor, about.Local = v.key, v.key.Name, v.key.Name == access.Local
 		about.Nav = navFor(v)
 		if !isPart {
@@ -132,6 +135,7 @@ var nav = []navEntry{
 	{Path: "/doubt", Text: "In doubt", scope: access.Read},
 	{Path: "/suppression", Text: "Suppressed", scope: access.Read},
 	{Path: "/templates", Text: "Templates", scope: access.Read},
+	{Path: "/webhooks", Text: "Webhooks", scope: access.Read},
 	{Path: "/keys", Text: "Keys", scope: access.All},
 	{Path: "/queues/", Text: "Queues", scope: access.Read},
 	{Path: "/api/v1/docs", Text: "API", scope: access.Read},
