@@ -46,6 +46,48 @@ func TestCampaigns_AreListedWithWhatBecameOfThem(t *testing.T) {
 	b.see(a, `id="campaigns"`)
 }
 
+func TestCampaigns_AreFoundByStateNameAndTime(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	h.submit(t, "spring-1", 1, false, "")
+	h.submit(t, "autumn-1", 1, false, "")
+	for i := range 22 {
+		h.submit(t, fmt.Sprintf("winter-%d", i), 1, true, "")
+	}
+	b := h.login(t, "olga", access.Read)
+	today := time.Now().UTC().Format(time.DateOnly)
+	tomorrow := time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly)
+	for query, want := range map[string]string{
+		"text=SPRING":                          "spring-1",
+		"state=paused":                         "autumn-1 spring-1",
+		"state=paused&text=aut":                "autumn-1",
+		"text=-1&state=running&until=" + today: "winter-19 winter-18 winter-17 winter-16 winter-15 winter-14 winter-13 winter-12 winter-11 winter-10 winter-1",
+		"since=" + tomorrow:                    "",
+		"until=2020-01-01":                     "",
+		"state=held":                           "",
+	} {
+		a := b.get(http.StatusOK, "/campaigns?"+query)
+		var found []string
+		for _, m := range regexp.MustCompile(`<li id="campaign-([^"]+)"`).FindAllStringSubmatch(a.body, -1) {
+			found = append(found, m[1])
+		}
+		if got := strings.Join(found, " "); got != want || (want == "") != strings.Contains(a.body, `id="none"`) {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+	a := b.get(http.StatusOK, "/campaigns?text=winter")
+	older := regexp.MustCompile(`id="older"[^>]* href="([^"]+)"`).FindStringSubmatch(a.body)
+	if older == nil {
+		t.Fatal(a.body)
+	}
+	a = b.get(http.StatusOK, html.UnescapeString(older[1]))
+	b.see(a, `id="campaign-winter-1"`, `id="campaign-winter-0"`)
+	b.miss(a, `id="campaign-winter-2"`, `id="older"`)
+	for _, wrong := range []string{"state=nonsense", "since=yesterday"} {
+		b.get(http.StatusBadRequest, "/campaigns?"+wrong)
+	}
+}
+
 func TestCampaigns_ComeInPages(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)
