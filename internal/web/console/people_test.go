@@ -64,6 +64,30 @@ func TestPeople_SearchGoesThroughAllCampaigns(t *testing.T) {
 	b.miss(a, "2015550101")
 }
 
+func TestPeople_AreFoundByLastDigitsAndNationalForms(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil) // without a region: no national form is known
+	h.submit(t, "spring", 12, true, "")
+	b := h.login(t, "olga", access.Read, access.People)
+	masked := h.login(t, "rita", access.Read)
+	for text, want := range map[string]bool{
+		"50103": true, "0103": true, "(201) 555-0103": true, "0201 555 01 03": true, "+1 201 555 0103": true, "201555": false, "103": false,
+	} {
+		a := b.post(http.StatusOK, "/people", "q", text)
+		if found := strings.Contains(a.body, phoneOf(3)[1:]); found != want {
+			t.Errorf("%q: found %v", text, found)
+		}
+		b.miss(a, phoneOf(4)[1:])
+		if text == "103" {
+			b.see(a, "the last 4 digits or more")
+		}
+		if want {
+			a = masked.post(http.StatusOK, "/people", "q", text)
+			masked.see(a, "finds no one by phone number", `id="nobody"`)
+		}
+	}
+}
+
 func TestPeople_MaskedForAKeyWithoutTheScope(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(o *console.Options) { o.Region = "US" })
