@@ -67,7 +67,7 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 	if err != nil {
 		return nil, "", nil, err
 	}
-	tasks, err := queues.New(queues.Options{Redis: m.rdb, Root: site.Base() + "/queues", Origin: site.Origin(), Key: gate.Browser, Logger: m.log, Write: m.QueuesWrite})
+	tasks, err := queues.New(queues.Options{Redis: m.rdb, Root: site.Base() + "/queues", Origin: site.Origin(), Key: gate.Browser, Logger: m.log, Write: m.QueuesWrite, Fail: pages.Error})
 	if err != nil {
 		return nil, "", nil, err
 	}

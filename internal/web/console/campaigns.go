@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -183,6 +184,8 @@ func pageAddress(n int) string {
 const (
 	// silence is for how long a browser may take nothing of a stream.
 	silence = time.Minute
+	// newsTime is how long one look may take.
+	newsTime = 2 * time.Second
 	// beat is how often a quiet stream says that it lives, and asks whether the
 	// visitor may still look.
 	beat = 15 * time.Second
@@ -228,12 +231,17 @@ func (c *Console) watch(w http.ResponseWriter, r *http.Request) {
 
 // tell sends what has changed since the last time, and reports whether it was the last event.
 func (c *Console) tell(v *visit, out *stream) (done bool) {
+	ctx, cancel := context.WithTimeout(v.Context(), newsTime)
+	defer cancel()
+	at := *v
+	at.Request = v.WithContext(ctx)
+	v = &at
 	s, err := c.look(v)
 	if operations.KindOf(err) == operations.NotFound {
 		return true
 	}
 	if err != nil {
-		return false // Redis will be back
+		return false // Redis will be back; the page says that there is no news
 	}
 	n, err := c.now(v, s)
 	if err != nil {
@@ -250,6 +258,7 @@ func (c *Console) tell(v *visit, out *stream) (done bool) {
 		}
 		out.event(e.name, text)
 	}
+	out.event("beat", []byte(strconv.FormatInt(time.Now().UnixMilli(), 36))) // there is news of Redis, if of nothing else
 	if s.Info.Phase == campaign.Done {
 		out.event("done", []byte("done"))
 		return true

@@ -36,7 +36,7 @@ type Options struct {
 	PrivateWebhooks bool                 // webhooks may lead to private addresses, and by http
 	Destination     string               // where messages go, after "Messages go to"; empty: it isn't said
 
-	Every      time.Duration // how often what moves by itself is looked at; 0: 2 s
+	Every      time.Duration // how often what moves by itself is looked at; 0: 1 s
 	UploadLife time.Duration // how long uploaded files wait to be confirmed; 0: an hour
 	MaxUpload  int64         // the longest uploaded list, in bytes; 0: 128 MB
 }
@@ -71,7 +71,7 @@ func New(o Options) (*Console, error) {
 	if o.Redis == nil || o.Gate == nil || o.Logger == nil {
 		return nil, errors.New("console: Redis, Gate and Logger are required")
 	}
-	o.Every, o.UploadLife, o.MaxUpload = cmp.Or(o.Every, 2*time.Second), cmp.Or(o.UploadLife, uploadLife), cmp.Or(o.MaxUpload, maxUpload)
+	o.Every, o.UploadLife, o.MaxUpload = cmp.Or(o.Every, time.Second), cmp.Or(o.UploadLife, uploadLife), cmp.Or(o.MaxUpload, maxUpload)
 	normalize, err := phone.Normalizer(o.Region)
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
@@ -100,7 +100,27 @@ func New(o Options) (*Console, error) {
 
 // ServeHTTP answers a request.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
+	secure(w.Header())
+	c.handler.ServeHTTP(w, r)
+}
+
+// Error answers a browser that asked for a page which stands beside these and isn't
+// there, or not for its key.
+func (c *Console) Error(w http.ResponseWriter, r *http.Request, status int, detail string) {
+	secure(w.Header())
+	err := refuse(status, "%s", sentence(detail))
+	if status == http.StatusUnauthorized {
+		w.Header().Del("WWW-Authenticate") // turnAway knows who is to be asked for what
+		err = access.ErrRefused
+	}
+	v, wrong := c.enter(w, r, access.Read)
+	if wrong != nil {
+		v = nil
+	}
+	c.fail(w, r, v, err)
+}
+
+func secure(h http.Header) {
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
@@ -109,7 +129,6 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
-	c.handler.ServeHTTP(w, r)
 }
 
 // policy lets a page load from here alone: no inline script or style, and no
