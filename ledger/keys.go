@@ -133,4 +133,6 @@ const accountRate = "*"
 
 // rateChanges: hash with an expiry, a token for each change of the campaign's
 // rate under way. It stands in the slot of k.rates(), see lua/rate.lua.
-func (k keys) rateChanges(c campaign.ID) string { return string(k) + ":changes:{" + k.rates() + "}:" + string(c) }
+func (k keys) rateChanges(c campaign.ID) string {
+	return string(k) + ":changes:{" + k.rates() + "}:" + string(c)
+}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/internal/redisx"
 )
 
 // lifetime is how long a notice stands after the last receipt that was refused. After
@@ -60,11 +62,12 @@ func (w Why) Advice() string { return advice[w] }
 // Add adds n receipts that were refused by this moment. Called twice it counts them
 // twice, which changes no outcome.
 func Add(ctx context.Context, rdb redis.UniversalClient, n int, why Why, at time.Time) error {
+	key := keys(redisx.Prefix(rdb)).refused()
 	_, err := rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.HIncrBy(ctx, keyRefused, "count", int64(n))
-		p.HSetNX(ctx, keyRefused, "since", at.Unix())
-		p.HSet(ctx, keyRefused, "last", at.Unix(), "why", string(why))
-		p.Expire(ctx, keyRefused, lifetime)
+		p.HIncrBy(ctx, key, "count", int64(n))
+		p.HSetNX(ctx, key, "since", at.Unix())
+		p.HSet(ctx, key, "last", at.Unix(), "why", string(why))
+		p.Expire(ctx, key, lifetime)
 		return nil
 	})
 	if err != nil {
@@ -75,7 +78,7 @@ func Add(ctx context.Context, rdb redis.UniversalClient, n int, why Why, at time
 
 // Clear removes the notice: a receipt was verified.
 func Clear(ctx context.Context, rdb redis.UniversalClient) error {
-	if err := rdb.Del(ctx, keyRefused).Err(); err != nil {
+	if err := rdb.Del(ctx, keys(redisx.Prefix(rdb)).refused()).Err(); err != nil {
 		return fmt.Errorf("clear refused receipts: %w", err)
 	}
 	return nil
@@ -83,7 +86,7 @@ func Clear(ctx context.Context, rdb redis.UniversalClient) error {
 
 // Read returns the notice, nil for none.
 func Read(ctx context.Context, rdb redis.UniversalClient) (*Notice, error) {
-	values, err := rdb.HGetAll(ctx, keyRefused).Result()
+	values, err := rdb.HGetAll(ctx, keys(redisx.Prefix(rdb)).refused()).Result()
 	if err != nil || len(values) == 0 {
 		return nil, err
 	}
