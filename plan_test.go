@@ -81,12 +81,13 @@ var plan = map[string]room{
 	"internal/queue":           {store, []string{"internal/redisx"}},
 	"internal/installation":    {store, []string{"internal/redisx"}},
 	"internal/references":      {store, []string{"campaign", "internal/redisx"}},
+	"internal/unverified":      {store, []string{"internal/redisx"}},
 	"internal/templates/cache": {store, []string{"telesign", "internal/redisx"}},
 	"ledger":                   {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox", "internal/references"}},
 
 	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/queue", "internal/seen", "internal/translate"}},
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
-	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/templates", "internal/translate", "internal/references"}},
+	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/templates", "internal/translate", "internal/references", "internal/unverified"}},
 	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
 	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/s3keys", "internal/suppression"}},
 
@@ -99,7 +100,7 @@ var plan = map[string]room{
 	"internal/orderhistory/store":    {client, []string{"internal/s3keys"}},
 
 	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
-	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate"}},
+	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate", "internal/unverified"}},
 
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
 	"internal/web/access":  {store, []string{"internal/redisx"}},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/handout-dev/handout/internal/references"
 	"github.com/handout-dev/handout/internal/suppression"
+	"github.com/handout-dev/handout/internal/unverified"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
 )
@@ -59,6 +60,7 @@ type Listener struct {
 	heard        *heard
 	infos        infos
 	tags         tags
+	notices      notices
 }
 
 // New returns a listener on the ledger in o.Redis.
@@ -74,6 +76,7 @@ func New(o Options) (*Listener, error) {
 		}, []string{"result"}),
 	}
 	l.infos.ledger, l.tags.ledger = l.ledger, l.ledger
+	l.notices.refused = true
 	l.receipts.WithLabelValues(resultRecorded) // an increase is seen from 0 on
 	o.Metrics.MustRegister(l.receipts)
 	l.heard = newHeard(o.Metrics)
@@ -127,7 +130,8 @@ func (l *Listener) take(w http.ResponseWriter, r *http.Request) (string, error) 
 		w.Header().Set("Allow", "POST")
 		return "", &refusal{http.StatusMethodNotAllowed, "method", errors.New("GET without a body")}
 	}
-	if err := l.verify(r, body); err != nil {
+	signed, err := l.verify(r, body)
+	if err != nil {
 		return "", err
 	}
 	receipt, err := telesign.ParseReceipt(body)
@@ -142,23 +146,29 @@ func (l *Listener) take(w http.ResponseWriter, r *http.Request) (string, error) 
 	if err != nil {
 		return "", &refusal{http.StatusServiceUnavailable, "not recorded", err}
 	}
+	if signed {
+		l.verified(ctx)
+	}
 	return result, nil
 }
 
-func (l *Listener) verify(r *http.Request, body []byte) error {
-	err := l.verifier.Verify(r.Header, body)
+// verify reports whether the callback is signed; the error refuses it.
+func (l *Listener) verify(r *http.Request, body []byte) (signed bool, err error) {
+	err = l.verifier.Verify(r.Header, body)
+	why := unverified.WrongSignature
 	switch {
 	case err == nil:
-		return nil
+		return true, nil
+	case errors.Is(err, telesign.ErrEmptyBody):
+		return false, &refusal{http.StatusBadRequest, "empty", err}
 	case errors.Is(err, telesign.ErrUnsigned):
 		if !l.require && r.Method == http.MethodPost && len(body) > 0 {
-			return nil
+			return false, nil
 		}
-		return &refusal{http.StatusUnauthorized, "unsigned", err}
-	case errors.Is(err, telesign.ErrEmptyBody):
-		return &refusal{http.StatusBadRequest, "empty", err}
+		why = unverified.Unsigned
 	case errors.Is(err, telesign.ErrWrongCustomer):
-		return &refusal{http.StatusUnauthorized, "wrong customer", err}
+		why = unverified.WrongCustomer
 	}
-	return &refusal{http.StatusUnauthorized, "wrong signature", err}
+	l.refuse(r, body, why)
+	return false, &refusal{http.StatusUnauthorized, string(why), err}
 }

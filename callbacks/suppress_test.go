@@ -214,7 +214,9 @@ func TestReply_IsRefusedUnlessTelesignHasSignedIt(t *testing.T) {
 			t.Errorf("%s: answered with %d", name, status)
 		}
 	}
-	if diff := cmp.Diff(before, r.everything()); diff != "" {
+	after := r.everything()
+	delete(after, "handout:receipts:refused") // the warning
+	if diff := cmp.Diff(before, after); diff != "" {
 		t.Error(diff)
 	}
 }

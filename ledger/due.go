@@ -132,10 +132,16 @@ func (l *Ledger) Active(ctx context.Context) ([]campaign.ID, error) {
 	return toIDs(slices.Compact(names)), nil
 }
 
+// lookedTime is for how long it is known when a worker last looked.
+const lookedTime = 24 * time.Hour
+
 // LeaseLooks takes or keeps the lease of the worker that looks at what is due, or gives
 // it back with a d of 0; false when another one has it. Nothing depends on it.
 func (l *Ledger) LeaseLooks(ctx context.Context, worker string, d time.Duration) (bool, error) {
 	mine, err := redisx.Lease(ctx, l.rdb, l.keys.dueLease(), worker, d)
+	if err == nil && mine && d > 0 {
+		err = l.rdb.Set(ctx, l.keys.dueLooked(), "", lookedTime).Err()
+	}
 	if err != nil {
 		return false, fmt.Errorf("lease the looks: %w", err)
 	}

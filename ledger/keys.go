@@ -24,6 +24,9 @@ func (k keys) dueCampaigns() string { return string(k) + ":due" }
 // dueLease: string with an expiry, which worker looks.
 func (k keys) dueLease() string { return string(k) + ":due:lease" }
 
+// dueLooked: string that expires lookedTime after a worker last looked.
+func (k keys) dueLooked() string { return string(k) + ":due:looked" }
+
 // retention: sorted set, campaign to the Unix millisecond when its retention
 // may have passed. A name too many does no harm.
 func (k keys) retention() string { return string(k) + ":retention" }
@@ -130,4 +133,6 @@ const accountRate = "*"
 
 // rateChanges: hash with an expiry, a token for each change of the campaign's
 // rate under way. It stands in the slot of k.rates(), see lua/rate.lua.
-func (k keys) rateChanges(c campaign.ID) string { return string(k) + ":changes:{" + k.rates() + "}:" + string(c) }
+func (k keys) rateChanges(c campaign.ID) string {
+	return string(k) + ":changes:{" + k.rates() + "}:" + string(c)
+}

@@ -20,7 +20,7 @@ type Live struct {
 	Canary  string            // [campaign.CanaryPassed], [campaign.CanaryFailed], or empty: not decided
 	Pace    pacing.Pace       // of the account
 	Files   string            // [FilesPassed], [FilesFailed], or else
-	Worked  bool              // a worker looks at what is due
+	Looked  time.Time         // when a worker last looked at what is due; zero: not within a day
 }
 
 // liveTime is how far back the samples of a Live go.
@@ -31,18 +31,21 @@ func (l *Ledger) Live(ctx context.Context, c campaign.ID) (*Live, error) {
 	var now *redis.TimeCmd
 	var canary *redis.SliceCmd
 	var samples *redis.StringSliceCmd
-	var lease *redis.IntCmd
+	var looked *redis.DurationCmd
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		now = p.Time(ctx)
 		canary = p.HMGet(ctx, l.keys.meta(c), fieldCanary, fieldCheck)
-		lease = p.Exists(ctx, l.keys.dueLease())
+		looked = p.PTTL(ctx, l.keys.dueLooked())
 		samples = p.ZRevRange(ctx, l.keys.samples(c), 0, int64(liveTime/SampleTime))
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read campaign %s as it is now: %w", c, err)
 	}
-	v := &Live{Now: now.Val().UTC(), Worked: lease.Val() > 0}
+	v := &Live{Now: now.Val().UTC()}
+	if left := looked.Val(); left > 0 {
+		v.Looked = v.Now.Add(left - lookedTime)
+	}
 	v.Canary, _ = canary.Val()[0].(string)
 	v.Files, _ = canary.Val()[1].(string)
 	if v.Pace, err = pacing.ReadPace(ctx, l.rdb, pacing.KeyAccount(l.rdb), v.Now); err != nil {

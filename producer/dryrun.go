@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"math"
@@ -24,6 +25,8 @@ type CheckOptions struct {
 	// Now is when sending begins, for a campaign with hours; the zero time: at once.
 	Now      time.Time
 	Progress func(rows int, bytes int64) // as in SubmitOptions
+	// Samples is how many requests are shown; 0: three.
+	Samples int
 }
 
 // Parts is how many SMS the text messages of a campaign take, should every
@@ -38,7 +41,7 @@ type DryRun struct {
 	Summary Summary
 	// Rejected means that a submit would refuse the list for its bad rows.
 	Rejected bool
-	// Samples are up to three requests as Telesign would get them, and one more of a
+	// Samples are the first requests as Telesign would get them, and one more of a
 	// row with an empty column, with the phone number masked but for its last two
 	// digits wherever it occurs.
 	Samples []json.RawMessage
@@ -57,8 +60,8 @@ type DryRun struct {
 }
 
 const (
-	usable     = 0.98 // the part of a rate that is really used
-	maxSamples = 3
+	usable         = 0.98 // the part of a rate that is really used
+	defaultSamples = 3
 )
 
 // EmptyColumn is a column without a value in some rows.
@@ -106,7 +109,7 @@ func Check(ctx context.Context, f *File, l List, o CheckOptions) (*DryRun, error
 		}
 		d.SMS.add(int(b.parts[i]))
 		empty := run.summary.noteEmpty(columns, b.recipients[i].Values, d.ColumnsUsed, int(b.lines[i])) && !shownEmpty
-		if shownEmpty = shownEmpty || empty; !empty && len(d.Samples) >= maxSamples {
+		if shownEmpty = shownEmpty || empty; !empty && len(d.Samples) >= cmp.Or(o.Samples, defaultSamples) {
 			return nil
 		}
 		sample, err := sampleOf(run.cascade, &b.recipients[i], run.summary.Recipients-1)

@@ -47,6 +47,7 @@ func (f Fault) String() string {
 type Faults struct {
 	List  []Fault // at most MaxFaults, or as many as were asked for
 	Total int     // all of them
+	Good  int     // rows of a list without a fault, which are sent to when the others are set aside
 
 	limit int // how many are kept; 0: MaxFaults
 }

@@ -323,6 +323,7 @@ func (r *run) write(ctx context.Context, addPages func(ctx context.Context, firs
 		return ledger.Content{}, err
 	case r.faults.Total > 0 && !r.o.setAside:
 		r.faults.List = r.summary.Faults
+		r.faults.Good = r.summary.Rows - r.summary.BadRows
 		return ledger.Content{}, &r.faults
 	case r.summary.Recipients == 0:
 		return ledger.Content{}, ErrEmptyList

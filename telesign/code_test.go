@@ -2,6 +2,7 @@ package telesign_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/handout-dev/handout/telesign"
@@ -101,6 +102,15 @@ func TestString_NeverPanics(t *testing.T) {
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestCode_TextHasNoPlaceholders(t *testing.T) {
+	t.Parallel()
+	for _, code := range codes() {
+		if strings.ContainsAny(code.Text(), "{}") {
+			t.Errorf("%d: %s", code, code.Text())
 		}
 	}
 }

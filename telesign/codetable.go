@@ -5,7 +5,7 @@ type codeEntry struct {
 	code  Code
 	kind  Kind
 	final bool
-	text  string // the vendor's
+	text  string // the vendor's, without the names in braces for values that it doesn't tell
 }
 
 // codes is the table of status codes for Messaging, ascending. Sources: docs,
@@ -69,24 +69,24 @@ var codes = []codeEntry{
 	{3072, KindFailed, true, "Message blocked due to high risk score."},
 	{3073, KindAccount, true, "Insufficient funds in prepaid wallet"},
 
-	{3100, KindFailed, false, "Unknown channel specified: {channel}"},                                           // Intermediate. Triggers the next channel, if any.
-	{3101, KindFailed, false, "Invalid value for parameter phone_number: {phone_number}"},                       // Intermediate. Triggers the next channel, if any. Too long, too short, or not digits.
-	{3102, KindRequest, true, "Invalid value for parameter message_type: {message_type}"},                       // Final.
-	{3103, KindRequest, true, "Unsupported value for parameter external_id: {external_id}"},                     // Final. Longer than 100, or contains non-ASCII characters.
-	{3104, KindRequest, true, "Invalid value for parameter account_lifecycle_event: {account_lifecycle_event}"}, // Final.
-	{3105, KindRequest, true, "Invalid value for parameter originating_ip: {originating_ip}"},                   // Final.
-	{3106, KindRequest, true, "Invalid value for parameter callback_url: {callback_url}"},                       // Final. Empty.
+	{3100, KindFailed, false, "Unknown channel specified"},                           // Intermediate. Triggers the next channel, if any.
+	{3101, KindFailed, false, "Invalid value for parameter phone_number"},            // Intermediate. Triggers the next channel, if any. Too long, too short, or not digits.
+	{3102, KindRequest, true, "Invalid value for parameter message_type"},            // Final.
+	{3103, KindRequest, true, "Unsupported value for parameter external_id"},         // Final. Longer than 100, or contains non-ASCII characters.
+	{3104, KindRequest, true, "Invalid value for parameter account_lifecycle_event"}, // Final.
+	{3105, KindRequest, true, "Invalid value for parameter originating_ip"},          // Final.
+	{3106, KindRequest, true, "Invalid value for parameter callback_url"},            // Final. Empty.
 	{3107, KindFailed, true, "Invalid value for parameter country_code"},
 	{3108, KindFailed, true, "Invalid value for parameter message"},
-	{3109, KindFailed, true, "Invalid value for parameter sender_id: {sender_id}"},
+	{3109, KindFailed, true, "Invalid value for parameter sender_id"},
 	{3110, KindRequest, true, "Invalid request"}, // Final. The request, or its JSON, is malformed.
 	{3112, KindFailed, true, "Specified template does not exist for selected channel"},
-	{3113, KindRequest, true, "Invalid value for parameter channel: {channels}"},                  // Final. The same channel twice, or malformed channels.
+	{3113, KindRequest, true, "Invalid value for parameter channel"},                              // Final. The same channel twice, or malformed channels.
 	{3114, KindFailed, true, "Specified message type not allowed outside of conversation window"}, // WhatsApp: more than 24 hours since the user's last message, and not a verified template.
 	{3115, KindFailed, true, "Destination phone number not in coverage"},
 	{3116, KindRequest, true, "Payload limit size exceeded"}, // 10 KB.
 
-	{3200, KindFailed, false, "{channel} channel is not enabled for customer"},      // Intermediate.
+	{3200, KindFailed, false, "Channel is not enabled for customer"},                // Intermediate.
 	{3202, KindFailed, false, "Fallback is not enabled for Customer ID"},            // Intermediate. Multiple channels are specified, but fallback is not enabled for this customer.
 	{3203, KindAccount, true, "Callback URL parameter not enabled for Customer ID"}, // Final. Comes with HTTP 429, but is not a rate limit.
 	{3204, KindThrottled, true, "Rate limit exceeded"},                              // Allowed number of requests per second to the Telesign Messaging API has been exceeded. (Final)
@@ -125,8 +125,8 @@ var codes = []codeEntry{
 	{3802, KindRequest, true, "Missing parameter name"},
 	{3803, KindRequest, true, "Missing parameter type"},
 	{3815, KindRequest, true, "Missing parameter content"},
-	{3816, KindRequest, true, "Invalid value for parameter category: {category}"},
-	{3817, KindRequest, true, "Invalid value for parameter language: {language}"}, // The page says category.
+	{3816, KindRequest, true, "Invalid value for parameter category"},
+	{3817, KindRequest, true, "Invalid value for parameter language"}, // The page says category.
 	{3818, KindOther, true, "Template Management Product not enabled for Customer ID"},
 	{3819, KindRequest, true, "Invalid value for parameter sample_text"},
 	{3850, KindOther, false, "Template successfully created"},
@@ -135,6 +135,6 @@ var codes = []codeEntry{
 	{3853, KindFailed, true, "Template successfully removed"},
 	{3854, KindOther, false, "Template flagged by provider"}, // For misuse; it is still there.
 	{3855, KindFailed, true, "Template disabled by provider"},
-	{3856, KindRequest, true, "Invalid value for parameter name: {name}"}, // Missing or not valid; so is one that doesn't exist.
+	{3856, KindRequest, true, "Invalid value for parameter name"}, // Missing or not valid; so is one that doesn't exist.
 	{3857, KindOther, false, "Removal unsuccessful - provider temporary problem"},
 }

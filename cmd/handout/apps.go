@@ -145,12 +145,15 @@ func (a *app) webhookAddCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			w.URL = args[0]
 			return a.operate(cmd.Context(), func(o *operations.Operations) error {
-				id, secret, err := o.AddWebhook(cmd.Context(), w)
+				added, err := o.AddWebhook(cmd.Context(), w)
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(a.stderr, "webhook %s is added; its secret:\n", id)
-				fmt.Fprintln(a.stdout, secret)
+				if added.Note != "" {
+					fmt.Fprintf(a.stderr, "note: %s; see handout webhook test %s\n", added.Note, added.ID)
+				}
+				fmt.Fprintf(a.stderr, "webhook %s is added; its secret:\n", added.ID)
+				fmt.Fprintln(a.stdout, added.Secret)
 				return nil
 			})
 		},
@@ -162,7 +165,7 @@ func (a *app) webhookAddCommand() *cobra.Command {
 }
 
 func (a *app) webhookListCommand() *cobra.Command {
-	return tableCommand(a, "list", "List the webhooks, and whether they accept their events", "ID,URL,EVENTS,CAMPAIGNS,PHONES,STATE",
+	return tableCommand(a, "list", "List the webhooks, and whether they accept their events", "ID,URL,EVENTS,CAMPAIGNS,PHONES,STATE,LAST DELIVERY",
 		func(ctx context.Context, o *operations.Operations, _ []string) ([]operations.Webhook, error) {
 			return o.Webhooks(ctx)
 		},
@@ -170,8 +173,16 @@ func (a *app) webhookListCommand() *cobra.Command {
 			if w.Dropped > 0 {
 				w.State += fmt.Sprintf("; %d dropped", w.Dropped)
 			}
-			return []any{w.ID, w.URL, strings.Join(w.Events, ","), w.Campaigns + "*", w.Phones, w.State}
+			return []any{w.ID, w.URL, strings.Join(w.Events, ","), w.Campaigns + "*", w.Phones, w.State, lastDelivery(w.Last)}
 		})
+}
+
+// lastDelivery says what came of the latest delivery, and when.
+func lastDelivery(d *operations.Delivery) string {
+	if d == nil {
+		return "none yet"
+	}
+	return cmp.Or(d.Error, fmt.Sprintf("HTTP %d", d.Status)) + " at " + d.At.Format(time.RFC3339)
 }
 
 func (a *app) webhookLogCommand() *cobra.Command {

@@ -56,17 +56,18 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 		gate.Open = rand.Text()
 		open = site.Base() + "/login?token=" + gate.Open
 	}
-	rest, err := api.New(api.Options{Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, Telesign: vendor})
+	rest, err := api.New(api.Options{Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, Telesign: vendor, PrivateWebhooks: m.WebhookAllowPrivate})
 	if err != nil {
 		return nil, "", nil, err
 	}
 	pages, err := console.New(console.Options{
-		Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, Telesign: vendor,
+		Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, Telesign: vendor, PrivateWebhooks: m.WebhookAllowPrivate,
+		Destination: m.destination().String(),
 	})
 	if err != nil {
 		return nil, "", nil, err
 	}
-	tasks, err := queues.New(queues.Options{Redis: m.rdb, Root: site.Base() + "/queues", Origin: site.Origin(), Key: gate.Browser, Logger: m.log, Write: m.QueuesWrite})
+	tasks, err := queues.New(queues.Options{Redis: m.rdb, Root: site.Base() + "/queues", Origin: site.Origin(), Key: gate.Browser, Logger: m.log, Write: m.QueuesWrite, Fail: pages.Error})
 	if err != nil {
 		return nil, "", nil, err
 	}

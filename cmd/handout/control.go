@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,16 +21,16 @@ func (a *app) pauseCommand() *cobra.Command {
 }
 
 func (a *app) resumeCommand() *cobra.Command {
-	return a.steerCommand("resume ID", "Let a paused or held campaign run on", (*operations.Operations).Resume)
+	return a.askedCommand("resume ID", "Resume a paused or held campaign; it asks on a terminal", operations.VerbResume, (*operations.Operations).Resume)
 }
 
 func (a *app) cancelCommand() *cobra.Command {
-	return a.steerCommand("cancel ID", "End a campaign for everyone who hasn't been sent to; it can't be undone", (*operations.Operations).Cancel)
+	return a.askedCommand("cancel ID", "End a campaign for everyone who hasn't been sent to; it can't be undone, and asks on a terminal", operations.VerbCancel, (*operations.Operations).Cancel)
 }
 
 func (a *app) rescheduleCommand() *cobra.Command {
 	at := ""
-	cmd := a.steerCommand("reschedule ID", "Pause a campaign until a time, at which it starts, or goes on, by itself",
+	cmd := a.steerCommand("reschedule ID", "Reschedule a campaign: it is paused until a time, and goes on by itself then",
 		func(o *operations.Operations, ctx context.Context, s *operations.Standing, by campaign.Actor) error {
 			start, err := startTime(at, time.Now())
 			switch {
@@ -79,6 +80,30 @@ func (a *app) steerCommand(use, short string, do func(*operations.Operations, co
 		})
 	})
 	by = actorFlags(cmd)
+	return cmd
+}
+
+// askedCommand is steerCommand for what is asked first, in the words of the page's
+// question. The verb is done to the campaign as the person was shown it, or is stale.
+func (a *app) askedCommand(use, short string, v operations.Verb, do func(*operations.Operations, context.Context, *operations.Standing, campaign.Actor) error) *cobra.Command {
+	yes := false
+	cmd := a.steerCommand(use, short, func(o *operations.Operations, ctx context.Context, s *operations.Standing, by campaign.Actor) error {
+		if !yes && s.May(v) && asks() {
+			if err := a.ask(strings.Join(append(s.About(v, strconv.Itoa), s.Risk(v)), " "), strings.ToUpper(string(v[:1]))+string(v[1:])+" it?", false); err != nil {
+				return err
+			}
+			stands, err := o.Standing(ctx, s.Info.ID)
+			if err == nil {
+				err = stands.Seen(s.Info.Phase, s.Info.Reason)
+			}
+			if err != nil {
+				return err
+			}
+			s = stands
+		}
+		return do(o, ctx, s, by)
+	})
+	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask; without a terminal there is no question")
 	return cmd
 }
 

@@ -55,7 +55,7 @@ func (a *app) retryCommand() *cobra.Command {
 	var only string
 	var c consent
 	cmd := consentFlags(ofCampaign("retry ID",
-		"Send again to all who are in one state: failed, unconfirmed or in_doubt",
+		"Send again to all who are in one state: failed, refused, unconfirmed or in_doubt",
 		"Send again to all who are in one state, with the campaign's content as it stands.\n"+
 			"It says first how many they are, and asks on a terminal.",
 		func(ctx context.Context, id campaign.ID, _ []string) error {
@@ -65,7 +65,7 @@ func (a *app) retryCommand() *cobra.Command {
 			}
 			return a.decideAll(ctx, resending, id, state, &c)
 		}), &c)
-	cmd.Flags().StringVar(&only, "only", "", "failed, unconfirmed or in_doubt")
+	cmd.Flags().StringVar(&only, "only", "", "failed, refused, unconfirmed or in_doubt")
 	return cmd
 }
 
@@ -158,7 +158,7 @@ func (a *app) ask(about, question string, yes bool) error {
 		return nil
 	}
 	fmt.Fprintln(a.stderr, strings.TrimSpace(about))
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
+	if !asks() {
 		return nil
 	}
 	fmt.Fprintf(a.stderr, "%s [y/N] ", question)
@@ -168,6 +168,9 @@ func (a *app) ask(about, question string, yes bool) error {
 	}
 	return nil
 }
+
+// asks reports whether there is a terminal to ask on.
+func asks() bool { return term.IsTerminal(int(os.Stdin.Fd())) }
 
 func (a *app) purgeCommand() *cobra.Command {
 	var c consent

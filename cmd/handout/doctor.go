@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	var callbackURL string
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check Redis, credentials and clock, and say what to do about each fault",
+		Short: "Check Redis, credentials and clock, and where messages go, and say what to do about each fault",
 		Long: "Check Redis, credentials and clock, and say what to do about each fault.\n\n" +
 			"--live also asks Telesign, by requests that cost nothing and reach nobody, whether it\n" +
 			"takes the credentials, how far its clock is off, and for the templates; with\n" +
@@ -102,7 +103,7 @@ func (a *app) showFindings(findings []finding) {
 const maxPhoneData = 365 * 24 * time.Hour
 
 func diagnose(ctx context.Context, c *Config) []finding {
-	findings := append(diagnoseRedis(ctx, c), diagnoseCredentials(c)...)
+	findings := slices.Concat(diagnoseDestination(c), diagnoseRedis(ctx, c), diagnoseCredentials(c))
 	findings = append(findings, finding{
 		OK: time.Since(phone.DataDay()) < maxPhoneData, Check: "phone numbers", Found: fmt.Sprintf("%s of %s", phone.DataVersion, phone.DataDay().Format(time.DateOnly)),
 		Advice: "update handout: numbers of newer ranges are sent to, but counted as in no range known",

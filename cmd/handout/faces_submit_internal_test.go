@@ -175,7 +175,7 @@ func pageSubmit(at string) submitFace {
 		}
 		form := url.Values{"start": {"now"}}
 		if how.hold {
-			form.Set("start", "hold")
+			form.Set("start", "paused")
 		}
 		if how.at != "" {
 			form.Set("start", "at")

@@ -98,7 +98,7 @@ func (a *app) command(args []string) *cobra.Command {
 	root.SetVersionTemplate("handout {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		a.demoCommand(), a.submitCommand(), a.listCommand(), a.reportCommand(), a.exportCommand(), a.verifyCommand(),
+		a.demoCommand(), a.submitCommand(), a.listCommand(), a.reportCommand(), a.showCommand(), a.exportCommand(), a.verifyCommand(),
 		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.rescheduleCommand(), a.retryCommand(), a.resendCommand(), a.acceptAsSentCommand(),
 		a.rateCommand(), a.suppressCommand(), a.templateCommand(), a.purgeCommand(),
 		a.workCommand(), a.listenCommand(), a.consoleCommand(), a.scheduleCommand(), a.simulateCommand(),

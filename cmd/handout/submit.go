@@ -23,8 +23,15 @@ import (
 type submitFlags struct {
 	dryRun, setAside, hold, asJSON bool
 	at, columns, sheet             string
+	samples                        int
 	by                             *campaign.Actor
 }
+
+const (
+	maxSamples = 100
+	// jsonSamples is how many samples a dry run's JSON has where --samples doesn't say.
+	jsonSamples = 3
+)
 
 func (a *app) submitCommand() *cobra.Command {
 	var f submitFlags
@@ -39,14 +46,21 @@ func (a *app) submitCommand() *cobra.Command {
 			"Windows-1252; an Excel workbook (.xlsx); or NDJSON with the same names (.ndjson,\n" +
 			".jsonl). It may be compressed (.gz, .zst). --dry-run says how it was read.",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.samples < 0 || f.samples > maxSamples {
+				return usagef("submit: --samples must be 0 to %d", maxSamples)
+			}
+			if f.asJSON && !cmd.Flags().Changed("samples") {
+				f.samples = jsonSamples
+			}
 			return a.submit(cmd.Context(), args[0], args[1], f)
 		},
 	}
-	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "check, show samples and counts, and stop there; needs no Redis")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "check, show counts and a sample, and stop there; needs no Redis")
+	cmd.Flags().IntVar(&f.samples, "samples", 1, "how many samples a dry run shows, at most 100")
 	cmd.Flags().BoolVar(&f.setAside, "set-aside-bad-rows", false, "send to the good rows and report the bad ones; otherwise any bad row rejects the list")
 	cmd.Flags().StringVar(&f.columns, "columns", "", "the list's own names of columns, as in recipient=Kundennummer,phone=Mobil")
 	cmd.Flags().StringVar(&f.sheet, "sheet", "", "the sheet of an Excel workbook; without it the first that isn't hidden")
-	cmd.Flags().BoolVar(&f.hold, "hold", false, "don't send yet: handout resume ID begins")
+	cmd.Flags().BoolVar(&f.hold, "hold", false, "begin paused: nothing is sent before handout resume ID")
 	cmd.Flags().StringVar(&f.at, "at", "", "start by itself at this time, as in 2026-11-23T09:00:00+01:00, or in so long: 90m")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object: the campaign's report")
 	f.by = actorFlags(cmd)
@@ -76,7 +90,8 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 	line := newLiveLine(a.stderr)
 	s := &operations.Submission{
 		File: file, List: list, Begin: begin, SetAside: f.setAside, Progress: rowsProgress(line),
-		OnWait: func() { line.show("another submit of this campaign is under way; waiting for it") },
+		Samples: max(1, f.samples),
+		OnWait:  func() { line.show("another submit of this campaign is under way; waiting for it") },
 	}
 	if f.dryRun {
 		d, err := operations.New(nil, operations.Options{Region: c.Region, AccountRate: c.Rate, Telesign: c.vendor()}).DryRun(ctx, s)
@@ -84,6 +99,7 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 		if err != nil {
 			return a.refused(err)
 		}
+		d.Samples = d.Samples[:min(len(d.Samples), f.samples)]
 		return a.showDryRun(s, d, f.asJSON)
 	}
 	var result *operations.Submitted
@@ -142,6 +158,8 @@ func (a *app) refused(err error) error {
 		return usageError{producer.ErrUnknownFormat}
 	case errors.As(err, &own) && own.Field == "start_at":
 		return usagef("--at: %w", err)
+	case faults != nil && faults.Good > 0:
+		return fmt.Errorf("%w; to send to the %s, add --set-aside-bad-rows", err, operations.Count(faults.Good, "good row"))
 	}
 	return err
 }
@@ -199,11 +217,16 @@ func (a *app) showDryRun(s *operations.Submission, d *operations.DryRun, asJSON 
 			return err
 		}
 	} else {
+		a.describeDryRun(s.File, d)
 		a.badRows(d.Summary)
 		a.duplicates(d.Summary)
-		a.describeDryRun(s.File, d)
+		a.samples(d)
 	}
-	if refusal != nil {
+	var own *operations.Error
+	switch {
+	case errors.As(refusal, &own) && own.Field == "set_aside_bad_rows":
+		return fmt.Errorf("a submit would refuse this: %w, with --set-aside-bad-rows", refusal)
+	case refusal != nil:
 		return fmt.Errorf("a submit would refuse this: %w", refusal)
 	}
 	return nil
@@ -254,6 +277,10 @@ func (a *app) describeDryRun(file *producer.File, d *operations.DryRun) {
 	if takes := d.Takes(); takes != "" {
 		out("  takes        %s", takes)
 	}
+}
+
+func (a *app) samples(d *operations.DryRun) {
+	out := func(format string, args ...any) { fmt.Fprintf(a.stdout, format+"\n", args...) }
 	for i, sample := range d.Samples {
 		out("  sample %d", i+1)
 		var b bytes.Buffer

@@ -137,7 +137,7 @@ var (
 	descHeld       = desc("held", "Campaigns that are held.")
 	descInDoubt    = desc("in_doubt", "Recipients in doubt, in all those campaigns.")
 	descRecipients = desc("recipients", "Recipients of a campaign by their state; of active campaigns, and of those done within the hour.", "campaign", "state")
-	descLimit      = desc("campaign_limit", "1 for what keeps a campaign from sending faster: account, campaign, throttled, hours, zone, files, canary, held, paused, canceled, nothing left, no worker.", "campaign", "limit")
+	descLimit      = desc("campaign_limit", "1 for what keeps a campaign from sending faster: account, campaign, shared, throttled, hours, zone, files, canary, held, paused, canceled, nothing left, no worker.", "campaign", "limit")
 	descLeftOut    = desc("campaigns_left_out", "Campaigns without series of their own, since there are over 50.")
 	descNotes      = desc("queue_notes", "Notes in a queue by their state: pending, active, scheduled, retry, archived.", "queue", "state")
 	descOldest     = desc("queue_oldest_seconds", "For how long the oldest pending task has been in its queue.", "queue")

@@ -58,6 +58,7 @@ type Webhook struct {
 	Phones    bool      `json:"phones"`
 	Created   time.Time `json:"created"`
 	State     string    `json:"state"`   // ok, failing since, gone since
+	Last      *Delivery `json:"last"`    // the latest delivery; null: none was made
 	Dropped   int       `json:"dropped"` // outcomes and changes that it never received
 }
 
@@ -72,21 +73,48 @@ type NewWebhook struct {
 	Phones    bool   // send it phone numbers
 }
 
-// AddWebhook adds a webhook, which receives what happens from then on, and returns its
-// ID, and the secret that signs its events and can't be shown again. Errors: Refused.
-func (o *Operations) AddWebhook(ctx context.Context, w NewWebhook) (id, secret string, err error) {
+// AddedWebhook is a webhook that was just added.
+type AddedWebhook struct {
+	ID     string
+	Secret string // signs its events; it can't be shown again
+	Note   string // why it can't be reached now; empty: a connection was made
+}
+
+// allowPrivate says how a URL that is refused can be allowed.
+const allowPrivate = "%s; HANDOUT_WEBHOOK_ALLOW_PRIVATE=true allows private addresses and http, here and for the workers"
+
+// AddWebhook adds a webhook, which receives what happens from then on. Its URL is checked
+// at once: one that leads to a private address is refused, and one that can't be reached
+// is added with a note. Errors: Refused.
+func (o *Operations) AddWebhook(ctx context.Context, w NewWebhook) (*AddedWebhook, error) {
 	events, err := webhook.ParseEvents(w.Events)
 	if err != nil {
-		return "", "", refuse(Refused, "events", err)
+		return nil, refuse(Refused, "events", err)
 	}
 	if _, err := campaign.ParseID(w.Campaigns); err != nil && w.Campaigns != "" {
-		return "", "", refuse(Refused, "campaigns", err)
+		return nil, refuse(Refused, "campaigns", err)
 	}
-	if err := webhook.CheckURL(w.URL, o.o.PrivateWebhooks); err != nil {
-		return "", "", refuse(Refused, "url", err)
+	switch err := webhook.CheckURL(w.URL, o.o.PrivateWebhooks); {
+	case errors.Is(err, webhook.ErrInsecure):
+		return nil, refusef(Refused, "url", allowPrivate, err)
+	case err != nil:
+		return nil, refuse(Refused, "url", err)
+	}
+	if _, err := o.ledger.Outbox().Endpoints(ctx); err != nil { // before the network is asked
+		return nil, err
+	}
+	client := webhook.NewClient(o.o.PrivateWebhooks)
+	defer client.Close()
+	added := new(AddedWebhook)
+	switch err := client.Reach(ctx, w.URL); {
+	case errors.Is(err, webhook.ErrPrivate):
+		return nil, refusef(Refused, "url", allowPrivate, "it leads to a private address")
+	case err != nil:
+		added.Note = "it can't be reached from here now: " + err.Error()
 	}
 	e := webhook.New(w.URL, events, w.Campaigns, w.Phones, now())
-	return e.ID, e.Secret.Reveal(), o.ledger.Outbox().Add(ctx, e)
+	added.ID, added.Secret = e.ID, e.Secret.Reveal()
+	return added, o.ledger.Outbox().Add(ctx, e)
 }
 
 // Webhooks returns all webhooks, sorted by ID.
@@ -106,6 +134,14 @@ func (o *Operations) Webhooks(ctx context.Context) ([]Webhook, error) {
 	}
 	all := make([]Webhook, len(endpoints.All))
 	for i, e := range endpoints.All {
+		log, err := box.Deliveries(ctx, e.ID)
+		if err != nil {
+			return nil, err
+		}
+		var last *Delivery
+		if len(log) > 0 {
+			last = &log[0]
+		}
 		state := "ok"
 		if since, ok := failing[e.ID]; ok {
 			state = "failing since " + since.Format(time.RFC3339)
@@ -115,7 +151,7 @@ func (o *Operations) Webhooks(ctx context.Context) ([]Webhook, error) {
 		}
 		all[i] = Webhook{
 			ID: e.ID, URL: webhook.ShowURL(e.URL), Events: e.Events, Campaigns: e.Prefix, Phones: e.Phones,
-			Created: e.CreatedAt, State: state, Dropped: dropped[e.ID],
+			Created: e.CreatedAt, State: state, Last: last, Dropped: dropped[e.ID],
 		}
 	}
 	return all, nil

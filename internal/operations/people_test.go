@@ -212,8 +212,8 @@ func TestDecideAll_IsForThoseWhoWereShown(t *testing.T) {
 	if n, err := p.DecideAll(t.Context(), selected(), ann, nil); n != 0 || err != nil {
 		t.Errorf("once more: %d, %v", n, err)
 	}
-	for _, name := range []string{"", "delivered", "refused", "nonsense"} {
+	for _, name := range []string{"", "delivered", "canceled", "nonsense"} {
 		_, err := operations.RetryState(name)
-		refused(t, err, operations.Refused, "failed, unconfirmed or in_doubt")
+		refused(t, err, operations.Refused, "failed, refused, unconfirmed or in_doubt")
 	}
 }

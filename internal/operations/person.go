@@ -180,14 +180,14 @@ const (
 
 // Retryable are the states whose recipients can be sent to again all at once.
 func Retryable() []campaign.State {
-	return []campaign.State{campaign.Failed, campaign.Unconfirmed, campaign.InDoubt}
+	return []campaign.State{campaign.Failed, campaign.Refused, campaign.Unconfirmed, campaign.InDoubt}
 }
 
 // RetryState reads the name of one of [Retryable].
 func RetryState(name string) (campaign.State, error) {
 	state, ok := campaign.ParseState(name)
 	if !ok || !slices.Contains(Retryable(), state) {
-		return 0, refusef(Refused, "only", "only must be failed, unconfirmed or in_doubt")
+		return 0, refusef(Refused, "only", "only must be failed, refused, unconfirmed or in_doubt")
 	}
 	return state, nil
 }

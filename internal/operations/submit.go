@@ -20,6 +20,7 @@ type Submission struct {
 	Begin     campaign.Beginning
 	SetAside  bool                        // send to the good rows and report the bad ones; without it any bad row rejects the list
 	MaxFaults int                         // how many faults are reported in full, if over [producer.MaxFaults]
+	Samples   int                         // how many requests a dry run shows; 0: three
 	Patience  time.Duration               // how long to wait for another submit of the campaign, in whole seconds; 0: until its end
 	Progress  func(rows int, bytes int64) // as in [producer.SubmitOptions]; may be nil, as OnWait
 	OnWait    func()
@@ -41,7 +42,7 @@ func (o *Operations) DryRun(ctx context.Context, s *Submission) (*DryRun, error)
 		return nil, err
 	}
 	d, err := producer.Check(ctx, s.File, s.List, producer.CheckOptions{
-		Region: o.o.Region, MaxFaults: s.MaxFaults, AccountRate: o.o.AccountRate, Now: s.Begin.StartAt, Progress: s.Progress,
+		Region: o.o.Region, MaxFaults: s.MaxFaults, AccountRate: o.o.AccountRate, Now: s.Begin.StartAt, Progress: s.Progress, Samples: s.Samples,
 	})
 	if err != nil {
 		return nil, submitting(s.File.Spec.ID, err)

@@ -197,11 +197,12 @@ func ndjsonRow(w io.Writer, header []string) func([]string) error {
 // What happens to a recipient. What people decide stands under the words of the
 // campaign's history.
 const (
-	MomentClaimed = "claimed" // an attempt began
-	MomentPutOff  = "put off" // for the first time since it was last asked for
-	MomentHeard   = "heard"   // Telesign said something of a channel
-	MomentSettled = "settled" // an attempt's outcome was known
-	MomentDue     = "due"     // it is tried again, asked for, or given up
+	MomentClaimed = "claimed"  // an attempt began
+	MomentPutOff  = "put off"  // for the first time since it was last asked for
+	MomentDoubted = "in doubt" // the answer to the attempt isn't known; at the attempt's time, the only one that is
+	MomentHeard   = "heard"    // Telesign said something of a channel
+	MomentSettled = "settled"  // an attempt's outcome was known
+	MomentDue     = "due"      // it is tried again, asked for, or given up
 
 	momentResent = "resent" // in the history: another attempt was asked for
 )
@@ -213,7 +214,7 @@ type Moment struct {
 	Attempt int                 // 0 for what is about none
 	State   campaign.State      // MomentSettled, MomentDue
 	Leg     campaign.ChannelLeg // MomentHeard
-	By, Why string              // of a decision, who and why; MomentSettled: the reason
+	By, Why string              // of a decision, who and why; MomentDoubted, MomentSettled: the reason
 }
 
 // Story is what became of a recipient's earlier attempts, the first one first, and
@@ -243,20 +244,27 @@ func LatestMoments(f Found) []Moment { return moments(f, nil, nil) }
 // moments puts together each attempt as it stood when another one was asked for,
 // what people decided, and what stands now.
 func moments(f Found, past []campaign.Record, history []campaign.Entry) []Moment {
-	var all []Moment
-	for i := range past {
-		all = append(all, momentsOf(&past[i])...)
-	}
-	var decisions []Moment // about the latest attempt
+	var resent, decisions []Moment // decisions are about the latest attempt
 	for _, e := range history {
 		if e.About != "recipient "+f.Place.String() {
 			continue
 		}
 		if m := (Moment{At: e.At, What: e.Verb, By: e.By, Why: e.Why}); m.What == momentResent {
-			all = append(all, m)
+			resent = append(resent, m)
 		} else {
 			decisions = append(decisions, m)
 		}
+	}
+	// The history may begin later than the attempts: the last ones belong together.
+	var all []Moment
+	for i := range past {
+		all = append(all, momentsOf(&past[i])...)
+		if j := len(resent) - len(past) + i; j >= 0 {
+			all = append(all, resent[j])
+		}
+	}
+	if more := len(resent) - len(past); more > 0 { // of attempts that aren't kept
+		all = append(resent[:more:more], all...)
 	}
 	r := &f.Seen.Record
 	latest := momentsOf(r)
@@ -284,6 +292,15 @@ func (m Moment) second() time.Time { return m.At.Truncate(time.Second) }
 // momentsOf is what happened by a record.
 func momentsOf(r *campaign.Record) []Moment {
 	all := []Moment{{At: r.ClaimedAt, What: MomentClaimed, Attempt: r.Attempt}, {At: r.PutOffAt, What: MomentPutOff, Attempt: r.Attempt}}
+	if r.State == campaign.Claimed || r.State == campaign.InDoubt { // put off before this attempt
+		slices.Reverse(all)
+	}
+	switch {
+	case r.State == campaign.InDoubt:
+		all = append(all, Moment{At: r.ClaimedAt, What: MomentDoubted, Attempt: r.Attempt, Why: r.Reason.String()})
+	case r.Reason == campaign.ReasonTakenAsSent:
+		all = append(all, Moment{At: r.ClaimedAt, What: MomentDoubted, Attempt: r.Attempt})
+	}
 	for _, l := range Channels(r) {
 		all = append(all, Moment{At: l.At, What: MomentHeard, Attempt: r.Attempt, Leg: l})
 	}

@@ -17,6 +17,7 @@ type Limit string
 const (
 	LimitAccount   Limit = "account"      // the account's rate
 	LimitCampaign  Limit = "campaign"     // the campaign's own rate
+	LimitShared    Limit = "shared"       // other campaigns send at the account's rate, too
 	LimitThrottled Limit = "throttled"    // Telesign has said "too fast"
 	LimitHours     Limit = "hours"        // none of those who are left may be sent to at this hour
 	LimitZone      Limit = "zone"         // those who are left have no zone, or none that ever opens
@@ -32,11 +33,17 @@ const (
 // Situation is what the limit depends on.
 type Situation struct {
 	Phase   campaign.Phase
-	Reason  string // of the phase
+	Reason  string    // of the phase
+	StartAt time.Time // when a paused one goes on by itself; zero: never
 	Balance *campaign.Balance
 	Cursor  int // recipients before this position have been handed to the queue
 	// The rates as they were set, in messages per second; 0: no limit.
 	AccountRate, CampaignRate float64
+	// Others is how many other campaigns send at this moment.
+	Others int
+	// Rate is how many were sent to per second of late, if Measured.
+	Rate     float64
+	Measured bool
 	// Granted is what Telesign grants of the account's rate, as measured since
 	// GrantedSince; 0 for all. BlockedUntil, if not zero, is until when it asked us
 	// to wait.
@@ -48,15 +55,29 @@ type Situation struct {
 	Canary                     int           // how many are sent to first; 0: none
 	CanaryPassed               bool          // their outcomes let the others be sent to
 	ChecksFiles                bool          // they are looked at before the first send
-	Unattended                 time.Duration // how long no worker has looked at the campaign
+	Unattended                 time.Duration // how long no worker was heard of
 	// takes, if not nil, is how long those take who are left, at a rate and
 	// within the hours; false when some of them will never be sent to.
 	takes func(rate float64) (time.Duration, bool)
 }
 
-// unattendedTime is after how long without a sample there is no worker: an idle
-// campaign has one a minute.
-const unattendedTime = ledger.SampleIdleTime + 3*ledger.SampleTime
+// unattendedTime is after how long without a word of any worker there is none. The one
+// that looks at campaigns is heard of each second; when it dies another one takes over
+// within its lease of 3 s.
+const unattendedTime = 10 * time.Second
+
+// Until is until when what binds does, where that is known; else the zero time.
+func (s *Situation) Until() time.Time {
+	switch limit, _ := s.Limit(); {
+	case limit == LimitPaused:
+		return s.StartAt
+	case limit == LimitHours:
+		return s.HoursFrom
+	case limit == LimitThrottled && !s.BlockedUntil.IsZero():
+		return s.BlockedUntil
+	}
+	return time.Time{}
+}
 
 // Limit is what binds, in words after "bound by" where it is a rate.
 func (s *Situation) Limit() (Limit, string) {
@@ -76,7 +97,7 @@ func (s *Situation) Limit() (Limit, string) {
 	case waiting(s.Balance) == 0:
 		return LimitNothing, s.toCome()
 	case s.Unattended > unattendedTime:
-		return LimitWorker, "no worker has looked at it for " + campaign.FormatDuration(s.Unattended)
+		return LimitWorker, "no worker has been heard of for " + campaign.FormatDuration(s.Unattended)
 	case s.ChecksFiles:
 		return LimitFiles, "its files are looked at before the first is sent"
 	case s.OutsideHours:
@@ -109,6 +130,8 @@ func (s *Situation) rateLimit() (Limit, string) {
 	switch {
 	case !s.BlockedUntil.IsZero():
 		return LimitThrottled, "Telesign's throttling, which lets nothing through until " + s.BlockedUntil.Local().Format("15:04:05 MST")
+	case s.shares():
+		return LimitShared, fmt.Sprintf("the account's rate (%s/s), which %s", number(account), s.sharers())
 	case s.CampaignRate > 0 && (account == 0 || s.CampaignRate <= account):
 		return LimitCampaign, fmt.Sprintf("the campaign's rate (%s/s)", number(s.CampaignRate))
 	case account == 0:
@@ -119,6 +142,25 @@ func (s *Situation) rateLimit() (Limit, string) {
 	return LimitAccount, fmt.Sprintf("the account's rate (%s/s)", number(account))
 }
 
+// shares reports whether other campaigns keep this one from what the rates allow.
+func (s *Situation) shares() bool {
+	account, alone := s.accountRate(), s.alone()
+	switch {
+	case s.Others == 0 || account == 0:
+		return false
+	case s.Measured:
+		return s.Rate < 0.9*alone // less than a tenth comes and goes by itself
+	}
+	return s.inForce() < alone
+}
+
+func (s *Situation) sharers() string {
+	if s.Others == 1 {
+		return "1 other campaign shares"
+	}
+	return fmt.Sprintf("%d other campaigns share", s.Others)
+}
+
 // accountRate is the account's rate in force.
 func (s *Situation) accountRate() float64 {
 	if s.Granted > 0 && s.Granted < s.AccountRate {
@@ -127,9 +169,14 @@ func (s *Situation) accountRate() float64 {
 	return s.AccountRate
 }
 
-// inForce is the rate in force, 0 for none: what may be sent, not what is.
-func (s *Situation) inForce() float64 {
-	account := s.accountRate()
+// inForce is the rate in force, 0 for none: what may be sent, not what is. Of the
+// account's it is the share that the campaign has at least.
+func (s *Situation) inForce() float64 { return s.capped(s.accountRate() / float64(s.Others+1)) }
+
+// alone is the rate in force if no other campaign sent.
+func (s *Situation) alone() float64 { return s.capped(s.accountRate()) }
+
+func (s *Situation) capped(account float64) float64 {
 	if s.CampaignRate > 0 && (account == 0 || s.CampaignRate < account) {
 		return s.CampaignRate
 	}
@@ -152,7 +199,9 @@ func (s *Situation) toCome() string {
 }
 
 // sends says whether a limit is a rate, so that something is sent.
-func (l Limit) sends() bool { return l == LimitAccount || l == LimitCampaign || l == LimitThrottled }
+func (l Limit) sends() bool {
+	return l == LimitAccount || l == LimitCampaign || l == LimitShared || l == LimitThrottled
+}
 
 // hoursMargin is what is kept at the end of a window for a request; a worker's
 // own is near it.
@@ -176,10 +225,11 @@ func (s *Situation) hours(info *campaign.Info, left []campaign.ZoneLeft, now tim
 	for _, z := range left {
 		unfed += z.Recipients
 	}
+	queued := waiting(s.Balance) - unfed
 	s.OutsideHours = s.Balance.Of(campaign.Claimed) == 0
 	for _, z := range left {
-		if z.Recipients == 0 && unfed > 0 {
-			continue // all of them have been handed to the queue
+		if z.Recipients == 0 && queued <= 0 {
+			continue // everyone of it was sent to
 		}
 		if info.Spec.Open(z.Zones, now, hoursMargin) {
 			s.OutsideHours = false

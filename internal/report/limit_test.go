@@ -68,8 +68,17 @@ func TestLimit_IsWhatBinds(t *testing.T) {
 			s.Cursor, s.Balance, s.Unattended = 10, balance(map[campaign.State]int{campaign.Accepted: 10}), time.Hour
 		}, report.LimitNothing, "outcomes to come: 10"},
 
-		{"nobody for long", func(s *report.Situation) { s.Unattended = 3 * time.Minute }, report.LimitWorker, "no worker has looked at it for 3 min"},
-		{"nobody for a minute", func(s *report.Situation) { s.Unattended = time.Minute }, report.LimitAccount, ""},
+		{"no worker for 40 s", func(s *report.Situation) { s.Unattended = 40 * time.Second }, report.LimitWorker, "no worker has been heard of for 40 s"},
+		{"one that takes over", func(s *report.Situation) { s.Unattended = 9 * time.Second }, report.LimitAccount, ""},
+		{"no worker, and the hour", func(s *report.Situation) { s.Unattended, s.OutsideHours, s.HoursFrom = time.Minute, true, at }, report.LimitWorker, ""},
+
+		{"two others, from the start", func(s *report.Situation) { s.Others = 2 }, report.LimitShared, "the account's rate (10/s), which 2 other campaigns share"},
+		{"one other, as measured", func(s *report.Situation) { s.Others, s.Measured, s.Rate = 1, true, 5 }, report.LimitShared, "the account's rate (10/s), which 1 other campaign shares"},
+		{"behind one other", func(s *report.Situation) { s.Others, s.Measured = 1, true }, report.LimitShared, ""},
+		{"one other that takes little", func(s *report.Situation) { s.Others, s.Measured, s.Rate = 1, true, 9.5 }, report.LimitAccount, ""},
+		{"one other, and a slow campaign", func(s *report.Situation) { s.Others, s.CampaignRate = 1, 2 }, report.LimitCampaign, ""},
+		{"one other, and a campaign kept under its own rate", func(s *report.Situation) { s.Others, s.CampaignRate, s.Measured, s.Rate = 1, 8, true, 5 }, report.LimitShared, ""},
+		{"slow, and alone", func(s *report.Situation) { s.Measured, s.Rate = true, 1 }, report.LimitAccount, ""},
 		{"nobody for long, and paused", func(s *report.Situation) { s.Unattended, s.Phase = time.Hour, campaign.Paused }, report.LimitPaused, ""},
 	} {
 		s := underWay()
@@ -108,7 +117,7 @@ func TestPace_MeasuresTheRateOfLate(t *testing.T) {
 		{"too young to tell", history(now, [2]int{4, 60}), 0, 90},
 		{"no sample yet", nil, 0, 90},
 		{"after a rest", history(now, [2]int{100, 40}, [2]int{40, 40}, [2]int{3, 70}), 7.5, 120},
-		{"only just after a rest", history(now, [2]int{100, 40}, [2]int{40, 40}), 2, 450},
+		{"only just after a rest", history(now, [2]int{100, 40}, [2]int{40, 40}), 0, 90},
 		{"standing still", history(now, [2]int{70, 100}, [2]int{10, 100}), 0, unsaid},
 		{"somebody is to be sent to again", history(now, [2]int{12, 150}, [2]int{7, 150}, [2]int{2, 100}), 0, unsaid},
 	} {
@@ -187,9 +196,8 @@ func TestProgress_SaysWhatBinds(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	var p report.Progress
-	for second := range 2 {
-		p.Add(now.Add(time.Duration(second)*time.Second), balance(map[campaign.State]int{campaign.Planned: 940 - 20*second, campaign.Delivered: 60 + 20*second}))
-	}
+	p.Add(now, balance(map[campaign.State]int{campaign.Planned: 1000}))
+	p.Add(now.Add(5*time.Second), balance(map[campaign.State]int{campaign.Planned: 900, campaign.Delivered: 100}))
 	s := underWay()
 	const head = "[#+......................] running sent 100/1000"
 	if got, want := p.Line(s.Phase, s.Balance, report.NewPace(&s, nil, now)), head+" at 20.0/s, by the account's rate (10/s), 45s left, delivered 60, waiting for receipts 40"; got != want {
@@ -205,5 +213,70 @@ func TestProgress_SaysWhatBinds(t *testing.T) {
 	pace := report.NewPace(&s, history(now, [2]int{20, 0}, [2]int{10, 50}, [2]int{5, 75}), now)
 	if got, want := first.Line(s.Phase, s.Balance, pace), head+" at 5.0/s, by the account's rate (10/s), 3m0s left, delivered 60, waiting for receipts 40"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestPace_SaysUntilWhenWhatBindsDoes(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	at := now.Add(time.Hour)
+	for name, c := range map[string]struct {
+		change func(s *report.Situation)
+		known  bool
+	}{
+		"the hour":         {func(s *report.Situation) { s.OutsideHours, s.HoursFrom = true, at }, true},
+		"a start":          {func(s *report.Situation) { s.Phase, s.StartAt = campaign.Paused, at }, true},
+		"a pause":          {func(s *report.Situation) { s.Phase = campaign.Paused }, false},
+		"a block":          {func(s *report.Situation) { s.BlockedUntil = at }, true},
+		"less than all":    {func(s *report.Situation) { s.Granted = 5 }, false},
+		"the rate":         {func(*report.Situation) {}, false},
+		"a hold":           {func(s *report.Situation) { s.Phase, s.StartAt = campaign.Held, at }, false},
+		"no worker":        {func(s *report.Situation) { s.Unattended, s.HoursFrom = time.Minute, at }, false},
+		"no zone ever":     {func(s *report.Situation) { s.OutsideHours = true }, false},
+		"everyone sent to": {func(s *report.Situation) { s.Phase, s.StartAt = campaign.Settling, at }, false},
+	} {
+		s := underWay()
+		c.change(&s)
+		p := report.NewPace(&s, nil, now)
+		if (p.LimitUntil != nil) != c.known || c.known && !p.LimitUntil.Equal(at) {
+			t.Errorf("%s: until %v", name, p.LimitUntil)
+		}
+	}
+}
+
+// What is left is told from what may be sent where nothing was measured that holds.
+func TestPace_TellsTheTimeLeftByWhatHoldsNow(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	steady := history(now, [2]int{20, 0}, [2]int{10, 0}, [2]int{5, 50}) // 10/s
+	for _, c := range []struct {
+		name    string
+		samples []campaign.Sample
+		change  func(s *report.Situation)
+		left    time.Duration // 0: it can't be said
+	}{
+		{"the first seconds", nil, func(*report.Situation) {}, 90 * time.Second},
+		{"the first seconds beside two others", nil, func(s *report.Situation) { s.Others = 2 }, 270 * time.Second},
+		{"the first seconds of a slow campaign beside another", nil, func(s *report.Situation) { s.Others, s.CampaignRate = 1, 2 }, 450 * time.Second},
+		{"on its way", steady, func(*report.Situation) {}, 90 * time.Second},
+		{"blocked for ten seconds", history(now, [2]int{20, 100}, [2]int{10, 100}), func(s *report.Situation) { s.BlockedUntil = now.Add(10 * time.Second) }, 100 * time.Second},
+		{"blocked, and granted half", steady, func(s *report.Situation) { s.BlockedUntil, s.Granted = now.Add(10*time.Second), 5 }, 190 * time.Second},
+		{"granted half since a moment", steady, func(s *report.Situation) { s.Granted = 5 }, 180 * time.Second},
+		{"a dead worker", steady, func(s *report.Situation) { s.Unattended = 11 * time.Second }, 0},
+		{"standing still", history(now, [2]int{20, 100}, [2]int{10, 100}), func(*report.Situation) {}, 0},
+	} {
+		s := underWay()
+		c.change(&s)
+		p := report.NewPace(&s, c.samples, now)
+		switch {
+		case c.left == 0 && p.ETA != nil:
+			t.Errorf("%s: until %v, which can't be said", c.name, p.ETA)
+		case c.left != 0 && (p.ETA == nil || p.ETA.Sub(now) != c.left):
+			t.Errorf("%s: until %v, want in %v", c.name, p.ETA, c.left)
+		}
+	}
+	s := underWay()
+	if got, want := report.NewPace(&s, nil, now).Line(), "it has just begun, bound by the account's rate (10/s); about 1 min 30 s left"; !strings.HasPrefix(got, want) {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

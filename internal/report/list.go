@@ -21,6 +21,8 @@ type Summary = ledger.Summary
 type ListQuery struct {
 	States []campaign.Phase // none: all
 	Text   string           // must stand in the ID
+	Since  time.Time        // made then or later; zero: at any time
+	Until  time.Time        // made before; likewise
 	After  campaign.ID      // only those that are older; empty: from the newest on
 	Limit  int              // how many at most; 0: no limit
 }
@@ -55,6 +57,12 @@ func (q *Reader) List(ctx context.Context, o ListQuery) (*List, error) {
 				return nil, err
 			}
 			for _, s := range found {
+				if !o.Since.IsZero() && s.CreatedAt.Before(o.Since) {
+					return list, nil // the others are older
+				}
+				if !o.Until.IsZero() && !s.CreatedAt.Before(o.Until) {
+					continue
+				}
 				if len(o.States) > 0 && !slices.Contains(o.States, s.Phase) {
 					continue
 				}
@@ -112,7 +120,7 @@ func (q *Reader) Active(ctx context.Context) ([]campaign.ID, error) { return q.l
 // PaceOf is Pace for a campaign of a list.
 func (q *Reader) PaceOf(ctx context.Context, s *Summary) (*Pace, error) {
 	if s.Phase != campaign.Running {
-		return NewPace(&Situation{Phase: s.Phase, Reason: s.Reason, Balance: &s.Balance}, nil, time.Now()), nil
+		return NewPace(&Situation{Phase: s.Phase, Reason: s.Reason, StartAt: s.StartAt, Balance: &s.Balance}, nil, time.Now()), nil
 	}
 	info, err := q.info(ctx, s.ID)
 	if err != nil {

@@ -14,13 +14,15 @@ import (
 // Pace is how fast a campaign goes at this moment. Its JSON form is a contract.
 type Pace struct {
 	Rate         float64    `json:"rate" minimum:"0" doc:"how many were sent to per second of late, whatever came of it"`
-	Limit        Limit      `json:"limit" example:"account" doc:"what keeps it from being more: account, campaign, throttled, hours, canary, held, paused, canceled, nothing left or no worker; new ones may come"`
+	Limit        Limit      `json:"limit" example:"account" doc:"what keeps it from being more: account, campaign, shared, throttled, hours, canary, held, paused, canceled, nothing left or no worker; new ones may come"`
 	LimitDetail  string     `json:"limit_detail" example:"the account's rate (10/s)" doc:"the same in words"`
+	LimitUntil   *time.Time `json:"limit_until,omitempty" doc:"until when that keeps it; left out when it isn't known"`
 	ETA          *time.Time `json:"eta" doc:"when everyone will have been sent to if it goes on so; null when that can't be said"`
 	AccountRate  float64    `json:"account_rate" minimum:"0" doc:"as it was set, in messages per second; 0: none"`
 	CampaignRate float64    `json:"campaign_rate" minimum:"0" doc:"likewise"`
 
-	left time.Duration // until ETA
+	left     time.Duration // until ETA
+	measured bool          // there was enough to tell the rate
 	// zoneless says of people who will never be sent to while others are; empty
 	// for none.
 	zoneless string
@@ -30,26 +32,38 @@ type Pace struct {
 // latest, the earliest first; now is by the same clock.
 func NewPace(s *Situation, samples []campaign.Sample, now time.Time) *Pace {
 	p := &Pace{AccountRate: s.AccountRate, CampaignRate: s.CampaignRate}
+	rate := 0.0
+	if s.Phase == campaign.Running {
+		rate, s.Measured = measure(samples, sentTo(s.Balance), now)
+		s.Rate = rate
+	}
 	p.Limit, p.LimitDetail = s.Limit()
+	if until := s.Until(); !until.IsZero() {
+		p.LimitUntil = &until
+	}
 	if p.Limit != LimitZone {
 		p.zoneless = s.zoneless()
 	}
 	if s.Phase != campaign.Running {
 		return p
 	}
-	rate, measured := measure(samples, sentTo(s.Balance), now)
-	p.Rate = math.Round(100*rate) / 100
-	if !measured {
-		rate = s.inForce() // it has only begun
-	}
-	p.estimate(s, rate, now)
+	p.Rate, p.measured = math.Round(100*rate)/100, s.Measured
+	p.estimate(s, now)
 	return p
 }
 
-func (p *Pace) estimate(s *Situation, rate float64, now time.Time) {
-	left := waiting(s.Balance)
-	if p.Limit == LimitHours {
-		rate = s.inForce() // once they open
+// Measured reports whether there was enough to tell the rate: not in a campaign's first
+// seconds.
+func (p *Pace) Measured() bool { return p.measured }
+
+func (p *Pace) estimate(s *Situation, now time.Time) {
+	left, rate := waiting(s.Balance), s.Rate
+	wait := max(0, s.BlockedUntil.Sub(now))
+	switch alone := s.alone(); {
+	case !s.Measured, p.Limit == LimitHours, wait > 0: // once it has begun, or they open, or it goes on
+		rate = s.inForce()
+	case alone > 0: // what was measured at a higher rate is over
+		rate = min(rate, alone)
 	}
 	if left == 0 || rate <= 0 || !(p.Limit.sends() || p.Limit == LimitHours && s.takes != nil) {
 		return
@@ -62,6 +76,7 @@ func (p *Pace) estimate(s *Situation, rate float64, now time.Time) {
 		}
 		p.left = takes
 	}
+	p.left += wait
 	eta := now.Add(p.left).UTC().Truncate(time.Second)
 	p.ETA = &eta
 }
@@ -87,6 +102,9 @@ func measure(samples []campaign.Sample, sent int, now time.Time) (float64, bool)
 		i++
 	}
 	from := samples[i].At
+	if i+1 == len(samples) && now.Sub(from) > 2*ledger.SampleTime && sent != sentTo(&samples[i].Balance) {
+		return 0, false // it has moved for less than the time until the next sample
+	}
 	if i+1 < len(samples) {
 		// None in between: nothing moved until five seconds before the next.
 		from = latest(from, samples[i+1].At.Add(-ledger.SampleTime))
@@ -121,6 +139,9 @@ func (p *Pace) goes() string {
 		return p.stands()
 	}
 	line := fmt.Sprintf("%.1f messages/s, bound by %s", p.Rate, p.LimitDetail)
+	if !p.measured {
+		line = "it has just begun, bound by " + p.LimitDetail
+	}
 	if p.ETA != nil {
 		line += fmt.Sprintf("; about %s left (until %s)", campaign.FormatDuration(p.left.Round(10*time.Second)), clock(*p.ETA))
 	}
@@ -191,6 +212,14 @@ func waiting(b *campaign.Balance) int {
 
 func dropped(b *campaign.Balance) int { return b.Of(campaign.Canceled) + b.Of(campaign.Suppressed) }
 
+// span is the time between the first look and the last.
+func (p *Progress) span() time.Duration {
+	if len(p.samples) == 0 {
+		return 0
+	}
+	return p.samples[len(p.samples)-1].at.Sub(p.samples[0].at)
+}
+
 // Rate is how many have been sent per second of late.
 func (p *Progress) Rate() float64 {
 	if len(p.samples) < 2 {
@@ -230,21 +259,32 @@ func (p *Progress) Line(phase campaign.Phase, b *campaign.Balance, pace *Pace) s
 }
 
 func (p *Progress) goes(left int, pace *Pace) string {
-	rate := p.Rate()
-	if pace != nil && !pace.Limit.sends() {
+	if pace == nil {
+		rate := p.Rate()
+		if rate == 0 {
+			return ""
+		}
+		return fmt.Sprintf(" at %.1f/s, %s left", rate, duration(float64(left)/rate))
+	}
+	if !pace.Limit.sends() {
 		return ", " + pace.stands()
 	}
-	if len(p.samples) < 2 && pace != nil { // the first look
-		rate = pace.Rate
+	rate, in := pace.Rate, pace.left
+	if p.span() >= leastMeasure { // it looks oftener than samples are taken
+		rate, in = p.Rate(), 0
+		if rate > 0 && pace.ETA != nil {
+			in = duration(float64(left) / rate)
+		}
 	}
-	if rate == 0 {
-		return ""
+	line := ""
+	if rate > 0 {
+		line = fmt.Sprintf(" at %.1f/s", rate)
 	}
-	by := ""
-	if pace != nil {
-		by = ", by " + pace.LimitDetail
+	line += ", by " + pace.LimitDetail
+	if in > 0 {
+		line += fmt.Sprintf(", %s left", in.Round(time.Second))
 	}
-	return fmt.Sprintf(" at %.1f/s%s, %s left", rate, by, duration(float64(left)/rate))
+	return line
 }
 
 func duration(seconds float64) time.Duration {

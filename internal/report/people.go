@@ -87,6 +87,9 @@ func hasCode(r *campaign.Record, code int) bool {
 type Who struct {
 	Text  string // stands in the name; capital letters don't matter
 	Phone string // or is the number, in E.164 form; empty: no number is looked for
+	// Digits end the number: its last ones, or all of its national form, with or without
+	// the 0 before it. Empty: none are looked for.
+	Digits string
 	// Masked: who looks sees numbers masked, and may find them by nothing else: a
 	// part of a name that is a number doesn't count, or it could be guessed
 	// digit by digit. The whole of a name does.
@@ -98,6 +101,9 @@ func (w *Who) Is(r *campaign.Recipient) bool {
 	if w.Phone != "" && r.Phone == w.Phone && !w.Masked {
 		return true
 	}
+	if w.Digits != "" && !w.Masked && w.ends(r.Phone) {
+		return true
+	}
 	if r.ID == w.Text {
 		return true
 	}
@@ -106,6 +112,18 @@ func (w *Who) Is(r *campaign.Recipient) bool {
 		name = phone.MaskName(name, r.Phone)
 	}
 	return w.Text != "" && strings.Contains(strings.ToLower(name), strings.ToLower(w.Text))
+}
+
+// nationalDigits is how many digits a number has at least that is written with a 0
+// before it.
+const nationalDigits = 7
+
+func (w *Who) ends(phone string) bool {
+	if strings.HasSuffix(phone, w.Digits) {
+		return true
+	}
+	national := strings.TrimLeft(w.Digits, "0")
+	return len(national) >= nationalDigits && strings.HasSuffix(phone, national)
 }
 
 var errEnough = errors.New("enough")

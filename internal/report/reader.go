@@ -10,26 +10,42 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/suppression"
+	"github.com/handout-dev/handout/internal/unverified"
 	"github.com/handout-dev/handout/ledger"
 )
 
 // Reader answers questions about campaigns. It is safe for concurrent use.
 type Reader struct {
+	rdb          redis.UniversalClient
 	ledger       *ledger.Ledger
 	suppressions *suppression.List
 	accountRate  float64
+	senders      senders
 }
 
 // NewReader returns a reader of what stands in rdb, which stays the caller's to
 // close. accountRate is the account's limit in messages per second where no person
 // has set it.
 func NewReader(rdb redis.UniversalClient, accountRate float64) *Reader {
-	return &Reader{ledger: ledger.New(rdb), suppressions: suppression.New(rdb), accountRate: accountRate}
+	return &Reader{rdb: rdb, ledger: ledger.New(rdb), suppressions: suppression.New(rdb), accountRate: accountRate}
 }
 
 // UnresolvedOptOuts counts the STOPs whose number isn't known, which wait for a person.
 func (q *Reader) UnresolvedOptOuts(ctx context.Context) (int, error) {
 	return q.suppressions.CountUnresolved(ctx)
+}
+
+// Warnings reads what keeps outcomes from arriving, for a campaign with this balance: a
+// listener that refuses receipts, while people wait for theirs.
+func (q *Reader) Warnings(ctx context.Context, b *campaign.Balance) ([]string, error) {
+	if b.Of(campaign.Accepted)+b.Of(campaign.Claimed)+b.Of(campaign.InDoubt) == 0 {
+		return nil, nil
+	}
+	n, err := unverified.Read(ctx, q.rdb)
+	if err != nil || n == nil {
+		return nil, err
+	}
+	return []string{n.String()}, nil
 }
 
 // Sample is where a campaign stood at a moment.

@@ -25,13 +25,15 @@ type Report struct {
 	Campaign    string            `json:"campaign"`
 	State       string            `json:"state"`
 	Reason      string            `json:"reason"`
+	Advice      string            `json:"advice,omitempty"` // what to do about a hold
 	Total       int               `json:"total"`
 	Balance     map[string]int    `json:"balance"` // a key for each state
 	DeliveredBy DeliveredBy       `json:"delivered_by"`
 	LeftOut     campaign.LeftOut  `json:"left_out"` // rows of the list
 	Pace        *Pace             `json:"pace"`
-	Counts      *campaign.Balance `json:"-"`       // what Balance and DeliveredBy show
-	History     []campaign.Entry  `json:"history"` // the earliest first
+	Warnings    []string          `json:"warnings,omitempty"` // what keeps outcomes from arriving
+	Counts      *campaign.Balance `json:"-"`                  // what Balance and DeliveredBy show
+	History     []campaign.Entry  `json:"history"`            // the earliest first
 }
 
 // DeliveredBy splits the delivered by channel.
@@ -53,6 +55,9 @@ func newReport(info *campaign.Info, b *campaign.Balance) *Report {
 		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total, LeftOut: info.LeftOut,
 		Balance: make(map[string]int), DeliveredBy: NewDeliveredBy(b), History: []campaign.Entry{}, Counts: b,
 	}
+	if info.Phase == campaign.Held {
+		r.Advice = translate.HoldAdvice(info.Reason)
+	}
 	for _, s := range campaign.States() {
 		r.Balance[s.String()] = b.Of(s)
 	}
@@ -69,6 +74,9 @@ func (q *Reader) Read(ctx context.Context, id campaign.ID) (*Report, *campaign.I
 	if r.History, err = q.ledger.History(ctx, id); err != nil {
 		return nil, nil, err
 	}
+	if r.Warnings, err = q.Warnings(ctx, b); err != nil {
+		return nil, nil, err
+	}
 	r.Pace, err = q.Pace(ctx, info, b)
 	return r, info, err
 }
@@ -76,7 +84,7 @@ func (q *Reader) Read(ctx context.Context, id campaign.ID) (*Report, *campaign.I
 // Pace reads how fast a campaign with this balance goes.
 func (q *Reader) Pace(ctx context.Context, info *campaign.Info, b *campaign.Balance) (*Pace, error) {
 	s := &Situation{
-		Phase: info.Phase, Reason: info.Reason, Balance: b, Cursor: info.Cursor,
+		Phase: info.Phase, Reason: info.Reason, StartAt: info.StartAt, Balance: b, Cursor: info.Cursor,
 		AccountRate: q.accountRate, CampaignRate: info.Spec.Rate, Canary: info.Spec.Canary,
 	}
 	if info.Phase != campaign.Running { // the phase says it all
@@ -97,13 +105,10 @@ func (q *Reader) Pace(ctx context.Context, info *campaign.Info, b *campaign.Bala
 	}
 	s.CanaryPassed = live.Canary == "passed"
 	s.ChecksFiles = info.Spec.CheckFiles != campaign.CheckNone && live.Files != ledger.FilesPassed
-	seen := info.StartedAt
-	if live.Worked {
-		seen = live.Now
-	} else if n := len(live.Samples); n > 0 {
-		seen = latest(seen, live.Samples[n-1].At)
+	s.Unattended = live.Now.Sub(latest(info.StartedAt, live.Looked))
+	if s.Others, err = q.othersThan(ctx, info.ID, live.Now); err != nil {
+		return nil, err
 	}
-	s.Unattended = live.Now.Sub(seen)
 	if err := s.readHours(ctx, q.ledger, info, live.Now); err != nil {
 		return nil, err
 	}
@@ -207,8 +212,14 @@ func (r *Report) WriteTable(w io.Writer) error {
 	if r.Reason != "" {
 		head += " (" + r.Reason + ")"
 	}
+	if r.Advice != "" {
+		head += "\n\n  " + strings.Join(wrap(r.Advice, reasonWidth), "\n  ")
+	}
 	if r.Pace != nil && r.State != string(campaign.Draft) && r.State != string(campaign.Done) {
 		head += fmt.Sprintf("\n\n  %-13s  %s", "now", r.Pace.Line())
+	}
+	for _, warning := range r.Warnings {
+		head += "\n\n  " + strings.Join(wrap("warning: "+warning, reasonWidth), "\n  ")
 	}
 	fmt.Fprintln(w, head+"\n")
 	if err := writeRows(w, "  ", make([]int, 3), rows, 1, 2); err != nil || r.LeftOut.String() == "" {

@@ -113,3 +113,27 @@ func TestWriteOutcomes_BreaksLongReasonsWhereTheirPartsEnd(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+func TestTable_WarnsAboveTheStates(t *testing.T) {
+	t.Parallel()
+	r := report.Report{Campaign: "c", State: "running", Warnings: []string{"12 receipts were refused"}}
+	var b strings.Builder
+	if err := r.WriteTable(&b); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); strings.Index(got, "warning: 12 receipts were refused") > strings.Index(got, "people") {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestTable_SaysWhatToDoAboutAHold(t *testing.T) {
+	t.Parallel()
+	r := report.Report{Campaign: "c", State: "held", Reason: "Telesign: 3411 Invalid API Key", Advice: "Correct TELESIGN_API_KEY, restart the workers, then resume."}
+	var b strings.Builder
+	if err := r.WriteTable(&b); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); !strings.HasPrefix(got, "campaign c: held (Telesign: 3411 Invalid API Key)\n\n  Correct TELESIGN_API_KEY") {
+		t.Errorf("%s", got)
+	}
+}

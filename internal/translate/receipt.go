@@ -69,8 +69,12 @@ func AccountFault(r telesign.Receipt) (telesign.Code, bool) {
 	return 0, false
 }
 
-// HoldReason says in the vendor's words why a campaign is held.
-func HoldReason(c telesign.Code) string { return fmt.Sprintf("Telesign: %d %s", c, c.Text()) }
+// holdPrefix begins the reason of a hold for what Telesign said.
+const holdPrefix = "Telesign: "
+
+// HoldReason says in the vendor's words why a campaign is held; [HoldAdvice] says what
+// to do about it.
+func HoldReason(c telesign.Code) string { return fmt.Sprintf("%s%d %s", holdPrefix, c, c.Text()) }
 
 // TemplateGone reports whether a code says that a template can't be sent any more. One
 // that is flagged (3854) still can.

@@ -222,7 +222,7 @@ func TestReason_IsOursThenTheVendors(t *testing.T) {
 		},
 		"refused": {
 			campaign.Record{State: campaign.Refused, Attempt: 1, Reason: campaign.ReasonRefused, Status: leg(campaign.RankProgress, 3102)},
-			"refused; Invalid value for parameter message_type: {message_type}",
+			"refused; Invalid value for parameter message_type",
 		},
 		"refused without a code": {campaign.Record{State: campaign.Refused, Attempt: 1, Reason: campaign.ReasonRefused}, "refused"},
 		"throttled": {

@@ -2,10 +2,13 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -124,4 +127,27 @@ func Test(ctx context.Context, box *outbox.Store, c *Client, to *outbox.Endpoint
 	a := c.post(ctx, to, message, event{typeTest, now.UTC().Truncate(time.Second), struct{}{}}.encode())
 	d := outbox.Delivery{At: now.UTC(), Message: message, Type: typeTest, Status: a.status, Error: a.fault(), TookMS: a.took.Milliseconds(), Attempt: 1}
 	return d, box.LogDelivery(ctx, to.ID, d)
+}
+
+// reachTime bounds the look whether an address answers.
+const reachTime = 3 * time.Second
+
+// ErrPrivate means that a URL leads to an address outside the public internet.
+var ErrPrivate = outbound.ErrPrivate
+
+// Reach connects to the server of an endpoint's URL, and sends nothing. The error is
+// [ErrPrivate], or says why there is no connection now.
+func (c *Client) Reach(ctx context.Context, address string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ErrBadURL
+	}
+	port := cmp.Or(u.Port(), map[string]string{"http": "80"}[u.Scheme], "443")
+	ctx, cancel := context.WithTimeout(ctx, reachTime)
+	defer cancel()
+	conn, err := outbound.Transport(outbound.Options{Private: c.private}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return outbound.Reason(err)
+	}
+	return conn.Close()
 }

@@ -215,6 +215,7 @@ func (s *Server) record(ctx context.Context, d *delivery, a answer) (more bool, 
 	batch.Failed++
 	if batch.Since.IsZero() {
 		batch.Since = now
+		s.log.Warn("a webhook doesn't take its events; it is tried again", "webhook", d.to.ID, "campaign", d.info.ID, "fault", a.fault())
 	}
 	batch.Next = now.Add(backoff(batch.Failed))
 	if now.Sub(batch.Since) >= failingAfter {

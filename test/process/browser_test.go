@@ -63,3 +63,37 @@ func TestPages_TheQueuesInABrowser(t *testing.T) {
 		}
 	})
 }
+
+// An open page says within 3 s that Redis, or the console, is gone, and takes it back.
+func TestPages_SayThatThereIsNoNews(t *testing.T) {
+	t.Parallel()
+	b := browsertest.Start(t)
+	server := redistest.Start(t, redistest.AppendOnly("always"))
+	e := account(server.URL())
+	key := strings.TrimSpace(done(t, e, "key", "create", "--name", "olga", "--scopes", "read"))
+	known := browsertest.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(":"+key)))
+	done(t, e, "submit", campaignFile(t, "spring"), listFile(t, numbers(3, plainly)), "--hold")
+	console := serve(t, e, "console")
+	const gone, shown = "No news since", `!document.getElementById("gone").hidden`
+	pages := map[string]*browsertest.Page{"/campaigns/spring": nil, "/campaigns": nil}
+	for at := range pages {
+		pages[at] = b.Open(t, console.url+at, known, browsertest.Expect(".")) // what fails is what this is about
+		pages[at].WaitText("spring")
+		if pages[at].Is(shown) {
+			t.Errorf("%s: %s, while there is", at, gone)
+		}
+	}
+	server.Kill()
+	for at, p := range pages {
+		p.Wait(at+" says that Redis is gone", shown)
+		p.Screenshot(t, "gone"+strings.ReplaceAll(at, "/", "-"))
+	}
+	server.Restart()
+	for at, p := range pages {
+		p.Wait(at+" takes it back", "!("+shown+")")
+	}
+	console.cmd.Process.Kill()
+	for at, p := range pages {
+		p.Wait(at+" says that the console is gone", shown)
+	}
+}

@@ -85,6 +85,8 @@ func sights(t *testing.T) []sight {
 			p.Type("#remove-phone", "+12015550162")
 			p.Click("#remove button")
 		}},
+		{name: "webhooks", path: "/webhooks", says: "Add a webhook", hidden: true},
+		{name: "campaigns-found", path: "/campaigns?state=held", says: "Made from", hidden: true},
 		{name: "templates", path: "/templates", says: "order_ready", hidden: true},
 		{name: "empty-templates", path: "/templates", empty: true, says: "aren't known", hidden: true},
 		{name: "keys", path: "/keys", says: "shown this once", steps: func(p *browsertest.Page, screen string) {
@@ -92,9 +94,9 @@ func sights(t *testing.T) []sight {
 			p.Click("#create button")
 		}},
 		{name: "revoke", path: "/keys/rita/revoke", says: "Back, change nothing", hidden: true},
-		{name: "not-found", path: "/campaigns/nowhere", refused: "404", says: "404", hidden: true},
-		{name: "forbidden", path: "/keys", who: "rita", refused: "403", says: "403", hidden: true},
-		{name: "conflict", path: of(brokenOff) + "/retry?only=failed", refused: "409", says: "409", hidden: true},
+		{name: "not-found", path: "/campaigns/nowhere", refused: "404", says: "It isn't here", hidden: true},
+		{name: "forbidden", path: "/keys", who: "rita", refused: "403", says: "may not do this", hidden: true},
+		{name: "conflict", path: of(brokenOff) + "/retry?only=failed", refused: "409", says: "Nothing was done", hidden: true},
 		{name: "login", path: "/login", who: "nobody", says: "Your key"},
 		{name: "api", path: "/api/v1/docs", says: "Put a file's numbers on the list"},
 		{name: "queues", path: "/queues/", says: "bulk", foreign: true},

@@ -24,8 +24,8 @@ func TestRetry_SendsAgainOnlyToWhomAPersonSays(t *testing.T) {
 	untilDone(t, h.env, id)
 
 	for _, c := range []refusal{
-		{args: []string{"retry", id}, code: 2, stderr: `retry: --only must be failed, unconfirmed or in_doubt.*`},
-		{args: []string{"retry", id, "--only", "delivered", "--yes"}, code: 2, stderr: `retry: --only must be failed, unconfirmed or in_doubt.*`},
+		{args: []string{"retry", id}, code: 2, stderr: `retry: --only must be failed, refused, unconfirmed or in_doubt.*`},
+		{args: []string{"retry", id, "--only", "delivered", "--yes"}, code: 2, stderr: `retry: --only must be failed, refused, unconfirmed or in_doubt.*`},
 		{args: []string{"retry", "nowhere", "--only", "failed", "--yes"}, code: 1, stderr: `there is no campaign nowhere`},
 		{args: []string{"resend", id}, code: 2, stderr: `resend: RECIPIENT is missing; .*`},
 		{args: []string{"resend", id, "customer-9", "--yes"}, code: 1, stderr: `there is no such recipient in campaign again`},
@@ -70,6 +70,18 @@ func TestRetry_SendsAgainOnlyToWhomAPersonSays(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"ann retry began 1 failed new number", "ann resent 1 failed new number", "bob resent recipient 0.1 "}, lines); diff != "" {
 		t.Errorf("history (-want +got):\n%s", diff)
+	}
+	if out := done(t, h.env, "retry", id, "--only", "refused", "--yes"); !strings.Contains(out, "1 recipient to be sent to again") {
+		t.Error(out)
+	}
+	story := done(t, h.env, "show", id, doubtful)
+	at := 0
+	for _, want := range []string{"place 0.1 of campaign again", "in doubt: may have been sent", "put on the list", "attempt 1 began", "in doubt: the answer", "resent by bob", "attempt 2 began", "attempt 2: external_id again.", "in the list"} {
+		next := strings.Index(story[at:], want)
+		if next < 0 {
+			t.Fatalf("no %q after byte %d of:\n%s", want, at, story)
+		}
+		at += next
 	}
 	if out := done(t, h.env, "retry", id, "--only", "unconfirmed", "--yes"); !strings.Contains(out, "nobody is unconfirmed") {
 		t.Error(out)

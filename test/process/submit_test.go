@@ -96,6 +96,12 @@ func TestSubmit_ADryRunNeedsNoRedisAndMasksNumbers(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, r.stdout)
 		}
 	}
+	for n, args := range [][]string{{"--samples", "0"}, {}, {"--samples", "2"}} {
+		out := done(t, bare(), append([]string{"submit", file, list, "--dry-run"}, args...)...)
+		if got := strings.Count(out, `"phone_number"`); got != n || n > 0 && strings.Index(out, "takes  ") > strings.Index(out, "sample 1") {
+			t.Errorf("%q: %d samples, or before the figures:\n%s", args, got, out)
+		}
+	}
 	if want := "1 row left out, with a phone number that stands further up: line 61\n"; r.stderr != want {
 		t.Errorf("standard error: %q", r.stderr)
 	}
@@ -123,10 +129,10 @@ func TestSubmit_BadRowsRejectTheListOrAreSetAside(t *testing.T) {
 		"c,+12015550102,https://x.example/3\nd,+12015550100,https://x.example/4\n")
 
 	dry := handout(t, bare(), "submit", file, list, "--dry-run")
-	if dry.code != 1 || !strings.Contains(dry.stderr, "\nhandout: a submit would refuse this: the list has 1 bad row: correct it, or set bad rows aside to send to the others\n") {
+	if dry.code != 1 || !strings.Contains(dry.stderr, "\nhandout: a submit would refuse this: the list has 1 bad row: correct it, or set bad rows aside to send to the others, with --set-aside-bad-rows\n") {
 		t.Errorf("dry run: exit status %d: %s", dry.code, dry.stderr)
 	}
-	if r := handout(t, e, "submit", file, list); r.code != 1 || r.stdout != "" {
+	if r := handout(t, e, "submit", file, list); r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, "\nhandout: nothing was sent: 1 fault; to send to the 3 good rows, add --set-aside-bad-rows\n") {
 		t.Errorf("exit status %d: %s", r.code, r.stderr)
 	}
 	if r := handout(t, e, "report", "spring"); r.code != 1 {

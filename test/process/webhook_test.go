@@ -169,13 +169,15 @@ func TestWebhook_WrongUse(t *testing.T) {
 	e := account(redistest.Start(t).URL())
 	checkAll(t, e, []refusal{
 		{name: "no verb", args: []string{"webhook"}, code: 2, stderr: "webhook: add, list, remove, test or log is missing; see handout webhook --help"},
-		{name: "plain", args: []string{"webhook", "add", "http://example.com"}, code: 2, stderr: "webhook add: URL: it must be an https URL"},
+		{name: "plain", args: []string{"webhook", "add", "http://example.com"}, code: 2, stderr: "webhook add: URL: it must be an https URL; HANDOUT_WEBHOOK_ALLOW_PRIVATE=true allows .*"},
 		{name: "no URL", args: []string{"webhook", "add", "example"}, code: 2, stderr: "webhook add: URL: it must be a URL as in .*"},
 		{name: "events", args: []string{"webhook", "add", "https://example.com", "--events", "all"}, code: 2, stderr: `webhook add: --events: there are no events "all": .*`},
 		{name: "prefix", args: []string{"webhook", "add", "https://example.com", "--campaigns", "A"}, code: 2, stderr: "webhook add: --campaigns: .*"},
 		{name: "nobody", args: []string{"webhook", "remove", "abc"}, code: 1, stderr: "webhook abc: there is no webhook with this ID"},
 		{name: "nobody's log", args: []string{"webhook", "log", "abc"}, code: 1, stderr: "webhook abc: there is no webhook with this ID"},
 	})
+	checkAll(t, e, []refusal{{name: "private", args: []string{"webhook", "add", "https://127.0.0.1/hooks"}, code: 2,
+		stderr: "webhook add: URL: it leads to a private address; HANDOUT_WEBHOOK_ALLOW_PRIVATE=true allows .*"}})
 	for range 10 {
 		done(t, e, "webhook", "add", "https://example.com/hooks")
 	}
@@ -201,7 +203,7 @@ func TestWebhook_TheReceiversOfThePageVerify(t *testing.T) {
 		proxy := httptest.NewUnstartedServer(nil)
 		at := "http://" + proxy.Listener.Addr().String()
 		r := handout(t, e, "webhook", "add", at)
-		id := strings.Fields(r.stderr)[1]
+		id := regexp.MustCompile(`webhook (\S+) is added`).FindStringSubmatch(r.stderr)[1]
 		_ = proxy.Listener.Close()
 		run := func(secret string) (stop func()) {
 			cmd := exec.CommandContext(t.Context(), command[0], append(command[1:], file)...)

@@ -43,6 +43,8 @@ type Options struct {
 	AccountRate float64              // the account's limit in messages per second where no person has set it
 	Telesign    *operations.Telesign // is asked about templates; may be nil
 
+	PrivateWebhooks bool // webhooks may lead to private addresses, and by http
+
 	MaxList    int64         // the most bytes of a list; 0: 4 GiB
 	Silence    time.Duration // how long a client may send, or take, nothing of a stream; 0: a minute
 	AnswerTime time.Duration // bounds a JSON body, and an answer that isn't a stream; 0: 30 s
@@ -74,7 +76,7 @@ func New(o Options) (*API, error) {
 	o.MaxList, o.Silence = cmp.Or(o.MaxList, 4<<30), cmp.Or(o.Silence, time.Minute)
 	o.AnswerTime, o.Heartbeat = cmp.Or(o.AnswerTime, 30*time.Second), cmp.Or(o.Heartbeat, 15*time.Second)
 	a := &API{o: o, reports: report.NewReader(o.Redis, o.AccountRate),
-		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, Telesign: o.Telesign})}
+		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign})}
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	config := config()
@@ -220,7 +222,7 @@ var always = []*kind{unauthorized, forbidden, unavailable}
 func group(route string) string {
 	const outcomes = "What became of people"
 	for _, g := range []struct{ part, name string }{
-		{"/suppression", "Who is never sent to"}, {"/optouts", "Who is never sent to"}, {"/sends", "One person at a time"}, {"/rate", "How fast"}, {"/templates", "Templates"},
+		{"/suppression", "Who is never sent to"}, {"/optouts", "Who is never sent to"}, {"/sends", "One person at a time"}, {"/rate", "How fast"}, {"/templates", "Templates"}, {"/webhooks", "Webhooks"},
 		{"GET /campaigns/{id}/recipients", outcomes}, {"/{recipient}", outcomes}, {"/export", outcomes}, {"/accept-as-sent", outcomes}, {"/retry", outcomes},
 		{"/recipients", "Lists"}, {"/dry-run", "Lists"},
 	} {
@@ -245,6 +247,7 @@ func (a *API) register() {
 	a.registerRates()
 	a.registerSuppression()
 	a.registerTemplates()
+	a.registerWebhooks()
 }
 
 type callerKey struct{}

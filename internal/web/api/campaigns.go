@@ -99,7 +99,7 @@ func (a *API) campaign(ctx context.Context, id campaign.ID) (*Campaign, error) {
 		return nil, err
 	}
 	c := newCampaign(info, r.Counts)
-	c.History, c.Pace = r.History, r.Pace
+	c.History, c.Pace, c.Warnings, c.Advice = r.History, r.Pace, r.Warnings, r.Advice
 	c.File, err = fileOf(info.Spec)
 	return c, err
 }
@@ -240,6 +240,7 @@ type Campaign struct {
 	Campaign    string             `json:"campaign" example:"order-history-2026-11"`
 	State       string             `json:"state" enum:"proposed,draft,running,paused,held,canceled,settling,done" doc:"proposed: the list hasn't come; draft: it is coming; held: paused by handout, see reason; settling: all are sent to; done: nothing is left that handout may do"`
 	Reason      string             `json:"reason" doc:"why it is paused, held or canceled"`
+	Advice      string             `json:"advice,omitempty" example:"Correct TELESIGN_API_KEY, restart the workers, then resume." doc:"what to do about a hold, for people"`
 	Total       int                `json:"total" minimum:"0" doc:"recipients"`
 	Balance     Balance            `json:"balance" doc:"recipients by state; they add up to total"`
 	DeliveredBy report.DeliveredBy `json:"delivered_by" doc:"the delivered by channel"`
@@ -249,6 +250,7 @@ type Campaign struct {
 	FinishedAt  *time.Time         `json:"finished_at,omitempty" doc:"when it was done"`
 	StartAt     *time.Time         `json:"start_at,omitempty" doc:"paused until then"`
 	Pace        *report.Pace       `json:"pace,omitempty" doc:"how fast it goes; only for one campaign whose list has come"`
+	Warnings    []string           `json:"warnings,omitempty" doc:"what keeps outcomes from arriving, as a listener that refuses receipts"`
 	History     []campaign.Entry   `json:"history,omitempty" nullable:"false" maxItems:"1000" doc:"what was done to it, the earliest first: the latest 1,000 lines; only for one campaign"`
 	File        *CampaignFile      `json:"file,omitempty" doc:"what is sent and how; only for one campaign, and not for the day's one-off sends"`
 }
@@ -257,7 +259,7 @@ type Campaign struct {
 type Balance struct {
 	Planned     int `json:"planned" doc:"nothing was done yet"`
 	Claimed     int `json:"claimed" doc:"being sent to"`
-	Retrying    int `json:"retrying" doc:"certainly not sent; tried again"`
+	Retrying    int `json:"retrying" doc:"another attempt is to be made: it certainly wasn't sent, or a person asked for it"`
 	Accepted    int `json:"accepted" doc:"Telesign took it; no outcome yet"`
 	InDoubt     int `json:"in_doubt" doc:"may have been sent; left alone until the receipt, or a person"`
 	Delivered   int `json:"delivered"`
@@ -265,7 +267,7 @@ type Balance struct {
 	Refused     int `json:"refused" doc:"Telesign refused the request"`
 	Suppressed  int `json:"suppressed" doc:"never sent: on the suppression list"`
 	Canceled    int `json:"canceled" doc:"never sent: the campaign was canceled"`
-	Unconfirmed int `json:"unconfirmed" doc:"Telesign took it; its outcome is unknown"`
+	Unconfirmed int `json:"unconfirmed" doc:"its outcome isn't known: no final receipt came, or a person took it as sent"`
 }
 
 func newCampaign(info *campaign.Info, b *campaign.Balance) *Campaign {

@@ -52,7 +52,7 @@ type ListQuery struct {
 type putInput struct {
 	CampaignPath
 	ListQuery
-	Hold    bool      `query:"hold" doc:"don't send yet: start it later"`
+	Hold    bool      `query:"hold" doc:"begin paused: nothing is sent before it is resumed"`
 	StartAt time.Time `query:"start_at" example:"2026-11-23T09:00:00+01:00" doc:"start by itself at this time, which must be to come"`
 }
 

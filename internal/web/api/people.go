@@ -69,12 +69,12 @@ type Leg struct {
 // Moment is when something happened.
 type Moment struct {
 	At      time.Time `json:"at"`
-	What    string    `json:"what" enum:"claimed,put off,heard,settled,due,resent,accepted as sent"`
+	What    string    `json:"what" enum:"claimed,put off,in doubt,heard,settled,due,resent,accepted as sent"`
 	Attempt int       `json:"attempt,omitempty" minimum:"1" doc:"which attempt it is about"`
 	Channel *Leg      `json:"channel,omitempty" doc:"heard: what Telesign said of it"`
 	State   string    `json:"state,omitempty" enum:"planned,claimed,retrying,accepted,in_doubt,delivered,failed,refused,suppressed,canceled,unconfirmed" doc:"settled: the state then"`
 	By      string    `json:"by,omitempty" example:"billing" doc:"who decided it"`
-	Why     string    `json:"why,omitempty" doc:"settled: the outcome's reason; else the reason that was given"`
+	Why     string    `json:"why,omitempty" doc:"in doubt, settled: the reason; else the one that was given"`
 }
 
 func newRecipient(ctx context.Context, info *campaign.Info, f report.Found) Recipient {

@@ -34,6 +34,7 @@ func (h *house) calls(t *testing.T) []call {
 		"accept-all-as-sent": `{"expected":1}`,
 		"set-campaign-rate":  `{"rate":5}`, "set-account-rate": `{"rate":5}`, "purge-campaign": `{"id":"listless"}`,
 		"reschedule-campaign": `{"at":"2099-01-01T00:00:00Z"}`,
+		"add-webhook":         `{"url":"https://hooks.example.com/"}`,
 		"create-send":         `{"recipient":"a","phone":"+12015550100","message_type":"ARN","channels":[{"channel":"sms","template":"text","parameters":{"text":"Hello"}}]}`,
 	}
 	var all []call
@@ -61,7 +62,7 @@ func (h *house) calls(t *testing.T) []call {
 }
 
 func (c call) to(id string) string {
-	return strings.NewReplacer("{id}", id, "{recipient}", "nobody", "{phone}", "+12015550100").Replace(c.path)
+	return strings.NewReplacer("{id}", id, "{recipient}", "nobody", "{phone}", "+12015550100", "{webhook}", "nobody").Replace(c.path)
 }
 
 // problemOf holds an answer to be a problem of a kind.

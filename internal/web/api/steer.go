@@ -26,11 +26,11 @@ func (a *API) registerSteering() {
 			})
 	}
 	add(a, a.operation("start-campaign", "POST /campaigns/{id}/start", access.Control,
-		"Start a campaign that was put on hold, now or later",
+		"Start a campaign that began paused, now or later",
 		"With `at` it is paused until then, and goes on by itself. Without, it runs at once; starting a running one changes nothing.",
 		malformed, notFound, wrongState, tooLarge, mediaType, invalid), a.start)
 	add(a, a.operation("reschedule-campaign", "POST /campaigns/{id}/reschedule", access.Control,
-		"Pause a campaign until a time", "It goes on by itself then. The same time again changes nothing. A held campaign stays held; resumed by then, it waits for the time.",
+		"Reschedule a campaign", "It is paused until the time, and goes on by itself then. The same time again changes nothing. A held campaign stays held; resumed by then, it waits for the time.",
 		malformed, notFound, wrongState, stale, tooLarge, mediaType, invalid), a.reschedule)
 	add(a, a.operation("purge-campaign", "POST /campaigns/{id}/purge", access.Control,
 		"Delete who is in a campaign that is done",
@@ -135,7 +135,7 @@ func (a *API) purge(ctx context.Context, in *about[Purge]) (*Campaign, error) {
 
 // Retry names those who are to be sent to again.
 type Retry struct {
-	Only     string `json:"only" enum:"failed,unconfirmed,in_doubt" example:"failed"`
+	Only     string `json:"only" enum:"failed,refused,unconfirmed,in_doubt" example:"failed"`
 	Expected int    `json:"expected" minimum:"1" doc:"how many they are by your knowledge"`
 	Reason
 }

@@ -45,11 +45,7 @@ func actionsOf(v *visit, s *operations.Standing) actionsPart {
 		add("resume", "Resume…")
 	}
 	if s.May(operations.VerbCancel) {
-		later := "Go on later…"
-		if phase == campaign.Running {
-			later = "Pause until…"
-		}
-		add("reschedule", later)
+		add("reschedule", "Reschedule…")
 		add("rate", "Rate…")
 		add("cancel", "Cancel…").Danger = true
 	}
@@ -139,38 +135,21 @@ func steer(do func(context.Context, *operations.Standing, campaign.Actor) error,
 
 func (c *Console) askResume(_ *visit, s *operations.Standing) (question, error) {
 	q := questionOf(s, "Resume", operations.VerbResume)
-	toSend := leftToSend(s.Left())
-	q.Text = []string{"The campaign is " + string(s.Info.Phase) + ".", "It goes on at once: " + toSend + "."}
-	if s.Info.Phase == campaign.Paused && !s.Info.StartAt.IsZero() {
-		q.Text[0] = reasonNow(s.Info)
-	}
-	if s.Info.Phase == campaign.Held {
-		q.Text = []string{"handout has held the campaign: " + s.Info.Reason + ".", "Resume it when the cause is gone; it goes on where it stopped: " + toSend + "."}
-		if !s.Info.StartAt.IsZero() {
-			q.Text[1] = "Resume it when the cause is gone; it goes on at " + when(s.Info.StartAt) + ": " + toSend + "."
-		}
-	}
-	q.Danger = q.Risk != ""
+	q.Text, q.Danger = s.About(operations.VerbResume, count), q.Risk != ""
 	return q, nil
 }
 
 func (c *Console) askCancel(_ *visit, s *operations.Standing) (question, error) {
 	q := questionOf(s, "Cancel", operations.VerbCancel)
-	q.Text = []string{
-		"It ends for good. Those who haven't been sent to never are: " + count(s.Left()) + " of " + count(s.Balance.Total()) + " people at this moment.",
-		"What is under way is still settled.",
-	}
-	q.Do, q.Danger = "Cancel the campaign", true
+	q.Text, q.Do, q.Danger = s.About(operations.VerbCancel, count), "Cancel the campaign", true
 	return q, nil
 }
 
 func (c *Console) askReschedule(_ *visit, s *operations.Standing) (question, error) {
-	q := questionOf(s, "Go on then", operations.VerbReschedule)
-	q.Title = "Let " + string(s.Info.ID) + " go on later"
+	q := questionOf(s, "Reschedule", operations.VerbReschedule)
 	q.Text = []string{"It is paused, and goes on by itself at this time."}
 	switch s.Info.Phase {
 	case campaign.Running:
-		q.Title, q.Do = "Pause "+string(s.Info.ID)+" until a time", "Pause until then"
 		q.Text = []string{"It is paused at once, and goes on by itself at this time."}
 	case campaign.Held:
 		q.Text = []string{"handout has held the campaign: " + s.Info.Reason + ".", "It is paused in place of that, and goes on by itself at this time."}
@@ -194,18 +173,18 @@ func (c *Console) reschedule(v *visit, s *operations.Standing) (string, error) {
 	place, err := time.UTC, error(nil)
 	if zone != "UTC" {
 		if place, err = campaign.LoadZone(zone); err != nil {
-			return "", refuse(http.StatusUnprocessableEntity, "The time zone is the name of one, as in Europe/Berlin.")
+			return "", wrong("zone", "The time zone is the name of one, as in Europe/Berlin.")
 		}
 	}
 	at, err := time.ParseInLocation(fieldTime, v.PostFormValue("at"), place)
 	if err != nil {
-		return "", refuse(http.StatusUnprocessableEntity, "The date and time can't be read.")
+		return "", wrong("at", "The date and time can't be read.")
 	}
 	return "It goes on at " + when(at) + ".", c.ops.Reschedule(v.Context(), s, at, true, v.author())
 }
 
 // those are who is in a state.
-var those = map[campaign.State]string{campaign.Failed: "the failed", campaign.Unconfirmed: "the unconfirmed", campaign.InDoubt: "those in doubt"}
+var those = map[campaign.State]string{campaign.Failed: "the failed", campaign.Refused: "the refused", campaign.Unconfirmed: "the unconfirmed", campaign.InDoubt: "those in doubt"}
 
 // longTime is how long a form may take for which a whole list is read.
 const longTime = 10 * time.Minute
@@ -300,7 +279,7 @@ func (c *Console) askPurge(v *visit, s *operations.Standing) (question, error) {
 	q := questionOf(s, "Purge", operations.VerbPurge)
 	q.Text = []string{"This deletes for good who is in the campaign, " + count(s.Balance.Total()) + " people: phone numbers, names, columns, and what became of each. The counts and the history stay, and the ID stays taken."}
 	q.Danger = true
-	if v.URL.Query().Get("sure") == "" {
+	if v.Method == http.MethodGet && v.URL.Query().Get("sure") == "" {
 		q.Text = append(q.Text, "It can't be undone. Export the campaign first if its people may ask later.")
 		q.Next, q.Hidden, q.Do, q.Fields = true, map[string]string{"sure": "1"}, "Go on to the last question", nil
 		return q, nil

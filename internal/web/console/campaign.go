@@ -10,6 +10,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/translate"
 )
 
 type campaignPage struct {
@@ -31,29 +32,16 @@ func (p campaignPage) Live() bool { return p.Now.Moves }
 
 type nowPart struct {
 	ID, State, Reason, Canary  string
+	Advice                     string // what to do about a hold
 	Running, Held, Moves, Gone bool
 	Total, Delivered, Read     int
 	Balance                    *campaign.Balance
 	Pace                       *report.Pace
+	Warnings                   []string // what keeps outcomes from arriving
 	Bar                        bar
 }
 
 type fact struct{ Name, Value string }
-
-// statesInWords says what each state means.
-var statesInWords = map[campaign.State]string{
-	campaign.Planned:     "nothing was done yet",
-	campaign.Claimed:     "being sent to at this moment",
-	campaign.Retrying:    "certainly not sent; tried again",
-	campaign.Accepted:    "Telesign took it; no outcome yet",
-	campaign.InDoubt:     "may have been sent; left alone until the receipt, or a person",
-	campaign.Delivered:   "by one channel at least",
-	campaign.Failed:      "no channel delivered",
-	campaign.Refused:     "Telesign refused the request",
-	campaign.Suppressed:  "never sent: on the suppression list",
-	campaign.Canceled:    "never sent: the campaign was canceled",
-	campaign.Unconfirmed: "Telesign took it; its outcome is unknown",
-}
 
 // look reads the campaign of the path, a draft too.
 func (c *Console) look(v *visit) (*operations.Standing, error) {
@@ -123,7 +111,16 @@ func (c *Console) now(v *visit, s *operations.Standing) (nowPart, error) {
 		return nowPart{}, err
 	}
 	info, b := s.Info, s.Balance
+	warnings, err := c.reports.Warnings(v.Context(), b)
+	if err != nil {
+		return nowPart{}, err
+	}
+	for i := range warnings {
+		warnings[i] = sentence(warnings[i])
+	}
 	return nowPart{
+		Warnings: warnings, Advice: adviceNow(info),
+
 		ID: string(info.ID), State: string(info.Phase), Reason: reasonNow(info), Canary: canaryWords(info),
 		Running: info.Phase == campaign.Running, Held: info.Phase == campaign.Held, Moves: info.Phase != campaign.Done, Gone: info.Gone() != nil,
 		Total: b.Total(), Delivered: b.Of(campaign.Delivered), Read: b.Read, Balance: b, Pace: pace, Bar: barOf(b),
@@ -136,6 +133,14 @@ func reasonNow(info *campaign.Info) string {
 		return "It starts by itself at " + when(info.StartAt) + "."
 	}
 	return info.Reason
+}
+
+// adviceNow is what to do about a hold; empty for none.
+func adviceNow(info *campaign.Info) string {
+	if info.Phase != campaign.Held {
+		return ""
+	}
+	return translate.HoldAdvice(info.Reason)
 }
 
 func canaryWords(info *campaign.Info) string {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/unverified"
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
@@ -43,6 +44,48 @@ func TestCampaigns_AreListedWithWhatBecameOfThem(t *testing.T) {
 	a = b.get(http.StatusOK, "/campaigns")
 	b.miss(a, "<html", "<nav")
 	b.see(a, `id="campaigns"`)
+}
+
+func TestCampaigns_AreFoundByStateNameAndTime(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	h.submit(t, "spring-1", 1, false, "")
+	h.submit(t, "autumn-1", 1, false, "")
+	for i := range 22 {
+		h.submit(t, fmt.Sprintf("winter-%d", i), 1, true, "")
+	}
+	b := h.login(t, "olga", access.Read)
+	today := time.Now().UTC().Format(time.DateOnly)
+	tomorrow := time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly)
+	for query, want := range map[string]string{
+		"text=SPRING":                          "spring-1",
+		"state=paused":                         "autumn-1 spring-1",
+		"state=paused&text=aut":                "autumn-1",
+		"text=-1&state=running&until=" + today: "winter-19 winter-18 winter-17 winter-16 winter-15 winter-14 winter-13 winter-12 winter-11 winter-10 winter-1",
+		"since=" + tomorrow:                    "",
+		"until=2020-01-01":                     "",
+		"state=held":                           "",
+	} {
+		a := b.get(http.StatusOK, "/campaigns?"+query)
+		var found []string
+		for _, m := range regexp.MustCompile(`<li id="campaign-([^"]+)"`).FindAllStringSubmatch(a.body, -1) {
+			found = append(found, m[1])
+		}
+		if got := strings.Join(found, " "); got != want || (want == "") != strings.Contains(a.body, `id="none"`) {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+	a := b.get(http.StatusOK, "/campaigns?text=winter")
+	older := regexp.MustCompile(`id="older"[^>]* href="([^"]+)"`).FindStringSubmatch(a.body)
+	if older == nil {
+		t.Fatal(a.body)
+	}
+	a = b.get(http.StatusOK, html.UnescapeString(older[1]))
+	b.see(a, `id="campaign-winter-1"`, `id="campaign-winter-0"`)
+	b.miss(a, `id="campaign-winter-2"`, `id="older"`)
+	for _, wrong := range []string{"state=nonsense", "since=yesterday"} {
+		b.get(http.StatusBadRequest, "/campaigns?"+wrong)
+	}
 }
 
 func TestCampaigns_ComeInPages(t *testing.T) {
@@ -345,4 +388,30 @@ func TestLive_IsForWhoMayRead(t *testing.T) {
 	h.browser(t).get(http.StatusSeeOther, "/campaigns/spring/live")
 	h.login(t, "shop", access.Submit).get(http.StatusForbidden, "/campaigns/spring/live")
 	h.login(t, "olga", access.Read).get(http.StatusNotFound, "/campaigns/autumn/live")
+}
+
+func TestCampaign_WarnsOfAListenerThatRefusesReceipts(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	info := h.submit(t, "spring", 2, true, "")
+	b := h.login(t, "olga", access.Read)
+	if err := unverified.Add(t.Context(), h.rdb, 12, unverified.WrongSignature, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	b.miss(b.get(http.StatusOK, "/campaigns/spring"), "receipts were refused") // there is no one whom it concerns
+	h.settle(t, info, 0, campaign.Event{Kind: campaign.EventClaim, At: time.Now()}, campaign.Event{Kind: campaign.EventAccept, At: time.Now(), Attempt: 1, DueAt: time.Now().Add(time.Hour)})
+	b.see(b.get(http.StatusOK, "/campaigns/spring"), "12 receipts were refused", "correct TELESIGN_API_KEY of handout listen")
+}
+
+func TestCampaign_SaysWhatToDoAboutAHold(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	h.submit(t, "spring", 2, true, "")
+	if err := h.ledger.Hold(t.Context(), "spring", "Telesign: 3411 Invalid API Key", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	b := h.login(t, "olga", access.Read, access.Control)
+	for _, at := range []string{"/campaigns/spring", "/campaigns/spring/resume"} {
+		b.see(b.get(http.StatusOK, at), "3411 Invalid API Key", "Correct TELESIGN_API_KEY, restart the workers, then resume.")
+	}
 }

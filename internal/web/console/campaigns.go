@@ -2,15 +2,19 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
@@ -27,6 +31,7 @@ type campaignList struct {
 	From, To, All   int
 	Newer, Older    string // addresses; empty: there are none
 	Self            string
+	Filter          *campaignFilter
 	changesByItself bool
 }
 
@@ -41,25 +46,19 @@ type campaignRow struct {
 }
 
 func (c *Console) campaigns(v *visit) (string, any, error) {
-	page := 1
-	if text := v.URL.Query().Get("page"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > mostNames {
-			return "", nil, refuse(http.StatusBadRequest, "page is a number from 1 on.")
-		}
-		page = n
+	var list campaignList
+	var found []report.Summary
+	filter, err := listFilter(v)
+	list.Filter = filter
+	switch {
+	case err != nil:
+	case filter.asks():
+		found, err = c.filtered(v, filter, &list)
+	default:
+		found, err = c.listed(v, &list)
 	}
-	from := (page - 1) * rowsOnPage
-	found, all, err := c.reports.ListPage(v.Context(), from, rowsOnPage)
 	if err != nil {
 		return "", nil, err
-	}
-	list := campaignList{From: from + 1, To: from + len(found), All: all, Self: pageAddress(page)}
-	if page > 1 {
-		list.Newer = pageAddress(page - 1)
-	}
-	if from+rowsOnPage < all {
-		list.Older = pageAddress(page + 1)
 	}
 	for i := range found {
 		s := &found[i]
@@ -81,6 +80,100 @@ func (c *Console) campaigns(v *visit) (string, any, error) {
 	return "campaigns", list, nil
 }
 
+// listed reads a page of all campaigns.
+func (c *Console) listed(v *visit, list *campaignList) ([]report.Summary, error) {
+	page := 1
+	if text := v.URL.Query().Get("page"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > mostNames {
+			return nil, refuse(http.StatusBadRequest, "page is a number from 1 on.")
+		}
+		page = n
+	}
+	from := (page - 1) * rowsOnPage
+	found, all, err := c.reports.ListPage(v.Context(), from, rowsOnPage)
+	list.From, list.To, list.All, list.Self = from+1, from+len(found), all, pageAddress(page)
+	if page > 1 {
+		list.Newer = pageAddress(page - 1)
+	}
+	if from+rowsOnPage < all {
+		list.Older = pageAddress(page + 1)
+	}
+	return found, err
+}
+
+// campaignFilter is what of all campaigns is asked for.
+type campaignFilter struct {
+	Text, State, Since, Until string // as they stand in the address
+	States                    []campaign.Phase
+	after                     string // the campaign before the first one
+}
+
+func (f *campaignFilter) asks() bool { return f.Text+f.State+f.Since+f.Until != "" }
+
+// Asked reports whether the page is of a search.
+func (f *campaignFilter) Asked() bool { return f.asks() }
+
+func listFilter(v *visit) (*campaignFilter, error) {
+	q := v.URL.Query()
+	f := &campaignFilter{
+		Text: strings.TrimSpace(q.Get("text")), State: q.Get("state"), Since: q.Get("since"), Until: q.Get("until"),
+		States: campaign.Phases(), after: q.Get("after"),
+	}
+	if len(f.Text) > maxText {
+		return f, refuse(http.StatusBadRequest, "That is too long to be looked for.")
+	}
+	return f, nil
+}
+
+// address leads to the same search from a campaign on.
+func (f *campaignFilter) address(after string) string {
+	q := url.Values{}
+	for name, value := range map[string]string{"text": f.Text, "state": f.State, "since": f.Since, "until": f.Until, "after": after} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return "/campaigns?" + q.Encode()
+}
+
+// filtered reads a page of those campaigns that the filter takes.
+func (c *Console) filtered(v *visit, f *campaignFilter, list *campaignList) ([]report.Summary, error) {
+	q := report.ListQuery{Text: strings.ToLower(f.Text), After: campaign.ID(f.after), Limit: rowsOnPage}
+	if f.State != "" {
+		if !slices.Contains(f.States, campaign.Phase(f.State)) {
+			return nil, refuse(http.StatusBadRequest, "There is no such state.")
+		}
+		q.States = []campaign.Phase{campaign.Phase(f.State)}
+	}
+	for _, day := range []struct {
+		text  string
+		to    *time.Time
+		after int // days
+	}{{f.Since, &q.Since, 0}, {f.Until, &q.Until, 1}} {
+		if day.text == "" {
+			continue
+		}
+		at, err := time.Parse(time.DateOnly, day.text)
+		if err != nil {
+			return nil, refuse(http.StatusBadRequest, "A day is written as in 2026-11-22.")
+		}
+		*day.to = at.AddDate(0, 0, day.after) // the last day belongs to it
+	}
+	found, err := c.reports.List(v.Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	list.Self = f.address(f.after)
+	if f.after != "" {
+		list.Newer = f.address("")
+	}
+	if found.Next != "" {
+		list.Older = f.address(string(found.Next))
+	}
+	return found.Campaigns, nil
+}
+
 func pageAddress(n int) string {
 	if n == 1 {
 		return "/campaigns"
@@ -91,6 +184,8 @@ func pageAddress(n int) string {
 const (
 	// silence is for how long a browser may take nothing of a stream.
 	silence = time.Minute
+	// newsTime is how long one look may take.
+	newsTime = 2 * time.Second
 	// beat is how often a quiet stream says that it lives, and asks whether the
 	// visitor may still look.
 	beat = 15 * time.Second
@@ -136,12 +231,17 @@ func (c *Console) watch(w http.ResponseWriter, r *http.Request) {
 
 // tell sends what has changed since the last time, and reports whether it was the last event.
 func (c *Console) tell(v *visit, out *stream) (done bool) {
+	ctx, cancel := context.WithTimeout(v.Context(), newsTime)
+	defer cancel()
+	at := *v
+	at.Request = v.WithContext(ctx)
+	v = &at
 	s, err := c.look(v)
 	if operations.KindOf(err) == operations.NotFound {
 		return true
 	}
 	if err != nil {
-		return false // Redis will be back
+		return false // Redis will be back; the page says that there is no news
 	}
 	n, err := c.now(v, s)
 	if err != nil {
@@ -158,6 +258,7 @@ func (c *Console) tell(v *visit, out *stream) (done bool) {
 		}
 		out.event(e.name, text)
 	}
+	out.event("beat", []byte(strconv.FormatInt(time.Now().UnixMilli(), 36))) // there is news of Redis, if of nothing else
 	if s.Info.Phase == campaign.Done {
 		out.event("done", []byte("done"))
 		return true

@@ -27,14 +27,16 @@ import (
 
 // Options are what a console needs. Redis, Gate and Logger are required.
 type Options struct {
-	Redis       redis.UniversalClient // stays the caller's to close
-	Gate        *access.Gate
-	Logger      *slog.Logger
-	Region      string               // the country whose numbers may stand in lists in national form
-	AccountRate float64              // the account's limit in messages per second where no person has set it
-	Telesign    *operations.Telesign // is asked about templates; may be nil
+	Redis           redis.UniversalClient // stays the caller's to close
+	Gate            *access.Gate
+	Logger          *slog.Logger
+	Region          string               // the country whose numbers may stand in lists in national form
+	AccountRate     float64              // the account's limit in messages per second where no person has set it
+	Telesign        *operations.Telesign // is asked about templates; may be nil
+	PrivateWebhooks bool                 // webhooks may lead to private addresses, and by http
+	Destination     string               // where messages go, after "Messages go to"; empty: it isn't said
 
-	Every      time.Duration // how often what moves by itself is looked at; 0: 2 s
+	Every      time.Duration // how often what moves by itself is looked at; 0: 1 s
 	UploadLife time.Duration // how long uploaded files wait to be confirmed; 0: an hour
 	MaxUpload  int64         // the longest uploaded list, in bytes; 0: 128 MB
 }
@@ -56,6 +58,7 @@ type Console struct {
 	handler http.Handler
 	kept    outcomeCache
 	uploads uploads
+	asks    map[string]func(*visit) (string, any, error) // the pages that ask before a verb
 	// normalize brings a number into E.164 form; its error is in words.
 	normalize func(phone string) (string, error)
 
@@ -68,7 +71,7 @@ func New(o Options) (*Console, error) {
 	if o.Redis == nil || o.Gate == nil || o.Logger == nil {
 		return nil, errors.New("console: Redis, Gate and Logger are required")
 	}
-	o.Every, o.UploadLife, o.MaxUpload = cmp.Or(o.Every, 2*time.Second), cmp.Or(o.UploadLife, uploadLife), cmp.Or(o.MaxUpload, maxUpload)
+	o.Every, o.UploadLife, o.MaxUpload = cmp.Or(o.Every, time.Second), cmp.Or(o.UploadLife, uploadLife), cmp.Or(o.MaxUpload, maxUpload)
 	normalize, err := phone.Normalizer(o.Region)
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
@@ -78,7 +81,8 @@ func New(o Options) (*Console, error) {
 		return nil, err
 	}
 	c := &Console{o: o, reports: report.NewReader(o.Redis, o.AccountRate),
-		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, Telesign: o.Telesign}), pages: pages, mux: http.NewServeMux(), normalize: normalize}
+		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign}), pages: pages, mux: http.NewServeMux(), normalize: normalize,
+		asks: make(map[string]func(*visit) (string, any, error))}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()
 	crossOrigin := http.NewCrossOriginProtection()
@@ -96,7 +100,27 @@ func New(o Options) (*Console, error) {
 
 // ServeHTTP answers a request.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
+	secure(w.Header())
+	c.handler.ServeHTTP(w, r)
+}
+
+// Error answers a browser that asked for a page which stands beside these and isn't
+// there, or not for its key.
+func (c *Console) Error(w http.ResponseWriter, r *http.Request, status int, detail string) {
+	secure(w.Header())
+	err := refuse(status, "%s", sentence(detail))
+	if status == http.StatusUnauthorized {
+		w.Header().Del("WWW-Authenticate") // turnAway knows who is to be asked for what
+		err = access.ErrRefused
+	}
+	v, wrong := c.enter(w, r, access.Read)
+	if wrong != nil {
+		v = nil
+	}
+	c.fail(w, r, v, err)
+}
+
+func secure(h http.Header) {
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
@@ -105,7 +129,6 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
-	c.handler.ServeHTTP(w, r)
 }
 
 // policy lets a page load from here alone: no inline script or style, and no
@@ -166,20 +189,26 @@ func (c *Console) upload(pattern string, scope access.Scope, maxBytes int64, do 
 
 // ask registers a page that asks before a verb is done to a campaign.
 func (c *Console) ask(verb string, ask func(*visit, *operations.Standing) (question, error)) {
-	c.page("GET /campaigns/{id}/"+verb, access.Control, func(v *visit) (string, any, error) {
+	page := func(v *visit) (string, any, error) {
 		s, err := c.standing(v)
 		if err != nil {
 			return "", nil, err
 		}
 		q, err := ask(v, s)
 		return "ask", q, err
-	})
+	}
+	c.asks[verb] = page
+	c.page("GET /campaigns/{id}/"+verb, access.Control, page)
 }
 
 // deed registers what is done to a campaign that look has read; do returns what to tell
 // the visitor.
 func (c *Console) deed(verb string, look func(*visit) (*operations.Standing, error), do func(*visit, *operations.Standing) (done string, err error)) {
+	page := c.asks[verb] // nil for what isn't asked first
 	c.form("POST /campaigns/{id}/"+verb, access.Control, func(v *visit) (string, error) {
+		if page != nil {
+			v.comesBack("ask", page, "at", "zone", "rate", "name", "why")
+		}
 		s, err := look(v)
 		if err != nil {
 			return "", err
@@ -272,6 +301,16 @@ func (c *Console) routes() {
 	c.page("GET /suppression/import/{token}", access.Control, c.imported)
 
 	c.page("GET /templates", access.Read, c.templates)
+
+	c.page("GET /webhooks", access.Read, c.webhooks)
+	c.page("POST /webhooks", access.Control, c.addWebhook) // shows the secret, once, and goes nowhere
+	c.page("GET /webhooks/{webhook}", access.Read, c.webhook)
+	c.form("POST /webhooks/{webhook}/test", access.Control, c.testWebhook)
+	c.page("GET /webhooks/{webhook}/remove", access.Control, func(v *visit) (string, any, error) {
+		_, data, err := c.webhook(v)
+		return "removewebhook", data, err
+	})
+	c.form("POST /webhooks/{webhook}/remove", access.Control, c.removeWebhook)
 
 	c.page("GET /keys", access.All, c.keys)
 	c.page("POST /keys", access.All, c.createKey) // shows the key, once, and goes nowhere

@@ -99,6 +99,7 @@ func (c *Console) keysPage(v *visit) (*keysPage, error) {
 }
 
 func (c *Console) createKey(v *visit) (string, any, error) {
+	v.comesBack("create", c.keys, "name", "scope")
 	name := strings.TrimSpace(v.PostFormValue("name"))
 	token, err := c.ops.CreateKey(v.Context(), name, strings.Join(v.PostForm["scope"], ","))
 	if err != nil {
@@ -129,6 +130,7 @@ func (c *Console) revokeKey(v *visit) (string, error) {
 type refusal struct {
 	Status      int
 	Title, Text string
+	Field       string // of a form, that is at fault; empty: none, or several
 }
 
 func (r *refusal) Error() string { return r.Text }
@@ -137,7 +139,21 @@ func refuse(status int, format string, args ...any) error {
 	if len(args) > 0 {
 		format = fmt.Sprintf(format, args...)
 	}
-	return &refusal{status, http.StatusText(status), format}
+	return &refusal{Status: status, Title: titles[status], Text: format}
+}
+
+// wrong is what is wrong with a field of a form.
+func wrong(field, text string) error {
+	return &refusal{http.StatusUnprocessableEntity, titles[http.StatusUnprocessableEntity], text, field}
+}
+
+// titles are those of the error page, by status.
+var titles = map[int]string{
+	http.StatusBadRequest: "The request can't be read", http.StatusForbidden: "This key may not do this",
+	http.StatusNotFound: "It isn't here", http.StatusMethodNotAllowed: "That can't be done here",
+	http.StatusConflict: "Nothing was done", http.StatusRequestEntityTooLarge: "It is too long",
+	http.StatusUnprocessableEntity: "Something in the form is wrong", http.StatusInternalServerError: "Something went wrong here",
+	http.StatusServiceUnavailable: "Redis can't be reached", http.StatusTooManyRequests: "Too many at once",
 }
 
 var (
@@ -160,7 +176,12 @@ func (c *Console) judge(ctx context.Context, err error) *refusal {
 		c.o.Logger.ErrorContext(ctx, "a page failed", "error", err)
 		return refuse(http.StatusInternalServerError, "Something went wrong here; the console's log says what.").(*refusal)
 	}
-	return refuse(status, "%s", sentence(err.Error())).(*refusal)
+	told := refuse(status, "%s", sentence(err.Error())).(*refusal)
+	var refused *operations.Error
+	if errors.As(err, &refused) {
+		told.Field = refused.Field
+	}
+	return told
 }
 
 var statuses = map[operations.Kind]int{
@@ -184,6 +205,9 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err err
 		return
 	}
 	told := c.judge(r.Context(), err)
+	if c.showAgain(w, r, v, told, err) {
+		return
+	}
 	if told.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "5")
 	}
@@ -195,7 +219,7 @@ func (c *Console) turnAway(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Header.Get("Authorization") != "":
 		w.Header().Set("WWW-Authenticate", `Basic realm="handout: a key as the password", charset="UTF-8"`)
-		c.render(w, nil, http.StatusUnauthorized, "error", &refusal{http.StatusUnauthorized, "Wrong key", "This key isn't good, or was revoked."})
+		c.render(w, nil, http.StatusUnauthorized, "error", &refusal{Status: http.StatusUnauthorized, Title: "Wrong key", Text: "This key isn't good, or was revoked."})
 	case r.Header.Get("HX-Request") != "":
 		w.Header().Set("HX-Redirect", "/login")
 		w.WriteHeader(http.StatusUnauthorized)
@@ -208,6 +232,6 @@ func (c *Console) turnAway(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 	default:
-		c.render(w, nil, http.StatusUnauthorized, "error", &refusal{http.StatusUnauthorized, "Not logged in", "The session has ended. Nothing was done: log in and try again."})
+		c.render(w, nil, http.StatusUnauthorized, "error", &refusal{Status: http.StatusUnauthorized, Title: "Not logged in", Text: "The session has ended. Nothing was done: log in and try again."})
 	}
 }

@@ -46,6 +46,7 @@ func (c *Console) newCampaign(*visit) (string, any, error) {
 
 // takeUpload keeps the files, and checks them. Nothing is written to the ledger.
 func (c *Console) takeUpload(v *visit) (string, error) {
+	v.comesBack("upload", c.newCampaign, "list")
 	p, err := receive(v, c.o.MaxUpload)
 	if err != nil {
 		return "", err
@@ -62,7 +63,7 @@ func (c *Console) check(v *visit, up *upload, p *parts) error {
 	page := &up.checked
 	page.ListName = filepath.Base(p.names["list"])
 	if p.text["campaign"] == "" || up.list == nil || up.list.size == 0 {
-		return refuse(http.StatusUnprocessableEntity, "Choose both: the campaign file and the list.")
+		return wrong("list", "Choose both: the campaign file and the list.")
 	}
 	format, err := producer.FormatOf(p.names["list"])
 	if err != nil {
@@ -142,6 +143,7 @@ func (c *Console) confirm(v *visit) (string, error) {
 	if len(up.checked.Faults) > 0 {
 		return "", refuse(http.StatusConflict, "These files can't be submitted: correct them, and upload them again.")
 	}
+	v.comesBack("confirm", c.review, "start", "at", "aside", "why")
 	begin, err := beginning(v)
 	if err != nil {
 		return "", err
@@ -179,14 +181,14 @@ func beginning(v *visit) (b campaign.Beginning, err error) {
 	b.By = v.author()
 	switch v.PostFormValue("start") {
 	case "now":
-	case "hold":
+	case "paused":
 		b.Hold = true
 	case "at":
 		if b.StartAt, err = time.ParseInLocation(fieldTime, v.PostFormValue("at"), time.UTC); err != nil {
-			err = refuse(http.StatusUnprocessableEntity, "When shall it start? The date and time can't be read. Nothing was sent.")
+			err = wrong("at", "When shall it start? The date and time can't be read. Nothing was sent.")
 		}
 	default:
-		err = refuse(http.StatusUnprocessableEntity, "Choose when it starts. Nothing was sent.")
+		err = wrong("start", "Choose when it starts. Nothing was sent.")
 	}
 	return b, err
 }

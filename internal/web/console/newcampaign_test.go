@@ -121,7 +121,7 @@ func TestNewCampaign_IsCheckedThenConfirmedOnce(t *testing.T) {
 	var clicks sync.WaitGroup
 	for range 3 {
 		clicks.Go(func() {
-			resp, err := b.http.PostForm(h.url+at, map[string][]string{"start": {"hold"}, "why": {"spring"}})
+			resp, err := b.http.PostForm(h.url+at, map[string][]string{"start": {"paused"}, "why": {"spring"}})
 			if err != nil {
 				t.Error(err)
 				return
@@ -205,7 +205,7 @@ func TestNewCampaign_OtherContentUnderAnIDThatStandsIsRefused(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)
 	b := h.login(t, "olga", access.Read, access.Submit)
-	b.post(http.StatusSeeOther, b.review(someFile, "list.csv", rows(3)), "start", "hold")
+	b.post(http.StatusSeeOther, b.review(someFile, "list.csv", rows(3)), "start", "paused")
 	at := b.review(someFile, "list.csv", rows(4))
 	b.see(b.get(http.StatusOK, at), `id="stands"`)
 	b.see(b.post(http.StatusConflict, at, "start", "now"), "other content")
@@ -267,7 +267,7 @@ func TestNewCampaign_AHundredThousandPeople(t *testing.T) {
 	b := h.login(t, "olga", access.Read, access.Submit)
 	at := b.review(someFile, "list.csv", rows(100_000))
 	b.see(b.get(http.StatusOK, at), "100\u202f000")
-	b.post(http.StatusSeeOther, at, "start", "hold")
+	b.post(http.StatusSeeOther, at, "start", "paused")
 	if info, err := h.ledger.Info(t.Context(), "spring"); err != nil || info.Total != 100_000 {
 		t.Errorf("%+v, %v", info, err)
 	}

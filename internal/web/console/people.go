@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -114,13 +115,39 @@ func (c *Console) whoIs(v *visit, p *peoplePage) *report.Who {
 		return nil
 	}
 	who := &report.Who{Text: p.Text, Masked: !v.may(access.People)}
-	if phone, err := c.normalize(p.Text); err == nil {
+	phone, err := c.normalize(p.Text)
+	digits, isNumber := digitsOf(p.Text)
+	switch {
+	case err != nil && !isNumber: // a name
+	case who.Masked:
+		p.Notes = append(p.Notes, "This key lacks the people scope: it finds no one by phone number.")
+	case err == nil:
 		who.Phone = phone
-		if who.Masked {
-			p.Notes = append(p.Notes, "This key lacks the people scope: it finds no one by phone number.")
-		}
+	case len(digits) < leastDigits:
+		p.Notes = append(p.Notes, fmt.Sprintf("Of a phone number it takes the last %d digits or more.", leastDigits))
+	default:
+		who.Digits = digits
+		p.Notes = append(p.Notes, "Found by number: those that end in "+digits+". In international form, as in +41791234567, a number is found alone.")
 	}
 	return who
+}
+
+// leastDigits is how many of a number's last digits are looked for, at least: of fewer
+// there are too many.
+const leastDigits = 4
+
+// digitsOf are the digits of what is written as a number; false for what is none.
+func digitsOf(text string) (string, bool) {
+	var digits strings.Builder
+	for _, r := range text {
+		switch {
+		case r >= '0' && r <= '9':
+			digits.WriteRune(r)
+		case !strings.ContainsRune(" \u00a0()-./+…", r):
+			return "", false
+		}
+	}
+	return digits.String(), digits.Len() > 0
 }
 
 func (c *Console) campaignPeople(v *visit) (string, any, error) {

@@ -64,6 +64,30 @@ func TestPeople_SearchGoesThroughAllCampaigns(t *testing.T) {
 	b.miss(a, "2015550101")
 }
 
+func TestPeople_AreFoundByLastDigitsAndNationalForms(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil) // without a region: no national form is known
+	h.submit(t, "spring", 12, true, "")
+	b := h.login(t, "olga", access.Read, access.People)
+	masked := h.login(t, "rita", access.Read)
+	for text, want := range map[string]bool{
+		"50103": true, "0103": true, "(201) 555-0103": true, "0201 555 01 03": true, "+1 201 555 0103": true, "201555": false, "103": false,
+	} {
+		a := b.post(http.StatusOK, "/people", "q", text)
+		if found := strings.Contains(a.body, phoneOf(3)[1:]); found != want {
+			t.Errorf("%q: found %v", text, found)
+		}
+		b.miss(a, phoneOf(4)[1:])
+		if text == "103" {
+			b.see(a, "the last 4 digits or more")
+		}
+		if want {
+			a = masked.post(http.StatusOK, "/people", "q", text)
+			masked.see(a, "finds no one by phone number", `id="nobody"`)
+		}
+	}
+}
+
 func TestPeople_MaskedForAKeyWithoutTheScope(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(o *console.Options) { o.Region = "US" })
@@ -156,12 +180,26 @@ func TestPerson_IsSentToAgainOnceAndOnlyAsAsked(t *testing.T) {
 	if r := h.state(t, info, 1); r.State != campaign.Retrying {
 		t.Errorf("%s", r.State)
 	}
-	b.see(b.get(http.StatusOK, at), "by olga", "she asked")
+	a = b.get(http.StatusOK, at)
+	b.see(a, "by olga", "she asked", "waits for another attempt", "in doubt: the answer to this request isn&#39;t known")
+	b.miss(a, "certainly not sent")
 	h.settle(t, info, 1, campaign.Event{Kind: campaign.EventClaim, Claim: 8, At: time.Now()})
 	b.see(b.get(http.StatusOK, at), "attempt 1 began", "attempt 2 began", "worker lost", info.ExternalID(campaign.Place{Index: 1}, 2))
 	b.get(http.StatusConflict, at+"/resend")
 	b.get(http.StatusConflict, at+"/accept")
 	b.get(http.StatusConflict, "/campaigns/c/people/0.2/accept") // who isn't in doubt
+}
+
+func TestPerson_ARefusalIsNotOnItsWay(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	info := h.submit(t, "c", 1, true, "")
+	h.settle(t, info, 0, campaign.Event{Kind: campaign.EventClaim, At: time.Now()},
+		campaign.Event{Kind: campaign.EventRefuse, At: time.Now(), Attempt: 1, Reason: campaign.ReasonRefused, Code: 3113})
+	b := h.login(t, "olga", access.Read)
+	a := b.get(http.StatusOK, "/campaigns/c/people/0.0")
+	b.see(a, "the request was refused", "Invalid value for parameter channel")
+	b.miss(a, "on its way", "{channels}")
 }
 
 func TestPerson_IsTakenAsSent(t *testing.T) {
@@ -177,8 +215,8 @@ func TestPerson_IsTakenAsSent(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	a = b.get(http.StatusOK, at)
-	b.see(a, "taken as sent", `id="resend"`, "accepted as sent")
-	b.miss(a, `id="accept"`)
+	b.see(a, "taken as sent; whether it arrived isn&#39;t known", `id="resend"`, "accepted as sent")
+	b.miss(a, `id="accept"`, "Telesign took it")
 }
 
 func TestPeople_WhoMayOnlyLookChangesNothing(t *testing.T) {

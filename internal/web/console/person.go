@@ -20,7 +20,7 @@ type personPage struct {
 	Waits      string // whether an outcome may still come
 	Attempts   []attempt
 	PutOff     int
-	Legs       []campaign.ChannelLeg
+	Legs       []report.Leg
 	Info       *campaign.Info
 	Moments    []report.Moment
 	Columns    []fact // of the list; nothing without the scope people
@@ -38,41 +38,6 @@ type attempt struct {
 	At         time.Time
 	State, Why string // how it stands, or stood in the end
 	Lost       bool   // it isn't kept
-}
-
-var rankWords = map[campaign.Rank]string{
-	campaign.RankProgress: "on its way", campaign.RankGateway: "at the gateway",
-	campaign.RankProbable: "sent out; a confirmation isn't to be had", campaign.RankFailed: "it failed on this channel",
-	campaign.RankDelivered: "delivered", campaign.RankRead: "read",
-}
-
-var reasonWords = map[campaign.Reason]string{
-	campaign.ReasonThrottled:   "Telesign said “too fast”. It isn't counted as a fault, and is tried again.",
-	campaign.ReasonUnavailable: "Telesign said that it didn't process the request.",
-	campaign.ReasonNotWritten:  "The connection failed before the request was written: certainly not sent.",
-	campaign.ReasonAccount:     "The fault is our account's, its key's or its configuration's: the campaign is held.",
-	campaign.ReasonTimeout:     "There was no answer in time. The request was written: it may have been sent.",
-	campaign.ReasonReset:       "The connection broke after the request was written: it may have been sent.",
-	campaign.ReasonServerError: "The answer doesn't say whether the request was processed.",
-	campaign.ReasonUnreadable:  "The answer can't be read.",
-	campaign.ReasonWorkerLost:  "The worker died, or stalled, after it had claimed: it may have sent.",
-	campaign.ReasonRefused:     "Telesign refused the request for this person.",
-	campaign.ReasonUnsendable:  "No request can be made of this person's columns.",
-	campaign.ReasonGaveUp:      "It was tried for as long as the campaign allows. Certainly not sent.",
-	campaign.ReasonUndelivered: "Every channel failed.",
-	campaign.ReasonNoReceipt:   "No final receipt came by the deadline.",
-	campaign.ReasonExpired:     "Telesign no longer knows the reference, and can't be asked.",
-	campaign.ReasonCanceled:    "The campaign was canceled first.",
-	campaign.ReasonSuppressed:  "The number is on the suppression list.",
-	campaign.ReasonResent:      "Another attempt was asked for.",
-	campaign.ReasonLostClaim:   "Telesign answered for an attempt that the ledger doesn't know: Redis had forgotten it.",
-
-	campaign.ReasonTakenAsSent: "It was in doubt, and a person has decided that it was sent.",
-}
-
-var broughtBy = map[campaign.DeliveredBy]string{
-	campaign.ByWhatsApp: "WhatsApp brought it", campaign.BySMS: "the SMS brought it, and WhatsApp didn't",
-	campaign.ByBoth: "the SMS brought it, and so did WhatsApp", campaign.ByOther: "another channel brought it",
 }
 
 var channelWords = map[campaign.DeliveredBy]string{
@@ -103,15 +68,9 @@ func (c *Console) person(v *visit) (string, any, error) {
 		return "", nil, err
 	}
 	p := personPage{
-		Row: v.personRow(info.ID, f), Means: statesInWords[r.State], Words: reasonWords[r.Reason],
-		Waits: waits(r), Legs: legsOf(r), PutOff: r.Faults,
+		Row: v.personRow(info.ID, f), Means: report.Means(r), Words: report.ReasonMeans(r.Reason),
+		Waits: report.Waits(r), Legs: report.Legs(r), PutOff: r.Faults,
 		Attempts: attempts(info, f, story.Earlier), Info: info, Moments: story.Moments,
-	}
-	if r.State == campaign.Delivered {
-		p.Means = broughtBy[r.DeliveredBy()]
-		if r.Read() {
-			p.Means += ", and it was read"
-		}
 	}
 	if p.Hidden = !v.may(access.People) && len(info.Columns) > 0; !p.Hidden {
 		for i, name := range info.Columns {
@@ -146,23 +105,6 @@ func (p *personPage) deeds(v *visit, who *operations.Person) {
 	}
 }
 
-// waits says whether the machine still waits for something.
-func waits(r *campaign.Record) string {
-	switch {
-	case r.State == campaign.InDoubt && r.DueAt.IsZero():
-		return "Nothing is waited for any more. A receipt that still comes settles it; else it is for a person to decide."
-	case r.State == campaign.InDoubt:
-		return "A receipt may still come, and settles it. It is waited for until " + when(r.DueAt) + "."
-	case r.State == campaign.Accepted && !r.DueAt.IsZero():
-		return "The receipt is waited for; from " + when(r.DueAt) + " on Telesign is asked."
-	case r.State == campaign.Retrying && !r.DueAt.IsZero():
-		return "The next attempt is not before " + when(r.DueAt) + "."
-	case r.State == campaign.Failed, r.State == campaign.Unconfirmed, r.State == campaign.Refused:
-		return "A late receipt of a delivery would still be recorded."
-	}
-	return ""
-}
-
 func attempts(info *campaign.Info, f report.Found, past []campaign.Record) []attempt {
 	kept := make(map[int]*campaign.Record)
 	for i := range past {
@@ -181,71 +123,6 @@ func attempts(info *campaign.Info, f report.Found, past []campaign.Record) []att
 		all = append(all, a)
 	}
 	return all
-}
-
-// legsOf is what is known of each channel, and of the whole transaction.
-func legsOf(r *campaign.Record) []campaign.ChannelLeg {
-	all := report.Channels(r)
-	if r.Status.Rank != campaign.RankNone {
-		all = append(all, campaign.ChannelLeg{Channel: "the message", Leg: r.Status})
-	}
-	return all
-}
-
-func channelName(channel string) string {
-	switch channel {
-	case "whatsapp":
-		return "WhatsApp"
-	case "sms":
-		return "SMS"
-	}
-	return channel
-}
-
-// what says what happened to a person, or will.
-func what(m report.Moment) string {
-	switch m.What {
-	case report.MomentClaimed:
-		return "attempt " + strconv.Itoa(m.Attempt) + " began"
-	case report.MomentPutOff:
-		return "put off for the first time"
-	case report.MomentHeard:
-		return channelName(m.Leg.Channel) + " " + heard[m.Leg.Rank]
-	case report.MomentSettled:
-		return words(m.State.String())
-	case report.MomentDue:
-		return due(m.State)
-	}
-	return m.What
-}
-
-// note says why something happened, or what Telesign said.
-func note(m report.Moment) string {
-	if m.What != report.MomentHeard {
-		return m.Why
-	}
-	if m.Leg.Code == 0 {
-		return translate.Words(m.Leg.Leg)
-	}
-	return translate.Words(m.Leg.Leg) + " (" + strconv.Itoa(m.Leg.Code) + ")"
-}
-
-var heard = map[campaign.Rank]string{
-	campaign.RankProgress: "is on its way", campaign.RankGateway: "is at the gateway", campaign.RankProbable: "was sent out",
-	campaign.RankFailed: "failed", campaign.RankDelivered: "delivered", campaign.RankRead: "was read",
-}
-
-// due is what happens, or is waited for, at the time that a state has set.
-func due(s campaign.State) string {
-	switch s {
-	case campaign.Retrying:
-		return "the next attempt, not before"
-	case campaign.InDoubt:
-		return "a receipt is waited for until then"
-	case campaign.Claimed:
-		return "the claim's answer is due"
-	}
-	return "the outcome is asked for"
 }
 
 func stateAndWhy(r *campaign.Record) string {
@@ -271,7 +148,7 @@ func (c *Console) askDecision(verb operations.Verb) func(*visit) (string, any, e
 		}
 		if verb == operations.VerbAccept {
 			q.Title, q.Do = "Take "+at.String()+" as sent?", "Take as sent"
-			q.Text = append(q.Text, waits(r), "Taken as sent they are unconfirmed; a receipt that still comes is recorded.")
+			q.Text = append(q.Text, report.Waits(r), "Taken as sent they are unconfirmed; a receipt that still comes is recorded.")
 		} else {
 			q.Title, q.Do, q.Danger = "Send again to "+at.String()+"?", "Send again", q.Risk != ""
 			q.Text = append(q.Text, "The campaign's content is sent as it stands.")

@@ -251,3 +251,11 @@ func TestAssets_AreHereWithTheirLicences(t *testing.T) {
 		}
 	}
 }
+
+func TestPages_SayAtTheirFootWhereMessagesGo(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(o *console.Options) { o.Destination = "a simulator (127.0.0.1:8060)" })
+	b := h.login(t, "olga", access.Read)
+	b.see(b.get(http.StatusOK, "/campaigns"), `id="destination">Messages go to a simulator (127.0.0.1:8060).`)
+	b.miss(h.browser(t).get(http.StatusOK, "/login"), "Messages go to") // who has no key needn't know
+}

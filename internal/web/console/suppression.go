@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"time"
 
@@ -78,6 +79,7 @@ func since(s *operations.Suppression) string {
 }
 
 func (c *Console) checkSuppressed(v *visit) (string, any, error) {
+	v.comesBack("check", c.suppression, "phone")
 	// Who knows numbers could ask who has opted out.
 	if err := v.key.Require(access.People); err != nil {
 		return "", nil, refuse(http.StatusForbidden, "%s", sentence(err.Error()))
@@ -101,6 +103,7 @@ func (c *Console) checkSuppressed(v *visit) (string, any, error) {
 }
 
 func (c *Console) addSuppressed(v *visit) (string, error) {
+	v.comesBack("add", c.suppression, "phone", "why")
 	s, err := c.number(v)
 	if err != nil {
 		return "", err
@@ -121,6 +124,7 @@ func (c *Console) addSuppressed(v *visit) (string, error) {
 type unsuppressPage struct{ Number, Phone, Entry, Since, Risk string }
 
 func (c *Console) askUnsuppress(v *visit) (string, any, error) {
+	v.comesBack("remove", c.suppression, "phone")
 	s, err := c.number(v)
 	switch {
 	case err != nil:
@@ -134,7 +138,16 @@ func (c *Console) askUnsuppress(v *visit) (string, any, error) {
 	}, nil
 }
 
+// askUnsuppressAgain is the question of a form that comes back.
+func (c *Console) askUnsuppressAgain(v *visit) (string, any, error) {
+	back := v.back
+	name, data, err := c.askUnsuppress(v)
+	v.back = back
+	return name, data, err
+}
+
 func (c *Console) removeSuppressed(v *visit) (string, error) {
+	v.comesBack("ask", c.askUnsuppressAgain, "why")
 	at, err := time.Parse(time.RFC3339, v.PostFormValue("since"))
 	if err != nil {
 		return "", refuse(http.StatusUnprocessableEntity, "The form has no since: look the number up again.")
@@ -160,8 +173,9 @@ func (c *Console) removeSuppressed(v *visit) (string, error) {
 
 func (c *Console) settleOptOut(v *visit) (string, error) {
 	id, number := v.PostFormValue("id"), v.PostFormValue("phone")
+	v.comesBack("settle-"+id, c.suppression, "phone", "why")
 	if number == "" && v.PostFormValue("none") == "" {
-		return "", refuse(http.StatusUnprocessableEntity, "Write the number, or choose to let the STOP go.")
+		return "", wrong("phone", "Write the number, or choose to let the STOP go.")
 	}
 	if v.PostFormValue("none") != "" {
 		number = ""
@@ -178,13 +192,15 @@ func (c *Console) settleOptOut(v *visit) (string, error) {
 }
 
 func (c *Console) importSuppressed(v *visit) (string, error) {
+	v.comesBack("import", c.suppression, "list", "why")
 	p, err := receive(v, maxNumbers)
 	if err != nil {
 		return "", err
 	}
 	defer p.list.drop()
+	v.back.values = url.Values{"why": {p.text["why"]}, "aside": {p.text["aside"]}}
 	if p.list == nil || p.list.size == 0 {
-		return "", refuse(http.StatusUnprocessableEntity, "Choose a file with numbers in it.")
+		return "", wrong("list", "Choose a file with numbers in it.")
 	}
 	ctx, done := c.long(v)
 	defer done()

@@ -32,7 +32,9 @@ func TestSuppression_AddCheckRemove(t *testing.T) {
 		b.miss(a, "she wrote")
 	}
 	a = b.post(http.StatusUnprocessableEntity, "/suppression/add", "phone", "55501")
-	b.miss(a, "55501")
+	if strings.Count(a.body, "55501") != 1 { // in its field
+		t.Errorf("%s", a.body)
+	}
 	b.post(http.StatusUnprocessableEntity, "/suppression/add", "phone", "+12015550109", "why", strings.Repeat("x", 300))
 
 	reader := h.login(t, "rita", access.Read, access.People)

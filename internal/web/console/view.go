@@ -20,6 +20,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/phone"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/internal/web/access"
 )
@@ -58,14 +59,16 @@ func parsePages() (map[string]*template.Template, error) {
 }
 
 type view struct {
-	Data  any
-	Actor string // the visitor's name; empty for one without a key
-	Local bool   // in without a key
-	Flash string
-	Nav   []navEntry
-	Live  bool // the page changes by itself: without JavaScript it is loaded anew
+	Data        any
+	Actor       string // the visitor's name; empty for one without a key
+	Local       bool   // in without a key
+	Flash       string
+	Nav         []navEntry
+	Destination string // where messages go
+	Live        bool   // the page changes by itself: without JavaScript it is loaded anew
 
-	key *access.Key
+	key  *access.Key
+	back *comeback // a form that comes back; nil: none
 }
 
 // May says whether the visitor has a scope.
@@ -99,6 +102,10 @@ func (c *Console) text(v *visit, name string, data any) ([]byte, error) {
 		about.Live = l.Live()
 	}
 	if v != nil {
+		about.Destination = c.o.Destination
+		if v.back != nil && v.back.text != "" {
+			about.back = v.back
+		}
 		about.key, about.Actor, about.Local = v.key, v.key.Name, v.key.Name == access.Local
 		about.Nav = navFor(v)
 		if !isPart {
@@ -128,6 +135,7 @@ var nav = []navEntry{
 	{Path: "/doubt", Text: "In doubt", scope: access.Read},
 	{Path: "/suppression", Text: "Suppressed", scope: access.Read},
 	{Path: "/templates", Text: "Templates", scope: access.Read},
+	{Path: "/webhooks", Text: "Webhooks", scope: access.Read},
 	{Path: "/keys", Text: "Keys", scope: access.All},
 	{Path: "/queues/", Text: "Queues", scope: access.Read},
 	{Path: "/api/v1/docs", Text: "API", scope: access.Read},
@@ -155,6 +163,7 @@ type visit struct {
 	w    http.ResponseWriter
 	key  *access.Key
 	site access.Site
+	back *comeback // nil: a fault has a page of its own
 }
 
 func (v *visit) may(s access.Scope) bool { return v.key.May(s) }
@@ -229,11 +238,9 @@ var functions = template.FuncMap{
 		return &other
 	},
 	"states":  campaign.States,
-	"means":   func(s campaign.State) string { return statesInWords[s] },
-	"channel": channelName,
+	"means":   report.StateMeans,
+	"channel": report.ChannelName,
 	"said":    translate.Words,
-	"rank":    func(r campaign.Rank) string { return rankWords[r] },
-	"what":    what,
 	"lines":   operations.DuplicateLines,
 	"zone":    operations.ZoneName,
 	"indent": func(sample json.RawMessage) (string, error) {
@@ -241,7 +248,6 @@ var functions = template.FuncMap{
 		err := json.Indent(&b, sample, "", "  ")
 		return b.String(), err
 	},
-	"note":   note,
 	"future": func(t time.Time) bool { return t.After(time.Now()) },
 }
 
@@ -290,12 +296,7 @@ func percent(part, whole int) string {
 	return strconv.FormatFloat(p, 'f', 1, 64) + " %"
 }
 
-func when(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02 15:04:05") + " UTC"
-}
+func when(t time.Time) string { return report.Time(t) }
 
 func words(state string) string { return strings.ReplaceAll(state, "_", " ") }
 

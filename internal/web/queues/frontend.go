@@ -66,6 +66,9 @@ func newFrontend(root string, monitor *asynqmon.HTTPHandler) (*frontend, error) 
 		sum := sha256.Sum256(s[1])
 		scripts = append(scripts, "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
 	}
+	// asynqmon fills the whole window: the way back lies over it, in a corner.
+	page = bytes.Replace(page, []byte(`</head>`), []byte(`<style nonce="`+noncePlace+`">#back{position:fixed;right:1rem;bottom:1rem;z-index:9999;padding:.5rem 1rem;border-radius:.4rem;background:#1d4ed8;color:#fff;font:600 1rem system-ui,sans-serif;text-decoration:none}#back:focus{outline:3px solid #000}</style></head>`), 1)
+	page = bytes.Replace(page, []byte(`<div id="root">`), []byte(`<a id="back" href="`+root[:strings.LastIndex(root, "/")]+`/campaigns">← handout</a><div id="root">`), 1)
 	f.page = page
 	f.policy = strings.Join([]string{
 		"default-src 'none'", strings.Join(scripts, " "), "style-src 'nonce-" + noncePlace + "'", "img-src 'self' data:",
@@ -152,5 +155,5 @@ func (f *frontend) index(w http.ResponseWriter) {
 	nonce := rand.Text()
 	w.Header().Set("Content-Security-Policy", strings.ReplaceAll(f.policy, noncePlace, nonce))
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write(bytes.Replace(f.page, []byte(noncePlace), []byte(nonce), 1)) // likewise
+	_, _ = w.Write(bytes.Replace(f.page, []byte(noncePlace), []byte(nonce), -1)) // likewise
 }

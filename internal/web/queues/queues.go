@@ -32,7 +32,10 @@ type Options struct {
 	Origin string                                   // of the pages, as browsers send it; empty: that of the request's Host
 	Key    func(*http.Request) (*access.Key, error) // errors: [access.ErrRefused], and those of Redis
 	Logger *slog.Logger
-	Write  bool // allow keys with the scope control to pause and resume a queue, and to run or delete one task
+	// Fail answers a browser that asked for a page which it doesn't get; nil: as programs
+	// are answered.
+	Fail  func(w http.ResponseWriter, r *http.Request, status int, detail string)
+	Write bool // allow keys with the scope control to pause and resume a queue, and to run or delete one task
 }
 
 // maxTasks is how many tasks one answer has. asynqmon has no limit.
@@ -81,6 +84,11 @@ func New(o Options) (http.Handler, error) {
 
 func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header())
+	refuse := refuse
+	at, under := strings.CutPrefix(r.URL.Path, p.o.Root)
+	if p.o.Fail != nil && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") && !strings.HasPrefix(at, "/api/") {
+		refuse = func(w http.ResponseWriter, status int, detail string) { p.o.Fail(w, r, status, detail) }
+	}
 	key, err := p.o.Key(r)
 	switch {
 	case errors.Is(err, access.ErrRefused):
@@ -104,7 +112,6 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	at, under := strings.CutPrefix(r.URL.Path, p.o.Root)
 	to, found := find(method, at)
 	found = found && under && path.Clean(at) == at // asynqmon would clean it
 	if of, ok := strings.CutPrefix(at, "/api/queues/"); ok && !strings.HasPrefix(of, redisx.Prefix(p.o.Redis)+":") {

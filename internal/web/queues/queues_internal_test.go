@@ -336,7 +336,13 @@ func TestPages_NeedNoOtherHost(t *testing.T) {
 		if len(files) < 5 {
 			t.Errorf("%d files", len(files))
 		}
+		if !strings.Contains(page, `<a id="back" href="/campaigns">`) || !strings.Contains(page, `<style nonce="`+nonce[1]+`">`) {
+			t.Error("there is no way back")
+		}
 		for _, f := range files {
+			if f[1] == "/campaigns" {
+				continue // the way back
+			}
 			status, header, text := h.ask(key, "GET", f[1], "")
 			if media := header.Get("Content-Type"); status != 200 || text == "" || strings.Contains(media, "html") {
 				t.Errorf("%s: %d %s", f[1], status, media)

@@ -1,0 +1,60 @@
+package translate
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/telesign"
+)
+
+const (
+	correctKey      = "Correct TELESIGN_API_KEY and TELESIGN_CUSTOMER_ID, restart the workers, then resume."
+	correctCustomer = "Correct TELESIGN_CUSTOMER_ID, restart the workers, then resume."
+	correctHost     = "Correct TELESIGN_URL, or ask Telesign's support which host the account uses; restart the workers, then resume."
+)
+
+// accountAdvice is what to do about each code by which Telesign says that the fault is
+// our account's. Source: docs/telesign.md, "What to arrange".
+var accountAdvice = map[telesign.Code]string{
+	3006: "Ask Telesign's support to enable WhatsApp and SMS for the account, then resume.",
+	3058: correctHost,
+	3073: "Add funds to the account's wallet, then resume.",
+	3203: "Remove HANDOUT_CALLBACK_URL and restart the workers, or ask Telesign's support to enable callback URLs in requests; then resume.",
+	3206: "Ask Telesign's support to enable the omnichannel product for the account, then resume.",
+	3207: "Ask Telesign's support to raise the account's cap, then resume.",
+	3400: correctKey,
+	3405: correctKey,
+	3406: "Ask Telesign's support why the account is suspended, then resume.",
+	3408: correctCustomer,
+	3409: "Ask Telesign's support to allow the address of the machines on which workers run, then resume.",
+	3410: correctCustomer,
+	3411: "Correct TELESIGN_API_KEY, restart the workers, then resume.",
+	3412: correctKey,
+	3413: correctHost,
+}
+
+// HoldAdvice returns what to do about a hold with this reason; empty where the reason
+// says it, or is unknown.
+func HoldAdvice(reason string) string {
+	fault, ofTelesign := strings.CutPrefix(reason, holdPrefix)
+	switch {
+	case ofTelesign && strings.HasPrefix(fault, "HTTP "):
+		return "Ask Telesign what is wrong with handout doctor --live, mend it, then resume."
+	case ofTelesign:
+		code, _, _ := strings.Cut(fault, " ")
+		n, _ := strconv.Atoi(code)
+		return accountAdvice[telesign.Code(n)]
+	case campaign.IsRestored(reason):
+		return "Wait for receipts, run handout verify, and see in Telesign's reports who was sent to, before you resume: docs/promises.md, \"A restored snapshot\"."
+	case strings.Contains(reason, "doubts in a row"):
+		return "See with handout doctor --live whether Telesign answers, then resume. Who is in doubt isn't sent to again by it."
+	case strings.Contains(reason, "outcomes failed or were refused"):
+		return "Look at the reasons, mend what is wrong, then resume, or cancel."
+	case strings.HasPrefix(reason, "canary: "):
+		return "Look at the reasons of those who weren't delivered to. Resume sends to the others all the same; cancel ends it."
+	case strings.HasPrefix(reason, "files: "):
+		return "Mend the files, or their links. Resume sends all the same; cancel ends it."
+	}
+	return ""
+}
