@@ -68,7 +68,6 @@ func TestNumbers_TakesNoMoreThanItsBytes(t *testing.T) {
 	}
 }
 
-
 func TestNames_KnowsThoseThatWereAdded(t *testing.T) {
 	s := NewNames()
 	for i := range 100_000 {
