@@ -2,31 +2,62 @@ package seen
 
 import "hash/maphash"
 
-// maxNames bounds the memory of a list's recipients: some 20 bytes each. It is more
-// than phone numbers that fit.
-const maxNames = 16 << 20
+// maxNames bounds a set of names: its table then takes 128 MB, and half of that more
+// while it grows.
+const maxNames = 12 << 20
 
-// Names is a set of recipients' names, by 64 bits of a hash: with ten million the
-// chance that two of them look the same is one in 400,000.
+// Names is a set of names, by 64 bits of a hash: with ten million the chance that two
+// of them look the same is one in 400,000.
 type Names struct {
-	seed maphash.Seed
-	set  map[uint64]struct{}
+	seed  maphash.Seed
+	table []uint64 // at most three quarters full, by linear probing; 0: free
+	n     int
 }
 
 // NewNames returns an empty set.
-func NewNames() *Names { return &Names{maphash.MakeSeed(), map[uint64]struct{}{}} }
+func NewNames() *Names { return &Names{seed: maphash.MakeSeed(), table: make([]uint64, 1<<10)} }
 
 // Has reports whether the name is in the set.
-func (n *Names) Has(name string) bool {
-	_, ok := n.set[maphash.String(n.seed, name)]
-	return ok
+func (s *Names) Has(name string) bool {
+	h := s.hash(name)
+	return s.table[s.find(h)] == h
 }
 
 // Add adds a name. ErrFull means that the set is full.
-func (n *Names) Add(name string) error {
-	if len(n.set) >= maxNames {
+func (s *Names) Add(name string) error {
+	h := s.hash(name)
+	at := s.find(h)
+	if s.table[at] == h {
+		return nil
+	}
+	if s.n >= maxNames {
 		return ErrFull
 	}
-	n.set[maphash.String(n.seed, name)] = struct{}{}
+	s.table[at] = h
+	if s.n++; 4*s.n > 3*len(s.table) {
+		s.grow()
+	}
 	return nil
+}
+
+func (s *Names) hash(name string) uint64 { return max(1, maphash.String(s.seed, name)) }
+
+// find returns where a hash stands, or would stand.
+func (s *Names) find(h uint64) int {
+	mask := uint64(len(s.table) - 1)
+	at := h & mask
+	for s.table[at] != 0 && s.table[at] != h {
+		at = (at + 1) & mask
+	}
+	return int(at)
+}
+
+func (s *Names) grow() {
+	old := s.table
+	s.table = make([]uint64, 2*len(old))
+	for _, h := range old {
+		if h != 0 {
+			s.table[s.find(h)] = h
+		}
+	}
 }

@@ -206,6 +206,7 @@ func checkReportKeys(t *testing.T, text string) {
 		"balance": {"accepted", "canceled", "claimed", "delivered", "failed", "in_doubt", "planned", "refused",
 			"retrying", "suppressed", "unconfirmed"},
 		"delivered_by": {"both", "other", "read", "sms", "whatsapp"},
+		"left_out":     {"bad_rows", "duplicates"},
 		"pace":         {"account_rate", "campaign_rate", "eta", "limit", "limit_detail", "rate"},
 		"history":      nil, // a list; report_test.go looks into it
 	}
