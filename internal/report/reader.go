@@ -9,7 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/suppression"
+	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -18,13 +20,23 @@ type Reader struct {
 	ledger       *ledger.Ledger
 	suppressions *suppression.List
 	accountRate  float64
+	audit        *audit.Log
 }
 
 // NewReader returns a reader of what stands in rdb, which stays the caller's to
 // close. accountRate is the account's limit in messages per second where no person
 // has set it.
 func NewReader(rdb redis.UniversalClient, accountRate float64) *Reader {
-	return &Reader{ledger: ledger.New(rdb), suppressions: suppression.New(rdb), accountRate: accountRate}
+	return &Reader{
+		ledger: ledger.New(rdb), suppressions: suppression.New(rdb), accountRate: accountRate, audit: audit.New(rdb, audit.Options{}),
+	}
+}
+
+// Traced returns the reader with a trace of its own of who reads many people.
+func (q *Reader) Traced(log *audit.Log) *Reader {
+	traced := *q
+	traced.audit = log
+	return &traced
 }
 
 // UnresolvedOptOuts counts the STOPs whose number isn't known, which wait for a person.
@@ -62,6 +74,9 @@ func (q *Reader) Committed(ctx context.Context, id campaign.ID) (*campaign.Info,
 
 func (q *Reader) info(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
 	info, err := q.ledger.Info(ctx, id)
+	if err == nil {
+		err = access.Caller(ctx).See(string(id), info.Owner)
+	}
 	return info, absent(id, err)
 }
 
@@ -74,7 +89,10 @@ func absent(id campaign.ID, err error) error {
 
 // Proposed reads the spec of a campaign whose list hasn't come.
 func (q *Reader) Proposed(ctx context.Context, id campaign.ID) (*campaign.Spec, error) {
-	s, err := q.ledger.Proposed(ctx, id)
+	s, owner, err := q.ledger.Proposed(ctx, id)
+	if err == nil {
+		err = access.Caller(ctx).See(string(id), owner)
+	}
 	return s, absent(id, err)
 }
 

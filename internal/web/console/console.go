@@ -19,6 +19,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/report"
@@ -33,6 +34,7 @@ type Options struct {
 	Region      string               // the country whose numbers may stand in lists in national form
 	AccountRate float64              // the account's limit in messages per second where no person has set it
 	Telesign    *operations.Telesign // is asked about templates; may be nil
+	Audit       *audit.Log           // nil: one in the same Redis, with the usual length and age
 
 	Every      time.Duration // how often what moves by itself is looked at; 0: 2 s
 	UploadLife time.Duration // how long uploaded files wait to be confirmed; 0: an hour
@@ -77,8 +79,11 @@ func New(o Options) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Console{o: o, reports: report.NewReader(o.Redis, o.AccountRate),
-		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, Telesign: o.Telesign}), pages: pages, mux: http.NewServeMux(), normalize: normalize}
+	if o.Audit == nil {
+		o.Audit = audit.New(o.Redis, audit.Options{})
+	}
+	c := &Console{o: o, reports: report.NewReader(o.Redis, o.AccountRate).Traced(o.Audit),
+		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, Telesign: o.Telesign, Audit: o.Audit}), pages: pages, mux: http.NewServeMux(), normalize: normalize}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()
 	crossOrigin := http.NewCrossOriginProtection()
@@ -120,6 +125,9 @@ func (c *Console) Close() { c.stop() }
 func (c *Console) handle(pattern string, scope access.Scope, maxBytes int64, do func(*visit) error) {
 	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		v, err := c.enter(w, r, scope)
+		if v != nil {
+			r = v.Request
+		}
 		if err == nil && r.Method == http.MethodPost {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBytes)
 			if maxBytes <= maxForm { // it would be in memory
@@ -210,8 +218,9 @@ func (c *Console) enter(w http.ResponseWriter, r *http.Request, scope access.Sco
 	if err != nil {
 		return nil, err
 	}
+	r = r.WithContext(access.With(r.Context(), key))
 	v := &visit{Request: r, w: w, key: key, site: c.o.Gate.Site}
-	if err := key.Require(scope); err != nil {
+	if err := c.ops.Require(r.Context(), scope, r.Pattern); err != nil {
 		return v, refuse(http.StatusForbidden, "%s", sentence(err.Error()))
 	}
 	return v, nil
@@ -272,6 +281,8 @@ func (c *Console) routes() {
 	c.page("GET /suppression/import/{token}", access.Control, c.imported)
 
 	c.page("GET /templates", access.Read, c.templates)
+
+	c.page("GET /audit", access.All, c.audit)
 
 	c.page("GET /keys", access.All, c.keys)
 	c.page("POST /keys", access.All, c.createKey) // shows the key, once, and goes nowhere

@@ -44,7 +44,7 @@ func open(t *testing.T, write bool) *house {
 	t.Cleanup(server.Close)
 	h := &house{t: t, url: server.URL, inspector: asynq.NewInspectorFromRedisClient(rdb), tokens: map[string]string{"nobody": "", "wrong": "ho_eve_wrong"}}
 	for name, scopes := range map[string][]access.Scope{"eve": {access.Read}, "shop": {access.Submit, access.Control}, "ann": {access.Read, access.Control}} {
-		if h.tokens[name], err = keys.Create(t.Context(), name, scopes, time.Now()); err != nil {
+		if h.tokens[name], err = keys.Create(t.Context(), access.Key{Name: name, Scopes: scopes}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
