@@ -136,3 +136,30 @@ func TestAudit_HasFailedLoginsAndBadKeys(t *testing.T) {
 		}
 	}
 }
+
+func TestConfig_ReadsSecretsFromFiles(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"TELESIGN_API_KEY", "REDIS_URL", "HANDOUT_SCHEDULE_S3_SECRET_KEY"} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("redis://127.0.0.1:1/0\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv(name, "")
+		t.Setenv(name+"_FILE", path)
+	}
+	t.Setenv("HANDOUT_SCHEDULE_S3_ACCESS_KEY", "id")
+	c, err := loadConfig()
+	if err != nil || c.TelesignAPIKey.Reveal() != "redis://127.0.0.1:1/0" || c.RedisURL != "redis://127.0.0.1:1/0" || c.ScheduleS3SecretKey.Reveal() == "" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if unknown := unknownVariables(); slices.ContainsFunc(unknown, func(n string) bool { return strings.HasSuffix(n, "_FILE") }) {
+		t.Errorf("%v", unknown)
+	}
+	if env := strings.Join(programEnvironment(), "\n"); strings.Contains(env, "TELESIGN_API_KEY_FILE=") || strings.Contains(env, "SECRET_KEY_FILE=") {
+		t.Error("a program of a schedule is told where secrets are")
+	}
+	t.Setenv("TELESIGN_API_KEY_FILE", filepath.Join(dir, "nowhere"))
+	if _, err := loadConfig(); err == nil || !strings.Contains(err.Error(), "TELESIGN_API_KEY: ") {
+		t.Error(err)
+	}
+}

@@ -129,9 +129,25 @@ func loadConfig() (*Config, error) {
 	return c, errors.Join(errs...)
 }
 
+// isSecret reports whether a variable may be in a file: it is a secret, or a URL with a
+// password.
+func isSecret(field reflect.StructField) bool {
+	return field.Type == reflect.TypeFor[secret.Text]() || field.Name == "RedisURL"
+}
+
 // loadField reads one variable. envconfig stops at its first fault, so it gets a struct
 // with this field alone.
 func loadField(field reflect.StructField, into reflect.Value) error {
+	if isSecret(field) {
+		if text, found, err := secret.FromFile(variableName(field)); err != nil || found {
+			if into.Kind() == reflect.String {
+				into.SetString(text)
+			} else {
+				into.Set(reflect.ValueOf(secret.New(text)))
+			}
+			return err
+		}
+	}
 	one := reflect.New(reflect.StructOf([]reflect.StructField{field}))
 	err := envconfig.Process(prefix, one.Interface())
 	var parse *envconfig.ParseError
@@ -258,6 +274,9 @@ func (c *Config) variables() []variable {
 			value = u.Redacted()
 		}
 		rows[i] = variable{Name: name, Value: value, Default: f.Tag.Get("default"), Description: f.Tag.Get("desc")}
+		if isSecret(f) {
+			rows[i].Description += "; or " + name + secret.FileSuffix + ", a file with it"
+		}
 	}
 	return rows
 }
@@ -306,6 +325,11 @@ func unknownVariables() []string {
 	known := make(map[string]bool)
 	for _, v := range new(Config).variables() {
 		known[strings.TrimPrefix(v.Name, "HANDOUT_")] = true
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+		if isSecret(f) {
+			known[strings.TrimPrefix(variableName(f), "HANDOUT_")+secret.FileSuffix] = true
+		}
 	}
 	var unknown []string
 	for _, kv := range os.Environ() {
