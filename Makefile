@@ -51,10 +51,9 @@ govulncheck: ## look for known vulnerabilities in what the programs call; needs 
 	$(GOVULNCHECK) ./...
 
 .PHONY: sbom
-sbom: ## write bin/handout.cdx.json and bin/orderhistory.cdx.json, what the binaries are made of
-	@mkdir -p bin
-	$(CYCLONEDX) app -json -licenses -main cmd/handout -output bin/handout.cdx.json .
-	$(CYCLONEDX) app -json -licenses -main cmd/orderhistory -output bin/orderhistory.cdx.json .
+sbom: build ## write bin/handout.cdx.json and bin/orderhistory.cdx.json, what the binaries are made of; needs the network
+	for name in handout orderhistory; do \
+		$(CYCLONEDX) bin -json -version "$$(git describe --always --dirty)" -output bin/$$name.cdx.json bin/$$name || exit 1; done
 
 .PHONY: test
 test: redis postgres s3 chromium build ## run all tests, those of rooms with goroutines under the race detector
