@@ -9,6 +9,8 @@ export GOFLAGS := $(GOFLAGS) -trimpath
 
 # Pinned: a new check must not turn an old commit red.
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.1.4
+CYCLONEDX := go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.9.0
 
 # Rooms that start goroutines, or whose values many share, are tested under the race
 # detector; those of worker, which take longest, go first. It sees nothing in rooms
@@ -43,6 +45,15 @@ lint: ## check the form: gofmt, vet, staticcheck
 	go vet ./...
 	cd deploy/alertstest && go vet .
 	$(STATICCHECK) ./...
+
+.PHONY: govulncheck
+govulncheck: ## look for known vulnerabilities in what the programs call; needs the network
+	$(GOVULNCHECK) ./...
+
+.PHONY: sbom
+sbom: build ## write bin/handout.cdx.json and bin/orderhistory.cdx.json, what the binaries are made of; needs the network
+	for name in handout orderhistory; do \
+		$(CYCLONEDX) bin -json -version "$$(git describe --always --dirty)" -output bin/$$name.cdx.json bin/$$name || exit 1; done
 
 .PHONY: test
 test: redis postgres s3 chromium build ## run all tests, those of rooms with goroutines under the race detector

@@ -75,6 +75,7 @@ var plan = map[string]room{
 	"internal/redisx":   {client, nil},
 	"internal/s3keys":   {client, []string{"internal/secret"}},
 
+	"internal/audit":           {store, []string{"internal/redisx", "internal/web/access"}},
 	"internal/pacing":          {store, []string{"campaign", "internal/redisx"}},
 	"internal/suppression":     {store, []string{"campaign", "telesign", "internal/batch", "internal/phone", "internal/redisx"}},
 	"internal/webhook/outbox":  {store, []string{"campaign", "internal/redisx", "internal/secret"}},
@@ -99,20 +100,21 @@ var plan = map[string]room{
 	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
 	"internal/orderhistory/store":    {client, []string{"internal/s3keys"}},
 
-	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
-	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/phone", "internal/suppression", "internal/translate", "internal/unverified"}},
+	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/audit", "internal/listfile", "internal/phone", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
+	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/audit", "internal/web/access", "internal/phone", "internal/suppression", "internal/translate", "internal/unverified"}},
 
+	"internal/doctor":      {face, []string{"telesign", "internal/installation", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/secret"}},
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
 	"internal/web/access":  {store, []string{"internal/redisx"}},
-	"internal/web/api":     {face, []string{"producer", "campaign", "internal/operations", "internal/phone", "internal/report", "internal/translate", "internal/web/access"}},
-	"internal/web/console": {face, []string{"producer", "campaign", "internal/operations", "internal/phone", "internal/report", "internal/translate", "internal/web/access"}},
+	"internal/web/api":     {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/translate", "internal/web/access"}},
+	"internal/web/console": {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/translate", "internal/web/access"}},
 	"internal/web/queues":  {face, []string{"internal/redisx", "internal/web/access"}},
 
 	// It ties everything together, and knows no store: what it does and asks of one
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
-		"internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
+		"internal/audit", "internal/doctor", "internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
 		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate",
 	}},
 	"cmd/orderhistory": {face, everything},

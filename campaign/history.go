@@ -11,6 +11,8 @@ type Beginning struct {
 	Hold bool // paused, until a person resumes it
 	// StartAt, if not zero, is when it starts by itself; it is paused until then.
 	StartAt time.Time
+	// Owner is the key whose campaign it is; empty: none's.
+	Owner string
 }
 
 // Actor is who steers a campaign, and why.

@@ -51,6 +51,7 @@ type Info struct {
 	Salt    string
 	Spec    *Spec
 	Columns []string // of the list, without recipient and phone
+	Owner   string   // the key whose campaign it is; empty: none's
 	Digest  string   // of the content: two submits with the same are the same
 	Total   int      // recipients
 	Pages   int

@@ -31,6 +31,7 @@ const (
 	fieldStartAt  = "start_at" // paused until then
 	fieldRecall   = "recall"   // random: its pages are yet to be recalled, see Recall
 	fieldCanary   = "canary"   // see gates.go
+	fieldOwner    = "owner"    // [campaign.Info.Owner]
 	fieldDoubts   = "doubts"   // how many in a row, see lua/apply.lua
 )
 
@@ -55,7 +56,7 @@ func parseInfo(c campaign.ID, f map[string]string) (*campaign.Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &campaign.Info{ID: c, Salt: f[fieldSalt], Spec: spec, Digest: f[fieldDigest], Phase: campaign.Phase(f[fieldState]), Reason: f[fieldReason], Canary: f[fieldCanary], Canceled: f[fieldCanceled] != ""}
+	i := &campaign.Info{ID: c, Salt: f[fieldSalt], Spec: spec, Owner: f[fieldOwner], Digest: f[fieldDigest], Phase: campaign.Phase(f[fieldState]), Reason: f[fieldReason], Canary: f[fieldCanary], Canceled: f[fieldCanceled] != ""}
 	if err := json.Unmarshal([]byte(f[fieldColumns]), &i.Columns); err != nil {
 		return nil, fmt.Errorf("columns: %w", err)
 	}

@@ -293,7 +293,7 @@ func TestOutbox_OfAStandingCampaign(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.endpoint(t, "a")
-	id, at, added, err := b.ledger.Append(t.Context(), "key", campaign.Recipient{ID: "r", Phone: "+41790000000"}, campaigntest.Spec("m"), campaigntest.Noon)
+	id, at, added, err := b.ledger.Append(t.Context(), "", "key", campaign.Recipient{ID: "r", Phone: "+41790000000"}, campaigntest.Spec("m"), campaigntest.Noon)
 	if err != nil || !added {
 		t.Fatal(added, err)
 	}

@@ -34,7 +34,7 @@ func TestPrefix_TwoInstallationsNeverMeet(t *testing.T) {
 	}
 	one.apply(t, first, campaign.PlaceOf(3), campaigntest.Claim(), campaigntest.Accept(1), campaigntest.ByWhatsApp(1))
 	for _, b := range []*bundle{one, two} {
-		id, _, added, err := b.ledger.Append(t.Context(), "key", person(1), text("hello"), campaigntest.Noon)
+		id, _, added, err := b.ledger.Append(t.Context(), "", "key", person(1), text("hello"), campaigntest.Noon)
 		if err != nil || !added {
 			t.Errorf("%s: added %v, %v", id, added, err)
 		}

@@ -275,7 +275,7 @@ func TestPurge_ADayOfOneOffsWaitsUntilItsKeysAreNoLongerGood(t *testing.T) {
 	message := campaigntest.Spec("")
 	message.ID = ""
 	r := campaign.Recipient{ID: "r", Phone: "+41790000001"}
-	id, at, _, err := b.ledger.Append(ctx, "key", r, message, campaigntest.Noon)
+	id, at, _, err := b.ledger.Append(ctx, "", "key", r, message, campaigntest.Noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +290,7 @@ func TestPurge_ADayOfOneOffsWaitsUntilItsKeysAreNoLongerGood(t *testing.T) {
 	if err := b.ledger.Purge(ctx, c, ann, until.Add(-time.Second), nil); !errors.Is(err, ledger.ErrKeysNeeded) {
 		t.Errorf("a moment before: %v", err)
 	}
-	if _, _, added, err := b.ledger.Append(ctx, "key", r, message, campaigntest.Noon.AddDate(0, 0, 1)); added || err != nil {
+	if _, _, added, err := b.ledger.Append(ctx, "", "key", r, message, campaigntest.Noon.AddDate(0, 0, 1)); added || err != nil {
 		t.Errorf("said again the next day: %v, %v", added, err)
 	}
 	if err := b.ledger.Purge(ctx, c, ann, until, nil); err != nil {
@@ -300,7 +300,7 @@ func TestPurge_ADayOfOneOffsWaitsUntilItsKeysAreNoLongerGood(t *testing.T) {
 		t.Error(diff)
 	}
 	// A clock that is days behind.
-	if _, _, added, err := b.ledger.Append(ctx, "key", r, message, campaigntest.Noon); added || !errors.Is(err, campaign.ErrPurged) {
+	if _, _, added, err := b.ledger.Append(ctx, "", "key", r, message, campaigntest.Noon); added || !errors.Is(err, campaign.ErrPurged) {
 		t.Errorf("said again after the purge: %v, %v", added, err)
 	}
 }

@@ -24,6 +24,7 @@ var (
 	pagesScript   = script("pages")
 	trimScript    = script("trim")
 	commitScript  = script("commit")
+	proposeScript = script("propose")
 	steerScript   = script("steer")
 	advanceScript = script("advance")
 	recallScript  = script("recall")

@@ -25,23 +25,26 @@ const standingRefBuckets = 256
 var ErrOtherContent = errors.New("this key was used before for another recipient or message")
 
 // Append adds a recipient with a message of their own to the standing campaign of
-// the day of now, once for each key: for a key that was first used in the last two
-// days it returns that recipient, and added is false.
+// the day of now, once for each key of an owner, whose name has no NUL: for a key that
+// was first used in the last two days it returns that recipient, and added is false.
 //
 // Errors: [ErrOtherContent], [campaign.ErrCanceled], [*campaign.PurgedError]; after
 // any other the recipient may have been added, and the same call again is safe.
-func (l *Ledger) Append(ctx context.Context, key string, r campaign.Recipient, message *campaign.Spec, now time.Time) (id campaign.ID, at campaign.Place, added bool, err error) {
+func (l *Ledger) Append(ctx context.Context, owner, key string, r campaign.Recipient, message *campaign.Spec, now time.Time) (id campaign.ID, at campaign.Place, added bool, err error) {
 	encoded, err := message.Encode()
 	if err != nil {
 		return "", campaign.Place{}, false, fmt.Errorf("append: %w", err)
 	}
 	r.Values = []string{string(encoded)}
-	plain, err := campaign.AppendPage(nil, 1, []campaign.Recipient{r})
+	if owner != "" {
+		r.Values = append(r.Values, owner)
+	}
+	plain, err := campaign.AppendPage(nil, len(r.Values), []campaign.Recipient{r})
 	if err != nil {
 		return "", campaign.Place{}, false, fmt.Errorf("append: %w", err)
 	}
 	a := &addition{
-		key: digest(key), content: digest(string(plain)),
+		key: digest(owner + "\x00" + key), content: digest(string(plain)),
 		stored: append(binary.AppendUvarint(nil, uint64(len(plain))), plain...),
 	}
 	if id, err = l.dayOf(ctx, a.key, now); err != nil {

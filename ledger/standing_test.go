@@ -29,7 +29,7 @@ func TestAppend_OnceForEachKey(t *testing.T) {
 	var added atomic.Int64
 	campaigntest.Together(callers, func(int) {
 		for i := range keys {
-			_, _, is, err := b.ledger.Append(t.Context(), fmt.Sprint("key-", i), person(i), text("hello"), campaigntest.Noon)
+			_, _, is, err := b.ledger.Append(t.Context(), "", fmt.Sprint("key-", i), person(i), text("hello"), campaigntest.Noon)
 			if err != nil {
 				t.Error(err)
 			}
@@ -50,7 +50,7 @@ func TestAppend_OnceForEachKey(t *testing.T) {
 	}
 	b.healthy(t, info)
 	// Everyone stands where Append says, with their own message.
-	id, at, is, err := b.ledger.Append(t.Context(), "key-7", person(7), text("hello"), campaigntest.Noon)
+	id, at, is, err := b.ledger.Append(t.Context(), "", "key-7", person(7), text("hello"), campaigntest.Noon)
 	if err != nil || is || id != info.ID {
 		t.Fatalf("%v, %v, %v", id, is, err)
 	}
@@ -66,20 +66,20 @@ func TestAppend_OnceForEachKey(t *testing.T) {
 func TestAppend_OtherContentUnderAKnownKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	if _, _, _, err := b.ledger.Append(t.Context(), "k", person(1), text("hello"), campaigntest.Noon); err != nil {
+	if _, _, _, err := b.ledger.Append(t.Context(), "", "k", person(1), text("hello"), campaigntest.Noon); err != nil {
 		t.Fatal(err)
 	}
 	for name, call := range map[string]func() error{
 		"another text": func() error {
-			_, _, _, err := b.ledger.Append(t.Context(), "k", person(1), text("bye"), campaigntest.Noon)
+			_, _, _, err := b.ledger.Append(t.Context(), "", "k", person(1), text("bye"), campaigntest.Noon)
 			return err
 		},
 		"another person": func() error {
-			_, _, _, err := b.ledger.Append(t.Context(), "k", person(2), text("hello"), campaigntest.Noon)
+			_, _, _, err := b.ledger.Append(t.Context(), "", "k", person(2), text("hello"), campaigntest.Noon)
 			return err
 		},
 		"the next day": func() error {
-			_, _, _, err := b.ledger.Append(t.Context(), "k", person(2), text("hello"), campaigntest.Noon.AddDate(0, 0, 1))
+			_, _, _, err := b.ledger.Append(t.Context(), "", "k", person(2), text("hello"), campaigntest.Noon.AddDate(0, 0, 1))
 			return err
 		},
 	} {
@@ -93,11 +93,11 @@ func TestAppend_AKeyOutlivesMidnight(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	late := time.Date(2026, 11, 22, 23, 59, 59, 0, time.UTC)
-	first, _, _, err := b.ledger.Append(t.Context(), "k", person(1), text("hello"), late)
+	first, _, _, err := b.ledger.Append(t.Context(), "", "k", person(1), text("hello"), late)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, _, added, err := b.ledger.Append(t.Context(), "k", person(1), text("hello"), late.Add(2*time.Second))
+	again, _, added, err := b.ledger.Append(t.Context(), "", "k", person(1), text("hello"), late.Add(2*time.Second))
 	if err != nil || added || again != first {
 		t.Errorf("%v, added %v, %v", again, added, err)
 	}
@@ -115,7 +115,7 @@ func TestAppend_HostsWithDifferentClocksAddAKeyOnceAtMidnight(t *testing.T) {
 	campaigntest.Together(len(clocks), func(host int) {
 		l := ledger.New(b.rdb)
 		for i := range keys {
-			id, _, is, err := l.Append(t.Context(), fmt.Sprint("key-", i), person(i), text("hello"), clocks[host])
+			id, _, is, err := l.Append(t.Context(), "", fmt.Sprint("key-", i), person(i), text("hello"), clocks[host])
 			if err != nil {
 				t.Error(err)
 			}
@@ -136,11 +136,11 @@ func TestAppend_AKeyKeepsItsDayFromItsFirstUse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.rdb.HSet(t.Context(), "handout:{sends-2026-11-22}:meta", "total", "no number") // the append fails
-	if _, _, _, err := b.ledger.Append(t.Context(), "k", person(1), text("hello"), campaigntest.Noon); err == nil {
+	if _, _, _, err := b.ledger.Append(t.Context(), "", "k", person(1), text("hello"), campaigntest.Noon); err == nil {
 		t.Fatal("appended")
 	}
 	b.rdb.Del(t.Context(), "handout:{sends-2026-11-22}:meta")
-	id, _, added, err := b.ledger.Append(t.Context(), "k", person(1), text("hello"), campaigntest.Noon.AddDate(0, 0, 1))
+	id, _, added, err := b.ledger.Append(t.Context(), "", "k", person(1), text("hello"), campaigntest.Noon.AddDate(0, 0, 1))
 	if id != "sends-2026-11-22" || !added || err != nil {
 		t.Errorf("%s, added %v, %v", id, added, err)
 	}
@@ -149,7 +149,7 @@ func TestAppend_AKeyKeepsItsDayFromItsFirstUse(t *testing.T) {
 func TestAppend_WakesACampaignThatWasDone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id, at, _, err := b.ledger.Append(t.Context(), "1", person(1), text("hello"), campaigntest.Noon)
+	id, at, _, err := b.ledger.Append(t.Context(), "", "1", person(1), text("hello"), campaigntest.Noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestAppend_WakesACampaignThatWasDone(t *testing.T) {
 	b.apply(t, info, at, campaigntest.Claim(), campaigntest.ByWhatsApp(1))
 	b.force(t, id, campaign.Done)
 	// What was read of the campaign before serves for those who come later too.
-	_, at, _, err = b.ledger.Append(t.Context(), "2", person(2), text("hello"), campaigntest.Noon)
+	_, at, _, err = b.ledger.Append(t.Context(), "", "2", person(2), text("hello"), campaigntest.Noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestAppend_WakesACampaignThatWasDone(t *testing.T) {
 	if err := b.ledger.Cancel(t.Context(), id, campaign.Actor{Name: "ann", Why: "enough"}, campaigntest.Noon); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, _, err := b.ledger.Append(t.Context(), "3", person(3), text("hello"), campaigntest.Noon); !errors.Is(err, campaign.ErrCanceled) {
+	if _, _, _, err := b.ledger.Append(t.Context(), "", "3", person(3), text("hello"), campaigntest.Noon); !errors.Is(err, campaign.ErrCanceled) {
 		t.Errorf("appended to a canceled campaign: %v", err)
 	}
 }

@@ -23,7 +23,7 @@ type Summary struct {
 // summaryBatch is how many campaigns travel in one call.
 const summaryBatch = 200
 
-var summaryFields = []string{fieldState, fieldReason, fieldTotal, fieldCreated, fieldStarted, fieldFinished, fieldStartAt, fieldPurged}
+var summaryFields = []string{fieldState, fieldReason, fieldTotal, fieldCreated, fieldStarted, fieldFinished, fieldStartAt, fieldPurged, fieldOwner}
 
 // Summaries reads campaigns in few round trips, and leaves out those that aren't
 // there.
@@ -53,9 +53,10 @@ func (l *Ledger) Summaries(ctx context.Context, campaigns []campaign.ID) ([]Summ
 				return nil, fmt.Errorf("read counts of campaign %s: %w", c, err)
 			}
 			reason, _ := v[1].(string)
+			owner, _ := v[8].(string)
 			all = append(all, Summary{
 				Info: campaign.Info{
-					ID: c, Phase: campaign.Phase(state), Reason: reason, Total: int(number(v[2])), CreatedAt: moment(v[3]),
+					ID: c, Owner: owner, Phase: campaign.Phase(state), Reason: reason, Total: int(number(v[2])), CreatedAt: moment(v[3]),
 					StartedAt: moment(v[4]), FinishedAt: moment(v[5]), StartAt: moment(v[6]), PurgedAt: moment(v[7]),
 				},
 				Balance: *b, InDoubt: b.Of(campaign.InDoubt),

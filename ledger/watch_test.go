@@ -276,7 +276,7 @@ func TestWatch_AStandingCampaignIsHeldForDoubtsAlone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for i := range 250 {
-		if _, _, _, err := b.ledger.Append(t.Context(), fmt.Sprint("key-", i), person(i), text("hello"), campaigntest.Noon); err != nil {
+		if _, _, _, err := b.ledger.Append(t.Context(), "", fmt.Sprint("key-", i), person(i), text("hello"), campaigntest.Noon); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -37,8 +37,9 @@ type rowChecker struct {
 	dry     bool // count the SMS
 	// onlyKnown refuses numbers of ranges that the data of phone hasn't.
 	onlyKnown bool
-	zones     *zoneBook // nil: zones don't matter
-	base      int       // bytes of a request without its parameters' values, at most
+	allow     func(e164 string) error // see [SubmitOptions]; nil: every number
+	zones     *zoneBook               // nil: zones don't matter
+	base      int                     // bytes of a request without its parameters' values, at most
 
 	b         *block
 	values    []string // backing of the recipients' values
@@ -142,6 +143,9 @@ func (c *rowChecker) row(at rowAt, cells []cell) {
 	var err error
 	if r.Phone, known, err = c.book.Normalize(cells[c.h.phone].text); err == nil && !known && c.onlyKnown {
 		err = errUnknownRange
+	}
+	if err == nil && c.allow != nil {
+		err = c.allow(r.Phone)
 	}
 	if err != nil {
 		c.fault(cells[c.h.phone].offset, "phone: "+err.Error())

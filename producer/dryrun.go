@@ -27,6 +27,7 @@ type CheckOptions struct {
 	Progress func(rows int, bytes int64) // as in SubmitOptions
 	// Samples is how many requests are shown; 0: three.
 	Samples int
+	Allow   func(e164 string) error // as in SubmitOptions
 }
 
 // Parts is how many SMS the text messages of a campaign take, should every
@@ -94,7 +95,7 @@ func (s *Summary) noteEmpty(columns []string, values []string, used []string, li
 // list as a whole: [*Faults], [*ReadError], [ErrUnknownFormat],
 // [ErrUnknownRegion], [ErrNotRereadable], and ctx's own.
 func Check(ctx context.Context, f *File, l List, o CheckOptions) (*DryRun, error) {
-	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, maxFaults: o.MaxFaults, progress: o.Progress, dry: true})
+	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, maxFaults: o.MaxFaults, progress: o.Progress, dry: true, allow: o.Allow})
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,7 @@ type runOptions struct {
 	maxFaults int
 	progress  func(rows int, bytes int64)
 	dry       bool
+	allow     func(e164 string) error
 }
 
 // kept is how many faults are kept: as many as are asked for, and as lines of bad rows
@@ -167,6 +168,7 @@ func (r *run) blocks(ctx context.Context, collect func(*block) error) error {
 	for range workers {
 		wg.Go(func() {
 			c := newRowChecker(r.list.name, r.source.header(), r.cascade, r.book, r.o.dry)
+			c.allow = r.o.allow
 			c.zones = r.zones
 			for b := range todo {
 				r.source.check(b, c)

@@ -15,6 +15,9 @@ type OneOff struct {
 	// Key is the caller's own name for this send: called again with the same
 	// key within 48 hours, Send sends nothing more.
 	Key string
+	// Owner is whose key it is: two owners' keys are two, and the recipient is the
+	// owner's. Empty, as of a Go program's own sends, is an owner, too.
+	Owner string
 	// Recipient is the caller's own name for the person.
 	Recipient string
 	// Phone is the number as a person writes it; Region as in SubmitOptions.
@@ -66,7 +69,7 @@ func (c *Client) Send(ctx context.Context, s OneOff) (*Sent, error) {
 	}
 	message := *f.Spec
 	message.ID = "" // the content is the same on another day
-	id, at, added, err := c.ledger.Append(ctx, s.Key, r, &message, now)
+	id, at, added, err := c.ledger.Append(ctx, s.Owner, s.Key, r, &message, now)
 	if err != nil {
 		return nil, fmt.Errorf("send: %w", err)
 	}

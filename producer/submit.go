@@ -37,6 +37,9 @@ type SubmitOptions struct {
 	MaxFaults int
 	// Begin is how the campaign begins: at once by default.
 	Begin campaign.Beginning
+	// Allow, if not nil, says why a good row's number may not be sent to; nil: it may.
+	// The row is bad then. It is called from several goroutines.
+	Allow func(e164 string) error
 	// Gate, if not nil, is called once the whole list has been read and found
 	// good, before the campaign stands: its error ends the submit as a
 	// [*GateError], and nothing is kept. It isn't called for a campaign that
@@ -107,7 +110,7 @@ func (c *Client) Submit(ctx context.Context, f *File, l List, o SubmitOptions) (
 }
 
 func (c *Client) try(ctx context.Context, f *File, l List, o SubmitOptions) (*Result, error) {
-	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, maxFaults: o.MaxFaults, progress: o.Progress})
+	run, err := newRun(f, l, runOptions{region: o.Region, setAside: o.SetAsideBadRows, maxFaults: o.MaxFaults, progress: o.Progress, allow: o.Allow})
 	if err != nil {
 		return nil, err
 	}

@@ -94,6 +94,12 @@ type Config struct {
 	ScheduleS3SecretKey    secret.Text `envconfig:"HANDOUT_SCHEDULE_S3_SECRET_KEY" desc:"its secret"`
 	ScheduleS3SessionToken secret.Text `envconfig:"HANDOUT_SCHEDULE_S3_SESSION_TOKEN" desc:"session token of temporary keys"`
 
+	AuditLength int           `split_words:"true" default:"100000" desc:"entries that the audit trail keeps, about; an entry takes some 500 bytes of Redis's memory"`
+	AuditAge    time.Duration `split_words:"true" default:"9600h" desc:"how long the audit trail keeps them, about"`
+	AuditFile   string        `split_words:"true" desc:"file that gets a JSON line for each entry, too, or stderr; what can't be written there isn't done; empty: none"`
+
+	AllowUnsafe string `split_words:"true" desc:"names of variables, separated by commas, that handout doctor finds unsafe and that are meant so"`
+
 	LogFormat string     `split_words:"true" default:"text" desc:"text or json, on standard error"`
 	LogLevel  slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
 }
@@ -123,9 +129,25 @@ func loadConfig() (*Config, error) {
 	return c, errors.Join(errs...)
 }
 
+// isSecret reports whether a variable may be in a file: it is a secret, or a URL with a
+// password.
+func isSecret(field reflect.StructField) bool {
+	return field.Type == reflect.TypeFor[secret.Text]() || field.Name == "RedisURL"
+}
+
 // loadField reads one variable. envconfig stops at its first fault, so it gets a struct
 // with this field alone.
 func loadField(field reflect.StructField, into reflect.Value) error {
+	if isSecret(field) {
+		if text, found, err := secret.FromFile(variableName(field)); err != nil || found {
+			if into.Kind() == reflect.String {
+				into.SetString(text)
+			} else {
+				into.Set(reflect.ValueOf(secret.New(text)))
+			}
+			return err
+		}
+	}
 	one := reflect.New(reflect.StructOf([]reflect.StructField{field}))
 	err := envconfig.Process(prefix, one.Interface())
 	var parse *envconfig.ParseError
@@ -165,6 +187,8 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check(c.WebhookBacklog > 0, "HANDOUT_WEBHOOK_BACKLOG", "must be 1 or more")
 	check(c.SimulateRate >= 0, "HANDOUT_SIMULATE_RATE", "must not be negative")
 	check(c.ScheduleMaxList > 0 && c.ScheduleMaxList <= 1<<20, "HANDOUT_SCHEDULE_MAX_LIST", "must be 1 to %d, in MB", 1<<20)
+	check(c.AuditLength >= 1000 && c.AuditLength <= 100_000_000, "HANDOUT_AUDIT_LENGTH", "must be 1000 to 100000000")
+	check(c.AuditAge >= time.Hour, "HANDOUT_AUDIT_AGE", "must be 1h or more")
 	check(c.LogFormat == "text" || c.LogFormat == "json", "HANDOUT_LOG_FORMAT", "must be text or json")
 	check((c.ScheduleS3AccessKey != "") == (c.ScheduleS3SecretKey.Reveal() != ""), "HANDOUT_SCHEDULE_S3_SECRET_KEY", "is set without an access key, or not set with one")
 	check(c.ScheduleS3AccessKey != "" || c.ScheduleS3SessionToken.Reveal() == "", "HANDOUT_SCHEDULE_S3_SESSION_TOKEN", "is set without an access key")
@@ -250,6 +274,9 @@ func (c *Config) variables() []variable {
 			value = u.Redacted()
 		}
 		rows[i] = variable{Name: name, Value: value, Default: f.Tag.Get("default"), Description: f.Tag.Get("desc")}
+		if isSecret(f) {
+			rows[i].Description += "; or " + name + secret.FileSuffix + ", a file with it"
+		}
 	}
 	return rows
 }
@@ -298,6 +325,11 @@ func unknownVariables() []string {
 	known := make(map[string]bool)
 	for _, v := range new(Config).variables() {
 		known[strings.TrimPrefix(v.Name, "HANDOUT_")] = true
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+		if isSecret(f) {
+			known[strings.TrimPrefix(variableName(f), "HANDOUT_")+secret.FileSuffix] = true
+		}
 	}
 	var unknown []string
 	for _, kv := range os.Environ() {

@@ -51,18 +51,26 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 		return nil, "", nil, fmt.Errorf("HANDOUT_CONSOLE_URL: %w", err)
 	}
 	vendor := m.vendor()
-	gate := &access.Gate{Keys: access.NewKeys(m.rdb), Site: site}
+	log, err := m.trail(m.rdb)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	gate := &access.Gate{Keys: access.NewKeys(m.rdb), Site: site, OnRefused: func(ctx context.Context, from, name string, why error) {
+		if err := log.RefuseLogin(ctx, from, name, why); err != nil { // it is refused all the same
+			m.log.Warn("a refused key isn't in the audit trail", "from", from, "error", err)
+		}
+	}}
 	if m.ConsoleOpen {
 		gate.Open = rand.Text()
 		open = site.Base() + "/login?token=" + gate.Open
 	}
-	rest, err := api.New(api.Options{Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, Telesign: vendor, PrivateWebhooks: m.WebhookAllowPrivate})
+	rest, err := api.New(api.Options{Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, Telesign: vendor, PrivateWebhooks: m.WebhookAllowPrivate, Audit: log})
 	if err != nil {
 		return nil, "", nil, err
 	}
 	pages, err := console.New(console.Options{
 		Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, Telesign: vendor, PrivateWebhooks: m.WebhookAllowPrivate,
-		Destination: m.destination().String(),
+		Destination: m.destination().String(), Audit: log,
 	})
 	if err != nil {
 		return nil, "", nil, err

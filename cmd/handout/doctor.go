@@ -5,15 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/internal/doctor"
 	"github.com/handout-dev/handout/internal/operations"
-	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/probe"
+	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -98,16 +98,16 @@ func (a *app) showFindings(findings []finding) {
 	}
 }
 
-// maxPhoneData is how old the data of phone numbers may be. Countries open a range
-// every other week, taken together.
-const maxPhoneData = 365 * 24 * time.Hour
-
 func diagnose(ctx context.Context, c *Config) []finding {
-	findings := slices.Concat(diagnoseDestination(c), diagnoseRedis(ctx, c), diagnoseCredentials(c))
-	findings = append(findings, finding{
-		OK: time.Since(phone.DataDay()) < maxPhoneData, Check: "phone numbers", Found: fmt.Sprintf("%s of %s", phone.DataVersion, phone.DataDay().Format(time.DateOnly)),
-		Advice: "update handout: numbers of newer ranges are sent to, but counted as in no range known",
-	})
+	findings := append(diagnoseDestination(c), doctor.Examine(ctx, &doctor.Setup{
+		RedisURL: c.RedisURL, RedisTLS: redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}, Prefix: c.Prefix, RedisReplicas: c.RedisReplicas, Rate: c.Rate,
+		CustomerID: c.TelesignCustomerID, APIKey: c.TelesignAPIKey, TelesignURL: c.TelesignURL,
+		Unsafe: map[string]bool{
+			"HANDOUT_REQUIRE_SIGNATURE": !c.RequireSignature, "HANDOUT_CONSOLE_OPEN": c.ConsoleOpen, "HANDOUT_CONSOLE_PLAIN_HTTP": c.ConsolePlainHTTP,
+			"HANDOUT_CHECK_FILES_PRIVATE": c.CheckFilesPrivate, "HANDOUT_WEBHOOK_ALLOW_PRIVATE": c.WebhookAllowPrivate, "HANDOUT_SCHEDULE_ALLOW_PRIVATE": c.ScheduleAllowPrivate,
+		},
+		Meant: strings.Split(c.AllowUnsafe, ","),
+	})...)
 	for _, name := range unknownVariables() {
 		findings = append(findings, finding{
 			Check: "environment", Found: name + " is no variable of handout's", Advice: "see handout config for the names",
@@ -115,25 +115,6 @@ func diagnose(ctx context.Context, c *Config) []finding {
 	}
 	return findings
 }
-
-func diagnoseCredentials(c *Config) []finding {
-	id := finding{OK: c.TelesignCustomerID != "", Fatal: true, Check: "TELESIGN_CUSTOMER_ID", Found: "set", Advice: "copy it from Telesign's portal"}
-	if !id.OK {
-		id.Found = "not set"
-	}
-	key := finding{OK: true, Fatal: true, Check: "TELESIGN_API_KEY", Found: "set, and it is base64", Advice: "copy it from Telesign's portal, all of it"}
-	if c.TelesignAPIKey.Reveal() == "" {
-		key.OK, key.Found = false, "not set"
-	} else if _, err := telesign.DecodeKey(c.TelesignAPIKey.Reveal()); err != nil {
-		key.OK, key.Found = false, "set, but it isn't base64"
-	}
-	if id.OK && !customerID.MatchString(c.TelesignCustomerID) {
-		id.OK, id.Fatal, id.Found = false, false, "set, but it doesn't look like a customer ID (8-4-4-4-12 hex digits)"
-	}
-	return []finding{id, key}
-}
-
-var customerID = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // healthCommand is what an image without a shell checks its health with.
 func (a *app) healthCommand() *cobra.Command {

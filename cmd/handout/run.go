@@ -24,6 +24,7 @@ import (
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/terminal"
+	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/worker"
 )
 
@@ -51,6 +52,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	// Servers' requests have contexts, and callers, of their own.
+	ctx = access.With(ctx, &access.Key{Name: loginName(), Scopes: access.Scopes(), Via: access.ViaCommand})
 	cmd, err := root.ExecuteContextC(ctx)
 	err = wrongUse(cmd, err)
 	var usage usageError
@@ -102,7 +105,7 @@ func (a *app) command(args []string) *cobra.Command {
 		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.rescheduleCommand(), a.retryCommand(), a.resendCommand(), a.acceptAsSentCommand(),
 		a.rateCommand(), a.suppressCommand(), a.templateCommand(), a.purgeCommand(),
 		a.workCommand(), a.listenCommand(), a.consoleCommand(), a.scheduleCommand(), a.simulateCommand(),
-		a.keyCommand(), a.webhookCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
+		a.keyCommand(), a.auditCommand(), a.webhookCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
 	)
 	setUsage(root, args)
 	setExamples(root.Commands())
@@ -164,15 +167,25 @@ func closeRedis(rdb redis.UniversalClient, err error) {
 
 func (a *app) operate(ctx context.Context, f func(o *operations.Operations) error) error {
 	return a.withRedis(ctx, func(rdb redis.UniversalClient) error {
+		log, err := a.config.trail(rdb)
+		if err != nil {
+			return err
+		}
 		return f(operations.New(rdb, operations.Options{
-			Region: a.config.Region, AccountRate: a.config.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate, Telesign: a.config.vendor(),
+			Region: a.config.Region, AccountRate: a.config.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate, Telesign: a.config.vendor(), Audit: log,
 		}))
 	})
 }
 
 // query runs f on what can be asked of campaigns.
 func (a *app) query(ctx context.Context, f func(q *report.Reader) error) error {
-	return a.withRedis(ctx, func(rdb redis.UniversalClient) error { return f(report.NewReader(rdb, a.config.Rate)) })
+	return a.withRedis(ctx, func(rdb redis.UniversalClient) error {
+		log, err := a.config.trail(rdb)
+		if err != nil {
+			return err
+		}
+		return f(report.NewReader(rdb, a.config.Rate).Traced(log))
+	})
 }
 
 // ofCampaign is a command about the campaign that its first argument names; do gets the

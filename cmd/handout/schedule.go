@@ -17,6 +17,7 @@ import (
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/s3keys"
 	"github.com/handout-dev/handout/internal/schedule"
+	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/internal/terminal"
 )
 
@@ -82,6 +83,7 @@ func programEnvironment() []string {
 	var kept []string
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
+		name = strings.TrimSuffix(name, secret.FileSuffix)
 		if name != "TELESIGN_API_KEY" && name != "HANDOUT_TELESIGN_API_KEY" && name != "HANDOUT_SCHEDULE_S3_SECRET_KEY" && name != "HANDOUT_SCHEDULE_S3_SESSION_TOKEN" {
 			kept = append(kept, kv)
 		}

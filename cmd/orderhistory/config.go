@@ -100,6 +100,16 @@ func loadConfig() (*Config, error) {
 func loadField(f reflect.StructField, into reflect.Value) error {
 	name := variableName(f)
 	text := os.Getenv(name)
+	// A secret, or a URL that may have a password.
+	if f.Type == reflect.TypeFor[secret.Text]() || f.Name == "RedisURL" || f.Name == "Shop" || f.Name == "State" {
+		kept, found, err := secret.FromFile(name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if found {
+			text = kept
+		}
+	}
 	if text == "" {
 		text = f.Tag.Get("default")
 	}

@@ -4,50 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"net/url"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/internal/webhook"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
-
-// Keys returns all keys, sorted by name.
-func (o *Operations) Keys(ctx context.Context) ([]access.Key, error) {
-	return access.NewKeys(o.rdb).List(ctx)
-}
-
-// Key returns a key by its name, without its secret. Errors: NotFound.
-func (o *Operations) Key(ctx context.Context, name string) (*access.Key, error) {
-	keys, err := o.Keys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if i := slices.IndexFunc(keys, func(k access.Key) bool { return k.Name == name }); i >= 0 {
-		return &keys[i], nil
-	}
-	return nil, fmt.Errorf("key %s: %w", name, access.ErrNoKey)
-}
-
-// CreateKey makes a key with these scopes, separated by commas, and returns its token,
-// which can't be shown again. Errors: Refused, and OtherContent if the name is taken.
-func (o *Operations) CreateKey(ctx context.Context, name, scopes string) (token string, err error) {
-	parsed, err := access.ParseScopes(scopes)
-	if err != nil {
-		return "", refuse(Refused, "scopes", err)
-	}
-	token, err = access.NewKeys(o.rdb).Create(ctx, name, parsed, now())
-	if errors.Is(err, access.ErrBadName) {
-		err = refuse(Refused, "name", err)
-	}
-	return token, err
-}
-
-// RevokeKey ends a key: the next request with it is refused. Errors: NotFound.
-func (o *Operations) RevokeKey(ctx context.Context, name string) error {
-	return access.NewKeys(o.rdb).Revoke(ctx, name)
-}
 
 // Webhook is another app's URL that receives events, as it may be shown.
 type Webhook struct {
@@ -114,7 +77,16 @@ func (o *Operations) AddWebhook(ctx context.Context, w NewWebhook) (*AddedWebhoo
 	}
 	e := webhook.New(w.URL, events, w.Campaigns, w.Phones, now())
 	added.ID, added.Secret = e.ID, e.Secret.Reveal()
-	return added, o.ledger.Outbox().Add(ctx, e)
+	return added, o.traced(ctx, "add webhook", e.ID+" at "+hostOf(w.URL), campaign.Actor{}, func() error { return o.ledger.Outbox().Add(ctx, e) })
+}
+
+// hostOf is a URL's host alone: the rest may be a secret.
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // Webhooks returns all webhooks, sorted by ID.
@@ -170,7 +142,7 @@ func (o *Operations) endpoint(ctx context.Context, id string) (*outbox.Endpoint,
 
 // RemoveWebhook ends a webhook: it receives nothing any more. Errors: NotFound.
 func (o *Operations) RemoveWebhook(ctx context.Context, id string) error {
-	return o.ledger.Outbox().Remove(ctx, id)
+	return o.traced(ctx, "remove webhook", id, campaign.Actor{}, func() error { return o.ledger.Outbox().Remove(ctx, id) })
 }
 
 // TestWebhook sends a webhook one event without content, from this machine, and logs

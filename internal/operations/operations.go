@@ -21,6 +21,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
@@ -36,6 +37,7 @@ type Options struct {
 	// Telesign is asked about templates; nil: the credentials aren't known here, and
 	// templates are checked by what others have asked.
 	Telesign *Telesign
+	Audit    *audit.Log // nil: one in the same Redis, with the usual length and age
 }
 
 // Operations does what operators ask for. It is safe for concurrent use.
@@ -50,6 +52,9 @@ type Operations struct {
 // New returns the operations on what stands in rdb, which stays the caller's to
 // close.
 func New(rdb redis.UniversalClient, o Options) *Operations {
+	if o.Audit == nil {
+		o.Audit = audit.New(rdb, audit.Options{})
+	}
 	return &Operations{o: o, rdb: rdb, ledger: ledger.New(rdb), suppressions: suppression.New(rdb), producer: producer.New(rdb)}
 }
 
@@ -70,6 +75,9 @@ func (o *Operations) Standing(ctx context.Context, id campaign.ID) (*Standing, e
 	info, err := o.ledger.Info(ctx, id)
 	if err == nil && info.Phase == campaign.Draft {
 		err = ledger.ErrNotFound
+	}
+	if err == nil {
+		err = access.Caller(ctx).See(string(id), info.Owner)
 	}
 	if err != nil {
 		return nil, about(id, err)
@@ -109,7 +117,7 @@ func now() time.Time { return time.Now() }
 // Kind says what an error means for the one who asked.
 type Kind uint8
 
-// The kinds. After NotFound to Ambiguous, nothing was changed.
+// The kinds. After NotFound to Limited, nothing was changed.
 const (
 	Internal     Kind = iota // a fault of handout's own
 	NotFound                 // there is no such campaign, recipient, number, key or webhook
@@ -118,6 +126,9 @@ const (
 	Refused                  // what was asked for can't be taken as it is
 	OtherContent             // the name was used before, for something else
 	Ambiguous                // several recipients have this name
+	Changed                  // the campaign file isn't the one that the caller has named
+	Denied                   // the caller's key may not do it
+	Limited                  // the caller's key may not do it now, see [Until]
 	Busy                     // another request is in the way; the same one again may succeed
 	Unavailable              // Redis can't be reached: it may or may not have been done, and the same again does no harm
 )
@@ -161,8 +172,15 @@ func KindOf(err error) Kind {
 		faults  *producer.Faults
 		answer  redis.Error
 		network net.Error
+		foreign *ledger.ForeignError
+		denied  *access.DeniedError
+		over    *access.OverError
 	)
 	switch {
+	case errors.As(err, &over) && !over.Until.IsZero():
+		return Limited
+	case errors.As(err, &over), errors.As(err, &denied), errors.As(err, &foreign):
+		return Denied
 	case errors.Is(err, ledger.ErrNotFound), errors.Is(err, outbox.ErrNotFound), errors.Is(err, access.ErrNoKey):
 		return NotFound
 	case errors.As(err, &phase), errors.As(err, &purged), errors.As(err, &refused), errors.Is(err, campaign.ErrCanceled),
@@ -183,6 +201,15 @@ func KindOf(err error) Kind {
 		return Unavailable
 	}
 	return Internal
+}
+
+// Until is when what is Limited may be asked for again.
+func Until(err error) time.Time {
+	var over *access.OverError
+	if errors.As(err, &over) {
+		return over.Until
+	}
+	return time.Time{}
 }
 
 // about makes an error of a store an Error about a campaign, with the words of

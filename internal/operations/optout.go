@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/suppression"
 )
 
@@ -33,6 +34,9 @@ func (o *Operations) SettleOptOut(ctx context.Context, id, number string, by cam
 	if i < 0 {
 		return nil, refusef(NotFound, "", "there is no such STOP: it may have been settled already")
 	}
+	if err := everyones(ctx, "a STOP is for all"); err != nil {
+		return nil, err
+	}
 	entry, err := byHand(suppression.WhyStop, by)
 	if err != nil {
 		return nil, err
@@ -41,18 +45,25 @@ func (o *Operations) SettleOptOut(ctx context.Context, id, number string, by cam
 		return nil, refusef(Refused, "why", "say which number it is about, or why none is put on the list")
 	}
 	var s *Suppression
+	object := "an opt-out without a number"
 	if number != "" {
 		if s, err = o.Suppression(ctx, number); err != nil {
 			return nil, err
 		}
 		entry.At = all[i].At
-		if err := o.suppressions.Stop(ctx, []string{s.Phone}, entry, ""); err != nil {
-			return nil, err
-		}
-		if s, err = o.Suppression(ctx, s.Phone); err != nil {
-			return nil, err
-		}
+		object = "opt-out of " + phone.Mask(s.Phone)
 	}
-	_, err = o.suppressions.Settle(ctx, all[i].ID)
+	err = o.traced(ctx, "settle", object, by, func() error {
+		if s != nil {
+			if err := o.suppressions.Stop(ctx, []string{s.Phone}, entry, ""); err != nil {
+				return err
+			}
+			if s, err = o.Suppression(ctx, s.Phone); err != nil {
+				return err
+			}
+		}
+		_, err := o.suppressions.Settle(ctx, all[i].ID)
+		return err
+	})
 	return s, err
 }

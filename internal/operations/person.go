@@ -9,6 +9,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/suppression"
+	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -37,6 +38,8 @@ func (o *Operations) Person(ctx context.Context, id campaign.ID, who string, num
 		return nil, err
 	}
 	found, err := o.ledger.Find(ctx, info, who, numbers)
+	key := access.Caller(ctx)
+	found = slices.DeleteFunc(found, func(f ledger.Found) bool { return !key.Owns(info.OwnerOf(&f.Recipient)) })
 	switch {
 	case err != nil:
 		return nil, about(id, err)
@@ -69,6 +72,9 @@ func (o *Operations) PersonAt(ctx context.Context, id campaign.ID, at campaign.P
 }
 
 func (o *Operations) person(ctx context.Context, info *campaign.Info, f ledger.Found) (*Person, error) {
+	if err := access.Caller(ctx).See("recipient "+f.Place.String()+" of campaign "+string(info.ID), info.OwnerOf(&f.Recipient)); err != nil {
+		return nil, about(info.ID, err)
+	}
 	p := &Person{Info: info, Found: f}
 	entry, suppressed, err := o.suppressions.Find(ctx, f.Recipient.Phone)
 	if suppressed { // also by an entry that can't be read
@@ -84,6 +90,9 @@ func (o *Operations) listed(ctx context.Context, id campaign.ID) (*campaign.Info
 	info, err := o.ledger.Info(ctx, id)
 	if err == nil && info.Phase == campaign.Draft {
 		err = ledger.ErrNotFound
+	}
+	if err == nil && !info.Spec.Standing { // of whom each has an owner
+		err = access.Caller(ctx).See(string(id), info.Owner)
 	}
 	if err == nil {
 		err = info.Gone()
@@ -164,8 +173,15 @@ func (o *Operations) Decide(ctx context.Context, p *Person, v Verb, by campaign.
 			do = o.ledger.AcceptAsSent
 		}
 		f := &stands.Found
-		if f.Seen, err = do(ctx, stands.Info, f.Place, f.Seen, by, now()); err != nil {
+		err := o.traced(ctx, v.traced(), fmt.Sprintf("recipient %s of %s", f.Place, ofCampaign(p.Info.ID)), by, func() error {
+			seen, err := do(ctx, stands.Info, f.Place, f.Seen, by, now())
+			if err == nil {
+				f.Seen = seen
+			}
 			return about(p.Info.ID, err)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	*p = *stands
@@ -177,6 +193,14 @@ const (
 	VerbResend Verb = "resend" // another attempt is made
 	VerbAccept Verb = "accept" // those in doubt are taken for sent to
 )
+
+// traced is the verb as the trace names it.
+func (v Verb) traced() string {
+	if v == VerbAccept {
+		return "accept as sent"
+	}
+	return "resend"
+}
 
 // Retryable are the states whose recipients can be sent to again all at once.
 func Retryable() []campaign.State {
@@ -267,14 +291,18 @@ func (o *Operations) DecideAll(ctx context.Context, s *Selection, by campaign.Ac
 	if s.At.After(stands.At) || stands.At.Sub(s.At) > questionLife {
 		return 0, refusef(Stale, "", "the question is over an hour old; nothing was done, look again")
 	}
-	var n int
-	if s.Verb == VerbAccept {
-		n, err = o.ledger.AcceptAllAsSent(ctx, stands.Info, by, s.At, progress)
-	} else {
-		n, err = o.ledger.ResendAll(ctx, stands.Info, s.State, by, s.At, progress)
-	}
-	if err != nil && n > 0 {
-		err = &Error{Kind: KindOf(err), Text: fmt.Sprintf("it stopped after %d recipients; do it again for the others: %v", n, err), Err: err}
-	}
-	return n, about(s.Info.ID, err)
+	n := 0
+	err = o.traced(ctx, s.Verb.traced(), fmt.Sprintf("%d %s of %s", s.Count, s.State, ofCampaign(s.Info.ID)), by, func() error {
+		var err error
+		if s.Verb == VerbAccept {
+			n, err = o.ledger.AcceptAllAsSent(ctx, stands.Info, by, s.At, progress)
+		} else {
+			n, err = o.ledger.ResendAll(ctx, stands.Info, s.State, by, s.At, progress)
+		}
+		if err != nil && n > 0 {
+			err = &Error{Kind: KindOf(err), Text: fmt.Sprintf("it stopped after %d recipients; do it again for the others: %v", n, err), Err: err}
+		}
+		return about(s.Info.ID, err)
+	})
+	return n, err
 }

@@ -52,19 +52,25 @@ func (s *Standing) Risk(v Verb) string {
 
 // Pause stops new sends at once. Pausing a paused campaign changes nothing.
 func (o *Operations) Pause(ctx context.Context, s *Standing, by campaign.Actor) error {
-	return about(s.Info.ID, o.ledger.Pause(ctx, s.Info.ID, by, now()))
+	return o.traced(ctx, "pause", ofCampaign(s.Info.ID), by, func() error {
+		return about(s.Info.ID, o.ledger.Pause(ctx, s.Info.ID, by, now()))
+	})
 }
 
 // Resume lets a paused or held campaign go on. Resuming a running one changes
 // nothing.
 func (o *Operations) Resume(ctx context.Context, s *Standing, by campaign.Actor) error {
-	return about(s.Info.ID, o.ledger.Resume(ctx, s.Info.ID, by, now()))
+	return o.traced(ctx, "resume", ofCampaign(s.Info.ID), by, func() error {
+		return about(s.Info.ID, o.ledger.Resume(ctx, s.Info.ID, by, now()))
+	})
 }
 
 // Cancel ends a campaign for good: those who haven't been sent to never are, and
 // what is under way is still settled. Canceling a canceled one changes nothing.
 func (o *Operations) Cancel(ctx context.Context, s *Standing, by campaign.Actor) error {
-	return about(s.Info.ID, o.ledger.Cancel(ctx, s.Info.ID, by, now()))
+	return o.traced(ctx, "cancel", ofCampaign(s.Info.ID), by, func() error {
+		return about(s.Info.ID, o.ledger.Cancel(ctx, s.Info.ID, by, now()))
+	})
 }
 
 // Reschedule pauses a campaign until a time, at which it goes on by itself. seen
@@ -74,7 +80,9 @@ func (o *Operations) Reschedule(ctx context.Context, s *Standing, at time.Time, 
 	if !at.After(s.At) {
 		return refusef(Refused, "at", "%s is past", at.Format(time.RFC3339))
 	}
-	return about(s.Info.ID, o.ledger.Reschedule(ctx, s.Info.ID, at, seen, by, now()))
+	return o.traced(ctx, "reschedule", ofCampaign(s.Info.ID)+" to "+at.UTC().Format(time.RFC3339), by, func() error {
+		return about(s.Info.ID, o.ledger.Reschedule(ctx, s.Info.ID, at, seen, by, now()))
+	})
 }
 
 // MaxRate is the highest rate that may be set, in messages per second.
@@ -105,10 +113,16 @@ func (o *Operations) ResetRate(ctx context.Context, s *Standing, by campaign.Act
 }
 
 func (o *Operations) changeRate(ctx context.Context, s *Standing, rate float64, by campaign.Actor) error {
-	if s == nil {
-		return about("", o.ledger.SetAccountRate(ctx, rate, by, now()))
+	object, change := "account", func() error { return about("", o.ledger.SetAccountRate(ctx, rate, by, now())) }
+	if s != nil {
+		object, change = ofCampaign(s.Info.ID), func() error { return about(s.Info.ID, o.ledger.SetRate(ctx, s.Info.ID, rate, by, now())) }
+	} else if err := everyones(ctx, "the account's rate is everyone's"); err != nil {
+		return err
 	}
-	return about(s.Info.ID, o.ledger.SetRate(ctx, s.Info.ID, rate, by, now()))
+	if rate == 0 {
+		return o.traced(ctx, "reset rate", object, by, change)
+	}
+	return o.traced(ctx, "set rate", fmt.Sprintf("%s to %g a second", object, rate), by, change)
 }
 
 // VerbPurge deletes who was in a campaign.
@@ -166,6 +180,10 @@ func (o *Operations) Purge(ctx context.Context, s *Standing, by campaign.Actor, 
 	if err := s.Purgeable(); err != nil {
 		return err
 	}
+	return o.traced(ctx, "purge", ofCampaign(s.Info.ID), by, func() error { return o.purge(ctx, s, by, progress) })
+}
+
+func (o *Operations) purge(ctx context.Context, s *Standing, by campaign.Actor, progress func(done, all int)) error {
 	err := o.ledger.Purge(ctx, s.Info, by, now(), progress)
 	var steered *campaign.PhaseError
 	if err == nil || errors.As(err, &steered) || errors.Is(err, ledger.ErrKeysNeeded) {
@@ -176,10 +194,13 @@ func (o *Operations) Purge(ctx context.Context, s *Standing, by campaign.Actor, 
 
 // Repair sets a campaign's counts to what its records say by v, and returns a line
 // for each count that it has changed. Stale when the counts have changed since.
-func (o *Operations) Repair(ctx context.Context, info *campaign.Info, v *ledger.Verdict) ([]string, error) {
-	done, err := o.ledger.Repair(ctx, info, v)
-	if errors.Is(err, ledger.ErrMoving) {
-		return nil, refusef(Stale, "", "campaign %s: %v", info.ID, err)
-	}
-	return done, about(info.ID, err)
+func (o *Operations) Repair(ctx context.Context, info *campaign.Info, v *ledger.Verdict) (done []string, err error) {
+	err = o.traced(ctx, "repair counts", ofCampaign(info.ID), campaign.Actor{}, func() error {
+		done, err = o.ledger.Repair(ctx, info, v)
+		if errors.Is(err, ledger.ErrMoving) {
+			return refusef(Stale, "", "campaign %s: %v", info.ID, err)
+		}
+		return about(info.ID, err)
+	})
+	return done, err
 }

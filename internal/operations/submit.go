@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -43,6 +42,7 @@ func (o *Operations) DryRun(ctx context.Context, s *Submission) (*DryRun, error)
 	}
 	d, err := producer.Check(ctx, s.File, s.List, producer.CheckOptions{
 		Region: o.o.Region, MaxFaults: s.MaxFaults, AccountRate: o.o.AccountRate, Now: s.Begin.StartAt, Progress: s.Progress, Samples: s.Samples,
+		Allow: allow(o.bounds(ctx)),
 	})
 	if err != nil {
 		return nil, submitting(s.File.Spec.ID, err)
@@ -74,11 +74,29 @@ func (o *Operations) Submit(ctx context.Context, s *Submission) (*Submitted, err
 			return nil, err
 		}
 	}
+	var done *Submitted
+	err = o.traced(ctx, "submit", ofCampaign(id), s.Begin.By, func() error {
+		result, err := o.submit(ctx, s)
+		done = &Submitted{result, notes}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return done, nil
+}
+
+func (o *Operations) submit(ctx context.Context, s *Submission) (*producer.Result, error) {
+	id, key := s.File.Spec.ID, o.bounds(ctx)
+	if s.Begin.Owner == "" {
+		s.Begin.Owner = key.Principal()
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	waited := time.Duration(0)
 	result, err := o.producer.Submit(ctx, s.File, s.List, producer.SubmitOptions{
 		Region: o.o.Region, SetAsideBadRows: s.SetAside, MaxFaults: s.MaxFaults, Begin: s.Begin, Progress: s.Progress,
+		Allow: allow(key), Gate: o.count(ctx, key, id),
 		OnWait: func() { // each second
 			if s.OnWait != nil {
 				s.OnWait()
@@ -94,7 +112,7 @@ func (o *Operations) Submit(ctx context.Context, s *Submission) (*Submitted, err
 	if err != nil {
 		return nil, submitting(id, err)
 	}
-	return &Submitted{result, notes}, nil
+	return result, nil
 }
 
 // Submitted is what a submit has done.
@@ -144,57 +162,6 @@ func Count(n int, word string) string {
 		return "1 " + word
 	}
 	return fmt.Sprintf("%d %ss", n, word)
-}
-
-// Propose keeps a campaign file that waits a day for its list. The same file again
-// changes nothing but the day; added is false then. If the campaign stands already,
-// with the same file, Propose returns how it stands, and changes nothing.
-//
-// Errors: OtherContent, for a campaign that stands, and for another file that
-// waits unless it is to be replaced.
-func (o *Operations) Propose(ctx context.Context, f *producer.File, replace bool) (stands *Standing, added bool, err error) {
-	id := f.Spec.ID
-	stands, err = o.Standing(ctx, id)
-	switch {
-	case err == nil && !stands.Info.Spec.Equal(f.Spec):
-		return nil, false, about(id, &producer.OtherContentError{Info: stands.Info})
-	case err == nil || KindOf(err) != NotFound:
-		return stands, false, err
-	}
-	added, err = o.ledger.Propose(ctx, f.Spec, replace)
-	return nil, added, about(id, err)
-}
-
-// Proposed returns the campaign file that waits for its list, else that of the
-// campaign that stands. Errors: NotFound; Refused for a standing campaign, which
-// takes one-off sends alone.
-func (o *Operations) Proposed(ctx context.Context, id campaign.ID) (*producer.File, error) {
-	spec, err := o.ledger.Proposed(ctx, id)
-	if errors.Is(err, ledger.ErrNotFound) {
-		var s *Standing
-		if s, err = o.Standing(ctx, id); err == nil {
-			spec = s.Info.Spec
-		}
-	}
-	if err != nil {
-		return nil, about(id, err)
-	}
-	if spec.Standing {
-		return nil, refusef(Refused, "id", "campaign %s takes one-off sends, and no list", id)
-	}
-	f, err := producer.NewFile(*spec)
-	return f, submitting(id, err)
-}
-
-// Send sends to one person, by the day's standing campaign. The same key, that day
-// or the next, sends nothing more.
-//
-// Errors: Refused, OtherContent (the key was used for another message), WrongPhase
-// (the day's campaign was canceled, or purged).
-func (o *Operations) Send(ctx context.Context, s producer.OneOff) (*producer.Sent, error) {
-	s.Region = o.o.Region
-	sent, err := o.producer.Send(ctx, s)
-	return sent, submitting("", err)
 }
 
 // DryRun is what submitting something would do.

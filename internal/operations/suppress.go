@@ -13,6 +13,7 @@ import (
 	"github.com/handout-dev/handout/internal/listfile"
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/suppression"
+	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -75,7 +76,11 @@ func (o *Operations) Suppress(ctx context.Context, s *Suppression, by campaign.A
 	if err != nil {
 		return nil, false, err
 	}
-	added, err := o.suppressions.Add(ctx, s.Phone, entry)
+	added := false
+	err = o.traced(ctx, "suppress", phone.Mask(s.Phone), by, func() error {
+		added, err = o.suppressions.Add(ctx, s.Phone, entry)
+		return err
+	})
 	if err != nil {
 		return nil, false, err
 	}
@@ -116,7 +121,15 @@ func (o *Operations) Unsuppress(ctx context.Context, s *Suppression, by campaign
 	if err != nil {
 		return false, err
 	}
-	return o.suppressions.Remove(ctx, s.Phone, entry)
+	if err := everyones(ctx, "a number that is taken off the suppression list may be sent to by all"); err != nil {
+		return false, err
+	}
+	removed := false
+	err = o.traced(ctx, "unsuppress", phone.Mask(s.Phone), by, func() error {
+		removed, err = o.suppressions.Remove(ctx, s.Phone, entry)
+		return err
+	})
+	return removed, err
 }
 
 // CountSuppressed returns how many numbers are on the suppression list.
@@ -126,7 +139,7 @@ func (o *Operations) CountSuppressed(ctx context.Context) (int, error) {
 
 // EachSuppressed calls f with every number on the suppression list, in no order.
 func (o *Operations) EachSuppressed(ctx context.Context, f func(SuppressedNumber) error) error {
-	return o.suppressions.Each(ctx, f)
+	return o.traced(ctx, "read all", "suppression list", campaign.Actor{}, func() error { return o.suppressions.Each(ctx, f) })
 }
 
 // SuppressedPage returns about so many numbers of the suppression list, in no order,
@@ -136,6 +149,11 @@ func (o *Operations) SuppressedPage(ctx context.Context, cursor string, about in
 	at, err := strconv.ParseUint(cursor, 10, 64)
 	if err != nil && cursor != "" {
 		return nil, "", refusef(Refused, "cursor", "the cursor isn't one of a page before; begin anew")
+	}
+	if caller := access.Caller(ctx); caller != nil && caller.May(access.People) {
+		if err := o.traced(ctx, "read", "suppression list", campaign.Actor{}, func() error { return nil }); err != nil {
+			return nil, "", err
+		}
 	}
 	for {
 		numbers, next, err := o.suppressions.Page(ctx, at, about)
@@ -245,10 +263,12 @@ func (o *Operations) ImportSuppressed(ctx context.Context, in Import) (*Imported
 		defer again.Close()
 		file = again
 	}
-	err = read(file, "imported", func(numbers []suppression.Number) error {
-		n, err := o.suppressions.AddAll(ctx, numbers)
-		done.Added += n
-		return err
+	err = o.traced(ctx, "import", "suppression list", in.By, func() error {
+		return read(file, "imported", func(numbers []suppression.Number) error {
+			n, err := o.suppressions.AddAll(ctx, numbers)
+			done.Added += n
+			return err
+		})
 	})
 	switch {
 	case err != nil && done.Added > 0:

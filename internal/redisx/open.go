@@ -280,3 +280,14 @@ func Ping(ctx context.Context, client redis.UniversalClient) error {
 	}
 	return nil
 }
+
+// SkipsVerify reports whether a Redis URL has TLS's certificates unchecked.
+func SkipsVerify(rawURL string) bool {
+	a, err := parse(rawURL)
+	if err != nil {
+		return false // which Open reports
+	}
+	value := a.url.Query().Get("skip_verify")
+	is, err := strconv.ParseBool(value)
+	return value != "" && (is || err != nil)
+}

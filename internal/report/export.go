@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
@@ -99,11 +100,17 @@ func listColumns(info *campaign.Info, names []string) (at []int, headers []strin
 
 // Export writes a line for everyone in a campaign, in the order of the list and
 // in constant memory, with these of the list's own columns at its end. Masked, it has
-// no phone numbers, but what [phone.Mask] and [phone.MaskName] leave of them.
+// no phone numbers, but what [phone.Mask] and [phone.MaskName] leave of
+// them. Unmasked, it is traced before anything is read.
 func (q *Reader) Export(ctx context.Context, info *campaign.Info, w io.Writer, f Format, masked bool, own ...string) error {
 	at, headers, err := listColumns(info, own)
 	if err != nil {
 		return err
+	}
+	if !masked {
+		if err := q.audit.Write(ctx, audit.Of(ctx, "export", "campaign "+string(info.ID), "", "")); err != nil {
+			return fmt.Errorf("export campaign %s: %w", info.ID, err)
+		}
 	}
 	header := slices.Concat(Columns, headers)
 	out := bufio.NewWriterSize(w, 64<<10)

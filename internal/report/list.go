@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -52,7 +53,7 @@ func (q *Reader) List(ctx context.Context, o ListQuery) (*List, error) {
 		next = ids[len(ids)-1]
 		fitting := slices.DeleteFunc(ids, func(id campaign.ID) bool { return !strings.Contains(string(id), o.Text) })
 		for batch := range slices.Chunk(fitting, 200) {
-			found, err := q.ledger.Summaries(ctx, batch)
+			found, err := q.summaries(ctx, batch)
 			if err != nil {
 				return nil, err
 			}
@@ -80,6 +81,13 @@ func (q *Reader) List(ctx context.Context, o ListQuery) (*List, error) {
 	}
 }
 
+// summaries reads those campaigns that the caller may see.
+func (q *Reader) summaries(ctx context.Context, ids []campaign.ID) ([]Summary, error) {
+	all, err := q.ledger.Summaries(ctx, ids)
+	key := access.Caller(ctx)
+	return slices.DeleteFunc(all, func(s Summary) bool { return !key.Owns(s.Owner) }), err
+}
+
 // ListPage reads up to n campaigns from a position on, the newest first, and
 // returns how many there are.
 func (q *Reader) ListPage(ctx context.Context, from, n int) ([]Summary, int, error) {
@@ -87,7 +95,7 @@ func (q *Reader) ListPage(ctx context.Context, from, n int) ([]Summary, int, err
 	if err != nil {
 		return nil, 0, err
 	}
-	list, err := q.ledger.Summaries(ctx, ids)
+	list, err := q.summaries(ctx, ids)
 	return list, all, err
 }
 
@@ -111,7 +119,7 @@ func (q *Reader) Current(ctx context.Context, n int) ([]Summary, error) {
 			ids = append(ids, id)
 		}
 	}
-	return q.ledger.Summaries(ctx, ids)
+	return q.summaries(ctx, ids)
 }
 
 // Active lists the campaigns in which handout may have work left.

@@ -3,12 +3,15 @@ package report
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/translate"
+	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -128,12 +131,21 @@ func (w *Who) ends(phone string) bool {
 
 var errEnough = errors.New("enough")
 
+// maxUntraced is how many people may be read at once, unmasked, without a trace: a page
+// of the console shows as many.
+const maxUntraced = 50
+
 // People reads those of a campaign whom a filter takes, in the order of the list
 // from a place on and at most so many, in memory for these. It ends early when
 // stop, which is asked after each page with how many have been looked at, says
 // so; a page has at most [campaign.PageSize] people. next is where to go on, 0
 // at the end of the list.
 func (q *Reader) People(ctx context.Context, info *campaign.Info, f *Filter, from campaign.Place, most int, stop func(pages int) bool) (people []Found, next int, err error) {
+	if caller := access.Caller(ctx); most > maxUntraced && caller != nil && caller.May(access.People) {
+		if err := q.audit.Write(ctx, audit.Of(ctx, "read people", "campaign "+string(info.ID), "", "")); err != nil {
+			return nil, 0, fmt.Errorf("read people of campaign %s: %w", info.ID, err)
+		}
+	}
 	err = q.ledger.EachPageFrom(ctx, info, from.Page, func(p *ledger.Page) error {
 		if looked := p.Number - from.Page; looked > 0 && stop(looked) {
 			next = campaign.Place{Page: p.Number}.Position()
@@ -192,7 +204,7 @@ func (q *Reader) SearchAll(ctx context.Context, f *Filter, most int, over func()
 			return s, nil
 		}
 		info, err := q.ledger.Info(ctx, id)
-		if errors.Is(err, ledger.ErrNotFound) || (err == nil && info.Phase == campaign.Draft) {
+		if errors.Is(err, ledger.ErrNotFound) || (err == nil && (info.Phase == campaign.Draft || !access.Caller(ctx).Owns(info.Owner))) {
 			continue
 		}
 		if err != nil {
@@ -239,7 +251,7 @@ func (q *Reader) Doubts(ctx context.Context, maxCampaigns, maxPeople int, over f
 	if err != nil {
 		return nil, err
 	}
-	summaries, err := q.ledger.Summaries(ctx, ids)
+	summaries, err := q.summaries(ctx, ids)
 	if err != nil {
 		return nil, err
 	}

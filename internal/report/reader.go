@@ -9,8 +9,10 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/unverified"
+	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -21,13 +23,22 @@ type Reader struct {
 	suppressions *suppression.List
 	accountRate  float64
 	senders      senders
+	audit        *audit.Log
 }
 
 // NewReader returns a reader of what stands in rdb, which stays the caller's to
 // close. accountRate is the account's limit in messages per second where no person
 // has set it.
 func NewReader(rdb redis.UniversalClient, accountRate float64) *Reader {
-	return &Reader{rdb: rdb, ledger: ledger.New(rdb), suppressions: suppression.New(rdb), accountRate: accountRate}
+	return &Reader{
+		rdb: rdb, ledger: ledger.New(rdb), suppressions: suppression.New(rdb), accountRate: accountRate, audit: audit.New(rdb, audit.Options{}),
+	}
+}
+
+// Traced has the reader trace in log who reads many people. Call it before the first read.
+func (q *Reader) Traced(log *audit.Log) *Reader {
+	q.audit = log
+	return q
 }
 
 // UnresolvedOptOuts counts the STOPs whose number isn't known, which wait for a person.
@@ -78,6 +89,9 @@ func (q *Reader) Committed(ctx context.Context, id campaign.ID) (*campaign.Info,
 
 func (q *Reader) info(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
 	info, err := q.ledger.Info(ctx, id)
+	if err == nil {
+		err = access.Caller(ctx).See(string(id), info.Owner)
+	}
 	return info, absent(id, err)
 }
 
@@ -90,7 +104,10 @@ func absent(id campaign.ID, err error) error {
 
 // Proposed reads the spec of a campaign whose list hasn't come.
 func (q *Reader) Proposed(ctx context.Context, id campaign.ID) (*campaign.Spec, error) {
-	s, err := q.ledger.Proposed(ctx, id)
+	s, owner, err := q.ledger.Proposed(ctx, id)
+	if err == nil {
+		err = access.Caller(ctx).See(string(id), owner)
+	}
 	return s, absent(id, err)
 }
 

@@ -53,8 +53,8 @@ func Compose(c *campaign.Cascade, r *campaign.Recipient, externalID, callbackURL
 
 // ownCascade is the message of a one-off send.
 func ownCascade(r *campaign.Recipient) (*campaign.Cascade, error) {
-	if len(r.Values) != 1 {
-		return nil, fmt.Errorf("a one-off send has %d values, not its message", len(r.Values))
+	if len(r.Values) == 0 {
+		return nil, fmt.Errorf("a one-off send has no message")
 	}
 	spec, err := campaign.DecodeSpec([]byte(r.Values[0]))
 	if err != nil {

@@ -318,7 +318,7 @@ func TestServer_OfAOneOffSendTellsTheOutcomeAlone(t *testing.T) {
 	app := r.receiver(nil)
 	app.of(r.add(app.url))
 	message := &campaign.Spec{ID: "m", Channels: []campaign.Channel{{Channel: "sms", Template: "text", Parameters: map[string]string{"text": "Yours."}}}}
-	id, _, _, err := r.ledger.Append(t.Context(), "k", campaign.Recipient{ID: phone(1), Phone: phone(1)}, message, time.Now())
+	id, _, _, err := r.ledger.Append(t.Context(), "", "k", campaign.Recipient{ID: phone(1), Phone: phone(1)}, message, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

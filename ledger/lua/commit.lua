@@ -4,6 +4,7 @@
 -- KEYS[2] -> handout:{c}:counts
 -- KEYS[3] -> handout:{c}:history
 -- KEYS[4] -> handout:{c}:outbox, see internal/webhook/outbox
+-- KEYS[5] -> handout:{c}:proposed, see propose.lua
 -- ARGV[1] -> token of the submit
 -- ARGV[2] -> number of recipients
 -- ARGV[3] -> the line for the history
@@ -17,6 +18,17 @@ redis.call('HDEL', KEYS[1], 'draft_token', 'draft_seen', 'draft_pages')
 redis.call('HSET', KEYS[1], unpack(ARGV, 4))
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[2], 'planned', ARGV[2])
+-- Where several had a hand in the campaign file, the history names them.
+local proposal = redis.call('HMGET', KEYS[5], 'spec', 'by', 'proposed', 'replaced')
+if proposal[1] and proposal[1] == redis.call('HGET', KEYS[1], 'spec') then
+  if proposal[4] or proposal[2] ~= cjson.decode(ARGV[3]).by then
+    redis.call('RPUSH', KEYS[3], proposal[3])
+  end
+  if proposal[4] then
+    redis.call('RPUSH', KEYS[3], proposal[4])
+  end
+  redis.call('DEL', KEYS[5])
+end
 redis.call('RPUSH', KEYS[3], ARGV[3])
 local now = redis.call('HMGET', KEYS[1], 'state', 'reason', 'outbox')
 if string.find(now[3] or '', 'c', 1, true) then

@@ -165,7 +165,7 @@ func newConsole(b *testing.B) *console {
 		b.Fatal(err)
 	}
 	server := redistest.Start(b)
-	token, err := access.NewKeys(server.Client()).Create(b.Context(), "bench", access.Scopes(), time.Now())
+	token, err := access.NewKeys(server.Client()).Create(b.Context(), access.Key{Name: "bench", Scopes: access.Scopes()}, time.Now())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -17,7 +17,7 @@ func TestAPI_AConsoleKilledInTheMiddleOfAnUpload(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.ConfigFile("../../deploy/redis.conf"))
 	e := account(server.URL())
-	token := strings.TrimSpace(done(t, e, "key", "create", "--name", "billing", "--scopes", "submit,read,control"))
+	token := strings.TrimSpace(done(t, e, "key", "create", "--name", "billing", "--scopes", "submit,read,control", "--campaigns", "all"))
 	first := serve(t, e, "console")
 	api := &caller{t, first.url + "/api/v1", token}
 	api.ask(http.StatusCreated, "POST", "/campaigns", "application/json", strings.NewReader(`{"id":"spring","message_type":"MKT","channels":[

@@ -28,7 +28,7 @@ func TestPages_TheQueuesInABrowser(t *testing.T) {
 	b := browsertest.Start(t)
 	server := redistest.Start(t)
 	e := account(server.URL())
-	key := strings.TrimSpace(done(t, e, "key", "create", "--name", "olga", "--scopes", "read,control"))
+	key := strings.TrimSpace(done(t, e, "key", "create", "--name", "olga", "--scopes", "read,control", "--campaigns", "all"))
 	known := browsertest.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(":"+key)))
 	enqueue(t, server)
 	// The buttons of a queue come when the mouse is over the last cell of its row.

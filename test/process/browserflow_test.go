@@ -16,7 +16,7 @@ import (
 // keyOf makes a key.
 func keyOf(t testing.TB, e env, name, scopes string) string {
 	t.Helper()
-	return strings.TrimSpace(done(t, e, "key", "create", "--name", name, "--scopes", scopes))
+	return strings.TrimSpace(done(t, e, "key", "create", "--name", name, "--scopes", scopes, "--campaigns", "all"))
 }
 
 // enter opens a page in a tab of its own, and logs in with a key on the way.

@@ -21,7 +21,7 @@ import (
 func TestKey_IsShownOnceAndRevokedAtOnce(t *testing.T) {
 	t.Parallel()
 	e := account(redistest.Start(t).URL())
-	token := strings.TrimSuffix(done(t, e, "key", "create", "--name", "billing", "--scopes", "submit,read"), "\n")
+	token := strings.TrimSuffix(done(t, e, "key", "create", "--name", "billing", "--scopes", "submit,read", "--campaigns", "all"), "\n")
 	if !regexp.MustCompile(`^ho_billing_[0-9a-f]{64}$`).MatchString(token) {
 		t.Fatalf("the key is %q", token)
 	}
@@ -46,9 +46,9 @@ func TestKey_IsShownOnceAndRevokedAtOnce(t *testing.T) {
 func TestKey_WrongUse(t *testing.T) {
 	t.Parallel()
 	e := account(redistest.Start(t).URL())
-	done(t, e, "key", "create", "--name", "billing", "--scopes", "read")
+	done(t, e, "key", "create", "--name", "billing", "--scopes", "read", "--campaigns", "all")
 	checkAll(t, e, []refusal{
-		{name: "no verb", args: []string{"key"}, code: 2, stderr: "key: create, list or revoke is missing; see handout key --help"},
+		{name: "no verb", args: []string{"key"}, code: 2, stderr: "key: create, list, limit, rotate or revoke is missing; see handout key --help"},
 		{name: "no name", args: []string{"key", "create", "--scopes", "read"}, code: 2, stderr: "key create: --name and --scopes are needed, .*"},
 		{name: "no such scope", args: []string{"key", "create", "--name", "a", "--scopes", "root"}, code: 2, stderr: `key create: --scopes: there is no scope "root": choose from read, submit, control, people`},
 		{name: "no name at all", args: []string{"key", "create", "--name", "A_b", "--scopes", "read"}, code: 2, stderr: "key create: --name: a key's name is .*"},
@@ -90,8 +90,8 @@ func (c *caller) ask(status int, method, path, media string, body io.Reader) str
 func TestConsole_RefusesWhoHasNoKey(t *testing.T) {
 	t.Parallel()
 	e := account(redistest.Start(t).URL())
-	reader := strings.TrimSpace(done(t, e, "key", "create", "--name", "eve", "--scopes", "read"))
-	sender := strings.TrimSpace(done(t, e, "key", "create", "--name", "shop", "--scopes", "submit"))
+	reader := strings.TrimSpace(done(t, e, "key", "create", "--name", "eve", "--scopes", "read", "--campaigns", "all"))
+	sender := strings.TrimSpace(done(t, e, "key", "create", "--name", "shop", "--scopes", "submit", "--campaigns", "all"))
 	p := serve(t, e, "console")
 	for _, path := range []string{"/", "/campaigns", "/queues/", "/queues/api/queues", "/api/v1/campaigns"} {
 		page := path == "/" || path == "/campaigns"
@@ -139,7 +139,7 @@ func TestConsole_RefusesWhoHasNoKey(t *testing.T) {
 func TestConsole_ASessionIsForThePages(t *testing.T) {
 	t.Parallel()
 	e := account(redistest.Start(t).URL())
-	key := strings.TrimSpace(done(t, e, "key", "create", "--name", "olga", "--scopes", "read"))
+	key := strings.TrimSpace(done(t, e, "key", "create", "--name", "olga", "--scopes", "read", "--campaigns", "all"))
 	p := serve(t, e, "console")
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -183,7 +183,7 @@ func TestAPI_FromTheFileToTheLastOutcome(t *testing.T) {
 	server := redistest.Start(t, redistest.ConfigFile("../../deploy/redis.conf"))
 	h := open(t, quick(server.URL()))
 	console := serve(t, h.env, "console")
-	api := &caller{t, console.url + "/api/v1", strings.TrimSpace(done(t, h.env, "key", "create", "--name", "billing", "--scopes", "submit,read,control,people"))}
+	api := &caller{t, console.url + "/api/v1", strings.TrimSpace(done(t, h.env, "key", "create", "--name", "billing", "--scopes", "submit,read,control,people", "--campaigns", "all"))}
 	phones := numbers(total, func(_, digits int) bool { return digits != 90 && digits != 91 })
 	list, err := os.ReadFile(listFile(t, phones))
 	if err != nil {
@@ -255,7 +255,7 @@ func TestConsole_StopsUnderThoseWhoWatch(t *testing.T) {
 	t.Parallel()
 	e := account(redistest.Start(t).URL())
 	done(t, e, "submit", campaignFile(t, "spring"), listFile(t, numbers(3, plainly)), "--hold")
-	api := &caller{t: t, token: strings.TrimSpace(done(t, e, "key", "create", "--name", "eve", "--scopes", "read"))}
+	api := &caller{t: t, token: strings.TrimSpace(done(t, e, "key", "create", "--name", "eve", "--scopes", "read", "--campaigns", "all"))}
 	p := serve(t, e, "console")
 	api.url = p.url + "/api/v1"
 	watching := make(chan string, 1)

@@ -117,11 +117,11 @@ func TestPages_AreReadable(t *testing.T) {
 	consoles := map[bool]string{false: serve(t, e, "console").url, true: ""}
 	keys := map[string]string{}
 	for name, scopes := range map[string]string{"olga": "read,submit,control,people", "rita": "read", "shop": "submit,read"} {
-		keys[name] = strings.TrimSpace(done(t, e, "key", "create", "--name", name, "--scopes", scopes))
+		keys[name] = strings.TrimSpace(done(t, e, "key", "create", "--name", name, "--scopes", scopes, "--campaigns", "all"))
 	}
 	nothing := e.with("REDIS_URL", redistest.Start(t).URL())
 	consoles[true] = serve(t, nothing, "console").url
-	emptyKey := strings.TrimSpace(done(t, nothing, "key", "create", "--name", "olga", "--scopes", "read,submit,control,people"))
+	emptyKey := strings.TrimSpace(done(t, nothing, "key", "create", "--name", "olga", "--scopes", "read,submit,control,people", "--campaigns", "all"))
 	all := sights(t)
 	fill(t, server)
 	enqueue(t, server)

@@ -60,7 +60,7 @@ func TestGate_OpensByItsTokenAndOnlyFromThisMachine(t *testing.T) {
 func TestGate_APasswordIsForPagesOnly(t *testing.T) {
 	t.Parallel()
 	keys := access.NewKeys(redistest.Start(t).Client())
-	token, err := keys.Create(t.Context(), "eve", []access.Scope{access.Read}, noon)
+	token, err := keys.Create(t.Context(), access.Key{Name: "eve", Scopes: []access.Scope{access.Read}}, noon)
 	if err != nil {
 		t.Fatal(err)
 	}

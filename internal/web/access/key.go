@@ -8,11 +8,9 @@
 package access
 
 import (
-	"crypto/subtle"
+	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -73,10 +71,37 @@ func Join(scopes []Scope, separator string) string {
 
 // Key is a caller's name, and what the caller may do.
 type Key struct {
-	Name      string // the actor in a campaign's history
-	Scopes    []Scope
+	Name   string // the actor in a campaign's history
+	Scopes []Scope
+	Limits
 	CreatedAt time.Time
-	LastUsed  time.Time // the day in UTC; zero: never
+	EndsAt    time.Time // zero: when it is revoked
+	// Overlap is until when the secret before the last rotation is good; zero: it isn't.
+	Overlap  time.Time
+	LastUsed time.Time // the day in UTC; zero: never
+
+	// Via is how the caller came in, see the constants; From is from where, an address.
+	// A key that stands in Redis has neither.
+	Via, From string
+}
+
+// How callers come in.
+const (
+	ViaKey     = "key"
+	ViaSession = "session"
+	ViaLocal   = "local" // by the token of [Gate.Open]
+	ViaCommand = "command line"
+)
+
+// Limits bound what a key may do within its scopes. The zero value has none.
+type Limits struct {
+	// Own limits the key to the campaigns that it has submitted, and to its own one-off
+	// sends.
+	Own bool
+	// Countries are those that it may send to, by ISO 3166; none: all.
+	Countries []string
+	Daily     int // recipients that it may send to in a day of UTC; 0: no limit
+	Hourly    int // one-off sends to one number in an hour; 0: no limit
 }
 
 // May reports whether the key has a scope.
@@ -84,7 +109,51 @@ func (k *Key) May(s Scope) bool {
 	if s != All {
 		return slices.Contains(k.Scopes, s)
 	}
-	return !slices.ContainsFunc(Scopes(), func(s Scope) bool { return !k.May(s) })
+	// A key with limits could make one without.
+	return !k.limited() && !slices.ContainsFunc(Scopes(), func(s Scope) bool { return !k.May(s) })
+}
+
+func (k *Key) limited() bool {
+	return k.Own || len(k.Countries) > 0 || k.Daily > 0 || k.Hourly > 0
+}
+
+// Owns reports whether the key may see and steer what another key, or none, has
+// submitted.
+func (k *Key) Owns(owner string) bool { return k == nil || !k.Own || k.Name == owner }
+
+// See returns a [*DeniedError] unless Owns.
+func (k *Key) See(campaign, owner string) error {
+	if k.Owns(owner) {
+		return nil
+	}
+	return &DeniedError{fmt.Sprintf("the key %s is limited to its own campaigns, and %s isn't one", k.Name, campaign)}
+}
+
+// DeniedError means that a key's limits never allow it.
+type DeniedError struct{ Text string }
+
+func (e *DeniedError) Error() string { return e.Text }
+
+// Principal is the name under which what a caller makes is its own: that of a key.
+// Who comes by the command line, or has no key, has none.
+func (k *Key) Principal() string {
+	if k == nil || k.Via == ViaCommand || k.Via == ViaLocal {
+		return ""
+	}
+	return k.Name
+}
+
+type callerKey struct{}
+
+// With returns a context for what a caller asks for.
+func With(ctx context.Context, caller *Key) context.Context {
+	return context.WithValue(ctx, callerKey{}, caller)
+}
+
+// Caller returns who asks; nil: a program of the house's own, which may do everything.
+func Caller(ctx context.Context) *Key {
+	key, _ := ctx.Value(callerKey{}).(*Key)
+	return key
 }
 
 // Require returns an error for people if the key lacks a scope.
@@ -92,6 +161,8 @@ func (k *Key) Require(s Scope) error {
 	switch {
 	case k.May(s):
 		return nil
+	case s == All && k.limited():
+		return fmt.Errorf("the key %s has limits, and keys are made and revoked with one that has none", k.Name)
 	case s == All:
 		return fmt.Errorf("keys are made and revoked with a key that has all scopes: %s; the key %s lacks some. "+
 			"On the server, the command handout key does it", Join(Scopes(), ", "), k.Name)
@@ -107,9 +178,22 @@ var (
 	ErrExists = errors.New("there is a key of this name already, and it can't be shown again; revoke it first")
 	// ErrNoKey means that there is no key of this name.
 	ErrNoKey = errors.New("there is no key of this name")
-	// ErrRefused means that a request has no key, or a wrong or revoked one.
+	// ErrRefused means that a request has no key, or a wrong, revoked or ended one.
 	ErrRefused = errors.New("a key is needed: Authorization: Bearer ho_…")
 )
+
+// EndedError is an [ErrRefused] of a key, or a secret, that was good until a time.
+type EndedError struct {
+	Name string
+	At   time.Time
+}
+
+func (e *EndedError) Error() string {
+	return fmt.Sprintf("the key %s, or this secret of it, ended at %s", e.Name, e.At.UTC().Format(time.RFC3339))
+}
+
+// Unwrap is ErrRefused.
+func (e *EndedError) Unwrap() error { return ErrRefused }
 
 // nameForm allows no underscore: that ends the name in a token.
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
@@ -127,102 +211,4 @@ func cutToken(token string) (name, secret string) {
 		return "", ""
 	}
 	return name, secret
-}
-
-// Gate finds the key that a request is made with.
-type Gate struct {
-	Keys *Keys
-	Site Site
-	// Open is a token that admits requests from this machine with all scopes, for as
-	// long as the process runs; empty: none. It is printed at the start, so that who
-	// reads it is on this machine: a proxy's users, whose requests seem to come from
-	// here, don't.
-	Open string
-}
-
-// Local is the name of a caller that Open has admitted.
-const Local = "local"
-
-// Bearer returns the key in a request's Authorization header. Errors: [ErrRefused],
-// and those of Redis.
-func (g *Gate) Bearer(r *http.Request) (*Key, error) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if strings.EqualFold(scheme, "Bearer") {
-		return g.check(r, strings.TrimSpace(token))
-	}
-	return nil, ErrRefused
-}
-
-// Browser is Bearer that also accepts what browsers send: the cookie of a session, or
-// a key as the password of HTTP's Basic scheme, with any user name. A browser adds
-// such a password to requests that other sites make it send, so handlers that write
-// must refuse those (http.CrossOriginProtection).
-func (g *Gate) Browser(r *http.Request) (*Key, error) {
-	if value := g.Site.Cookie(r, SessionCookie); value != "" && r.Header.Get("Authorization") == "" {
-		if key := g.local(r, value); key != nil {
-			return key, nil
-		}
-		// What a page asks for by itself doesn't say that someone is there.
-		itself := r.Header.Get("HX-Request") != "" || r.Header.Get("Accept") == "text/event-stream"
-		return g.Keys.Session(r.Context(), value, !itself, time.Now())
-	}
-	if _, token, ok := r.BasicAuth(); ok {
-		return g.check(r, token)
-	}
-	return g.Bearer(r)
-}
-
-func (g *Gate) check(r *http.Request, token string) (*Key, error) {
-	if key := g.local(r, token); key != nil {
-		return key, nil
-	}
-	return g.Keys.Check(r.Context(), token, time.Now())
-}
-
-// local returns the key of who is on this machine, by the token; nil for any other.
-func (g *Gate) local(r *http.Request, token string) *Key {
-	addr, err := netip.ParseAddrPort(r.RemoteAddr)
-	if g.Open == "" || subtle.ConstantTimeCompare([]byte(token), []byte(g.Open)) != 1 ||
-		err != nil || !addr.Addr().Unmap().IsLoopback() || forwarded(r) {
-		return nil
-	}
-	return &Key{Name: Local, Scopes: Scopes()}
-}
-
-// Enter makes a session for a key, or the token of Open, that a browser's user has
-// entered, and ends the one that this browser had. Errors: [ErrRefused], and those of
-// Redis.
-func (g *Gate) Enter(w http.ResponseWriter, r *http.Request, token string) error {
-	value, seconds := token, 0
-	if g.local(r, token) == nil {
-		var err error
-		if value, err = g.Keys.Login(r.Context(), token, time.Now()); err != nil {
-			return err
-		}
-		seconds = int(SessionLife / time.Second)
-	}
-	if err := g.end(r); err != nil {
-		return err
-	}
-	g.Site.Set(w, SessionCookie, value, seconds)
-	return nil
-}
-
-// Leave ends the session of a browser.
-func (g *Gate) Leave(w http.ResponseWriter, r *http.Request) error {
-	if err := g.end(r); err != nil {
-		return err
-	}
-	g.Site.Set(w, SessionCookie, "", -1)
-	return nil
-}
-
-// end ends all sessions whose cookies a browser has sent.
-func (g *Gate) end(r *http.Request) error {
-	for _, c := range r.CookiesNamed(g.Site.cookie(SessionCookie)) {
-		if err := g.Keys.Logout(r.Context(), c.Value); err != nil {
-			return err
-		}
-	}
-	return nil
 }

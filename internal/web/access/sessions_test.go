@@ -15,7 +15,7 @@ func TestSession_EndsWithItsKey(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Start(t).Client()
 	keys := access.NewKeys(rdb)
-	token, err := keys.Create(t.Context(), "olga", []access.Scope{access.Read}, noon)
+	token, err := keys.Create(t.Context(), access.Key{Name: "olga", Scopes: []access.Scope{access.Read}}, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestSession_EndsWithItsKey(t *testing.T) {
 	if _, err := keys.Session(t.Context(), value, true, noon); !errors.Is(err, access.ErrRefused) {
 		t.Errorf("its key was revoked: %v", err)
 	}
-	if _, err := keys.Create(t.Context(), "olga", access.Scopes(), noon); err != nil {
+	if _, err := keys.Create(t.Context(), access.Key{Name: "olga", Scopes: access.Scopes()}, noon); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := keys.Session(t.Context(), value, true, noon); !errors.Is(err, access.ErrRefused) {
@@ -53,7 +53,7 @@ func TestSession_EndsWithItsKey(t *testing.T) {
 func TestSession_RefusesWhatIsNone(t *testing.T) {
 	t.Parallel()
 	keys := access.NewKeys(redistest.Start(t).Client())
-	token, err := keys.Create(t.Context(), "olga", access.Scopes(), noon)
+	token, err := keys.Create(t.Context(), access.Key{Name: "olga", Scopes: access.Scopes()}, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestSession_RefusesWhatIsNone(t *testing.T) {
 func TestSession_IsNoBearerToken(t *testing.T) {
 	t.Parallel()
 	keys := access.NewKeys(redistest.Start(t).Client())
-	token, err := keys.Create(t.Context(), "olga", access.Scopes(), noon)
+	token, err := keys.Create(t.Context(), access.Key{Name: "olga", Scopes: access.Scopes()}, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestSession_EndsWhenItWasIdleAndAtItsEnd(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Start(t).Client()
 	keys := access.NewKeys(rdb)
-	token, err := keys.Create(t.Context(), "olga", access.Scopes(), noon)
+	token, err := keys.Create(t.Context(), access.Key{Name: "olga", Scopes: access.Scopes()}, noon)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,6 +112,21 @@ func (s Site) Refuses(r *http.Request) string {
 	return ""
 }
 
+// From is the address that a request comes from. Behind a proxy, which only a site with
+// an address of its own has, it is the one that the proxy has added last.
+func (s Site) From(r *http.Request) string {
+	if last := r.Header.Values("X-Forwarded-For"); s.origin != "" && len(last) > 0 {
+		all := strings.Split(last[len(last)-1], ",")
+		if ip, err := netip.ParseAddr(strings.TrimSpace(all[len(all)-1])); err == nil {
+			return ip.String()
+		}
+	}
+	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		return at.Addr().Unmap().String()
+	}
+	return "" // a unix socket
+}
+
 // forwarded reports whether a proxy says that it has forwarded a request.
 func forwarded(r *http.Request) bool {
 	for name := range r.Header {

@@ -27,11 +27,59 @@ type Keys struct {
 // NewKeys returns the keys in rdb, which stays the caller's to close.
 func NewKeys(rdb redis.UniversalClient) *Keys { return &Keys{rdb, keys(redisx.Prefix(rdb))} }
 
-// stored is a key's form in Redis.
+// stored is a key's form in Redis. Times are Unix seconds.
 type stored struct {
-	Hash    string  `json:"hash"` // SHA-256 of the secret, hex
-	Scopes  []Scope `json:"scopes"`
-	Created int64   `json:"created"` // Unix seconds
+	Hash      string   `json:"hash"` // SHA-256 of the secret, hex
+	Before    string   `json:"before,omitempty"`
+	Overlap   int64    `json:"overlap,omitempty"` // until when the secret Before is good
+	Scopes    []Scope  `json:"scopes"`
+	Created   int64    `json:"created"`
+	Ends      int64    `json:"ends,omitempty"`
+	Own       bool     `json:"own,omitempty"`
+	Countries []string `json:"countries,omitempty"`
+	Daily     int      `json:"daily,omitempty"`
+	Hourly    int      `json:"hourly,omitempty"`
+}
+
+// set puts in what a key may do.
+func (s *stored) set(k *Key) {
+	s.Scopes, s.Own, s.Countries, s.Daily, s.Hourly = k.Scopes, k.Own, k.Countries, k.Daily, k.Hourly
+	s.Ends = 0
+	if !k.EndsAt.IsZero() {
+		s.Ends = k.EndsAt.Unix()
+	}
+}
+
+func (s *stored) key(name, used string) *Key {
+	k := &Key{
+		Name: name, Scopes: s.Scopes, Limits: Limits{s.Own, s.Countries, s.Daily, s.Hourly},
+		CreatedAt: time.Unix(s.Created, 0).UTC(), Via: ViaKey,
+	}
+	if s.Ends > 0 {
+		k.EndsAt = time.Unix(s.Ends, 0).UTC()
+	}
+	if s.Before != "" {
+		k.Overlap = time.Unix(s.Overlap, 0).UTC()
+	}
+	if day, err := time.Parse(time.DateOnly, used); err == nil {
+		k.LastUsed = day
+	}
+	return k
+}
+
+// good reports whether a secret of this hash opens the key, and until when it did.
+func (s *stored) good(hash string, now time.Time) (ok bool, until int64) {
+	until = s.Ends
+	switch {
+	case subtle.ConstantTimeCompare([]byte(hash), []byte(s.Hash)) == 1:
+	case s.Before != "" && subtle.ConstantTimeCompare([]byte(hash), []byte(s.Before)) == 1:
+		if until == 0 || s.Overlap < until {
+			until = s.Overlap
+		}
+	default:
+		return false, 0
+	}
+	return until == 0 || now.Unix() < until, until
 }
 
 const secretBytes = 32
@@ -41,27 +89,94 @@ func hash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Create makes a key and returns its token, which can't be shown again.
-// Errors: [ErrBadName], [ErrExists].
-func (k *Keys) Create(ctx context.Context, name string, scopes []Scope, now time.Time) (token string, err error) {
-	if !nameForm.MatchString(name) {
-		return "", ErrBadName
-	}
+func newSecret() string {
 	b := make([]byte, secretBytes)
 	rand.Read(b)
-	secret := hex.EncodeToString(b)
-	value, err := json.Marshal(stored{Hash: hash(secret), Scopes: scopes, Created: now.Unix()})
-	if err != nil {
-		return "", fmt.Errorf("create key %s: %w", name, err)
+	return hex.EncodeToString(b)
+}
+
+// Create makes a key with the name, scopes, limits and end of k, and returns its token,
+// which can't be shown again. Errors: [ErrBadName], [ErrExists].
+func (k *Keys) Create(ctx context.Context, key Key, now time.Time) (token string, err error) {
+	if !nameForm.MatchString(key.Name) {
+		return "", ErrBadName
 	}
-	added, err := k.rdb.HSetNX(ctx, k.keys.keys(), name, value).Result()
+	secret := newSecret()
+	s := stored{Hash: hash(secret), Created: now.Unix()}
+	s.set(&key)
+	value, err := json.Marshal(s)
 	if err != nil {
-		return "", fmt.Errorf("create key %s: %w", name, err)
+		return "", fmt.Errorf("create key %s: %w", key.Name, err)
+	}
+	added, err := k.rdb.HSetNX(ctx, k.keys.keys(), key.Name, value).Result()
+	if err != nil {
+		return "", fmt.Errorf("create key %s: %w", key.Name, err)
 	}
 	if !added {
-		return "", fmt.Errorf("key %s: %w", name, ErrExists)
+		return "", fmt.Errorf("key %s: %w", key.Name, ErrExists)
 	}
-	return tokenPrefix + name + "_" + secret, nil
+	return tokenPrefix + key.Name + "_" + secret, nil
+}
+
+// Rotate gives a key another secret, and returns the new token, which can't be shown
+// again. The old one is good for overlap more, and one that is older still ends at once.
+// Errors: [ErrNoKey].
+func (k *Keys) Rotate(ctx context.Context, name string, overlap time.Duration, now time.Time) (token string, err error) {
+	secret := newSecret()
+	err = k.change(ctx, name, func(s *stored) {
+		s.Before, s.Overlap, s.Hash = s.Hash, now.Add(overlap).Unix(), hash(secret)
+	})
+	return tokenPrefix + name + "_" + secret, err
+}
+
+// Limit sets what a key may do: the scopes, limits and end of key, and those alone.
+// Errors: [ErrNoKey].
+func (k *Keys) Limit(ctx context.Context, key Key) error {
+	return k.change(ctx, key.Name, func(s *stored) { s.set(&key) })
+}
+
+// changeScript writes a key's form if it still is the one that was read: a key that was
+// revoked meanwhile stays so.
+//
+// KEYS[1] -> handout:keys
+// ARGV[1] -> the key's name
+// ARGV[2] -> its form as it was read
+// ARGV[3] -> the form to be
+//
+// Returns 1, or 0 when it is another by now.
+var changeScript = redis.NewScript(`
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
+  return 0
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1`)
+
+func (k *Keys) change(ctx context.Context, name string, change func(*stored)) error {
+	for {
+		before, err := k.rdb.HGet(ctx, k.keys.keys(), name).Result()
+		if errors.Is(err, redis.Nil) {
+			return fmt.Errorf("key %s: %w", name, ErrNoKey)
+		}
+		var s stored
+		if err == nil {
+			err = json.Unmarshal([]byte(before), &s)
+		}
+		if err != nil {
+			return fmt.Errorf("change key %s: %w", name, err)
+		}
+		change(&s)
+		after, err := json.Marshal(s)
+		if err != nil {
+			return fmt.Errorf("change key %s: %w", name, err)
+		}
+		done, err := changeScript.Run(ctx, k.rdb, []string{k.keys.keys()}, name, before, after).Int()
+		if err != nil {
+			return fmt.Errorf("change key %s: %w", name, err)
+		}
+		if done == 1 {
+			return nil
+		}
+	}
 }
 
 // List returns all keys, sorted by name.
@@ -76,26 +191,22 @@ func (k *Keys) List(ctx context.Context) ([]Key, error) {
 	}
 	keys := make([]Key, 0, len(all))
 	for name, value := range all {
-		key, _, err := decode(name, value, used[name])
+		s, err := decode(name, value)
 		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, *key)
+		keys = append(keys, *s.key(name, used[name]))
 	}
 	slices.SortFunc(keys, func(a, b Key) int { return strings.Compare(a.Name, b.Name) })
 	return keys, nil
 }
 
-func decode(name, value, used string) (*Key, string, error) {
-	var s stored
-	if err := json.Unmarshal([]byte(value), &s); err != nil {
-		return nil, "", fmt.Errorf("read key %s: %w", name, err)
+func decode(name, value string) (*stored, error) {
+	s := new(stored)
+	if err := json.Unmarshal([]byte(value), s); err != nil {
+		return nil, fmt.Errorf("read key %s: %w", name, err)
 	}
-	key := &Key{Name: name, Scopes: s.Scopes, CreatedAt: time.Unix(s.Created, 0).UTC()}
-	if day, err := time.Parse(time.DateOnly, used); err == nil {
-		key.LastUsed = day
-	}
-	return key, s.Hash, nil
+	return s, nil
 }
 
 // Revoke ends a key: the next request with it is refused. Errors: [ErrNoKey].
@@ -122,7 +233,7 @@ func (k *Keys) Check(ctx context.Context, token string, now time.Time) (*Key, er
 	if name == "" {
 		return nil, ErrRefused
 	}
-	key, err := k.find(ctx, name, hash(secret))
+	key, err := k.find(ctx, name, hash(secret), now)
 	if err != nil {
 		return nil, err
 	}
@@ -134,9 +245,9 @@ func (k *Keys) Check(ctx context.Context, token string, now time.Time) (*Key, er
 	return key, nil
 }
 
-// find returns the key of this name if its secret has this hash. Errors:
+// find returns the key of this name if a secret of this hash opens it. Errors:
 // [ErrRefused], and those of Redis.
-func (k *Keys) find(ctx context.Context, name, hash string) (*Key, error) {
+func (k *Keys) find(ctx context.Context, name, hash string, now time.Time) (*Key, error) {
 	var value, used *redis.StringCmd
 	_, err := k.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		value, used = p.HGet(ctx, k.keys.keys(), name), p.HGet(ctx, k.keys.used(), name)
@@ -148,14 +259,17 @@ func (k *Keys) find(ctx context.Context, name, hash string) (*Key, error) {
 	if errors.Is(value.Err(), redis.Nil) {
 		return nil, ErrRefused
 	}
-	key, want, err := decode(name, value.Val(), used.Val())
+	s, err := decode(name, value.Val())
 	if err != nil {
 		return nil, err
 	}
-	if subtle.ConstantTimeCompare([]byte(hash), []byte(want)) != 1 {
-		return nil, ErrRefused
+	switch ok, until := s.good(hash, now); {
+	case ok:
+		return s.key(name, used.Val()), nil
+	case until > 0:
+		return nil, &EndedError{name, time.Unix(until, 0)}
 	}
-	return key, nil
+	return nil, ErrRefused
 }
 
 // SessionCookie is the name of the cookie with a session's value, to which [Site] adds
@@ -175,7 +289,7 @@ const (
 // it was idle.
 type session struct {
 	Name string `json:"name"` // of the key
-	// Hash is the key's: it ends the session when a new key takes the name.
+	// Hash is that of the key's secret: the session ends with it.
 	Hash string `json:"hash"`
 	// Until is the session's end in Unix seconds, however much it is used.
 	Until int64 `json:"until"`
@@ -193,9 +307,7 @@ func (k *Keys) Login(ctx context.Context, token string, now time.Time) (value st
 	if err != nil {
 		return "", fmt.Errorf("log in: %w", err)
 	}
-	b := make([]byte, secretBytes)
-	rand.Read(b)
-	value = hex.EncodeToString(b)
+	value = newSecret()
 	if err := k.rdb.Set(ctx, k.keys.session(hash(value)), stands, SessionIdle).Err(); err != nil {
 		return "", fmt.Errorf("log in: %w", err)
 	}
@@ -230,7 +342,10 @@ func (k *Keys) Session(ctx context.Context, value string, used bool, now time.Ti
 	if end <= 0 {
 		return nil, ErrRefused
 	}
-	key, err := k.find(ctx, s.Name, s.Hash)
+	key, err := k.find(ctx, s.Name, s.Hash, now)
+	if err == nil {
+		key.Via = ViaSession
+	}
 	// EXPIRE makes no session that has ended meanwhile. If it fails, the request goes on,
 	// and the session ends a little early.
 	if idle := min(SessionIdle, end); err == nil && used && left.Val() < idle-idleStep {

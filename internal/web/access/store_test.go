@@ -16,7 +16,7 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 func TestKeys_AreGoodUntilTheyAreRevoked(t *testing.T) {
 	t.Parallel()
 	keys := access.NewKeys(redistest.Start(t).Client())
-	token, err := keys.Create(t.Context(), "billing", []access.Scope{access.Read, access.Submit}, noon)
+	token, err := keys.Create(t.Context(), access.Key{Name: "billing", Scopes: []access.Scope{access.Read, access.Submit}}, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestKeys_AreGoodUntilTheyAreRevoked(t *testing.T) {
 	if err := keys.Revoke(t.Context(), "billing"); !errors.Is(err, access.ErrNoKey) {
 		t.Errorf("revoked again: %v", err)
 	}
-	again, err := keys.Create(t.Context(), "billing", []access.Scope{access.Read}, noon)
+	again, err := keys.Create(t.Context(), access.Key{Name: "billing", Scopes: []access.Scope{access.Read}}, noon)
 	if err != nil || again == token {
 		t.Fatalf("made again: %v", err)
 	}
@@ -45,7 +45,7 @@ func TestKeys_AreGoodUntilTheyAreRevoked(t *testing.T) {
 func TestKeys_RefuseWhatIsNoKey(t *testing.T) {
 	t.Parallel()
 	keys := access.NewKeys(redistest.Start(t).Client())
-	token, err := keys.Create(t.Context(), "billing", access.Scopes(), noon)
+	token, err := keys.Create(t.Context(), access.Key{Name: "billing", Scopes: access.Scopes()}, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,11 +57,11 @@ func TestKeys_RefuseWhatIsNoKey(t *testing.T) {
 			t.Errorf("%q: %v, %v", wrong, key, err)
 		}
 	}
-	if _, err := keys.Create(t.Context(), "billing", access.Scopes(), noon); !errors.Is(err, access.ErrExists) {
+	if _, err := keys.Create(t.Context(), access.Key{Name: "billing", Scopes: access.Scopes()}, noon); !errors.Is(err, access.ErrExists) {
 		t.Errorf("a second one of the name: %v", err)
 	}
 	for _, name := range []string{"", "Billing", "a_b", "-a", strings.Repeat("a", 33)} {
-		if _, err := keys.Create(t.Context(), name, access.Scopes(), noon); !errors.Is(err, access.ErrBadName) {
+		if _, err := keys.Create(t.Context(), access.Key{Name: name, Scopes: access.Scopes()}, noon); !errors.Is(err, access.ErrBadName) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -71,7 +71,7 @@ func TestKeys_RedisHasNoSecret(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Start(t).Client()
 	keys := access.NewKeys(rdb)
-	token, err := keys.Create(t.Context(), "billing", access.Scopes(), noon)
+	token, err := keys.Create(t.Context(), access.Key{Name: "billing", Scopes: access.Scopes()}, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestKeys_TheDayOfUseIsWrittenOnceADay(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	keys := access.NewKeys(server.Client())
-	token, err := keys.Create(t.Context(), "billing", access.Scopes(), noon)
+	token, err := keys.Create(t.Context(), access.Key{Name: "billing", Scopes: access.Scopes()}, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestKeys_ARedisThatIsAwayIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	keys := access.NewKeys(server.Client())
-	token, err := keys.Create(t.Context(), "billing", access.Scopes(), noon)
+	token, err := keys.Create(t.Context(), access.Key{Name: "billing", Scopes: access.Scopes()}, noon)
 	if err != nil {
 		t.Fatal(err)
 	}

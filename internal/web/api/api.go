@@ -26,6 +26,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/web/access"
@@ -42,6 +43,7 @@ type Options struct {
 	Region      string               // the country whose numbers may stand in lists in national form
 	AccountRate float64              // the account's limit in messages per second where no person has set it
 	Telesign    *operations.Telesign // is asked about templates; may be nil
+	Audit       *audit.Log           // nil: one in the same Redis, with the usual length and age
 
 	PrivateWebhooks bool // webhooks may lead to private addresses, and by http
 
@@ -75,8 +77,11 @@ func New(o Options) (*API, error) {
 	}
 	o.MaxList, o.Silence = cmp.Or(o.MaxList, 4<<30), cmp.Or(o.Silence, time.Minute)
 	o.AnswerTime, o.Heartbeat = cmp.Or(o.AnswerTime, 30*time.Second), cmp.Or(o.Heartbeat, 15*time.Second)
-	a := &API{o: o, reports: report.NewReader(o.Redis, o.AccountRate),
-		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign})}
+	if o.Audit == nil {
+		o.Audit = audit.New(o.Redis, audit.Options{})
+	}
+	a := &API{o: o, reports: report.NewReader(o.Redis, o.AccountRate).Traced(o.Audit),
+		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign, Audit: o.Audit})}
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	config := config()
@@ -215,14 +220,15 @@ func texts(examples map[string]string) map[string]*huma.MediaType {
 	return content
 }
 
-// always are the problems that each operation may answer with.
+// always are the problems that each operation may answer with: forbidden is also what a
+// key's limits say.
 var always = []*kind{unauthorized, forbidden, unavailable}
 
 // group is the heading under which a route is documented.
 func group(route string) string {
 	const outcomes = "What became of people"
 	for _, g := range []struct{ part, name string }{
-		{"/suppression", "Who is never sent to"}, {"/optouts", "Who is never sent to"}, {"/sends", "One person at a time"}, {"/rate", "How fast"}, {"/templates", "Templates"}, {"/webhooks", "Webhooks"},
+		{"/suppression", "Who is never sent to"}, {"/optouts", "Who is never sent to"}, {"/sends", "One person at a time"}, {"/rate", "How fast"}, {"/audit", "Who did what"}, {"/templates", "Templates"}, {"/webhooks", "Webhooks"},
 		{"GET /campaigns/{id}/recipients", outcomes}, {"/{recipient}", outcomes}, {"/export", outcomes}, {"/accept-as-sent", outcomes}, {"/retry", outcomes},
 		{"/recipients", "Lists"}, {"/dry-run", "Lists"},
 	} {
@@ -248,14 +254,10 @@ func (a *API) register() {
 	a.registerSuppression()
 	a.registerTemplates()
 	a.registerWebhooks()
+	a.registerAudit()
 }
 
-type callerKey struct{}
-
-func caller(ctx context.Context) *access.Key {
-	key, _ := ctx.Value(callerKey{}).(*access.Key)
-	return key
-}
+func caller(ctx context.Context) *access.Key { return access.Caller(ctx) }
 
 func actor(ctx context.Context, why string) campaign.Actor {
 	return campaign.Actor{Name: caller(ctx).Name, Why: why}
@@ -274,13 +276,13 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		a.problem(r.Context(), err).write(w)
 		return
 	}
+	with := access.With(ctx.Context(), key)
 	for _, scope := range ctx.Operation().Security[0][securityScheme] {
-		if err := key.Require(access.Scope(scope)); err != nil {
+		if err := a.ops.Require(with, access.Scope(scope), ctx.Operation().OperationID); err != nil {
 			problem(forbidden, err.Error()).write(w)
 			return
 		}
 	}
-	with := context.WithValue(ctx.Context(), callerKey{}, key)
 	next(huma.WithContext(ctx, context.WithValue(with, exchangeKey{}, exchange{r, w})))
 }
 

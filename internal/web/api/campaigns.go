@@ -25,7 +25,8 @@ func (i CampaignPath) id() campaign.ID { return campaign.ID(i.ID) }
 func (a *API) registerCampaigns() {
 	addCreating(a, a.operation("create-campaign", "POST /campaigns", access.Submit, "Create a campaign",
 		"The first of two steps: the campaign file. Nothing is sent, and the campaign waits a day for its list: "+
-			"`PUT /campaigns/{id}/recipients`. The same file again changes nothing.",
+			"`PUT /campaigns/{id}/recipients`. The same file again changes nothing. The file is the key's that sends it: only that "+
+			"one, or one with the scope control, replaces it or sends its list. The answer's ETag is the file's digest.",
 		malformed, otherContent, tooLarge, mediaType, invalid),
 		"It was created before, with the same content; nothing has changed.", a.create)
 	add(a, a.operation("list-campaigns", "GET /campaigns", access.Read, "List campaigns",
@@ -57,7 +58,7 @@ func (a *API) create(ctx context.Context, in *createInput) (*Campaign, bool, err
 		c, err := a.campaign(ctx, stands.Info.ID)
 		return c, false, err
 	}
-	c, err := proposed(file.Spec)
+	c, err := proposed(ctx, file.Spec)
 	return c, added, err
 }
 
@@ -73,9 +74,13 @@ func withoutPlaces(err error) error {
 	return err
 }
 
-func proposed(s *campaign.Spec) (*Campaign, error) {
+func proposed(ctx context.Context, s *campaign.Spec) (*Campaign, error) {
 	c := newCampaign(&campaign.Info{ID: s.ID, Phase: "proposed"}, new(campaign.Balance))
-	var err error
+	digest, err := operations.FileDigest(s)
+	if err != nil {
+		return nil, err
+	}
+	exchangeOf(ctx).w.Header().Set("ETag", `"`+digest+`"`)
 	c.File, err = fileOf(s)
 	return c, err
 }
@@ -113,7 +118,7 @@ func (a *API) get(ctx context.Context, in *CampaignPath) (*Campaign, error) {
 	if err != nil {
 		return nil, err
 	}
-	return proposed(s)
+	return proposed(ctx, s)
 }
 
 type listInput struct {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -32,12 +33,12 @@ func (a *API) registerLists() {
 			"rows, and the answer says how. Nothing is sent before all of it has come "+
 			"and is right; a bad row rejects the list unless `set_aside_bad_rows` is given. A broken upload leaves "+
 			"nothing, and the same request may be made again: it is done once.",
-		malformed, notFound, tooSlow, otherContent, busy, tooLarge, mediaType, invalid)
+		malformed, notFound, tooSlow, otherContent, changed, limited, busy, tooLarge, mediaType, invalid)
 	put.RequestBody = body
 	addCreating(a, put, "The campaign stood before with the same content; nothing has changed.", a.put)
 	dry := a.operation("dry-run", "POST /campaigns/{id}/dry-run", access.Submit, "Check a list without handing it over",
 		"Everything short of sending: what the list comes to, the first requests as Telesign would get them, and how long it takes.",
-		malformed, notFound, tooSlow, tooLarge, mediaType, invalid)
+		malformed, notFound, tooSlow, changed, tooLarge, mediaType, invalid)
 	dry.RequestBody = body
 	add(a, dry, a.dryRun)
 }
@@ -46,6 +47,7 @@ func (a *API) registerLists() {
 type ListQuery struct {
 	Columns         string `query:"columns" example:"recipient=Kundennummer,phone=Mobil" doc:"the list's own names of columns, before those of the campaign file"`
 	Sheet           string `query:"sheet" doc:"the sheet of an Excel workbook; without it the first that isn't hidden"`
+	IfMatch         string `header:"If-Match" maxLength:"80" doc:"the ETag of the campaign file, as POST and GET answer it; needed if the file is another key's, which takes the scope control"`
 	SetAsideBadRows bool   `query:"set_aside_bad_rows" doc:"send to the good rows and report the bad ones; otherwise any bad row rejects the list"`
 }
 
@@ -113,13 +115,14 @@ func (a *API) submission(ctx context.Context, id campaign.ID, how ListQuery, beg
 	if err != nil {
 		return nil, problem(malformed, err.Error())
 	}
-	file, err := a.ops.Proposed(ctx, id)
+	p, err := a.ops.Proposed(ctx, id, strings.Trim(how.IfMatch, `"`))
 	if err != nil {
 		return nil, err
 	}
+	begin.Owner = p.Owner
 	list := producer.ListReader("", format, a.body(ctx)).With(producer.ListOptions{Columns: columns, Sheet: how.Sheet})
 	return &operations.Submission{
-		File: file, List: list, Begin: begin, SetAside: how.SetAsideBadRows, MaxFaults: maxFaults,
+		File: p.File, List: list, Begin: begin, SetAside: how.SetAsideBadRows, MaxFaults: maxFaults,
 	}, nil
 }
 
@@ -241,8 +244,8 @@ func NewDryHours(p *producer.HoursPlan) *DryHours {
 
 func (a *API) registerSends() {
 	addCreating(a, a.operation("create-send", "POST /sends", access.Submit, "Send to one person",
-		"On the urgent lane, by the day's standing campaign. The same Idempotency-Key, that day or the next, sends nothing more.",
-		malformed, otherContent, tooLarge, mediaType, invalid), "It was asked for before; nothing more is sent.", a.send)
+		"On the urgent lane, by the day's standing campaign. The same Idempotency-Key of the same key, that day or the next, sends nothing more: other keys' are others.",
+		malformed, otherContent, limited, tooLarge, mediaType, invalid), "It was asked for before; nothing more is sent.", a.send)
 }
 
 // Send is a message to one person.

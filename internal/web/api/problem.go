@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -52,7 +54,7 @@ type kind struct {
 var (
 	malformed    = &kind{"malformed", 400, "The request can't be read", "The body isn't JSON, or broke off. Nothing was changed, unless the detail says so.", 0}
 	unauthorized = &kind{"unauthorized", 401, "A key is needed", "There is no key in the request, or one that was revoked or never was. Send `Authorization: Bearer ho_…`.", 0}
-	forbidden    = &kind{"forbidden", 403, "The key may not do this", "The key lacks the scope that the operation needs; or another site's page made a browser send the request.", 0}
+	forbidden    = &kind{"forbidden", 403, "The key may not do this", "The key lacks the scope that the operation needs, or its limits never allow it: another key's campaign, a country, more recipients than it may have in a day; or another site's page made a browser send the request.", 0}
 	notFound     = &kind{"not-found", 404, "There is no such thing", "There is no such campaign, recipient or page, or the number isn't on the suppression list.", 0}
 	tooSlow      = &kind{"too-slow", 408, "The body took too long", "Nothing of the body came for a minute. Nothing was changed, unless the detail says so; the same request again begins anew.", 0}
 	otherContent = &kind{"other-content", 409, "It exists with other content", "The campaign's id, or the Idempotency-Key, was used before for something else. Nothing was changed.", 0}
@@ -60,6 +62,8 @@ var (
 	wrongState   = &kind{"wrong-state", 409, "Its state doesn't allow it", "The campaign, or the recipient, is in a state in which this can't be done. Nothing was changed.", 0}
 	stale        = &kind{"stale", 409, "It isn't as you believe", "The number expected isn't the one that is so by now. Nothing was changed: look again.", 0}
 	ambiguous    = &kind{"ambiguous", 409, "Several recipients have this name", "Name one of them by its place in the list, as in 12.7; the places stand in the errors.", 0}
+	changed      = &kind{"changed", 412, "It isn't the file that you have read", "The campaign file that waits isn't the one of If-Match; or it is another key's, and If-Match is needed. Nothing was changed: read the campaign again.", 0}
+	limited      = &kind{"limited", 429, "The key may not do this now", "The key has used up what it may send in a day, or to one number in an hour. Nothing was sent; Retry-After says when it may go on.", 60}
 	tooLarge     = &kind{"too-large", 413, "The body is too large", "A JSON body may have 1 MiB, a list 4 GiB.", 0}
 	mediaType    = &kind{"media-type", 415, "The body's type isn't known", "Bodies are application/json; lists are text/csv or application/x-ndjson.", 0}
 	invalid      = &kind{"invalid", 422, "The request can't be taken as it is", "Each field, or line of a list, stands in the errors. Nothing was changed.", 0}
@@ -68,7 +72,7 @@ var (
 	unavailable  = &kind{"unavailable", 503, "The ledger can't be reached", "Redis is away or starting. What was asked for may or may not have been done: make the same request again.", 5}
 
 	kinds = []*kind{malformed, unauthorized, forbidden, notFound, tooSlow, otherContent, busy, wrongState, stale, ambiguous,
-		tooLarge, mediaType, invalid, incomplete, internal, unavailable}
+		changed, limited, tooLarge, mediaType, invalid, incomplete, internal, unavailable}
 )
 
 const problemType = "application/problem+json"
@@ -204,6 +208,10 @@ func (a *API) problem(ctx context.Context, err error) *problemError {
 		return problem(invalid, "", f)
 	}
 	p = problem(k, err.Error())
+	a.ops.TraceDenied(ctx, err)
+	if until := operations.Until(err); k == limited && !until.IsZero() {
+		p.retry = max(1, int(math.Ceil(time.Until(until).Seconds())))
+	}
 	if errors.As(err, &own) {
 		if own.Field != "" && own.Places == nil {
 			p.Errors = append(p.Errors, Fault{Field: own.Field, Message: own.Text})
@@ -220,6 +228,7 @@ func (a *API) problem(ctx context.Context, err error) *problemError {
 var kindOf = map[operations.Kind]*kind{
 	operations.NotFound: notFound, operations.WrongPhase: wrongState, operations.Stale: stale, operations.Refused: invalid,
 	operations.OtherContent: otherContent, operations.Ambiguous: ambiguous, operations.Busy: busy, operations.Unavailable: unavailable,
+	operations.Denied: forbidden, operations.Limited: limited, operations.Changed: changed,
 }
 
 // faulty is what is wrong in a campaign file or a list.

@@ -155,7 +155,7 @@ type client struct {
 // client makes a key with these scopes.
 func (h *house) client(t testing.TB, name string, scopes ...access.Scope) *client {
 	t.Helper()
-	token, err := h.keys.Create(t.Context(), name, scopes, time.Now())
+	token, err := h.keys.Create(t.Context(), access.Key{Name: name, Scopes: scopes}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

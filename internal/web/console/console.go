@@ -19,6 +19,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/report"
@@ -35,6 +36,7 @@ type Options struct {
 	Telesign        *operations.Telesign // is asked about templates; may be nil
 	PrivateWebhooks bool                 // webhooks may lead to private addresses, and by http
 	Destination     string               // where messages go, after "Messages go to"; empty: it isn't said
+	Audit           *audit.Log           // nil: one in the same Redis, with the usual length and age
 
 	Every      time.Duration // how often what moves by itself is looked at; 0: 1 s
 	UploadLife time.Duration // how long uploaded files wait to be confirmed; 0: an hour
@@ -80,8 +82,11 @@ func New(o Options) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Console{o: o, reports: report.NewReader(o.Redis, o.AccountRate),
-		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign}), pages: pages, mux: http.NewServeMux(), normalize: normalize,
+	if o.Audit == nil {
+		o.Audit = audit.New(o.Redis, audit.Options{})
+	}
+	c := &Console{o: o, reports: report.NewReader(o.Redis, o.AccountRate).Traced(o.Audit),
+		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign, Audit: o.Audit}), pages: pages, mux: http.NewServeMux(), normalize: normalize,
 		asks: make(map[string]func(*visit) (string, any, error))}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()
@@ -143,6 +148,9 @@ func (c *Console) Close() { c.stop() }
 func (c *Console) handle(pattern string, scope access.Scope, maxBytes int64, do func(*visit) error) {
 	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		v, err := c.enter(w, r, scope)
+		if v != nil {
+			r = v.Request
+		}
 		if err == nil && r.Method == http.MethodPost {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBytes)
 			if maxBytes <= maxForm { // it would be in memory
@@ -239,8 +247,9 @@ func (c *Console) enter(w http.ResponseWriter, r *http.Request, scope access.Sco
 	if err != nil {
 		return nil, err
 	}
+	r = r.WithContext(access.With(r.Context(), key))
 	v := &visit{Request: r, w: w, key: key, site: c.o.Gate.Site}
-	if err := key.Require(scope); err != nil {
+	if err := c.ops.Require(r.Context(), scope, r.Pattern); err != nil {
 		return v, refuse(http.StatusForbidden, "%s", sentence(err.Error()))
 	}
 	return v, nil
@@ -311,6 +320,7 @@ func (c *Console) routes() {
 		return "removewebhook", data, err
 	})
 	c.form("POST /webhooks/{webhook}/remove", access.Control, c.removeWebhook)
+	c.page("GET /audit", access.All, c.audit)
 
 	c.page("GET /keys", access.All, c.keys)
 	c.page("POST /keys", access.All, c.createKey) // shows the key, once, and goes nowhere

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -69,4 +70,56 @@ func TestKeys_NoKeyMakesABetterOne(t *testing.T) {
 	if keys, err := h.keys.List(t.Context()); err != nil || len(keys) != 4 {
 		t.Errorf("%v, %v", keys, err)
 	}
+}
+
+func TestKeys_AreLimitedUnlessThePageSaysOtherwise(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	b := h.login(t, "root", access.Scopes()...)
+	b.send(http.StatusOK, http.MethodPost, "/keys", url.Values{"name": {"shop"}, "scope": {"read", "submit"}})
+	b.send(http.StatusOK, http.MethodPost, "/keys", url.Values{"name": {"wide"}, "scope": {"read"}, "campaigns": {"all"}})
+	b.post(http.StatusUnprocessableEntity, "/keys", "name", "odd", "scope", "read", "campaigns", "some")
+	b.see(b.get(http.StatusOK, "/keys"), "its own campaigns, 10 an hour to one number", "all campaigns, 10 an hour to one number")
+}
+
+func TestAudit_IsAPageForKeysWithAllScopes(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	b := h.login(t, "root", access.Scopes()...)
+	for i := range 101 {
+		b.post(http.StatusSeeOther, "/suppression/add", "phone", fmt.Sprintf("+120155501%02d", i%100), "why", "asked by +12015550142")
+	}
+	page := b.get(http.StatusOK, "/audit")
+	b.see(page, `href="/audit"`, "root", "session", "*********99", "[number]", "Earlier entries")
+	b.miss(page, "5550142", "+12015550199")
+	next := regexp.MustCompile(`/audit\?before=[0-9]+-[0-9]+`).FindString(page.body)
+	b.see(b.get(http.StatusOK, next), "*********00")
+	b.get(http.StatusNotFound, "/audit?before=x")
+	lesser := h.login(t, "eve", access.Read, access.Submit, access.Control)
+	lesser.get(http.StatusForbidden, "/audit")
+	lesser.miss(lesser.get(http.StatusOK, "/campaigns"), `href="/audit"`)
+	b.see(b.get(http.StatusOK, "/audit"), "GET /audit", "refused", "all scopes")
+}
+
+// A page can't do what the API refuses.
+func TestLimits_HoldOnPages(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	h.submit(t, "spring", 3, false, "")
+	token, err := h.keys.Create(t.Context(), access.Key{Name: "own", Scopes: access.Scopes(), Limits: access.Limits{Own: true}}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := h.browser(t)
+	b.header.Set("Authorization", "Bearer "+token)
+	for _, path := range []string{"", "/picture", "/live", "/export?format=xlsx", "/people", "/people/0.0", "/cancel", "/resume", "/reschedule", "/rate", "/purge", "/retry?only=failed", "/people/0.0/resend"} {
+		b.get(http.StatusForbidden, "/campaigns/spring"+path)
+	}
+	for _, path := range []string{"/pause", "/resume", "/cancel", "/rate", "/purge", "/retry", "/people/0.0/resend", "/people/0.0/accept"} {
+		b.post(http.StatusForbidden, "/campaigns/spring"+path, "rate", "5", "id", "spring", "only", "failed", "count", "1", "at", "2099-01-01T00:00", "state", "failed", "attempt", "1", "expected", "1", "began", fmt.Sprint(time.Now().UnixMicro()))
+	}
+	for _, path := range []string{"/campaigns", "/doubt"} {
+		b.miss(b.get(http.StatusOK, path), "/campaigns/spring")
+	}
+	b.miss(b.post(http.StatusOK, "/people", "q", "customer"), "/campaigns/spring")
 }

@@ -55,7 +55,7 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 func (c *Console) logIn(w http.ResponseWriter, r *http.Request, token string, form loginForm) {
 	switch err := c.o.Gate.Enter(w, r, token); {
 	case errors.Is(err, access.ErrRefused):
-		form.Wrong = "This key isn't good, or was revoked."
+		form.Wrong = "This key isn't good, or was revoked, or has ended."
 		c.render(w, nil, http.StatusUnauthorized, "login", form)
 	case err != nil:
 		c.fail(w, r, nil, err)
@@ -79,51 +79,6 @@ func inside(next string) string {
 		return "/campaigns"
 	}
 	return next
-}
-
-type keysPage struct {
-	Rows   []access.Key
-	Scopes []access.Scope
-	Made   string // the name of the key that was just made
-	Token  string // which is shown once
-}
-
-func (c *Console) keys(v *visit) (string, any, error) {
-	p, err := c.keysPage(v)
-	return "keys", p, err
-}
-
-func (c *Console) keysPage(v *visit) (*keysPage, error) {
-	keys, err := c.ops.Keys(v.Context())
-	return &keysPage{Rows: keys, Scopes: access.Scopes()}, err
-}
-
-func (c *Console) createKey(v *visit) (string, any, error) {
-	v.comesBack("create", c.keys, "name", "scope")
-	name := strings.TrimSpace(v.PostFormValue("name"))
-	token, err := c.ops.CreateKey(v.Context(), name, strings.Join(v.PostForm["scope"], ","))
-	if err != nil {
-		return "", nil, err
-	}
-	c.o.Logger.Info("a key was made", "key", name, "by", v.key.Name)
-	p, err := c.keysPage(v)
-	p.Made, p.Token = name, token
-	return "keys", p, err
-}
-
-func (c *Console) askRevoke(v *visit) (string, any, error) {
-	k, err := c.ops.Key(v.Context(), v.PathValue("name"))
-	return "revoke", k, err
-}
-
-func (c *Console) revokeKey(v *visit) (string, error) {
-	name := v.PathValue("name")
-	if err := c.ops.RevokeKey(v.Context(), name); err != nil {
-		return "", err
-	}
-	c.o.Logger.Info("a key was revoked", "key", name, "by", v.key.Name)
-	v.flash("The key " + name + " is revoked: the next request with it is refused.")
-	return "/keys", nil
 }
 
 // refusal is an error for the visitor, as the error page shows it.
@@ -187,7 +142,8 @@ func (c *Console) judge(ctx context.Context, err error) *refusal {
 var statuses = map[operations.Kind]int{
 	operations.NotFound: http.StatusNotFound, operations.WrongPhase: http.StatusConflict, operations.Stale: http.StatusConflict,
 	operations.Refused: http.StatusUnprocessableEntity, operations.OtherContent: http.StatusConflict, operations.Ambiguous: http.StatusConflict,
-	operations.Busy: http.StatusConflict, operations.Unavailable: http.StatusServiceUnavailable,
+	operations.Busy: http.StatusConflict, operations.Denied: http.StatusForbidden, operations.Limited: http.StatusTooManyRequests,
+	operations.Changed: http.StatusPreconditionFailed, operations.Unavailable: http.StatusServiceUnavailable,
 }
 
 func sentence(s string) string {
@@ -205,6 +161,12 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err err
 		return
 	}
 	told := c.judge(r.Context(), err)
+	if v != nil {
+		c.ops.TraceDenied(v.Context(), err)
+	}
+	if until := operations.Until(err); !until.IsZero() {
+		w.Header().Set("Retry-After", until.UTC().Format(http.TimeFormat))
+	}
 	if c.showAgain(w, r, v, told, err) {
 		return
 	}

@@ -96,7 +96,7 @@ func (h *house) browser(t testing.TB) *browser {
 
 func (h *house) key(t testing.TB, name string, scopes ...access.Scope) string {
 	t.Helper()
-	token, err := h.keys.Create(t.Context(), name, scopes, time.Now())
+	token, err := h.keys.Create(t.Context(), access.Key{Name: name, Scopes: scopes}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -137,6 +137,7 @@ var nav = []navEntry{
 	{Path: "/templates", Text: "Templates", scope: access.Read},
 	{Path: "/webhooks", Text: "Webhooks", scope: access.Read},
 	{Path: "/keys", Text: "Keys", scope: access.All},
+	{Path: "/audit", Text: "Audit", scope: access.All},
 	{Path: "/queues/", Text: "Queues", scope: access.Read},
 	{Path: "/api/v1/docs", Text: "API", scope: access.Read},
 }

@@ -103,6 +103,10 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, err.Error())
 		return
 	}
+	if err := key.See("what stands in the queues", ""); err != nil { // it is of all campaigns
+		refuse(w, http.StatusForbidden, err.Error())
+		return
+	}
 	may := p.o.Write && key.May(access.Control)
 	show := p.shown
 	if may {

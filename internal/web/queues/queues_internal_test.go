@@ -44,7 +44,7 @@ func open(t *testing.T, write bool) *house {
 	t.Cleanup(server.Close)
 	h := &house{t: t, url: server.URL, inspector: asynq.NewInspectorFromRedisClient(rdb), tokens: map[string]string{"nobody": "", "wrong": "ho_eve_wrong"}}
 	for name, scopes := range map[string][]access.Scope{"eve": {access.Read}, "shop": {access.Submit, access.Control}, "ann": {access.Read, access.Control}} {
-		if h.tokens[name], err = keys.Create(t.Context(), name, scopes, time.Now()); err != nil {
+		if h.tokens[name], err = keys.Create(t.Context(), access.Key{Name: name, Scopes: scopes}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -351,5 +351,29 @@ func TestPages_NeedNoOtherHost(t *testing.T) {
 	}
 	if len(nonces) != 2 {
 		t.Error("two answers have one nonce")
+	}
+}
+
+func TestQueues_AreNotForAKeyLimitedToItsOwnCampaigns(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Start(t).Client()
+	keys := access.NewKeys(rdb)
+	gate := &access.Gate{Keys: keys}
+	pages, err := New(Options{Redis: rdb, Root: "/queues", Key: gate.Browser, Logger: slog.New(slog.DiscardHandler), Write: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := keys.Create(t.Context(), access.Key{Name: "own", Scopes: access.Scopes(), Limits: access.Limits{Own: true}}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/queues/", "/queues/api/queues"} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		pages.ServeHTTP(w, r)
+		if w.Code != http.StatusForbidden {
+			t.Errorf("%s: %d", path, w.Code)
+		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/internal/installation"
+	"github.com/handout-dev/handout/internal/probe"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/report"
 )
@@ -15,24 +16,24 @@ import (
 // 30 s by the worker's clock.
 const maxClockOffset = 5 * time.Second
 
-func diagnoseRedis(ctx context.Context, c *Config) []finding {
+func examineRedis(ctx context.Context, c *Setup) []probe.Finding {
 	const start = "set REDIS_URL, as in redis://127.0.0.1:6379/0, and start Redis with deploy/redis.conf"
 	if c.RedisURL == "" {
-		return []finding{{Fatal: true, Check: "Redis", Found: "REDIS_URL is not set", Advice: start}}
+		return []probe.Finding{{Fatal: true, Check: "Redis", Found: "REDIS_URL is not set", Advice: start}}
 	}
 	where := redisx.Describe(c.RedisURL)
-	rdb, err := redisx.Open(c.RedisURL, c.Prefix, redisx.WithTLS(redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}))
+	rdb, err := redisx.Open(c.RedisURL, c.Prefix, redisx.WithTLS(c.RedisTLS))
 	if err != nil {
-		return []finding{{Fatal: true, Check: "Redis", Found: oneLine(err), Advice: start}}
+		return []probe.Finding{{Fatal: true, Check: "Redis", Found: oneLine(err), Advice: start}}
 	}
 	defer rdb.Close()
 	info, err := redisx.Inspect(ctx, rdb)
 	if err != nil {
-		return []finding{{Fatal: true, Check: "Redis", Found: fmt.Sprintf("%s can't be reached: %s", where, oneLine(err)), Advice: "is it running, and is REDIS_URL right?"}}
+		return []probe.Finding{{Fatal: true, Check: "Redis", Found: fmt.Sprintf("%s can't be reached: %s", where, oneLine(err)), Advice: "is it running, and is REDIS_URL right?"}}
 	}
-	var findings []finding
+	var findings []probe.Finding
 	add := func(ok, fatal bool, check, found, advice string) {
-		findings = append(findings, finding{OK: ok, Fatal: fatal, Check: check, Found: found, Advice: advice})
+		findings = append(findings, probe.Finding{OK: ok, Fatal: fatal, Check: check, Found: found, Advice: advice})
 	}
 	add(true, true, "Redis", fmt.Sprintf("%s answers (%s)", where, info.Mode), start)
 	err = redisx.Probe(ctx, rdb)

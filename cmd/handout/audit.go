@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/internal/audit"
+)
+
+// trail returns the audit trail, with its lines where the environment says.
+func (c *Config) trail(rdb redis.UniversalClient) (*audit.Log, error) {
+	o := audit.Options{Length: c.AuditLength, Age: c.AuditAge}
+	switch name := c.AuditFile; name {
+	case "":
+	case "stderr":
+		o.Lines = os.Stderr
+	default:
+		// Open as long as the process lives: each entry is written at once.
+		f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("HANDOUT_AUDIT_FILE: %w", err)}
+		}
+		o.Lines = f
+	}
+	return audit.New(rdb, o), nil
+}
+
+func (a *app) auditCommand() *cobra.Command {
+	var follow, asJSON bool
+	var since string
+	cmd := &cobra.Command{
+		Use: "audit", Short: "Show who did what, when, from where and why",
+		Long: "Show who did what, when, from where and why, the oldest first. An act is written before\n" +
+			"it is done, as begun; if it wasn't done, refused or failed follows.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			from, err := parseSince(since)
+			if err != nil {
+				return err
+			}
+			return a.withTrail(cmd.Context(), func(log *audit.Log) error {
+				show := func(e audit.Entry) error {
+					_, err := fmt.Fprintln(a.stdout, e)
+					return err
+				}
+				if asJSON {
+					out := json.NewEncoder(a.stdout)
+					show = func(e audit.Entry) error { return out.Encode(e) }
+				}
+				last, err := log.Each(cmd.Context(), from, show)
+				if err == nil && follow {
+					err = log.Follow(cmd.Context(), last, show)
+				}
+				return err
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&follow, "follow", false, "show what comes, too, until it is interrupted")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object on each line")
+	cmd.Flags().StringVar(&since, "since", "", "only from a time on, as in 24h (ago) or 2026-11-22T09:00:00Z")
+	cmd.AddCommand(&cobra.Command{
+		Use: "verify", Short: "Look whether the trail is whole; the exit status is 1 if it isn't",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withTrail(cmd.Context(), func(log *audit.Log) error {
+				v, err := log.Verify(cmd.Context())
+				switch {
+				case err != nil:
+					return err
+				case v.Gap != "":
+					return fmt.Errorf("audit: %s", v)
+				}
+				fmt.Fprintln(a.stdout, v)
+				return nil
+			})
+		},
+	})
+	return cmd
+}
+
+func (a *app) withTrail(ctx context.Context, f func(*audit.Log) error) error {
+	return a.withRedis(ctx, func(rdb redis.UniversalClient) error { return f(audit.New(rdb, audit.Options{})) })
+}
+
+// parseSpan reads a duration as campaign files have them: 90m, 24h, 90d.
+func parseSpan(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n > 0 && n <= 100*365 {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	}
+	return time.ParseDuration(text)
+}
+
+func parseSince(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	ago, err := parseSpan(text)
+	if err != nil {
+		return time.Time{}, usagef("audit: --since: %q isn't a time as in 24h or 2026-11-22T09:00:00Z", text)
+	}
+	return time.Now().Add(-ago), nil
+}
