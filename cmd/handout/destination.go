@@ -1,49 +1,21 @@
 package main
 
-import (
-	"net/url"
-	"strings"
-)
+import "github.com/handout-dev/handout/internal/probe"
 
-// destination is where messages go.
-type destination struct {
-	Server string // as in rest-ww.telesign.com
-	Real   bool   // it is Telesign's: messages are delivered, and paid for
-}
-
-func (c *Config) destination() destination {
-	u, err := url.Parse(c.TelesignURL)
-	if err != nil { // validate has refused it
-		return destination{Server: "an address that can't be read"}
-	}
-	host := strings.ToLower(u.Hostname())
-	return destination{u.Host, host == "telesign.com" || strings.HasSuffix(host, ".telesign.com")}
-}
-
-// String says it after "messages go to".
-func (d destination) String() string {
-	if d.Real {
-		return "Telesign (" + d.Server + "): they are delivered, and paid for"
-	}
-	return "a simulator (" + d.Server + "), not to Telesign: they reach no phone"
-}
+func (c *Config) destination() probe.Destination { return probe.DestinationOf(c.TelesignURL) }
 
 // rehearsal are the settings in force that are for rehearsals.
 func (c *Config) rehearsal() []string {
 	var names []string
-	for _, s := range []struct {
-		name string
-		on   bool
-		what string
-	}{
-		{"HANDOUT_RECEIPT_DEADLINE", c.ReceiptDeadline != 0, c.ReceiptDeadline.String() + " instead of the fallback times: outcomes are asked for, and doubts closed, too soon"},
-		{"HANDOUT_REQUIRE_SIGNATURE", !c.RequireSignature, "false: anyone who reaches the listener can send receipts"},
-		{"HANDOUT_CHECK_FILES_PRIVATE", c.CheckFilesPrivate, "true: files may be where WhatsApp can't fetch them"},
-		{"HANDOUT_WEBHOOK_ALLOW_PRIVATE", c.WebhookAllowPrivate, "true: webhooks may lead into your own network, and over http"},
-		{"HANDOUT_CONSOLE_OPEN", c.ConsoleOpen, "true: browsers on the console's machine need no key"},
+	for _, s := range []probe.Setting{
+		{Name: "HANDOUT_RECEIPT_DEADLINE", On: c.ReceiptDeadline != 0, What: c.ReceiptDeadline.String() + " instead of the fallback times: outcomes are asked for, and doubts closed, too soon"},
+		{Name: "HANDOUT_REQUIRE_SIGNATURE", On: !c.RequireSignature, What: "false: anyone who reaches the listener can send receipts"},
+		{Name: "HANDOUT_CHECK_FILES_PRIVATE", On: c.CheckFilesPrivate, What: "true: files may be where WhatsApp can't fetch them"},
+		{Name: "HANDOUT_WEBHOOK_ALLOW_PRIVATE", On: c.WebhookAllowPrivate, What: "true: webhooks may lead into your own network, and over http"},
+		{Name: "HANDOUT_CONSOLE_OPEN", On: c.ConsoleOpen, What: "true: browsers on the console's machine need no key"},
 	} {
-		if s.on {
-			names = append(names, s.name+"="+s.what)
+		if s.On {
+			names = append(names, s.Name+"="+s.What)
 		}
 	}
 	return names
