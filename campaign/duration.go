@@ -2,6 +2,8 @@ package campaign
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -25,4 +27,21 @@ func twoUnits(large int, unit string, small int, smaller string) string {
 		return fmt.Sprintf("%d %s", large, unit)
 	}
 	return fmt.Sprintf("%d %s %d %s", large, unit, small, smaller)
+}
+
+// ParseMoment reads a time as in 2026-11-22T09:00:00Z, or one that is a span as in 90m,
+// 24h or 90d from now: after it, or before it if sign is -1.
+func ParseMoment(text string, now time.Time, sign time.Duration) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	span, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, wrong := strconv.Atoi(days)
+		span, err = time.Duration(min(n, 100*365))*24*time.Hour, wrong
+	}
+	if err != nil || span <= 0 {
+		return time.Time{}, fmt.Errorf("%q isn't a time as in 24h, 90d or 2026-11-22T09:00:00Z", text)
+	}
+	return now.Add(sign * span).Truncate(time.Second), nil
 }

@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/audit"
 )
 
@@ -41,9 +40,12 @@ func (a *app) auditCommand() *cobra.Command {
 		Long: "Show who did what, when, from where and why, the oldest first. An act is written before\n" +
 			"it is done, as begun; if it wasn't done, refused or failed follows.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			from, err := parseSince(since)
-			if err != nil {
-				return err
+			var from time.Time
+			if since != "" {
+				var err error
+				if from, err = campaign.ParseMoment(since, time.Now(), -1); err != nil {
+					return usagef("audit: --since: %w", err)
+				}
 			}
 			return a.withTrail(cmd.Context(), func(log *audit.Log) error {
 				show := func(e audit.Entry) error {
@@ -86,28 +88,4 @@ func (a *app) auditCommand() *cobra.Command {
 
 func (a *app) withTrail(ctx context.Context, f func(*audit.Log) error) error {
 	return a.withRedis(ctx, func(rdb redis.UniversalClient) error { return f(audit.New(rdb, audit.Options{})) })
-}
-
-// parseSpan reads a duration as campaign files have them: 90m, 24h, 90d.
-func parseSpan(text string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil && n > 0 && n <= 100*365 {
-			return time.Duration(n) * 24 * time.Hour, nil
-		}
-	}
-	return time.ParseDuration(text)
-}
-
-func parseSince(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if at, err := time.Parse(time.RFC3339, text); err == nil {
-		return at, nil
-	}
-	ago, err := parseSpan(text)
-	if err != nil {
-		return time.Time{}, usagef("audit: --since: %q isn't a time as in 24h or 2026-11-22T09:00:00Z", text)
-	}
-	return time.Now().Add(-ago), nil
 }

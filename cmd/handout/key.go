@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
 )
@@ -44,28 +45,15 @@ func keyFlags(cmd *cobra.Command) (read func() (operations.KeyChange, error)) {
 			}
 		}
 		if f.Changed("ends") {
-			at, err := parseEnd(*ends)
-			if err != nil {
-				return c, err
+			c.Ends = new(time.Time)
+			if *ends != "never" {
+				if *c.Ends, err = campaign.ParseMoment(*ends, time.Now(), 1); err != nil {
+					return c, usagef("--ends: %w, nor never", err)
+				}
 			}
-			c.Ends = &at
 		}
 		return c, nil
 	}
-}
-
-func parseEnd(text string) (time.Time, error) {
-	if text == "never" {
-		return time.Time{}, nil
-	}
-	if at, err := time.Parse(time.RFC3339, text); err == nil {
-		return at, nil
-	}
-	in, err := parseSpan(text)
-	if err != nil {
-		return time.Time{}, usagef("--ends: %q isn't a time as in 90d or 2027-01-31T00:00:00Z, nor never", text)
-	}
-	return time.Now().Add(in).Truncate(time.Second), nil
 }
 
 func (a *app) keyCreateCommand() *cobra.Command {
