@@ -70,13 +70,33 @@ var reasonWords = map[campaign.Reason]string{
 	campaign.ReasonTakenAsSent: "It was in doubt, and a person has decided that it was sent.",
 }
 
-var broughtBy = map[campaign.DeliveredBy]string{
-	campaign.ByWhatsApp: "WhatsApp brought it", campaign.BySMS: "the SMS brought it, and WhatsApp didn't",
-	campaign.ByBoth: "the SMS brought it, and so did WhatsApp", campaign.ByOther: "another channel brought it",
+// broughtBy says which channels delivered, in a sentence.
+func broughtBy(r *campaign.Record, legs []campaign.ChannelLeg) string {
+	switch r.DeliveredBy() {
+	case campaign.BySMS:
+		if r.Legs[campaign.WhatsApp].Rank != campaign.RankNone {
+			return "the SMS brought it, and WhatsApp didn't"
+		}
+		return "the SMS brought it"
+	case campaign.ByBoth:
+		return "the SMS brought it, and so did WhatsApp"
+	}
+	return deliveredBy(r, legs) + " brought it"
 }
 
-var channelWords = map[campaign.DeliveredBy]string{
-	campaign.ByWhatsApp: "WhatsApp", campaign.BySMS: "SMS", campaign.ByBoth: "both", campaign.ByOther: "another channel",
+// deliveredBy names the channels that delivered; empty for none.
+func deliveredBy(r *campaign.Record, legs []campaign.ChannelLeg) string {
+	names := campaign.DeliveredChannels(legs)
+	for i := range names {
+		names[i] = channelName(names[i])
+	}
+	switch by := r.DeliveredBy(); {
+	case by == campaign.ByBoth:
+		return "both"
+	case by == campaign.ByOther && len(names) == 0:
+		return "a channel that Telesign didn't name"
+	}
+	return strings.Join(names, " and ")
 }
 
 func (c *Console) personAt(v *visit) (*operations.Person, error) {
@@ -98,17 +118,18 @@ func (c *Console) person(v *visit) (string, any, error) {
 	}
 	info, f := who.Info, who.Found
 	r := &f.Seen.Record
+	legs := info.Spec.Legs(&f.Recipient, r)
 	story, err := c.reports.Story(v.Context(), info, f)
 	if err != nil {
 		return "", nil, err
 	}
 	p := personPage{
-		Row: v.personRow(info.ID, f), Means: statesInWords[r.State], Words: reasonWords[r.Reason],
-		Waits: waits(r), Legs: legsOf(r), PutOff: r.Faults,
+		Row: v.personRow(info, f), Means: statesInWords[r.State], Words: reasonWords[r.Reason],
+		Waits: waits(r), Legs: withStatus(r, legs), PutOff: r.Faults,
 		Attempts: attempts(info, f, story.Earlier), Info: info, Moments: story.Moments,
 	}
 	if r.State == campaign.Delivered {
-		p.Means = broughtBy[r.DeliveredBy()]
+		p.Means = broughtBy(r, legs)
 		if r.Read() {
 			p.Means += ", and it was read"
 		}
@@ -176,20 +197,19 @@ func attempts(info *campaign.Info, f report.Found, past []campaign.Record) []att
 	for n := 1; n <= r.Attempt; n++ {
 		a := attempt{Number: n, ExternalID: info.ExternalID(f.Place, n), Lost: kept[n] == nil}
 		if r := kept[n]; r != nil {
-			a.Reference, a.At, a.State, a.Why = r.Reference, r.ClaimedAt, r.State.String(), translate.Reason(r)
+			a.Reference, a.At, a.State, a.Why = r.Reference, r.ClaimedAt, r.State.String(), translate.Reason(r, info.Spec.Legs(&f.Recipient, r))
 		}
 		all = append(all, a)
 	}
 	return all
 }
 
-// legsOf is what is known of each channel, and of the whole transaction.
-func legsOf(r *campaign.Record) []campaign.ChannelLeg {
-	all := report.Channels(r)
+// withStatus adds what is known of the whole transaction.
+func withStatus(r *campaign.Record, legs []campaign.ChannelLeg) []campaign.ChannelLeg {
 	if r.Status.Rank != campaign.RankNone {
-		all = append(all, campaign.ChannelLeg{Channel: "the message", Leg: r.Status})
+		legs = append(legs, campaign.ChannelLeg{Channel: "the message", Leg: r.Status})
 	}
-	return all
+	return legs
 }
 
 func channelName(channel string) string {
@@ -198,6 +218,10 @@ func channelName(channel string) string {
 		return "WhatsApp"
 	case "sms":
 		return "SMS"
+	case "rcs", "mms":
+		return strings.ToUpper(channel)
+	case "viber":
+		return "Viber"
 	}
 	return channel
 }
@@ -248,8 +272,9 @@ func due(s campaign.State) string {
 	return "the outcome is asked for"
 }
 
-func stateAndWhy(r *campaign.Record) string {
-	return strings.TrimSuffix(words(r.State.String())+": "+translate.Reason(r), ": ")
+func stateAndWhy(p *operations.Person) string {
+	r := &p.Found.Seen.Record
+	return strings.TrimSuffix(words(r.State.String())+": "+translate.Reason(r, p.Info.Spec.Legs(&p.Found.Recipient, r)), ": ")
 }
 
 // askDecision asks before a verb is done to a person, and keeps what the visitor
@@ -266,7 +291,7 @@ func (c *Console) askDecision(verb operations.Verb) func(*visit) (string, any, e
 		r, at, to := &who.Found.Seen.Record, who.Found.Place, who.Found.Recipient
 		q := question{
 			ID: string(who.Info.ID), To: personAddress(who.Info.ID, at) + "/" + string(verb), Risk: verb.RiskOf(r.State), Fields: []field{why},
-			Text:   []string{v.name(to.ID, to.Phone) + ", " + v.phone(to.Phone) + ", is " + stateAndWhy(r) + "."},
+			Text:   []string{v.name(to.ID, to.Phone) + ", " + v.phone(to.Phone) + ", is " + stateAndWhy(who) + "."},
 			Hidden: map[string]string{"state": r.State.String(), "attempt": strconv.Itoa(r.Attempt)},
 		}
 		if verb == operations.VerbAccept {
