@@ -86,6 +86,11 @@ type Spec struct {
 	// SameRecipient says what becomes of a second row with the same recipient and
 	// another phone number; empty: it is a bad row.
 	SameRecipient SameRecipient `json:"same_recipient,omitempty"`
+	// SenderID, OriginatingIP and LifecycleEvent are passed through to Telesign, in
+	// every request; empty: left out.
+	SenderID       string `json:"sender_id,omitempty"`
+	OriginatingIP  string `json:"originating_ip,omitempty"`
+	LifecycleEvent string `json:"account_lifecycle_event,omitempty"`
 	// Standing is the day's campaign of one-off sends: each recipient has a
 	// message of their own, and there are no channels here.
 	Standing bool `json:"standing,omitempty"`

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/translate"
@@ -78,6 +80,7 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	if w := s.WhatsAppWhitespace; w != campaign.WhitespaceRefuse && w != campaign.WhitespaceCollapse {
 		c.fault("whatsapp_whitespace", "must be refuse or collapse")
 	}
+	c.passedThrough(s)
 	c.limits(s)
 	c.hours(s)
 	if len(s.Channels) == 0 {
@@ -86,6 +89,19 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	first := map[string]bool{}
 	for i := range s.Channels {
 		c.channel(i, first)
+	}
+}
+
+// passedThrough checks what Telesign would refuse in every request, or not heed.
+func (c *specChecker) passedThrough(s *campaign.Spec) {
+	if strings.TrimSpace(s.SenderID) != s.SenderID || strings.ContainsFunc(s.SenderID, unicode.IsControl) {
+		c.fault("sender_id", "must have no space around it, and no control characters")
+	}
+	if ip, err := netip.ParseAddr(s.OriginatingIP); s.OriginatingIP != "" && (err != nil || ip.Zone() != "") {
+		c.fault("originating_ip", "must be an IPv4 or IPv6 address") // 3105
+	}
+	if e := s.LifecycleEvent; e != "" && !slices.Contains(telesign.LifecycleEvents, e) {
+		c.fault("account_lifecycle_event", "must be one of "+strings.Join(telesign.LifecycleEvents, ", ")) // 3104
 	}
 }
 

@@ -73,6 +73,8 @@ func baseLength(s *campaign.Spec) int {
 		MessageType: s.MessageType,
 		ExternalID:  strings.Repeat("x", telesign.MaxExternalID),
 		CallbackURL: strings.Repeat("x", callbackReserve),
+
+		SenderID: s.SenderID, OriginatingIP: s.OriginatingIP, LifecycleEvent: s.LifecycleEvent,
 	}
 	for _, ch := range s.Channels {
 		m.Channels = append(m.Channels, telesign.Channel{Channel: ch.Channel, FallbackTime: ch.FallbackTime})

@@ -30,6 +30,8 @@ func Compose(c *campaign.Cascade, r *campaign.Recipient, externalID, callbackURL
 		MessageType: c.Spec.MessageType,
 		ExternalID:  externalID,
 		CallbackURL: callbackURL,
+
+		SenderID: c.Spec.SenderID, OriginatingIP: c.Spec.OriginatingIP, LifecycleEvent: c.Spec.LifecycleEvent,
 	}
 	for i := range channels {
 		ch := &channels[i]

@@ -86,3 +86,15 @@ func BenchmarkCompose(b *testing.B) {
 		}
 	}
 }
+
+func TestCompose_PassesThroughWhatTheFileSaysOfTheSender(t *testing.T) {
+	c := fileThenText(t)
+	c.Spec.SenderID, c.Spec.OriginatingIP, c.Spec.LifecycleEvent = "15558675310", "160.199.219.47", "transact"
+	got, err := translate.Compose(c, &campaign.Recipient{ID: "ann", Phone: "+12015550123", Values: []string{"https://example.com/a.xlsx"}}, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.SenderID != "15558675310" || got.OriginatingIP != "160.199.219.47" || got.LifecycleEvent != "transact" {
+		t.Errorf("%+v", got)
+	}
+}

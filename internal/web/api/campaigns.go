@@ -182,6 +182,9 @@ type CampaignFile struct {
 	Columns            map[string]string `json:"columns,omitempty" doc:"the list's own names of columns, by the names that templates use; recipient and phone are two of these"`
 	WhatsAppWhitespace string            `json:"whatsapp_whitespace,omitempty" enum:"refuse,collapse" doc:"what becomes of line breaks, tabs and runs of spaces that WhatsApp refuses in the text of a template: refuse, the default, makes their rows bad; collapse makes each run one space"`
 	SameRecipient      string            `json:"same_recipient,omitempty" enum:"refuse,note" doc:"what becomes of a second row with the same recipient and another phone number: refuse, the default, or note, which sends to both"`
+	SenderID           string            `json:"sender_id,omitempty" example:"15558675310" doc:"the sender, which Telesign must have put on the account's list: it silently doesn't use others"`
+	OriginatingIP      string            `json:"originating_ip,omitempty" example:"160.199.219.47" doc:"the end user's IP address, v4 or v6"`
+	LifecycleEvent     string            `json:"account_lifecycle_event,omitempty" enum:"create,sign-in,transact,update,delete" doc:"what the messages are about"`
 	UnknownRanges      string            `json:"unknown_ranges,omitempty" enum:"accept,refuse" doc:"what becomes of numbers in no range known to us, which may be newer than the data: accept, the default, or refuse"`
 }
 
