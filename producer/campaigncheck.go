@@ -34,6 +34,9 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	for i := range s.Channels {
 		s.Channels[i].Parameters = maps.Clone(s.Channels[i].Parameters)
 	}
+	if s.Default != nil {
+		s.Default = &campaign.Content{Template: s.Default.Template, Parameters: maps.Clone(s.Default.Parameters)}
+	}
 	c := &specChecker{file: f, faults: faults, broken: broken}
 	if broken[""] {
 		return
@@ -89,6 +92,15 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	first := map[string]bool{}
 	for i := range s.Channels {
 		c.channel(i, first)
+	}
+	if d := s.Default; d != nil && !c.broken["default"] {
+		if len(d.Parameters) == 0 {
+			d.Parameters = nil
+		}
+		if d.Template == "" {
+			c.fault("default.template", "missing")
+		}
+		c.content("default", &campaign.Channel{Channel: campaign.DefaultChannel, Template: d.Template, Parameters: d.Parameters})
 	}
 }
 
@@ -185,16 +197,26 @@ func (c *specChecker) channel(i int, first map[string]bool) {
 	if t := ch.FallbackTime; t != 0 && (t < telesign.MinFallback || t > telesign.MaxFallback) {
 		c.fault(path+".fallback_time", fallbackRange)
 	}
-	if ch.Template == "" {
-		c.fault(path+".template", "missing")
-	}
 	if len(ch.Parameters) == 0 {
 		ch.Parameters = nil // written empty and not written are the same content
 	}
+	switch {
+	case ch.Template != "":
+	case c.file.Spec.Default == nil:
+		c.fault(path+".template", "missing")
+	case ch.Parameters != nil:
+		c.fault(path+".parameters", "need a template: without one the channel says what default says")
+		return
+	}
+	c.content(path, ch)
+}
+
+// content checks what a channel says, and the default.
+func (c *specChecker) content(path string, ch *campaign.Channel) {
 	for _, name := range slices.Sorted(maps.Keys(ch.Parameters)) {
 		c.parameter(path+".parameters."+name, ch, name)
 	}
-	if _, ok := ch.Parameters[translate.TextParameter]; !ok && translate.IsSMSText(ch) && !c.broken[path+".parameters"] {
+	if _, ok := ch.Parameters[translate.TextParameter]; !ok && translate.IsSMSText(c.file.Spec, ch) && !c.broken[path+".parameters"] {
 		c.fault(path+".parameters.text", "missing: the template text of sms needs it")
 	}
 }
@@ -233,13 +255,18 @@ func (c *specChecker) parameter(path string, ch *campaign.Channel, name string) 
 // columns checks every template against the header of a list.
 func (f *File) columns(columns []string) (*campaign.Cascade, error) {
 	var faults Faults
-	for i := range f.Spec.Channels {
-		ch := &f.Spec.Channels[i]
-		for _, name := range slices.Sorted(maps.Keys(ch.Parameters)) {
-			if _, err := campaign.ParseTemplate(ch.Parameters[name], columns); err != nil {
-				faults.add(f.Fault(fmt.Sprintf("channels[%d].parameters.%s", i, name), err.Error()))
+	check := func(path string, parameters map[string]string) {
+		for _, name := range slices.Sorted(maps.Keys(parameters)) {
+			if _, err := campaign.ParseTemplate(parameters[name], columns); err != nil {
+				faults.add(f.Fault(path+".parameters."+name, err.Error()))
 			}
 		}
+	}
+	for i := range f.Spec.Channels {
+		check(fmt.Sprintf("channels[%d]", i), f.Spec.Channels[i].Parameters)
+	}
+	if d := f.Spec.Default; d != nil {
+		check("default", d.Parameters)
 	}
 	if err := faults.err(); err != nil {
 		return nil, err

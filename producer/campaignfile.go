@@ -48,7 +48,7 @@ func (f *File) Fault(path, message string) Fault {
 }
 
 // ParseCampaign reads a campaign file: YAML with the keys id, message_type,
-// channels, rate, lane, on_doubt, give_up_after, max_failure_rate, canary,
+// channels, default, rate, lane, on_doubt, give_up_after, max_failure_rate, canary,
 // canary_success, retention, check_files, hours, unknown_zone, columns,
 // unknown_ranges, same_recipient, whatsapp_whitespace, sender_id, originating_ip and
 // account_lifecycle_event. Other keys are faults. The error is [*Faults]: every fault, with its line and column, and name
@@ -147,6 +147,7 @@ func (p *fileParser) campaign(n *yaml.Node) {
 		"id":                      func(n *yaml.Node, path string) { s.ID = campaign.ID(p.text(n, path)) },
 		"message_type":            func(n *yaml.Node, path string) { s.MessageType = p.text(n, path) },
 		"channels":                p.channels,
+		"default":                 p.defaultContent,
 		"rate":                    func(n *yaml.Node, path string) { s.Rate = p.number(n, path) },
 		"lane":                    func(n *yaml.Node, path string) { s.Lane = campaign.Lane(p.named(n, path)) },
 		"on_doubt":                func(n *yaml.Node, path string) { s.OnDoubt = campaign.OnDoubt(p.named(n, path)) },
@@ -183,6 +184,15 @@ func (p *fileParser) channels(n *yaml.Node, path string) {
 			"parameters":    func(n *yaml.Node, path string) { ch.Parameters = p.parameters(n, path) },
 		})
 	}
+}
+
+func (p *fileParser) defaultContent(n *yaml.Node, path string) {
+	c := &campaign.Content{}
+	p.spec.Default = c
+	p.mapping(n, path, map[string]func(*yaml.Node, string){
+		"template":   func(n *yaml.Node, path string) { c.Template = p.text(n, path) },
+		"parameters": func(n *yaml.Node, path string) { c.Parameters = p.parameters(n, path) },
+	})
 }
 
 func (p *fileParser) parameters(n *yaml.Node, path string) map[string]string {

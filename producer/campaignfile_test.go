@@ -34,6 +34,38 @@ func TestParseCampaign_ReadsEveryKey(t *testing.T) {
 	}
 }
 
+func TestParseCampaign_ReadsADefaultForChannelsWithoutATemplate(t *testing.T) {
+	const text = "id: a\nmessage_type: MKT\nchannels:\n  - {channel: rcs, template: media, parameters: {url: \"{{.url}}\"}}\n  - {channel: viber}\n  - {channel: sms}\n"
+	f := parse(t, text+"default: {template: text, parameters: {text: \"Yours: {{.url}}\"}}\n")
+	want := []campaign.Channel{
+		{Channel: "rcs", Template: "media", Parameters: map[string]string{"url": "{{.url}}"}},
+		{Channel: "default", Template: "text", Parameters: map[string]string{"text": "Yours: {{.url}}"}},
+	}
+	if diff := cmp.Diff(want, f.Spec.Contents()); diff != "" {
+		t.Error(diff)
+	}
+	d, err := producer.Check(t.Context(), f, producer.ListRows([]string{"url"}, func(yield func(producer.Row, error) bool) {
+		yield(producer.Row{Recipient: "a", Phone: "+12015550100", Values: []string{"https://x.example/a"}}, nil)
+	}), producer.CheckOptions{})
+	if err != nil || d.SMS.Total != 1 || d.Rejected {
+		t.Errorf("%+v, %v: the SMS says the default", d, err)
+	}
+	for src, fault := range map[string]string{
+		text: "channels[1].template: missing",
+		text + "default: {parameters: {text: hello}}\n":                                             "default.template: missing",
+		text + "default: {template: text}\n":                                                        "default.parameters.text: missing",
+		text + "default: {template: file, parameters: {url: x.pdf}}\n":                              "default.parameters.url: not an absolute",
+		text + "default: {template: text, parameters: {text: \"{{.a\"}}\n":                          "default.parameters.text: ",
+		text + "default: text\n":                                                                    "default: must be a mapping",
+		text + "default: {template: x, channel: sms}\n":                                             "unknown key \"channel\"",
+		strings.Replace(text, "viber", "viber, parameters: {a: b}", 1) + "default: {template: x}\n": "channels[1].parameters: need a template",
+	} {
+		if _, err := producer.ParseCampaign("", []byte(src)); err == nil || !strings.Contains(err.Error(), fault) {
+			t.Errorf("%s: %v, want %s", src, err, fault)
+		}
+	}
+}
+
 func TestParseCampaign_DefaultsAreBulkAndHold(t *testing.T) {
 	f := parse(t, "id: a\nmessage_type: ARN\nchannels: [{channel: sms, fallback_time: 90, template: x}]\n")
 	if f.Spec.Lane != campaign.LaneBulk || f.Spec.OnDoubt != campaign.DoubtHold || f.Spec.Rate != 0 || f.Spec.Channels[0].FallbackTime != 90 {

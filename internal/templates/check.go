@@ -48,7 +48,8 @@ func (f Finding) String() string { return f.Path + ": " + f.Text }
 // that aren't predefined.
 func Custom(s *campaign.Spec) []telesign.TemplateName {
 	var names []telesign.TemplateName
-	for _, ch := range s.Channels {
+	for i := range s.Channels {
+		ch := s.Said(i)
 		if known, listed := predefined[ch.Channel]; listed && known[ch.Template] == nil {
 			names = append(names, telesign.TemplateName{Channel: ch.Channel, Name: ch.Template})
 		}
@@ -59,7 +60,12 @@ func Custom(s *campaign.Spec) []telesign.TemplateName {
 // Uses reports whether a campaign uses a template. One-off sends bring a message of
 // their own each, which isn't in the campaign's file.
 func Uses(s *campaign.Spec, n telesign.TemplateName) bool {
-	return slices.ContainsFunc(s.Channels, func(ch campaign.Channel) bool { return ch.Channel == n.Channel && ch.Template == n.Name })
+	for i := range s.Channels {
+		if ch := s.Said(i); ch.Channel == n.Channel && ch.Template == n.Name {
+			return true
+		}
+	}
+	return false
 }
 
 // Find returns the template of a name; nil when it isn't there.
@@ -75,8 +81,11 @@ func Find(list []telesign.Template, n telesign.TemplateName) *telesign.Template 
 func Check(s *campaign.Spec, list []telesign.Template, listed bool) []Finding {
 	var all []Finding
 	for i := range s.Channels {
-		ch := &s.Channels[i]
-		c := &checker{spec: s, channel: ch, path: "channels[" + strconv.Itoa(i) + "]"}
+		ch := s.Said(i)
+		c := &checker{spec: s, channel: &ch, path: "channels[" + strconv.Itoa(i) + "]"}
+		if s.Channels[i].Template == "" {
+			c.path = campaign.DefaultChannel
+		}
 		name := telesign.TemplateName{Channel: ch.Channel, Name: ch.Template}
 		needs, isPredefined := predefined[ch.Channel][ch.Template]
 		switch {

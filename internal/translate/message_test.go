@@ -98,3 +98,25 @@ func TestCompose_PassesThroughWhatTheFileSaysOfTheSender(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestCompose_LeavesTheDefaultToTelesign(t *testing.T) {
+	spec := &campaign.Spec{ID: "x", MessageType: telesign.TypeMarketing,
+		Channels: []campaign.Channel{{Channel: "rcs", Template: "media", Parameters: map[string]string{"url": "{{.url}}"}}, {Channel: "viber"}, {Channel: "sms"}},
+		Default:  &campaign.Content{Template: "text", Parameters: map[string]string{"text": "Yours: {{.url}}"}},
+	}
+	c, err := campaign.NewCascade(spec, []string{"url"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := translate.Compose(c, &campaign.Recipient{ID: "ann", Phone: "+12015550123", Values: []string{"https://x.example/a"}}, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]telesign.Content{
+		"rcs":     {Template: "media", Parameters: map[string]string{"url": "https://x.example/a"}},
+		"default": {Template: "text", Parameters: map[string]string{"text": "Yours: https://x.example/a"}},
+	}
+	if diff := cmp.Diff(want, got.Content); diff != "" || len(got.Channels) != 3 || campaign.DefaultChannel != telesign.ContentDefault {
+		t.Errorf("%v\n%s", got.Channels, diff)
+	}
+}

@@ -85,7 +85,8 @@ func TemplateFault(r telesign.Receipt, s *campaign.Spec) (reason string, gone bo
 		if !TemplateGone(l.Code) {
 			continue
 		}
-		for _, ch := range s.Channels { // none in a standing campaign: each message has its own
+		for i := range s.Channels { // none in a standing campaign: each message has its own
+			ch := s.Said(i)
 			if strings.EqualFold(ch.Channel, l.Channel) {
 				return TemplateHoldReason(l.Code, telesign.TemplateName{Channel: ch.Channel, Name: ch.Template}), true
 			}
