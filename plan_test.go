@@ -103,6 +103,8 @@ var plan = map[string]room{
 	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/audit", "internal/listfile", "internal/phone", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
 	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/audit", "internal/web/access", "internal/phone", "internal/suppression", "internal/translate", "internal/unverified"}},
 
+	"internal/demoredis":   {client, []string{"internal/redisx"}},
+	"internal/examples":    {pure, nil},
 	"internal/doctor":      {face, []string{"telesign", "internal/installation", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/secret"}},
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
 	"internal/web/access":  {store, []string{"internal/redisx"}},
@@ -113,7 +115,7 @@ var plan = map[string]room{
 	// It ties everything together, and knows no store: what it does and asks of one
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
-		"callbacks", "producer", "worker", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
+		"callbacks", "producer", "worker", "internal/demoredis", "internal/examples", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
 		"internal/audit", "internal/doctor", "internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
 		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate",
 	}},

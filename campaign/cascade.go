@@ -9,8 +9,10 @@ import (
 // Cascade is a spec's channels with their templates read, ready to be filled
 // in for recipients of lists with one header. It is safe for concurrent use.
 type Cascade struct {
-	Spec  *Spec
-	steps []step
+	Spec *Spec
+	// Contents are the spec's, see [Spec.Contents].
+	Contents []Channel
+	steps    []step
 }
 
 type step struct {
@@ -21,8 +23,8 @@ type step struct {
 // NewCascade reads the templates of a spec against the header of a list: its
 // columns without recipient and phone.
 func NewCascade(s *Spec, columns []string) (*Cascade, error) {
-	c := &Cascade{Spec: s}
-	for _, ch := range s.Channels {
+	c := &Cascade{Spec: s, Contents: s.Contents()}
+	for _, ch := range c.Contents {
 		var st step
 		for _, name := range slices.Sorted(maps.Keys(ch.Parameters)) {
 			t, err := ParseTemplate(ch.Parameters[name], columns)
@@ -37,15 +39,15 @@ func NewCascade(s *Spec, columns []string) (*Cascade, error) {
 	return c, nil
 }
 
-// Each renders the parameters of every channel for one recipient and calls
-// yield with the channel's place in the cascade, the parameter's name and its
+// Each renders the parameters of every content for one recipient and calls
+// yield with its index in Contents, the parameter's name and its
 // text, in a fixed order, until yield or a template fails.
-func (c *Cascade) Each(r *Recipient, yield func(channel int, name, value string) error) error {
+func (c *Cascade) Each(r *Recipient, yield func(content int, name, value string) error) error {
 	for i := range c.steps {
 		for j, t := range c.steps[i].templates {
 			value, err := t.Render(r)
 			if err != nil {
-				return fmt.Errorf("channel %s, parameter %s: %w", c.Spec.Channels[i].Channel, c.steps[i].names[j], err)
+				return fmt.Errorf("channel %s, parameter %s: %w", c.Contents[i].Channel, c.steps[i].names[j], err)
 			}
 			if err := yield(i, c.steps[i].names[j], value); err != nil {
 				return err

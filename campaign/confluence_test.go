@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	someChannels = []string{"whatsapp", "sms", "viber", "rcs", "a channel with a long name"}
+	someChannels = []string{"whatsapp", "sms", "viber", "rcs", "mms", "email", "fax", "a channel with a long name"}
 	someCodes    = []int{0, 3000, 3001, 3002, 3003, 3004, 3005, 3046, 3056, 3999}
 	someRanks    = []campaign.Rank{
 		campaign.RankNone, campaign.RankProgress, campaign.RankGateway, campaign.RankProbable,
@@ -42,8 +42,9 @@ func anyReceipt(r *rand.Rand, attempt int) campaign.Event {
 // timeless is a record without its times, which alone may depend on the order
 // in which receipts arrive.
 func timeless(r campaign.Record) campaign.Record {
-	for _, t := range []*time.Time{&r.ClaimedAt, &r.SettledAt, &r.DueAt, &r.WhatsApp.At, &r.SMS.At, &r.Other.At} {
-		*t = time.Time{}
+	r.ClaimedAt, r.SettledAt, r.DueAt = time.Time{}, time.Time{}, time.Time{}
+	for i := range r.Legs {
+		r.Legs[i].At = time.Time{}
 	}
 	return r
 }

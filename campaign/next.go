@@ -53,12 +53,6 @@ type Event struct {
 	Legs      []ChannelLeg
 }
 
-// ChannelLeg is what a receipt says of one channel.
-type ChannelLeg struct {
-	Channel string // Telesign's name of it
-	Leg
-}
-
 // TransitionError means that an event can't happen to a recipient in this
 // state. Nothing changes.
 type TransitionError struct {

@@ -50,11 +50,8 @@ func (r *reader) number(limit uint64) int64 {
 	return int64(v)
 }
 
-// code reads a varint.
-func (r *reader) code() int {
-	v := r.number(1 << 40) // no code comes near
-	return int(v>>1 ^ -(v & 1))
-}
+// code reads what appendCode writes.
+func (r *reader) code() int { return int(r.number(maxCode)+firstCode) % (maxCode + 1) }
 
 // text reads uvarint(length) and bytes.
 func (r *reader) text(limit uint64) string {

@@ -66,33 +66,8 @@ func receipt(r Record, e Event) (Record, error) {
 	return r, nil
 }
 
-func (r *Record) delivered() bool {
-	return r.Status.Rank >= RankDelivered || r.WhatsApp.Rank >= RankDelivered ||
-		r.SMS.Rank >= RankDelivered || r.Other.Rank >= RankDelivered
-}
-
 func (r *Record) settle(to State, why Reason, at time.Time) {
 	r.State, r.Reason = to, why
 	r.DueAt = time.Time{}
 	r.SettledAt = at
-}
-
-// mergeLeg keeps WhatsApp and SMS apart; of all other channels it keeps the one
-// that got furthest.
-func (r *Record) mergeLeg(l ChannelLeg) {
-	switch l.Channel {
-	case "whatsapp":
-		r.WhatsApp = r.WhatsApp.merge(l.Leg)
-	case "sms":
-		r.SMS = r.SMS.merge(l.Leg)
-	default:
-		name := l.Channel[:min(len(l.Channel), maxOtherName)]
-		if l.Rank == RankNone {
-			return
-		}
-		merged := r.Other.merge(l.Leg)
-		if !merged.says(r.Other) || (merged.says(l.Leg) && name > r.OtherChannel) {
-			r.Other, r.OtherChannel = merged, name
-		}
-	}
 }

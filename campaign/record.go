@@ -21,10 +21,11 @@ type Record struct {
 	Claim uint64
 	// Status is the transaction's own status, and the code of a refusal.
 	Status Leg
-	// The legs of the latest attempt, and deliveries of earlier ones.
-	WhatsApp, SMS, Other Leg
-	// OtherChannel is the name of the channel behind Other.
-	OtherChannel string
+	// Legs are those of the latest attempt, and deliveries of earlier ones;
+	// [Spec.Legs] has them in the order of the cascade.
+	Legs Legs
+	// OtherName is the name of the channel behind Legs[OtherChannel].
+	OtherName string
 	// Reference is Telesign's name of the latest attempt: 32 upper-case hex
 	// digits in every example known, but any text is kept.
 	Reference string
@@ -36,22 +37,6 @@ type Record struct {
 	// Telesign takes it: from then on its time runs, see [Spec.GiveUp]. Throttling
 	// doesn't begin it.
 	PutOffAt time.Time
-}
-
-// DeliveredBy is the set of channels that delivered.
-func (r *Record) DeliveredBy() DeliveredBy {
-	w, s := r.WhatsApp.Rank >= RankDelivered, r.SMS.Rank >= RankDelivered
-	switch {
-	case w && s:
-		return ByBoth
-	case w:
-		return ByWhatsApp
-	case s:
-		return BySMS
-	case r.State == Delivered:
-		return ByOther
-	}
-	return ByNone
 }
 
 // Watched says whether settle has something to look for in the record. Planned
@@ -66,41 +51,38 @@ func (r *Record) Watched() bool {
 	return false
 }
 
-// Read says whether a channel reported that the message was read.
-func (r *Record) Read() bool {
-	return r.WhatsApp.Rank == RankRead || r.SMS.Rank == RankRead || r.Other.Rank == RankRead || r.Status.Rank == RankRead
-}
-
-// The stored form, version 1:
+// The stored form, version 2:
 //
 //	byte     version << 4 | state
 //	byte     flags: 1 reference is 16 packed bytes, 2 reference is text, 4 claim,
-//	         8 put off, 16 times of channels
+//	         8 put off, 16 the first attempt without faults, 32 due
 //	byte     reason
-//	uvarint  attempt
-//	uvarint  faults
-//	byte     rank of status | rank of whatsapp << 4
-//	byte     rank of sms | rank of other << 4
-//	varint   code of each leg whose rank isn't 0, in that order
-//	text     other channel, if its rank isn't 0
+//	uvarint  attempt, unless it is flagged as the first
+//	uvarint  faults, as that
 //	uvarint  claimed: seconds since 2025, 0 for none
 //	uvarint  settled: seconds since claimed + 1, zigzag; 0 for none
-//	uvarint  due: as settled
+//	uvarint  due: as settled, if flagged
 //	uvarint  first put off: as settled, if flagged
-//	uvarint  when a channel was heard of: as settled, if flagged, for each of the
-//	         three whose rank isn't 0
+//	byte     rank of the status | number of legs << 4
+//	uvarint  code of the status, if its rank isn't 0
+//	legs     of the channels whose rank isn't 0, in the order of their indexes:
+//	         byte index << 4 | rank, uvarint code, text name of the other channel,
+//	         uvarint when it was heard of: as settled
 //	8 bytes  claim, if flagged
 //	bytes    reference, to the end
 //
-// It is about 40 bytes with a packed reference, so that Redis keeps a page of
-// records as a listpack (values up to 64 bytes).
+// A code counts from 3000, so that the common ones take one byte. A record is about 40
+// bytes with a packed reference, and at most 64 with four legs, so that Redis keeps a
+// page of records as a listpack (values up to 64 bytes).
 const (
-	recordV1      = 1
+	recordV2      = 2
 	flagPacked    = 1
 	flagText      = 2
 	flagClaim     = 4
 	flagPutOff    = 8
-	flagLegTimes  = 16
+	flagFirst     = 16
+	flagDue       = 32
+	firstCode     = 3000
 	maxOtherName  = 16
 	maxReference  = 128
 	PackedRefSize = 16
@@ -117,19 +99,14 @@ func (r *Record) Encode() []byte {
 	if *r == (Record{}) {
 		return nil
 	}
-	b := make([]byte, 3, 48)
-	b[0] = recordV1<<4 | byte(r.State)
+	b := make([]byte, 3, 64)
+	b[0] = recordV2<<4 | byte(r.State)
 	b[2] = byte(r.Reason)
-	b = binary.AppendUvarint(b, uint64(r.Attempt))
-	b = binary.AppendUvarint(b, uint64(r.Faults))
-	b = append(b, byte(r.Status.Rank)|byte(r.WhatsApp.Rank)<<4, byte(r.SMS.Rank)|byte(r.Other.Rank)<<4)
-	for _, l := range [...]Leg{r.Status, r.WhatsApp, r.SMS, r.Other} {
-		if l.Rank != RankNone {
-			b = binary.AppendVarint(b, int64(l.Code))
-		}
-	}
-	if r.Other.Rank != RankNone {
-		b = appendText(b, r.OtherChannel)
+	if r.Attempt == 1 && r.Faults == 0 {
+		b[1] |= flagFirst
+	} else {
+		b = binary.AppendUvarint(b, uint64(r.Attempt))
+		b = binary.AppendUvarint(b, uint64(r.Faults))
 	}
 	base := int64(0)
 	if !r.ClaimedAt.IsZero() {
@@ -137,19 +114,15 @@ func (r *Record) Encode() []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(base))
 	b = appendTime(b, r.SettledAt, base)
-	b = appendTime(b, r.DueAt, base)
+	if !r.DueAt.IsZero() {
+		b[1] |= flagDue
+		b = appendTime(b, r.DueAt, base)
+	}
 	if !r.PutOffAt.IsZero() {
 		b[1] |= flagPutOff
 		b = appendTime(b, r.PutOffAt, base)
 	}
-	if !r.WhatsApp.At.IsZero() || !r.SMS.At.IsZero() || !r.Other.At.IsZero() {
-		b[1] |= flagLegTimes
-		for _, l := range [...]Leg{r.WhatsApp, r.SMS, r.Other} {
-			if l.Rank != RankNone {
-				b = appendTime(b, l.At, base)
-			}
-		}
-	}
+	b = r.appendLegs(b, base)
 	if r.Claim != 0 {
 		b[1] |= flagClaim
 		b = binary.BigEndian.AppendUint64(b, r.Claim)
@@ -172,41 +145,28 @@ func DecodeRecord(b []byte) (Record, error) {
 	if len(b) == 0 {
 		return r, nil
 	}
-	if len(b) < 7 || b[0]>>4 != recordV1 {
+	if len(b) < 5 || b[0]>>4 != recordV2 {
 		return r, fmt.Errorf("%w: unknown version", ErrBadRecord)
 	}
 	flags := b[1]
 	r.State, r.Reason = State(b[0]&0xf), Reason(b[2])
 	p := reader{b: string(b[3:])}
-	r.Attempt, r.Faults = int(p.number(1<<20)), int(p.number(1<<20))
-	ranks := [...]byte{p.byte(), p.byte()}
-	legs := [...]*Leg{&r.Status, &r.WhatsApp, &r.SMS, &r.Other}
-	for i, l := range legs {
-		if l.Rank = Rank(ranks[i/2] >> (4 * (i % 2)) & 0xf); l.Rank != RankNone {
-			l.Code = p.code()
-		}
-		p.bad = p.bad || l.Rank >= rankCount
-	}
-	if r.Other.Rank != RankNone {
-		r.OtherChannel = p.text(maxOtherName)
+	if r.Attempt = 1; flags&flagFirst == 0 {
+		r.Attempt, r.Faults = int(p.number(1<<20)), int(p.number(1<<20))
 	}
 	base := p.number(maxSeconds)
 	if base > 0 {
 		r.ClaimedAt = epoch.Add(time.Duration(base) * time.Second)
 	}
-	r.SettledAt, r.DueAt = p.time(base), p.time(base)
+	r.SettledAt = p.time(base)
+	if flags&flagDue != 0 {
+		r.DueAt = p.time(base)
+	}
 	if flags&flagPutOff != 0 {
 		r.PutOffAt = p.time(base)
-		flags &^= flagPutOff
 	}
-	if flags&flagLegTimes != 0 {
-		for _, l := range legs[1:] {
-			if l.Rank != RankNone {
-				l.At = p.time(base)
-			}
-		}
-		flags &^= flagLegTimes
-	}
+	flags &^= flagFirst | flagDue | flagPutOff
+	r.readLegs(&p, base)
 	if flags&flagClaim != 0 {
 		r.Claim = p.claim()
 		flags &^= flagClaim
@@ -223,6 +183,55 @@ func DecodeRecord(b []byte) (Record, error) {
 		return Record{}, fmt.Errorf("%w: bad content", ErrBadRecord)
 	}
 	return r, nil
+}
+
+func (r *Record) appendLegs(b []byte, base int64) []byte {
+	at := len(b)
+	b = append(b, byte(r.Status.Rank))
+	if r.Status.Rank != RankNone {
+		b = appendCode(b, r.Status.Code)
+	}
+	for i, l := range r.Legs {
+		if l.Rank == RankNone {
+			continue
+		}
+		b[at] += 1 << 4
+		b = appendCode(append(b, byte(i)<<4|byte(l.Rank)), l.Code)
+		if i == OtherChannel {
+			b = appendText(b, r.OtherName)
+		}
+		b = appendTime(b, l.At, base)
+	}
+	return b
+}
+
+func (r *Record) readLegs(p *reader, base int64) {
+	head := p.byte()
+	if r.Status.Rank = Rank(head & 0xf); r.Status.Rank != RankNone {
+		r.Status.Code = p.code()
+	}
+	p.bad = p.bad || r.Status.Rank >= rankCount
+	last := -1
+	for range head >> 4 {
+		leg := p.byte()
+		i, rank := int(leg>>4), Rank(leg&0xf)
+		if p.bad = p.bad || i <= last || i >= legCount || rank == RankNone || rank >= rankCount; p.bad {
+			return
+		}
+		last = i
+		l := &r.Legs[i]
+		l.Rank, l.Code = rank, p.code()
+		if i == OtherChannel {
+			r.OtherName = p.text(maxOtherName)
+		}
+		l.At = p.time(base)
+	}
+}
+
+// appendCode writes a code of at most maxCode, as its distance from firstCode going up,
+// past maxCode to 0.
+func appendCode(b []byte, code int) []byte {
+	return binary.AppendUvarint(b, uint64(code-firstCode+maxCode+1)%(maxCode+1))
 }
 
 // StorableReference is a reference as a record can hold it.

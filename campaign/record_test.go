@@ -26,22 +26,15 @@ func goldenRecords(t testing.TB) map[string]campaign.Record {
 		e.Reference = "not-hex"
 		return e
 	}())
-	all["other channel"] = campaigntest.Become(t, campaigntest.Claim(), campaigntest.Accept(1), campaigntest.Receipt(1, campaign.RankRead, 3005, campaigntest.Leg("viber", campaign.RankRead, 3005)))
+	all["other channel"] = campaigntest.Become(t, campaigntest.Claim(), campaigntest.Accept(1), campaigntest.Receipt(1, campaign.RankRead, 3005, campaigntest.Leg("fax", campaign.RankRead, 3005)))
+	all["every channel"] = campaigntest.Become(t, campaigntest.Claim(), campaigntest.Accept(1), campaigntest.Receipt(1, campaign.RankDelivered, 3000,
+		campaigntest.Leg("rcs", campaign.RankFailed, 3055), campaigntest.Leg("whatsapp", campaign.RankFailed, 3114), campaigntest.Leg("viber", campaign.RankProgress, 999_999),
+		campaigntest.Leg("mms", campaign.RankProbable, 3004), campaigntest.Leg("email", campaign.RankGateway, 0), campaigntest.Leg("sms", campaign.RankDelivered, 3000)))
 	all["forgotten attempt"] = campaigntest.Become(t, campaigntest.AllFailed(20))
-	for _, name := range []string{"claimed", "retrying", "in_doubt"} { // all that was written before there was such a time
-		r := all[name]
-		r.PutOffAt = time.Time{}
-		all[name+", no time put off"] = r
-	}
-	for _, name := range []string{"delivered", "failed", "other channel"} { // nor these
-		r := all[name]
-		r.WhatsApp.At, r.SMS.At, r.Other.At = time.Time{}, time.Time{}, time.Time{}
-		all[name+", no times of channels"] = r
-	}
 	return all
 }
 
-func TestRecord_StoredFormIsVersion1(t *testing.T) {
+func TestRecord_StoredFormIsVersion2(t *testing.T) {
 	t.Parallel()
 	records := goldenRecords(t)
 	var b strings.Builder
@@ -49,9 +42,9 @@ func TestRecord_StoredFormIsVersion1(t *testing.T) {
 		r := records[name]
 		fmt.Fprintf(&b, "%s: %x\n", name, r.Encode())
 	}
-	want := campaigntest.Golden(t, "record-v1.txt", []byte(b.String()))
+	want := campaigntest.Golden(t, "record-v2.txt", []byte(b.String()))
 	if d := cmp.Diff(string(want), b.String()); d != "" {
-		t.Errorf("version 1 is written otherwise than it was:\n%s", d)
+		t.Errorf("version 2 is written otherwise than it was:\n%s", d)
 	}
 	for line := range strings.Lines(string(want)) {
 		name, text, _ := strings.Cut(strings.TrimSpace(line), ":")
@@ -79,7 +72,6 @@ func reachable(seed uint64, walks int, f func(campaign.Record)) {
 			var e campaign.Event
 			if r.IntN(2) == 0 {
 				e = anyReceipt(r, attempt)
-				e.Legs = e.Legs[:min(len(e.Legs), 2)]
 				for i := range e.Legs {
 					e.Legs[i].Channel = campaigntest.Pick(r, someChannels[:4])
 				}
@@ -134,22 +126,32 @@ func TestRecord_TakesAtMost64Bytes(t *testing.T) {
 	// The worst that a campaign of years could bring.
 	r := campaign.Record{
 		State: campaign.Delivered, Reason: campaign.ReasonLostClaim, Attempt: 9999, Faults: 99,
-		Status: campaign.Leg{Rank: 6, Code: 3999}, WhatsApp: campaign.Leg{Rank: 6, Code: 3999},
-		SMS: campaign.Leg{Rank: 6, Code: 3999}, Other: campaign.Leg{Rank: 6, Code: 3999}, OtherChannel: "viber",
-		Reference: campaigntest.Reference(1), ClaimedAt: campaigntest.Noon.AddDate(5, 0, 0), SettledAt: campaigntest.Noon.AddDate(6, 0, 0), DueAt: campaigntest.Noon.AddDate(6, 0, 0),
+		Status:    campaign.Leg{Rank: 6, Code: 3999},
+		Reference: campaigntest.Reference(1), ClaimedAt: campaigntest.Noon.AddDate(5, 0, 0), SettledAt: campaigntest.Noon.AddDate(6, 0, 0),
 	}
-	for _, l := range []*campaign.Leg{&r.WhatsApp, &r.SMS, &r.Other} {
-		l.At = campaigntest.Noon.AddDate(6, 0, 0)
+	for i := range 4 {
+		r.Legs[i] = campaign.Leg{Rank: 6, Code: 3999, At: campaigntest.Noon.AddDate(6, 0, 0)}
 	}
 	if n := len(r.Encode()); n > 64 {
 		t.Errorf("the worst takes %d bytes", n)
 	}
 	// And the worst that is still to be sent, with a claim, weeks after it was
 	// first put off.
-	r.State, r.SettledAt, r.Other, r.OtherChannel = campaign.InDoubt, time.Time{}, campaign.Leg{}, ""
+	r.State, r.SettledAt, r.DueAt, r.Legs = campaign.InDoubt, time.Time{}, campaigntest.Noon.AddDate(6, 0, 0), campaign.Legs{}
 	r.Claim, r.PutOffAt = 1<<63, r.ClaimedAt.AddDate(0, 0, -90)
 	if n := len(r.Encode()); n > 64 {
 		t.Errorf("the worst under way takes %d bytes", n)
+	}
+	// And every channel that Telesign has, each failing within an hour.
+	r = campaign.Record{
+		State: campaign.Failed, Reason: campaign.ReasonUndelivered, Attempt: 2, Faults: 1, Status: campaign.Leg{Rank: campaign.RankFailed, Code: 3003},
+		Reference: campaigntest.Reference(1), ClaimedAt: campaigntest.Noon.AddDate(5, 0, 0), SettledAt: campaigntest.Noon.AddDate(5, 0, 0).Add(time.Hour),
+	}
+	for i := range campaign.OtherChannel {
+		r.Legs[i] = campaign.Leg{Rank: campaign.RankFailed, Code: 3114, At: r.SettledAt}
+	}
+	if n := len(r.Encode()); n > 64 {
+		t.Errorf("six channels take %d bytes", n)
 	}
 }
 
@@ -184,11 +186,12 @@ func TestDecodeRecord_RefusesWhatIsNoRecord(t *testing.T) {
 	good := situations(t)["delivered"]
 	stored := good.Encode()
 	for name, b := range map[string][]byte{
-		"one byte":          {0x10},
-		"another version":   append([]byte{0x20 | stored[0]&0xf}, stored[1:]...),
+		"one byte":          {0x20},
+		"version 1":         append([]byte{0x10 | stored[0]&0xf}, stored[1:]...),
+		"another version":   append([]byte{0x30 | stored[0]&0xf}, stored[1:]...),
 		"version 0":         append([]byte{stored[0] & 0xf}, stored[1:]...),
-		"unknown state":     append([]byte{0x1f}, stored[1:]...),
-		"unknown flag":      append([]byte{stored[0], stored[1] | 32}, stored[2:]...),
+		"unknown state":     append([]byte{0x2f}, stored[1:]...),
+		"unknown flag":      append([]byte{stored[0], stored[1] | 64}, stored[2:]...),
 		"two references":    append([]byte{stored[0], 3}, stored[2:]...),
 		"unknown reason":    append([]byte{stored[0], stored[1], 200}, stored[3:]...),
 		"cut":               stored[:len(stored)-1],
@@ -206,8 +209,9 @@ func FuzzDecodeRecord(f *testing.F) {
 	for _, r := range goldenRecords(f) {
 		f.Add(r.Encode())
 	}
-	f.Add([]byte{0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0})
-	f.Add([]byte{0x11, 0, 0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0, 0})
+	f.Add([]byte{0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	f.Add([]byte{0x21, 0, 0, 1, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0, 0, 0})
+	f.Add([]byte{0x25, 0, 0, 1, 0, 1, 0, 0, 0x26, 0, 0x16, 0, 0, 0x15, 0, 0}) // two legs of one channel
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := campaign.DecodeRecord(b)
 		if err != nil {

@@ -3,6 +3,7 @@ package campaign
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -33,7 +34,8 @@ type Channel struct {
 	// tries the next channel, in seconds, 30 to 3600; 0 leaves it to Telesign,
 	// which takes 300.
 	FallbackTime int `json:"fallback_time,omitempty"`
-	// Template is the name of a predefined or custom template of the channel.
+	// Template is the name of a predefined or custom template of the channel; empty
+	// leaves what it says to [Spec.Default].
 	Template string `json:"template"`
 	// Parameters are the template's variables by Telesign's names; the values
 	// are Go text/template over the recipient's columns.
@@ -46,6 +48,8 @@ type Spec struct {
 	ID          ID        `json:"id"`
 	MessageType string    `json:"message_type"` // ARN, MKT or OTP
 	Channels    []Channel `json:"channels"`     // tried in this order
+	// Default, if not nil, says what the channels say that have no template.
+	Default *Content `json:"default,omitempty"`
 	// Rate is the most messages per second of this campaign, under the
 	// account's own limit; 0 is no limit of its own.
 	Rate    float64 `json:"rate,omitempty"`
@@ -86,9 +90,43 @@ type Spec struct {
 	// SameRecipient says what becomes of a second row with the same recipient and
 	// another phone number; empty: it is a bad row.
 	SameRecipient SameRecipient `json:"same_recipient,omitempty"`
+	// SenderID, OriginatingIP and LifecycleEvent are passed through to Telesign, in
+	// every request; empty: left out.
+	SenderID       string `json:"sender_id,omitempty"`
+	OriginatingIP  string `json:"originating_ip,omitempty"`
+	LifecycleEvent string `json:"account_lifecycle_event,omitempty"`
 	// Standing is the day's campaign of one-off sends: each recipient has a
 	// message of their own, and there are no channels here.
 	Standing bool `json:"standing,omitempty"`
+}
+
+// Content is a template with its parameters.
+type Content struct {
+	Template   string            `json:"template"`
+	Parameters map[string]string `json:"parameters,omitempty"`
+}
+
+// DefaultChannel is the name under which [Spec.Contents] has the default, which is
+// Telesign's name of it.
+const DefaultChannel = "default"
+
+// Contents returns what is said: the channels that have a template, and the default,
+// as a channel of the name [DefaultChannel].
+func (s *Spec) Contents() []Channel {
+	if s.Default == nil {
+		return s.Channels
+	}
+	own := slices.DeleteFunc(slices.Clone(s.Channels), func(ch Channel) bool { return ch.Template == "" })
+	return append(own, Channel{Channel: DefaultChannel, Template: s.Default.Template, Parameters: s.Default.Parameters})
+}
+
+// Said returns a channel of the cascade with what it says: its own, or the default.
+func (s *Spec) Said(i int) Channel {
+	ch := s.Channels[i]
+	if ch.Template == "" && s.Default != nil {
+		ch.Template, ch.Parameters = s.Default.Template, s.Default.Parameters
+	}
+	return ch
 }
 
 // telesignFallback is what Telesign waits on a channel without a fallback_time.

@@ -128,6 +128,16 @@ const (
 	rankCount
 )
 
+var rankNames = [rankCount]string{"", "progress", "gateway", "probable", "failed", "delivered", "read"}
+
+// String is the rank's name in exports, webhooks and the API; empty for nothing.
+func (r Rank) String() string {
+	if r < rankCount {
+		return rankNames[r]
+	}
+	return fmt.Sprintf("Rank(%d)", r)
+}
+
 // Leg is what is known of one channel, or of the whole transaction: the code
 // of the highest rank that a receipt has brought.
 type Leg struct {
@@ -167,28 +177,4 @@ func (l Leg) merge(o Leg) Leg {
 		return o
 	}
 	return l
-}
-
-// DeliveredBy says which channels delivered.
-type DeliveredBy uint8
-
-// The sets of channels. Every channel but WhatsApp and SMS counts as other, when
-// neither of the two delivered.
-const (
-	ByNone DeliveredBy = iota
-	ByWhatsApp
-	BySMS
-	ByBoth
-	ByOther
-	byCount
-)
-
-var byNames = [byCount]string{"", "whatsapp", "sms", "both", "other"}
-
-// String is the set's name in reports and exports.
-func (d DeliveredBy) String() string {
-	if d < byCount {
-		return byNames[d]
-	}
-	return fmt.Sprintf("DeliveredBy(%d)", d)
 }

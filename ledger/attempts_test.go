@@ -116,10 +116,10 @@ func TestNext_AChannelWasHeardWhenItFirstSaidSo(t *testing.T) {
 	again, news := first, campaigntest.ByWhatsApp(1)
 	again.At, news.At = first.At.Add(time.Minute), first.At.Add(time.Hour)
 	r := campaigntest.Become(t, campaigntest.Claim(), campaigntest.Accept(1), first, again)
-	if !r.WhatsApp.At.Equal(first.At) {
-		t.Errorf("heard at %s, and again at %s: %s", first.At, again.At, r.WhatsApp.At)
+	if !r.Legs[campaign.WhatsApp].At.Equal(first.At) {
+		t.Errorf("heard at %s, and again at %s: %s", first.At, again.At, r.Legs[campaign.WhatsApp].At)
 	}
-	if r = campaigntest.Become(t, campaigntest.Claim(), campaigntest.Accept(1), first, again, news, again); !r.WhatsApp.At.Equal(news.At) || r.WhatsApp.Rank != campaign.RankDelivered {
-		t.Errorf("%+v", r.WhatsApp)
+	if r = campaigntest.Become(t, campaigntest.Claim(), campaigntest.Accept(1), first, again, news, again); !r.Legs[campaign.WhatsApp].At.Equal(news.At) || r.Legs[campaign.WhatsApp].Rank != campaign.RankDelivered {
+		t.Errorf("%+v", r.Legs[campaign.WhatsApp])
 	}
 }

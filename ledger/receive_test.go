@@ -33,7 +33,7 @@ func TestReceive_ManyAtOnceAreEachRecordedAndCountedOnce(t *testing.T) {
 	}
 	for i := range n {
 		seen, err := b.ledger.ReadRecord(t.Context(), info, campaign.PlaceOf(i))
-		if err != nil || seen.Record.State != campaign.Delivered || seen.Record.WhatsApp.Code != 3000 {
+		if err != nil || seen.Record.State != campaign.Delivered || seen.Record.Legs[campaign.WhatsApp].Code != 3000 {
 			t.Fatalf("recipient %d: %+v, %v", i, seen.Record, err)
 		}
 	}

@@ -119,7 +119,7 @@ func TestVerify_FindsEachSortOfFault(t *testing.T) {
 		"never settled":       {planted(func(r *campaign.Record) { r.SettledAt = r.DueAt }), "recipient 1.7 is delivered without the time when it was settled"},
 		"settled and not":     {planted(func(r *campaign.Record) { *r = settledClaim(t) }), "recipient 1.7 is claimed with a time when it was settled"},
 		"failed by its legs":  {planted(func(r *campaign.Record) { r.State = campaign.Failed }), "recipient 1.7 is failed against what its legs say"},
-		"delivered by no leg": {planted(func(r *campaign.Record) { r.Status, r.WhatsApp = campaign.Leg{}, campaign.Leg{} }), "recipient 1.7 is delivered against what its legs say"},
+		"delivered by no leg": {planted(func(r *campaign.Record) { r.Status, r.Legs = campaign.Leg{}, campaign.Legs{} }), "recipient 1.7 is delivered against what its legs say"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/translate"
@@ -31,6 +33,9 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	}
 	for i := range s.Channels {
 		s.Channels[i].Parameters = maps.Clone(s.Channels[i].Parameters)
+	}
+	if s.Default != nil {
+		s.Default = &campaign.Content{Template: s.Default.Template, Parameters: maps.Clone(s.Default.Parameters)}
 	}
 	c := &specChecker{file: f, faults: faults, broken: broken}
 	if broken[""] {
@@ -78,6 +83,7 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	if w := s.WhatsAppWhitespace; w != campaign.WhitespaceRefuse && w != campaign.WhitespaceCollapse {
 		c.fault("whatsapp_whitespace", "must be refuse or collapse")
 	}
+	c.passedThrough(s)
 	c.limits(s)
 	c.hours(s)
 	if len(s.Channels) == 0 {
@@ -86,6 +92,28 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	first := map[string]bool{}
 	for i := range s.Channels {
 		c.channel(i, first)
+	}
+	if d := s.Default; d != nil && !c.broken["default"] {
+		if len(d.Parameters) == 0 {
+			d.Parameters = nil
+		}
+		if d.Template == "" {
+			c.fault("default.template", "missing")
+		}
+		c.content("default", &campaign.Channel{Channel: campaign.DefaultChannel, Template: d.Template, Parameters: d.Parameters})
+	}
+}
+
+// passedThrough checks what Telesign would refuse in every request, or not heed.
+func (c *specChecker) passedThrough(s *campaign.Spec) {
+	if strings.TrimSpace(s.SenderID) != s.SenderID || strings.ContainsFunc(s.SenderID, unicode.IsControl) {
+		c.fault("sender_id", "must have no space around it, and no control characters")
+	}
+	if ip, err := netip.ParseAddr(s.OriginatingIP); s.OriginatingIP != "" && (err != nil || ip.Zone() != "") {
+		c.fault("originating_ip", "must be an IPv4 or IPv6 address") // 3105
+	}
+	if e := s.LifecycleEvent; e != "" && !slices.Contains(telesign.LifecycleEvents, e) {
+		c.fault("account_lifecycle_event", "must be one of "+strings.Join(telesign.LifecycleEvents, ", ")) // 3104
 	}
 }
 
@@ -169,16 +197,26 @@ func (c *specChecker) channel(i int, first map[string]bool) {
 	if t := ch.FallbackTime; t != 0 && (t < telesign.MinFallback || t > telesign.MaxFallback) {
 		c.fault(path+".fallback_time", fallbackRange)
 	}
-	if ch.Template == "" {
-		c.fault(path+".template", "missing")
-	}
 	if len(ch.Parameters) == 0 {
 		ch.Parameters = nil // written empty and not written are the same content
 	}
+	switch {
+	case ch.Template != "":
+	case c.file.Spec.Default == nil:
+		c.fault(path+".template", "missing")
+	case ch.Parameters != nil:
+		c.fault(path+".parameters", "need a template: without one the channel says what default says")
+		return
+	}
+	c.content(path, ch)
+}
+
+// content checks what a channel says, and the default.
+func (c *specChecker) content(path string, ch *campaign.Channel) {
 	for _, name := range slices.Sorted(maps.Keys(ch.Parameters)) {
 		c.parameter(path+".parameters."+name, ch, name)
 	}
-	if _, ok := ch.Parameters[translate.TextParameter]; !ok && translate.IsSMSText(ch) && !c.broken[path+".parameters"] {
+	if _, ok := ch.Parameters[translate.TextParameter]; !ok && translate.IsSMSText(c.file.Spec, ch) && !c.broken[path+".parameters"] {
 		c.fault(path+".parameters.text", "missing: the template text of sms needs it")
 	}
 }
@@ -217,13 +255,18 @@ func (c *specChecker) parameter(path string, ch *campaign.Channel, name string) 
 // columns checks every template against the header of a list.
 func (f *File) columns(columns []string) (*campaign.Cascade, error) {
 	var faults Faults
-	for i := range f.Spec.Channels {
-		ch := &f.Spec.Channels[i]
-		for _, name := range slices.Sorted(maps.Keys(ch.Parameters)) {
-			if _, err := campaign.ParseTemplate(ch.Parameters[name], columns); err != nil {
-				faults.add(f.Fault(fmt.Sprintf("channels[%d].parameters.%s", i, name), err.Error()))
+	check := func(path string, parameters map[string]string) {
+		for _, name := range slices.Sorted(maps.Keys(parameters)) {
+			if _, err := campaign.ParseTemplate(parameters[name], columns); err != nil {
+				faults.add(f.Fault(path+".parameters."+name, err.Error()))
 			}
 		}
+	}
+	for i := range f.Spec.Channels {
+		check(fmt.Sprintf("channels[%d]", i), f.Spec.Channels[i].Parameters)
+	}
+	if d := f.Spec.Default; d != nil {
+		check("default", d.Parameters)
 	}
 	if err := faults.err(); err != nil {
 		return nil, err

@@ -48,9 +48,10 @@ func (f *File) Fault(path, message string) Fault {
 }
 
 // ParseCampaign reads a campaign file: YAML with the keys id, message_type,
-// channels, rate, lane, on_doubt, give_up_after, max_failure_rate, canary,
+// channels, default, rate, lane, on_doubt, give_up_after, max_failure_rate, canary,
 // canary_success, retention, check_files, hours, unknown_zone, columns,
-// unknown_ranges, same_recipient and whatsapp_whitespace. Other keys are faults. The error is [*Faults]: every fault, with its line and column, and name
+// unknown_ranges, same_recipient, whatsapp_whitespace, sender_id, originating_ip and
+// account_lifecycle_event. Other keys are faults. The error is [*Faults]: every fault, with its line and column, and name
 // as the file's.
 func ParseCampaign(name string, src []byte) (*File, error) {
 	p := &fileParser{file: name, at: places{"": {1, 1}}, spec: &campaign.Spec{}}
@@ -143,24 +144,28 @@ func yamlPlace(err error) (place, string) {
 func (p *fileParser) campaign(n *yaml.Node) {
 	s := p.spec
 	p.mapping(n, "", map[string]func(*yaml.Node, string){
-		"id":                  func(n *yaml.Node, path string) { s.ID = campaign.ID(p.text(n, path)) },
-		"message_type":        func(n *yaml.Node, path string) { s.MessageType = p.text(n, path) },
-		"channels":            p.channels,
-		"rate":                func(n *yaml.Node, path string) { s.Rate = p.number(n, path) },
-		"lane":                func(n *yaml.Node, path string) { s.Lane = campaign.Lane(p.named(n, path)) },
-		"on_doubt":            func(n *yaml.Node, path string) { s.OnDoubt = campaign.OnDoubt(p.named(n, path)) },
-		"give_up_after":       func(n *yaml.Node, path string) { s.GiveUpAfter = p.long(n, path) },
-		"retention":           func(n *yaml.Node, path string) { s.Retention = p.long(n, path) },
-		"max_failure_rate":    func(n *yaml.Node, path string) { s.MaxFailureRate = p.share(n, path) },
-		"canary":              func(n *yaml.Node, path string) { s.Canary = p.count(n, path, campaign.MostCanary) },
-		"canary_success":      func(n *yaml.Node, path string) { s.CanarySuccess = p.share(n, path) },
-		"check_files":         func(n *yaml.Node, path string) { s.CheckFiles = fileCheck(p.named(n, path)) },
-		"hours":               p.hours,
-		"unknown_zone":        func(n *yaml.Node, path string) { s.UnknownZone = p.named(n, path) },
-		"columns":             p.columns,
-		"whatsapp_whitespace": func(n *yaml.Node, path string) { s.WhatsAppWhitespace = campaign.Whitespace(p.named(n, path)) },
-		"same_recipient":      func(n *yaml.Node, path string) { s.SameRecipient = campaign.SameRecipient(p.named(n, path)) },
-		"unknown_ranges":      func(n *yaml.Node, path string) { s.UnknownRanges = campaign.UnknownRanges(p.named(n, path)) },
+		"id":                      func(n *yaml.Node, path string) { s.ID = campaign.ID(p.text(n, path)) },
+		"message_type":            func(n *yaml.Node, path string) { s.MessageType = p.text(n, path) },
+		"channels":                p.channels,
+		"default":                 p.defaultContent,
+		"rate":                    func(n *yaml.Node, path string) { s.Rate = p.number(n, path) },
+		"lane":                    func(n *yaml.Node, path string) { s.Lane = campaign.Lane(p.named(n, path)) },
+		"on_doubt":                func(n *yaml.Node, path string) { s.OnDoubt = campaign.OnDoubt(p.named(n, path)) },
+		"give_up_after":           func(n *yaml.Node, path string) { s.GiveUpAfter = p.long(n, path) },
+		"retention":               func(n *yaml.Node, path string) { s.Retention = p.long(n, path) },
+		"max_failure_rate":        func(n *yaml.Node, path string) { s.MaxFailureRate = p.share(n, path) },
+		"canary":                  func(n *yaml.Node, path string) { s.Canary = p.count(n, path, campaign.MostCanary) },
+		"canary_success":          func(n *yaml.Node, path string) { s.CanarySuccess = p.share(n, path) },
+		"check_files":             func(n *yaml.Node, path string) { s.CheckFiles = fileCheck(p.named(n, path)) },
+		"hours":                   p.hours,
+		"unknown_zone":            func(n *yaml.Node, path string) { s.UnknownZone = p.named(n, path) },
+		"columns":                 p.columns,
+		"whatsapp_whitespace":     func(n *yaml.Node, path string) { s.WhatsAppWhitespace = campaign.Whitespace(p.named(n, path)) },
+		"sender_id":               func(n *yaml.Node, path string) { s.SenderID = p.digitsOrText(n, path) },
+		"originating_ip":          func(n *yaml.Node, path string) { s.OriginatingIP = p.named(n, path) },
+		"account_lifecycle_event": func(n *yaml.Node, path string) { s.LifecycleEvent = p.named(n, path) },
+		"unknown_ranges":          func(n *yaml.Node, path string) { s.UnknownRanges = campaign.UnknownRanges(p.named(n, path)) },
+		"same_recipient":          func(n *yaml.Node, path string) { s.SameRecipient = campaign.SameRecipient(p.named(n, path)) },
 	})
 }
 
@@ -179,6 +184,15 @@ func (p *fileParser) channels(n *yaml.Node, path string) {
 			"parameters":    func(n *yaml.Node, path string) { ch.Parameters = p.parameters(n, path) },
 		})
 	}
+}
+
+func (p *fileParser) defaultContent(n *yaml.Node, path string) {
+	c := &campaign.Content{}
+	p.spec.Default = c
+	p.mapping(n, path, map[string]func(*yaml.Node, string){
+		"template":   func(n *yaml.Node, path string) { c.Template = p.text(n, path) },
+		"parameters": func(n *yaml.Node, path string) { c.Parameters = p.parameters(n, path) },
+	})
 }
 
 func (p *fileParser) parameters(n *yaml.Node, path string) map[string]string {

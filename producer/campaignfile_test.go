@@ -14,12 +14,14 @@ import (
 func TestParseCampaign_ReadsEveryKey(t *testing.T) {
 	f := parse(t, fileThenText+"lane: urgent\non_doubt: resend\ngive_up_after: 2h\n"+
 		"max_failure_rate: 5%\ncanary: 100\ncanary_success: 0.95\nretention: 30d\n"+
-		"hours: {from: \"09:00\", to: \"24:00\", days: [sun, mon], zone: recipient}\nunknown_zone: Europe/Berlin\n")
+		"hours: {from: \"09:00\", to: \"24:00\", days: [sun, mon], zone: recipient}\nunknown_zone: Europe/Berlin\n"+
+		"sender_id: 15558675310\noriginating_ip: 2001:db8::1\naccount_lifecycle_event: transact\n")
 	want := &campaign.Spec{
 		ID: "order-history", MessageType: "MKT", Rate: 10, Lane: campaign.LaneUrgent, OnDoubt: campaign.DoubtResend,
 		GiveUpAfter: 7200, MaxFailureRate: 0.05, Canary: 100, CanarySuccess: 0.95, Retention: 30 * 86400,
 		Hours:       &campaign.Hours{From: "09:00", To: "24:00", Days: []string{"mon", "sun"}, Zone: "recipient"},
 		UnknownZone: "Europe/Berlin",
+		SenderID:    "15558675310", OriginatingIP: "2001:db8::1", LifecycleEvent: "transact",
 		Channels: []campaign.Channel{
 			{Channel: "whatsapp", FallbackTime: 600, Template: "file", Parameters: map[string]string{
 				"url": "{{.url}}", "file_name": "order history.xlsx"}},
@@ -29,6 +31,38 @@ func TestParseCampaign_ReadsEveryKey(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, f.Spec); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseCampaign_ReadsADefaultForChannelsWithoutATemplate(t *testing.T) {
+	const text = "id: a\nmessage_type: MKT\nchannels:\n  - {channel: rcs, template: media, parameters: {url: \"{{.url}}\"}}\n  - {channel: viber}\n  - {channel: sms}\n"
+	f := parse(t, text+"default: {template: text, parameters: {text: \"Yours: {{.url}}\"}}\n")
+	want := []campaign.Channel{
+		{Channel: "rcs", Template: "media", Parameters: map[string]string{"url": "{{.url}}"}},
+		{Channel: "default", Template: "text", Parameters: map[string]string{"text": "Yours: {{.url}}"}},
+	}
+	if diff := cmp.Diff(want, f.Spec.Contents()); diff != "" {
+		t.Error(diff)
+	}
+	d, err := producer.Check(t.Context(), f, producer.ListRows([]string{"url"}, func(yield func(producer.Row, error) bool) {
+		yield(producer.Row{Recipient: "a", Phone: "+12015550100", Values: []string{"https://x.example/a"}}, nil)
+	}), producer.CheckOptions{})
+	if err != nil || d.SMS.Total != 1 || d.Rejected {
+		t.Errorf("%+v, %v: the SMS says the default", d, err)
+	}
+	for src, fault := range map[string]string{
+		text: "channels[1].template: missing",
+		text + "default: {parameters: {text: hello}}\n":                                             "default.template: missing",
+		text + "default: {template: text}\n":                                                        "default.parameters.text: missing",
+		text + "default: {template: file, parameters: {url: x.pdf}}\n":                              "default.parameters.url: not an absolute",
+		text + "default: {template: text, parameters: {text: \"{{.a\"}}\n":                          "default.parameters.text: ",
+		text + "default: text\n":                                                                    "default: must be a mapping",
+		text + "default: {template: x, channel: sms}\n":                                             "unknown key \"channel\"",
+		strings.Replace(text, "viber", "viber, parameters: {a: b}", 1) + "default: {template: x}\n": "channels[1].parameters: need a template",
+	} {
+		if _, err := producer.ParseCampaign("", []byte(src)); err == nil || !strings.Contains(err.Error(), fault) {
+			t.Errorf("%s: %v, want %s", src, err, fault)
+		}
 	}
 }
 
@@ -87,6 +121,11 @@ func TestParseCampaign_EveryFaultHasItsPlace(t *testing.T) {
 		{"hours, unknown key", channel("channel: whatsapp, fallback_time: 10m, template: x}\n  - {channel: sms, template: y") + "hours: {from: \"09:00\", to: \"20:00\", zone: recipient, until: x}\n", "unknown key \"until\""},
 		{"hours, no such zone", channel("channel: whatsapp, fallback_time: 10m, template: x}\n  - {channel: sms, template: y") + "hours: {from: \"09:00\", to: \"20:00\", zone: Europe/Bärlin}\n", "hours.zone: must be recipient, or the name of a time zone"},
 		{"unknown zone", channel("channel: whatsapp, fallback_time: 10m, template: x}\n  - {channel: sms, template: y") + "unknown_zone: Europe/Berlin\n", "c.yaml:6:15: unknown_zone: needs hours with zone: recipient"},
+		{"sender with a space", channel("channel: sms, template: x") + "sender_id: \"VIATU \"\n", "c.yaml:5:12: sender_id: must have no space around it"},
+		{"no sender", channel("channel: sms, template: x") + "sender_id: \"\"\n", "c.yaml:5:12: sender_id: must not be empty"},
+		{"no address", channel("channel: sms, template: x") + "originating_ip: 160.199.219\n", "c.yaml:5:17: originating_ip: must be an IPv4 or IPv6 address"},
+		{"an address with a zone", channel("channel: sms, template: x") + "originating_ip: \"fe80::1%eth0\"\n", "originating_ip: must be an IPv4 or IPv6 address"},
+		{"no event", channel("channel: sms, template: x") + "account_lifecycle_event: signin\n", "c.yaml:5:26: account_lifecycle_event: must be one of create, sign-in, transact, update, delete"},
 		{"template syntax", channel("channel: sms, template: text, parameters: {text: \"{{.a\"}"), "c.yaml:4:55: channels[0].parameters.text: "},
 		{"static URL", channel("channel: whatsapp, template: file, parameters: {url: x.pdf}"), "c.yaml:4:59: channels[0].parameters.url: not an absolute http or https URL"},
 		{"SMS without text", channel("channel: sms, template: text"), "channels[0].parameters.text: missing"},

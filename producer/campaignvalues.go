@@ -29,6 +29,14 @@ func (p *fileParser) named(n *yaml.Node, path string) string {
 	return s
 }
 
+// digitsOrText reads a text that may be all digits, without quotes.
+func (p *fileParser) digitsOrText(n *yaml.Node, path string) string {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!int" {
+		return n.Value
+	}
+	return p.named(n, path)
+}
+
 func (p *fileParser) number(n *yaml.Node, path string) float64 {
 	if n.Kind == yaml.ScalarNode && (n.Tag == "!!int" || n.Tag == "!!float") {
 		var v float64

@@ -44,7 +44,7 @@ type rowChecker struct {
 	b         *block
 	values    []string // backing of the recipients' values
 	checkUTF8 bool
-	onValue   func(channel int, name, value string) error
+	onValue   func(content int, name, value string) error
 
 	// Of the row at hand.
 	at    rowAt
@@ -74,9 +74,13 @@ func baseLength(s *campaign.Spec) int {
 		MessageType: s.MessageType,
 		ExternalID:  strings.Repeat("x", telesign.MaxExternalID),
 		CallbackURL: strings.Repeat("x", callbackReserve),
+
+		SenderID: s.SenderID, OriginatingIP: s.OriginatingIP, LifecycleEvent: s.LifecycleEvent,
 	}
 	for _, ch := range s.Channels {
 		m.Channels = append(m.Channels, telesign.Channel{Channel: ch.Channel, FallbackTime: ch.FallbackTime})
+	}
+	for _, ch := range s.Contents() {
 		empty := map[string]string{}
 		for name := range ch.Parameters {
 			empty[name] = ""
@@ -222,14 +226,14 @@ func (c *rowChecker) request(r *campaign.Recipient) {
 // longestEscape is what JSON may make of one byte: \u0001.
 const longestEscape = 6
 
-func (c *rowChecker) value(channel int, name, value string) error {
-	ch := &c.cascade.Spec.Channels[channel]
+func (c *rowChecker) value(content int, name, value string) error {
+	ch := &c.cascade.Contents[content]
 	value = translate.Value(c.cascade.Spec, ch, name, value)
 	c.bound += longestEscape * len(value)
 	if err := translate.CheckValue(ch, name, value); err != nil {
 		c.fault(-1, fmt.Sprintf("channel %s, parameter %s: %v", ch.Channel, name, err))
 	}
-	if c.dry && name == translate.TextParameter && translate.IsSMSText(ch) {
+	if c.dry && name == translate.TextParameter && translate.IsSMSText(c.cascade.Spec, ch) {
 		c.parts = translate.SMSParts(value)
 	}
 	return nil

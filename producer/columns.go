@@ -26,8 +26,8 @@ func (f *File) wanted(o ListOptions) *wanted {
 	}
 	maps.Copy(w.own, o.Columns)
 	used := map[string]bool{campaign.RecipientColumn: true, campaign.PhoneColumn: true, zoneColumn: f.Spec.ByZone()}
-	for i := range f.Spec.Channels {
-		for _, text := range f.Spec.Channels[i].Parameters {
+	for _, content := range f.Spec.Contents() {
+		for _, text := range content.Parameters {
 			columns, err := campaign.TemplateColumns(text)
 			if err != nil {
 				continue // the file's own fault

@@ -54,7 +54,7 @@ type DryRun struct {
 	// 0 without a rate, -1 s when it is over a year.
 	Duration time.Duration
 	// Hours is who can be sent to when; nil for a campaign without hours.
-	Hours *HoursPlan
+	Hours *campaign.HoursPlan
 	// ColumnsUsed and ColumnsUnused are the list's columns that a template
 	// uses, and the others, without recipient and phone.
 	ColumnsUsed, ColumnsUnused []string
@@ -174,4 +174,24 @@ func sampleOf(c *campaign.Cascade, r *campaign.Recipient, position int) (json.Ra
 		}
 	}
 	return m.Encode()
+}
+
+func (d *DryRun) planHours(s *campaign.Spec, zones map[*zoneSet]int, now time.Time) {
+	if now.IsZero() {
+		now = time.Now()
+	}
+	var left []campaign.ZoneLeft
+	if !s.ByZone() {
+		left = []campaign.ZoneLeft{{Zones: s.Hours.Zone, Recipients: d.Summary.Recipients}}
+	}
+	for set, n := range zones {
+		left = append(left, campaign.ZoneLeft{Zones: set.names, Recipients: n})
+	}
+	slices.SortFunc(left, func(a, b campaign.ZoneLeft) int {
+		return cmp.Or(b.Recipients-a.Recipients, cmp.Compare(a.Zones, b.Zones))
+	})
+	if d.Rate > 0 {
+		d.Duration, _ = campaign.Estimate(s, left, d.Rate*usable, now)
+	}
+	d.Hours = campaign.PlanHours(s, left, now)
 }

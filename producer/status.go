@@ -47,18 +47,22 @@ type Outcome struct {
 	// DeliveredBy is the channels that delivered, and Read whether one of them has
 	// said that the message was read.
 	DeliveredBy DeliveredBy
-	Read        bool
-	Reason      string // why, in handout's words, then in Telesign's; may be empty
-	Attempts    int    // 0: never sent to
+	// DeliveredByChannels are their names, in the order of the cascade.
+	DeliveredByChannels []string
+	Read                bool
+	Reason              string // why, in handout's words, then in Telesign's; may be empty
+	Attempts            int    // 0: never sent to
 	// ClaimedAt is when the latest attempt began, and SettledAt when the outcome
 	// was first known: whole seconds, the zero time for not yet.
 	ClaimedAt, SettledAt time.Time
 }
 
-func newOutcome(p Place, to *campaign.Recipient, r *campaign.Record) Outcome {
+func newOutcome(info *campaign.Info, p Place, to *campaign.Recipient, r *campaign.Record) Outcome {
+	legs := info.Spec.Legs(to, r)
 	return Outcome{
 		Place: p, Recipient: to.ID, Phone: to.Phone, State: r.State, DeliveredBy: r.DeliveredBy(), Read: r.Read(),
-		Reason: translate.Reason(r), Attempts: r.Attempt, ClaimedAt: r.ClaimedAt, SettledAt: r.SettledAt,
+		DeliveredByChannels: campaign.DeliveredChannels(legs),
+		Reason:              translate.Reason(r, legs), Attempts: r.Attempt, ClaimedAt: r.ClaimedAt, SettledAt: r.SettledAt,
 	}
 }
 
@@ -75,7 +79,7 @@ func (c *Client) Outcomes(ctx context.Context, id ID) iter.Seq2[Outcome, error] 
 			err = c.ledger.EachPage(ctx, info, func(p *ledger.Page) error {
 				for i := range p.Recipients {
 					r := p.Record(i)
-					if !yield(newOutcome(Place{Page: p.Number, Index: i}, &p.Recipients[i], &r), nil) {
+					if !yield(newOutcome(info, Place{Page: p.Number, Index: i}, &p.Recipients[i], &r), nil) {
 						return errStopped
 					}
 				}
@@ -110,7 +114,7 @@ func (c *Client) Person(ctx context.Context, id ID, who string) (*Outcome, error
 		if err != nil {
 			return nil, err
 		}
-		o := newOutcome(at, &found[0].Recipient, &found[0].Record)
+		o := newOutcome(info, at, &found[0].Recipient, &found[0].Record)
 		return &o, nil
 	}
 	found, err := c.ledger.Find(ctx, info, who, true)
@@ -127,6 +131,6 @@ func (c *Client) Person(ctx context.Context, id ID, who string) (*Outcome, error
 		}
 		return nil, several
 	}
-	o := newOutcome(found[0].Place, &found[0].Recipient, &found[0].Seen.Record)
+	o := newOutcome(info, found[0].Place, &found[0].Recipient, &found[0].Seen.Record)
 	return &o, nil
 }

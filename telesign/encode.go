@@ -63,6 +63,8 @@ func (m Message) append(b []byte) []byte {
 	b = appendField(b, `,"external_id":`, m.ExternalID)
 	b = appendField(b, `,"callback_url":`, m.CallbackURL)
 	b = appendField(b, `,"sender_id":`, m.SenderID)
+	b = appendField(b, `,"originating_ip":`, m.OriginatingIP)
+	b = appendField(b, `,"account_lifecycle_event":`, m.LifecycleEvent)
 	return append(b, '}')
 }
 

@@ -53,6 +53,9 @@ var Channels = []string{
 // MessageTypes are the message types that Telesign knows.
 var MessageTypes = []string{TypeAlert, TypeMarketing, TypeOTP}
 
+// LifecycleEvents are the values that Telesign takes for account_lifecycle_event.
+var LifecycleEvents = []string{"create", "sign-in", "transact", "update", "delete"}
+
 // KnownChannel reports whether Telesign knows the channel.
 func KnownChannel(name string) bool { return slices.Contains(Channels, name) }
 
@@ -60,8 +63,7 @@ func KnownChannel(name string) bool { return slices.Contains(Channels, name) }
 func KnownMessageType(name string) bool { return slices.Contains(MessageTypes, name) }
 
 // Message is one request to POST /v1/omnichannel: one recipient, and the
-// channels to try in order. Of what Telesign takes, e-mail addresses,
-// account_lifecycle_event and originating_ip are left out.
+// channels to try in order. Of what Telesign takes, e-mail addresses are left out.
 type Message struct {
 	// Channels are tried in order; the same channel twice is refused (3113).
 	Channels []Channel
@@ -84,6 +86,12 @@ type Message struct {
 	// SenderID must be allow-listed by Telesign, else it is silently unused.
 	// Empty is left out.
 	SenderID string
+	// OriginatingIP is the end user's IP address, v4 or v6 (3105 when it isn't
+	// one). Empty is left out.
+	OriginatingIP string
+	// LifecycleEvent is what the message is about, one of [LifecycleEvents]
+	// (3104). Empty is left out.
+	LifecycleEvent string
 }
 
 // Channel is one step of the cascade.

@@ -72,6 +72,8 @@ type mirror struct {
 	ExternalID  string                   `json:"external_id,omitempty"`
 	CallbackURL string                   `json:"callback_url,omitempty"`
 	SenderID    string                   `json:"sender_id,omitempty"`
+	IP          string                   `json:"originating_ip,omitempty"`
+	Event       string                   `json:"account_lifecycle_event,omitempty"`
 }
 
 type mirrorChannel struct {
@@ -94,7 +96,7 @@ func mirrored(t testing.TB, m telesign.Message) []byte {
 		Channels:  []mirrorChannel{},
 		Recipient: mirrorRecipient{m.PhoneNumber}, Message: map[string]mirrorContent{},
 		MessageType: m.MessageType, ExternalID: m.ExternalID, CallbackURL: m.CallbackURL,
-		SenderID: m.SenderID,
+		SenderID: m.SenderID, IP: m.OriginatingIP, Event: m.LifecycleEvent,
 	}
 	for _, c := range m.Channels {
 		j.Channels = append(j.Channels, mirrorChannel(c))
@@ -115,7 +117,7 @@ func TestEncode_WritesTheBytesOfEncodingJSON(t *testing.T) {
 	t.Parallel()
 	full := guideMessage()
 	full.ExternalID, full.CallbackURL = "c.0.1.1", "https://x.example/cb?a=1&b=<2>"
-	full.SenderID = "15558675310"
+	full.SenderID, full.OriginatingIP, full.LifecycleEvent = "15558675310", "160.199.219.47", "sign-in"
 	odd := message()
 	odd.Content = map[string]telesign.Content{
 		"default": {Template: "text"},

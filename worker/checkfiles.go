@@ -182,7 +182,11 @@ func (w *Worker) checkFilesOf(ctx context.Context, s *subject, p campaign.Place,
 	if err != nil {
 		return fileVerdict{fault: "the message can't be made"}, nil
 	}
-	parameters := m.Content[telesign.ChannelWhatsApp].Parameters
+	content, own := m.Content[telesign.ChannelWhatsApp]
+	if !own && slices.ContainsFunc(m.Channels, func(ch telesign.Channel) bool { return ch.Channel == telesign.ChannelWhatsApp }) {
+		content = m.Content[telesign.ContentDefault]
+	}
+	parameters := content.Parameters
 	v := fileVerdict{}
 	for name, value := range parameters {
 		u, err := url.Parse(value)

@@ -110,7 +110,7 @@ func (a *app) decide(ctx context.Context, d decision, id campaign.ID, who string
 		}
 		r := &p.Found.Seen.Record
 		if risk := d.verb.RiskOf(r.State); risk != "" { // else there is nothing to ask
-			stands := strings.TrimSuffix(r.State.String()+": "+translate.Reason(r), ": ")
+			stands := strings.TrimSuffix(r.State.String()+": "+translate.Reason(r, p.Info.Spec.Legs(&p.Found.Recipient, r)), ": ")
 			if err := a.ask(fmt.Sprintf("Recipient %s is %s. %s", p.Found.Place, stands, risk), d.question, c.yes); err != nil {
 				return err
 			}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/handout-dev/handout/internal/examples"
 )
 
 // TestHelp_EveryCommandHasExamplesThatItTakes reads each example as the program would.
@@ -18,7 +20,7 @@ func TestHelp_EveryCommandHasExamplesThatItTakes(t *testing.T) {
 		for _, sub := range c.Commands() {
 			walk(sub)
 		}
-		if !c.HasParent() || c.Hidden || c.HasSubCommands() && examples[name(c)] == nil || strings.HasPrefix(name(c), "help") {
+		if !c.HasParent() || c.Hidden || c.HasSubCommands() && examples.All[name(c)] == nil || strings.HasPrefix(name(c), "help") {
 			return
 		}
 		known[name(c)] = true
@@ -35,7 +37,7 @@ func TestHelp_EveryCommandHasExamplesThatItTakes(t *testing.T) {
 		}
 	}
 	walk(a.command(nil))
-	for path := range examples {
+	for path := range examples.All {
 		if !known[path] {
 			t.Errorf("there are examples of %q, and no such command", path)
 		}

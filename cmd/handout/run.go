@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/examples"
 	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
@@ -108,7 +109,7 @@ func (a *app) command(args []string) *cobra.Command {
 		a.keyCommand(), a.auditCommand(), a.webhookCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
 	)
 	setUsage(root, args)
-	setExamples(root.Commands())
+	examples.Set(root.Commands())
 	return root
 }
 

@@ -292,7 +292,7 @@ func (a *app) samples(d *operations.DryRun) {
 
 const maxZones = 10
 
-func describeHours(out func(format string, args ...any), s *campaign.Spec, p *producer.HoursPlan) {
+func describeHours(out func(format string, args ...any), s *campaign.Spec, p *campaign.HoursPlan) {
 	out("  hours        %s", s.Hours)
 	out("    can be sent now    %d", p.Now)
 	for _, o := range p.Opens {
@@ -324,7 +324,7 @@ func describeHours(out func(format string, args ...any), s *campaign.Spec, p *pr
 	}
 }
 
-func opens(z producer.ZonePlan) string {
+func opens(z campaign.ZonePlan) string {
 	switch {
 	case z.Open:
 		return ", open now"

@@ -53,25 +53,31 @@ func ParseFormat(s string) (Format, error) {
 	return "", fmt.Errorf("format %q: it is csv, ndjson or xlsx", s)
 }
 
+// legKeys are what NDJSON has beside the columns.
+var legKeys = []string{"delivered_by_channels", "channels"}
+
 // attemptsAt is the one column of numbers.
 var attemptsAt = slices.Index(Columns, "attempts")
 
 // rowWriter returns what writes a row of an export of so many rows, and what ends it.
-func (f Format) rowWriter(w io.Writer, header []string, rows int) (write func([]string) error, end func() error, err error) {
+func (f Format) rowWriter(w io.Writer, header []string, rows int) (write func([]string, []campaign.ChannelLeg) error, end func() error, err error) {
+	cells := func(write func([]string) error) func([]string, []campaign.ChannelLeg) error {
+		return func(row []string, _ []campaign.ChannelLeg) error { return write(row) }
+	}
 	end = func() error { return nil }
 	switch f {
 	case CSV:
 		c := csv.NewWriter(w)
-		return c.Write, func() error { c.Flush(); return c.Error() }, c.Write(header)
+		return cells(c.Write), func() error { c.Flush(); return c.Error() }, c.Write(header)
 	case SpreadsheetCSV:
-		write = spreadsheetRow(w)
-		return write, end, write(header)
+		write := spreadsheetRow(w)
+		return cells(write), end, write(header)
 	case XLSX:
 		book, err := newWorkbook(w, header, rows, sheetRows)
 		if err != nil {
 			return nil, nil, err
 		}
-		return book.write, book.close, nil
+		return cells(book.write), book.close, nil
 	}
 	return ndjsonRow(w, header), end, nil
 }
@@ -90,7 +96,7 @@ func listColumns(info *campaign.Info, names []string) (at []int, headers []strin
 		if i < 0 {
 			return nil, nil, fmt.Errorf("the list of campaign %s has no column %q, only %s", info.ID, name, strings.Join(info.Columns, ", "))
 		}
-		if at = append(at, i); slices.Contains(Columns, name) {
+		if at = append(at, i); slices.Contains(Columns, name) || slices.Contains(legKeys, name) {
 			name = "list_" + name
 		}
 		headers = append(headers, name)
@@ -122,7 +128,8 @@ func (q *Reader) Export(ctx context.Context, info *campaign.Info, w io.Writer, f
 	err = q.ledger.EachPage(ctx, info, func(p *ledger.Page) error {
 		for index := range p.Recipients {
 			r := p.Record(index)
-			fill(row, info, campaign.Place{Page: p.Number, Index: index}, &p.Recipients[index], &r)
+			legs := info.Spec.Legs(&p.Recipients[index], &r)
+			fill(row, info, campaign.Place{Page: p.Number, Index: index}, &p.Recipients[index], &r, legs)
 			for n, i := range at {
 				if row[len(Columns)+n] = p.Recipients[index].Values[i]; masked {
 					row[len(Columns)+n] = phone.HideIn(row[len(Columns)+n], row[1])
@@ -131,7 +138,7 @@ func (q *Reader) Export(ctx context.Context, info *campaign.Info, w io.Writer, f
 			if masked {
 				row[0], row[1] = phone.MaskName(row[0], row[1]), phone.Mask(row[1])
 			}
-			if err := write(row); err != nil {
+			if err := write(row, legs); err != nil {
 				return fmt.Errorf("export campaign %s: %w", info.ID, err)
 			}
 		}
@@ -146,14 +153,14 @@ func (q *Reader) Export(ctx context.Context, info *campaign.Info, w io.Writer, f
 	return out.Flush()
 }
 
-func fill(row []string, info *campaign.Info, p campaign.Place, to *campaign.Recipient, r *campaign.Record) {
+func fill(row []string, info *campaign.Info, p campaign.Place, to *campaign.Recipient, r *campaign.Record, legs []campaign.ChannelLeg) {
 	external := ""
 	if r.Attempt > 0 {
 		external = info.ExternalID(p, r.Attempt)
 	}
 	row[0], row[1], row[2] = to.ID, to.Phone, r.State.String()
-	row[3], row[4] = r.DeliveredBy().String(), translate.Reason(r)
-	row[5], row[6] = code(r.WhatsApp), code(r.SMS)
+	row[3], row[4] = r.DeliveredBy().String(), translate.Reason(r, legs)
+	row[5], row[6] = code(r.Legs[campaign.WhatsApp]), code(r.Legs[campaign.SMS])
 	row[7], row[8], row[9] = r.Reference, external, strconv.Itoa(r.Attempt)
 	row[10], row[11] = instant(r.ClaimedAt), instant(r.SettledAt)
 }
@@ -172,10 +179,11 @@ func instant(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// ndjsonRow writes a row as an object with the columns for keys, in their order.
-func ndjsonRow(w io.Writer, header []string) func([]string) error {
+// ndjsonRow writes a row as an object with the columns for keys, in their order, and
+// behind them which channels delivered and what is known of each.
+func ndjsonRow(w io.Writer, header []string) func([]string, []campaign.ChannelLeg) error {
 	var b []byte
-	return func(row []string) error {
+	return func(row []string, legs []campaign.ChannelLeg) error {
 		b = append(b[:0], '{')
 		for i, name := range header {
 			if i > 0 {
@@ -196,7 +204,14 @@ func ndjsonRow(w io.Writer, header []string) func([]string) error {
 			}
 			b = append(b, v...)
 		}
-		_, err := w.Write(append(b, '}', '\n'))
+		told, err := json.Marshal(struct {
+			DeliveredBy []string        `json:"delivered_by_channels"`
+			Channels    []translate.Leg `json:"channels"`
+		}{campaign.DeliveredChannels(legs), translate.Legs(legs)})
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(append(append(append(b, ','), told[1:]...), '\n'))
 		return err
 	}
 }
@@ -241,16 +256,16 @@ func (q *Reader) Story(ctx context.Context, info *campaign.Info, f Found) (*Stor
 	if err != nil {
 		return nil, err
 	}
-	return &Story{earlier, moments(f, earlier, history)}, nil
+	return &Story{earlier, moments(info.Spec, f, earlier, history)}, nil
 }
 
 // LatestMoments are what happened to a recipient as far as their record tells: of
 // the latest attempt alone, and without decisions.
-func LatestMoments(f Found) []Moment { return moments(f, nil, nil) }
+func LatestMoments(s *campaign.Spec, f Found) []Moment { return moments(s, f, nil, nil) }
 
 // moments puts together each attempt as it stood when another one was asked for,
 // what people decided, and what stands now.
-func moments(f Found, past []campaign.Record, history []campaign.Entry) []Moment {
+func moments(s *campaign.Spec, f Found, past []campaign.Record, history []campaign.Entry) []Moment {
 	var resent, decisions []Moment // decisions are about the latest attempt
 	for _, e := range history {
 		if e.About != "recipient "+f.Place.String() {
@@ -265,7 +280,7 @@ func moments(f Found, past []campaign.Record, history []campaign.Entry) []Moment
 	// The history may begin later than the attempts: the last ones belong together.
 	var all []Moment
 	for i := range past {
-		all = append(all, momentsOf(&past[i])...)
+		all = append(all, momentsOf(s, &f.Recipient, &past[i])...)
 		if j := len(resent) - len(past) + i; j >= 0 {
 			all = append(all, resent[j])
 		}
@@ -274,7 +289,7 @@ func moments(f Found, past []campaign.Record, history []campaign.Entry) []Moment
 		all = append(resent[:more:more], all...)
 	}
 	r := &f.Seen.Record
-	latest := momentsOf(r)
+	latest := momentsOf(s, &f.Recipient, r)
 	if n := len(past); n > 0 && past[n-1].Attempt == r.Attempt {
 		// Shown as it stood: from here on only what is new of it.
 		latest = slices.DeleteFunc(latest, func(m Moment) bool { return slices.Contains(all, m) })
@@ -297,7 +312,8 @@ func moments(f Found, past []campaign.Record, history []campaign.Entry) []Moment
 func (m Moment) second() time.Time { return m.At.Truncate(time.Second) }
 
 // momentsOf is what happened by a record.
-func momentsOf(r *campaign.Record) []Moment {
+func momentsOf(s *campaign.Spec, to *campaign.Recipient, r *campaign.Record) []Moment {
+	legs := s.Legs(to, r)
 	all := []Moment{{At: r.ClaimedAt, What: MomentClaimed, Attempt: r.Attempt}, {At: r.PutOffAt, What: MomentPutOff, Attempt: r.Attempt}}
 	if r.State == campaign.Claimed || r.State == campaign.InDoubt { // put off before this attempt
 		slices.Reverse(all)
@@ -308,15 +324,9 @@ func momentsOf(r *campaign.Record) []Moment {
 	case r.Reason == campaign.ReasonTakenAsSent:
 		all = append(all, Moment{At: r.ClaimedAt, What: MomentDoubted, Attempt: r.Attempt})
 	}
-	for _, l := range Channels(r) {
+	for _, l := range legs {
 		all = append(all, Moment{At: l.At, What: MomentHeard, Attempt: r.Attempt, Leg: l})
 	}
-	all = append(all, Moment{At: r.SettledAt, What: MomentSettled, Attempt: r.Attempt, State: r.State, Why: translate.Reason(r)})
+	all = append(all, Moment{At: r.SettledAt, What: MomentSettled, Attempt: r.Attempt, State: r.State, Why: translate.Reason(r, legs)})
 	return slices.DeleteFunc(all, func(m Moment) bool { return m.At.IsZero() })
-}
-
-// Channels is what Telesign said of each channel, by Telesign's names of them.
-func Channels(r *campaign.Record) []campaign.ChannelLeg {
-	all := []campaign.ChannelLeg{{Channel: "whatsapp", Leg: r.WhatsApp}, {Channel: "sms", Leg: r.SMS}, {Channel: r.OtherChannel, Leg: r.Other}}
-	return slices.DeleteFunc(all, func(l campaign.ChannelLeg) bool { return l.Rank == campaign.RankNone })
 }

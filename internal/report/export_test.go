@@ -6,21 +6,30 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
+	"github.com/handout-dev/handout/test/campaigntest"
 	"github.com/handout-dev/handout/test/redistest"
 )
 
 // held opens a campaign of three people, to whom nothing has been sent.
 func held(t *testing.T) (*report.Reader, *campaign.Info) {
 	t.Helper()
-	rdb := redistest.Start(t).Client()
-	file, err := producer.NewFile(campaign.Spec{ID: "spring", MessageType: "MKT", Channels: []campaign.Channel{
-		{Channel: "sms", Template: "text", Parameters: map[string]string{"text": "Hello"}},
-	}})
+	return submitted(t, redistest.Start(t).Client(), true, "sms")
+}
+
+// submitted opens a campaign of three people with a cascade of these channels.
+func submitted(t *testing.T, rdb *redis.Client, hold bool, channels ...string) (*report.Reader, *campaign.Info) {
+	t.Helper()
+	spec := campaign.Spec{ID: "spring", MessageType: "MKT"}
+	for _, name := range channels {
+		spec.Channels = append(spec.Channels, campaign.Channel{Channel: name, Template: "text", Parameters: map[string]string{"text": "Hello"}})
+	}
+	file, err := producer.NewFile(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +38,7 @@ func held(t *testing.T) (*report.Reader, *campaign.Info) {
 			yield(producer.Row{Recipient: `b, "the second"`, Phone: "+12015550101"}, nil) &&
 			yield(producer.Row{Recipient: "ç", Phone: "+12015550102"}, nil)
 	}
-	result, err := producer.New(rdb).Submit(t.Context(), file, producer.ListRows(nil, rows), producer.SubmitOptions{Begin: campaign.Beginning{Hold: true}})
+	result, err := producer.New(rdb).Submit(t.Context(), file, producer.ListRows(nil, rows), producer.SubmitOptions{Begin: campaign.Beginning{Hold: hold}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +59,7 @@ a,+12015550100,planned,,,,,,,0,,
 	}
 	ndjson := text(t, func(b *strings.Builder) error { return l.Export(t.Context(), info, b, report.NDJSON, false) })
 	const rest = `,"state":"planned","delivered_by":"","reason":"","whatsapp_code":"","sms_code":"",` +
-		`"reference_id":"","external_id":"","attempts":0,"claimed_at":"","settled_at":""}` + "\n"
+		`"reference_id":"","external_id":"","attempts":0,"claimed_at":"","settled_at":"","delivered_by_channels":[],"channels":[]}` + "\n"
 	want = `{"recipient":"a","phone":"+12015550100"` + rest +
 		`{"recipient":"b, \"the second\"","phone":"+12015550101"` + rest +
 		`{"recipient":"ç","phone":"+12015550102"` + rest
@@ -97,11 +106,58 @@ func TestExport_EndsWithTheListsOwnColumns(t *testing.T) {
 	ndjson := text(t, func(b *strings.Builder) error {
 		return l.Export(t.Context(), result.Info, b, report.NDJSON, false, "name")
 	})
-	if !strings.HasSuffix(ndjson, `"attempts":0,"claimed_at":"","settled_at":"","name":"Ann"}`+"\n") {
+	if !strings.HasSuffix(ndjson, `"attempts":0,"claimed_at":"","settled_at":"","name":"Ann","delivered_by_channels":[],"channels":[]}`+"\n") {
 		t.Error(ndjson)
 	}
 	if err := l.Export(t.Context(), result.Info, full{}, report.CSV, false, "colour"); err == nil || !strings.Contains(err.Error(), `no column "colour", only url, name, state`) {
 		t.Error(err)
+	}
+}
+
+// Each leg stands where it stands in the cascade, and a delivery on a channel that has
+// no word of its own is named.
+func TestReader_ShowsEachLegInItsOrder(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Start(t).Client()
+	l, info := submitted(t, rdb, false, "rcs", "viber", "sms")
+	leg := campaigntest.Leg
+	var seen ledger.Seen
+	for _, e := range []campaign.Event{
+		campaigntest.Claim(), campaigntest.Accept(1),
+		campaigntest.Receipt(1, campaign.RankDelivered, 3000,
+			leg("sms", campaign.RankDelivered, 3000), leg("viber", campaign.RankFailed, 3056), leg("rcs", campaign.RankDelivered, 3000)),
+	} {
+		var err error
+		if seen, err = ledger.New(rdb).Apply(t.Context(), info, campaign.Place{}, seen, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ndjson := text(t, func(b *strings.Builder) error { return l.Export(t.Context(), info, b, report.NDJSON, false) })
+	line, _, _ := strings.Cut(ndjson, "\n")
+	_, got, _ := strings.Cut(line, `,"settled_at":`)
+	if want := `"2026-11-22T12:01:00Z","delivered_by_channels":["rcs","sms"],"channels":[{"channel":"rcs","outcome":"delivered","code":3000},` +
+		`{"channel":"viber","outcome":"failed","code":3056},{"channel":"sms","outcome":"delivered","code":3000}]}`; got != want {
+		t.Errorf("NDJSON has\n%s, want\n%s", got, want)
+	}
+	outcomes, err := l.Outcomes(t.Context(), info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if table := text(t, func(b *strings.Builder) error { return report.WriteOutcomes(b, outcomes) }); !strings.Contains(table, "delivered by rcs and sms  viber: Message failed") {
+		t.Errorf("outcomes:\n%s", table)
+	}
+	story, err := l.Story(t.Context(), info, report.Found{Recipient: campaign.Recipient{ID: "a"}, Seen: seen})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var heard []string
+	for _, m := range story.Moments {
+		if m.What == report.MomentHeard {
+			heard = append(heard, m.Leg.Channel)
+		}
+	}
+	if diff := cmp.Diff([]string{"rcs", "viber", "sms"}, heard); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/audit"
@@ -32,23 +34,28 @@ type Filter struct {
 // because is what the words of a reason depend on: there are far fewer than
 // people.
 type because struct {
-	state                        campaign.State
-	reason                       campaign.Reason
-	status, whatsApp, sms, other campaign.Leg
-	otherChannel                 string
+	spec   *campaign.Spec // the order of the legs
+	state  campaign.State
+	reason campaign.Reason
+	status campaign.Leg
+	legs   campaign.Legs // without their times
+	other  string
 }
 
-func (f *Filter) reasonHolds(r *campaign.Record) bool {
-	why := because{r.State, r.Reason, r.Status, r.WhatsApp, r.SMS, r.Other, r.OtherChannel}
-	holds, known := f.holds[why]
-	if !known {
-		if f.holds == nil {
-			f.holds = map[because]bool{}
-		}
-		holds = strings.Contains(strings.ToLower(translate.Reason(r)), strings.ToLower(f.Reason))
-		f.holds[why] = holds
+func (f *Filter) reasonHolds(s *campaign.Spec, to *campaign.Recipient, r *campaign.Record) bool {
+	why := because{s, r.State, r.Reason, r.Status, r.Legs, r.OtherName}
+	for i := range why.legs {
+		why.legs[i].At = time.Time{}
 	}
-	return holds
+	holds, known := f.holds[why]
+	if known && !s.Standing { // each one-off send has an order of its own
+		return holds
+	}
+	if f.holds == nil {
+		f.holds = map[because]bool{}
+	}
+	f.holds[why] = strings.Contains(strings.ToLower(translate.Reason(r, s.Legs(to, r))), strings.ToLower(f.Reason))
+	return f.holds[why]
 }
 
 // TakesNone reports whether the counts say that the filter takes no one: it asks
@@ -69,21 +76,17 @@ func (f *Filter) TakesNone(b *campaign.Balance) bool {
 }
 
 // Takes reports whether a recipient is picked.
-func (f *Filter) Takes(to *campaign.Recipient, r *campaign.Record) bool {
+func (f *Filter) Takes(s *campaign.Spec, to *campaign.Recipient, r *campaign.Record) bool {
 	return (f.State == "" || r.State.String() == f.State) &&
 		(f.DeliveredBy == "" || r.DeliveredBy().String() == f.DeliveredBy) &&
 		(f.Code == 0 || hasCode(r, f.Code)) &&
 		(f.Who == nil || f.Who.Is(to)) &&
-		(f.Reason == "" || f.reasonHolds(r))
+		(f.Reason == "" || f.reasonHolds(s, to, r))
 }
 
 func hasCode(r *campaign.Record, code int) bool {
-	for _, l := range [...]campaign.Leg{r.Status, r.WhatsApp, r.SMS, r.Other} {
-		if l.Rank != campaign.RankNone && l.Code == code {
-			return true
-		}
-	}
-	return false
+	has := func(l campaign.Leg) bool { return l.Rank != campaign.RankNone && l.Code == code }
+	return has(r.Status) || slices.ContainsFunc(r.Legs[:], has)
 }
 
 // Who is whom a person looks for.
@@ -156,7 +159,7 @@ func (q *Reader) People(ctx context.Context, info *campaign.Info, f *Filter, fro
 			if at.Position() < from.Position() {
 				continue
 			}
-			if r := p.Record(i); f.Takes(&p.Recipients[i], &r) {
+			if r := p.Record(i); f.Takes(info.Spec, &p.Recipients[i], &r) {
 				if len(people) == most {
 					next = at.Position()
 					return errEnough
@@ -174,7 +177,7 @@ func (q *Reader) People(ctx context.Context, info *campaign.Info, f *Filter, fro
 
 // Match is a recipient found in a campaign.
 type Match struct {
-	Campaign campaign.ID
+	Campaign *campaign.Info
 	Found
 }
 
@@ -223,7 +226,7 @@ func (q *Reader) SearchAll(ctx context.Context, f *Filter, most int, over func()
 			s.Searched++
 		}
 		for _, f := range people {
-			s.Matches = append(s.Matches, Match{id, f})
+			s.Matches = append(s.Matches, Match{info, f})
 		}
 	}
 	return s, nil

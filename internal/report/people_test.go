@@ -147,7 +147,7 @@ func TestSearchAll_TheNewestFirstAndSaysWhatItLeftOut(t *testing.T) {
 	}
 	var where []campaign.ID
 	for _, m := range s.Matches {
-		where = append(where, m.Campaign)
+		where = append(where, m.Campaign.ID)
 	}
 	if !slices.Equal(where, []campaign.ID{"new", "old", "oldest"}) || s.Searched != 3 || s.Left != 0 || s.Partly != "" {
 		t.Errorf("%q, %+v", where, s)
@@ -190,7 +190,7 @@ func TestFilter_RemembersReasonsApart(t *testing.T) {
 	t.Parallel()
 	failed := func(whatsApp, sms int) *campaign.Record {
 		leg := func(code int) campaign.Leg { return campaign.Leg{Rank: campaign.RankFailed, Code: code} }
-		return &campaign.Record{State: campaign.Failed, Reason: campaign.ReasonUndelivered, WhatsApp: leg(whatsApp), SMS: leg(sms)}
+		return &campaign.Record{State: campaign.Failed, Reason: campaign.ReasonUndelivered, Legs: campaign.Legs{campaign.WhatsApp: leg(whatsApp), campaign.SMS: leg(sms)}}
 	}
 	f := report.Filter{Reason: "PERMANENT phone"}
 	for range 2 {
@@ -198,7 +198,7 @@ func TestFilter_RemembersReasonsApart(t *testing.T) {
 			record *campaign.Record
 			want   bool
 		}{{failed(3056, 3031), true}, {failed(3056, 3033), false}, {failed(3031, 3033), true}, {&campaign.Record{State: campaign.Failed}, false}} {
-			if got := f.Takes(new(campaign.Recipient), c.record); got != c.want {
+			if got := f.Takes(new(campaign.Spec), new(campaign.Recipient), c.record); got != c.want {
 				t.Errorf("%+v: %t", c.record, got)
 			}
 		}

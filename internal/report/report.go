@@ -129,10 +129,12 @@ func (r *Report) WriteJSON(w io.Writer) error { return json.NewEncoder(w).Encode
 
 // Outcome is a state, how it was reached and why, and for how many people.
 type Outcome struct {
-	State  campaign.State
-	By     campaign.DeliveredBy
-	Reason string
-	Count  int
+	State campaign.State
+	By    campaign.DeliveredBy
+	// Channels are the names of those that delivered, where By says only other.
+	Channels string
+	Reason   string
+	Count    int
 }
 
 // Outcomes reads all records and counts them by state, channels and reason, the
@@ -142,7 +144,12 @@ func (q *Reader) Outcomes(ctx context.Context, info *campaign.Info) ([]Outcome, 
 	err := q.ledger.EachPage(ctx, info, func(p *ledger.Page) error {
 		for i := range p.Recipients {
 			r := p.Record(i)
-			counts[Outcome{State: r.State, By: r.DeliveredBy(), Reason: translate.Reason(&r)}]++
+			legs := info.Spec.Legs(&p.Recipients[i], &r)
+			o := Outcome{State: r.State, By: r.DeliveredBy(), Reason: translate.Reason(&r, legs)}
+			if o.By == campaign.ByOther {
+				o.Channels = strings.Join(campaign.DeliveredChannels(legs), " and ")
+			}
+			counts[o]++
 		}
 		return nil
 	})
@@ -155,7 +162,7 @@ func (q *Reader) Outcomes(ctx context.Context, info *campaign.Info) ([]Outcome, 
 		all = append(all, o)
 	}
 	slices.SortFunc(all, func(a, b Outcome) int {
-		return cmp.Or(cmp.Compare(a.State, b.State), cmp.Compare(a.By, b.By), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
+		return cmp.Or(cmp.Compare(a.State, b.State), cmp.Compare(a.By, b.By), cmp.Compare(a.Channels, b.Channels), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
 	})
 	return all, nil
 }
@@ -239,7 +246,7 @@ func WriteOutcomes(w io.Writer, outcomes []Outcome) error {
 	for _, o := range outcomes {
 		people, name := fmt.Sprint(o.Count), o.State.String()
 		if o.By != campaign.ByNone {
-			name += " by " + o.By.String()
+			name += " by " + cmp.Or(o.Channels, o.By.String())
 		}
 		for _, reason := range wrap(o.Reason, reasonWidth) {
 			rows = append(rows, []string{people, name, reason})

@@ -57,7 +57,7 @@ func TestMoments_AreInTheirOrderWithinASecond(t *testing.T) {
 		"put off":                    {now: campaign.Record{State: campaign.Retrying, Attempt: 1, ClaimedAt: at, PutOffAt: at}, want: "claimed 1, put off 1"},
 	} {
 		f := Found{Seen: ledger.Seen{Record: c.now}}
-		if got := told(moments(f, c.past, c.history)); got != c.want {
+		if got := told(moments(&campaign.Spec{}, f, c.past, c.history)); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, c.want)
 		}
 	}

@@ -13,9 +13,10 @@ import (
 // WriteStory writes one recipient's story for people, in the words of the page.
 func WriteStory(w io.Writer, info *campaign.Info, f Found, s *Story, suppressed string) error {
 	r := &f.Seen.Record
+	legs := info.Spec.Legs(&f.Recipient, r)
 	head := fmt.Sprintf("%s, %s, place %s of campaign %s", f.Recipient.ID, f.Recipient.Phone, f.Place, info.ID)
-	fmt.Fprintf(w, "%s\n\n  %s: %s\n", Printable(head), words(r.State), Means(r))
-	if why := translate.Reason(r); why != "" {
+	fmt.Fprintf(w, "%s\n\n  %s: %s\n", Printable(head), words(r.State), Means(r, legs))
+	if why := translate.Reason(r, legs); why != "" {
 		fmt.Fprintf(w, "  why: %s\n", Printable(why))
 	}
 	for _, line := range []string{ReasonMeans(r.Reason), Waits(r), suppressed} {
@@ -38,7 +39,7 @@ func WriteStory(w io.Writer, info *campaign.Info, f Found, s *Story, suppressed 
 	if err := writeRows(w, "  ", make([]int, 2), rows); err != nil {
 		return err
 	}
-	if legs := Legs(r); len(legs) > 0 {
+	if legs := Legs(r, legs); len(legs) > 0 {
 		rows := [][]string{{"Telesign on", "code", "in its words", "it means"}}
 		for _, l := range legs {
 			code := ""

@@ -67,22 +67,45 @@ var reasonWords = map[campaign.Reason]string{
 	campaign.ReasonTakenAsSent: "It was in doubt, and a person has decided that it was sent.",
 }
 
-// broughtBy says which channels delivered.
-var broughtBy = map[campaign.DeliveredBy]string{
-	campaign.ByWhatsApp: "WhatsApp brought it", campaign.BySMS: "the SMS brought it, and WhatsApp didn't",
-	campaign.ByBoth: "the SMS brought it, and so did WhatsApp", campaign.ByOther: "another channel brought it",
+// broughtBy says which channels delivered, in a sentence.
+func broughtBy(r *campaign.Record, legs []campaign.ChannelLeg) string {
+	switch r.DeliveredBy() {
+	case campaign.BySMS:
+		if r.Legs[campaign.WhatsApp].Rank != campaign.RankNone {
+			return "the SMS brought it, and WhatsApp didn't"
+		}
+		return "the SMS brought it"
+	case campaign.ByBoth:
+		return "the SMS brought it, and so did WhatsApp"
+	}
+	return BroughtBy(r, legs) + " brought it"
+}
+
+// BroughtBy names the channels that delivered; empty for none.
+func BroughtBy(r *campaign.Record, legs []campaign.ChannelLeg) string {
+	names := campaign.DeliveredChannels(legs)
+	for i := range names {
+		names[i] = ChannelName(names[i])
+	}
+	switch by := r.DeliveredBy(); {
+	case by == campaign.ByBoth:
+		return "both"
+	case by == campaign.ByOther && len(names) == 0:
+		return "a channel that Telesign didn't name"
+	}
+	return strings.Join(names, " and ")
 }
 
 // ReasonMeans says what our reason means for the recipient; empty for none.
 func ReasonMeans(r campaign.Reason) string { return reasonWords[r] }
 
 // Means says what the recipient's state means for them.
-func Means(r *campaign.Record) string {
+func Means(r *campaign.Record, legs []campaign.ChannelLeg) string {
 	switch {
 	case r.State == campaign.Delivered && r.Read():
-		return broughtBy[r.DeliveredBy()] + ", and it was read"
+		return broughtBy(r, legs) + ", and it was read"
 	case r.State == campaign.Delivered:
-		return broughtBy[r.DeliveredBy()]
+		return broughtBy(r, legs)
 	case r.Reason == campaign.ReasonTakenAsSent:
 		return "taken as sent; whether it arrived isn't known"
 	case r.State == campaign.Retrying && r.Reason != campaign.ReasonResent:
@@ -115,9 +138,9 @@ type Leg struct {
 }
 
 // Legs is what is known of each channel, and of the whole transaction.
-func Legs(r *campaign.Record) []Leg {
+func Legs(r *campaign.Record, legs []campaign.ChannelLeg) []Leg {
 	var all []Leg
-	for _, l := range Channels(r) {
+	for _, l := range legs {
 		all = append(all, Leg{l, rankWords[l.Rank]})
 	}
 	if r.Status.Rank != campaign.RankNone {
@@ -142,8 +165,10 @@ func ChannelName(channel string) string {
 	switch channel {
 	case "whatsapp":
 		return "WhatsApp"
-	case "sms":
-		return "SMS"
+	case "rcs", "mms", "sms":
+		return strings.ToUpper(channel)
+	case "viber":
+		return "Viber"
 	}
 	return channel
 }

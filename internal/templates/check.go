@@ -6,6 +6,7 @@ package templates
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,24 @@ var predefined = map[string]map[string][]string{
 		"file": {"url|header_url"}, "location": {"latitude", "longitude"},
 	},
 }
+
+// others are the predefined templates of the channels for which Telesign lists none and
+// takes no custom ones, with what is known of their parameters: the reference names the
+// url of those of MMS alone (reference: sendadvancedmessage; docs: messaging-templates).
+var others = map[string]map[string][]string{
+	telesign.ChannelMMS: {"image": {"url"}, "video": {"url"}, "audio": {"url"}},
+	telesign.ChannelRCS: {
+		"text": nil, "media": nil, "file": nil, "url_action": nil, "dial_action": nil, "2_suggested_replies": nil,
+		"3_suggested_replies": nil, "location": nil,
+	},
+	telesign.ChannelViber: {
+		"text": nil, "text_session": nil, "image": nil, "image_session": nil, "video": nil, "text_video": nil,
+		"url_action_video": nil, "url_action": nil, "otp_verify": nil,
+	},
+}
+
+// richCard begins the names of RCS's templates that the reference abbreviates as rc_*.
+const richCard = "rc_"
 
 // refused are the statuses that keep a template from being sent, as [plain] writes
 // them. Telesign documents Approved alone, and that it passes on WhatsApp's
@@ -48,7 +67,8 @@ func (f Finding) String() string { return f.Path + ": " + f.Text }
 // that aren't predefined.
 func Custom(s *campaign.Spec) []telesign.TemplateName {
 	var names []telesign.TemplateName
-	for _, ch := range s.Channels {
+	for i := range s.Channels {
+		ch := s.Said(i)
 		if known, listed := predefined[ch.Channel]; listed && known[ch.Template] == nil {
 			names = append(names, telesign.TemplateName{Channel: ch.Channel, Name: ch.Template})
 		}
@@ -59,7 +79,12 @@ func Custom(s *campaign.Spec) []telesign.TemplateName {
 // Uses reports whether a campaign uses a template. One-off sends bring a message of
 // their own each, which isn't in the campaign's file.
 func Uses(s *campaign.Spec, n telesign.TemplateName) bool {
-	return slices.ContainsFunc(s.Channels, func(ch campaign.Channel) bool { return ch.Channel == n.Channel && ch.Template == n.Name })
+	for i := range s.Channels {
+		if ch := s.Said(i); ch.Channel == n.Channel && ch.Template == n.Name {
+			return true
+		}
+	}
+	return false
 }
 
 // Find returns the template of a name; nil when it isn't there.
@@ -75,12 +100,16 @@ func Find(list []telesign.Template, n telesign.TemplateName) *telesign.Template 
 func Check(s *campaign.Spec, list []telesign.Template, listed bool) []Finding {
 	var all []Finding
 	for i := range s.Channels {
-		ch := &s.Channels[i]
-		c := &checker{spec: s, channel: ch, path: "channels[" + strconv.Itoa(i) + "]"}
+		ch := s.Said(i)
+		c := &checker{spec: s, channel: &ch, path: "channels[" + strconv.Itoa(i) + "]"}
+		if s.Channels[i].Template == "" {
+			c.path = campaign.DefaultChannel
+		}
 		name := telesign.TemplateName{Channel: ch.Channel, Name: ch.Template}
 		needs, isPredefined := predefined[ch.Channel][ch.Template]
 		switch {
 		case predefined[ch.Channel] == nil: // Telesign lists no templates of this channel
+			c.other(others[ch.Channel])
 		case isPredefined:
 			c.predefined(needs)
 		case listed:
@@ -118,6 +147,25 @@ func (c *checker) predefined(needs []string) {
 		}
 	}
 	c.freeForm("is a free-form message")
+}
+
+// other judges a template of a channel for which Telesign lists none. A name that its
+// reference hasn't may be newer than that: a note.
+func (c *checker) other(known map[string][]string) {
+	needs, there := known[c.channel.Template]
+	for _, need := range needs {
+		if !c.has(need) {
+			c.fault(".parameters", "%s needs %s", c.what(), need)
+		}
+	}
+	if known == nil || there || c.channel.Channel == telesign.ChannelRCS && strings.HasPrefix(c.channel.Template, richCard) {
+		return
+	}
+	names := slices.Sorted(maps.Keys(known))
+	if c.channel.Channel == telesign.ChannelRCS {
+		names = append(names, richCard+"*")
+	}
+	c.note("Telesign's reference has no template %s for %s; it has %s", c.channel.Template, c.channel.Channel, strings.Join(names, ", "))
 }
 
 // freeForm notes who a template reaches on WhatsApp that isn't verified.

@@ -33,6 +33,12 @@ func spec(channel, template string, parameters ...string) *campaign.Spec {
 	return &campaign.Spec{ID: "x", MessageType: telesign.TypeMarketing, Channels: []campaign.Channel{ch}}
 }
 
+// withDefault is a spec whose channel says the default, which has no parameters.
+func withDefault(s *campaign.Spec, template string) *campaign.Spec {
+	s.Default = &campaign.Content{Template: template}
+	return s
+}
+
 func TestCheck_SaysWhatAndWhereAndWhatToDo(t *testing.T) {
 	t.Parallel()
 	right := spec("whatsapp", "wa_bogo", "header_url", "body_text_1")
@@ -61,7 +67,15 @@ func TestCheck_SaysWhatAndWhereAndWhatToDo(t *testing.T) {
 		"predefined, the other name":  {spec("whatsapp", "file", "header_url"), nil, []string{"note channels[0]: the template file of whatsapp is a free-form message"}},
 		"predefined, without its url": {spec("whatsapp", "file", "file_name"), nil, []string{"fault channels[0].parameters: the template file of whatsapp needs url or header_url", "note"}},
 		"the text of an SMS":          {spec("sms", "text", "text"), nil, nil},
-		"a channel without a list":    {spec("viber", "anything"), nil, nil},
+		"of Viber":                    {spec("viber", "url_action"), nil, nil},
+		"not of Viber":                {spec("viber", "file"), nil, []string{"note channels[0]: Telesign's reference has no template file for viber; it has image, image_session, otp_verify, text,"}},
+		"of RCS":                      {spec("rcs", "2_suggested_replies"), nil, nil},
+		"a rich card of RCS":          {spec("rcs", "rc_standalone"), nil, nil},
+		"not of RCS":                  {spec("rcs", "image"), nil, []string{"note channels[0]: Telesign's reference has no template image for rcs; it has 2_suggested_replies,"}},
+		"of MMS":                      {spec("mms", "image", "url"), nil, nil},
+		"of MMS, without its url":     {spec("mms", "video", "header_url"), nil, []string{"fault channels[0].parameters: the template video of mms needs url"}},
+		"not of MMS":                  {spec("mms", "text", "text"), nil, []string{"note channels[0]: Telesign's reference has no template text for mms; it has audio, image, video"}},
+		"the default of a channel":    {withDefault(spec("mms", ""), "image"), nil, []string{"fault default.parameters: the template image of mms needs url"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -30,18 +30,23 @@ func Compose(c *campaign.Cascade, r *campaign.Recipient, externalID, callbackURL
 		MessageType: c.Spec.MessageType,
 		ExternalID:  externalID,
 		CallbackURL: callbackURL,
+
+		SenderID: c.Spec.SenderID, OriginatingIP: c.Spec.OriginatingIP, LifecycleEvent: c.Spec.LifecycleEvent,
 	}
 	for i := range channels {
 		ch := &channels[i]
 		m.Channels[i] = telesign.Channel{Channel: ch.Channel, FallbackTime: ch.FallbackTime}
+	}
+	for i := range c.Contents {
+		ch := &c.Contents[i]
 		content := telesign.Content{Template: ch.Template}
 		if len(ch.Parameters) > 0 {
 			content.Parameters = make(map[string]string, len(ch.Parameters))
 		}
 		m.Content[ch.Channel] = content
 	}
-	err := c.Each(r, func(channel int, name, value string) error {
-		ch := &channels[channel]
+	err := c.Each(r, func(content int, name, value string) error {
+		ch := &c.Contents[content]
 		m.Content[ch.Channel].Parameters[name] = Value(c.Spec, ch, name, value)
 		return nil
 	})

@@ -86,3 +86,37 @@ func BenchmarkCompose(b *testing.B) {
 		}
 	}
 }
+
+func TestCompose_PassesThroughWhatTheFileSaysOfTheSender(t *testing.T) {
+	c := fileThenText(t)
+	c.Spec.SenderID, c.Spec.OriginatingIP, c.Spec.LifecycleEvent = "15558675310", "160.199.219.47", "transact"
+	got, err := translate.Compose(c, &campaign.Recipient{ID: "ann", Phone: "+12015550123", Values: []string{"https://example.com/a.xlsx"}}, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.SenderID != "15558675310" || got.OriginatingIP != "160.199.219.47" || got.LifecycleEvent != "transact" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestCompose_LeavesTheDefaultToTelesign(t *testing.T) {
+	spec := &campaign.Spec{ID: "x", MessageType: telesign.TypeMarketing,
+		Channels: []campaign.Channel{{Channel: "rcs", Template: "media", Parameters: map[string]string{"url": "{{.url}}"}}, {Channel: "viber"}, {Channel: "sms"}},
+		Default:  &campaign.Content{Template: "text", Parameters: map[string]string{"text": "Yours: {{.url}}"}},
+	}
+	c, err := campaign.NewCascade(spec, []string{"url"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := translate.Compose(c, &campaign.Recipient{ID: "ann", Phone: "+12015550123", Values: []string{"https://x.example/a"}}, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]telesign.Content{
+		"rcs":     {Template: "media", Parameters: map[string]string{"url": "https://x.example/a"}},
+		"default": {Template: "text", Parameters: map[string]string{"text": "Yours: https://x.example/a"}},
+	}
+	if diff := cmp.Diff(want, got.Content); diff != "" || len(got.Channels) != 3 || campaign.DefaultChannel != telesign.ContentDefault {
+		t.Errorf("%v\n%s", got.Channels, diff)
+	}
+}

@@ -89,7 +89,8 @@ func TemplateFault(r telesign.Receipt, s *campaign.Spec) (reason string, gone bo
 		if !TemplateGone(l.Code) {
 			continue
 		}
-		for _, ch := range s.Channels { // none in a standing campaign: each message has its own
+		for i := range s.Channels { // none in a standing campaign: each message has its own
+			ch := s.Said(i)
 			if strings.EqualFold(ch.Channel, l.Channel) {
 				return TemplateHoldReason(l.Code, telesign.TemplateName{Channel: ch.Channel, Name: ch.Template}), true
 			}
@@ -115,28 +116,39 @@ func transaction(c telesign.Code) campaign.Leg {
 	return l
 }
 
-// Reason says in words why a recipient is in its state: ours, then the
-// vendor's. It is empty for a delivery on the first channel asked.
-func Reason(r *campaign.Record) string {
+// Reason says in words why a recipient is in its state: ours, then the vendor's, of
+// each of the record's legs in their order. It is empty for a delivery on the first
+// channel asked.
+func Reason(r *campaign.Record, legs []campaign.ChannelLeg) string {
 	var parts []string
 	if r.Reason != campaign.NoReason {
 		parts = append(parts, r.Reason.String())
 	}
-	add := func(channel string, l campaign.Leg) {
-		if l.Rank == campaign.RankNone || l.Rank >= campaign.RankDelivered {
-			return
+	for _, l := range legs {
+		if l.Rank < campaign.RankDelivered {
+			parts = append(parts, l.Channel+": "+telesign.Code(l.Code).Text())
 		}
-		parts = append(parts, channel+": "+telesign.Code(l.Code).Text())
 	}
-	add("whatsapp", r.WhatsApp)
-	add("sms", r.SMS)
-	add(r.OtherChannel, r.Other)
-	if len(parts) == 0 || (r.WhatsApp.Rank == campaign.RankNone && r.SMS.Rank == campaign.RankNone && r.Other.Rank == campaign.RankNone) {
-		if r.Status.Code != 0 && r.State != campaign.Delivered {
-			parts = append(parts, telesign.Code(r.Status.Code).Text())
-		}
+	if len(legs) == 0 && r.Status.Code != 0 && r.State != campaign.Delivered {
+		parts = append(parts, telesign.Code(r.Status.Code).Text())
 	}
 	return strings.Join(parts, "; ")
+}
+
+// Leg is a leg in exports and webhooks.
+type Leg struct {
+	Channel string `json:"channel"` // Telesign's name of it
+	Outcome string `json:"outcome"` // a [campaign.Rank]'s name
+	Code    int    `json:"code"`    // Telesign's status code
+}
+
+// Legs are legs as exports and webhooks have them, in their order.
+func Legs(of []campaign.ChannelLeg) []Leg {
+	legs := make([]Leg, len(of))
+	for i, l := range of {
+		legs[i] = Leg{l.Channel, l.Rank.String(), l.Code}
+	}
+	return legs
 }
 
 // Words are the vendor's for what is known of a channel; empty for nothing.

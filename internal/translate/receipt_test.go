@@ -209,11 +209,11 @@ func TestReason_IsOursThenTheVendors(t *testing.T) {
 		want   string
 	}{
 		"planned":               {campaign.Record{}, ""},
-		"delivered at once":     {campaign.Record{State: campaign.Delivered, Attempt: 1, WhatsApp: delivered, Status: delivered}, ""},
-		"delivered by fallback": {campaign.Record{State: campaign.Delivered, Attempt: 1, WhatsApp: timedOut, SMS: delivered, Status: delivered}, "whatsapp: Message failed to deliver in specified fallback time"},
+		"delivered at once":     {campaign.Record{State: campaign.Delivered, Attempt: 1, Status: delivered, Legs: campaign.Legs{campaign.WhatsApp: delivered}}, ""},
+		"delivered by fallback": {campaign.Record{State: campaign.Delivered, Attempt: 1, Status: delivered, Legs: campaign.Legs{campaign.WhatsApp: timedOut, campaign.SMS: delivered}}, "whatsapp: Message failed to deliver in specified fallback time"},
 		"accepted":              {campaign.Record{State: campaign.Accepted, Attempt: 1, Status: leg(campaign.RankProgress, 3001)}, "Message in progress"},
 		"both failed": {
-			campaign.Record{State: campaign.Failed, Attempt: 1, Reason: campaign.ReasonUndelivered, Status: leg(campaign.RankFailed, 3003), WhatsApp: timedOut, SMS: leg(campaign.RankFailed, 3033)},
+			campaign.Record{State: campaign.Failed, Attempt: 1, Reason: campaign.ReasonUndelivered, Status: leg(campaign.RankFailed, 3003), Legs: campaign.Legs{campaign.WhatsApp: timedOut, campaign.SMS: leg(campaign.RankFailed, 3033)}},
 			"undelivered; whatsapp: Message failed to deliver in specified fallback time; sms: Message expired before delivery",
 		},
 		"failed without legs": {
@@ -231,20 +231,20 @@ func TestReason_IsOursThenTheVendors(t *testing.T) {
 		},
 		"in doubt": {campaign.Record{State: campaign.InDoubt, Attempt: 1, Reason: campaign.ReasonTimeout}, "time-out"},
 		"unconfirmed": {
-			campaign.Record{State: campaign.Unconfirmed, Attempt: 1, Reason: campaign.ReasonNoReceipt, Status: leg(campaign.RankProbable, 3004), WhatsApp: leg(campaign.RankFailed, 3055), SMS: leg(campaign.RankProbable, 3004)},
+			campaign.Record{State: campaign.Unconfirmed, Attempt: 1, Reason: campaign.ReasonNoReceipt, Status: leg(campaign.RankProbable, 3004), Legs: campaign.Legs{campaign.WhatsApp: leg(campaign.RankFailed, 3055), campaign.SMS: leg(campaign.RankProbable, 3004)}},
 			"no receipt; whatsapp: Delivery channel not supported by the end user's device; sms: " + telesign.Code(3004).Text(),
 		},
 		"another channel": {
-			campaign.Record{State: campaign.Failed, Attempt: 1, Reason: campaign.ReasonUndelivered, Other: leg(campaign.RankFailed, 3112), OtherChannel: "viber"},
+			campaign.Record{State: campaign.Failed, Attempt: 1, Reason: campaign.ReasonUndelivered, Legs: campaign.Legs{campaign.Viber: leg(campaign.RankFailed, 3112)}},
 			"undelivered; viber: Specified template does not exist for selected channel",
 		},
 		"an unknown code": {
-			campaign.Record{State: campaign.Accepted, Attempt: 1, WhatsApp: leg(campaign.RankProgress, 3999)},
+			campaign.Record{State: campaign.Accepted, Attempt: 1, Legs: campaign.Legs{campaign.WhatsApp: leg(campaign.RankProgress, 3999)}},
 			"whatsapp: unknown code 3999",
 		},
 		"canceled": {campaign.Record{State: campaign.Canceled, Reason: campaign.ReasonCanceled}, "canceled"},
 	} {
-		if got := translate.Reason(&c.record); got != c.want {
+		if got := translate.Reason(&c.record, new(campaign.Spec).Legs(nil, &c.record)); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

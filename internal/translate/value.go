@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,9 +19,14 @@ const (
 	TextParameter = "text"
 )
 
-// IsSMSText reports whether a channel is an SMS with a text of the campaign's own.
-func IsSMSText(ch *campaign.Channel) bool {
-	return ch.Channel == telesign.ChannelSMS && ch.Template == textTemplate
+// IsSMSText reports whether a content is an SMS with a text of the campaign's own: that
+// of the channel, or the default where the channel has none.
+func IsSMSText(s *campaign.Spec, ch *campaign.Channel) bool {
+	if ch.Template != textTemplate {
+		return false
+	}
+	return ch.Channel == telesign.ChannelSMS || ch.Channel == telesign.ContentDefault &&
+		slices.ContainsFunc(s.Channels, func(ch campaign.Channel) bool { return ch.Channel == telesign.ChannelSMS && ch.Template == "" })
 }
 
 // isURL reports whether a parameter is an address, by its name: Telesign's own pages

@@ -39,10 +39,13 @@ type recipient struct {
 	Read        bool           `json:"read"`
 	Reason      string         `json:"reason"`
 	Codes       map[string]int `json:"codes"` // Telesign's, by channel
-	ReferenceID string         `json:"reference_id"`
-	ExternalID  string         `json:"external_id"`
-	Attempts    int            `json:"attempts"`
-	SettledAt   *time.Time     `json:"settled_at"`
+	// DeliveredByChannels and Channels are in the order of the cascade.
+	DeliveredByChannels []string        `json:"delivered_by_channels"`
+	Channels            []translate.Leg `json:"channels"`
+	ReferenceID         string          `json:"reference_id"`
+	ExternalID          string          `json:"external_id"`
+	Attempts            int             `json:"attempts"`
+	SettledAt           *time.Time      `json:"settled_at"`
 }
 
 type changed struct {
@@ -76,9 +79,11 @@ func settledEvent(c *campaign.Info, outcomes []ledger.Outcome, phones bool, now 
 
 func recipientOf(c *campaign.Info, o *ledger.Outcome, phones bool) recipient {
 	r := &o.Record
+	legs := c.Spec.Legs(&o.Recipient, r)
 	to := recipient{
 		Recipient: o.Recipient.ID, State: r.State.String(), DeliveredBy: r.DeliveredBy().String(), Read: r.Read(),
-		Reason: translate.Reason(r), Codes: make(map[string]int), ReferenceID: r.Reference, Attempts: r.Attempt,
+		Reason: translate.Reason(r, legs), Codes: make(map[string]int), ReferenceID: r.Reference, Attempts: r.Attempt,
+		DeliveredByChannels: campaign.DeliveredChannels(legs), Channels: translate.Legs(legs),
 	}
 	if phones {
 		to.Phone = o.Recipient.Phone
@@ -88,10 +93,8 @@ func recipientOf(c *campaign.Info, o *ledger.Outcome, phones bool) recipient {
 	if r.Attempt > 0 {
 		to.ExternalID = c.ExternalID(o.Place, r.Attempt)
 	}
-	for channel, leg := range map[string]campaign.Leg{"whatsapp": r.WhatsApp, "sms": r.SMS, r.OtherChannel: r.Other} {
-		if leg.Rank != campaign.RankNone && channel != "" {
-			to.Codes[channel] = leg.Code
-		}
+	for _, l := range legs {
+		to.Codes[l.Channel] = l.Code
 	}
 	if !r.SettledAt.IsZero() {
 		at := r.SettledAt.UTC()

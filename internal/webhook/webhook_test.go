@@ -49,6 +49,7 @@ func TestServer_TellsWhatHappenedInOrder(t *testing.T) {
 	same(t, "deliveries", []string{"running", "r203:failed r7:delivered", "paused", "r7:delivered"}, words(all))
 	same(t, "a recipient", map[string]any{
 		"recipient": "r7", "state": "delivered", "delivered_by": "sms", "read": false, "reason": "", "codes": map[string]any{"sms": 3000.0},
+		"delivered_by_channels": []any{"sms"}, "channels": []any{map[string]any{"channel": "sms", "outcome": "delivered", "code": 3000.0}},
 		"reference_id": reference(7), "external_id": c.ExternalID(campaign.Place{Index: 7}, 1), "attempts": 1.0, "settled_at": "2026-11-22T12:01:00Z",
 	}, all[1].Data.Recipients[1])
 	if d := all[2].Data; d.Campaign != "c" || d.State != "paused" || d.By != "ann" || d.Reason != "paused by ann: lunch" ||

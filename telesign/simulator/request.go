@@ -192,7 +192,7 @@ func (req *request) readRecipient(top fields, channels []fields) (email string, 
 func (req *request) readOptional(top fields, allowCallbackURL bool) *refusal {
 	event, ok := top.text("account_lifecycle_event")
 	if !ok || (top.has("account_lifecycle_event") &&
-		!slices.Contains([]string{"create", "sign-in", "transact", "update", "delete"}, event)) {
+		!slices.Contains(telesign.LifecycleEvents, event)) {
 		return bad(codeBadEvent, event, "account_lifecycle_event isn't one")
 	}
 	ip, ok := top.text("originating_ip")

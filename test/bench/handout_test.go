@@ -58,7 +58,12 @@ func newHandout(b *testing.B, server *redistest.Server) *handout {
 // submit opens the campaign.
 func (h *handout) submit(b *testing.B, of iter.Seq[person]) *campaign.Info {
 	b.Helper()
-	file, err := producer.ParseCampaign("campaign.yaml", []byte(campaignFile))
+	return h.submitFile(b, campaignFile, of)
+}
+
+func (h *handout) submitFile(b *testing.B, text string, of iter.Seq[person]) *campaign.Info {
+	b.Helper()
+	file, err := producer.ParseCampaign("campaign.yaml", []byte(text))
 	if err != nil {
 		b.Fatal(err)
 	}

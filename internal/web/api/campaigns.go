@@ -173,6 +173,7 @@ type CampaignFile struct {
 	ID                 string            `json:"id" minLength:"1" maxLength:"48" example:"order-history-2026-11" doc:"the caller's own; a-z, 0-9, _ and -. It makes everything about the campaign safe to repeat"`
 	MessageType        string            `json:"message_type" enum:"ARN,MKT,OTP" example:"MKT"`
 	Channels           []ChannelFile     `json:"channels" nullable:"false" minItems:"1" maxItems:"10" doc:"tried in this order"`
+	Default            *ContentFile      `json:"default,omitempty" doc:"what the channels say that have no template"`
 	Rate               float64           `json:"rate,omitempty" minimum:"0" example:"10" doc:"messages per second, under the account's own limit; 0: no limit of its own"`
 	Lane               string            `json:"lane,omitempty" enum:"bulk,urgent" doc:"urgent is served before bulk, which is the default"`
 	OnDoubt            string            `json:"on_doubt,omitempty" enum:"hold,resend" doc:"what becomes of those who may have been sent to: hold, the default, leaves them to the receipt or a person"`
@@ -187,6 +188,9 @@ type CampaignFile struct {
 	Columns            map[string]string `json:"columns,omitempty" doc:"the list's own names of columns, by the names that templates use; recipient and phone are two of these"`
 	WhatsAppWhitespace string            `json:"whatsapp_whitespace,omitempty" enum:"refuse,collapse" doc:"what becomes of line breaks, tabs and runs of spaces that WhatsApp refuses in the text of a template: refuse, the default, makes their rows bad; collapse makes each run one space"`
 	SameRecipient      string            `json:"same_recipient,omitempty" enum:"refuse,note" doc:"what becomes of a second row with the same recipient and another phone number: refuse, the default, or note, which sends to both"`
+	SenderID           string            `json:"sender_id,omitempty" example:"15558675310" doc:"the sender, which Telesign must have put on the account's list: it silently doesn't use others"`
+	OriginatingIP      string            `json:"originating_ip,omitempty" example:"160.199.219.47" doc:"the end user's IP address, v4 or v6"`
+	LifecycleEvent     string            `json:"account_lifecycle_event,omitempty" enum:"create,sign-in,transact,update,delete" doc:"what the messages are about"`
 	UnknownRanges      string            `json:"unknown_ranges,omitempty" enum:"accept,refuse" doc:"what becomes of numbers in no range known to us, which may be newer than the data: accept, the default, or refuse"`
 }
 
@@ -194,8 +198,14 @@ type CampaignFile struct {
 type ChannelFile struct {
 	Channel      string            `json:"channel" enum:"whatsapp,sms,rcs,viber,mms" example:"whatsapp"`
 	FallbackTime Span              `json:"fallback_time,omitempty" doc:"how long Telesign waits before the next channel: 30 s to 1 h; 5m"`
-	Template     string            `json:"template" minLength:"1" example:"file" doc:"the name of a template"`
+	Template     string            `json:"template,omitempty" minLength:"1" example:"file" doc:"the name of a template; left out: the channel says what default says"`
 	Parameters   map[string]string `json:"parameters,omitempty" doc:"the template's variables; values are Go text/template over the list's columns, as in {{.url}}, with and, or, not, eq, ne, lt, le, gt, ge, len, slice, index and urlquery"`
+}
+
+// ContentFile is a template with its parameters.
+type ContentFile struct {
+	Template   string            `json:"template" minLength:"1" example:"text"`
+	Parameters map[string]string `json:"parameters,omitempty" doc:"as those of a channel"`
 }
 
 // Span is a duration, as in "10m" or "90d", or a number of seconds.

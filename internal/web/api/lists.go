@@ -228,7 +228,7 @@ type DryLate struct {
 
 // NewDryHours returns a plan of hours in the JSON of the API and the command line;
 // nil for none.
-func NewDryHours(p *producer.HoursPlan) *DryHours {
+func NewDryHours(p *campaign.HoursPlan) *DryHours {
 	if p == nil {
 		return nil
 	}

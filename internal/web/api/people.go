@@ -27,23 +27,24 @@ func (a *API) registerPeople() {
 
 // Recipient is one person of a campaign, and what became of them.
 type Recipient struct {
-	Recipient   string     `json:"recipient" example:"customer-1" doc:"the name in the list"`
-	Phone       string     `json:"phone" example:"+*********00" doc:"masked unless the key has the scope people"`
-	Place       string     `json:"place" example:"0.17" doc:"page and index in the list"`
-	State       string     `json:"state" enum:"planned,claimed,retrying,accepted,in_doubt,delivered,failed,refused,suppressed,canceled,unconfirmed"`
-	DeliveredBy string     `json:"delivered_by" enum:",whatsapp,sms,both,other"`
-	Read        bool       `json:"read"`
-	Reason      string     `json:"reason" doc:"why, in handout's words, then in Telesign's"`
-	Channels    []Leg      `json:"channels" nullable:"false" doc:"what Telesign said of each channel"`
-	Attempts    int        `json:"attempts" minimum:"0"`
-	PutOff      int        `json:"put_off" minimum:"0" doc:"how often it was put off, since it certainly wasn't sent"`
-	ReferenceID string     `json:"reference_id" doc:"Telesign's, of the latest attempt"`
-	ExternalID  string     `json:"external_id" doc:"handout's, of the latest attempt"`
-	ClaimedAt   *time.Time `json:"claimed_at,omitempty" doc:"when the latest attempt was made"`
-	SettledAt   *time.Time `json:"settled_at,omitempty" doc:"when the outcome was first known"`
-	DueAt       *time.Time `json:"due_at,omitempty" doc:"when it is tried again, or asked for"`
-	Earlier     []Attempt  `json:"earlier,omitempty" doc:"of one recipient alone: the attempts before, as they stood when another one was asked for, or made; the latest 20 are kept"`
-	Timeline    []Moment   `json:"timeline" nullable:"false" doc:"what happened, and what is due, in its order; of one recipient alone with all attempts, and with what people decided about them, as far as the campaign's latest 1,000 lines of history go back"`
+	Recipient           string     `json:"recipient" example:"customer-1" doc:"the name in the list"`
+	Phone               string     `json:"phone" example:"+*********00" doc:"masked unless the key has the scope people"`
+	Place               string     `json:"place" example:"0.17" doc:"page and index in the list"`
+	State               string     `json:"state" enum:"planned,claimed,retrying,accepted,in_doubt,delivered,failed,refused,suppressed,canceled,unconfirmed"`
+	DeliveredBy         string     `json:"delivered_by" enum:",whatsapp,sms,both,other"`
+	DeliveredByChannels []string   `json:"delivered_by_channels" nullable:"false" example:"[\"rcs\",\"sms\"]" doc:"the channels that delivered, in the order of the cascade"`
+	Read                bool       `json:"read"`
+	Reason              string     `json:"reason" doc:"why, in handout's words, then in Telesign's"`
+	Channels            []Leg      `json:"channels" nullable:"false" doc:"what Telesign said of each channel, in the order of the cascade"`
+	Attempts            int        `json:"attempts" minimum:"0"`
+	PutOff              int        `json:"put_off" minimum:"0" doc:"how often it was put off, since it certainly wasn't sent"`
+	ReferenceID         string     `json:"reference_id" doc:"Telesign's, of the latest attempt"`
+	ExternalID          string     `json:"external_id" doc:"handout's, of the latest attempt"`
+	ClaimedAt           *time.Time `json:"claimed_at,omitempty" doc:"when the latest attempt was made"`
+	SettledAt           *time.Time `json:"settled_at,omitempty" doc:"when the outcome was first known"`
+	DueAt               *time.Time `json:"due_at,omitempty" doc:"when it is tried again, or asked for"`
+	Earlier             []Attempt  `json:"earlier,omitempty" doc:"of one recipient alone: the attempts before, as they stood when another one was asked for, or made; the latest 20 are kept"`
+	Timeline            []Moment   `json:"timeline" nullable:"false" doc:"what happened, and what is due, in its order; of one recipient alone with all attempts, and with what people decided about them, as far as the campaign's latest 1,000 lines of history go back"`
 }
 
 // Attempt is an earlier attempt, as it stood in the end.
@@ -51,7 +52,7 @@ type Attempt struct {
 	Attempt     int        `json:"attempt" minimum:"1"`
 	State       string     `json:"state" enum:"claimed,retrying,accepted,in_doubt,delivered,failed,refused,unconfirmed"`
 	Reason      string     `json:"reason" doc:"why, in handout's words, then in Telesign's"`
-	Channels    []Leg      `json:"channels" nullable:"false" doc:"what Telesign said of each channel"`
+	Channels    []Leg      `json:"channels" nullable:"false" doc:"what Telesign said of each channel, in the order of the cascade"`
 	ReferenceID string     `json:"reference_id" doc:"Telesign's"`
 	ExternalID  string     `json:"external_id" doc:"handout's"`
 	ClaimedAt   *time.Time `json:"claimed_at,omitempty" doc:"when it was made"`
@@ -61,6 +62,7 @@ type Attempt struct {
 // Leg is what is known of one channel.
 type Leg struct {
 	Channel string     `json:"channel" example:"whatsapp"`
+	Outcome string     `json:"outcome" enum:"progress,gateway,probable,failed,delivered,read" doc:"how far it got; progress is also what an unknown code counts as, and probable a message that was sent out without a confirmation to be had"`
 	Code    int        `json:"code" example:"3056" doc:"Telesign's status code"`
 	Words   string     `json:"words" doc:"Telesign's words for it"`
 	At      *time.Time `json:"at,omitempty" doc:"when handout first heard it"`
@@ -79,20 +81,21 @@ type Moment struct {
 
 func newRecipient(ctx context.Context, info *campaign.Info, f report.Found) Recipient {
 	r := f.Seen.Record
+	legs := info.Spec.Legs(&f.Recipient, &r)
 	name, number := f.Recipient.ID, f.Recipient.Phone
 	if !caller(ctx).May(access.People) {
 		name, number = phone.MaskName(name, number), phone.Mask(number)
 	}
 	out := Recipient{
 		Recipient: name, Phone: number, Place: f.Place.String(),
-		State: r.State.String(), DeliveredBy: r.DeliveredBy().String(), Read: r.Read(), Reason: translate.Reason(&r),
-		Channels: newLegs(&r), Attempts: r.Attempt, PutOff: r.Faults, ReferenceID: r.Reference,
+		State: r.State.String(), DeliveredBy: r.DeliveredBy().String(), Read: r.Read(), Reason: translate.Reason(&r, legs),
+		DeliveredByChannels: campaign.DeliveredChannels(legs), Channels: newLegs(legs), Attempts: r.Attempt, PutOff: r.Faults, ReferenceID: r.Reference,
 		ClaimedAt: when(r.ClaimedAt), SettledAt: when(r.SettledAt), DueAt: when(r.DueAt),
 	}
 	if r.Attempt > 0 {
 		out.ExternalID = info.ExternalID(f.Place, r.Attempt)
 	}
-	return out.tell(report.LatestMoments(f))
+	return out.tell(report.LatestMoments(info.Spec, f))
 }
 
 // tell puts in what happened.
@@ -112,13 +115,13 @@ func (r Recipient) tell(story []report.Moment) Recipient {
 }
 
 func newLeg(l campaign.ChannelLeg) Leg {
-	return Leg{l.Channel, l.Code, translate.Words(l.Leg), when(l.At)}
+	return Leg{l.Channel, l.Rank.String(), l.Code, translate.Words(l.Leg), when(l.At)}
 }
 
-func newLegs(r *campaign.Record) []Leg {
-	legs := []Leg{}
-	for _, l := range report.Channels(r) {
-		legs = append(legs, newLeg(l))
+func newLegs(of []campaign.ChannelLeg) []Leg {
+	legs := make([]Leg, len(of))
+	for i, l := range of {
+		legs[i] = newLeg(l)
 	}
 	return legs
 }
@@ -187,8 +190,9 @@ func (a *API) person(ctx context.Context, in *RecipientPath) (out Recipient, err
 	out = newRecipient(ctx, p.Info, p.Found).tell(story.Moments)
 	for i := range story.Earlier {
 		r := &story.Earlier[i]
+		legs := p.Info.Spec.Legs(&p.Found.Recipient, r)
 		out.Earlier = append(out.Earlier, Attempt{
-			Attempt: r.Attempt, State: r.State.String(), Reason: translate.Reason(r), Channels: newLegs(r), ReferenceID: r.Reference,
+			Attempt: r.Attempt, State: r.State.String(), Reason: translate.Reason(r, legs), Channels: newLegs(legs), ReferenceID: r.Reference,
 			ExternalID: p.Info.ExternalID(p.Found.Place, r.Attempt), ClaimedAt: when(r.ClaimedAt), SettledAt: when(r.SettledAt),
 		})
 	}

@@ -95,7 +95,7 @@ func (c *Console) readOutcomes(ctx context.Context, info *campaign.Info, maxPeop
 	o = new(outcomes)
 	counts := make(map[report.Outcome]int)
 	o.Looked, o.Fed, err = c.reports.Sample(ctx, info, maxPeople, func(r *campaign.Record) {
-		counts[report.Outcome{State: r.State, Reason: translate.Reason(r)}]++
+		counts[report.Outcome{State: r.State, Reason: translate.Reason(r, info.Spec.Legs(nil, r))}]++
 		o.Timing.add(r)
 	})
 	if err != nil {

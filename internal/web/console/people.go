@@ -49,12 +49,13 @@ type personRow struct {
 	At                       time.Time
 }
 
-func (v *visit) personRow(id campaign.ID, f report.Found) personRow {
+func (v *visit) personRow(info *campaign.Info, f report.Found) personRow {
 	r := f.Seen.Record
+	legs := info.Spec.Legs(&f.Recipient, &r)
 	row := personRow{
-		Campaign: string(id), Place: f.Place.String(), Address: personAddress(id, f.Place),
+		Campaign: string(info.ID), Place: f.Place.String(), Address: personAddress(info.ID, f.Place),
 		Name: v.name(f.Recipient.ID, f.Recipient.Phone), Phone: v.phone(f.Recipient.Phone),
-		State: r.State.String(), By: channelWords[r.DeliveredBy()], Why: translate.Reason(&r), At: r.SettledAt,
+		State: r.State.String(), By: report.BroughtBy(&r, legs), Why: translate.Reason(&r, legs), At: r.SettledAt,
 	}
 	if row.At.IsZero() {
 		row.At = r.ClaimedAt
@@ -169,7 +170,7 @@ func (c *Console) campaignPeople(v *visit) (string, any, error) {
 		return "", nil, err
 	}
 	for _, f := range people {
-		p.Rows = append(p.Rows, v.personRow(s.Info.ID, f))
+		p.Rows = append(p.Rows, v.personRow(s.Info, f))
 	}
 	if next > 0 {
 		p.More = campaign.PlaceOf(next).String()
@@ -284,7 +285,7 @@ func (c *Console) doubt(v *visit) (string, any, error) {
 		}
 		for _, f := range d.People {
 			r := &f.Seen.Record
-			row.People = append(row.People, doubtPerson{v.personRow(d.Info.ID, f), r.DueAt, r.Attempt, r.ClaimedAt})
+			row.People = append(row.People, doubtPerson{v.personRow(d.Info, f), r.DueAt, r.Attempt, r.ClaimedAt})
 		}
 		page.Campaigns = append(page.Campaigns, row)
 		page.Total += row.Count

@@ -40,10 +40,6 @@ type attempt struct {
 	Lost       bool   // it isn't kept
 }
 
-var channelWords = map[campaign.DeliveredBy]string{
-	campaign.ByWhatsApp: "WhatsApp", campaign.BySMS: "SMS", campaign.ByBoth: "both", campaign.ByOther: "another channel",
-}
-
 func (c *Console) personAt(v *visit) (*operations.Person, error) {
 	id, err := v.id()
 	if err != nil {
@@ -63,13 +59,14 @@ func (c *Console) person(v *visit) (string, any, error) {
 	}
 	info, f := who.Info, who.Found
 	r := &f.Seen.Record
+	legs := info.Spec.Legs(&f.Recipient, r)
 	story, err := c.reports.Story(v.Context(), info, f)
 	if err != nil {
 		return "", nil, err
 	}
 	p := personPage{
-		Row: v.personRow(info.ID, f), Means: report.Means(r), Words: report.ReasonMeans(r.Reason),
-		Waits: report.Waits(r), Legs: report.Legs(r), PutOff: r.Faults,
+		Row: v.personRow(info, f), Means: report.Means(r, legs), Words: report.ReasonMeans(r.Reason),
+		Waits: report.Waits(r), Legs: report.Legs(r, legs), PutOff: r.Faults,
 		Attempts: attempts(info, f, story.Earlier), Info: info, Moments: story.Moments,
 	}
 	if p.Hidden = !v.may(access.People) && len(info.Columns) > 0; !p.Hidden {
@@ -118,15 +115,16 @@ func attempts(info *campaign.Info, f report.Found, past []campaign.Record) []att
 	for n := 1; n <= r.Attempt; n++ {
 		a := attempt{Number: n, ExternalID: info.ExternalID(f.Place, n), Lost: kept[n] == nil}
 		if r := kept[n]; r != nil {
-			a.Reference, a.At, a.State, a.Why = r.Reference, r.ClaimedAt, r.State.String(), translate.Reason(r)
+			a.Reference, a.At, a.State, a.Why = r.Reference, r.ClaimedAt, r.State.String(), translate.Reason(r, info.Spec.Legs(&f.Recipient, r))
 		}
 		all = append(all, a)
 	}
 	return all
 }
 
-func stateAndWhy(r *campaign.Record) string {
-	return strings.TrimSuffix(words(r.State.String())+": "+translate.Reason(r), ": ")
+func stateAndWhy(p *operations.Person) string {
+	r := &p.Found.Seen.Record
+	return strings.TrimSuffix(words(r.State.String())+": "+translate.Reason(r, p.Info.Spec.Legs(&p.Found.Recipient, r)), ": ")
 }
 
 // askDecision asks before a verb is done to a person, and keeps what the visitor
@@ -143,7 +141,7 @@ func (c *Console) askDecision(verb operations.Verb) func(*visit) (string, any, e
 		r, at, to := &who.Found.Seen.Record, who.Found.Place, who.Found.Recipient
 		q := question{
 			ID: string(who.Info.ID), To: personAddress(who.Info.ID, at) + "/" + string(verb), Risk: verb.RiskOf(r.State), Fields: []field{why},
-			Text:   []string{v.name(to.ID, to.Phone) + ", " + v.phone(to.Phone) + ", is " + stateAndWhy(r) + "."},
+			Text:   []string{v.name(to.ID, to.Phone) + ", " + v.phone(to.Phone) + ", is " + stateAndWhy(who) + "."},
 			Hidden: map[string]string{"state": r.State.String(), "attempt": strconv.Itoa(r.Attempt)},
 		}
 		if verb == operations.VerbAccept {

@@ -15,10 +15,10 @@ func delivered(took time.Duration, whatsApp, sms bool) *campaign.Record {
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	r := &campaign.Record{State: campaign.Delivered, ClaimedAt: at, SettledAt: at.Add(took)}
 	if whatsApp {
-		r.WhatsApp = campaign.Leg{Rank: campaign.RankDelivered, Code: 3100}
+		r.Legs[campaign.WhatsApp] = campaign.Leg{Rank: campaign.RankDelivered, Code: 3100}
 	}
 	if sms {
-		r.SMS = campaign.Leg{Rank: campaign.RankDelivered, Code: 3100}
+		r.Legs[campaign.SMS] = campaign.Leg{Rank: campaign.RankDelivered, Code: 3100}
 	}
 	return r
 }
@@ -39,7 +39,7 @@ func TestTiming_ReckonsWithWhoGotBoth(t *testing.T) {
 	}
 	w.add(&campaign.Record{State: campaign.Failed, ClaimedAt: time.Now(), SettledAt: time.Now()})
 	w.add(delivered(-time.Second, true, false)) // clocks that disagree say nothing
-	w.add(&campaign.Record{State: campaign.Delivered, WhatsApp: campaign.Leg{Rank: campaign.RankRead}})
+	w.add(&campaign.Record{State: campaign.Delivered, Legs: campaign.Legs{campaign.WhatsApp: {Rank: campaign.RankRead}}})
 	w.sort()
 	limit := 10 * time.Minute
 	want := []percentileRow{

@@ -1,4 +1,5 @@
-package main
+// Package examples has the examples in the help of handout's commands.
+package examples
 
 import (
 	"fmt"
@@ -8,11 +9,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// example is a command as it is typed, and what it does.
-type example struct{ command, does string }
+// Example is a command as it is typed, and what it does.
+type Example struct{ Command, Does string }
 
-// examples are those of each command, by its name, in the words of the documentation.
-var examples = map[string][]example{
+// All are those of each command, by its name, in the words of the documentation.
+var All = map[string][]Example{
 	"demo":            {{"demo", "1,000 people against the simulator"}, {"demo --recipients 200 --exit --json", "the outcome alone, for a script"}},
 	"submit":          {{"submit campaign.yaml list.csv --dry-run", "check it, and show what would be sent"}, {"submit campaign.yaml list.csv", "send"}, {"submit campaign.yaml list.xlsx --sheet May --set-aside-bad-rows", "leave bad rows out"}},
 	"list":            {{"list --state running,held", "those that run, and those that wait for a person"}, {"list --json", "for a script"}},
@@ -58,24 +59,30 @@ var examples = map[string][]example{
 	"config":          {{"config", "each variable, its value and meaning"}},
 }
 
-// setExamples gives each command its examples, what they do in one column.
-func setExamples(commands []*cobra.Command) {
+// Set gives each command its examples, what they do in one column.
+func Set(commands []*cobra.Command) {
 	for _, c := range commands {
-		if all := examples[name(c)]; len(all) > 0 {
+		if all := All[name(c)]; len(all) > 0 {
 			c.Example = align(all)
 		}
-		setExamples(c.Commands())
+		Set(c.Commands())
 	}
 }
 
-func align(all []example) string {
+func align(all []Example) string {
 	width := 0
 	for _, e := range all {
-		width = max(width, utf8.RuneCountInString(e.command))
+		width = max(width, utf8.RuneCountInString(e.Command))
 	}
 	lines := make([]string, len(all))
 	for i, e := range all {
-		lines[i] = fmt.Sprintf("  handout %-*s  # %s", width, e.command, e.does)
+		lines[i] = fmt.Sprintf("  handout %-*s  # %s", width, e.Command, e.Does)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// name is a command's path without the program's.
+func name(c *cobra.Command) string {
+	_, name, _ := strings.Cut(c.CommandPath(), " ")
+	return name
 }

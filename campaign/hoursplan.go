@@ -1,11 +1,8 @@
-package producer
+package campaign
 
 import (
-	"cmp"
 	"slices"
 	"time"
-
-	"github.com/handout-dev/handout/campaign"
 )
 
 // HoursPlan says how many of a list can be sent to when.
@@ -38,37 +35,18 @@ type OpensPlan struct {
 	Recipients int
 }
 
-func (d *DryRun) planHours(s *campaign.Spec, zones map[*zoneSet]int, now time.Time) {
-	if now.IsZero() {
-		now = time.Now()
-	}
-	var left []campaign.ZoneLeft
-	if !s.ByZone() {
-		left = []campaign.ZoneLeft{{Zones: s.Hours.Zone, Recipients: d.Summary.Recipients}}
-	}
-	for set, n := range zones {
-		left = append(left, campaign.ZoneLeft{Zones: set.names, Recipients: n})
-	}
-	slices.SortFunc(left, func(a, b campaign.ZoneLeft) int {
-		return cmp.Or(b.Recipients-a.Recipients, cmp.Compare(a.Zones, b.Zones))
-	})
-	if d.Rate > 0 {
-		d.Duration, _ = campaign.Estimate(s, left, d.Rate*usable, now)
-	}
-	d.Hours = newHoursPlan(s, left, now)
-}
-
-func newHoursPlan(s *campaign.Spec, left []campaign.ZoneLeft, now time.Time) *HoursPlan {
+// PlanHours says how many of those left can be sent to when.
+func PlanHours(s *Spec, left []ZoneLeft, now time.Time) *HoursPlan {
 	strict := *s
 	strict.UnknownZone = ""
 	p := &HoursPlan{}
 	for _, l := range left {
-		z := ZonePlan{Zones: campaign.SplitZones(l.Zones), Recipients: l.Recipients}
+		z := ZonePlan{Zones: SplitZones(l.Zones), Recipients: l.Recipients}
 		clock := "" // the zone whose hours hold
 		if len(z.Zones) > 0 {
 			clock = z.Zones[0]
 		}
-		if _, own := strict.NextOpen(l.Zones, now, campaign.RequestMargin); !own {
+		if _, own := strict.NextOpen(l.Zones, now, RequestMargin); !own {
 			clock = s.UnknownZone
 			if len(z.Zones) == 0 {
 				p.Unknown += l.Recipients
@@ -76,7 +54,7 @@ func newHoursPlan(s *campaign.Spec, left []campaign.ZoneLeft, now time.Time) *Ho
 				p.Apart += l.Recipients
 			}
 		}
-		opens, ever := s.NextOpen(l.Zones, now, campaign.RequestMargin)
+		opens, ever := s.NextOpen(l.Zones, now, RequestMargin)
 		switch {
 		case !ever:
 			p.Waiting += l.Recipients
@@ -84,7 +62,7 @@ func newHoursPlan(s *campaign.Spec, left []campaign.ZoneLeft, now time.Time) *Ho
 			z.Open = true
 			p.Now += l.Recipients
 		default:
-			if loc, err := campaign.LoadZone(clock); err == nil {
+			if loc, err := LoadZone(clock); err == nil {
 				opens = opens.In(loc)
 			}
 			z.Opens = opens
