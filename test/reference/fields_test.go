@@ -55,12 +55,16 @@ func fields() []field {
 		{name: "channels", required: true, kind: "list", schema: object{"type": "array", "minItems": 1},
 			doc: "The cascade: the channels that are tried, in this order, each once."},
 		choice(field{name: "channels[].channel", required: true, example: "whatsapp", doc: "The channel."}, channels()...),
-		{name: "channels[].template", required: true, kind: "text", schema: object{"type": "string", "minLength": 1}, example: "file",
+		{name: "channels[].template", kind: "text", schema: object{"type": "string", "minLength": 1}, example: "file", standard: "what `default` says",
 			doc: "A template of the channel, Telesign's own (`text`, `file`, …) or yours. See [templates.md](templates.md)."},
 		{name: "channels[].parameters", kind: "mapping", schema: texts, example: `{url: "{{.url}}", file_name: "order history.xlsx"}`, standard: "none",
 			doc: "The template's parameters by Telesign's names. Values are [Go templates](https://pkg.go.dev/text/template) over the list's columns."},
 		{name: "channels[].fallback_time", kind: "duration", schema: fallback, example: "10m", standard: "Telesign's, 5 min",
 			doc: "How long Telesign waits for the channel before it tries the next: 30 s to 1 h, or a number of seconds."},
+		{name: "default", kind: "mapping", schema: object{"type": "object"}, standard: "none",
+			doc: "What channels say that have no `template` of their own; Telesign's `message.default`."},
+		{name: "default.template", required: true, kind: "text", schema: object{"type": "string", "minLength": 1}, example: "text", doc: "A template that each of these channels has."},
+		{name: "default.parameters", kind: "mapping", schema: texts, example: `{text: "Your file: {{.url}}"}`, standard: "none", doc: "Its parameters, as those of a channel."},
 		{name: "rate", kind: "number", schema: object{"type": "number", "minimum": 0}, example: "10", standard: "the account's",
 			doc: "Messages per second of this campaign, at most; under the account's own limit."},
 		choice(field{name: "lane", example: "bulk", standard: "`bulk`", doc: "Urgent campaigns take slots before all bulk ones."}, string(campaign.LaneBulk), string(campaign.LaneUrgent)),
@@ -94,6 +98,12 @@ func fields() []field {
 			doc: "What becomes of numbers in ranges that are newer than the data of phone numbers: `refuse` makes them bad rows."}, "accept", string(campaign.RangesRefuse)),
 		choice(field{name: "whatsapp_whitespace", example: "collapse", standard: "`refuse`",
 			doc: "What becomes of line breaks, tabs and runs of spaces that WhatsApp refuses in a template's texts: a bad row, or one space each."}, "refuse", string(campaign.WhitespaceCollapse)),
+		{name: "sender_id", kind: "text", schema: object{"anyOf": []object{{"type": "string", "minLength": 1}, {"type": "integer"}}}, example: "15558675310", standard: "Telesign's choice",
+			doc: "The sender, which Telesign must have put on the account's list: it silently doesn't use others."},
+		{name: "originating_ip", kind: "text", schema: text, example: "160.199.219.47", standard: "none",
+			doc: "The end user's IP address, passed on to Telesign: IPv4 or IPv6."},
+		choice(field{name: "account_lifecycle_event", example: "transact", standard: "none",
+			doc: "What the recipient does that the messages are about, passed on to Telesign."}, telesign.LifecycleEvents...),
 		{name: "retention", kind: "duration", schema: long, example: "90d", standard: days(s.Keep()),
 			doc: "How long the campaign's recipients are kept after it is done: 1 min to 3650 days. Counts and history stay."},
 	}
@@ -176,13 +186,13 @@ func example() string {
 	for _, f := range fields() {
 		in, name := f.parent()
 		switch {
-		case f.name == "channels", f.name == "hours":
+		case f.name == "channels", f.name == "hours", f.name == "default":
 			fmt.Fprintf(&b, "%s:\n", name)
 		case f.name == "channels[].channel":
 			fmt.Fprintf(&b, "  - %s: %s\n", name, f.example)
 		case in == "channels[]":
 			fmt.Fprintf(&b, "    %s: %s\n", name, f.example)
-		case in == "hours":
+		case in == "hours", in == "default":
 			fmt.Fprintf(&b, "  %s: %s\n", name, f.example)
 		default:
 			fmt.Fprintf(&b, "%s: %s\n", name, f.example)

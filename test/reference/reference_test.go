@@ -73,6 +73,7 @@ func TestFields_AreThoseOfTheCode(t *testing.T) {
 	}
 	code := append(tags("", reflect.TypeFor[campaign.Spec]()), tags("channels[]", reflect.TypeFor[campaign.Channel]())...)
 	code = append(code, tags("hours", reflect.TypeFor[campaign.Hours]())...)
+	code = append(code, tags("default", reflect.TypeFor[campaign.Content]())...)
 	for _, path := range code {
 		if !inTable[path] {
 			t.Errorf("%s isn't in the table", path)
