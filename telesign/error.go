@@ -115,8 +115,6 @@ var (
 
 func redact(s string, number *regexp.Regexp) string { return number.ReplaceAllString(s, "[…]") }
 
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
 // describe makes the vendor's text fit to be kept in an Error: on one line, cut
 // before the first value that it echoes, and without long numbers.
 func describe(s string) string {

@@ -154,10 +154,8 @@ func (o *Operations) checkTemplates(ctx context.Context, f *producer.File) ([]st
 		return split(f, templates.Check(f.Spec, nil, false))
 	}
 	list := o.templates(ctx, templatesAge)
-	found := templates.Check(f.Spec, list.Templates, !list.At.IsZero())
-	if list.kept && list.Problem == "" && faulty(found) {
+	if list.kept && list.Problem == "" && faulty(templates.Check(f.Spec, list.Templates, !list.At.IsZero())) {
 		list = o.templates(ctx, 0)
-		found = templates.Check(f.Spec, list.Templates, !list.At.IsZero())
 	}
 	if list.Problem != "" {
 		return unsure(f, list)
