@@ -110,7 +110,7 @@ func (f *faces) rest(method, path, body string) (out, why string) {
 	return "", p.Detail
 }
 
-var alert = regexp.MustCompile(`(?s)role="alert">(.*?)</p>`)
+var alert = regexp.MustCompile(`(?s)role="alert">(.+?)</(?:p|span)>`)
 
 // form sends a page's form.
 func (f *faces) form(path string, fields url.Values) (why string) {

@@ -296,7 +296,6 @@ func (a *app) serve(ctx context.Context, s *server, start, stop func() error) er
 func (a *app) workCommand() *cobra.Command {
 	return a.serverCommand("work", "Send: take tasks from the queue and speak to Telesign", (*Config).credentials, func(ctx context.Context, m *mode) error {
 		m.ledgerMetrics()
-		m.sayDestination()
 		w, err := newWorker(m)
 		if err != nil {
 			return err
@@ -308,6 +307,7 @@ func (a *app) workCommand() *cobra.Command {
 			return err
 		}
 		start := func() error {
+			m.sayDestination()
 			if err := w.Start(ctx); err != nil {
 				return err
 			}

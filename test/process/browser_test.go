@@ -70,7 +70,7 @@ func TestPages_SayThatThereIsNoNews(t *testing.T) {
 	b := browsertest.Start(t)
 	server := redistest.Start(t, redistest.AppendOnly("always"))
 	e := account(server.URL())
-	key := strings.TrimSpace(done(t, e, "key", "create", "--name", "olga", "--scopes", "read"))
+	key := strings.TrimSpace(done(t, e, "key", "create", "--name", "olga", "--scopes", "read", "--campaigns", "all"))
 	known := browsertest.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(":"+key)))
 	done(t, e, "submit", campaignFile(t, "spring"), listFile(t, numbers(3, plainly)), "--hold")
 	console := serve(t, e, "console")

@@ -261,8 +261,8 @@ func TestConsole_StopsUnderThoseWhoWatch(t *testing.T) {
 	watching := make(chan string, 1)
 	go func() { watching <- api.watch("spring") }()
 	await(t, "somebody watches", func() bool { // the look of each second
-		out := done(t, e, "key", "list")
-		return !strings.Contains(out, "never")
+		out := done(t, e, "key", "list", "--json")
+		return strings.Contains(out, `"last_used":"2`) || strings.Contains(out, `"last_used": "2`)
 	})
 	p.stop()
 	if last := <-watching; last != "progress" && last != "" {

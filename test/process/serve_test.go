@@ -197,12 +197,12 @@ func TestServe_TheConsolesQueuesOnlyShow(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
 	}
-	for _, path := range []string{"queues/bulk:pause", "queues/bulk/pending_tasks:delete_all", "queues/bulk/archived_tasks:run_all"} {
+	for _, path := range []string{"queues/handout:bulk:pause", "queues/handout:bulk/pending_tasks:delete_all", "queues/handout:bulk/archived_tasks:run_all"} {
 		if status, body := request(t, http.MethodPost, p.url+"/queues/api/"+path); status != http.StatusMethodNotAllowed && status != http.StatusForbidden {
 			t.Errorf("POST %s: %d %s", path, status, body)
 		}
 	}
-	if status, _ := request(t, http.MethodDelete, p.url+"/queues/api/queues/bulk"); status != http.StatusMethodNotAllowed && status != http.StatusForbidden {
+	if status, _ := request(t, http.MethodDelete, p.url+"/queues/api/queues/handout:bulk"); status != http.StatusMethodNotAllowed && status != http.StatusForbidden {
 		t.Errorf("DELETE of a queue: %d", status)
 	}
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {

@@ -163,7 +163,7 @@ func TestUsage_WhatFailsIsExitStatus1(t *testing.T) {
 		{name: "a list of nobody", args: []string{"submit", file, write(t, "n.csv", "recipient,phone,url\n")}, stderr: `.*nobody to send to`},
 		{name: "a list without a header", args: []string{"submit", file, write(t, "h.csv", "a,+12015550100,u\n")}, stderr: `nothing was sent: 1 fault`, before: `[^\n]*h.csv:1:1: header: [^\n]*\n`},
 		{
-			name: "bad rows", args: []string{"submit", file, badRows}, stderr: `nothing was sent: 4 faults`,
+			name: "bad rows", args: []string{"submit", file, badRows}, stderr: `nothing was sent: 4 faults; to send to the 1 good row, add --set-aside-bad-rows`,
 			before: `\S+bad.csv:3:3: phone: [^\n]+\n\S+bad.csv:4:3: phone: [^\n]+\n\S+bad.csv:5:1: [^\n]+\n\S+bad.csv:6:1: recipient: empty\n`,
 		},
 		{
