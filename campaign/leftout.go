@@ -12,7 +12,7 @@ import (
 const MaxLeftOutLines = 100
 
 // LeftOut are the rows of a campaign's list that nothing is sent for. They stay with
-// the campaign, also when it is purged: there is nobody's data in them.
+// the campaign, also when it is purged: no one's data is in them.
 type LeftOut struct {
 	BadRows        int   `json:"bad_rows" minimum:"0" doc:"rows that were set aside"`
 	BadLines       []int `json:"bad_lines,omitempty" nullable:"false" maxItems:"100" doc:"where the first 100 stand"`

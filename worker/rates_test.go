@@ -156,6 +156,36 @@ func TestRates_ACampaignsOwnRateHoldsAfterAWait(t *testing.T) {
 	}
 }
 
+// A claim doesn't wait for as long as Telesign asks everyone to: it would be stale, and
+// in doubt, and leave in the end.
+func TestRates_ALongWaitGivesClaimsBack(t *testing.T) {
+	t.Parallel()
+	const n = 60
+	var denied atomic.Bool
+	v := &vendor{}
+	v.send = func(w http.ResponseWriter, _ *http.Request, _ post) {
+		if v.taken.Load() == 10 && denied.CompareAndSwap(false, true) {
+			w.Header().Set("Retry-After", "16")
+			answer(w, 429, 3204)
+			return
+		}
+		accept(w, v.next())
+	}
+	r := setup(t, v)
+	c := r.stand("c", phones(n), false)
+	r.start(func(o *worker.Options) { o.Rate = 20 })
+	r.until("it is told to wait", denied.Load)
+	at := time.Now()
+	r.until("claims are given back", func() bool { return time.Since(at) > time.Second && r.balance(c).Of(campaign.Claimed) == 0 })
+	if took := time.Since(at); took > 14*time.Second {
+		t.Errorf("they waited for %v", took)
+	}
+	r.until("everyone is sent to", func() bool { return r.balance(c).Of(campaign.Accepted) == n })
+	if len(v.byRecipient()) != n {
+		t.Errorf("%d were sent to, want %d", len(v.byRecipient()), n)
+	}
+}
+
 // Telesign allows less than we think: no send fails, and none is made twice.
 func TestRates_TelesignsOwnLimitIsFoundAndNobodyFails(t *testing.T) {
 	t.Parallel()

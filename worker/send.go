@@ -205,8 +205,11 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 // awaitSlot waits until the claim's request may leave: for its slot, or another one
 // where the claim took longer, so that what was held up together doesn't leave
 // together; nor faster than its campaign's own rate. A worker that stops meanwhile
-// waits for no other slot.
+// waits for no other slot, nor does a claim that would be taken for stale: what is in
+// doubt may be sent again by then.
 func (w *Worker) awaitSlot(ctx context.Context, c *claim, slot, own pacing.Slot, before mark, urgent bool) (pacing.Slot, error) {
+	ctx, cancel := context.WithDeadline(ctx, c.at.Add(claimWait))
+	defer cancel()
 	for {
 		var err error
 		if slot, err = w.pace.Await(ctx, slot, c.subject.ID, urgent); err != nil {
@@ -379,6 +382,10 @@ func (w *Worker) recordWithin(c *claim, e campaign.Event, batchDelay time.Durati
 }
 
 const (
+	// claimWait is how long a claim waits for another slot, after a 429 with a long
+	// Retry-After; then it is given back. With the request's time-out it is shorter than
+	// a claim takes to get stale.
+	claimWait = 10 * time.Second
 	// acceptWait is how long an acceptance waits for the next claim, to share its
 	// call: at the account's default rate one comes in time. So about one answer
 	// more is lost when a worker dies.

@@ -26,7 +26,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Check Redis, credentials and clock, and where messages go, and say what to do about each fault",
 		Long: "Check Redis, credentials and clock, and say what to do about each fault.\n\n" +
-			"--live also asks Telesign, by requests that cost nothing and reach nobody, whether it\n" +
+			"--live also asks Telesign, by requests that cost nothing and reach no phone, whether it\n" +
 			"takes the credentials, how far its clock is off, and for the templates; with\n" +
 			"--callback-url also that address, whether receipts arrive there. The exit status is 1\n" +
 			"for what breaks a promise or keeps messages from being sent.",

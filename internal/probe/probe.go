@@ -1,5 +1,5 @@
 // Package probe finds out, before the first send, whether Telesign lets the account in
-// and whether its receipts will arrive: by requests that cost nothing and reach nobody.
+// and whether its receipts will arrive: by requests that cost nothing and reach no phone.
 package probe
 
 import (
