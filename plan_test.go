@@ -57,14 +57,15 @@ var everything = []string{"*"}
 // Redis and in cmd. What starts work (internal/schedule, internal/orderhistory)
 // submits through producer, as other Go programs do.
 var plan = map[string]room{
-	"campaign":           {pure, nil},
-	"tasks":              {pure, []string{"campaign"}},
-	"internal/listfile":  {pure, nil},
-	"internal/phone":     {pure, nil},
-	"internal/secret":    {pure, nil},
-	"internal/seen":      {pure, nil},
-	"internal/templates": {pure, []string{"campaign", "telesign"}},
-	"internal/translate": {pure, []string{"campaign", "telesign"}},
+	"campaign":              {pure, nil},
+	"tasks":                 {pure, []string{"campaign"}},
+	"internal/campaignfile": {pure, []string{"campaign", "telesign", "internal/translate"}},
+	"internal/listfile":     {pure, nil},
+	"internal/phone":        {pure, nil},
+	"internal/secret":       {pure, nil},
+	"internal/seen":         {pure, nil},
+	"internal/templates":    {pure, []string{"campaign", "telesign"}},
+	"internal/translate":    {pure, []string{"campaign", "telesign"}},
 
 	"internal/batch":    {tool, nil},
 	"internal/terminal": {tool, nil},
@@ -86,7 +87,7 @@ var plan = map[string]room{
 	"internal/templates/cache": {store, []string{"telesign", "internal/redisx"}},
 	"ledger":                   {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox", "internal/references"}},
 
-	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/listfile", "internal/phone", "internal/queue", "internal/seen", "internal/translate"}},
+	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/campaignfile", "internal/listfile", "internal/phone", "internal/queue", "internal/seen", "internal/translate"}},
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
 	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/phone", "internal/suppression", "internal/templates", "internal/translate", "internal/references", "internal/unverified"}},
 	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},

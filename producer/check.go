@@ -126,7 +126,7 @@ func (c *rowChecker) fault(offset int, reason string) {
 	if offset >= 0 {
 		f.Line, f.Column = position(c.at.record, c.at.line, offset)
 	}
-	c.b.faults.add(f)
+	c.b.faults.Add(f)
 }
 
 // row checks a row whose cells stand in the order of the header.

@@ -18,15 +18,15 @@ type wanted struct {
 	own  map[string]string // the list's own names of some
 }
 
-// wanted returns what a list read with these options needs.
-func (f *File) wanted(o ListOptions) *wanted {
-	w := &wanted{own: maps.Clone(f.Spec.Columns)}
+// wantedBy returns what a list read with these options needs for a campaign.
+func wantedBy(s *Spec, o ListOptions) *wanted {
+	w := &wanted{own: maps.Clone(s.Columns)}
 	if w.own == nil {
 		w.own = map[string]string{}
 	}
 	maps.Copy(w.own, o.Columns)
-	used := map[string]bool{campaign.RecipientColumn: true, campaign.PhoneColumn: true, zoneColumn: f.Spec.ByZone()}
-	for _, content := range f.Spec.Contents() {
+	used := map[string]bool{campaign.RecipientColumn: true, campaign.PhoneColumn: true, zoneColumn: s.ByZone()}
+	for _, content := range s.Contents() {
 		for _, text := range content.Parameters {
 			columns, err := campaign.TemplateColumns(text)
 			if err != nil {
@@ -43,6 +43,18 @@ func (f *File) wanted(o ListOptions) *wanted {
 		}
 	}
 	return w
+}
+
+// split splits columns into those that a template uses and the others.
+func (w *wanted) split(columns []string) (used, unused []string) {
+	for _, name := range columns {
+		if slices.Contains(w.used, name) {
+			used = append(used, name)
+		} else {
+			unused = append(unused, name)
+		}
+	}
+	return used, unused
 }
 
 // asksFor reports whether a list's column is one that the campaign needs.

@@ -61,21 +61,21 @@ func (s *csvSource) readHeader(record string, line int, told byte, w *wanted) er
 	var faults Faults
 	add := func(offset int, reason string) {
 		at, column := position(record, line, offset)
-		faults.add(Fault{File: s.name, Line: at, Column: column, Message: "header: " + reason})
+		faults.Add(Fault{File: s.name, Line: at, Column: column, Message: "header: " + reason})
 	}
 	whole := s.r.eof && s.r.start == s.r.end && !strings.HasSuffix(record, "\n")
 	switch {
 	case len(record) > MaxRow:
 		add(0, "longer than a row may be: this looks like a file without line ends")
-		return faults.err()
+		return faults.Err()
 	case !utf8.ValidString(record):
 		add(0, "not UTF-8")
-		return faults.err()
+		return faults.Err()
 	}
 	delimiter, cells, broken := splitHeader(record, told, w)
 	if broken != nil {
 		add(broken.offset, broken.reason)
-		return faults.err()
+		return faults.Err()
 	}
 	s.r.delimiter, s.read.Delimiter = delimiter, string(delimiter)
 	names := make([]string, len(cells))
@@ -84,7 +84,7 @@ func (s *csvSource) readHeader(record string, line int, told byte, w *wanted) er
 	}
 	if whole && slices.ContainsFunc(names, isData) {
 		add(0, "the list is one line: this looks like a file without line ends")
-		return faults.err()
+		return faults.Err()
 	}
 	h, wrong := newHeader(names, w)
 	for _, f := range wrong {
@@ -95,7 +95,7 @@ func (s *csvSource) readHeader(record string, line int, told byte, w *wanted) er
 		add(offset, f.reason)
 	}
 	s.h = h
-	return faults.err()
+	return faults.Err()
 }
 
 // splitHeader cuts a header by the delimiter that gives the most names that the

@@ -103,7 +103,7 @@ func Check(ctx context.Context, f *File, l List, o CheckOptions) (*DryRun, error
 	d := &DryRun{}
 	zones := map[*zoneSet]int{}
 	columns, shownEmpty := run.columns(), false
-	d.ColumnsUsed, d.ColumnsUnused = f.used(columns)
+	d.ColumnsUsed, d.ColumnsUnused = wantedBy(f.Spec, ListOptions{}).split(columns)
 	err = run.scan(ctx, func(b *block, i int) error {
 		if run.zones != nil {
 			zones[b.zones[i]]++

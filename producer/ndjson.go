@@ -42,7 +42,7 @@ func newNDJSON(name string, r io.Reader, w *wanted) (*ndjsonSource, error) {
 				broken = &listfile.BrokenJSON{Reason: "longer than a row may be, or not UTF-8"}
 			}
 			line, column := position(record, int(at.line), broken.Offset)
-			faults.add(Fault{File: s.name, Line: line, Column: column, Message: broken.Reason})
+			faults.Add(Fault{File: s.name, Line: line, Column: column, Message: broken.Reason})
 			continue
 		}
 		return s, s.readHeader(members, int(at.line), w)
@@ -50,7 +50,7 @@ func newNDJSON(name string, r io.Reader, w *wanted) (*ndjsonSource, error) {
 	if faults.Total == 0 {
 		return nil, errNoBytes
 	}
-	return nil, faults.err()
+	return nil, faults.Err()
 }
 
 func (s *ndjsonSource) readHeader(members []listfile.Member, line int, w *wanted) error {
@@ -61,10 +61,10 @@ func (s *ndjsonSource) readHeader(members []listfile.Member, line int, w *wanted
 	h, wrong := newHeader(names, w)
 	var faults Faults
 	for _, f := range wrong {
-		faults.add(Fault{File: s.name, Line: line, Message: "the first object: " + f.reason})
+		faults.Add(Fault{File: s.name, Line: line, Message: "the first object: " + f.reason})
 	}
 	s.h, s.keys = h, names
-	return faults.err()
+	return faults.Err()
 }
 
 func (s *ndjsonSource) header() *header { return s.h }

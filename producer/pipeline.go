@@ -72,7 +72,7 @@ func newRun(f *File, l List, o runOptions) (*run, error) {
 	}
 	r := &run{
 		list: l, file: f, o: o, book: book, close: func() {},
-		seen: seen.NewNumbers(seen.MaxBytes), names: seen.NewNames(), faults: Faults{limit: o.kept()},
+		seen: seen.NewNumbers(seen.MaxBytes), names: seen.NewNames(), faults: Faults{Keep: o.kept()},
 	}
 	if f.Spec.ByZone() {
 		r.zones = newZoneBook()
@@ -82,7 +82,7 @@ func newRun(f *File, l List, o runOptions) (*run, error) {
 		return nil, err
 	}
 	r.summary.Read.Columns = r.source.header().others
-	if r.cascade, err = f.columns(r.columns()); err != nil {
+	if r.cascade, err = f.Cascade(r.columns()); err != nil {
 		r.close()
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func newRun(f *File, l List, o runOptions) (*run, error) {
 }
 
 func (r *run) open() (err error) {
-	w, read := r.file.wanted(r.list.options), &r.summary.Read
+	w, read := wantedBy(r.file.Spec, r.list.options), &r.summary.Read
 	if r.list.rows != nil {
 		s, err := newRows(r.list.columns, r.list.rows, &wanted{used: w.used})
 		if err != nil {
@@ -143,7 +143,7 @@ func (r *run) asFault(err error) error {
 		return err
 	case errors.As(err, new(listfile.FileError)), errors.Is(err, errNoBytes):
 		faults = &Faults{}
-		faults.add(Fault{File: r.list.name, Message: err.Error()})
+		faults.Add(Fault{File: r.list.name, Message: err.Error()})
 		return faults
 	}
 	return r.list.readError(err)
@@ -204,7 +204,7 @@ func (r *run) blocks(ctx context.Context, collect func(*block) error) error {
 // has the block that the collector waits for.
 func (r *run) read(ctx context.Context, inOrder, todo chan<- *block) error {
 	for ctx.Err() == nil {
-		b := &block{checked: make(chan struct{}), faults: Faults{limit: r.o.kept()}}
+		b := &block{checked: make(chan struct{}), faults: Faults{Keep: r.o.kept()}}
 		err := r.source.fill(b)
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -236,7 +236,7 @@ func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error 
 			same := r.names.Has(b.recipients[i].ID)
 			if same && r.file.Spec.SameRecipient == campaign.SameRefuse && !r.seen.Has(b.numbers[i]) {
 				r.summary.BadRows++
-				r.faults.add(Fault{File: r.list.name, Line: int(b.lines[i]), Message: reasonSameRecipient})
+				r.faults.Add(Fault{File: r.list.name, Line: int(b.lines[i]), Message: reasonSameRecipient})
 				continue
 			}
 			fresh, err := r.seen.Add(b.numbers[i])
@@ -245,7 +245,7 @@ func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error 
 			}
 			if err != nil {
 				full := &Faults{}
-				full.add(Fault{File: r.list.name, Line: int(b.lines[i]), Message: err.Error()})
+				full.Add(Fault{File: r.list.name, Line: int(b.lines[i]), Message: err.Error()})
 				return full
 			}
 			if !fresh {
@@ -268,8 +268,8 @@ func (r *run) scan(ctx context.Context, keep func(b *block, i int) error) error 
 		return nil
 	})
 	r.showProgress(true)
-	r.faults.sort()
-	r.summary.Faults = r.faults.first(r.o.maxFaults)
+	r.faults.Sort()
+	r.summary.Faults = r.faults.First(r.o.maxFaults)
 	r.summary.DuplicateLines = r.duplicates[:min(len(r.duplicates), MaxFaults)]
 	if r.listFile != nil {
 		r.summary.Read.Encoding = r.listFile.Encoding // certain at the end
@@ -284,7 +284,7 @@ func (r *run) count(b *block) {
 	r.summary.UnknownRanges += b.unknown
 	r.bytes = max(r.bytes, b.bytes)
 	for _, f := range b.faults.List {
-		r.faults.add(f)
+		r.faults.Add(f)
 	}
 	r.faults.Total += b.faults.Total - len(b.faults.List)
 	r.showProgress(false)

@@ -19,9 +19,9 @@ func newRows(columns []string, rows iter.Seq2[Row, error], w *wanted) (*rowsSour
 	if len(wrong) > 0 {
 		var faults Faults
 		for _, f := range wrong {
-			faults.add(Fault{Message: "columns: " + f.reason})
+			faults.Add(Fault{Message: "columns: " + f.reason})
 		}
-		return nil, faults.err()
+		return nil, faults.Err()
 	}
 	s := &rowsSource{h: h}
 	s.next, s.stop = iter.Pull2(rows)

@@ -37,10 +37,10 @@ func newSheet(name string, sheet *listfile.Sheet, w *wanted, read *Reading) (*sh
 		h, wrong := newHeader(names, w)
 		var faults Faults
 		for _, f := range wrong {
-			faults.add(Fault{File: name, Line: s.row.Line, Message: "header: " + f.reason})
+			faults.Add(Fault{File: name, Line: s.row.Line, Message: "header: " + f.reason})
 		}
 		s.h = h
-		return s, faults.err()
+		return s, faults.Err()
 	}
 }
 

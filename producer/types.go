@@ -2,6 +2,7 @@ package producer
 
 import (
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/campaignfile"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -18,6 +19,29 @@ type (
 	Beginning = campaign.Beginning // when a campaign begins, and by whom
 	Actor     = campaign.Actor     // who steers a campaign, and why
 )
+
+// A campaign file, and what is wrong in one or in a list, from package campaignfile.
+type (
+	File   = campaignfile.File   // a campaign file that has been read and found right
+	Fault  = campaignfile.Fault  // one thing that is wrong, and where
+	Faults = campaignfile.Faults // every fault, as an error
+)
+
+const (
+	// MaxCampaignFile is the longest campaign file, in bytes.
+	MaxCampaignFile = campaignfile.MaxBytes
+	// MaxFaults is how many faults are kept, unless more are asked for; the others
+	// are only counted.
+	MaxFaults = campaignfile.MaxFaults
+)
+
+// ParseCampaign reads a campaign file, as [campaignfile.Parse] does. The error is
+// [*Faults].
+func ParseCampaign(name string, src []byte) (*File, error) { return campaignfile.Parse(name, src) }
+
+// NewFile makes a campaign file in Go, as [campaignfile.New] does. The error is
+// [*Faults].
+func NewFile(spec Spec) (*File, error) { return campaignfile.New(spec) }
 
 // Values of a [Spec].
 const (

@@ -163,7 +163,7 @@ func (z *zonePages) add(set *zoneSet, r *campaign.Recipient) error {
 	if p == nil {
 		if len(z.order) == maxZones {
 			var faults Faults
-			faults.add(Fault{Message: "the list has people in more than " + strconv.Itoa(maxZones) + " combinations of time zones"})
+			faults.Add(Fault{Message: "the list has people in more than " + strconv.Itoa(maxZones) + " combinations of time zones"})
 			return &faults
 		}
 		p = &zonePage{set: set, place: len(z.order)}

@@ -1,4 +1,5 @@
-package producer
+// Package campaignfile reads campaign files into specs, and says what is wrong where.
+package campaignfile
 
 import (
 	"bytes"
@@ -13,9 +14,9 @@ import (
 	"github.com/handout-dev/handout/campaign"
 )
 
-// MaxCampaignFile is the longest campaign file, in bytes: far more than any cascade
+// MaxBytes is the longest campaign file, in bytes: far more than any cascade
 // needs, since no request may be longer than 10 KB.
-const MaxCampaignFile = 1 << 20
+const MaxBytes = 1 << 20
 
 // File is a campaign file that has been read and found right.
 type File struct {
@@ -47,40 +48,40 @@ func (f *File) Fault(path, message string) Fault {
 	return Fault{File: f.Name, Line: at.line, Column: at.column, Message: path + ": " + message}
 }
 
-// ParseCampaign reads a campaign file: YAML with the keys id, message_type,
+// Parse reads a campaign file: YAML with the keys id, message_type,
 // channels, default, rate, lane, on_doubt, give_up_after, max_failure_rate, canary,
 // canary_success, retention, check_files, hours, unknown_zone, columns,
 // unknown_ranges, same_recipient, whatsapp_whitespace, sender_id, originating_ip and
-// account_lifecycle_event. Other keys are faults. The error is [*Faults]: every fault, with its line and column, and name
-// as the file's.
-func ParseCampaign(name string, src []byte) (*File, error) {
+// account_lifecycle_event. Other keys are faults. The error is [*Faults]: every fault,
+// with its line and column, and name as the file's.
+func Parse(name string, src []byte) (*File, error) {
 	p := &fileParser{file: name, at: places{"": {1, 1}}, spec: &campaign.Spec{}}
-	if len(src) > MaxCampaignFile {
-		p.fault(place{}, "the campaign file is longer than "+strconv.Itoa(MaxCampaignFile)+" bytes")
-		return nil, p.faults.err()
+	if len(src) > MaxBytes {
+		p.fault(place{}, "the campaign file is longer than "+strconv.Itoa(MaxBytes)+" bytes")
+		return nil, p.faults.Err()
 	}
 	root, err := p.document(src)
 	if err != nil {
 		p.fault(yamlPlace(err))
-		return nil, p.faults.err()
+		return nil, p.faults.Err()
 	}
 	p.campaign(root)
 	f := &File{Name: name, Spec: p.spec, at: p.at}
 	f.finish(&p.faults, p.broken)
-	p.faults.sort()
-	if err := p.faults.err(); err != nil {
+	p.faults.Sort()
+	if err := p.faults.Err(); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
-// NewFile makes a campaign file in Go. The spec is checked as a file is, and
+// New makes a campaign file in Go. The spec is checked as a file is, and
 // copied; the error is [*Faults].
-func NewFile(spec Spec) (*File, error) {
+func New(spec campaign.Spec) (*File, error) {
 	f := &File{Spec: &spec, at: places{}}
 	var faults Faults
 	f.finish(&faults, nil)
-	if err := faults.err(); err != nil {
+	if err := faults.Err(); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -97,7 +98,7 @@ type fileParser struct {
 }
 
 func (p *fileParser) fault(at place, message string) {
-	p.faults.add(Fault{File: p.file, Line: at.line, Column: at.column, Message: message})
+	p.faults.Add(Fault{File: p.file, Line: at.line, Column: at.column, Message: message})
 }
 
 func (p *fileParser) wrong(n *yaml.Node, path, message string) {

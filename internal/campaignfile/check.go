@@ -1,4 +1,4 @@
-package producer
+package campaignfile
 
 import (
 	"errors"
@@ -167,7 +167,7 @@ func (c *specChecker) fault(path, message string) {
 	if c.broken[path] {
 		return
 	}
-	c.faults.add(c.file.Fault(path, message))
+	c.faults.Add(c.file.Fault(path, message))
 }
 
 func (c *specChecker) missingOr(path, value, message string) {
@@ -252,13 +252,13 @@ func (c *specChecker) parameter(path string, ch *campaign.Channel, name string) 
 	}
 }
 
-// columns checks every template against the header of a list.
-func (f *File) columns(columns []string) (*campaign.Cascade, error) {
+// Cascade checks every template against the header of a list, and compiles them.
+func (f *File) Cascade(columns []string) (*campaign.Cascade, error) {
 	var faults Faults
 	check := func(path string, parameters map[string]string) {
 		for _, name := range slices.Sorted(maps.Keys(parameters)) {
 			if _, err := campaign.ParseTemplate(parameters[name], columns); err != nil {
-				faults.add(f.Fault(path+".parameters."+name, err.Error()))
+				faults.Add(f.Fault(path+".parameters."+name, err.Error()))
 			}
 		}
 	}
@@ -268,21 +268,8 @@ func (f *File) columns(columns []string) (*campaign.Cascade, error) {
 	if d := f.Spec.Default; d != nil {
 		check("default", d.Parameters)
 	}
-	if err := faults.err(); err != nil {
+	if err := faults.Err(); err != nil {
 		return nil, err
 	}
 	return campaign.NewCascade(f.Spec, columns)
-}
-
-// used splits columns into those that a template uses and the others.
-func (f *File) used(columns []string) (used, unused []string) {
-	uses := f.wanted(ListOptions{}).used
-	for _, name := range columns {
-		if slices.Contains(uses, name) {
-			used = append(used, name)
-		} else {
-			unused = append(unused, name)
-		}
-	}
-	return used, unused
 }

@@ -1,4 +1,4 @@
-package producer
+package campaignfile
 
 import (
 	"cmp"
@@ -49,7 +49,8 @@ type Faults struct {
 	Total int     // all of them
 	Good  int     // rows of a list without a fault, which are sent to when the others are set aside
 
-	limit int // how many are kept; 0: MaxFaults
+	// Keep is how many of them are kept, if over MaxFaults.
+	Keep int
 }
 
 // Error has a line for each fault that was kept, and one that counts the rest.
@@ -67,32 +68,32 @@ func (f *Faults) Error() string {
 	return b.String()
 }
 
-// add counts a fault, and keeps it while there is room. A fault of a whole line
+// Add counts a fault, and keeps it while there is room. A fault of a whole line
 // stands in its first column.
-func (f *Faults) add(fault Fault) {
+func (f *Faults) Add(fault Fault) {
 	if fault.File != "" && fault.Line > 0 && fault.Column == 0 {
 		fault.Column = 1
 	}
 	f.Total++
-	if len(f.List) < max(f.limit, MaxFaults) {
+	if len(f.List) < max(f.Keep, MaxFaults) {
 		f.List = append(f.List, fault)
 	}
 }
 
-// first returns as many faults as were asked for, at least MaxFaults.
-func (f *Faults) first(asked int) []Fault {
+// First returns as many faults as were asked for, at least MaxFaults.
+func (f *Faults) First(asked int) []Fault {
 	return f.List[:min(len(f.List), max(asked, MaxFaults))]
 }
 
-// sort brings faults into the order of the file.
-func (f *Faults) sort() {
+// Sort brings faults into the order of the file.
+func (f *Faults) Sort() {
 	slices.SortStableFunc(f.List, func(a, b Fault) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 }
 
-// err returns the faults as an error; nil for none.
-func (f *Faults) err() error {
+// Err returns the faults as an error; nil for none.
+func (f *Faults) Err() error {
 	if f.Total == 0 {
 		return nil
 	}

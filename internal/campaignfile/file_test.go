@@ -1,4 +1,4 @@
-package producer_test
+package campaignfile_test
 
 import (
 	"errors"
@@ -8,10 +8,26 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/campaignfile"
 	"github.com/handout-dev/handout/producer"
 )
 
-func TestParseCampaign_ReadsEveryKey(t *testing.T) {
+// fileThenText is a campaign as most are: a file by WhatsApp, else a text with a link.
+const fileThenText = `
+id: order-history
+message_type: MKT
+channels:
+  - channel: whatsapp
+    fallback_time: 10m
+    template: file
+    parameters: {url: "{{.url}}", file_name: "order history.xlsx"}
+  - channel: sms
+    template: text
+    parameters: {text: "Your viatu.com order history is ready for download at {{.url}}."}
+rate: 10
+`
+
+func TestParse_ReadsEveryKey(t *testing.T) {
 	f := parse(t, fileThenText+"lane: urgent\non_doubt: resend\ngive_up_after: 2h\n"+
 		"max_failure_rate: 5%\ncanary: 100\ncanary_success: 0.95\nretention: 30d\n"+
 		"hours: {from: \"09:00\", to: \"24:00\", days: [sun, mon], zone: recipient}\nunknown_zone: Europe/Berlin\n"+
@@ -34,7 +50,7 @@ func TestParseCampaign_ReadsEveryKey(t *testing.T) {
 	}
 }
 
-func TestParseCampaign_ReadsADefaultForChannelsWithoutATemplate(t *testing.T) {
+func TestParse_ReadsADefaultForChannelsWithoutATemplate(t *testing.T) {
 	const text = "id: a\nmessage_type: MKT\nchannels:\n  - {channel: rcs, template: media, parameters: {url: \"{{.url}}\"}}\n  - {channel: viber}\n  - {channel: sms}\n"
 	f := parse(t, text+"default: {template: text, parameters: {text: \"Yours: {{.url}}\"}}\n")
 	want := []campaign.Channel{
@@ -60,20 +76,20 @@ func TestParseCampaign_ReadsADefaultForChannelsWithoutATemplate(t *testing.T) {
 		text + "default: {template: x, channel: sms}\n":                                             "unknown key \"channel\"",
 		strings.Replace(text, "viber", "viber, parameters: {a: b}", 1) + "default: {template: x}\n": "channels[1].parameters: need a template",
 	} {
-		if _, err := producer.ParseCampaign("", []byte(src)); err == nil || !strings.Contains(err.Error(), fault) {
+		if _, err := campaignfile.Parse("", []byte(src)); err == nil || !strings.Contains(err.Error(), fault) {
 			t.Errorf("%s: %v, want %s", src, err, fault)
 		}
 	}
 }
 
-func TestParseCampaign_DefaultsAreBulkAndHold(t *testing.T) {
+func TestParse_DefaultsAreBulkAndHold(t *testing.T) {
 	f := parse(t, "id: a\nmessage_type: ARN\nchannels: [{channel: sms, fallback_time: 90, template: x}]\n")
 	if f.Spec.Lane != campaign.LaneBulk || f.Spec.OnDoubt != campaign.DoubtHold || f.Spec.Rate != 0 || f.Spec.Channels[0].FallbackTime != 90 {
 		t.Errorf("%+v", f.Spec)
 	}
 }
 
-func TestParseCampaign_EveryFaultHasItsPlace(t *testing.T) {
+func TestParse_EveryFaultHasItsPlace(t *testing.T) {
 	const good = "id: a\nmessage_type: MKT\n"
 	channel := func(s string) string { return good + "channels:\n  - {" + s + "}\n" }
 	for _, c := range []struct{ name, src, want string }{
@@ -134,8 +150,8 @@ func TestParseCampaign_EveryFaultHasItsPlace(t *testing.T) {
 		{"parameter null", channel("channel: sms, template: x, parameters: {a: }"), "channels[0].parameters.a: must be a text"},
 		{"alias", "id: &x a\nmessage_type: *x\nchannels: [{channel: sms, template: x}]\n", "c.yaml:2:15: message_type: aliases are not supported"},
 	} {
-		_, err := producer.ParseCampaign("c.yaml", []byte(c.src))
-		var faults *producer.Faults
+		_, err := campaignfile.Parse("c.yaml", []byte(c.src))
+		var faults *campaignfile.Faults
 		if !errors.As(err, &faults) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -146,17 +162,17 @@ func TestParseCampaign_EveryFaultHasItsPlace(t *testing.T) {
 	}
 }
 
-func TestParseCampaign_ReportsEveryFaultAtOnce(t *testing.T) {
-	_, err := producer.ParseCampaign("", []byte("lane: x\nrate: -1\nfoo: 1\nchannels: [{}]\n"))
-	var faults *producer.Faults
+func TestParse_ReportsEveryFaultAtOnce(t *testing.T) {
+	_, err := campaignfile.Parse("", []byte("lane: x\nrate: -1\nfoo: 1\nchannels: [{}]\n"))
+	var faults *campaignfile.Faults
 	if !errors.As(err, &faults) || faults.Total != 7 {
 		t.Errorf("faults:\n%v", err)
 	}
 }
 
-func TestNewFile_JudgesASpecFromGo(t *testing.T) {
+func TestNew_JudgesASpecFromGo(t *testing.T) {
 	spec := campaign.Spec{ID: "a", MessageType: "MKT", Channels: []campaign.Channel{{Channel: "sms", Template: "x"}}}
-	f, err := producer.NewFile(spec)
+	f, err := campaignfile.New(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,14 +180,14 @@ func TestNewFile_JudgesASpecFromGo(t *testing.T) {
 		t.Errorf("the default is not set in the copy alone: %+v, %+v", f.Spec, spec)
 	}
 	spec.Channels[0].FallbackTime = 5
-	if _, err := producer.NewFile(spec); err == nil || err.Error() != "channels[0].fallback_time: must be from 30 seconds to 1 hour" {
+	if _, err := campaignfile.New(spec); err == nil || err.Error() != "channels[0].fallback_time: must be from 30 seconds to 1 hour" {
 		t.Errorf("error: %v", err)
 	}
 }
 
-func TestNewFile_LeavesTheCallersHoursAlone(t *testing.T) {
+func TestNew_LeavesTheCallersHoursAlone(t *testing.T) {
 	hours := campaign.Hours{From: "09:00", To: "20:00", Days: []string{"tue", "mon"}, Zone: "recipient"}
-	f, err := producer.NewFile(campaign.Spec{
+	f, err := campaignfile.New(campaign.Spec{
 		ID: "a", MessageType: "MKT", Channels: []campaign.Channel{{Channel: "sms", Template: "x"}}, Hours: &hours, UnknownZone: "hold",
 	})
 	if err != nil {
@@ -180,4 +196,13 @@ func TestNewFile_LeavesTheCallersHoursAlone(t *testing.T) {
 	if hours.Days[0] != "tue" || f.Spec.Hours.Days[0] != "mon" || f.Spec.UnknownZone != "" {
 		t.Errorf("%v, %+v, %q", hours, f.Spec.Hours, f.Spec.UnknownZone)
 	}
+}
+
+func parse(t *testing.T, src string) *campaignfile.File {
+	t.Helper()
+	f, err := campaignfile.Parse("campaign.yaml", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
