@@ -35,11 +35,11 @@ const (
 	maxGrowth = 500_000
 
 	// The answers say "too fast" when so many are denied, and of all this share
-	// and twice the noise. The share of fewer than minAnswers says nothing.
+	// and the noise, with its weight. The share of fewer than minAnswers says nothing.
 	minAnswers  = 20
 	minDenied   = 3
-	deniedShare = 0.03
-	noiseWeight = 2
+	deniedShare = 0.035
+	noiseWeight = 1.5
 	// keptShare is what the rate falls to, of what was granted.
 	keptShare = 0.97
 	// Where over minSharply answers of the last quarter of the window were denied
@@ -55,11 +55,20 @@ const (
 	growth = 0.01
 	// Noise is what is denied while the rate is well below the peak, from noiseFrom
 	// units on, when the requests of before the fall are over, up to noiseTo of the
-	// way. It is an average of some noiseAnswers, and maxNoise at most.
+	// way. It is an average of some noiseAnswers, and maxNoise at most. At other times
+	// it fades within some fadeAnswers, so that a limit isn't taken for it for long.
 	noiseFrom    = 0.3
 	noiseTo      = 0.75
 	noiseAnswers = 300
+	fadeAnswers  = 200
 	maxNoise     = 0.08
+	// Noise is also what is denied, few in all and spread out, while less is granted
+	// than this part of the peak. A limit that has fallen denies most answers from a
+	// moment on.
+	noisePeak    = 0.97
+	noiseShare   = 0.12
+	noiseDensity = 0.17
+	noiseStep    = 0.5
 )
 
 // toPeak is how many units the rate takes to be back at the peak.
@@ -112,8 +121,7 @@ func (s paceState) note(now, set float64, r report) paceState {
 			from, young = a.at, false
 		}
 	}
-	share := deniedShare + noiseWeight*min(s.granted.noise, maxNoise)
-	if all.granted+all.denied < minAnswers || all.denied < minDenied || all.deniedShare() < share {
+	if all.granted+all.denied < minAnswers || all.denied < minDenied || all.deniedShare() < s.granted.tooMany() {
 		return s
 	}
 	peak := (1 - all.deniedShare()) * 1e6 / gap
@@ -121,6 +129,11 @@ func (s paceState) note(now, set float64, r report) paceState {
 		// In slots: a busy machine loses some, and of others no one makes use.
 		sent := float64(all.granted + all.denied)
 		peak = min(peak, float64(all.granted)*1e6/(now-from)*(sent+float64(all.lost))/sent)
+	}
+	if peak < noisePeak*s.granted.peak && all.deniedShare() < noiseShare && s.density(now-long) < noiseDensity {
+		if s.granted.noise += noiseStep * (all.deniedShare() - s.granted.noise); all.deniedShare() < s.granted.tooMany() {
+			return s
+		}
 	}
 	if late.denied >= minSharply && late.deniedShare() > sharpShare {
 		peak = max(maxDrop*peak, min(peak, (1-late.deniedShare())*1e6/gap))
@@ -154,6 +167,20 @@ func keep(all []answers, now, long float64, r report) []answers {
 	return append(kept, new)
 }
 
+// density returns the share of the answers that were denied, of those since the first.
+func (s paceState) density(from float64) float64 {
+	var since answers
+	for _, a := range s.answers {
+		if a.at > from && (a.denied > 0 || since.denied > 0) {
+			since = since.and(a)
+		}
+	}
+	return since.deniedShare()
+}
+
+// tooMany is the share of denied answers from which on they say "too fast".
+func (g *granted) tooMany() float64 { return deniedShare + noiseWeight*min(g.noise, maxNoise) }
+
 // hear learns the noise from answers to requests at a rate that is granted.
 func (g *granted) hear(r report) {
 	n := float64(r.granted + r.denied)
@@ -162,6 +189,8 @@ func (g *granted) hear(r report) {
 	}
 	if t := g.units(); t > noiseFrom && t < noiseTo*toPeak {
 		g.noise += (float64(r.denied) - g.noise*n) / max(noiseAnswers, n)
+	} else {
+		g.noise -= g.noise * min(1, n/fadeAnswers)
 	}
 }
 

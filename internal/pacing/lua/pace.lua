@@ -26,9 +26,10 @@
 local far, near_time, near_gap = 1000000, 200000, 300000
 local max_retry_after, max_growth = 60000000, 500000
 local window_slots, window_parts = 50, 20
-local min_answers, min_denied, denied_share, noise_weight = 20, 3, 0.03, 2
+local min_answers, min_denied, denied_share, noise_weight = 20, 3, 0.035, 1.5
 local kept_share, min_sharply, sharp_share, max_drop, min_share = 0.97, 4, 0.4, 0.85, 0.01
-local growth, noise_from, noise_to, noise_answers, max_noise = 0.01, 0.3, 0.75, 300, 0.08
+local growth, noise_from, noise_to, noise_answers, fade_answers, max_noise = 0.01, 0.3, 0.75, 300, 200, 0.08
+local noise_peak, noise_share, noise_density, noise_step = 0.97, 0.12, 0.17, 0.5
 local to_peak = ((1 - kept_share) / growth) ^ (1 / 3)
 
 local t = redis.call('TIME')
@@ -65,6 +66,7 @@ local function gap_now()
   return math.max(set, 1000000 / (peak * (1 + growth * u * u * u)))
 end
 local function share(a) return a[3] / (a[2] + a[3]) end
+local function too_many() return denied_share + noise_weight * math.min(noise, max_noise) end
 
 -- note takes note of the answers, and lowers the rate when they say "too fast".
 local function note()
@@ -77,28 +79,39 @@ local function note()
   else
     answers[#answers + 1] = {now, granted, denied, lost}
   end
-  if n > 0 and peak > 0 and units() > noise_from and units() < noise_to * to_peak then
-    noise = noise + (denied - noise * n) / math.max(noise_answers, n)
+  if n > 0 and peak > 0 then
+    if units() > noise_from and units() < noise_to * to_peak then
+      noise = noise + (denied - noise * n) / math.max(noise_answers, n)
+    else
+      noise = noise - noise * math.min(1, n / fade_answers)
+    end
   end
   local from, young = now - long, true
-  local all, late = {0, 0, 0, 0}, {0, 0, 0}
+  local all, late, since_denied = {0, 0, 0, 0}, {0, 0, 0}, {0, 0, 0}
   for _, a in ipairs(answers) do
     if a[1] > now - long then
       all[2], all[3], all[4] = all[2] + a[2], all[3] + a[3], all[4] + a[4]
       if a[1] > now - long / 4 then
         late[2], late[3] = late[2] + a[2], late[3] + a[3]
       end
+      if a[3] > 0 or since_denied[3] > 0 then
+        since_denied[2], since_denied[3] = since_denied[2] + a[2], since_denied[3] + a[3]
+      end
     elseif a[1] > now - 2 * long then
       from, young = a[1], false
     end
   end
-  if all[2] + all[3] < min_answers or all[3] < min_denied or share(all) < denied_share + noise_weight * math.min(noise, max_noise) then
+  if all[2] + all[3] < min_answers or all[3] < min_denied or share(all) < too_many() then
     return
   end
   local new = (1 - share(all)) * 1000000 / gap
   if not young then
     local sent = all[2] + all[3]
     new = math.min(new, all[2] * 1000000 / (now - from) * (sent + all[4]) / sent)
+  end
+  if new < noise_peak * peak and share(all) < noise_share and share(since_denied) < noise_density then
+    noise = noise + noise_step * (share(all) - noise)
+    if share(all) < too_many() then return end
   end
   if late[3] >= min_sharply and share(late) > sharp_share then
     new = math.max(max_drop * new, math.min(new, (1 - share(late)) * 1000000 / gap))
