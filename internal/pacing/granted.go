@@ -48,6 +48,9 @@ const (
 	minSharply = 4
 	sharpShare = 0.4
 	maxDrop    = 0.85
+	// In one round the rate falls to minKept of what it was, or little below: of a few
+	// answers more may be denied by chance.
+	minKept = 0.58
 	// minShare of the rate set is always tried.
 	minShare = 0.01
 
@@ -130,6 +133,7 @@ func (s paceState) note(now, set float64, r report) paceState {
 		sent := float64(all.granted + all.denied)
 		peak = min(peak, float64(all.granted)*1e6/(now-from)*(sent+float64(all.lost))/sent)
 	}
+	peak = max(peak, minKept*1e6/gap)
 	if peak < noisePeak*s.granted.peak && all.deniedShare() < noiseShare && s.density(now-long) < noiseDensity {
 		if s.granted.noise += noiseStep * (all.deniedShare() - s.granted.noise); all.deniedShare() < s.granted.tooMany() {
 			return s
