@@ -35,8 +35,10 @@ const (
 	maxGrowth = 500_000
 
 	// The answers say "too fast" when so many are denied, and of all this share
-	// and the noise, with its weight. The share of fewer than minAnswers says nothing.
-	minAnswers  = 20
+	// and the noise, with its weight. The share of fewer than fewAnswers says nothing,
+	// and that of fewer than minAnswers unless it is over sharpShare.
+	fewAnswers  = 20
+	minAnswers  = 40
 	minDenied   = 3
 	deniedShare = 0.035
 	noiseWeight = 1.5
@@ -124,14 +126,14 @@ func (s paceState) note(now, set float64, r report) paceState {
 			from, young = a.at, false
 		}
 	}
-	if all.granted+all.denied < minAnswers || all.denied < minDenied || all.deniedShare() < s.granted.tooMany() {
+	n := all.granted + all.denied
+	if n < fewAnswers || n < minAnswers && all.deniedShare() < sharpShare || all.denied < minDenied || all.deniedShare() < s.granted.tooMany() {
 		return s
 	}
 	peak := (1 - all.deniedShare()) * 1e6 / gap
 	if !young {
 		// In slots: a busy machine loses some, and of others no one makes use.
-		sent := float64(all.granted + all.denied)
-		peak = min(peak, float64(all.granted)*1e6/(now-from)*(sent+float64(all.lost))/sent)
+		peak = min(peak, float64(all.granted)*1e6/(now-from)*float64(n+all.lost)/float64(n))
 	}
 	peak = max(peak, minKept*1e6/gap)
 	if peak < noisePeak*s.granted.peak && all.deniedShare() < noiseShare && s.density(now-long) < noiseDensity {

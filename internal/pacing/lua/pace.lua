@@ -26,7 +26,7 @@
 local far, near_time, near_gap = 1000000, 200000, 300000
 local max_retry_after, max_growth = 60000000, 500000
 local window_slots, window_parts = 50, 20
-local min_answers, min_denied, denied_share, noise_weight = 20, 3, 0.035, 1.5
+local few_answers, min_answers, min_denied, denied_share, noise_weight = 20, 40, 3, 0.035, 1.5
 local kept_share, min_sharply, sharp_share, max_drop, min_kept, min_share = 0.97, 4, 0.4, 0.85, 0.58, 0.01
 local growth, noise_from, noise_to, noise_answers, fade_answers, max_noise = 0.01, 0.3, 0.75, 300, 200, 0.08
 local noise_peak, noise_share, noise_density, noise_step = 0.97, 0.12, 0.17, 0.5
@@ -101,13 +101,13 @@ local function note()
       from, young = a[1], false
     end
   end
-  if all[2] + all[3] < min_answers or all[3] < min_denied or share(all) < too_many() then
+  local answered = all[2] + all[3]
+  if answered < few_answers or answered < min_answers and share(all) < sharp_share or all[3] < min_denied or share(all) < too_many() then
     return
   end
   local new = (1 - share(all)) * 1000000 / gap
   if not young then
-    local sent = all[2] + all[3]
-    new = math.min(new, all[2] * 1000000 / (now - from) * (sent + all[4]) / sent)
+    new = math.min(new, all[2] * 1000000 / (now - from) * (answered + all[4]) / answered)
   end
   new = math.max(new, min_kept * 1000000 / gap)
   if new < noise_peak * peak and share(all) < noise_share and share(since_denied) < noise_density then
