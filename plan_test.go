@@ -60,6 +60,7 @@ var plan = map[string]room{
 	"campaign":              {pure, nil},
 	"tasks":                 {pure, []string{"campaign"}},
 	"internal/campaignfile": {pure, []string{"campaign", "telesign", "internal/translate"}},
+	"internal/accounts":     {pure, []string{"campaign", "telesign", "internal/secret"}},
 	"internal/listfile":     {pure, nil},
 	"internal/phone":        {pure, nil},
 	"internal/secret":       {pure, nil},

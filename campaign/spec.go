@@ -95,6 +95,9 @@ type Spec struct {
 	SenderID       string `json:"sender_id,omitempty"`
 	OriginatingIP  string `json:"originating_ip,omitempty"`
 	LifecycleEvent string `json:"account_lifecycle_event,omitempty"`
+	// Account is the name of the Telesign account that it is sent through; empty:
+	// [DefaultAccount].
+	Account string `json:"account,omitempty"`
 	// Standing is the day's campaign of one-off sends: each recipient has a
 	// message of their own, and there are no channels here.
 	Standing bool `json:"standing,omitempty"`

@@ -26,20 +26,26 @@ func FromFile(variable string) (value string, found bool, err error) {
 	if os.Getenv(variable) != "" {
 		return "", false, fmt.Errorf("is set, and so is %s%s: set one of them", variable, FileSuffix)
 	}
+	value, err = Read(name)
+	return value, err == nil, err
+}
+
+// Read returns the secret in a file, without the line end that editors add.
+func Read(name string) (string, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	value = strings.TrimRight(string(text), "\r\n")
+	value := strings.TrimRight(string(text), "\r\n")
 	switch {
 	case err != nil:
-		return "", false, err
+		return "", err
 	case len(text) > maxFile:
-		return "", false, errors.New(name + " is too long for a secret")
+		return "", errors.New(name + " is too long for a secret")
 	case value == "":
-		return "", false, errors.New(name + " is empty")
+		return "", errors.New(name + " is empty")
 	}
-	return value, true, nil
+	return value, nil
 }
