@@ -107,6 +107,7 @@ var plan = map[string]room{
 
 	"internal/demoredis":   {client, []string{"internal/redisx"}},
 	"internal/examples":    {pure, nil},
+	"internal/config":      {face, []string{"campaign", "telesign", "worker", "internal/accounts", "internal/operations", "internal/redisx", "internal/secret", "internal/web/access"}},
 	"internal/doctor":      {face, []string{"telesign", "internal/installation", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/secret"}},
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
 	"internal/web/access":  {store, []string{"internal/redisx"}},
@@ -118,7 +119,7 @@ var plan = map[string]room{
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/demoredis", "internal/examples", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
-		"internal/audit", "internal/doctor", "internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
+		"internal/accounts", "internal/audit", "internal/config", "internal/doctor", "internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
 		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate",
 	}},
 	"cmd/orderhistory": {face, everything},
@@ -131,7 +132,8 @@ var plan = map[string]room{
 	"test/browsertest":   {kit, nil},
 	"test/postgrestest":  {kit, nil},
 	"test/s3test":        {kit, nil},
-	"test/bench":         {kit, nil}, // tests alone, as below
+	"test/accounts":      {kit, nil}, // tests alone, as below
+	"test/bench":         {kit, nil},
 	"test/chaos":         {kit, nil},
 	"test/search":        {kit, nil},
 	"test/reference":     {kit, nil},

@@ -31,8 +31,8 @@ const (
 
 // Options are what the listener needs; all are required.
 type Options struct {
-	Redis    redis.UniversalClient
-	Verifier *telesign.Verifier
+	Redis     redis.UniversalClient
+	Verifiers Verifiers
 	// RequireSignature refuses receipts without a signature. One that is there
 	// and wrong is always refused.
 	RequireSignature bool
@@ -51,7 +51,7 @@ type Listener struct {
 	ledger       *ledger.Ledger
 	references   *references.Store
 	suppressions *suppression.List
-	verifier     *telesign.Verifier
+	verifiers    Verifiers
 	require      bool
 	margin       time.Duration
 	deadline     time.Duration // if not 0: see Options.ReceiptDeadline
@@ -65,11 +65,11 @@ type Listener struct {
 
 // New returns a listener on the ledger in o.Redis.
 func New(o Options) (*Listener, error) {
-	if o.Redis == nil || o.Verifier == nil || o.Logger == nil || o.Metrics == nil {
-		return nil, errors.New("callbacks: Redis, Verifier, Logger and Metrics are required")
+	if o.Redis == nil || len(o.Verifiers) == 0 || o.Logger == nil || o.Metrics == nil {
+		return nil, errors.New("callbacks: Redis, Verifiers, Logger and Metrics are required")
 	}
 	l := &Listener{
-		rdb: o.Redis, ledger: ledger.New(o.Redis), references: references.New(o.Redis), suppressions: suppression.New(o.Redis), verifier: o.Verifier,
+		rdb: o.Redis, ledger: ledger.New(o.Redis), references: references.New(o.Redis), suppressions: suppression.New(o.Redis), verifiers: o.Verifiers,
 		require: o.RequireSignature, margin: o.ReceiptMargin, deadline: o.ReceiptDeadline, log: o.Logger,
 		receipts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "handout_receipts_total", Help: "Receipts by what came of them.",
@@ -130,7 +130,7 @@ func (l *Listener) take(w http.ResponseWriter, r *http.Request) (string, error) 
 		w.Header().Set("Allow", "POST")
 		return "", &refusal{http.StatusMethodNotAllowed, "method", errors.New("GET without a body")}
 	}
-	signed, err := l.verify(r, body)
+	by, err := l.verify(r, body)
 	if err != nil {
 		return "", err
 	}
@@ -142,33 +142,33 @@ func (l *Listener) take(w http.ResponseWriter, r *http.Request) (string, error) 
 	// A receipt that has arrived is recorded, even if Telesign waits no longer.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), recordTimeout)
 	defer cancel()
-	result, err := l.record(ctx, receipt, body)
+	result, err := l.record(ctx, receipt, body, by)
 	if err != nil {
 		return "", &refusal{http.StatusServiceUnavailable, "not recorded", err}
 	}
-	if signed {
+	if by != nil {
 		l.verified(ctx)
 	}
 	return result, nil
 }
 
-// verify reports whether the callback is signed; the error refuses it.
-func (l *Listener) verify(r *http.Request, body []byte) (signed bool, err error) {
-	err = l.verifier.Verify(r.Header, body)
+// verify returns who has signed the callback; the error refuses it.
+func (l *Listener) verify(r *http.Request, body []byte) (signers, error) {
+	by, err := l.verifiers.verify(r.Header, body)
 	why := unverified.WrongSignature
 	switch {
 	case err == nil:
-		return true, nil
+		return by, nil
 	case errors.Is(err, telesign.ErrEmptyBody):
-		return false, &refusal{http.StatusBadRequest, "empty", err}
+		return nil, &refusal{http.StatusBadRequest, "empty", err}
 	case errors.Is(err, telesign.ErrUnsigned):
 		if !l.require && r.Method == http.MethodPost && len(body) > 0 {
-			return false, nil
+			return nil, nil
 		}
 		why = unverified.Unsigned
 	case errors.Is(err, telesign.ErrWrongCustomer):
 		why = unverified.WrongCustomer
 	}
 	l.refuse(r, body, why)
-	return false, &refusal{http.StatusUnauthorized, string(why), err}
+	return nil, &refusal{http.StatusUnauthorized, string(why), err}
 }

@@ -18,7 +18,7 @@ const (
 	stuckLook = time.Minute
 )
 
-// keep stores a receipt for an unknown reference.
+// keep stores a receipt, with its signers, for an unknown reference.
 func (l *Listener) keep(ctx context.Context, r telesign.Receipt, body []byte) (string, error) {
 	kept, err := l.references.KeepEarly(ctx, r.Reference, body, time.Now())
 	if err == nil && !kept {
@@ -86,17 +86,20 @@ func (l *Listener) replayOne(ctx context.Context, e references.Early, now time.T
 		// The longer it has waited, the less likely it is to become known.
 		return l.references.PutOffEarly(ctx, e, now.Add(min(max(earlyLook, age), maxEarlyWait)))
 	}
-	for _, body := range bodies {
-		r, err := telesign.ParseReceipt([]byte(body))
+	for _, text := range bodies {
+		by, body := kept(text)
+		r, err := telesign.ParseReceipt(body)
 		if err != nil {
 			return err // it was parsed when it was kept
 		}
-		result, err := l.apply(ctx, to, r)
-		if err != nil {
-			return err
+		result := resultForeign
+		if by.speakFor(to.info) {
+			if result, err = l.apply(ctx, to, r); err != nil {
+				return err
+			}
 		}
 		l.receipts.WithLabelValues(result).Inc()
-		if err := l.references.DropEarly(ctx, e.Reference, body); err != nil {
+		if err := l.references.DropEarly(ctx, e.Reference, text); err != nil {
 			return err
 		}
 	}

@@ -264,7 +264,7 @@ func TestNew_RefusesToListenWithoutWhatItNeeds(t *testing.T) {
 	r := setup(t)
 	for name, change := range map[string]func(*callbacks.Options){
 		"no Redis":    func(o *callbacks.Options) { o.Redis = nil },
-		"no verifier": func(o *callbacks.Options) { o.Verifier = nil },
+		"no verifier": func(o *callbacks.Options) { o.Verifiers = nil },
 		"no logger":   func(o *callbacks.Options) { o.Logger = nil },
 		"no metrics":  func(o *callbacks.Options) { o.Metrics = nil },
 	} {

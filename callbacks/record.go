@@ -31,20 +31,24 @@ const (
 	resultDropped    = "dropped"    // for a reference that never became known
 )
 
-// record writes a receipt to the ledger.
-func (l *Listener) record(ctx context.Context, r telesign.Receipt, body []byte) (string, error) {
+// record writes a receipt to the ledger. One that another account's key has signed than
+// that of its campaign is foreign.
+func (l *Listener) record(ctx context.Context, r telesign.Receipt, body []byte, by signers) (string, error) {
 	if r.Inbound {
 		return l.reply(ctx, r, body)
 	}
 	if r.Template.Name != "" {
-		return resultTemplate, l.template(ctx, r)
+		return resultTemplate, l.template(ctx, r, by)
 	}
 	to, err := l.find(ctx, r)
+	if err == nil && !by.speakFor(to.info) {
+		err = errForeign
+	}
 	switch {
 	case errors.Is(err, errForeign):
 		return resultForeign, nil
 	case errors.Is(err, ledger.ErrNotFound):
-		return l.keep(ctx, r, body)
+		return l.keep(ctx, r, by.keep(body))
 	case err != nil:
 		return "", err
 	}
@@ -203,8 +207,8 @@ func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.R
 	return resultRecorded, l.hold(ctx, to, r)
 }
 
-// hold holds every campaign when a receipt says that the fault is our account's: the
-// others would fail of the same. It holds this one when its template can't be sent any
+// hold holds every campaign of the account when a receipt says that the fault is the
+// account's: the others would fail of the same. It holds this one when its template can't be sent any
 // more. If the listener dies before that, the next receipt holds them.
 func (l *Listener) hold(ctx context.Context, to addressee, r telesign.Receipt) error {
 	code, account := translate.AccountFault(r)
@@ -219,8 +223,9 @@ func (l *Listener) hold(ctx context.Context, to addressee, r telesign.Receipt) e
 	case err != nil:
 		return err
 	case account:
-		l.log.Error("the account has a fault", "campaign", to.info.ID, "code", int(code), "error", code.Text())
-		return l.ledger.HoldAll(ctx, translate.HoldReason(code), seen.Record.ClaimedAt, time.Now())
+		name := to.info.Spec.AccountName()
+		l.log.Error("the account has a fault", "account", name, "campaign", to.info.ID, "code", int(code), "error", code.Text())
+		return l.ledger.HoldAccount(ctx, name, translate.HoldReason(code), seen.Record.ClaimedAt, time.Now())
 	}
 	l.log.Error("held for its template", "campaign", to.info.ID, "error", reason)
 	return l.ledger.HoldSince(ctx, to.info.ID, reason, seen.Record.ClaimedAt, time.Now())

@@ -42,7 +42,9 @@ const (
 	customerID = "FFFFFFFF-EEEE-DDDD-1234-AB1234567890"
 	apiKey     = "VGVzdCBLZXk="
 	otherKey   = "b3RoZXIga2V5"
-	patience   = 30 * time.Second
+	// usCustomerID has an account of its own, with otherKey.
+	usCustomerID = "11111111-2222-3333-4444-555555555555"
+	patience     = 30 * time.Second
 )
 
 // rig is a listener behind a real server, and its ledger.
@@ -109,8 +111,12 @@ func (r *rig) options() callbacks.Options {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	us, err := telesign.NewVerifier(usCustomerID, otherKey)
+	if err != nil {
+		r.t.Fatal(err)
+	}
 	return callbacks.Options{
-		Redis: r.rdb, Verifier: verifier, RequireSignature: true, ReceiptMargin: time.Minute,
+		Redis: r.rdb, Verifiers: callbacks.Verifiers{"default": {verifier}, "us": {us}}, RequireSignature: true, ReceiptMargin: time.Minute,
 		Logger: slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Metrics: r.registry,
 	}
 }

@@ -15,7 +15,7 @@ import (
 // template takes a callback about a template. One that can't be sent any more holds the
 // campaigns that use it, those that wait for their start too. If the listener dies
 // before the last of them is held, Telesign gets no 200 and calls again.
-func (l *Listener) template(ctx context.Context, r telesign.Receipt) error {
+func (l *Listener) template(ctx context.Context, r telesign.Receipt, by signers) error {
 	code, n := r.Status.Code, r.Template
 	if !translate.TemplateGone(code) {
 		l.log.Info("Telesign says of a template", "channel", n.Channel, "template", n.Name, "code", int(code), "text", code.Text())
@@ -33,7 +33,7 @@ func (l *Listener) template(ctx context.Context, r telesign.Receipt) error {
 		switch {
 		case errors.Is(err, ledger.ErrNotFound): // it was purged, or isn't committed yet
 			continue
-		case err == nil && !templates.Uses(info.Spec, n):
+		case err == nil && !(by.speakFor(info) && templates.Uses(info.Spec, n)):
 			continue
 		case err == nil && info.Phase == campaign.Paused && !info.StartAt.IsZero():
 			err = l.ledger.HoldRestored(ctx, id, reason, time.Now()) // which holds a paused one, too

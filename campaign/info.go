@@ -3,7 +3,6 @@ package campaign
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -115,8 +114,8 @@ func (i *Info) Gone() error {
 // its day, and a third for clocks that are wrong. The zero time for any other
 // campaign.
 func (i *Info) KeysUntil() time.Time {
-	day, err := time.Parse(time.DateOnly, strings.TrimPrefix(string(i.ID), "sends-"))
-	if !i.Spec.Standing || err != nil {
+	day, _, ok := StandingDay(i.ID)
+	if !i.Spec.Standing || !ok {
 		return time.Time{}
 	}
 	return day.AddDate(0, 0, 3)

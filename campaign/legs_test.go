@@ -159,9 +159,9 @@ func TestSpec_LegsComeInTheOrderOfTheCascade(t *testing.T) {
 	}{
 		"the campaign's":                {cascadeOf("rcs", "sms", "whatsapp"), &campaign.Recipient{}, []string{"rcs", "sms", "whatsapp", "fax"}},
 		"channels outside it come last": {cascadeOf("viber", "sms"), nil, []string{"sms", "whatsapp", "rcs", "fax"}},
-		"of a one-off send its own":     {campaign.StandingSpec("sends-2026-11-22"), &campaign.Recipient{Values: []string{string(own)}}, []string{"rcs", "sms", "whatsapp", "fax"}},
-		"of a message that isn't known": {campaign.StandingSpec("sends-2026-11-22"), nil, []string{"whatsapp", "sms", "rcs", "fax"}},
-		"of a message that isn't one":   {campaign.StandingSpec("sends-2026-11-22"), &campaign.Recipient{Values: []string{"?"}}, []string{"whatsapp", "sms", "rcs", "fax"}},
+		"of a one-off send its own":     {campaign.StandingSpec("sends-2026-11-22", "default"), &campaign.Recipient{Values: []string{string(own)}}, []string{"rcs", "sms", "whatsapp", "fax"}},
+		"of a message that isn't known": {campaign.StandingSpec("sends-2026-11-22", "default"), nil, []string{"whatsapp", "sms", "rcs", "fax"}},
+		"of a message that isn't one":   {campaign.StandingSpec("sends-2026-11-22", "default"), &campaign.Recipient{Values: []string{"?"}}, []string{"whatsapp", "sms", "rcs", "fax"}},
 	} {
 		var got []string
 		for _, l := range c.spec.Legs(c.to, &r) {

@@ -12,24 +12,23 @@ type RateSet struct {
 
 // Rates are all that persons have set. The zero value is none.
 type Rates struct {
-	account   *RateSet
+	accounts  map[string]*RateSet
 	campaigns map[ID]*RateSet
 }
 
-// NewRates returns what was set for the account, nil for nothing, and for campaigns.
-func NewRates(account *RateSet, campaigns map[ID]*RateSet) Rates {
-	return Rates{account: account, campaigns: campaigns}
+// NewRates returns what was set for accounts, by name, and for campaigns.
+func NewRates(accounts map[string]*RateSet, campaigns map[ID]*RateSet) Rates {
+	return Rates{accounts: accounts, campaigns: campaigns}
 }
 
-// SetForAccount is what was set for the account; nil: nothing.
-func (r Rates) SetForAccount() *RateSet { return r.account }
+// SetForAccount is what was set for an account; nil: nothing.
+func (r Rates) SetForAccount(name string) *RateSet { return r.accounts[name] }
 
 // SetFor is what was set for the campaign; nil: nothing.
 func (r Rates) SetFor(c ID) *RateSet { return r.campaigns[c] }
 
-// Account is the account's rate in messages per second: what was set, else that
-// of the environment.
-func (r Rates) Account(environment float64) float64 { return r.account.or(environment) }
+// Account is an account's rate in messages per second: what was set, else own.
+func (r Rates) Account(name string, own float64) float64 { return r.accounts[name].or(own) }
 
 // Campaign is the campaign's own rate in messages per second, 0 for none: what
 // was set, else that of its file.

@@ -32,6 +32,7 @@ const (
 	fieldRecall   = "recall"   // random: its pages are yet to be recalled, see Recall
 	fieldCanary   = "canary"   // see gates.go
 	fieldOwner    = "owner"    // [campaign.Info.Owner]
+	fieldAccount  = "account"  // the spec's, for who doesn't read that; absent: the default
 	fieldDoubts   = "doubts"   // how many in a row, see lua/apply.lua
 )
 

@@ -126,7 +126,7 @@ func referenceField(ref string, buckets int) (field string, bucket int) {
 }
 
 // rates: hash, campaign ID to the rate that a person has set for it; field
-// accountRate for the account.
+// accountRate for the default account, with a name behind it for another.
 func (k keys) rates() string { return string(k) + ":rates" }
 
 const accountRate = "*"

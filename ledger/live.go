@@ -18,7 +18,7 @@ type Live struct {
 	Now     time.Time         // by Redis's clock
 	Samples []campaign.Sample // the latest, the earliest first
 	Canary  string            // [campaign.CanaryPassed], [campaign.CanaryFailed], or empty: not decided
-	Pace    pacing.Pace       // of the account
+	Pace    pacing.Pace       // of its account
 	Files   string            // [FilesPassed], [FilesFailed], or else
 	Looked  time.Time         // when a worker last looked at what is due; zero: not within a day
 }
@@ -26,8 +26,8 @@ type Live struct {
 // liveTime is how far back the samples of a Live go.
 const liveTime = 3 * time.Minute
 
-// Live reads how a campaign does now.
-func (l *Ledger) Live(ctx context.Context, c campaign.ID) (*Live, error) {
+// Live reads how a campaign of an account does now.
+func (l *Ledger) Live(ctx context.Context, c campaign.ID, account string) (*Live, error) {
 	var now *redis.TimeCmd
 	var canary *redis.SliceCmd
 	var samples *redis.StringSliceCmd
@@ -48,7 +48,7 @@ func (l *Ledger) Live(ctx context.Context, c campaign.ID) (*Live, error) {
 	}
 	v.Canary, _ = canary.Val()[0].(string)
 	v.Files, _ = canary.Val()[1].(string)
-	if v.Pace, err = pacing.ReadPace(ctx, l.rdb, pacing.KeyAccount(l.rdb), v.Now); err != nil {
+	if v.Pace, err = pacing.ReadPace(ctx, l.rdb, pacing.KeyAccount(l.rdb, account), v.Now); err != nil {
 		return nil, err
 	}
 	for i := len(samples.Val()) - 1; i >= 0; i-- {
@@ -61,9 +61,9 @@ func (l *Ledger) Live(ctx context.Context, c campaign.ID) (*Live, error) {
 	return v, nil
 }
 
-// Pace reads the account's limiter.
-func (l *Ledger) Pace(ctx context.Context) (pacing.Pace, error) {
-	return l.pace(ctx, pacing.KeyAccount(l.rdb))
+// Pace reads an account's limiter.
+func (l *Ledger) Pace(ctx context.Context, account string) (pacing.Pace, error) {
+	return l.pace(ctx, pacing.KeyAccount(l.rdb, account))
 }
 
 // PaceOf reads the campaign's own limiter; without a rate of its own a campaign has

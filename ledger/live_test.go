@@ -11,7 +11,7 @@ func TestLive_KnowsWhenAWorkerLastLooked(t *testing.T) {
 	info := b.stand(t, "c", 1)
 	looked := func() time.Duration {
 		t.Helper()
-		live, err := b.ledger.Live(t.Context(), info.ID)
+		live, err := b.ledger.Live(t.Context(), info.ID, "default")
 		if err != nil {
 			t.Fatal(err)
 		}

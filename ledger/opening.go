@@ -129,6 +129,14 @@ func beginningFields(b campaign.Beginning, now time.Time) []any {
 	return []any{fieldState, string(campaign.Running), fieldStarted, now.UnixMilli()}
 }
 
+// accountFields are those of meta.
+func accountFields(stored string) []any {
+	if stored == "" {
+		return nil
+	}
+	return []any{fieldAccount, stored}
+}
+
 // Commit makes the campaign stand. It may be called again after an error.
 func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Beginning) (*campaign.Info, error) {
 	c := o.spec.ID
@@ -158,6 +166,7 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Be
 	args := []any{o.token, content.Total, begin.By.Entry(now, "submitted", content.LeftOut.Beside(content.Total)).Encode(),
 		fieldSalt, newSalt(), fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldOwner, begin.Owner, fieldCursor, 0, fieldLeftOut, content.LeftOut.Encode()}
 	args = append(append(append(args, beginningFields(begin, now)...), zones...), events...)
+	args = append(args, accountFields(o.spec.Account)...)
 	n, err := commitScript.Run(ctx, o.l.rdb, []string{o.l.keys.meta(c), o.l.keys.counts(c), o.l.keys.history(c), o.l.outbox.Key(c), o.l.keys.proposed(c)}, args...).Int()
 	if err != nil {
 		return nil, fmt.Errorf("commit campaign %s: %w", c, err)

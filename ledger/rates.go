@@ -1,11 +1,13 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,20 +21,20 @@ func (l *Ledger) Rates(ctx context.Context) (campaign.Rates, error) {
 	if err != nil {
 		return campaign.Rates{}, fmt.Errorf("read rates: %w", err)
 	}
-	var account *campaign.RateSet
+	accounts := make(map[string]*campaign.RateSet)
 	campaigns := make(map[campaign.ID]*campaign.RateSet, len(fields))
 	for field, text := range fields {
 		s := new(campaign.RateSet)
 		if err := json.Unmarshal([]byte(text), s); err != nil || !validRate(s.Rate) {
 			return campaign.Rates{}, fmt.Errorf("read rates: that of %s is %q", field, text)
 		}
-		if field == accountRate {
-			account = s
+		if name, ok := strings.CutPrefix(field, accountRate); ok {
+			accounts[cmp.Or(name, campaign.DefaultAccount)] = s
 		} else {
 			campaigns[campaign.ID(field)] = s
 		}
 	}
-	return campaign.NewRates(account, campaigns), nil
+	return campaign.NewRates(accounts, campaigns), nil
 }
 
 // rateChangeTime is how long a change of a campaign's rate may take.
@@ -95,11 +97,12 @@ func (l *Ledger) unpurged(ctx context.Context, c campaign.ID) error {
 	return nil
 }
 
-// SetAccountRate sets the account's rate in messages per second, for all workers
+// SetAccountRate sets an account's rate in messages per second, for all workers
 // within a second; 0 goes back to that of their environment.
-func (l *Ledger) SetAccountRate(ctx context.Context, rate float64, a campaign.Actor, now time.Time) error {
-	_, err := l.setRate(ctx, accountRate, rate, a, now, func(text []byte) error {
-		return l.rdb.HSet(ctx, l.keys.rates(), accountRate, text).Err()
+func (l *Ledger) SetAccountRate(ctx context.Context, account string, rate float64, a campaign.Actor, now time.Time) error {
+	field := accountRate + campaign.StoredAccount(account)
+	_, err := l.setRate(ctx, field, rate, a, now, func(text []byte) error {
+		return l.rdb.HSet(ctx, l.keys.rates(), field, text).Err()
 	})
 	return err
 }
@@ -121,9 +124,9 @@ func (l *Ledger) setRate(ctx context.Context, field string, rate float64, a camp
 	if err != nil {
 		return false, err
 	}
-	stands := all.SetForAccount()
-	if field != accountRate {
-		stands = all.SetFor(campaign.ID(field))
+	stands := all.SetFor(campaign.ID(field))
+	if name, ok := strings.CutPrefix(field, accountRate); ok {
+		stands = all.SetForAccount(cmp.Or(name, campaign.DefaultAccount))
 	}
 	if stands != nil && stands.Rate == rate {
 		return false, nil // said twice

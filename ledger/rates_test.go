@@ -25,37 +25,37 @@ func TestRates_WhatAPersonSetsComesFirst(t *testing.T) {
 		}
 		return r
 	}
-	if r := rates(); r.Account(7) != 7 || r.Campaign(c) != 10 || r.SetForAccount() != nil || r.SetFor("c") != nil {
+	if r := rates(); r.Account("default", 7) != 7 || r.Campaign(c) != 10 || r.SetForAccount("default") != nil || r.SetFor("c") != nil {
 		t.Errorf("nothing is set: %+v", r)
 	}
-	if r := (campaign.Rates{}); r.Account(7) != 7 || r.Campaign(c) != 10 {
+	if r := (campaign.Rates{}); r.Account("default", 7) != 7 || r.Campaign(c) != 10 {
 		t.Errorf("the zero value: %+v", r)
 	}
 	set := func(account, of float64) {
 		t.Helper()
 		if err := errors.Join(
-			b.ledger.SetAccountRate(t.Context(), account, campaign.Actor{Name: "anna", Why: "why not"}, campaigntest.Noon),
+			b.ledger.SetAccountRate(t.Context(), "default", account, campaign.Actor{Name: "anna", Why: "why not"}, campaigntest.Noon),
 			b.ledger.SetRate(t.Context(), "c", of, campaign.Actor{Name: "ben"}, campaigntest.Noon)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	set(20, 0.25)
 	r := rates()
-	if r.Account(7) != 20 || r.Campaign(c) != 0.25 {
+	if r.Account("default", 7) != 20 || r.Campaign(c) != 0.25 {
 		t.Errorf("both are set: %+v", r)
 	}
-	if got, want := *r.SetForAccount(), (campaign.RateSet{Rate: 20, By: "anna", Why: "why not", At: campaigntest.Noon}); got != want {
+	if got, want := *r.SetForAccount("default"), (campaign.RateSet{Rate: 20, By: "anna", Why: "why not", At: campaigntest.Noon}); got != want {
 		t.Errorf("the account's: %+v, want %+v", got, want)
 	}
 	if got, want := *r.SetFor("c"), (campaign.RateSet{Rate: 0.25, By: "ben", At: campaigntest.Noon}); got != want {
 		t.Errorf("the campaign's: %+v, want %+v", got, want)
 	}
 	set(0, 0)
-	if r := rates(); r.Account(7) != 7 || r.Campaign(c) != 10 || r.SetForAccount() != nil || r.SetFor("c") != nil {
+	if r := rates(); r.Account("default", 7) != 7 || r.Campaign(c) != 10 || r.SetForAccount("default") != nil || r.SetFor("c") != nil {
 		t.Errorf("reset: %+v", r)
 	}
 	for _, bad := range []float64{-1, math.NaN(), math.Inf(1)} {
-		if b.ledger.SetAccountRate(t.Context(), bad, campaign.Actor{Name: "anna"}, campaigntest.Noon) == nil || b.ledger.SetRate(t.Context(), "c", bad, campaign.Actor{Name: "anna"}, campaigntest.Noon) == nil {
+		if b.ledger.SetAccountRate(t.Context(), "default", bad, campaign.Actor{Name: "anna"}, campaigntest.Noon) == nil || b.ledger.SetRate(t.Context(), "c", bad, campaign.Actor{Name: "anna"}, campaigntest.Noon) == nil {
 			t.Errorf("a rate of %v was set", bad)
 		}
 	}
@@ -70,7 +70,7 @@ func TestRates_WhatAPersonSetsComesFirst(t *testing.T) {
 func TestPace_SaysWhatIsInForce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	if p, err := b.ledger.Pace(t.Context()); err != nil || p != (pacing.Pace{}) {
+	if p, err := b.ledger.Pace(t.Context(), "default"); err != nil || p != (pacing.Pace{}) {
 		t.Errorf("before anything: %+v, error %v", p, err)
 	}
 	now := time.Now()
@@ -90,7 +90,7 @@ func TestPace_SaysWhatIsInForce(t *testing.T) {
 		read func(context.Context) (pacing.Pace, error)
 		want pacing.Pace
 	}{
-		"the account's": {b.ledger.Pace, pacing.Pace{
+		"the account's": {func(ctx context.Context) (pacing.Pace, error) { return b.ledger.Pace(ctx, "default") }, pacing.Pace{
 			Rate: 90, Granted: 58.2, GrantedSince: time.UnixMicro(micros(-time.Minute)).UTC(), BlockedUntil: time.UnixMicro(micros(30 * time.Second)).UTC(),
 		}},
 		"a campaign's": {func(ctx context.Context) (pacing.Pace, error) { return b.ledger.PaceOf(ctx, "c") }, pacing.Pace{Rate: 5}},
@@ -102,11 +102,11 @@ func TestPace_SaysWhatIsInForce(t *testing.T) {
 	}
 	// A clock that was set back: the wait is as long as it was.
 	write("handout:pace", "seen", micros(time.Hour), "blocked", micros(time.Hour+7*time.Second))
-	if p, err := b.ledger.Pace(t.Context()); err != nil || p.BlockedUntil.Sub(now) > 8*time.Second || p.BlockedUntil.Before(now) {
+	if p, err := b.ledger.Pace(t.Context(), "default"); err != nil || p.BlockedUntil.Sub(now) > 8*time.Second || p.BlockedUntil.Before(now) {
 		t.Errorf("after the clock was set back: %+v, error %v", p, err)
 	}
 	write("handout:pace", "peak", "many")
-	if _, err := b.ledger.Pace(t.Context()); err == nil {
+	if _, err := b.ledger.Pace(t.Context(), "default"); err == nil {
 		t.Error("junk is read")
 	}
 }

@@ -71,11 +71,11 @@ func (l *Ledger) HoldRestored(ctx context.Context, c campaign.ID, reason string,
 
 const holdTries = 5
 
-// HoldAll holds every running campaign for a fault that all share: the account's. It
-// was found by an attempt that was claimed at a time: a campaign that was started or
+// HoldAccount holds every running campaign of an account for a fault of the account's.
+// It was found by an attempt that was claimed at a time: a campaign that was started or
 // resumed since then runs on, as a person may have mended the fault. If the process
 // dies in the middle, each other campaign is held at its own first fault.
-func (l *Ledger) HoldAll(ctx context.Context, reason string, claimed, now time.Time) error {
+func (l *Ledger) HoldAccount(ctx context.Context, account, reason string, claimed, now time.Time) error {
 	ids, err := l.Active(ctx)
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (l *Ledger) HoldAll(ctx context.Context, reason string, claimed, now time.T
 	var errs []error
 	for _, id := range ids {
 		// Without a hash it was purged, or isn't committed yet.
-		if err := l.HoldSince(ctx, id, reason, claimed, now); err != nil && !errors.Is(err, ErrNotFound) {
+		if err := l.holdSince(ctx, id, account, reason, claimed, now); err != nil && !errors.Is(err, ErrNotFound) {
 			errs = append(errs, err)
 		}
 	}
@@ -93,9 +93,17 @@ func (l *Ledger) HoldAll(ctx context.Context, reason string, claimed, now time.T
 // HoldSince holds a campaign for a fault that an attempt claimed at a time has found,
 // unless it was started or resumed since then.
 func (l *Ledger) HoldSince(ctx context.Context, c campaign.ID, reason string, claimed, now time.Time) error {
-	v, err := l.rdb.HMGet(ctx, l.keys.meta(c), fieldResumed, fieldStarted).Result()
+	return l.holdSince(ctx, c, "", reason, claimed, now)
+}
+
+// holdSince is HoldSince for a campaign of an account; empty: whichever it has.
+func (l *Ledger) holdSince(ctx context.Context, c campaign.ID, account, reason string, claimed, now time.Time) error {
+	v, err := l.rdb.HMGet(ctx, l.keys.meta(c), fieldResumed, fieldStarted, fieldAccount).Result()
 	if err != nil {
 		return fmt.Errorf("hold campaign %s: %w", c, err)
+	}
+	if its, _ := v[2].(string); account != "" && its != campaign.StoredAccount(account) {
+		return nil // another account's goes on
 	}
 	runs := time.UnixMilli(max(number(v[0]), number(v[1]))).Truncate(time.Second) // as claims are stored
 	if claimed.Before(runs) && !runs.After(now) {                                 // after now: by a clock that is wrong

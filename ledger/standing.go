@@ -25,7 +25,7 @@ const standingRefBuckets = 256
 var ErrOtherContent = errors.New("this key was used before for another recipient or message")
 
 // Append adds a recipient with a message of their own to the standing campaign of
-// the day of now, once for each key of an owner, whose name has no NUL: for a key that
+// the message's account of the day of now, once for each key of an owner, whose name has no NUL: for a key that
 // was first used in the last two days it returns that recipient, and added is false.
 //
 // Errors: [ErrOtherContent], [campaign.ErrCanceled], [*campaign.PurgedError]; after
@@ -47,10 +47,14 @@ func (l *Ledger) Append(ctx context.Context, owner, key string, r campaign.Recip
 		key: digest(owner + "\x00" + key), content: digest(string(plain)),
 		stored: append(binary.AppendUvarint(nil, uint64(len(plain))), plain...),
 	}
-	if id, err = l.dayOf(ctx, a.key, now); err != nil {
+	account := message.AccountName()
+	if id, err = l.dayOf(ctx, a.key, account, now); err != nil {
 		return "", at, false, err
 	}
-	at, added, err = l.append(ctx, id, a, now)
+	if _, its, ok := campaign.StandingDay(id); !ok || its != account {
+		return id, at, false, ErrOtherContent // the key was first used with another account
+	}
+	at, added, err = l.append(ctx, id, account, a, now)
 	return id, at, added, err
 }
 
@@ -62,10 +66,10 @@ const keyLife = 48 * time.Hour
 // in Redis: the clocks of those who use it again may say another day. If the process
 // dies after it, the key's next use goes to the same day, and finds whether the
 // recipient was appended.
-func (l *Ledger) dayOf(ctx context.Context, key string, now time.Time) (campaign.ID, error) {
+func (l *Ledger) dayOf(ctx context.Context, key, account string, now time.Time) (campaign.ID, error) {
 	var day *redis.StringCmd
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.SetNX(ctx, l.keys.day(key), string(campaign.StandingID(now)), keyLife)
+		p.SetNX(ctx, l.keys.day(key), string(campaign.StandingID(now, account)), keyLife)
 		day = p.Get(ctx, l.keys.day(key))
 		return nil
 	})
@@ -86,8 +90,8 @@ func digest(s string) string {
 	return string(sum[:12])
 }
 
-func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now time.Time) (campaign.Place, bool, error) {
-	spec, err := campaign.StandingSpec(id).Encode()
+func (l *Ledger) append(ctx context.Context, id campaign.ID, account string, a *addition, now time.Time) (campaign.Place, bool, error) {
+	spec, err := campaign.StandingSpec(id, account).Encode()
 	if err != nil {
 		return campaign.Place{}, false, err
 	}
@@ -108,6 +112,7 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, a *addition, now ti
 	}
 	fields := []any{fieldSalt, newSalt(), fieldSpec, spec, fieldColumns, `["` + campaign.MessageColumn + `"]`, fieldDigest, "standing",
 		fieldCreated, now.UnixMilli(), fieldStarted, now.UnixMilli()}
+	fields = append(fields, accountFields(campaign.StoredAccount(account))...)
 	if total == 0 { // probably the first of the day
 		told, err := l.outbox.Fields(ctx, id)
 		if err != nil {

@@ -146,6 +146,72 @@ func TestAppend_AKeyKeepsItsDayFromItsFirstUse(t *testing.T) {
 	}
 }
 
+// A caller who died after the key had its account, and before the recipient was appended,
+// can't take the key to another one.
+func TestAppend_AKeyKeepsItsAccountFromItsFirstUse(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	us := text("hello")
+	us.Account = "us"
+	b.rdb.HSet(t.Context(), "handout:{sends-2026-11-22-us}:meta", "total", "no number") // the append fails
+	if _, _, _, err := b.ledger.Append(t.Context(), "", "k", person(1), us, campaigntest.Noon); err == nil {
+		t.Fatal("appended")
+	}
+	b.rdb.Del(t.Context(), "handout:{sends-2026-11-22-us}:meta")
+	if _, _, added, err := b.ledger.Append(t.Context(), "", "k", person(1), text("hello"), campaigntest.Noon); added || !errors.Is(err, ledger.ErrOtherContent) {
+		t.Errorf("through another account: added %v, %v", added, err)
+	}
+	id, _, added, err := b.ledger.Append(t.Context(), "", "k", person(1), us, campaigntest.Noon)
+	if id != "sends-2026-11-22-us" || !added || err != nil {
+		t.Errorf("%s, added %v, %v", id, added, err)
+	}
+	info, err := b.ledger.Info(t.Context(), id)
+	if err != nil || info.Spec.AccountName() != "us" || info.KeysUntil().IsZero() {
+		t.Errorf("%+v, %v", info, err)
+	}
+	if names, err := b.ledger.Campaigns(t.Context(), 10); err != nil || len(names) != 1 {
+		t.Errorf("%v, %v", names, err)
+	}
+}
+
+// A fault of one account holds its campaigns, and no other's.
+func TestHoldAccount_LeavesOtherAccountsAlone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for id, account := range map[campaign.ID]string{"own": "", "us": "us", "at": "at"} {
+		spec := campaigntest.Spec(id)
+		spec.Account = account
+		o, err := b.ledger.Open(t.Context(), spec, []string{"url"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, o, 3)
+		if _, err := o.Commit(t.Context(), content(3, "digest"), campaign.Beginning{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must := func(err error) {
+		if err != nil {
+			t.Helper()
+			t.Fatal(err)
+		}
+	}
+	must(b.ledger.HoldAccount(t.Context(), "us", "Telesign: a fault", campaigntest.Noon.AddDate(1, 0, 0), time.Now()))
+	for id, want := range map[campaign.ID]campaign.Phase{"own": campaign.Running, "us": campaign.Held, "at": campaign.Running} {
+		if p := b.phase(t, id); p != want {
+			t.Errorf("%s is %s", id, p)
+		}
+	}
+	must(b.ledger.HoldAccount(t.Context(), "default", "Telesign: a fault", campaigntest.Noon.AddDate(1, 0, 0), time.Now()))
+	if own, at := b.phase(t, "own"), b.phase(t, "at"); own != campaign.Held || at != campaign.Running {
+		t.Errorf("the default's is %s, another's %s", own, at)
+	}
+	all, err := b.ledger.Summaries(t.Context(), []campaign.ID{"own", "us"})
+	if err != nil || all[0].Account != "default" || all[1].Account != "us" {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
 func TestAppend_WakesACampaignThatWasDone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 type Summary struct {
 	// Info has the phase, the reason, the total and the times, and no spec.
 	campaign.Info
+	Account string // its name
 	Balance campaign.Balance
 	InDoubt int // recipients
 }
@@ -23,7 +25,7 @@ type Summary struct {
 // summaryBatch is how many campaigns travel in one call.
 const summaryBatch = 200
 
-var summaryFields = []string{fieldState, fieldReason, fieldTotal, fieldCreated, fieldStarted, fieldFinished, fieldStartAt, fieldPurged, fieldOwner}
+var summaryFields = []string{fieldState, fieldReason, fieldTotal, fieldCreated, fieldStarted, fieldFinished, fieldStartAt, fieldPurged, fieldOwner, fieldAccount}
 
 // Summaries reads campaigns in few round trips, and leaves out those that aren't
 // there.
@@ -54,12 +56,13 @@ func (l *Ledger) Summaries(ctx context.Context, campaigns []campaign.ID) ([]Summ
 			}
 			reason, _ := v[1].(string)
 			owner, _ := v[8].(string)
+			account, _ := v[9].(string)
 			all = append(all, Summary{
 				Info: campaign.Info{
 					ID: c, Owner: owner, Phase: campaign.Phase(state), Reason: reason, Total: int(number(v[2])), CreatedAt: moment(v[3]),
 					StartedAt: moment(v[4]), FinishedAt: moment(v[5]), StartAt: moment(v[6]), PurgedAt: moment(v[7]),
 				},
-				Balance: *b, InDoubt: b.Of(campaign.InDoubt),
+				Account: cmp.Or(account, campaign.DefaultAccount), Balance: *b, InDoubt: b.Of(campaign.InDoubt),
 			})
 		}
 	}

@@ -379,7 +379,7 @@ func TestHoldAll_HoldsWhatRunsAndNothingElse(t *testing.T) {
 		b.rdb.SAdd(ctx, "handout:active", "draft", "done").Err())
 
 	const reason = "Telesign: 3207 Insufficient balance"
-	must(b.ledger.HoldAll(ctx, reason, campaigntest.Noon, campaigntest.Noon), b.ledger.HoldAll(ctx, "said twice", campaigntest.Noon, campaigntest.Noon.Add(time.Hour)))
+	must(b.ledger.HoldAccount(ctx, "default", reason, campaigntest.Noon, campaigntest.Noon), b.ledger.HoldAccount(ctx, "default", "said twice", campaigntest.Noon, campaigntest.Noon.Add(time.Hour)))
 	for id, want := range map[campaign.ID]campaign.Phase{
 		"one": campaign.Held, "two": campaign.Held, "paused": campaign.Paused, "done": campaign.Done,
 		"canceled": campaign.Ended, "draft": campaign.Draft,

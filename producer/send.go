@@ -24,6 +24,9 @@ type OneOff struct {
 	Phone, Region string
 	// MessageType is ARN, MKT or OTP.
 	MessageType string
+	// Account is the name of the Telesign account that it goes through; empty: the
+	// default.
+	Account string
 	// Channels are tried in their order. Their parameters may use the columns
 	// recipient and phone.
 	Channels []Channel
@@ -56,7 +59,7 @@ func (c *Client) Send(ctx context.Context, s OneOff) (*Sent, error) {
 	}
 	now := time.Now()
 	spec := campaign.Spec{
-		ID: campaign.StandingID(now), MessageType: s.MessageType, Channels: s.Channels,
+		ID: campaign.StandingID(now, campaign.DefaultAccount), MessageType: s.MessageType, Channels: s.Channels, Account: s.Account,
 		Lane: campaign.LaneUrgent, OnDoubt: campaign.DoubtHold,
 	}
 	f, err := NewFile(spec)

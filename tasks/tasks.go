@@ -40,6 +40,16 @@ func QueueOf(lane campaign.Lane) string {
 	return QueueBulk
 }
 
+// OfAccount is an account's queue of this kind: the default account's has no name of its
+// own. Each account has queues for itself, since tasks that wait for one would keep those
+// behind them from another.
+func OfAccount(queue, account string) string {
+	if account == campaign.DefaultAccount {
+		return queue
+	}
+	return queue + ":" + account
+}
+
 // version is that of the payloads written here.
 const version = 1
 

@@ -13,6 +13,7 @@ import (
 // subject is a campaign as a worker needs it: what never changes of it.
 type subject struct {
 	*campaign.Info
+	account *account // nil: this worker doesn't have it
 	cascade *campaign.Cascade
 	zones   *zones
 }

@@ -215,7 +215,7 @@ func (w *Worker) neededUntil(ctx context.Context, s *subject) (time.Time, error)
 		return time.Time{}, err
 	}
 	now := w.clock.Now()
-	lasts := campaign.LinkLife(s.Spec, left, w.rateOf(s)/float64(1+w.planner.beside()), now)
+	lasts := campaign.LinkLife(s.Spec, left, rateOf(s)/float64(1+w.planner.beside(s.account.name)), now)
 	if lasts < 0 {
 		return time.Unix(math.MaxInt32, 0), nil // no link holds for a year
 	}

@@ -26,7 +26,7 @@ func (w *Worker) lookAfter() time.Duration {
 }
 
 // rateOf is what a campaign may send per second now; 0 is no limit.
-func (w *Worker) rateOf(s *subject) float64 { return w.rates.of(s.Info) }
+func rateOf(s *subject) float64 { return s.account.rates.of(s.Info) }
 
 // enqueue hands the next n recipients of open zones to the queue.
 func (l *look) enqueue(ctx context.Context, n, run int) error {
@@ -42,7 +42,7 @@ func (l *look) enqueue(ctx context.Context, n, run int) error {
 	// that are open then. Either is harmless: a recipient who is sent to has a
 	// record, which refuses a second claim when they are fed later. The other way
 	// round they would be missing until settle looks.
-	if _, err := l.w.queue.EnqueueAll(ctx, tasks.QueueOf(l.s.Spec.Lane), sends); err != nil {
+	if _, err := l.w.queue.EnqueueAll(ctx, queueOf(l.s.Spec), sends); err != nil {
 		return err
 	}
 	return l.advance(ctx, parts, fed, l.w.clock.Now().Add(l.w.lookAfter()))

@@ -21,9 +21,9 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 	if !errors.As(err, &e) {
 		e = &telesign.Error{Class: telesign.Unknown, Err: err}
 	}
-	w.metrics.sent(c.at, e.Class.String(), int(e.Code))
+	c.subject.account.metrics.sent(c.at, e.Class.String(), int(e.Code))
 	if e.HTTPStatus > 0 && !e.Throttled {
-		w.pace.Granted(c.slot)
+		c.subject.account.pace.Granted(c.slot)
 	}
 	if err := w.optOut(c, e.Code); err != nil {
 		return false, err
@@ -49,7 +49,7 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 		return false, w.record(c, event)
 
 	case e.Throttled:
-		wait, err := w.pace.Denied(c.ctx, c.slot, e.RetryAfter)
+		wait, err := c.subject.account.pace.Denied(c.ctx, c.slot, e.RetryAfter)
 		if err != nil {
 			w.log.Warn("tell the other workers to wait", "error", err)
 			wait = e.RetryAfter
@@ -63,11 +63,12 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 	}
 }
 
-// hold stops every campaign for a fault of our account that everyone else would
+// hold stops every campaign of the account for a fault of it that everyone else would
 // meet too. A worker that dies before it has held leaves that to the next send.
 func (w *Worker) hold(c *claim, e *telesign.Error) error {
-	w.log.Error("every campaign held", "campaign", c.subject.ID, "error", e)
-	return w.ledger.HoldAll(c.ctx, holdReason(e), c.seen.Record.ClaimedAt, w.clock.Now())
+	name := c.subject.account.name
+	w.log.Error("every campaign of the account held", "account", name, "campaign", c.subject.ID, "error", e)
+	return w.ledger.HoldAccount(c.ctx, name, holdReason(e), c.seen.Record.ClaimedAt, w.clock.Now())
 }
 
 // putOff records that nothing was sent, for no fault of the recipient's.

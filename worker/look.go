@@ -8,6 +8,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/pacing"
+	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -69,20 +70,24 @@ func (l *look) read(ctx context.Context) error {
 	if l.feed, err = l.state.Feed(l.s.Info); err != nil || stopped {
 		return err
 	}
+	if l.s.account == nil {
+		l.w.planner.drop(l.id)
+		return nil
+	}
 	var demand pacing.Demand
 	if l.state.Phase == campaign.Running {
 		if demand, err = l.demand(ctx); err != nil {
 			return err
 		}
 	}
-	l.w.planner.demands(l.k, demand, l.now)
+	l.w.planner.demands(l.k, l.s.account.name, demand, l.now)
 	return nil
 }
 
 // demand is what the campaign could send now.
 func (l *look) demand(ctx context.Context) (pacing.Demand, error) {
 	w, s, b := l.w, l.s, l.state.Balance
-	d := pacing.Demand{Urgent: s.Spec.Lane == campaign.LaneUrgent, Rate: w.rates.own(s.Info)}
+	d := pacing.Demand{Urgent: s.Spec.Lane == campaign.LaneUrgent, Rate: s.account.rates.own(s.Info)}
 	if pass, err := w.filesPass(ctx, s); err != nil || !pass {
 		l.again(l.now.Add(maxIdle)) // sooner if the check ends
 		return d, err
@@ -175,6 +180,9 @@ func (l *look) work(ctx context.Context) error {
 	if l.s == nil || l.state.Phase == campaign.Done {
 		return nil
 	}
+	if l.s.account == nil {
+		return l.strange(ctx)
+	}
 	if l.state.Recall != "" && (l.state.Phase == campaign.Running || l.state.Phase == campaign.Ended) {
 		clear(l.k.hand)
 		if err := w.ledger.Recall(ctx, l.id, l.state, now); err != nil {
@@ -234,7 +242,7 @@ func (l *look) fill(ctx context.Context) error {
 	default:
 		return nil
 	}
-	r := l.w.planner.room(l.k, l.w.rates.accountNow(pacing.Pace{}), l.w.window, l.now)
+	r := l.w.planner.room(l.k, l.s.account.rates.accountNow(pacing.Pace{}), l.w.window, l.now)
 	l.planned = r.Look
 	l.again(r.Look)
 	tried, err := l.rewrite(ctx, r.Recipients)
@@ -242,6 +250,18 @@ func (l *look) fill(ctx context.Context) error {
 		err = l.enqueue(ctx, n, r.Run)
 	}
 	return err
+}
+
+// strange sees to a campaign whose account this worker doesn't have: one that runs is
+// held, any other waits for a worker that has it.
+func (l *look) strange(ctx context.Context) error {
+	l.again(l.now.Add(maxIdle))
+	reason := translate.NoAccount(l.s.Spec.AccountName())
+	l.w.log.Error("campaign can't go on", "campaign", l.id, "phase", l.state.Phase, "error", reason)
+	if l.state.Phase != campaign.Running {
+		return nil
+	}
+	return l.w.ledger.Hold(ctx, l.id, reason, l.now)
 }
 
 // start lets a campaign run whose start has come.

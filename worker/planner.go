@@ -49,6 +49,7 @@ type planner struct {
 
 // known is a campaign between two looks.
 type known struct {
+	account string
 	demand  pacing.Demand
 	share   float64   // by the last plan
 	at      time.Time // of the last look
@@ -243,22 +244,24 @@ func (p *planner) drop(id campaign.ID) {
 	delete(p.known, id)
 }
 
-// demands sets what a campaign could send.
-func (p *planner) demands(k *known, d pacing.Demand, now time.Time) {
+// demands sets what a campaign of an account could send.
+func (p *planner) demands(k *known, account string, d pacing.Demand, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	k.account = account
 	d.Served = k.demand.Served
 	k.demand, k.at = d, now
 }
 
-// room is what a campaign gets by a plan for all that are known.
+// room is what a campaign gets by a plan for all that are known of its account, whose
+// rate it is.
 func (p *planner) room(k *known, rate float64, window int, now time.Time) pacing.Room {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	demands := make([]pacing.Demand, 0, 1+len(p.known))
 	demands = append(demands, k.demand)
 	for _, other := range p.known {
-		if d := other.demand; other != k && d.Ready+d.Queued > 0 {
+		if d := other.demand; other != k && other.account == k.account && d.Ready+d.Queued > 0 {
 			// What stood in the queue at its last look goes within the time of a window.
 			left := 1 - min(1, now.Sub(other.at).Seconds()/pacing.WindowTime.Seconds())
 			d.Queued = int(math.Ceil(float64(d.Queued) * left))
@@ -274,13 +277,13 @@ func (p *planner) room(k *known, rate float64, window int, now time.Time) pacing
 	return r
 }
 
-// beside is how many known campaigns can send.
-func (p *planner) beside() int {
+// beside is how many known campaigns of an account can send.
+func (p *planner) beside(account string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := 0
 	for _, k := range p.known {
-		if k.demand.Ready+k.demand.Queued > 0 {
+		if k.account == account && k.demand.Ready+k.demand.Queued > 0 {
 			n++
 		}
 	}

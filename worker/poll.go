@@ -33,20 +33,21 @@ const (
 // askOverdue writes tasks that ask Telesign for receipts which haven't come, as many
 // as the queue of polls has room for; and for none that Telesign has forgotten.
 func (l *look) askOverdue(ctx context.Context) error {
-	w := l.w
+	w, a := l.w, l.s.account
 	if at := l.state.Next[ledger.Overdue]; at.IsZero() || at.After(l.now) {
 		return nil
 	}
 	room := unlimitedPolls
-	if w.pollRate > 0 {
-		room = max(1, int(w.pollRate*pollWindow.Seconds()))
+	if a.pollRate > 0 {
+		room = max(1, int(a.pollRate*pollWindow.Seconds()))
 	}
-	waiting, err := w.queue.Waiting(ctx, tasks.QueuePolls)
+	polls := tasks.OfAccount(tasks.QueuePolls, a.name)
+	waiting, err := w.queue.Waiting(ctx, polls)
 	if err != nil {
 		return err
 	}
 	room -= waiting
-	return l.visits(ctx, ledger.Overdue, tasks.QueuePolls, func(v *visit) (full bool, err error) {
+	return l.visits(ctx, ledger.Overdue, polls, func(v *visit) (full bool, err error) {
 		now := w.clock.Now()
 		err = v.each(func(p campaign.Place, seen ledger.Seen) error {
 			r := seen.Record
@@ -58,7 +59,7 @@ func (l *look) askOverdue(ctx context.Context) error {
 				return nil
 			case now.Sub(r.ClaimedAt) >= referenceLife:
 				return v.apply(ctx, p, seen, unconfirmed(now, campaign.ReasonExpired))
-			case r.Reference == "" || !w.polling.open(now):
+			case r.Reference == "" || !a.polling.open(now):
 				return v.apply(ctx, p, seen, unconfirmed(now, campaign.ReasonNoReceipt))
 			case room <= 0:
 				full = true
@@ -81,7 +82,7 @@ func unconfirmed(now time.Time, why campaign.Reason) campaign.Event {
 
 // poll asks Telesign what became of a message whose receipt hasn't come. What it
 // couldn't record is asked for again by another task, within [pollLater].
-func (w *Worker) poll(ctx context.Context, t *asynq.Task) error {
+func (w *Worker) poll(ctx context.Context, a *account, t *asynq.Task) error {
 	payload, err := tasks.ParsePoll(t.Payload())
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // junk: the one thing that may be archived
@@ -89,7 +90,11 @@ func (w *Worker) poll(ctx context.Context, t *asynq.Task) error {
 	ctx, cancel := w.untilStop(ctx)
 	defer cancel()
 	q := &query{w: w, place: payload.Place}
-	if q.s, err = w.cache.subject(ctx, payload.Campaign); err == nil {
+	if q.s, err = w.cache.subject(ctx, payload.Campaign); err == nil && q.s.account != a {
+		w.cache.forget(q.s)
+		return nil // of another campaign of this name: after a restore, say
+	}
+	if err == nil {
 		q.seen, err = w.ledger.ReadRecord(ctx, q.s.Info, q.place)
 	}
 	if err == nil {
@@ -117,19 +122,19 @@ type query struct {
 }
 
 func (q *query) ask(ctx context.Context) error {
-	w := q.w
+	w, a := q.w, q.s.account
 	if r := q.seen.Record; r.State != campaign.Accepted || r.Reference == "" || r.DueAt.After(w.clock.Now()) {
 		return nil // settled, or asked for
 	}
-	if err := w.pollPace.Wait(ctx); err != nil {
+	if err := a.pollPace.Wait(ctx); err != nil {
 		return err
 	}
-	leave := w.polling.enter()
+	leave := a.polling.enter()
 	defer leave()
-	if !w.polling.open(w.clock.Now()) {
+	if !a.polling.open(w.clock.Now()) {
 		return q.apply(ctx, unconfirmed(w.clock.Now(), campaign.ReasonNoReceipt))
 	}
-	receipt, err := w.telesign.Status(ctx, q.seen.Record.Reference)
+	receipt, err := a.telesign.Status(ctx, q.seen.Record.Reference)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -138,26 +143,26 @@ func (q *query) ask(ctx context.Context) error {
 	switch {
 	case err == nil:
 		q.mayAsk()
-		w.metrics.polls.WithLabelValues("answered").Inc()
+		a.metrics.polls.WithLabelValues("answered").Inc()
 		return q.answered(ctx, receipt, now)
 	case errors.As(err, &e) && e.Code == telesign.CodeReferenceExpired:
 		q.mayAsk()
-		w.metrics.polls.WithLabelValues("expired").Inc()
+		a.metrics.polls.WithLabelValues("expired").Inc()
 		return q.apply(ctx, unconfirmed(now, campaign.ReasonExpired))
 	case errors.As(err, &e) && e.Account:
-		w.metrics.polls.WithLabelValues("not enabled").Inc()
-		until := w.polling.refused(now)
-		w.log.Warn("asking for outcomes is not possible with this account; receipts alone decide until then", "until", until, "error", e)
+		a.metrics.polls.WithLabelValues("not enabled").Inc()
+		until := a.polling.refused(now)
+		w.log.Warn("asking for outcomes is not possible with this account; receipts alone decide until then", "account", a.name, "until", until, "error", e)
 		return q.apply(ctx, unconfirmed(now, campaign.ReasonNoReceipt))
 	}
-	w.metrics.polls.WithLabelValues("failed").Inc()
+	a.metrics.polls.WithLabelValues("failed").Inc()
 	w.log.Warn("ask for an outcome", "campaign", q.s.ID, "recipient", q.place.String(), "error", err)
 	return q.again(ctx, now, pollLater, false)
 }
 
 func (q *query) mayAsk() {
-	if q.w.polling.answered() {
-		q.w.log.Info("asking for outcomes is possible again")
+	if q.s.account.polling.answered() {
+		q.w.log.Info("asking for outcomes is possible again", "account", q.s.account.name)
 	}
 }
 
@@ -171,7 +176,7 @@ func (q *query) answered(ctx context.Context, receipt telesign.Receipt, now time
 	}
 	if q.seen.Record.State != campaign.Accepted {
 		if code, ours := translate.AccountFault(receipt); ours {
-			return q.w.ledger.HoldAll(ctx, translate.HoldReason(code), q.seen.Record.ClaimedAt, now)
+			return q.w.ledger.HoldAccount(ctx, q.s.account.name, translate.HoldReason(code), q.seen.Record.ClaimedAt, now)
 		}
 		if reason, gone := translate.TemplateFault(receipt, q.s.Info.Spec); gone {
 			return q.w.ledger.Hold(ctx, q.s.Info.ID, reason, now)

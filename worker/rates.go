@@ -25,10 +25,11 @@ const (
 	ownLate = 300 * time.Millisecond
 )
 
-// rates are those in force now, and the limiters that hold them.
+// rates are those of an account in force now, and the limiters that hold them.
 type rates struct {
+	name        string // the account's
 	account     *pacing.Pacer
-	environment float64 // the account's, unless a person has set another
+	environment float64 // its, unless a person has set another
 	limiter     func(campaign.ID) *pacing.Pacer
 
 	mu        sync.Mutex
@@ -57,9 +58,9 @@ func (p *ownPace) set(rate float64) (changed bool) {
 	return changed
 }
 
-func newRates(rdb redis.UniversalClient, account *pacing.Pacer, environment float64, count pacing.SlotCounts) *rates {
+func newRates(rdb redis.UniversalClient, name string, account *pacing.Pacer, environment float64, count pacing.SlotCounts) *rates {
 	return &rates{
-		account: account, environment: environment, campaigns: make(map[campaign.ID]*ownPace),
+		name: name, account: account, environment: environment, campaigns: make(map[campaign.ID]*ownPace),
 		limiter: func(id campaign.ID) *pacing.Pacer {
 			p := pacing.New(rdb, pacing.KeyCampaign(rdb, id), 0)
 			p.CountIn(count)
@@ -73,7 +74,7 @@ func (r *rates) put(set campaign.Rates) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.set = set
-	changed = r.account.SetRate(set.Account(r.environment))
+	changed = r.account.SetRate(set.Account(r.name, r.environment))
 	for id, p := range r.campaigns {
 		if p.waiting == 0 && time.Since(p.left) > idleTime {
 			p.change()
@@ -186,7 +187,7 @@ func (r *rates) again(ctx context.Context, c *campaign.Info, own pacing.Slot) (p
 func (r *rates) of(c *campaign.Info) float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	account, own := r.set.Account(r.environment), r.set.Campaign(c)
+	account, own := r.set.Account(r.name, r.environment), r.set.Campaign(c)
 	switch {
 	case own == 0:
 		return account
@@ -207,7 +208,7 @@ func (r *rates) own(c *campaign.Info) float64 {
 func (r *rates) accountNow(p pacing.Pace) float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return p.Of(r.set.Account(r.environment))
+	return p.Of(r.set.Account(r.name, r.environment))
 }
 
 // followRates keeps the limiters at what persons set.
@@ -237,7 +238,11 @@ func (w *Worker) readRates(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if w.rates.put(set) {
+	changed := false
+	for _, a := range w.accounts {
+		changed = a.rates.put(set) || changed
+	}
+	if changed {
 		select {
 		case w.look <- struct{}{}: // for more of a campaign in the queue
 		default:
@@ -246,13 +251,15 @@ func (w *Worker) readRates(ctx context.Context) error {
 	return nil
 }
 
-// showPace sets the metrics of the account's rate.
+// showPace sets the metrics of the accounts' rates.
 func (w *Worker) showPace(ctx context.Context) error {
-	p, err := w.ledger.Pace(ctx)
-	if err != nil {
-		return err
+	for _, a := range w.accounts {
+		p, err := w.ledger.Pace(ctx, a.name)
+		if err != nil {
+			return err
+		}
+		a.metrics.granted.Set(p.Granted)
+		a.metrics.rate.Set(a.rates.accountNow(p))
 	}
-	w.metrics.granted.Set(p.Granted)
-	w.metrics.rate.Set(w.rates.accountNow(p))
 	return nil
 }

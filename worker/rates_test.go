@@ -29,7 +29,7 @@ func (r *rig) setRate(id campaign.ID, rate float64) {
 	r.t.Helper()
 	set := func() error {
 		if id == "" {
-			return r.ledger.SetAccountRate(r.t.Context(), rate, campaign.Actor{Name: "anna", Why: "a test"}, time.Now())
+			return r.ledger.SetAccountRate(r.t.Context(), "default", rate, campaign.Actor{Name: "anna", Why: "a test"}, time.Now())
 		}
 		return r.ledger.SetRate(r.t.Context(), id, rate, campaign.Actor{Name: "anna", Why: "a test"}, time.Now())
 	}
@@ -201,7 +201,7 @@ func TestRates_TelesignsOwnLimitIsFoundAndNobodyFails(t *testing.T) {
 	}
 	lowest := 60.0
 	r.until("everyone is sent to", func() bool {
-		p, err := r.ledger.Pace(t.Context())
+		p, err := r.ledger.Pace(t.Context(), "default")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,11 +247,11 @@ func TestRates_TelesignsOwnLimitIsFoundAndNobodyFails(t *testing.T) {
 			}
 		}
 	}
-	reserved, used, lost := values["handout_slots_reserved_total account"], values["handout_slots_used_total account"], values["handout_slots_lost_total account"]
+	reserved, used, lost := values["handout_slots_reserved_total default account"], values["handout_slots_used_total default account"], values["handout_slots_lost_total default account"]
 	if used == 0 || reserved < used+lost || reserved > used+lost+180 {
 		t.Errorf("%v slots were reserved, %v used, %v lost", reserved, used, lost)
 	}
-	if rate := values["handout_rate"]; rate == 0 || rate > 60 {
+	if rate := values["handout_rate default"]; rate == 0 || rate > 60 {
 		t.Errorf("rate %v", rate)
 	}
 }

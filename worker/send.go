@@ -1,12 +1,12 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -20,16 +20,16 @@ import (
 )
 
 // send handles the task of one recipient, or of a few side by side.
-func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
+func (w *Worker) send(ctx context.Context, a *account, t *asynq.Task) error {
 	payload, err := tasks.ParseSend(t.Payload())
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // junk: the one thing that may be archived
 	}
-	if ours, err := w.ours(ctx, payload); !ours {
+	if ours, err := w.ours(ctx, a, payload); !ours {
 		return err
 	}
 	queue, _ := asynq.GetQueueName(ctx)
-	urgent := queue == w.queue.Name(tasks.QueueUrgent)
+	urgent := queue == w.queue.Name(tasks.OfAccount(tasks.QueueUrgent, a.name))
 	ctx, cancel := w.untilStop(ctx)
 	defer cancel()
 	suppressed, err := w.dropSuppressed(ctx, payload)
@@ -39,42 +39,42 @@ func (w *Worker) send(ctx context.Context, t *asynq.Task) error {
 	errs := make([]error, payload.Count)
 	var sends sync.WaitGroup
 	if !urgent {
-		w.flights.begin()
+		a.flights.begin()
 	}
 	for i := range payload.Count {
 		if suppressed[i] {
 			continue
 		}
-		land, err := w.flights.take(ctx, urgent)
+		land, err := a.flights.take(ctx, urgent)
 		if err != nil {
 			errs[i] = err
 			break
 		}
 		sends.Go(func() {
 			defer land()
-			errs[i] = w.sendTo(ctx, payload.Campaign, campaign.Place{Page: payload.Page, Index: payload.Index + i}, urgent)
+			errs[i] = w.sendTo(ctx, a, payload.Campaign, campaign.Place{Page: payload.Page, Index: payload.Index + i}, urgent)
 			if errors.Is(errs[i], campaign.ErrNotRunning) {
 				cancel() // the others needn't ask
 			}
 		})
 	}
 	if !urgent {
-		w.flights.end()
+		a.flights.end()
 	}
 	sends.Wait()
 	return w.outcome(errs)
 }
 
-// ours reports whether a task is of the campaign that stands. After a restore of Redis
-// another one may have its name.
-func (w *Worker) ours(ctx context.Context, payload tasks.Send) (bool, error) {
+// ours reports whether an account's task is of the campaign that stands. After a restore
+// of Redis another one may have its name.
+func (w *Worker) ours(ctx context.Context, a *account, payload tasks.Send) (bool, error) {
 	for range 2 {
 		s, err := w.cache.subject(ctx, payload.Campaign)
 		if errors.Is(err, ledger.ErrNotFound) {
 			return false, nil
 		}
 		if err != nil || s.Salt == payload.Salt {
-			return err == nil, err
+			return err == nil && s.account == a, err
 		}
 		w.cache.forget(s)
 	}
@@ -102,64 +102,6 @@ func (w *Worker) outcome(errs []error) error {
 	return errors.Join(failed...)
 }
 
-// flights bounds the sends in flight. Urgent ones have some places more than the bulk:
-// they never wait for bulk sends that wait for the rate.
-type flights struct {
-	all, bulk chan struct{}
-	waiting   atomic.Int32 // tasks of the bulk with recipients who have no place yet
-	again     func()       // has the bulk's server look at its queue
-}
-
-func newFlights(n int, again func()) *flights {
-	return &flights{all: make(chan struct{}, n+max(1, n/urgentShare)), bulk: make(chan struct{}, n), again: again}
-}
-
-const (
-	// urgentShare: for so many places there is one more that only urgent sends have.
-	urgentShare = 16
-	// maxWaiting is how many tasks of the bulk wait for places before the next one stays
-	// in the queue, for a worker that has places: the one that feeds a campaign sees
-	// its tasks first, and would take them all. Two, so that there is a next one when
-	// the first has all its places.
-	maxWaiting = 2
-)
-
-// room reports whether the bulk's server may take another task.
-func (f *flights) room() bool { return f.waiting.Load() < maxWaiting }
-
-// begin notes that a task of the bulk wants places, and end that it has them.
-func (f *flights) begin() { f.waiting.Add(1) }
-func (f *flights) end() {
-	if f.waiting.Add(-1) == maxWaiting-1 {
-		f.again()
-	}
-}
-
-// take waits for a place, and returns how to give it back.
-func (f *flights) take(ctx context.Context, urgent bool) (land func(), err error) {
-	if !urgent {
-		select {
-		case f.bulk <- struct{}{}:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	select {
-	case f.all <- struct{}{}:
-	case <-ctx.Done():
-		if !urgent {
-			<-f.bulk
-		}
-		return nil, ctx.Err()
-	}
-	return func() {
-		<-f.all
-		if !urgent {
-			<-f.bulk
-		}
-	}, nil
-}
-
 // errStopping gives a task back to the queue: another worker goes on with it.
 var errStopping = errors.New("the worker stops")
 
@@ -171,12 +113,12 @@ func (w *Worker) untilStop(ctx context.Context) (context.Context, context.Cancel
 }
 
 // sendTo sends to one recipient: pace, claim, send, record.
-func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, urgent bool) error {
+func (w *Worker) sendTo(ctx context.Context, a *account, id campaign.ID, to campaign.Place, urgent bool) error {
 	for {
 		if w.closed(ctx, id, to.Page) {
 			return nil // settle writes a task when their window opens
 		}
-		slot, own, err := w.slot(ctx, id, urgent)
+		slot, own, err := w.slot(ctx, a, id, urgent)
 		if errors.Is(err, errCrowded) { // settle writes another task
 			return w.ledger.CallDue(ctx, id, ledger.Watched, w.clock.Now().Add(crowdLook), to.Page)
 		}
@@ -186,13 +128,13 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 		before := w.rollback.mark()
 		claim, err := w.claim(ctx, id, to)
 		if claim == nil || err != nil {
-			w.pace.Unused(slot)
+			a.pace.Unused(slot)
 			return err // a ledger that can't answer never means "go ahead"
 		}
 		if claim.slot, err = w.awaitSlot(ctx, claim, slot, own, before, urgent); err != nil {
 			return errors.Join(w.unsent(claim, err), ctx.Err())
 		}
-		accepted, err := w.telesign.Send(claim.ctx, claim.message)
+		accepted, err := a.telesign.Send(claim.ctx, claim.message)
 		if err == nil {
 			return w.accepted(claim, accepted)
 		}
@@ -210,19 +152,20 @@ func (w *Worker) sendTo(ctx context.Context, id campaign.ID, to campaign.Place, 
 func (w *Worker) awaitSlot(ctx context.Context, c *claim, slot, own pacing.Slot, before mark, urgent bool) (pacing.Slot, error) {
 	ctx, cancel := context.WithDeadline(ctx, c.at.Add(claimWait))
 	defer cancel()
+	a := c.subject.account
 	for {
 		var err error
-		if slot, err = w.pace.Await(ctx, slot, c.subject.ID, urgent); err != nil {
+		if slot, err = a.pace.Await(ctx, slot, c.subject.ID, urgent); err != nil {
 			return slot, err
 		}
 		if slot.LaterThan(own, ownLate) {
-			if own, err = w.rates.again(ctx, c.subject.Info, own); err != nil {
-				w.pace.Unused(slot)
+			if own, err = a.rates.again(ctx, c.subject.Info, own); err != nil {
+				a.pace.Unused(slot)
 				return slot, err
 			}
 		}
 		if err := w.verifyClaim(c, before); err != nil {
-			w.pace.Unused(slot)
+			a.pace.Unused(slot)
 			return slot, err
 		}
 		if slot.Now() { // the check may have had to ask Redis
@@ -232,16 +175,16 @@ func (w *Worker) awaitSlot(ctx context.Context, c *claim, slot, own pacing.Slot,
 }
 
 // slot waits for the campaign's turn, and then until the account has a slot soon.
-func (w *Worker) slot(ctx context.Context, id campaign.ID, urgent bool) (slot, own pacing.Slot, err error) {
+func (w *Worker) slot(ctx context.Context, a *account, id campaign.ID, urgent bool) (slot, own pacing.Slot, err error) {
 	s, err := w.cache.subject(ctx, id)
 	switch {
 	case errors.Is(err, ledger.ErrNotFound):
-		slot, err = w.pace.Take(ctx, id, urgent)
+		slot, err = a.pace.Take(ctx, id, urgent)
 		return slot, own, err
 	case err != nil:
 		return slot, own, err
 	}
-	return w.rates.slot(ctx, s.Info, urgent)
+	return a.rates.slot(ctx, s.Info, urgent)
 }
 
 // claim is a recipient whom this worker alone may send to now.
@@ -293,9 +236,10 @@ func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (
 		return nil, err
 	}
 	externalID := s.ExternalID(to, c.seen.Record.Attempt)
-	if c.message, err = translate.Compose(s.cascade, r, externalID, w.callbackURL); err != nil {
+	if c.message, err = translate.Compose(s.cascade, r, externalID, s.account.callbackURL); err != nil {
 		return nil, w.unsendable(c)
 	}
+	c.message.SenderID = cmp.Or(c.message.SenderID, s.account.senderID)
 	c.at = time.Now()
 	return c, nil
 }
@@ -316,10 +260,10 @@ func (w *Worker) stopped(ctx context.Context, s *subject, p campaign.Place) erro
 
 // accepted records that Telesign took the message.
 func (w *Worker) accepted(c *claim, a telesign.Accepted) error {
-	w.pace.Granted(c.slot)
-	w.metrics.sent(c.at, "accepted", int(a.Code))
+	c.subject.account.pace.Granted(c.slot)
+	c.subject.account.metrics.sent(c.at, "accepted", int(a.Code))
 	wait := acceptWait
-	if c.subject.Spec.Lane == campaign.LaneUrgent || w.rateOf(c.subject) == 0 {
+	if c.subject.Spec.Lane == campaign.LaneUrgent || rateOf(c.subject) == 0 {
 		wait = 0
 	}
 	return w.recordWithin(c, campaign.Event{

@@ -138,7 +138,7 @@ func (v *visit) each(do func(p campaign.Place, seen ledger.Seen) error) error {
 // and returns for how many. Those whose tasks stand in the queue are written once
 // more when their page is due, in case they were lost.
 func (l *look) rewrite(ctx context.Context, room int) (n int, err error) {
-	err = l.visits(ctx, ledger.Unsent, tasks.QueueOf(l.s.Spec.Lane), func(v *visit) (full bool, err error) {
+	err = l.visits(ctx, ledger.Unsent, queueOf(l.s.Spec), func(v *visit) (full bool, err error) {
 		now := l.w.clock.Now()
 		closed, until := l.s.zones.closed(v.page, now)
 		if closed && l.state.Phase != campaign.Ended {
@@ -190,7 +190,7 @@ func (v *visit) send(p campaign.Place, r campaign.Record) {
 // watch looks at pages for claims that went stale and for tasks that were lost, and
 // passes on to the other lines who is to be tried again and whose receipt is overdue.
 func (l *look) watch(ctx context.Context) error {
-	return l.visits(ctx, ledger.Watched, tasks.QueueOf(l.s.Spec.Lane), func(v *visit) (bool, error) {
+	return l.visits(ctx, ledger.Watched, queueOf(l.s.Spec), func(v *visit) (bool, error) {
 		return false, v.each(func(p campaign.Place, seen ledger.Seen) error {
 			if p.Index >= v.fed && seen.Record.State == campaign.Planned {
 				return nil // yet to be fed

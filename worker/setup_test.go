@@ -141,7 +141,7 @@ func (r *rig) hasty(timeout time.Duration) func(*worker.Options) {
 func (r *rig) options() worker.Options {
 	r.t.Helper()
 	return worker.Options{
-		Redis: r.rdb, Telesign: r.client(sendTimeout), Rate: 1000, PollRate: 1000, Poll: true,
+		Redis: r.rdb, Account: worker.Account{Telesign: r.client(sendTimeout), Rate: 1000, PollRate: 1000}, Poll: true,
 		Concurrency: 32, Window: 1000, SendTimeout: sendTimeout, ReceiptMargin: time.Minute,
 		Logger: r.logger(), Metrics: prometheus.NewRegistry(),
 	}

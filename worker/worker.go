@@ -19,7 +19,6 @@ import (
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
-	"github.com/handout-dev/handout/telesign"
 )
 
 // MaxWindow bounds [Options.Window]: what one feed hands to the queue at once.
@@ -27,13 +26,10 @@ const MaxWindow = 10_000
 
 // Options are what a worker needs; all but those with a default are required.
 type Options struct {
-	Redis    redis.UniversalClient
-	Telesign *telesign.Client
-	// Rate is the account's limit in messages per second, shared by all workers
-	// on one Redis; 0 is no limit.
-	Rate float64
-	// PollRate is the limit of status queries per second.
-	PollRate float64
+	Redis redis.UniversalClient
+	// Account is the default one, and Others are those beside it.
+	Account
+	Others []Account
 	// Poll is whether to ask Telesign for outcomes whose receipt didn't come.
 	Poll bool
 	// Concurrency is the number of sends of the bulk lane in flight at most; urgent
@@ -48,10 +44,8 @@ type Options struct {
 	// ReceiptDeadline, if not 0, stands for the fallback times and the margin
 	// together, for rehearsals against a fast simulator.
 	ReceiptDeadline time.Duration
-	// CallbackURL goes with each message; empty: the account's own.
-	CallbackURL string
-	Logger      *slog.Logger
-	Metrics     prometheus.Registerer
+	Logger          *slog.Logger
+	Metrics         prometheus.Registerer
 	// FilesRate is how many files are looked at per second, of campaigns with
 	// check_files; FilesPrivate allows private addresses there.
 	FilesRate    float64
@@ -67,11 +61,7 @@ type Worker struct {
 	ledger       *ledger.Ledger
 	suppressions *suppression.List
 	queue        *queue.Queue
-	telesign     *telesign.Client
-	pace         *pacing.Pacer
-	pollPace     *pacing.Pacer
-	pollRate     float64
-	polling      pollGate
+	accounts     map[string]*account // by name
 	planner      *planner
 	cache        *cache
 	clock        clock
@@ -83,17 +73,13 @@ type Worker struct {
 	files     *files
 
 	name          string // of this process, for its lease
-	rates         *rates
 	window        int
 	sendTimeout   time.Duration
 	receiptMargin time.Duration
 	receiptIn     time.Duration // if not 0: see Options.ReceiptDeadline
-	callbackURL   string
 
-	flights             *flights
-	urgent, bulk, polls *asynq.Server
-	swept               sync.WaitGroup
-	look                chan struct{} // the rates have changed
+	swept sync.WaitGroup
+	look  chan struct{} // the rates have changed
 	// stopping is done when the worker is to stop: every wait ends, and what has
 	// been claimed is sent and recorded.
 	stopping context.Context
@@ -102,56 +88,33 @@ type Worker struct {
 
 // New is a worker that isn't running yet.
 func New(o Options) (*Worker, error) {
-	if o.Redis == nil || o.Telesign == nil || o.Logger == nil || o.Metrics == nil {
+	if o.Redis == nil || o.Account.Telesign == nil || o.Logger == nil || o.Metrics == nil {
 		return nil, errors.New("worker: Redis, Telesign, Logger and Metrics are required")
 	}
-	if o.Rate < 0 || o.Concurrency < 1 || o.Window < 1 || o.Window > MaxWindow || o.SendTimeout <= 0 {
+	if o.Account.Rate < 0 || o.Concurrency < 1 || o.Window < 1 || o.Window > MaxWindow || o.SendTimeout <= 0 {
 		return nil, fmt.Errorf("worker: rate %v, concurrency %d, window %d or send time-out %v is out of range",
-			o.Rate, o.Concurrency, o.Window, o.SendTimeout)
+			o.Account.Rate, o.Concurrency, o.Window, o.SendTimeout)
 	}
 	w := &Worker{
-		rdb: o.Redis, ledger: ledger.New(o.Redis), suppressions: suppression.New(o.Redis), queue: queue.New(o.Redis), telesign: o.Telesign,
-		pace:     pacing.New(o.Redis, pacing.KeyAccount(o.Redis), o.Rate),
-		pollPace: pacing.New(o.Redis, pacing.KeyPolls(o.Redis), o.PollRate), pollRate: o.PollRate, planner: newPlanner(),
-		metrics: newMetrics(o.Metrics), log: o.Logger, name: rand.Text(),
-		window: o.Window, sendTimeout: o.SendTimeout,
-		receiptMargin: o.ReceiptMargin, receiptIn: o.ReceiptDeadline, callbackURL: o.CallbackURL,
+		rdb: o.Redis, ledger: ledger.New(o.Redis), suppressions: suppression.New(o.Redis), queue: queue.New(o.Redis), planner: newPlanner(),
+		metrics: newMetrics(o.Metrics), log: o.Logger, name: rand.Text(), accounts: make(map[string]*account),
+		window: o.Window, sendTimeout: o.SendTimeout, receiptMargin: o.ReceiptMargin, receiptIn: o.ReceiptDeadline,
 	}
-	w.pace.CountIn(w.metrics.slots("account"))
-	w.pollPace.CountIn(w.metrics.slots("poll"))
 	w.filesPace, w.files = pacing.New(o.Redis, pacing.KeyFiles(o.Redis), o.FilesRate), newFiles(o.FilesPrivate)
-	w.rates = newRates(o.Redis, w.pace, o.Rate, w.metrics.slots("campaign"))
 	w.look = make(chan struct{}, 1)
 	w.stopping, w.stop = context.WithCancel(context.Background())
-	w.polling.never, w.polling.closed = !o.Poll, w.metrics.pollsRefused
 	w.ledger.RequireReplicas(o.Replicas)
 	w.cache = &cache{
 		load: w.loadSubject, loadPage: w.ledger.Recipients,
 		subjects: make(map[campaign.ID]*entry[*subject]), pages: make(map[pageKey]*entry[[]campaign.Recipient]),
 	}
-	log := queue.Logger{Log: o.Logger}
-	// The whole send must end before asynq gives a task back to the queue.
-	shutdown := o.SendTimeout + recordPatience + time.Second
-	server := func(name string, concurrency int, looks queue.Looks, forward time.Duration) *asynq.Server {
-		looks.Stopping = w.stopping.Done()
-		return asynq.NewServerFromRedisClient(w.queue.Looker(name, looks), asynq.Config{
-			Concurrency:              concurrency,
-			Queues:                   map[string]int{w.queue.Name(name): 1},
-			TaskCheckInterval:        queue.LookInterval,
-			DelayedTaskCheckInterval: forward,
-			ShutdownTimeout:          shutdown,
-			RetryDelayFunc:           retryDelay,
-			IsFailure:                func(err error) bool { return !errors.Is(err, errStopping) },
-			Logger:                   log,
-			LogLevel:                 asynq.WarnLevel,
-		})
+	for _, own := range append([]Account{o.Account}, o.Others...) {
+		a, err := w.newAccount(&o, own)
+		if err != nil {
+			return nil, err
+		}
+		w.accounts[a.name] = a
 	}
-	// A server for each queue: one for several asks them one after the other for
-	// every single task, and urgent tasks would wait for handlers of bulk ones.
-	w.flights = newFlights(o.Concurrency, func() { w.queue.LookAgain(tasks.QueueBulk) })
-	w.urgent = server(tasks.QueueUrgent, o.Concurrency, queue.Looks{Shortest: emptyLook, Longest: emptyLook}, sendForward)
-	w.bulk = server(tasks.QueueBulk, o.Concurrency, queue.Looks{Shortest: drainedLook, Longest: emptyLook, Open: w.flights.room}, sendForward)
-	w.polls = server(tasks.QueuePolls, pollsAtOnce, queue.Looks{Shortest: pollLook, Longest: pollLook}, sendForward)
 	return w, nil
 }
 
@@ -163,7 +126,7 @@ func (w *Worker) loadSubject(ctx context.Context, id campaign.ID) (*subject, err
 	if info.Phase == campaign.Draft {
 		return nil, fmt.Errorf("campaign %s is a draft: %w", id, ledger.ErrNotFound)
 	}
-	s := &subject{Info: info}
+	s := &subject{Info: info, account: w.accounts[info.Spec.AccountName()]}
 	if s.cascade, err = campaign.NewCascade(info.Spec, info.Columns); err != nil {
 		return nil, fmt.Errorf("campaign %s: %w", id, err)
 	}
@@ -184,15 +147,19 @@ func (w *Worker) Start(ctx context.Context) error {
 	if err := w.readRates(ctx); err != nil {
 		return err
 	}
-	mux := asynq.NewServeMux()
-	mux.HandleFunc(tasks.TypeSend, w.send)
-	mux.HandleFunc(tasks.TypePoll, w.poll)
-	for i, s := range w.servers() {
-		if err := s.Start(mux); err != nil {
-			for _, started := range w.servers()[:i] {
-				started.Shutdown()
+	var started []*asynq.Server
+	for _, a := range w.accounts {
+		mux := asynq.NewServeMux()
+		mux.HandleFunc(tasks.TypeSend, func(ctx context.Context, t *asynq.Task) error { return w.send(ctx, a, t) })
+		mux.HandleFunc(tasks.TypePoll, func(ctx context.Context, t *asynq.Task) error { return w.poll(ctx, a, t) })
+		for _, s := range a.servers() {
+			if err := s.Start(mux); err != nil {
+				for _, s := range started {
+					s.Shutdown()
+				}
+				return fmt.Errorf("start the queue's servers: %w", err)
 			}
-			return fmt.Errorf("start the queue's servers: %w", err)
+			started = append(started, s)
 		}
 	}
 	w.swept.Go(func() { w.sweep(w.stopping) })
@@ -201,8 +168,6 @@ func (w *Worker) Start(ctx context.Context) error {
 	w.swept.Go(func() { w.retain(w.stopping) })
 	return nil
 }
-
-func (w *Worker) servers() []*asynq.Server { return []*asynq.Server{w.polls, w.bulk, w.urgent} }
 
 // How often an empty queue is looked at, unless this worker has put tasks there: each
 // look is a call to Redis.
@@ -249,8 +214,10 @@ func (w *Worker) Stop() error {
 	err := queue.StopWithin(w.sendTimeout+recordPatience+3*time.Second, func() {
 		w.swept.Wait()
 		var stopped sync.WaitGroup
-		for _, s := range w.servers() {
-			stopped.Go(s.Shutdown)
+		for _, a := range w.accounts {
+			for _, s := range a.servers() {
+				stopped.Go(s.Shutdown)
+			}
 		}
 		stopped.Wait()
 	})

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/handout-dev/handout/internal/audit"
+	"github.com/handout-dev/handout/internal/config"
 )
 
 // command runs the program, and returns what it prints.
@@ -152,10 +153,10 @@ func TestConfig_ReadsSecretsFromFiles(t *testing.T) {
 	if err != nil || c.TelesignAPIKey.Reveal() != "redis://127.0.0.1:1/0" || c.RedisURL != "redis://127.0.0.1:1/0" || c.ScheduleS3SecretKey.Reveal() == "" {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if unknown := unknownVariables(); slices.ContainsFunc(unknown, func(n string) bool { return strings.HasSuffix(n, "_FILE") }) {
+	if unknown := config.Unknown(); slices.ContainsFunc(unknown, func(n string) bool { return strings.HasSuffix(n, "_FILE") }) {
 		t.Errorf("%v", unknown)
 	}
-	if env := strings.Join(programEnvironment(), "\n"); strings.Contains(env, "TELESIGN_API_KEY_FILE=") || strings.Contains(env, "SECRET_KEY_FILE=") {
+	if env := strings.Join(programEnvironment(nil), "\n"); strings.Contains(env, "TELESIGN_API_KEY_FILE=") || strings.Contains(env, "SECRET_KEY_FILE=") {
 		t.Error("a program of a schedule is told where secrets are")
 	}
 	t.Setenv("TELESIGN_API_KEY_FILE", filepath.Join(dir, "nowhere"))

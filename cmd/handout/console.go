@@ -18,7 +18,9 @@ import (
 
 func (a *app) consoleCommand() *cobra.Command {
 	return a.serverCommand("console", "Serve the API for other apps at /api/v1, and the operators' pages", nil, func(ctx context.Context, m *mode) error {
-		m.ledgerMetrics()
+		if err := m.ledgerMetrics(); err != nil {
+			return err
+		}
 		handler, open, stop, err := newConsole(m)
 		if err != nil {
 			return err
@@ -50,7 +52,10 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 	if err != nil {
 		return nil, "", nil, fmt.Errorf("HANDOUT_CONSOLE_URL: %w", err)
 	}
-	vendor := m.vendor()
+	own, others, err := m.vendors()
+	if err != nil {
+		return nil, "", nil, err
+	}
 	log, err := m.trail(m.rdb)
 	if err != nil {
 		return nil, "", nil, err
@@ -64,12 +69,12 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 		gate.Open = rand.Text()
 		open = site.Base() + "/login?token=" + gate.Open
 	}
-	rest, err := api.New(api.Options{Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, Telesign: vendor, PrivateWebhooks: m.WebhookAllowPrivate, Audit: log})
+	rest, err := api.New(api.Options{Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: own.Rate, Telesign: own.Telesign, Accounts: others, PrivateWebhooks: m.WebhookAllowPrivate, Audit: log})
 	if err != nil {
 		return nil, "", nil, err
 	}
 	pages, err := console.New(console.Options{
-		Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, Telesign: vendor, PrivateWebhooks: m.WebhookAllowPrivate,
+		Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: own.Rate, Telesign: own.Telesign, Accounts: others, PrivateWebhooks: m.WebhookAllowPrivate,
 		Destination: m.destination().String(), Audit: log,
 	})
 	if err != nil {

@@ -108,14 +108,15 @@ func (a *app) askedCommand(use, short string, v operations.Verb, do func(*operat
 }
 
 type rateChange struct {
-	id    campaign.ID // empty: the account
-	rate  float64     // 0: only show, or reset
-	reset bool
-	by    *campaign.Actor
+	id      campaign.ID // empty: the account
+	account string      // empty: a campaign
+	rate    float64     // 0: only show, or reset
+	reset   bool
+	by      *campaign.Actor
 }
 
 func (a *app) rateCommand() *cobra.Command {
-	var account, asJSON bool
+	var asJSON bool
 	var change rateChange
 	cmd := &cobra.Command{
 		Use:   "rate ID|--account [RATE|--reset]",
@@ -126,7 +127,7 @@ func (a *app) rateCommand() *cobra.Command {
 			"campaign's file, or to the workers' HANDOUT_RATE.",
 		Args: cobra.ArbitraryArgs, // checked below: --account stands in the place of one
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := change.parse(args, account); err != nil {
+			if err := change.parse(args); err != nil {
 				return err
 			}
 			if change.rate > 0 || change.reset {
@@ -134,18 +135,19 @@ func (a *app) rateCommand() *cobra.Command {
 					return err
 				}
 			}
-			return a.query(cmd.Context(), func(q *report.Reader) error { return a.showRate(cmd.Context(), q, change.id, asJSON) })
+			return a.query(cmd.Context(), func(q *report.Reader) error { return a.showRate(cmd.Context(), q, &change, asJSON) })
 		},
 	}
-	cmd.Flags().BoolVar(&account, "account", false, "the account's rate, for all campaigns together")
+	cmd.Flags().StringVar(&change.account, "account", "", "an account's rate, for all its campaigns together, as in --account=us; without a name the default's")
+	cmd.Flags().Lookup("account").NoOptDefVal = campaign.DefaultAccount
 	cmd.Flags().BoolVar(&change.reset, "reset", false, "go back to the rate of the file, or of the environment")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	change.by = actorFlags(cmd)
 	return cmd
 }
 
-func (c *rateChange) parse(args []string, account bool) (err error) {
-	if !account {
+func (c *rateChange) parse(args []string) (err error) {
+	if c.account == "" {
 		if len(args) == 0 {
 			return usagef("rate: ID or --account is missing; usage: handout rate ID|--account [RATE|--reset] [flags]")
 		}
@@ -153,6 +155,10 @@ func (c *rateChange) parse(args []string, account bool) (err error) {
 			return err
 		}
 		args = args[1:]
+	} else if len(args) > 0 { // --account us, without =
+		if _, err := strconv.ParseFloat(args[0], 64); err != nil && campaign.ValidAccount(args[0]) {
+			c.account, args = args[0], args[1:]
+		}
 	}
 	switch {
 	case len(args) > 1:
@@ -175,15 +181,26 @@ func (c *rateChange) make(ctx context.Context, o *operations.Operations) (err er
 			return err
 		}
 	}
-	if c.reset {
+	switch {
+	case s == nil && c.reset:
+		return o.ResetAccountRate(ctx, c.account, *c.by)
+	case s == nil:
+		return o.SetAccountRate(ctx, c.account, c.rate, *c.by)
+	case c.reset:
 		return o.ResetRate(ctx, s, *c.by)
 	}
 	return o.SetRate(ctx, s, c.rate, *c.by)
 }
 
-// showRate shows what is in force for a campaign, or for the account if id is empty.
-func (a *app) showRate(ctx context.Context, q *report.Reader, id campaign.ID, asJSON bool) error {
-	s, err := q.Rate(ctx, id)
+// showRate shows what is in force for a campaign, or for an account.
+func (a *app) showRate(ctx context.Context, q *report.Reader, c *rateChange, asJSON bool) error {
+	var s *report.Rate
+	var err error
+	if c.id != "" {
+		s, err = q.Rate(ctx, c.id)
+	} else {
+		s, err = q.AccountRate(ctx, c.account)
+	}
 	if err != nil {
 		return err
 	}
@@ -191,6 +208,9 @@ func (a *app) showRate(ctx context.Context, q *report.Reader, id campaign.ID, as
 		return json.NewEncoder(a.stdout).Encode(s)
 	}
 	name, source := "account", "HANDOUT_RATE here"
+	if s.Of != "" {
+		name, source = "account "+s.Of, "in the file of accounts"
+	}
 	if s.Campaign != "" {
 		name, source = "campaign "+s.Campaign, "in its file"
 	}

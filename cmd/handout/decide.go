@@ -14,6 +14,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/terminal"
 	"github.com/handout-dev/handout/internal/translate"
 )
 
@@ -141,9 +142,9 @@ func (a *app) decideAll(ctx context.Context, d decision, id campaign.ID, state c
 		if err := a.ask(fmt.Sprintf("In campaign %s, %s %s %s. %s", id, operations.Count(s.Count, "recipient"), are, word, d.verb.RiskOf(state)), d.question, c.yes); err != nil {
 			return err
 		}
-		line := newLiveLine(a.stderr)
-		n, err := o.DecideAll(ctx, s, *c.by, func(n int) { line.update("%d of %d", n, s.Count) })
-		line.end()
+		line := terminal.NewLine(a.stderr)
+		n, err := o.DecideAll(ctx, s, *c.by, func(n int) { line.Update("%d of %d", n, s.Count) })
+		line.End()
 		if err == nil {
 			fmt.Fprintf(a.stdout, "campaign %s: %s %s\n", id, operations.Count(n, "recipient"), d.done)
 		}
@@ -206,9 +207,9 @@ func (a *app) purge(ctx context.Context, o *operations.Operations, id campaign.I
 			return err
 		}
 	}
-	line := newLiveLine(a.stderr)
-	err = o.Purge(ctx, s, *c.by, func(done, all int) { line.update("%d %% deleted", 100*done/all) })
-	line.end()
+	line := terminal.NewLine(a.stderr)
+	err = o.Purge(ctx, s, *c.by, func(done, all int) { line.Update("%d %% deleted", 100*done/all) })
+	line.End()
 	if err == nil {
 		fmt.Fprintf(a.stdout, "campaign %s is purged: the data of its %s is gone\n", id, people)
 	}

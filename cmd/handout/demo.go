@@ -62,6 +62,7 @@ func (a *app) demo(ctx context.Context, recipients int, exit, asJSON bool) error
 	// Never the real account's: whatever is in the environment, the demo speaks
 	// to its own simulator.
 	c.TelesignCustomerID, c.TelesignAPIKey = "00000000-DEMO-0000-0000-000000000000", secret.New(rand.Text()+"AAAAAA")
+	c.Accounts, c.TelesignPreviousAPIKey = "", secret.Text{}
 	c.Rate, c.SendTimeout, c.ReceiptDeadline, c.CallbackURL = demoRate, demoSendTimeout, demoDeadline, ""
 	c.SimulateSpeed, c.SimulateRate, c.SimulatePolling, c.Poll, c.PollRate = demoSpeed, 0, true, true, 50
 	// On the loopback alone, as all that the demo serves.
@@ -143,7 +144,11 @@ func (a *app) withHouse(ctx context.Context, c *Config, rdb redis.UniversalClien
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: max(c.LogLevel, slog.LevelError)}))
 	serve := func(handler http.Handler) (*server, error) { return listenOn(ctx, "demo", "127.0.0.1:0", handler) }
 	stop := func(s *server) { err = errors.Join(err, s.stop()) }
-	vendor, err := newSimulator(c, log)
+	own, err := c.account(campaign.DefaultAccount)
+	if err != nil {
+		return err
+	}
+	vendor, err := newSimulator(c, own, log)
 	if err != nil {
 		return err
 	}

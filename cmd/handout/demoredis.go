@@ -17,7 +17,7 @@ import (
 // returns ends what it has started; the client is the caller's to close before.
 func (a *app) demoRedis(ctx context.Context, c *Config, say func(string, ...any)) (redis.UniversalClient, func(), error) {
 	if c.RedisURL != "" {
-		rdb, err := a.open(ctx)
+		rdb, err := a.openFor(ctx, nil) // its account stands in no stamp
 		if err != nil {
 			return nil, nil, err
 		}

@@ -2,7 +2,17 @@ package main
 
 import "github.com/handout-dev/handout/internal/probe"
 
-func (c *Config) destination() probe.Destination { return probe.DestinationOf(c.TelesignURL) }
+// destination is where messages go; of several accounts' one that is real, if any is.
+func (c *Config) destination() probe.Destination {
+	to := probe.DestinationOf(c.TelesignURL)
+	all, _ := c.accounts() // who sends says what is wrong with them
+	for i, url := range all.URLs() {
+		if d := probe.DestinationOf(url); i == 0 || d.Real && !to.Real {
+			to = d
+		}
+	}
+	return to
+}
 
 // rehearsal are the settings in force that are for rehearsals.
 func (c *Config) rehearsal() []string {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/handout-dev/handout/internal/config"
 )
 
 func TestDestination_TellsTelesignFromASimulator(t *testing.T) {
@@ -13,7 +15,7 @@ func TestDestination_TellsTelesignFromASimulator(t *testing.T) {
 		"https://rest-ww.telesign.com": true, "https://REST-API.Telesign.com:443/": true,
 		"http://127.0.0.1:8060": false, "https://telesign.com.example.org": false, "https://faketelesign.com": false,
 	} {
-		c := &Config{TelesignURL: address, RequireSignature: true}
+		c := &Config{config.Config{TelesignURL: address, RequireSignature: true}}
 		d := c.destination()
 		if d.Real != real || strings.Contains(d.String(), "paid for") != real {
 			t.Errorf("%s: %s", address, d)
@@ -24,7 +26,7 @@ func TestDestination_TellsTelesignFromASimulator(t *testing.T) {
 func TestDoctor_NamesSettingsForRehearsals(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"https://rest-ww.telesign.com", "http://127.0.0.1:8060"} {
-		c := &Config{TelesignURL: address, RequireSignature: true}
+		c := &Config{config.Config{TelesignURL: address, RequireSignature: true}}
 		if got := diagnoseDestination(c); len(got) != 1 || !got[0].OK {
 			t.Errorf("%+v", got)
 		}

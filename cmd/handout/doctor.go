@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,8 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/internal/accounts"
+	"github.com/handout-dev/handout/internal/config"
 	"github.com/handout-dev/handout/internal/doctor"
-	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/probe"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/telesign"
@@ -42,23 +43,7 @@ func (a *app) doctorCommand() *cobra.Command {
 			if live {
 				findings = append(findings, diagnoseLive(cmd.Context(), c, callbackURL)...)
 			}
-			fatal := 0
-			for _, f := range findings {
-				if !f.OK && f.Fatal {
-					fatal++
-				}
-			}
-			if asJSON {
-				if err := json.NewEncoder(a.stdout).Encode(findings); err != nil {
-					return err
-				}
-			} else {
-				a.showFindings(findings)
-			}
-			if fatal > 0 {
-				return fmt.Errorf("doctor: %s", operations.Count(fatal, "fault"))
-			}
-			return nil
+			return a.say("doctor", findings, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
@@ -70,14 +55,15 @@ func (a *app) doctorCommand() *cobra.Command {
 // diagnoseLive asks Telesign and, if there is one, the callback URL. What the
 // credentials lack is found already.
 func diagnoseLive(ctx context.Context, c *Config, callbackURL string) []finding {
-	client, err := c.client()
-	if err != nil {
+	err := c.credentials()
+	all, wrong := c.accounts()
+	if err = errors.Join(err, wrong); err != nil {
 		return []finding{{Fatal: true, Check: "Telesign", Found: "wasn't asked: " + oneLine(err), Advice: "set the account's variables; handout config lists them"}}
 	}
-	findings := probe.Telesign(ctx, client)
+	findings := probeAccounts(ctx, c, all)
 	if callbackURL != "" {
-		key, _ := telesign.DecodeKey(c.TelesignAPIKey.Reveal()) // c.client has decoded it
-		findings = append(findings, probe.Callback(ctx, callbackURL, c.TelesignCustomerID, key))
+		key, _ := telesign.DecodeKey(all[0].APIKey.Reveal()) // c.credentials has decoded it
+		findings = append(findings, probe.Callback(ctx, callbackURL, all[0].CustomerID, key))
 	}
 	return findings
 }
@@ -99,16 +85,28 @@ func (a *app) showFindings(findings []finding) {
 }
 
 func diagnose(ctx context.Context, c *Config) []finding {
+	all, wrong := c.accounts()
+	own, urls := accounts.Account{CustomerID: c.TelesignCustomerID, APIKey: c.TelesignAPIKey, Rate: c.Rate}, []string{c.TelesignURL}
+	if len(all) > 0 {
+		own, urls = all[0], all.URLs()
+	}
 	findings := append(diagnoseDestination(c), doctor.Examine(ctx, &doctor.Setup{
-		RedisURL: c.RedisURL, RedisTLS: redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}, Prefix: c.Prefix, RedisReplicas: c.RedisReplicas, Rate: c.Rate,
-		CustomerID: c.TelesignCustomerID, APIKey: c.TelesignAPIKey, TelesignURL: c.TelesignURL,
+		RedisURL: c.RedisURL, RedisTLS: redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}, Prefix: c.Prefix, RedisReplicas: c.RedisReplicas, Rate: own.Rate,
+		CustomerID: own.CustomerID, APIKey: own.APIKey, TelesignURLs: urls, Accounts: all.Digests(),
 		Unsafe: map[string]bool{
 			"HANDOUT_REQUIRE_SIGNATURE": !c.RequireSignature, "HANDOUT_CONSOLE_OPEN": c.ConsoleOpen, "HANDOUT_CONSOLE_PLAIN_HTTP": c.ConsolePlainHTTP,
 			"HANDOUT_CHECK_FILES_PRIVATE": c.CheckFilesPrivate, "HANDOUT_WEBHOOK_ALLOW_PRIVATE": c.WebhookAllowPrivate, "HANDOUT_SCHEDULE_ALLOW_PRIVATE": c.ScheduleAllowPrivate,
 		},
 		Meant: strings.Split(c.AllowUnsafe, ","),
 	})...)
-	for _, name := range unknownVariables() {
+	if c.Accounts != "" {
+		f := finding{OK: wrong == nil, Fatal: true, Check: "HANDOUT_ACCOUNTS", Found: strings.Join(all.Names(), ", "), Advice: "docs/accounts.md has the file's form"}
+		if wrong != nil {
+			f.Found = oneLine(wrong)
+		}
+		findings = append(findings, f)
+	}
+	for _, name := range config.Unknown() {
 		findings = append(findings, finding{
 			Check: "environment", Found: name + " is no variable of handout's", Advice: "see handout config for the names",
 		})

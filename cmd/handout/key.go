@@ -31,6 +31,7 @@ func keyFlags(cmd *cobra.Command) (read func() (operations.KeyChange, error)) {
 	f := cmd.Flags()
 	scopes := f.String("scopes", "", "what it may do: "+access.Join(access.Scopes(), ", ")+", separated by commas")
 	campaigns := f.String("campaigns", "", "own: those that it submits, and its one-off sends; or all")
+	accounts := f.String("accounts", "", "the Telesign accounts that it may send through, and whose campaigns it sees, as in us,at; or any")
 	countries := f.String("countries", "", "where it may send to, as in US,CA; or any")
 	daily := f.Int("daily", 0, "recipients that it may send to in a day of UTC; 0: no limit")
 	hourly := f.Int("hourly", 0, "one-off sends to one number in an hour; 0: no limit")
@@ -38,7 +39,8 @@ func keyFlags(cmd *cobra.Command) (read func() (operations.KeyChange, error)) {
 	return func() (c operations.KeyChange, err error) {
 		for name, set := range map[string]func(){
 			"scopes": func() { c.Scopes = scopes }, "campaigns": func() { c.Campaigns = campaigns }, "countries": func() { c.Countries = countries },
-			"daily": func() { c.Daily = daily }, "hourly": func() { c.Hourly = hourly },
+			"accounts": func() { c.Accounts = accounts },
+			"daily":    func() { c.Daily = daily }, "hourly": func() { c.Hourly = hourly },
 		} {
 			if f.Changed(name) {
 				set()

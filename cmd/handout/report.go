@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -77,8 +76,8 @@ const followTime = time.Second
 // follow shows progress until the campaign is done. A campaign that waits for
 // a person is shown until the command is interrupted.
 func (a *app) follow(ctx context.Context, q *report.Reader, id campaign.ID) error {
-	line := newLiveLine(a.stderr)
-	defer line.end()
+	line := terminal.NewLine(a.stderr)
+	defer line.End()
 	var p report.Progress
 	ticker := time.NewTicker(followTime)
 	defer ticker.Stop()
@@ -96,7 +95,7 @@ func (a *app) follow(ctx context.Context, q *report.Reader, id campaign.ID) erro
 		if info.Reason != "" {
 			text += " (" + info.Reason + ")"
 		}
-		line.show(text)
+		line.Show(text)
 		if info.Phase == campaign.Done {
 			return nil
 		}
@@ -105,58 +104,6 @@ func (a *app) follow(ctx context.Context, q *report.Reader, id campaign.ID) erro
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	}
-}
-
-// liveLine is a line that is written over again on a terminal; elsewhere, as in
-// a log, only every tenth one and the last one are written, each on a line of
-// its own.
-type liveLine struct {
-	w    io.Writer
-	live bool
-	n    int
-	last string // not written yet
-}
-
-func newLiveLine(w io.Writer) *liveLine {
-	return &liveLine{w: w, live: terminal.Is(w)}
-}
-
-func (l *liveLine) show(text string) {
-	switch {
-	case l.live:
-		fmt.Fprint(terminal.Raw(l.w), "\r\x1b[K", l.cut(terminal.Text(text)))
-	case l.n%10 == 0:
-		fmt.Fprintln(l.w, text)
-		l.last = ""
-	default:
-		l.last = text
-	}
-	l.n++
-}
-
-// update shows progress on a terminal, and nowhere else.
-func (l *liveLine) update(format string, args ...any) {
-	if l.live {
-		l.show(fmt.Sprintf(format, args...))
-	}
-}
-
-// cut shortens a text to the terminal's width: only one line can be written over.
-func (l *liveLine) cut(text string) string {
-	width := terminal.Width(l.w)
-	if r := []rune(text); width > 1 && len(r) >= width {
-		return string(r[:width-2]) + "…"
-	}
-	return text
-}
-
-func (l *liveLine) end() {
-	switch {
-	case l.live && l.n > 0:
-		fmt.Fprintln(l.w)
-	case l.last != "":
-		fmt.Fprintln(l.w, l.last)
 	}
 }
 
@@ -191,12 +138,13 @@ func (a *app) exportCommand() *cobra.Command {
 
 func (a *app) listCommand() *cobra.Command {
 	var states []string
+	var account string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List all campaigns, the newest first: state, people, delivered, and why one is held or paused",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var o report.ListQuery
+			o := report.ListQuery{Account: account}
 			for _, s := range states {
 				if !slices.Contains(campaign.Phases(), campaign.Phase(s)) {
 					return usagef("list: --state: there is no state %q: there are %s", s, strings.Trim(strings.Join(strings.Fields(fmt.Sprint(campaign.Phases())), ", "), "[]"))
@@ -211,6 +159,7 @@ func (a *app) listCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringSliceVar(&states, "state", nil, "only campaigns in these states, as in running,held")
+	cmd.Flags().StringVar(&account, "account", "", "only those of this Telesign account")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
 	return cmd
 }
@@ -233,13 +182,13 @@ func (a *app) verify(ctx context.Context, q *report.Reader, id campaign.ID, repa
 	if !info.PurgedAt.IsZero() {
 		return a.verifyPurged(info, b)
 	}
-	line := newLiveLine(a.stderr)
+	line := terminal.NewLine(a.stderr)
 	v, err := q.Verify(ctx, info, func(pages int) {
 		if pages%500 == 0 || pages == info.Pages {
-			line.update("page %d/%d", pages, info.Pages)
+			line.Update("page %d/%d", pages, info.Pages)
 		}
 	})
-	line.end()
+	line.End()
 	if err != nil {
 		return err
 	}

@@ -20,13 +20,9 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/examples"
-	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/operations"
-	"github.com/handout-dev/handout/internal/redisx"
-	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/terminal"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/worker"
 )
 
 // Exit statuses, a contract with scripts.
@@ -106,7 +102,7 @@ func (a *app) command(args []string) *cobra.Command {
 		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.rescheduleCommand(), a.retryCommand(), a.resendCommand(), a.acceptAsSentCommand(),
 		a.rateCommand(), a.suppressCommand(), a.templateCommand(), a.purgeCommand(),
 		a.workCommand(), a.listenCommand(), a.consoleCommand(), a.scheduleCommand(), a.simulateCommand(),
-		a.keyCommand(), a.auditCommand(), a.webhookCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
+		a.keyCommand(), a.accountCommand(), a.auditCommand(), a.webhookCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
 	)
 	setUsage(root, args)
 	examples.Set(root.Commands())
@@ -124,69 +120,6 @@ func (a *app) load() (*Config, error) {
 		redis.SetLogger(redisLog{a.logger(c)})
 	}
 	return a.config, nil
-}
-
-func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
-	c, err := a.load()
-	if err != nil {
-		return nil, err
-	}
-	if c.RedisURL == "" {
-		return nil, usagef("REDIS_URL is not set: where is Redis? For example REDIS_URL=redis://127.0.0.1:6379/0")
-	}
-	rdb, err := redisx.Open(c.RedisURL, c.Prefix, redisx.WithTLS(redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}))
-	if err != nil {
-		return nil, usageError{fmt.Errorf("REDIS_URL: %w", err)}
-	}
-	if err := rdb.Ping(ctx).Err(); err != nil {
-		_ = rdb.Close()
-		return nil, fmt.Errorf("can't use Redis at %s: %w; is it running, and is REDIS_URL right?", redisx.Describe(c.RedisURL), err)
-	}
-	if _, err := installation.Enter(ctx, rdb); err != nil {
-		_ = rdb.Close()
-		return nil, err
-	}
-	return rdb, nil
-}
-
-func (a *app) withRedis(ctx context.Context, f func(rdb redis.UniversalClient) error) (err error) {
-	rdb, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { closeRedis(rdb, err) }()
-	return f(rdb)
-}
-
-// closeRedis closes Redis's client, unless servers of the queue are still running
-// as err says: they would panic, and the process ends anyway.
-func closeRedis(rdb redis.UniversalClient, err error) {
-	if !errors.Is(err, worker.ErrStillRunning) {
-		_ = rdb.Close()
-	}
-}
-
-func (a *app) operate(ctx context.Context, f func(o *operations.Operations) error) error {
-	return a.withRedis(ctx, func(rdb redis.UniversalClient) error {
-		log, err := a.config.trail(rdb)
-		if err != nil {
-			return err
-		}
-		return f(operations.New(rdb, operations.Options{
-			Region: a.config.Region, AccountRate: a.config.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate, Telesign: a.config.vendor(), Audit: log,
-		}))
-	})
-}
-
-// query runs f on what can be asked of campaigns.
-func (a *app) query(ctx context.Context, f func(q *report.Reader) error) error {
-	return a.withRedis(ctx, func(rdb redis.UniversalClient) error {
-		log, err := a.config.trail(rdb)
-		if err != nil {
-			return err
-		}
-		return f(report.NewReader(rdb, a.config.Rate).Traced(log))
-	})
 }
 
 // ofCampaign is a command about the campaign that its first argument names; do gets the

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/accounts"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/s3keys"
 	"github.com/handout-dev/handout/internal/schedule"
@@ -47,9 +49,16 @@ func (c *Config) schedules(name string) ([]*schedule.Schedule, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
+	speaks, err := c.accounts()
+	if err != nil {
+		return nil, err
+	}
 	var names []string
 	for _, s := range all {
 		s.Region = cmp.Or(s.Region, c.Region)
+		if len(speaks) > 0 {
+			s.Accounts = speaks.Names()
+		}
 		if s.Name == name {
 			return []*schedule.Schedule{s}, nil
 		}
@@ -66,10 +75,14 @@ func (a *app) newRunner(m *mode, all []*schedule.Schedule) (*schedule.Runner, er
 	if !ok {
 		errors = os.Stderr
 	}
+	speaks, err := m.accounts()
+	if err != nil {
+		return nil, err
+	}
 	return schedule.New(schedule.Options{
 		Redis: m.rdb, Schedules: all, Logger: m.log, Metrics: m.registry,
 		Lists: schedule.Lists{
-			Private: m.ScheduleAllowPrivate, MaxBytes: int64(m.ScheduleMaxList) << 20, Environment: programEnvironment(), Errors: errors,
+			Private: m.ScheduleAllowPrivate, MaxBytes: int64(m.ScheduleMaxList) << 20, Environment: programEnvironment(speaks), Errors: errors,
 			S3: schedule.S3{
 				Endpoint: m.ScheduleS3Endpoint, Region: m.ScheduleS3Region,
 				Keys: s3keys.Keys{AccessKey: m.ScheduleS3AccessKey, SecretKey: m.ScheduleS3SecretKey, SessionToken: m.ScheduleS3SessionToken},
@@ -79,12 +92,14 @@ func (a *app) newRunner(m *mode, all []*schedule.Schedule) (*schedule.Runner, er
 }
 
 // programEnvironment is this process's, without the secrets that no list needs.
-func programEnvironment() []string {
+func programEnvironment(all accounts.Accounts) []string {
+	secrets := append(all.Variables(), "TELESIGN_API_KEY", "HANDOUT_TELESIGN_API_KEY", "TELESIGN_PREVIOUS_API_KEY", "HANDOUT_TELESIGN_PREVIOUS_API_KEY",
+		"HANDOUT_SCHEDULE_S3_SECRET_KEY", "HANDOUT_SCHEDULE_S3_SESSION_TOKEN")
 	var kept []string
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
 		name = strings.TrimSuffix(name, secret.FileSuffix)
-		if name != "TELESIGN_API_KEY" && name != "HANDOUT_TELESIGN_API_KEY" && name != "HANDOUT_SCHEDULE_S3_SECRET_KEY" && name != "HANDOUT_SCHEDULE_S3_SESSION_TOKEN" {
+		if !slices.Contains(secrets, name) {
 			kept = append(kept, kv)
 		}
 	}

@@ -63,7 +63,11 @@ func (a *app) listSchedules(ctx context.Context, rdb redis.UniversalClient, all 
 		if err != nil {
 			return err
 		}
-		if err := sayHeld(ctx, report.NewReader(rdb, a.config.Rate), ticks); err != nil {
+		q, err := a.config.reader(rdb)
+		if err == nil {
+			err = sayHeld(ctx, q, ticks)
+		}
+		if err != nil {
 			return err
 		}
 		shown[i] = scheduleShown{Schedule: s.Name, Cron: s.Cron, Zone: s.Clock.Zone().String(), Ticks: ticks}

@@ -20,11 +20,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/callbacks"
+	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/accounts"
+	"github.com/handout-dev/handout/internal/config"
 	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/webhook"
-	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/telesign/simulator"
 	"github.com/handout-dev/handout/worker"
 )
@@ -123,7 +125,8 @@ func health(mux *http.ServeMux, rdb redis.UniversalClient, checks ...func(now ti
 }
 
 func (a *app) simulateCommand() *cobra.Command {
-	return &cobra.Command{
+	var account string
+	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Be the vendor: a strict double of Telesign to rehearse against",
 		Long: "Be the vendor: a strict double of Telesign to rehearse against, without paying\n" +
@@ -138,7 +141,11 @@ func (a *app) simulateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := newSimulator(c, a.logger(c))
+			own, err := c.account(account)
+			if err != nil {
+				return err
+			}
+			s, err := newSimulator(c, own, a.logger(c))
 			if err != nil {
 				return err
 			}
@@ -150,6 +157,8 @@ func (a *app) simulateCommand() *cobra.Command {
 			return a.runServer(cmd.Context(), "HANDOUT_SIMULATE_ADDR", c.SimulateAddr, handler, nothing, closeFiles)
 		},
 	}
+	cmd.Flags().StringVar(&account, "account", campaign.DefaultAccount, "for which of HANDOUT_ACCOUNTS; each has a simulator of its own")
+	return cmd
 }
 
 func withFiles(c *Config, vendor http.Handler) (http.Handler, func() error, error) {
@@ -166,13 +175,14 @@ func withFiles(c *Config, vendor http.Handler) (http.Handler, func() error, erro
 	return mux, files.Close, nil
 }
 
-func newSimulator(c *Config, log *slog.Logger) (*simulator.Simulator, error) {
+// newSimulator plays the vendor for one account.
+func newSimulator(c *Config, a *accounts.Account, log *slog.Logger) (*simulator.Simulator, error) {
 	rate := c.SimulateRate
 	if rate == 0 {
-		rate = int(math.Ceil(c.Rate))
+		rate = int(math.Ceil(a.Rate))
 	}
 	s, err := simulator.New(simulator.Options{
-		CustomerID: c.TelesignCustomerID, APIKey: c.TelesignAPIKey.Reveal(), Rate: rate,
+		CustomerID: a.CustomerID, APIKey: a.APIKey.Reveal(), Rate: rate,
 		CallbackURL: c.SimulateCallbackURL, Speed: c.SimulateSpeed, Polling: c.SimulatePolling, FetchFiles: c.SimulateFetch, Logger: log,
 	})
 	if err != nil {
@@ -211,12 +221,18 @@ func (a *app) listenCommand() *cobra.Command {
 }
 
 func newListener(m *mode) (*callbacks.Listener, error) {
-	verifier, err := telesign.NewVerifier(m.TelesignCustomerID, m.TelesignAPIKey.Reveal())
+	all, err := m.accounts()
 	if err != nil {
-		return nil, usageError{err}
+		return nil, err
+	}
+	verifiers := make(callbacks.Verifiers, len(all))
+	for i := range all {
+		if verifiers[all[i].Name], err = all[i].Verifiers(); err != nil {
+			return nil, usageError{err}
+		}
 	}
 	return callbacks.New(callbacks.Options{
-		Redis: m.rdb, Verifier: verifier, RequireSignature: m.RequireSignature,
+		Redis: m.rdb, Verifiers: verifiers, RequireSignature: m.RequireSignature,
 		ReceiptMargin: m.ReceiptMargin, ReceiptDeadline: m.ReceiptDeadline, Logger: m.log, Metrics: m.registry,
 	})
 }
@@ -253,7 +269,13 @@ func (a *app) serverCommand(use, short string, check func(*Config) error, serve 
 }
 
 // ledgerMetrics adds what stands in Redis to a mode's metrics.
-func (m *mode) ledgerMetrics() { m.registry.MustRegister(metrics.NewLedger(m.rdb, m.Rate, m.log)) }
+func (m *mode) ledgerMetrics() error {
+	q, err := m.reader(m.rdb)
+	if err == nil {
+		m.registry.MustRegister(metrics.NewLedger(m.rdb, q, m.log))
+	}
+	return err
+}
 
 // inside serves health and metrics, for those who run handout.
 func (m *mode) inside(checks ...func(now time.Time) error) *http.ServeMux {
@@ -266,7 +288,7 @@ func (m *mode) inside(checks ...func(now time.Time) error) *http.ServeMux {
 // apart serves health and metrics on an address of their own, which variable names.
 func (m *mode) apart(ctx context.Context, variable, addr string) (*server, error) {
 	s, err := listenOn(ctx, variable, addr, m.inside())
-	if errors.Is(err, syscall.EADDRINUSE) && addr == defaultOf(variable) {
+	if errors.Is(err, syscall.EADDRINUSE) && addr == config.DefaultOf(variable) {
 		// The address is only a default: what the server is for matters more.
 		m.log.Warn("the address of the metrics is taken by another; taking any", "error", err)
 		s, err = listenOn(ctx, variable, "127.0.0.1:0", m.inside())
@@ -295,7 +317,9 @@ func (a *app) serve(ctx context.Context, s *server, start, stop func() error) er
 
 func (a *app) workCommand() *cobra.Command {
 	return a.serverCommand("work", "Send: take tasks from the queue and speak to Telesign", (*Config).credentials, func(ctx context.Context, m *mode) error {
-		m.ledgerMetrics()
+		if err := m.ledgerMetrics(); err != nil {
+			return err
+		}
 		w, err := newWorker(m)
 		if err != nil {
 			return err
@@ -327,16 +351,24 @@ func (a *app) workCommand() *cobra.Command {
 }
 
 func newWorker(m *mode) (*worker.Worker, error) {
-	client, err := m.client()
+	all, err := m.accounts()
 	if err != nil {
 		return nil, err
 	}
+	speaks := make([]worker.Account, len(all)) // the default first
+	for i, a := range all {
+		client, err := a.Client(m.SendTimeout)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		speaks[i] = worker.Account{Name: a.Name, Telesign: client, Rate: a.Rate, PollRate: a.PollRate, CallbackURL: a.CallbackURL, SenderID: a.SenderID}
+	}
 	return worker.New(worker.Options{
-		Redis: m.rdb, Telesign: client, Rate: m.Rate, PollRate: m.PollRate, Poll: m.Poll,
+		Redis: m.rdb, Account: speaks[0], Others: speaks[1:], Poll: m.Poll,
 		Concurrency: m.Concurrency, Window: m.Window, SendTimeout: m.SendTimeout,
 		ReceiptMargin: m.ReceiptMargin, ReceiptDeadline: m.ReceiptDeadline,
 		FilesRate: m.CheckFilesRate, FilesPrivate: m.CheckFilesPrivate,
-		CallbackURL: m.CallbackURL, Replicas: m.RedisReplicas, Logger: m.log, Metrics: m.registry,
+		Replicas: m.RedisReplicas, Logger: m.log, Metrics: m.registry,
 	})
 }
 

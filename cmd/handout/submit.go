@@ -16,6 +16,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/terminal"
 	"github.com/handout-dev/handout/internal/web/api"
 	"github.com/handout-dev/handout/producer"
 )
@@ -87,15 +88,19 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 		return usagef("--columns: %w", err)
 	}
 	list := producer.ListFile(listPath).With(producer.ListOptions{Columns: columns, Sheet: f.sheet})
-	line := newLiveLine(a.stderr)
+	line := terminal.NewLine(a.stderr)
 	s := &operations.Submission{
 		File: file, List: list, Begin: begin, SetAside: f.setAside, Progress: rowsProgress(line),
 		Samples: max(1, f.samples),
-		OnWait:  func() { line.show("another submit of this campaign is under way; waiting for it") },
+		OnWait:  func() { line.Show("another submit of this campaign is under way; waiting for it") },
 	}
 	if f.dryRun {
-		d, err := operations.New(nil, operations.Options{Region: c.Region, AccountRate: c.Rate, Telesign: c.vendor()}).DryRun(ctx, s)
-		line.end()
+		own, others, err := c.vendors()
+		if err != nil {
+			return err
+		}
+		d, err := operations.New(nil, operations.Options{Region: c.Region, AccountRate: own.Rate, Telesign: own.Telesign, Accounts: others}).DryRun(ctx, s)
+		line.End()
 		if err != nil {
 			return a.refused(err)
 		}
@@ -107,7 +112,7 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 		result, err = o.Submit(ctx, s)
 		return err
 	})
-	line.end()
+	line.End()
 	switch {
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted; run the same command again: it finishes the job, and sends to each person once")
@@ -125,10 +130,10 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 	return a.query(ctx, func(q *report.Reader) error { return a.report(ctx, q, result.Info.ID, true, false, false) })
 }
 
-func rowsProgress(line *liveLine) func(int, int64) {
+func rowsProgress(line *terminal.Line) func(int, int64) {
 	start := time.Now()
 	return func(rows int, bytes int64) {
-		line.update("%d rows read, %d MB, %.0f rows/s", rows, bytes>>20, float64(rows)/time.Since(start).Seconds())
+		line.Update("%d rows read, %d MB, %.0f rows/s", rows, bytes>>20, float64(rows)/time.Since(start).Seconds())
 	}
 }
 

@@ -187,12 +187,12 @@ func (a *app) suppressImport() *cobra.Command {
 }
 
 func (a *app) importNumbers(ctx context.Context, o *operations.Operations, in operations.Import) error {
-	line := newLiveLine(a.stderr)
+	line := terminal.NewLine(a.stderr)
 	in.Progress = func(rows int, what string) {
-		line.update("%d rows %s", rows, what)
+		line.Update("%d rows %s", rows, what)
 	}
 	i, err := o.ImportSuppressed(ctx, in)
-	line.end()
+	line.End()
 	if i != nil {
 		for _, f := range i.Faults {
 			fmt.Fprintln(a.stderr, f)

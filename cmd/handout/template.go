@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/telesign"
@@ -27,14 +28,17 @@ func (a *app) templateCommand() *cobra.Command {
 
 func (a *app) templateList() *cobra.Command {
 	var asJSON bool
+	account := campaign.DefaultAccount
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the account's templates",
 		Long: "List the account's templates as Telesign does, at most a minute ago. The predefined\n" +
 			"ones (text, file, image and so on) aren't among them.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.operate(cmd.Context(), func(o *operations.Operations) error {
-				list := o.Templates(cmd.Context())
+				list, err := o.Templates(cmd.Context(), account)
 				switch {
+				case err != nil:
+					return err
 				case list.Problem != "" && list.At.IsZero():
 					return errors.New("Telesign's templates aren't known: " + list.Problem)
 				case list.Problem != "":
@@ -47,6 +51,7 @@ func (a *app) templateList() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&account, "account", account, "whose: one of HANDOUT_ACCOUNTS")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
 	return cmd
 }
@@ -54,11 +59,12 @@ func (a *app) templateList() *cobra.Command {
 func (a *app) templateShow() *cobra.Command {
 	var asJSON bool
 	var channel string
+	account := campaign.DefaultAccount
 	cmd := &cobra.Command{
 		Use: "show NAME", Short: "Show one template, and the parameters that it needs",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.operate(cmd.Context(), func(o *operations.Operations) error {
-				t, err := o.Template(cmd.Context(), channel, args[0])
+				t, err := o.Template(cmd.Context(), account, channel, args[0])
 				if err != nil {
 					return err
 				}
@@ -76,6 +82,7 @@ func (a *app) templateShow() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&channel, "channel", telesign.ChannelWhatsApp, "its channel: whatsapp or sms")
+	cmd.Flags().StringVar(&account, "account", account, "whose: one of HANDOUT_ACCOUNTS")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
 	return cmd
 }

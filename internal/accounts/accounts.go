@@ -28,6 +28,8 @@ type Account struct {
 	Rate, PollRate   float64 // per second
 	SenderID         string  // of campaigns that have none of their own
 	CallbackURL      string  // sent with each message; empty: the account's own
+
+	variables []string // that have its keys
 }
 
 // Accounts are those of an installation, the default first, the others by name.
@@ -50,6 +52,35 @@ func (all Accounts) Names() []string {
 		names[i] = all[i].Name
 	}
 	return names
+}
+
+// Variables returns the names of the variables, beside handout's own, that have keys.
+func (all Accounts) Variables() []string {
+	var names []string
+	for i := range all {
+		names = append(names, all[i].variables...)
+	}
+	return names
+}
+
+// Rates returns the rate of each account but the default, by its name.
+func (all Accounts) Rates() map[string]float64 {
+	rates := make(map[string]float64)
+	for _, a := range all {
+		if a.Name != campaign.DefaultAccount {
+			rates[a.Name] = a.Rate
+		}
+	}
+	return rates
+}
+
+// URLs returns where the accounts' messages go.
+func (all Accounts) URLs() []string {
+	urls := make([]string, len(all))
+	for i := range all {
+		urls[i] = all[i].URL
+	}
+	return urls
 }
 
 // Digests returns what an installation's stamp keeps of each account, by its name.

@@ -175,8 +175,8 @@ func (p *parser) account(n, key *yaml.Node) {
 				p.wrong(n, path, strings.TrimPrefix(err.Error(), "telesign: "))
 			}
 		},
-		"api_key":          func(n *yaml.Node, path string) { a.APIKey = p.key(n, path) },
-		"previous_api_key": func(n *yaml.Node, path string) { a.Previous = p.key(n, path) },
+		"api_key":          func(n *yaml.Node, path string) { a.APIKey = p.key(n, path, &a) },
+		"previous_api_key": func(n *yaml.Node, path string) { a.Previous = p.key(n, path, &a) },
 		"url":              func(n *yaml.Node, path string) { a.URL = p.url(n, path) },
 		"callback_url":     func(n *yaml.Node, path string) { a.CallbackURL = p.url(n, path) },
 		"auth": func(n *yaml.Node, path string) {
@@ -234,12 +234,13 @@ func (p *parser) rate(n *yaml.Node, path string) float64 {
 
 // key reads an API key from where the file says that it is. No fault quotes the value:
 // it may be the key itself.
-func (p *parser) key(n *yaml.Node, path string) secret.Text {
+func (p *parser) key(n *yaml.Node, path string, of *Account) secret.Text {
 	kind, where, _ := strings.Cut(n.Value, ":")
 	var value string
 	var err error
 	switch {
 	case n.Kind == yaml.ScalarNode && kind == "env" && where != "":
+		of.variables = append(of.variables, where)
 		if value = os.Getenv(where); value == "" {
 			err = fmt.Errorf("the variable %s isn't set", where)
 		}

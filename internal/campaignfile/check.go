@@ -83,6 +83,10 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	if w := s.WhatsAppWhitespace; w != campaign.WhitespaceRefuse && w != campaign.WhitespaceCollapse {
 		c.fault("whatsapp_whitespace", "must be refuse or collapse")
 	}
+	s.Account = campaign.StoredAccount(s.Account)
+	if s.Account != "" && !campaign.ValidAccount(s.Account) {
+		c.fault("account", campaign.AccountForm)
+	}
 	c.passedThrough(s)
 	c.limits(s)
 	c.hours(s)

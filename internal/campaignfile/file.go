@@ -51,7 +51,7 @@ func (f *File) Fault(path, message string) Fault {
 // Parse reads a campaign file: YAML with the keys id, message_type,
 // channels, default, rate, lane, on_doubt, give_up_after, max_failure_rate, canary,
 // canary_success, retention, check_files, hours, unknown_zone, columns,
-// unknown_ranges, same_recipient, whatsapp_whitespace, sender_id, originating_ip and
+// unknown_ranges, same_recipient, whatsapp_whitespace, account, sender_id, originating_ip and
 // account_lifecycle_event. Other keys are faults. The error is [*Faults]: every fault,
 // with its line and column, and name as the file's.
 func Parse(name string, src []byte) (*File, error) {
@@ -162,6 +162,7 @@ func (p *fileParser) campaign(n *yaml.Node) {
 		"unknown_zone":            func(n *yaml.Node, path string) { s.UnknownZone = p.named(n, path) },
 		"columns":                 p.columns,
 		"whatsapp_whitespace":     func(n *yaml.Node, path string) { s.WhatsAppWhitespace = campaign.Whitespace(p.named(n, path)) },
+		"account":                 func(n *yaml.Node, path string) { s.Account = p.named(n, path) },
 		"sender_id":               func(n *yaml.Node, path string) { s.SenderID = p.digitsOrText(n, path) },
 		"originating_ip":          func(n *yaml.Node, path string) { s.OriginatingIP = p.named(n, path) },
 		"account_lifecycle_event": func(n *yaml.Node, path string) { s.LifecycleEvent = p.named(n, path) },

@@ -27,7 +27,9 @@ type Setup struct {
 	Rate             float64
 	CustomerID       string
 	APIKey           secret.Text
-	TelesignURL      string
+	TelesignURLs     []string // of all accounts
+	// Accounts are the digests of the accounts, by their names.
+	Accounts map[string]string
 	// Unsafe are the variables of unsafe, and whether each is set so.
 	Unsafe map[string]bool
 	// Meant are the names of variables that are unsafe and are said to be meant.
@@ -86,7 +88,7 @@ var unsafe = []struct{ name, set, why string }{
 
 // examineSafety finds what is unsafe. What is said to be meant is no fault.
 func examineSafety(s *Setup) []probe.Finding {
-	set := map[string]bool{"REDIS_URL": redisx.SkipsVerify(s.RedisURL), "TELESIGN_URL": plainElsewhere(s.TelesignURL)}
+	set := map[string]bool{"REDIS_URL": redisx.SkipsVerify(s.RedisURL), "TELESIGN_URL": slices.ContainsFunc(s.TelesignURLs, plainElsewhere)}
 	var findings []probe.Finding
 	meant := func(name string) bool {
 		return slices.ContainsFunc(s.Meant, func(m string) bool { return strings.TrimSpace(m) == name })

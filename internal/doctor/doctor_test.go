@@ -14,11 +14,11 @@ func TestSafety_RefusesWhatIsUnsafeUnlessItIsMeant(t *testing.T) {
 		setup Setup
 		want  string // the check; empty: nothing is unsafe
 	}{
-		{"safe", Setup{RedisURL: "rediss://redis.example.com", TelesignURL: "https://rest-ww.telesign.com"}, ""},
-		{"the simulator here", Setup{TelesignURL: "http://127.0.0.1:8060"}, ""},
-		{"the simulator here by name", Setup{TelesignURL: "http://localhost:8060"}, ""},
-		{"http elsewhere", Setup{TelesignURL: "http://rest-ww.telesign.com"}, "TELESIGN_URL"},
-		{"http to a name like this machine's", Setup{TelesignURL: "http://localhost.example.com"}, "TELESIGN_URL"},
+		{"safe", Setup{RedisURL: "rediss://redis.example.com", TelesignURLs: []string{"https://rest-ww.telesign.com"}}, ""},
+		{"the simulator here", Setup{TelesignURLs: []string{"http://127.0.0.1:8060"}}, ""},
+		{"the simulator here by name", Setup{TelesignURLs: []string{"http://localhost:8060"}}, ""},
+		{"http elsewhere", Setup{TelesignURLs: []string{"http://rest-ww.telesign.com"}}, "TELESIGN_URL"},
+		{"http to a name like this machine's", Setup{TelesignURLs: []string{"http://localhost.example.com"}}, "TELESIGN_URL"},
 		{"no check of Redis's certificate", Setup{RedisURL: "rediss://redis.example.com?skip_verify=true"}, "REDIS_URL"},
 		{"nor of a cluster's", Setup{RedisURL: "rediss+cluster://redis.example.com?skip_verify=1"}, "REDIS_URL"},
 		{"a check", Setup{RedisURL: "rediss://redis.example.com?skip_verify=false"}, ""},

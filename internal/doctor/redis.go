@@ -56,9 +56,12 @@ func examineRedis(ctx context.Context, c *Setup) []probe.Finding {
 		add(info.ClusterState == "ok", true, "Redis Cluster", "cluster_state:"+info.ClusterState, "see CLUSTER INFO: a master or slots are missing, and campaigns there stand still")
 	}
 	stamp, there, err := installation.Read(ctx, rdb)
+	strange := stamp.Check(c.Prefix, c.Accounts)
 	switch {
 	case err != nil:
 		add(false, true, "installation", oneLine(err), "run programs of one version, or set HANDOUT_PREFIX so that the keys are handout's own")
+	case strange != nil:
+		add(false, true, "installation", oneLine(strange), "docs/accounts.md, \"Another account under a name\"")
 	case there:
 		add(true, true, "installation", fmt.Sprintf("%s, under the prefix %s, since %s", stamp.ID, c.Prefix, stamp.Since.Format(time.DateOnly)), "")
 	default:

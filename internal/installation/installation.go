@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +32,7 @@ type Stamp struct {
 	Format       int    // the newest that was written
 	OldestReader int    // programs of an older format can't read it
 	Since        time.Time
+	Accounts     map[string]string // digests of the Telesign accounts, by their names
 }
 
 const (
@@ -37,6 +40,8 @@ const (
 	fieldFormat = "format"
 	fieldOldest = "oldest_reader"
 	fieldSince  = "since" // Unix seconds
+	// fieldAccount begins the field of each account's digest.
+	fieldAccount = "account:"
 )
 
 // FormatError means that newer programs have written what this one can't read.
@@ -48,6 +53,27 @@ type FormatError struct {
 func (e *FormatError) Error() string {
 	return fmt.Sprintf("the installation %s in this Redis is of format %d, which programs of format %d and newer can read, and this program is of format %d: update it",
 		e.Prefix, e.Stamp.Format, e.Stamp.OldestReader, Format)
+}
+
+// AccountError means that an account of this name was another one when the installation
+// first spoke for it: receipts of what it has sent would not be verified, and what is to be
+// sent would go through the wrong one.
+type AccountError struct{ Prefix, Account string }
+
+func (e *AccountError) Error() string {
+	return fmt.Sprintf("the installation %s in this Redis has another Telesign account as %s: its customer ID isn't this one; correct it, or use another HANDOUT_PREFIX, or say with handout account replace %s that this one takes its place",
+		e.Prefix, e.Account, e.Account)
+}
+
+// Check returns an [*AccountError] if an account of these digests, by name, is another
+// than the stamp has under its name.
+func (s *Stamp) Check(prefix string, accounts map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(accounts)) {
+		if its, ok := s.Accounts[name]; ok && its != accounts[name] {
+			return &AccountError{prefix, name}
+		}
+	}
+	return nil
 }
 
 // Read returns the stamp of the client's installation; false when there is none yet.
@@ -66,18 +92,26 @@ func Read(ctx context.Context, rdb redis.UniversalClient) (Stamp, bool, error) {
 	if err1 != nil || err2 != nil || err3 != nil || v[fieldID] == "" {
 		return Stamp{}, false, fmt.Errorf("read the installation's stamp: %s isn't one: does another application use the prefix %s?", key(rdb), redisx.Prefix(rdb))
 	}
-	s := Stamp{v[fieldID], format, oldest, time.Unix(since, 0).UTC()}
+	s := Stamp{v[fieldID], format, oldest, time.Unix(since, 0).UTC(), make(map[string]string)}
+	for field, digest := range v {
+		if name, ok := strings.CutPrefix(field, fieldAccount); ok {
+			s.Accounts[name] = digest
+		}
+	}
 	if s.OldestReader > Format {
 		return s, true, &FormatError{redisx.Prefix(rdb), s}
 	}
 	return s, true, nil
 }
 
-// Enter reads the stamp, and writes it where there is none, or one of an older format.
-// Errors: [*FormatError].
-func Enter(ctx context.Context, rdb redis.UniversalClient) (Stamp, error) {
+// Enter reads the stamp, and writes it where there is none, or one of an older format, or
+// one without an account of these digests, by name. Errors: [*FormatError], [*AccountError].
+func Enter(ctx context.Context, rdb redis.UniversalClient, accounts map[string]string) (Stamp, error) {
 	s, there, err := Read(ctx, rdb)
-	if err != nil || there && s.Format >= Format {
+	if err == nil {
+		err = s.Check(redisx.Prefix(rdb), accounts)
+	}
+	if err != nil || there && s.Format >= Format && s.has(accounts) {
 		return s, err
 	}
 	// In one transaction, and what stands is kept: of two that begin at once both have
@@ -85,12 +119,37 @@ func Enter(ctx context.Context, rdb redis.UniversalClient) (Stamp, error) {
 	_, err = rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.HSetNX(ctx, key(rdb), fieldID, strings.ToLower(rand.Text()))
 		p.HSetNX(ctx, key(rdb), fieldSince, time.Now().Unix())
-		p.HSet(ctx, key(rdb), fieldFormat, Format, fieldOldest, oldestReader)
+		if !there || s.Format < Format {
+			p.HSet(ctx, key(rdb), fieldFormat, Format, fieldOldest, oldestReader)
+		}
+		for name, digest := range accounts {
+			p.HSetNX(ctx, key(rdb), fieldAccount+name, digest)
+		}
 		return nil
 	})
 	if err != nil {
 		return Stamp{}, fmt.Errorf("write the installation's stamp: %w", err)
 	}
-	s, _, err = Read(ctx, rdb)
+	if s, _, err = Read(ctx, rdb); err == nil {
+		err = s.Check(redisx.Prefix(rdb), accounts)
+	}
 	return s, err
+}
+
+// has reports whether the stamp has all these accounts.
+func (s *Stamp) has(accounts map[string]string) bool {
+	for name := range accounts {
+		if s.Accounts[name] == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// Replace writes an account's digest in the place of the one before.
+func Replace(ctx context.Context, rdb redis.UniversalClient, account, digest string) error {
+	if err := rdb.HSet(ctx, key(rdb), fieldAccount+account, digest).Err(); err != nil {
+		return fmt.Errorf("write the installation's stamp: %w", err)
+	}
+	return nil
 }

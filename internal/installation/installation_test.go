@@ -36,12 +36,12 @@ func TestEnter_WritesOneStampForAPrefix(t *testing.T) {
 			prefix = "two"
 		}
 		var err error
-		if stamps[i], err = installation.Enter(t.Context(), open(t, server, prefix)); err != nil {
+		if stamps[i], err = installation.Enter(t.Context(), open(t, server, prefix), nil); err != nil {
 			t.Error(err)
 		}
 	})
 	for i, s := range stamps {
-		if s != stamps[i/4*4] || s.ID == "" || s.Format != installation.Format || s.Since.IsZero() {
+		if s.ID != stamps[i/4*4].ID || s.Since != stamps[i/4*4].Since || s.ID == "" || s.Format != installation.Format || s.Since.IsZero() {
 			t.Errorf("%d: %+v, not %+v", i, s, stamps[i/4*4])
 		}
 	}
@@ -57,23 +57,72 @@ func TestEnter_RefusesWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	rdb := open(t, server, "handout")
-	first, err := installation.Enter(t.Context(), rdb)
+	first, err := installation.Enter(t.Context(), rdb, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The version after this one, which this one can still read.
 	server.Client().HSet(t.Context(), "handout:installation", "format", installation.Format+1)
-	if s, err := installation.Enter(t.Context(), rdb); err != nil || s.ID != first.ID || s.Format != installation.Format+1 {
+	if s, err := installation.Enter(t.Context(), rdb, nil); err != nil || s.ID != first.ID || s.Format != installation.Format+1 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	server.Client().HSet(t.Context(), "handout:installation", "format", installation.Format+2, "oldest_reader", installation.Format+1)
 	var format *installation.FormatError
-	if _, err := installation.Enter(t.Context(), rdb); !errors.As(err, &format) || !strings.Contains(err.Error(), "update it") {
+	if _, err := installation.Enter(t.Context(), rdb, nil); !errors.As(err, &format) || !strings.Contains(err.Error(), "update it") {
 		t.Errorf("%v", err)
 	}
 	server.Client().Del(t.Context(), "handout:installation")
 	server.Client().HSet(t.Context(), "handout:installation", "name", "another's")
-	if _, err := installation.Enter(t.Context(), rdb); err == nil || !strings.Contains(err.Error(), "another application") {
+	if _, err := installation.Enter(t.Context(), rdb, nil); err == nil || !strings.Contains(err.Error(), "another application") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestEnter_TakesMoreAccountsAndRefusesOthersUnderTheirNames(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	rdb := open(t, server, "handout")
+	enter := func(accounts map[string]string) error {
+		_, err := installation.Enter(t.Context(), rdb, accounts)
+		return err
+	}
+	for _, accounts := range []map[string]string{nil, {"default": "aa"}, {"default": "aa", "us": "bb"}, {"us": "bb"}, nil} {
+		if err := enter(accounts); err != nil {
+			t.Fatalf("%v: %v", accounts, err)
+		}
+	}
+	server.ResetCommandStats()
+	if err := enter(map[string]string{"default": "aa"}); err != nil || server.CommandStats()["hsetnx"] > 0 {
+		t.Errorf("a stamp that has the account is written again; %v", err)
+	}
+	var other *installation.AccountError
+	if err := enter(map[string]string{"default": "aa", "us": "cc", "at": "dd"}); !errors.As(err, &other) || other.Account != "us" || strings.Contains(err.Error(), "\n") {
+		t.Errorf("another account as us: %v", err)
+	}
+	if s, _, err := installation.Read(t.Context(), rdb); err != nil || s.Accounts["us"] != "bb" || s.Accounts["at"] != "" {
+		t.Errorf("it was refused, and the stamp says %v; %v", s.Accounts, err)
+	}
+	if err := installation.Replace(t.Context(), rdb, "us", "cc"); err != nil {
+		t.Fatal(err)
+	}
+	if err := enter(map[string]string{"us": "cc"}); err != nil {
+		t.Errorf("replaced: %v", err)
+	}
+}
+
+// Of two processes that begin at once with other accounts under one name, one begins.
+func TestEnter_OfTwoAtOnceWithOtherAccountsOneIsRefused(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	for round := range 20 {
+		prefix := "p" + string(rune('a'+round))
+		var errs [2]error
+		campaigntest.Together(2, func(i int) {
+			_, errs[i] = installation.Enter(t.Context(), open(t, server, prefix), map[string]string{"default": []string{"aa", "bb"}[i]})
+		})
+		var other *installation.AccountError
+		if (errs[0] == nil) == (errs[1] == nil) || !errors.As(errors.Join(errs[:]...), &other) {
+			t.Errorf("round %d: %v", round, errs)
+		}
 	}
 }

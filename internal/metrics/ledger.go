@@ -54,10 +54,9 @@ type reading struct {
 	err     error
 }
 
-// NewLedger returns the metrics of the ledger in rdb. rate is the account's, in messages
-// per second.
-func NewLedger(rdb redis.UniversalClient, rate float64, log *slog.Logger) *Ledger {
-	return &Ledger{rdb: rdb, reports: report.NewReader(rdb, rate), queues: asynq.NewInspectorFromRedisClient(rdb), log: log}
+// NewLedger returns the metrics of the ledger in rdb, by a reader of it.
+func NewLedger(rdb redis.UniversalClient, reports *report.Reader, log *slog.Logger) *Ledger {
+	return &Ledger{rdb: rdb, reports: reports, queues: asynq.NewInspectorFromRedisClient(rdb), log: log}
 }
 
 // Describe names all metrics.
@@ -225,7 +224,13 @@ func (l *Ledger) notes(context.Context, []report.Summary) ([]prometheus.Metric, 
 		return nil, fmt.Errorf("list queues: %w", err)
 	}
 	var metrics []prometheus.Metric
-	for _, shown := range []string{tasks.QueueUrgent, tasks.QueueBulk, tasks.QueuePolls, tasks.QueueWebhooks, tasks.QueueSchedule} {
+	all := []string{tasks.QueueWebhooks, tasks.QueueSchedule}
+	for _, account := range l.reports.Accounts() {
+		for _, name := range []string{tasks.QueueUrgent, tasks.QueueBulk, tasks.QueuePolls} {
+			all = append(all, tasks.OfAccount(name, account))
+		}
+	}
+	for _, shown := range all {
 		name := queue.Name(l.rdb, shown)
 		states, oldest := map[string]int{"pending": 0, "active": 0, "scheduled": 0, "retry": 0, "archived": 0}, 0.0
 		if slices.Contains(known, name) {

@@ -18,6 +18,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/queue"
+	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
@@ -44,7 +45,7 @@ func setup(t *testing.T, opts ...redistest.Option) *bundle {
 	t.Helper()
 	s := redistest.Start(t, opts...)
 	b := &bundle{server: s, rdb: s.Client(), ledger: ledger.New(s.Client()), registry: prometheus.NewPedanticRegistry()}
-	b.registry.MustRegister(metrics.NewLedger(b.rdb, 10, slog.New(slog.DiscardHandler)))
+	b.registry.MustRegister(metrics.NewLedger(b.rdb, report.NewReader(b.rdb, 10), slog.New(slog.DiscardHandler)))
 	return b
 }
 

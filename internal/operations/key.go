@@ -35,6 +35,7 @@ func (o *Operations) Key(ctx context.Context, name string) (*access.Key, error) 
 type KeyChange struct {
 	Scopes    *string    // separated by commas
 	Campaigns *string    // own or all; by default own, unless the key has all scopes
+	Accounts  *string    // names separated by commas, or any, as by default
 	Countries *string    // separated by commas, or any; by default the region's
 	Daily     *int       // recipients a day; 0: no limit, as by default
 	Hourly    *int       // one-off sends to one number an hour; 0: no limit; by default [HourlyDefault]
@@ -50,6 +51,9 @@ func KeyWords(k *access.Key) []string {
 	words := []string{"all campaigns"}
 	if k.Own {
 		words[0] = "its own campaigns"
+	}
+	if len(k.Accounts) > 0 {
+		words = append(words, "through "+strings.Join(k.Accounts, ", "))
 	}
 	if len(k.Countries) > 0 {
 		words = append(words, "to "+strings.Join(k.Countries, ", "))
@@ -75,6 +79,11 @@ func (c *KeyChange) apply(k *access.Key) (err error) {
 		}
 		k.Own = *c.Campaigns == "own"
 	}
+	if c.Accounts != nil {
+		if k.Accounts, err = parseAccounts(*c.Accounts); err != nil {
+			return err
+		}
+	}
 	if c.Countries != nil {
 		if k.Countries, err = parseCountries(*c.Countries); err != nil {
 			return err
@@ -99,6 +108,23 @@ func (c *KeyChange) apply(k *access.Key) (err error) {
 		k.EndsAt = *c.Ends
 	}
 	return nil
+}
+
+func parseAccounts(text string) ([]string, error) {
+	if text == "any" {
+		return nil, nil
+	}
+	var all []string
+	for one := range strings.SplitSeq(text, ",") {
+		one = strings.TrimSpace(one)
+		if !campaign.ValidAccount(one) {
+			return nil, refusef(Refused, "accounts", "%q can't be an account's name, which %s; or say any", one, campaign.AccountForm)
+		}
+		if !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all, nil
 }
 
 func parseCountries(text string) ([]string, error) {

@@ -32,11 +32,13 @@ import (
 // Options are what operations need beside Redis.
 type Options struct {
 	Region          string  // the country whose numbers may stand in national form, as in US; empty: none
-	AccountRate     float64 // the account's limit in messages per second where no person has set it
+	AccountRate     float64 // the default account's limit in messages per second where no person has set it
 	PrivateWebhooks bool    // webhooks may lead to private addresses, and to http URLs
-	// Telesign is asked about templates; nil: the credentials aren't known here, and
-	// templates are checked by what others have asked.
+	// Telesign is asked about the default account's templates; nil: the credentials aren't
+	// known here, and templates are checked by what others have asked.
 	Telesign *Telesign
+	// Accounts are the others, by their names.
+	Accounts map[string]Account
 	Audit    *audit.Log // nil: one in the same Redis, with the usual length and age
 }
 
@@ -77,7 +79,7 @@ func (o *Operations) Standing(ctx context.Context, id campaign.ID) (*Standing, e
 		err = ledger.ErrNotFound
 	}
 	if err == nil {
-		err = access.Caller(ctx).See(string(id), info.Owner)
+		err = access.Caller(ctx).See(string(id), info.Owner, info.Spec.AccountName())
 	}
 	if err != nil {
 		return nil, about(id, err)

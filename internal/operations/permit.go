@@ -78,6 +78,15 @@ func (o *Operations) TraceDenied(ctx context.Context, err error) {
 
 // everyones reports whether the caller may change what is of all campaigns.
 func everyones(ctx context.Context, what string) error {
+	if key := access.Caller(ctx); key != nil && len(key.Accounts) > 0 {
+		return refusef(Denied, "", "the key %s is limited to the accounts %s, and %s", key.Name, strings.Join(key.Accounts, ", "), what)
+	}
+	return accountWide(ctx, what)
+}
+
+// accountWide is everyones for what is of all campaigns of an account that the caller
+// may use.
+func accountWide(ctx context.Context, what string) error {
 	if key := access.Caller(ctx); key != nil && key.Own {
 		return refusef(Denied, "", "the key %s is limited to its own campaigns, and %s", key.Name, what)
 	}

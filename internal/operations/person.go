@@ -39,7 +39,7 @@ func (o *Operations) Person(ctx context.Context, id campaign.ID, who string, num
 	}
 	found, err := o.ledger.Find(ctx, info, who, numbers)
 	key := access.Caller(ctx)
-	found = slices.DeleteFunc(found, func(f ledger.Found) bool { return !key.Owns(info.OwnerOf(&f.Recipient)) })
+	found = slices.DeleteFunc(found, func(f ledger.Found) bool { return !key.Owns(info.OwnerOf(&f.Recipient), info.Spec.AccountName()) })
 	switch {
 	case err != nil:
 		return nil, about(id, err)
@@ -72,7 +72,7 @@ func (o *Operations) PersonAt(ctx context.Context, id campaign.ID, at campaign.P
 }
 
 func (o *Operations) person(ctx context.Context, info *campaign.Info, f ledger.Found) (*Person, error) {
-	if err := access.Caller(ctx).See("recipient "+f.Place.String()+" of campaign "+string(info.ID), info.OwnerOf(&f.Recipient)); err != nil {
+	if err := access.Caller(ctx).See("recipient "+f.Place.String()+" of campaign "+string(info.ID), info.OwnerOf(&f.Recipient), info.Spec.AccountName()); err != nil {
 		return nil, about(info.ID, err)
 	}
 	p := &Person{Info: info, Found: f}
@@ -92,7 +92,7 @@ func (o *Operations) listed(ctx context.Context, id campaign.ID) (*campaign.Info
 		err = ledger.ErrNotFound
 	}
 	if err == nil && !info.Spec.Standing { // of whom each has an owner
-		err = access.Caller(ctx).See(string(id), info.Owner)
+		err = access.Caller(ctx).See(string(id), info.Owner, info.Spec.AccountName())
 	}
 	if err == nil {
 		err = info.Gone()

@@ -1,6 +1,7 @@
 package operations
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -37,6 +38,9 @@ func FileDigest(s *campaign.Spec) (string, error) {
 // has the scope control and no limit to its own campaigns.
 func (o *Operations) Propose(ctx context.Context, f *producer.File, replace bool) (stands *Standing, added bool, err error) {
 	id := f.Spec.ID
+	if err := o.checkAccount(ctx, f); err != nil {
+		return nil, false, err
+	}
 	stands, err = o.Standing(ctx, id)
 	switch {
 	case err == nil && !stands.Info.Spec.Equal(f.Spec):
@@ -55,7 +59,7 @@ func (o *Operations) Propose(ctx context.Context, f *producer.File, replace bool
 // others reports whether the caller may do with a proposal what else only its owner may.
 func others(ctx context.Context) bool {
 	key := access.Caller(ctx)
-	return key == nil || key.May(access.Control) && !key.Own
+	return key == nil || key.May(access.Control) && !key.Own && len(key.Accounts) == 0
 }
 
 // Proposed returns the campaign file that waits for its list, else that of the campaign
@@ -104,6 +108,9 @@ func (o *Operations) Proposed(ctx context.Context, id campaign.ID, digest string
 func (o *Operations) Send(ctx context.Context, s producer.OneOff) (*producer.Sent, error) {
 	key := o.bounds(ctx)
 	s.Region, s.Owner = o.o.Region, key.Principal()
+	if _, err := o.account(ctx, cmp.Or(s.Account, campaign.DefaultAccount)); err != nil {
+		return nil, err
+	}
 	if err := o.countSend(ctx, key, &s); err != nil {
 		return nil, about("", err)
 	}

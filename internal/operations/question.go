@@ -24,7 +24,7 @@ func (s *Standing) About(v Verb, number func(int) string) []string {
 		}
 	case v == VerbResume && s.Info.Phase == campaign.Held:
 		held := "handout has held the campaign: " + s.Info.Reason + "."
-		if advice := translate.HoldAdvice(s.Info.Reason); advice != "" {
+		if advice := translate.Advice(s.Info); advice != "" {
 			held += " " + advice
 		}
 		goes := "it goes on where it stopped"

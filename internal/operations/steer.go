@@ -97,8 +97,8 @@ func ParseRate(text string) (float64, error) {
 	return rate, nil
 }
 
-// SetRate sets a campaign's rate in messages per second, or the account's if s is
-// nil, for all workers within a second. A campaign's stays under the account's.
+// SetRate sets a campaign's rate in messages per second for all workers within a second.
+// It stays under the account's.
 func (o *Operations) SetRate(ctx context.Context, s *Standing, rate float64, by campaign.Actor) error {
 	if _, err := ParseRate(strconv.FormatFloat(rate, 'f', -1, 64)); err != nil {
 		return err
@@ -106,19 +106,45 @@ func (o *Operations) SetRate(ctx context.Context, s *Standing, rate float64, by 
 	return o.changeRate(ctx, s, rate, by)
 }
 
-// ResetRate goes back to the rate in the campaign's file, or if s is nil to that of
-// the environment.
+// ResetRate goes back to the rate in the campaign's file.
 func (o *Operations) ResetRate(ctx context.Context, s *Standing, by campaign.Actor) error {
 	return o.changeRate(ctx, s, 0, by)
 }
 
 func (o *Operations) changeRate(ctx context.Context, s *Standing, rate float64, by campaign.Actor) error {
-	object, change := "account", func() error { return about("", o.ledger.SetAccountRate(ctx, rate, by, now())) }
-	if s != nil {
-		object, change = ofCampaign(s.Info.ID), func() error { return about(s.Info.ID, o.ledger.SetRate(ctx, s.Info.ID, rate, by, now())) }
-	} else if err := everyones(ctx, "the account's rate is everyone's"); err != nil {
+	return o.tracedRate(ctx, ofCampaign(s.Info.ID), rate, by, func() error {
+		return about(s.Info.ID, o.ledger.SetRate(ctx, s.Info.ID, rate, by, now()))
+	})
+}
+
+// SetAccountRate is SetRate for all campaigns of an account together.
+func (o *Operations) SetAccountRate(ctx context.Context, account string, rate float64, by campaign.Actor) error {
+	if _, err := ParseRate(strconv.FormatFloat(rate, 'f', -1, 64)); err != nil {
 		return err
 	}
+	return o.changeAccountRate(ctx, account, rate, by)
+}
+
+// ResetAccountRate goes back to the rate in the file of accounts, or of the environment.
+func (o *Operations) ResetAccountRate(ctx context.Context, account string, by campaign.Actor) error {
+	return o.changeAccountRate(ctx, account, 0, by)
+}
+
+func (o *Operations) changeAccountRate(ctx context.Context, account string, rate float64, by campaign.Actor) error {
+	if _, err := o.account(ctx, account); err != nil {
+		return err
+	}
+	if err := accountWide(ctx, "the account's rate is everyone's"); err != nil {
+		return err
+	}
+	object := "account"
+	if account != campaign.DefaultAccount {
+		object += " " + account
+	}
+	return o.tracedRate(ctx, object, rate, by, func() error { return about("", o.ledger.SetAccountRate(ctx, account, rate, by, now())) })
+}
+
+func (o *Operations) tracedRate(ctx context.Context, object string, rate float64, by campaign.Actor, change func() error) error {
 	if rate == 0 {
 		return o.traced(ctx, "reset rate", object, by, change)
 	}

@@ -36,12 +36,16 @@ func (o *Operations) DryRun(ctx context.Context, s *Submission) (*DryRun, error)
 	if err := s.checkBeginning(); err != nil {
 		return nil, err
 	}
+	if err := o.checkAccount(ctx, s.File); err != nil {
+		return nil, err
+	}
 	notes, err := o.checkTemplates(ctx, s.File)
 	if err != nil {
 		return nil, err
 	}
+	account, _ := o.account(ctx, s.File.Spec.AccountName())
 	d, err := producer.Check(ctx, s.File, s.List, producer.CheckOptions{
-		Region: o.o.Region, MaxFaults: s.MaxFaults, AccountRate: o.o.AccountRate, Now: s.Begin.StartAt, Progress: s.Progress, Samples: s.Samples,
+		Region: o.o.Region, MaxFaults: s.MaxFaults, AccountRate: account.Rate, Now: s.Begin.StartAt, Progress: s.Progress, Samples: s.Samples,
 		Allow: allow(o.bounds(ctx)),
 	})
 	if err != nil {
@@ -63,7 +67,11 @@ func (o *Operations) Submit(ctx context.Context, s *Submission) (*Submitted, err
 			return nil, err
 		}
 	}
-	notes, err := o.checkTemplates(ctx, s.File)
+	var notes []string
+	err := o.checkAccount(ctx, s.File)
+	if err == nil {
+		notes, err = o.checkTemplates(ctx, s.File)
+	}
 	if err == nil {
 		err = s.checkBeginning()
 	}

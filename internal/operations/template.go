@@ -20,8 +20,6 @@ type Telesign = telesign.Client
 type Template = telesign.Template
 
 const (
-	// account is the one that handout sends through.
-	account = "default"
 	// templatesAge is how old a kept list may be that is taken as it is. A refusal is
 	// never made of one.
 	templatesAge = time.Minute
@@ -41,30 +39,34 @@ type TemplateList struct {
 	kept bool // it was asked for before
 }
 
-// Templates returns the account's templates: a list that is younger than a minute, else
+// Templates returns an account's templates: a list that is younger than a minute, else
 // what Telesign answers now within three seconds, else the last that is known, with the
-// Problem.
-func (o *Operations) Templates(ctx context.Context) *TemplateList {
+// Problem. Errors: Refused, Denied.
+func (o *Operations) Templates(ctx context.Context, account string) (*TemplateList, error) {
 	ctx, cancel := context.WithTimeout(ctx, templatesTime)
 	defer cancel()
-	return o.templates(ctx, templatesAge)
+	a, err := o.account(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return o.templates(ctx, a, templatesAge), nil
 }
 
 // templates is Templates, with another age.
-func (o *Operations) templates(ctx context.Context, age time.Duration) *TemplateList {
+func (o *Operations) templates(ctx context.Context, a *Account, age time.Duration) *TemplateList {
 	var kept cache.Listed
 	if o.rdb != nil {
-		kept, _ = cache.Read(ctx, o.rdb, account) // without it Telesign is asked
+		kept, _ = cache.Read(ctx, o.rdb, a.name) // without it Telesign is asked
 	}
 	if since := now().Sub(kept.At); !kept.At.IsZero() && since >= 0 && since < age {
 		return &TemplateList{At: kept.At, Templates: kept.Templates, kept: true}
 	}
-	if o.o.Telesign == nil {
+	if a.Telesign == nil {
 		return &TemplateList{At: kept.At, Templates: kept.Templates, Problem: "TELESIGN_CUSTOMER_ID and TELESIGN_API_KEY aren't set here", kept: true}
 	}
 	var all []Template
 	err := patiently(ctx, func() (err error) {
-		all, err = o.o.Telesign.Templates(ctx)
+		all, err = a.Telesign.Templates(ctx)
 		return err
 	})
 	if err != nil {
@@ -72,7 +74,7 @@ func (o *Operations) templates(ctx context.Context, age time.Duration) *Template
 	}
 	list := &TemplateList{At: now().UTC().Truncate(time.Second), Templates: all}
 	if o.rdb != nil {
-		_ = cache.Write(ctx, o.rdb, account, cache.Listed{At: list.At, Templates: all}) // the next one asks again
+		_ = cache.Write(ctx, o.rdb, a.name, cache.Listed{At: list.At, Templates: all}) // the next one asks again
 	}
 	return list
 }
@@ -111,20 +113,24 @@ func unlisted(ctx context.Context, err error) string {
 	return err.Error()
 }
 
-// Template returns one of the account's templates. Errors: NotFound; Unavailable, also
+// Template returns one of an account's templates. Errors: Refused, Denied; NotFound; Unavailable, also
 // when Telesign can't be asked.
-func (o *Operations) Template(ctx context.Context, channel, name string) (*Template, error) {
+func (o *Operations) Template(ctx context.Context, account, channel, name string) (*Template, error) {
+	a, err := o.account(ctx, account)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, templatesTime)
 	defer cancel()
 	n := telesign.TemplateName{Channel: channel, Name: name}
-	list := o.templates(ctx, templatesAge)
+	list := o.templates(ctx, a, templatesAge)
 	if t := templates.Find(list.Templates, n); t != nil {
 		return t, nil
 	}
 	if list.Problem != "" {
 		return nil, refusef(Unavailable, "", "Telesign's templates aren't known: %s", list.Problem)
 	}
-	one, err := o.template(ctx, n)
+	one, err := a.template(ctx, n)
 	switch {
 	case err == nil:
 		return &one, nil
@@ -135,9 +141,9 @@ func (o *Operations) Template(ctx context.Context, channel, name string) (*Templ
 }
 
 // template asks Telesign for one template.
-func (o *Operations) template(ctx context.Context, n telesign.TemplateName) (one Template, err error) {
+func (a *Account) template(ctx context.Context, n telesign.TemplateName) (one Template, err error) {
 	err = patiently(ctx, func() (err error) {
-		one, err = o.o.Telesign.Template(ctx, n)
+		one, err = a.Telesign.Template(ctx, n)
 		return err
 	})
 	return one, err
@@ -153,9 +159,13 @@ func (o *Operations) checkTemplates(ctx context.Context, f *producer.File) ([]st
 	if len(custom) == 0 {
 		return split(f, templates.Check(f.Spec, nil, false))
 	}
-	list := o.templates(ctx, templatesAge)
+	a, err := o.account(ctx, f.Spec.AccountName())
+	if err != nil {
+		return nil, err
+	}
+	list := o.templates(ctx, a, templatesAge)
 	if list.kept && list.Problem == "" && faulty(templates.Check(f.Spec, list.Templates, !list.At.IsZero())) {
-		list = o.templates(ctx, 0)
+		list = o.templates(ctx, a, 0)
 	}
 	if list.Problem != "" {
 		return unsure(f, list)
@@ -167,7 +177,7 @@ func (o *Operations) checkTemplates(ctx context.Context, f *producer.File) ([]st
 		}
 		// It isn't in the list: that there is none is certain when Telesign says so of
 		// this one, too.
-		one, err := o.template(ctx, n)
+		one, err := a.template(ctx, n)
 		switch {
 		case err == nil:
 			one.TemplateName = n

@@ -140,12 +140,21 @@ func TestSubmit_LooksOnceAndTakesAListOfAMinute(t *testing.T) {
 	}
 }
 
+func (a *account) list(t *testing.T) *operations.TemplateList {
+	t.Helper()
+	list, err := a.Templates(t.Context(), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
 // A template that was made a moment ago isn't in the list that was kept before: no
 // refusal is made of that.
 func TestSubmit_RefusesByAFreshListAlone(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, 100, []telesign.Template{})
-	a.Templates(t.Context())
+	a.list(t)
 	a.vendor.SetTemplates(bogo())
 	if _, err := a.Submit(t.Context(), submission(t, "spring", "wa_bogo", "header_url")); err != nil {
 		t.Error(err)
@@ -202,7 +211,7 @@ func TestSubmit_MakesNotesOfWhatAnOldListSays(t *testing.T) {
 		!strings.HasPrefix(r.Templates[1], "as of "+old.At.Format(time.RFC3339)+": channels[0].template: Telesign has no template wa_bogof") {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if list := a.Templates(t.Context()); !list.At.Equal(old.At) || len(list.Templates) != 1 || !strings.Contains(list.Problem, "3818") {
+	if list := a.list(t); !list.At.Equal(old.At) || len(list.Templates) != 1 || !strings.Contains(list.Problem, "3818") {
 		t.Errorf("%+v", list)
 	}
 }
@@ -251,15 +260,15 @@ func TestSubmit_WaitsThreeSecondsForTheList(t *testing.T) {
 func TestTemplates_ShowsTheLastKnownListWithTheProblem(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, 100, nil)
-	if list := a.Templates(t.Context()); !list.At.IsZero() || !strings.Contains(list.Problem, "3818") {
+	if list := a.list(t); !list.At.IsZero() || !strings.Contains(list.Problem, "3818") {
 		t.Errorf("never listed: %+v", list)
 	}
 	a.vendor.SetTemplates(bogo())
-	if list := a.Templates(t.Context()); list.Problem != "" || len(list.Templates) != 1 || time.Since(list.At) > time.Minute {
+	if list := a.list(t); list.Problem != "" || len(list.Templates) != 1 || time.Since(list.At) > time.Minute {
 		t.Errorf("listed: %+v", list)
 	}
 	a.vendor.SetTemplates(nil)
-	if list := a.Templates(t.Context()); list.Problem != "" || len(list.Templates) != 1 {
+	if list := a.list(t); list.Problem != "" || len(list.Templates) != 1 {
 		t.Errorf("within the minute: %+v", list)
 	}
 }
@@ -267,14 +276,14 @@ func TestTemplates_ShowsTheLastKnownListWithTheProblem(t *testing.T) {
 func TestTemplate_IsFoundInTheListOrAskedFor(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, 100, bogo())
-	if one, err := a.Template(t.Context(), "whatsapp", "wa_bogo"); err != nil || one.Name != "wa_bogo" {
+	if one, err := a.Template(t.Context(), "default", "whatsapp", "wa_bogo"); err != nil || one.Name != "wa_bogo" {
 		t.Errorf("%+v, %v", one, err)
 	}
-	if _, err := a.Template(t.Context(), "whatsapp", "wa_bogof"); operations.KindOf(err) != operations.NotFound {
+	if _, err := a.Template(t.Context(), "default", "whatsapp", "wa_bogof"); operations.KindOf(err) != operations.NotFound {
 		t.Errorf("%v", err)
 	}
 	off := newAccount(t, 100, nil)
-	if _, err := off.Template(t.Context(), "whatsapp", "wa_bogo"); operations.KindOf(err) != operations.Unavailable {
+	if _, err := off.Template(t.Context(), "default", "whatsapp", "wa_bogo"); operations.KindOf(err) != operations.Unavailable {
 		t.Errorf("%v", err)
 	}
 }

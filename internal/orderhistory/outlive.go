@@ -87,7 +87,7 @@ func (r *run) needed(ctx context.Context, e *state.Export, rows iter.Seq2[produc
 	if err != nil {
 		return 0, err
 	}
-	rate, err := r.accountRate(ctx)
+	rate, err := r.accountRate(ctx, file.Spec.AccountName())
 	if err != nil {
 		return 0, err
 	}
@@ -127,17 +127,18 @@ func misfit(faults []producer.Fault, total int, rows iter.Seq2[producer.Row, err
 	return refuse(Campaign, "the campaign file doesn't fit the list: %s%s", of, first)
 }
 
-// accountRate is what a person has set, else what workers have gone by lately.
-func (r *run) accountRate(ctx context.Context) (float64, error) {
+// accountRate is what a person has set for an account, else what workers have gone by
+// lately.
+func (r *run) accountRate(ctx context.Context, account string) (float64, error) {
 	rates, err := r.Ledger.Rates(ctx)
 	if err != nil {
 		return 0, err
 	}
-	pace, err := r.Ledger.Pace(ctx)
+	pace, err := r.Ledger.Pace(ctx, account)
 	if err != nil {
 		return 0, err
 	}
-	if rate := rates.Account(pace.Rate); rate > 0 {
+	if rate := rates.Account(account, pace.Rate); rate > 0 {
 		return rate, nil
 	}
 	return usualRate, nil

@@ -141,7 +141,7 @@ func listener(t *testing.T, key string, require bool) http.Handler {
 		t.Fatal(err)
 	}
 	l, err := callbacks.New(callbacks.Options{
-		Redis: redistest.Start(t).Client(), Verifier: verifier, RequireSignature: require, ReceiptMargin: time.Minute,
+		Redis: redistest.Start(t).Client(), Verifiers: callbacks.Verifiers{"default": {verifier}}, RequireSignature: require, ReceiptMargin: time.Minute,
 		Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {

@@ -20,12 +20,13 @@ type Summary = ledger.Summary
 
 // ListQuery says which campaigns to list.
 type ListQuery struct {
-	States []campaign.Phase // none: all
-	Text   string           // must stand in the ID
-	Since  time.Time        // made then or later; zero: at any time
-	Until  time.Time        // made before; likewise
-	After  campaign.ID      // only those that are older; empty: from the newest on
-	Limit  int              // how many at most; 0: no limit
+	States  []campaign.Phase // none: all
+	Text    string           // must stand in the ID
+	Account string           // of this account; empty: of any
+	Since   time.Time        // made then or later; zero: at any time
+	Until   time.Time        // made before; likewise
+	After   campaign.ID      // only those that are older; empty: from the newest on
+	Limit   int              // how many at most; 0: no limit
 }
 
 // List is a part of all campaigns, the newest first.
@@ -64,6 +65,9 @@ func (q *Reader) List(ctx context.Context, o ListQuery) (*List, error) {
 				if !o.Until.IsZero() && !s.CreatedAt.Before(o.Until) {
 					continue
 				}
+				if o.Account != "" && s.Account != o.Account {
+					continue
+				}
 				if len(o.States) > 0 && !slices.Contains(o.States, s.Phase) {
 					continue
 				}
@@ -85,7 +89,7 @@ func (q *Reader) List(ctx context.Context, o ListQuery) (*List, error) {
 func (q *Reader) summaries(ctx context.Context, ids []campaign.ID) ([]Summary, error) {
 	all, err := q.ledger.Summaries(ctx, ids)
 	key := access.Caller(ctx)
-	return slices.DeleteFunc(all, func(s Summary) bool { return !key.Owns(s.Owner) }), err
+	return slices.DeleteFunc(all, func(s Summary) bool { return !key.Owns(s.Owner, s.Account) }), err
 }
 
 // ListPage reads up to n campaigns from a position on, the newest first, and
@@ -153,6 +157,7 @@ func (q *Reader) each(ctx context.Context, o ListQuery, yield func(part []Summar
 
 type listed struct {
 	Campaign  campaign.ID    `json:"campaign"`
+	Account   string         `json:"account,omitempty"` // left out: the default
 	State     campaign.Phase `json:"state"`
 	Reason    string         `json:"reason"` // why it is held, paused or canceled
 	Total     int            `json:"total"`
@@ -166,7 +171,7 @@ func (q *Reader) WriteListJSON(ctx context.Context, o ListQuery, w io.Writer) er
 	err := q.each(ctx, o, func(part []Summary) error {
 		for i := range part {
 			s := &part[i]
-			text, err := json.Marshal(listed{s.ID, s.Phase, s.Reason, s.Total, s.Balance.Of(campaign.Delivered), s.CreatedAt})
+			text, err := json.Marshal(listed{s.ID, campaign.StoredAccount(s.Account), s.Phase, s.Reason, s.Total, s.Balance.Of(campaign.Delivered), s.CreatedAt})
 			if err != nil {
 				return err
 			}
@@ -187,13 +192,22 @@ func (q *Reader) WriteListJSON(ctx context.Context, o ListQuery, w io.Writer) er
 }
 
 // WriteList writes campaigns as a table. It aligns each part, no narrower than the
-// part before.
+// part before. Where there are several accounts, it names each campaign's.
 func (q *Reader) WriteList(ctx context.Context, o ListQuery, w io.Writer) error {
-	rows, wide := [][]string{{"campaign", "state", "people", "delivered", "why"}}, make([]int, 5)
+	several := len(q.rates) > 1
+	head := []string{"campaign", "state", "people", "delivered", "why"}
+	if several {
+		head = slices.Insert(head, 4, "account")
+	}
+	rows, wide := [][]string{head}, make([]int, len(head))
 	return q.each(ctx, o, func(part []Summary) error {
 		for i := range part {
 			s := &part[i]
-			rows = append(rows, []string{string(s.ID), string(s.Phase), fmt.Sprint(s.Total), fmt.Sprint(s.Balance.Of(campaign.Delivered)), Printable(s.Reason)})
+			row := []string{string(s.ID), string(s.Phase), fmt.Sprint(s.Total), fmt.Sprint(s.Balance.Of(campaign.Delivered)), Printable(s.Reason)}
+			if several {
+				row = slices.Insert(row, 4, s.Account)
+			}
+			rows = append(rows, row)
 		}
 		err := writeRows(w, "", wide, rows, 2, 3)
 		rows = rows[:0]

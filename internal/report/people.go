@@ -207,7 +207,7 @@ func (q *Reader) SearchAll(ctx context.Context, f *Filter, most int, over func()
 			return s, nil
 		}
 		info, err := q.ledger.Info(ctx, id)
-		if errors.Is(err, ledger.ErrNotFound) || (err == nil && (info.Phase == campaign.Draft || !access.Caller(ctx).Owns(info.Owner))) {
+		if errors.Is(err, ledger.ErrNotFound) || (err == nil && (info.Phase == campaign.Draft || !access.Caller(ctx).Owns(info.Owner, info.Spec.AccountName()))) {
 			continue
 		}
 		if err != nil {

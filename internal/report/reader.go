@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,18 +23,33 @@ type Reader struct {
 	rdb          redis.UniversalClient
 	ledger       *ledger.Ledger
 	suppressions *suppression.List
-	accountRate  float64
+	rates        map[string]float64 // of each account, by its name
 	senders      senders
 	audit        *audit.Log
 }
 
 // NewReader returns a reader of what stands in rdb, which stays the caller's to
-// close. accountRate is the account's limit in messages per second where no person
-// has set it.
+// close. accountRate is the default account's limit in messages per second where no
+// person has set it.
 func NewReader(rdb redis.UniversalClient, accountRate float64) *Reader {
 	return &Reader{
-		rdb: rdb, ledger: ledger.New(rdb), suppressions: suppression.New(rdb), accountRate: accountRate, audit: audit.New(rdb, audit.Options{}),
+		rdb: rdb, ledger: ledger.New(rdb), suppressions: suppression.New(rdb), rates: map[string]float64{campaign.DefaultAccount: accountRate}, audit: audit.New(rdb, audit.Options{}),
 	}
+}
+
+// OfAccounts adds the limits of other accounts, by their names. Call it before the first
+// read.
+func (q *Reader) OfAccounts(rates map[string]float64) *Reader {
+	maps.Copy(q.rates, rates)
+	return q
+}
+
+// Accounts returns the accounts' names, the default first; there may be campaigns of
+// others.
+func (q *Reader) Accounts() []string {
+	names := slices.Sorted(maps.Keys(q.rates))
+	at := slices.Index(names, campaign.DefaultAccount)
+	return append([]string{campaign.DefaultAccount}, slices.Delete(names, at, at+1)...)
 }
 
 // Traced has the reader trace in log who reads many people. Call it before the first read.
@@ -90,7 +107,7 @@ func (q *Reader) Committed(ctx context.Context, id campaign.ID) (*campaign.Info,
 func (q *Reader) info(ctx context.Context, id campaign.ID) (*campaign.Info, error) {
 	info, err := q.ledger.Info(ctx, id)
 	if err == nil {
-		err = access.Caller(ctx).See(string(id), info.Owner)
+		err = access.Caller(ctx).See(string(id), info.Owner, info.Spec.AccountName())
 	}
 	return info, absent(id, err)
 }
@@ -106,7 +123,7 @@ func absent(id campaign.ID, err error) error {
 func (q *Reader) Proposed(ctx context.Context, id campaign.ID) (*campaign.Spec, error) {
 	s, owner, err := q.ledger.Proposed(ctx, id)
 	if err == nil {
-		err = access.Caller(ctx).See(string(id), owner)
+		err = access.Caller(ctx).See(string(id), owner, s.AccountName())
 	}
 	return s, absent(id, err)
 }
@@ -162,6 +179,7 @@ func (r *Reader) Restored(ctx context.Context) (campaign.ID, string, error) {
 // is a contract.
 type Rate struct {
 	Campaign string            `json:"campaign,omitempty" example:"order-history-2026-11" doc:"left out: the account's"`
+	Of       string            `json:"of,omitempty" example:"us" doc:"the account's name; left out: default"`
 	Rate     float64           `json:"rate" minimum:"0" doc:"in force"`
 	Set      *campaign.RateSet `json:"set,omitempty" doc:"by a person; left out: none is set"`
 	Own      float64           `json:"own,omitempty" doc:"of the campaign's file, or HANDOUT_RATE of the console; left out: none"`
@@ -171,34 +189,51 @@ type Rate struct {
 	GrantedSince *time.Time `json:"granted_since,omitempty" doc:"since when Telesign grants less than the account's rate"`
 }
 
-// Rate reads the rate of a campaign, or of the account if id is empty.
+// Rate reads the rate of a campaign.
 func (q *Reader) Rate(ctx context.Context, id campaign.ID) (*Rate, error) {
-	rates, err := q.ledger.Rates(ctx)
-	if err != nil {
-		return nil, err
-	}
-	pace, err := q.ledger.Pace(ctx)
-	if err != nil {
-		return nil, err
-	}
-	set := rates.Account(q.accountRate)
-	account := pace.Of(set)
-	r := &Rate{Rate: account, Set: rates.SetForAccount(), Own: q.accountRate, Account: account}
-	if account < set {
-		r.Granted, r.GrantedSince = pace.Granted, &pace.GrantedSince
-	}
-	if id == "" {
-		return r, nil
-	}
 	info, err := q.info(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r, rates, err := q.accountRate(ctx, info.Spec.AccountName())
 	if err != nil {
 		return nil, err
 	}
 	r.Campaign, r.Set, r.Own = string(id), rates.SetFor(id), info.Spec.Rate
 	if own := rates.Campaign(info); own > 0 {
-		r.Rate = min(own, account)
+		r.Rate = min(own, r.Account)
 	}
 	return r, nil
+}
+
+// AccountRate reads the rate of an account. ErrNotFound when there is none of this name.
+func (q *Reader) AccountRate(ctx context.Context, account string) (*Rate, error) {
+	if _, ok := q.rates[account]; !ok {
+		return nil, &absentError{fmt.Sprintf("there is no account %s here", account)}
+	}
+	if err := access.Caller(ctx).See("this rate", access.Caller(ctx).Principal(), account); err != nil {
+		return nil, err
+	}
+	r, _, err := q.accountRate(ctx, account)
+	return r, err
+}
+
+func (q *Reader) accountRate(ctx context.Context, name string) (*Rate, campaign.Rates, error) {
+	rates, err := q.ledger.Rates(ctx)
+	if err != nil {
+		return nil, rates, err
+	}
+	pace, err := q.ledger.Pace(ctx, name)
+	if err != nil {
+		return nil, rates, err
+	}
+	set := rates.Account(name, q.rates[name])
+	account := pace.Of(set)
+	r := &Rate{Of: campaign.StoredAccount(name), Rate: account, Set: rates.SetForAccount(name), Own: q.rates[name], Account: account}
+	if account < set {
+		r.Granted, r.GrantedSince = pace.Granted, &pace.GrantedSince
+	}
+	return r, rates, nil
 }
 
 // Undelivered is what webhooks haven't taken.

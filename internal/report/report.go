@@ -23,6 +23,7 @@ import (
 // Report is a campaign's outcome in numbers. Its JSON form is a contract.
 type Report struct {
 	Campaign    string            `json:"campaign"`
+	Account     string            `json:"account,omitempty"` // left out: the default
 	State       string            `json:"state"`
 	Reason      string            `json:"reason"`
 	Advice      string            `json:"advice,omitempty"` // what to do about a hold
@@ -56,7 +57,7 @@ func newReport(info *campaign.Info, b *campaign.Balance) *Report {
 		Balance: make(map[string]int), DeliveredBy: NewDeliveredBy(b), History: []campaign.Entry{}, Counts: b,
 	}
 	if info.Phase == campaign.Held {
-		r.Advice = translate.HoldAdvice(info.Reason)
+		r.Advice = translate.Advice(info)
 	}
 	for _, s := range campaign.States() {
 		r.Balance[s.String()] = b.Of(s)
@@ -71,6 +72,7 @@ func (q *Reader) Read(ctx context.Context, id campaign.ID) (*Report, *campaign.I
 		return nil, nil, err
 	}
 	r := newReport(info, b)
+	r.Account = info.Spec.Account
 	if r.History, err = q.ledger.History(ctx, id); err != nil {
 		return nil, nil, err
 	}
@@ -83,9 +85,10 @@ func (q *Reader) Read(ctx context.Context, id campaign.ID) (*Report, *campaign.I
 
 // Pace reads how fast a campaign with this balance goes.
 func (q *Reader) Pace(ctx context.Context, info *campaign.Info, b *campaign.Balance) (*Pace, error) {
+	account := info.Spec.AccountName()
 	s := &Situation{
 		Phase: info.Phase, Reason: info.Reason, StartAt: info.StartAt, Balance: b, Cursor: info.Cursor,
-		AccountRate: q.accountRate, CampaignRate: info.Spec.Rate, Canary: info.Spec.Canary,
+		AccountRate: q.rates[account], CampaignRate: info.Spec.Rate, Canary: info.Spec.Canary,
 	}
 	if info.Phase != campaign.Running { // the phase says it all
 		return NewPace(s, nil, time.Now()), nil
@@ -94,8 +97,8 @@ func (q *Reader) Pace(ctx context.Context, info *campaign.Info, b *campaign.Bala
 	if err != nil {
 		return nil, err
 	}
-	s.AccountRate, s.CampaignRate = rates.Account(q.accountRate), rates.Campaign(info)
-	live, err := q.ledger.Live(ctx, info.ID)
+	s.AccountRate, s.CampaignRate = rates.Account(account, q.rates[account]), rates.Campaign(info)
+	live, err := q.ledger.Live(ctx, info.ID, account)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +109,7 @@ func (q *Reader) Pace(ctx context.Context, info *campaign.Info, b *campaign.Bala
 	s.CanaryPassed = live.Canary == "passed"
 	s.ChecksFiles = info.Spec.CheckFiles != campaign.CheckNone && live.Files != ledger.FilesPassed
 	s.Unattended = live.Now.Sub(latest(info.StartedAt, live.Looked))
-	if s.Others, err = q.othersThan(ctx, info.ID, live.Now); err != nil {
+	if s.Others, err = q.othersThan(ctx, info.ID, account, live.Now); err != nil {
 		return nil, err
 	}
 	if err := s.readHours(ctx, q.ledger, info, live.Now); err != nil {
@@ -216,6 +219,9 @@ func (r *Report) WriteTable(w io.Writer) error {
 	}
 	row("total", r.Total)
 	head := fmt.Sprintf("campaign %s: %s", r.Campaign, r.State)
+	if r.Account != "" {
+		head = fmt.Sprintf("campaign %s of account %s: %s", r.Campaign, r.Account, r.State)
+	}
 	if r.Reason != "" {
 		head += " (" + r.Reason + ")"
 	}

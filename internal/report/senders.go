@@ -11,9 +11,9 @@ import (
 // senders are the campaigns that send at this moment, read at most once in sendersLife
 // however many pages ask.
 type senders struct {
-	mu  sync.Mutex
-	at  time.Time // when they were read, by this machine's clock
-	ids map[campaign.ID]bool
+	mu sync.Mutex
+	at time.Time              // when they were read, by this machine's clock
+	of map[campaign.ID]string // their accounts
 }
 
 const (
@@ -22,28 +22,30 @@ const (
 	maxSenders = 200
 )
 
-// othersThan reads how many campaigns beside this one have sent within measureTime. now
-// is by Redis's clock.
-func (q *Reader) othersThan(ctx context.Context, id campaign.ID, now time.Time) (int, error) {
+// othersThan reads how many campaigns of the account beside this one have sent within
+// measureTime. now is by Redis's clock.
+func (q *Reader) othersThan(ctx context.Context, id campaign.ID, account string, now time.Time) (int, error) {
 	s := &q.senders
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ids == nil || time.Since(s.at) > sendersLife {
-		ids, err := q.readSenders(ctx, now)
+	if s.of == nil || time.Since(s.at) > sendersLife {
+		of, err := q.readSenders(ctx, now)
 		if err != nil {
 			return 0, err
 		}
-		s.ids, s.at = ids, time.Now()
+		s.of, s.at = of, time.Now()
 	}
-	n := len(s.ids)
-	if s.ids[id] {
-		n--
+	n := 0
+	for other, its := range s.of {
+		if other != id && its == account {
+			n++
+		}
 	}
 	return n, nil
 }
 
-func (q *Reader) readSenders(ctx context.Context, now time.Time) (map[campaign.ID]bool, error) {
-	sending := make(map[campaign.ID]bool)
+func (q *Reader) readSenders(ctx context.Context, now time.Time) (map[campaign.ID]string, error) {
+	sending := make(map[campaign.ID]string)
 	active, err := q.ledger.Active(ctx)
 	if err != nil {
 		return nil, err
@@ -65,7 +67,7 @@ func (q *Reader) readSenders(ctx context.Context, now time.Time) (map[campaign.I
 		}
 		// A campaign that moves has a sample each 5 s.
 		if len(samples) > 0 && sentTo(&c.Balance) > sentTo(&samples[0].Balance) {
-			sending[c.ID] = true
+			sending[c.ID] = c.Account
 		}
 	}
 	return sending, nil

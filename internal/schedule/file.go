@@ -44,8 +44,10 @@ type Schedule struct {
 	Format   producer.Format `yaml:"format"`   // of the list; empty: by its name
 	Campaign string          `yaml:"campaign"` // the campaign file
 
-	Clock    *Clock `yaml:"-"`
-	template []byte // the campaign file's content
+	Clock *Clock `yaml:"-"`
+	// Accounts are the Telesign accounts that a campaign may name; nil: any.
+	Accounts []string `yaml:"-"`
+	template []byte   // the campaign file's content
 	keys     []string
 	line     int
 }

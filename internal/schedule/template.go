@@ -1,8 +1,10 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/handout-dev/handout/campaign"
@@ -61,6 +63,9 @@ func (s *Schedule) campaign(p Period) (*producer.File, error) {
 	}
 	if file.Spec.ID != s.ID(p) {
 		return nil, fmt.Errorf(`%s: id: must be "[[id]]", which differs for each tick`, s.Campaign)
+	}
+	if name := file.Spec.AccountName(); s.Accounts != nil && !slices.Contains(s.Accounts, name) {
+		return nil, errors.New(file.Fault("account", "there is no account "+name+" here: is it in the file that HANDOUT_ACCOUNTS names?").String())
 	}
 	return file, nil
 }

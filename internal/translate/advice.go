@@ -34,6 +34,27 @@ var accountAdvice = map[telesign.Code]string{
 	3413: correctHost,
 }
 
+// noAccount begins the reason of NoAccount.
+const noAccount = "a worker has no account "
+
+// NoAccount is why a campaign is held whose account a worker doesn't have. It may have
+// another file of accounts than the others.
+func NoAccount(name string) string { return noAccount + name }
+
+// Advice is [HoldAdvice] for a campaign that is held. Of another account than the default
+// it names what stands in the file of accounts, in the place of the variables.
+func Advice(c *campaign.Info) string {
+	advice := HoldAdvice(c.Reason)
+	if c.Spec == nil || c.Spec.Account == "" {
+		return advice
+	}
+	of := " of the account " + c.Spec.Account + " in the file of accounts"
+	return strings.NewReplacer(
+		"TELESIGN_API_KEY and TELESIGN_CUSTOMER_ID", "api_key and customer_id"+of, "TELESIGN_API_KEY", "api_key"+of, "TELESIGN_CUSTOMER_ID", "customer_id"+of,
+		"TELESIGN_URL", "url"+of, "HANDOUT_CALLBACK_URL", "callback_url"+of, "handout doctor --live", "handout account check "+c.Spec.Account,
+	).Replace(advice)
+}
+
 // HoldAdvice returns what to do about a hold with this reason; empty where the reason
 // says it, or is unknown.
 func HoldAdvice(reason string) string {
@@ -51,6 +72,8 @@ func HoldAdvice(reason string) string {
 		return "See with handout doctor --live whether Telesign answers, then resume. Who is in doubt isn't sent to again by it."
 	case strings.Contains(reason, "outcomes failed or were refused"):
 		return "Look at the reasons, mend what is wrong, then resume, or cancel."
+	case strings.HasPrefix(reason, noAccount):
+		return "Give every machine with workers the file of accounts that has it, restart the workers, then resume: docs/accounts.md."
 	case strings.HasPrefix(reason, "canary: "):
 		return "Look at the reasons of those who weren't delivered to. Resume sends to the others all the same; cancel ends it."
 	case strings.HasPrefix(reason, "files: "):

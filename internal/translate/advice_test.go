@@ -46,3 +46,19 @@ func TestHoldAdvice_KnowsEveryReasonOfHandouts(t *testing.T) {
 		}
 	}
 }
+
+func TestAdvice_NamesTheFileOfAccountsForAnotherThanTheDefault(t *testing.T) {
+	t.Parallel()
+	held := &campaign.Info{Reason: translate.HoldReason(3411), Spec: &campaign.Spec{}}
+	if got := translate.Advice(held); got != "Correct TELESIGN_API_KEY, restart the workers, then resume." {
+		t.Error(got)
+	}
+	held.Spec.Account = "us"
+	if got := translate.Advice(held); got != "Correct api_key of the account us in the file of accounts, restart the workers, then resume." {
+		t.Error(got)
+	}
+	held.Reason = translate.NoAccount("us")
+	if got := translate.Advice(held); !strings.Contains(got, "docs/accounts.md") {
+		t.Error(got)
+	}
+}

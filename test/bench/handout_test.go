@@ -94,7 +94,7 @@ func (h *handout) work(b *testing.B, to *vendor, rate float64, o ...func(*worker
 		b.Fatal(err)
 	}
 	options := worker.Options{
-		Redis: h.rdb, Telesign: client, Rate: rate, PollRate: 5, Poll: false,
+		Redis: h.rdb, Account: worker.Account{Telesign: client, Rate: rate, PollRate: 5}, Poll: false,
 		Concurrency: concurrency, Window: window, SendTimeout: 15 * time.Second, ReceiptMargin: time.Minute,
 		Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 	}

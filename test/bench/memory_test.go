@@ -234,7 +234,7 @@ func (h *handout) listen(b *testing.B) *listening {
 		b.Fatal(err)
 	}
 	l, err := callbacks.New(callbacks.Options{
-		Redis: h.rdb, Verifier: verifier, RequireSignature: true, ReceiptMargin: time.Minute,
+		Redis: h.rdb, Verifiers: callbacks.Verifiers{"default": {verifier}}, RequireSignature: true, ReceiptMargin: time.Minute,
 		Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {

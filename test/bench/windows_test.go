@@ -194,7 +194,7 @@ func sendOursFrom(rdb redis.UniversalClient, o senderOptions) (stop func(), err 
 		return nil, err
 	}
 	w, err := worker.New(worker.Options{
-		Redis: rdb, Telesign: client, Rate: o.Rate, PollRate: 5,
+		Redis: rdb, Account: worker.Account{Telesign: client, Rate: o.Rate, PollRate: 5},
 		Concurrency: concurrency, Window: window, SendTimeout: 15 * time.Second, ReceiptMargin: time.Minute,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})), Metrics: prometheus.NewRegistry(),
 	})

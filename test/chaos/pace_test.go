@@ -161,7 +161,7 @@ func TestPace_TheKeyIsLost(t *testing.T) {
 	p := r.begin()
 	for range size(2, 5) {
 		time.Sleep(2 * time.Second)
-		if err := r.rdb.Del(t.Context(), pacing.KeyAccount(r.rdb)).Err(); err != nil {
+		if err := r.rdb.Del(t.Context(), pacing.KeyAccount(r.rdb, "default")).Err(); err != nil {
 			t.Fatal(err)
 		}
 		p.away += time.Second // behind the slots that may have been given out
@@ -181,10 +181,10 @@ func TestPace_TheMasterOfAClusterIsKilled(t *testing.T) {
 	p := r.begin()
 	for range size(1, 2) {
 		time.Sleep(between)
-		master := nodes.master(pacing.KeyAccount(r.rdb), nil)
+		master := nodes.master(pacing.KeyAccount(r.rdb, "default"), nil)
 		master.Kill()
 		gone := time.Now()
-		r.await("another master", time.Minute, func() bool { return nodes.master(pacing.KeyAccount(r.rdb), master) != nil })
+		r.await("another master", time.Minute, func() bool { return nodes.master(pacing.KeyAccount(r.rdb, "default"), master) != nil })
 		p.away += time.Since(gone)
 		time.Sleep(between)
 		master.Restart()

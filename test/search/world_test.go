@@ -190,7 +190,7 @@ func (w *world) listen() {
 	verifier, err := telesign.NewVerifier(customerID, apiKey)
 	w.must(err)
 	w.hears, err = callbacks.New(callbacks.Options{
-		Redis: w.rdb, Verifier: verifier, RequireSignature: true, ReceiptMargin: margin,
+		Redis: w.rdb, Verifiers: callbacks.Verifiers{"default": {verifier}}, RequireSignature: true, ReceiptMargin: margin,
 		Logger: w.logger(), Metrics: prometheus.NewRegistry(),
 	})
 	w.must(err)
@@ -209,7 +209,7 @@ func (w *world) work() {
 	w.must(err)
 	rdb := c.process.client()
 	c.worker, err = worker.New(worker.Options{
-		Redis: rdb, Telesign: client, Rate: rate, PollRate: 1, Poll: w.polls, Concurrency: 8, Window: window,
+		Redis: rdb, Account: worker.Account{Telesign: client, Rate: rate, PollRate: 1}, Poll: w.polls, Concurrency: 8, Window: window,
 		SendTimeout: sendTimeout, ReceiptMargin: margin, Logger: w.logger(), Metrics: prometheus.NewRegistry(),
 	})
 	w.must(err)

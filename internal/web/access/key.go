@@ -100,8 +100,11 @@ type Limits struct {
 	Own bool
 	// Countries are those that it may send to, by ISO 3166; none: all.
 	Countries []string
-	Daily     int // recipients that it may send to in a day of UTC; 0: no limit
-	Hourly    int // one-off sends to one number in an hour; 0: no limit
+	// Accounts are the names of those that it may send through, and whose campaigns it may
+	// see and steer; none: all.
+	Accounts []string
+	Daily    int // recipients that it may send to in a day of UTC; 0: no limit
+	Hourly   int // one-off sends to one number in an hour; 0: no limit
 }
 
 // May reports whether the key has a scope.
@@ -114,17 +117,27 @@ func (k *Key) May(s Scope) bool {
 }
 
 func (k *Key) limited() bool {
-	return k.Own || len(k.Countries) > 0 || k.Daily > 0 || k.Hourly > 0
+	return k.Own || len(k.Countries)+len(k.Accounts) > 0 || k.Daily > 0 || k.Hourly > 0
+}
+
+// Uses reports whether the key may send through an account.
+func (k *Key) Uses(account string) bool {
+	return k == nil || len(k.Accounts) == 0 || slices.Contains(k.Accounts, account)
 }
 
 // Owns reports whether the key may see and steer what another key, or none, has
-// submitted.
-func (k *Key) Owns(owner string) bool { return k == nil || !k.Own || k.Name == owner }
+// submitted, through an account.
+func (k *Key) Owns(owner, account string) bool {
+	return k == nil || (!k.Own || k.Name == owner) && k.Uses(account)
+}
 
 // See returns a [*DeniedError] unless Owns.
-func (k *Key) See(campaign, owner string) error {
-	if k.Owns(owner) {
+func (k *Key) See(campaign, owner, account string) error {
+	switch {
+	case k.Owns(owner, account):
 		return nil
+	case !k.Uses(account):
+		return &DeniedError{fmt.Sprintf("the key %s is limited to the accounts %s, and %s isn't of one", k.Name, strings.Join(k.Accounts, ", "), campaign)}
 	}
 	return &DeniedError{fmt.Sprintf("the key %s is limited to its own campaigns, and %s isn't one", k.Name, campaign)}
 }

@@ -37,13 +37,14 @@ type stored struct {
 	Ends      int64    `json:"ends,omitempty"`
 	Own       bool     `json:"own,omitempty"`
 	Countries []string `json:"countries,omitempty"`
+	Accounts  []string `json:"accounts,omitempty"`
 	Daily     int      `json:"daily,omitempty"`
 	Hourly    int      `json:"hourly,omitempty"`
 }
 
 // set puts in what a key may do.
 func (s *stored) set(k *Key) {
-	s.Scopes, s.Own, s.Countries, s.Daily, s.Hourly = k.Scopes, k.Own, k.Countries, k.Daily, k.Hourly
+	s.Scopes, s.Own, s.Countries, s.Accounts, s.Daily, s.Hourly = k.Scopes, k.Own, k.Countries, k.Accounts, k.Daily, k.Hourly
 	s.Ends = 0
 	if !k.EndsAt.IsZero() {
 		s.Ends = k.EndsAt.Unix()
@@ -52,7 +53,7 @@ func (s *stored) set(k *Key) {
 
 func (s *stored) key(name, used string) *Key {
 	k := &Key{
-		Name: name, Scopes: s.Scopes, Limits: Limits{s.Own, s.Countries, s.Daily, s.Hourly},
+		Name: name, Scopes: s.Scopes, Limits: Limits{s.Own, s.Countries, s.Accounts, s.Daily, s.Hourly},
 		CreatedAt: time.Unix(s.Created, 0).UTC(), Via: ViaKey,
 	}
 	if s.Ends > 0 {

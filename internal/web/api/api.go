@@ -40,10 +40,11 @@ type Options struct {
 	Redis       redis.UniversalClient // stays the caller's to close
 	Gate        *access.Gate
 	Logger      *slog.Logger
-	Region      string               // the country whose numbers may stand in lists in national form
-	AccountRate float64              // the account's limit in messages per second where no person has set it
-	Telesign    *operations.Telesign // is asked about templates; may be nil
-	Audit       *audit.Log           // nil: one in the same Redis, with the usual length and age
+	Region      string                        // the country whose numbers may stand in lists in national form
+	AccountRate float64                       // the default account's limit in messages per second where no person has set it
+	Telesign    *operations.Telesign          // is asked about the default account's templates; may be nil
+	Accounts    map[string]operations.Account // beside the default, by their names
+	Audit       *audit.Log                    // nil: one in the same Redis, with the usual length and age
 
 	PrivateWebhooks bool // webhooks may lead to private addresses, and by http
 
@@ -80,8 +81,8 @@ func New(o Options) (*API, error) {
 	if o.Audit == nil {
 		o.Audit = audit.New(o.Redis, audit.Options{})
 	}
-	a := &API{o: o, reports: report.NewReader(o.Redis, o.AccountRate).Traced(o.Audit),
-		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign, Audit: o.Audit})}
+	a := &API{o: o, reports: report.NewReader(o.Redis, o.AccountRate).OfAccounts(operations.Rates(o.Accounts)).Traced(o.Audit),
+		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign, Accounts: o.Accounts, Audit: o.Audit})}
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	config := config()

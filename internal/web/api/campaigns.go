@@ -52,7 +52,7 @@ func (a *API) create(ctx context.Context, in *createInput) (*Campaign, bool, err
 	}
 	stands, added, err := a.ops.Propose(ctx, file, in.Replace)
 	if err != nil {
-		return nil, false, err
+		return nil, false, withoutPlaces(err)
 	}
 	if stands != nil {
 		c, err := a.campaign(ctx, stands.Info.ID)
@@ -75,7 +75,7 @@ func withoutPlaces(err error) error {
 }
 
 func proposed(ctx context.Context, s *campaign.Spec) (*Campaign, error) {
-	c := newCampaign(&campaign.Info{ID: s.ID, Phase: "proposed"}, new(campaign.Balance))
+	c := newCampaign(&campaign.Info{ID: s.ID, Phase: "proposed"}, new(campaign.Balance), s.AccountName())
 	digest, err := operations.FileDigest(s)
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (a *API) campaign(ctx context.Context, id campaign.ID) (*Campaign, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := newCampaign(info, r.Counts)
+	c := newCampaign(info, r.Counts, info.Spec.AccountName())
 	c.History, c.Pace, c.Warnings, c.Advice = r.History, r.Pace, r.Warnings, r.Advice
 	c.File, err = fileOf(info.Spec)
 	return c, err
@@ -122,10 +122,11 @@ func (a *API) get(ctx context.Context, in *CampaignPath) (*Campaign, error) {
 }
 
 type listInput struct {
-	State  string `query:"state" enum:"draft,running,paused,held,canceled,settling,done"`
-	Text   string `query:"text" maxLength:"48" doc:"must stand in the id"`
-	Cursor string `query:"cursor" maxLength:"48" doc:"next_cursor of the answer before"`
-	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"50"`
+	State   string `query:"state" enum:"draft,running,paused,held,canceled,settling,done"`
+	Text    string `query:"text" maxLength:"48" doc:"must stand in the id"`
+	Account string `query:"account" maxLength:"24" doc:"those that are sent through this account"`
+	Cursor  string `query:"cursor" maxLength:"48" doc:"next_cursor of the answer before"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"100" default:"50"`
 }
 
 // Campaigns are a part of all campaigns.
@@ -135,7 +136,7 @@ type Campaigns struct {
 }
 
 func (a *API) list(ctx context.Context, in *listInput) (*Campaigns, error) {
-	q := report.ListQuery{Text: in.Text, After: campaign.ID(in.Cursor), Limit: in.Limit}
+	q := report.ListQuery{Text: in.Text, Account: in.Account, After: campaign.ID(in.Cursor), Limit: in.Limit}
 	if in.State != "" {
 		q.States = []campaign.Phase{campaign.Phase(in.State)}
 	}
@@ -149,7 +150,7 @@ func (a *API) list(ctx context.Context, in *listInput) (*Campaigns, error) {
 	out := &Campaigns{make([]*Campaign, len(list.Campaigns)), string(list.Next)}
 	for i := range list.Campaigns {
 		s := &list.Campaigns[i]
-		out.Campaigns[i] = newCampaign(&s.Info, &s.Balance)
+		out.Campaigns[i] = newCampaign(&s.Info, &s.Balance, s.Account)
 	}
 	return out, nil
 }
@@ -188,6 +189,7 @@ type CampaignFile struct {
 	Columns            map[string]string `json:"columns,omitempty" doc:"the list's own names of columns, by the names that templates use; recipient and phone are two of these"`
 	WhatsAppWhitespace string            `json:"whatsapp_whitespace,omitempty" enum:"refuse,collapse" doc:"what becomes of line breaks, tabs and runs of spaces that WhatsApp refuses in the text of a template: refuse, the default, makes their rows bad; collapse makes each run one space"`
 	SameRecipient      string            `json:"same_recipient,omitempty" enum:"refuse,note" doc:"what becomes of a second row with the same recipient and another phone number: refuse, the default, or note, which sends to both"`
+	Account            string            `json:"account,omitempty" maxLength:"24" example:"us" doc:"the Telesign account that it is sent through; left out: default"`
 	SenderID           string            `json:"sender_id,omitempty" example:"15558675310" doc:"the sender, which Telesign must have put on the account's list: it silently doesn't use others"`
 	OriginatingIP      string            `json:"originating_ip,omitempty" example:"160.199.219.47" doc:"the end user's IP address, v4 or v6"`
 	LifecycleEvent     string            `json:"account_lifecycle_event,omitempty" enum:"create,sign-in,transact,update,delete" doc:"what the messages are about"`
@@ -254,6 +256,7 @@ func (f *CampaignFile) parse() (*producer.File, error) {
 type Campaign struct {
 	Campaign    string             `json:"campaign" example:"order-history-2026-11"`
 	State       string             `json:"state" enum:"proposed,draft,running,paused,held,canceled,settling,done" doc:"proposed: the list hasn't come; draft: it is coming; held: paused by handout, see reason; settling: all are sent to; done: nothing is left that handout may do"`
+	Account     string             `json:"account,omitempty" example:"us" doc:"the Telesign account that it is sent through; left out: default"`
 	Reason      string             `json:"reason" doc:"why it is paused, held or canceled"`
 	Advice      string             `json:"advice,omitempty" example:"Correct TELESIGN_API_KEY, restart the workers, then resume." doc:"what to do about a hold, for people"`
 	Total       int                `json:"total" minimum:"0" doc:"recipients"`
@@ -285,9 +288,9 @@ type Balance struct {
 	Unconfirmed int `json:"unconfirmed" doc:"its outcome isn't known: no final receipt came, or a person took it as sent"`
 }
 
-func newCampaign(info *campaign.Info, b *campaign.Balance) *Campaign {
+func newCampaign(info *campaign.Info, b *campaign.Balance, account string) *Campaign {
 	return &Campaign{
-		Campaign: string(info.ID), State: string(info.Phase), Reason: info.Reason, Total: info.Total, LeftOut: info.LeftOut,
+		Campaign: string(info.ID), State: string(info.Phase), Account: campaign.StoredAccount(account), Reason: info.Reason, Total: info.Total, LeftOut: info.LeftOut,
 		Balance: Balance{
 			Planned: b.Of(campaign.Planned), Claimed: b.Of(campaign.Claimed), Retrying: b.Of(campaign.Retrying),
 			Accepted: b.Of(campaign.Accepted), InDoubt: b.Of(campaign.InDoubt), Delivered: b.Of(campaign.Delivered),

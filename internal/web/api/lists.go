@@ -253,6 +253,7 @@ type Send struct {
 	Recipient   string        `json:"recipient" minLength:"1" maxLength:"4096" example:"customer-1" doc:"your own name for the person"`
 	Phone       string        `json:"phone" minLength:"1" maxLength:"64" example:"+12015550100" doc:"in international form"`
 	MessageType string        `json:"message_type" enum:"ARN,MKT,OTP" example:"ARN"`
+	Account     string        `json:"account,omitempty" maxLength:"24" example:"us" doc:"the Telesign account that it goes through; left out: default"`
 	Channels    []ChannelFile `json:"channels" nullable:"false" minItems:"1" maxItems:"10" doc:"tried in this order; templates may use recipient and phone"`
 }
 
@@ -269,13 +270,13 @@ type Sent struct {
 
 func (a *API) send(ctx context.Context, in *sendInput) (Sent, bool, error) {
 	// Through a campaign file, so that the channels are held to its rules.
-	file, err := (&CampaignFile{ID: "send", MessageType: in.Body.MessageType, Channels: in.Body.Channels}).parse()
+	file, err := (&CampaignFile{ID: "send", Account: in.Body.Account, MessageType: in.Body.MessageType, Channels: in.Body.Channels}).parse()
 	if err != nil {
 		return Sent{}, false, err
 	}
 	sent, err := a.ops.Send(ctx, producer.OneOff{
 		Key: in.Key, Recipient: in.Body.Recipient, Phone: in.Body.Phone,
-		MessageType: file.Spec.MessageType, Channels: file.Spec.Channels,
+		MessageType: file.Spec.MessageType, Account: file.Spec.Account, Channels: file.Spec.Channels,
 	})
 	if err != nil {
 		return Sent{}, false, withoutPlaces(err)

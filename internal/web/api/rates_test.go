@@ -77,8 +77,8 @@ func TestRates_OfTheAccount(t *testing.T) {
 		t.Errorf("set: %+v", r)
 	}
 	rates, err := h.ledger.Rates(t.Context())
-	if err != nil || rates.Account(10) != 20 {
-		t.Errorf("the workers' is %v, %v", rates.Account(10), err)
+	if err != nil || rates.Account("default", 10) != 20 {
+		t.Errorf("the workers' is %v, %v", rates.Account("default", 10), err)
 	}
 	r = report.Rate{}
 	c.do(t, 200, "GET", "/campaigns/spring/rate", "", "").into(t, &r)
@@ -89,6 +89,8 @@ func TestRates_OfTheAccount(t *testing.T) {
 	if r.Rate != 10 {
 		t.Errorf("back: %+v", r)
 	}
+	c.do(t, 404, "GET", "/account/rate?account=us", "", "")
+	c.do(t, 422, "PUT", "/account/rate?account=us", asJSON, `{"rate":20}`)
 }
 
 // finished makes a campaign of two that is done.

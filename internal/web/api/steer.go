@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -213,25 +214,34 @@ func (a *API) registerRates() {
 		"Whatever its file says, for all workers within a second, until it is set anew. It stays under the account's.",
 		malformed, notFound, wrongState, tooLarge, mediaType, invalid),
 		func(ctx context.Context, in *about[NewRate]) (*report.Rate, error) {
-			return a.rate(ctx, in.id(), a.setRate(ctx, in.Body))
+			return a.rate(ctx, in.id(), func(s *operations.Standing) error {
+				return a.ops.SetRate(ctx, s, in.Body.Rate, actor(ctx, in.Body.Why))
+			})
 		})
 	add(a, a.operation("reset-campaign-rate", "DELETE /campaigns/{id}/rate", access.Control,
 		"Go back to the rate of the campaign's file", "If it has none, only the account's is left.", notFound, wrongState, invalid),
 		func(ctx context.Context, in *CampaignPath) (*report.Rate, error) {
-			return a.rate(ctx, in.id(), a.resetRate(ctx))
+			return a.rate(ctx, in.id(), func(s *operations.Standing) error { return a.ops.ResetRate(ctx, s, actor(ctx, "")) })
 		})
 	add(a, a.operation("get-account-rate", "GET /account/rate", access.Read, "Look at the account's rate",
-		"What is in force for all campaigns together, and where it comes from.", invalid),
-		func(ctx context.Context, _ *struct{}) (*report.Rate, error) { return a.rate(ctx, "", nil) })
+		"What is in force for all campaigns together, and where it comes from.", notFound, invalid),
+		func(ctx context.Context, in *AccountQuery) (*report.Rate, error) {
+			return a.reports.AccountRate(ctx, in.account())
+		})
 	add(a, a.operation("set-account-rate", "PUT /account/rate", access.Control, "Set the account's rate",
 		"For all campaigns together and all workers within a second, until it is set anew.",
 		malformed, tooLarge, mediaType, invalid),
-		func(ctx context.Context, in *struct{ Body NewRate }) (*report.Rate, error) {
-			return a.rate(ctx, "", a.setRate(ctx, in.Body))
+		func(ctx context.Context, in *struct {
+			AccountQuery
+			Body NewRate
+		}) (*report.Rate, error) {
+			return a.accountRate(ctx, in.account(), a.ops.SetAccountRate(ctx, in.account(), in.Body.Rate, actor(ctx, in.Body.Why)))
 		})
 	add(a, a.operation("reset-account-rate", "DELETE /account/rate", access.Control,
 		"Go back to the workers' HANDOUT_RATE", "Nothing changes if none was set.", invalid),
-		func(ctx context.Context, _ *struct{}) (*report.Rate, error) { return a.rate(ctx, "", a.resetRate(ctx)) })
+		func(ctx context.Context, in *AccountQuery) (*report.Rate, error) {
+			return a.accountRate(ctx, in.account(), a.ops.ResetAccountRate(ctx, in.account(), actor(ctx, "")))
+		})
 }
 
 // NewRate is the rate that is to be.
@@ -240,22 +250,24 @@ type NewRate struct {
 	Reason
 }
 
-func (a *API) setRate(ctx context.Context, to NewRate) func(*operations.Standing) error {
-	return func(s *operations.Standing) error { return a.ops.SetRate(ctx, s, to.Rate, actor(ctx, to.Why)) }
+// AccountQuery names an account.
+type AccountQuery struct {
+	Account string `query:"account" maxLength:"24" default:"default" example:"us" doc:"the Telesign account"`
 }
 
-func (a *API) resetRate(ctx context.Context) func(*operations.Standing) error {
-	return func(s *operations.Standing) error { return a.ops.ResetRate(ctx, s, actor(ctx, "")) }
-}
+func (q AccountQuery) account() string { return cmp.Or(q.Account, campaign.DefaultAccount) }
 
-// rate makes a change, if there is one, and answers with the rate of a campaign, or
-// of the account if id is empty.
-func (a *API) rate(ctx context.Context, id campaign.ID, change func(*operations.Standing) error) (*report.Rate, error) {
-	var s *operations.Standing
-	var err error
-	if id != "" {
-		s, err = a.standing(ctx, id)
+// accountRate answers with the rate of an account once a change was made.
+func (a *API) accountRate(ctx context.Context, account string, changed error) (*report.Rate, error) {
+	if changed != nil {
+		return nil, changed
 	}
+	return a.reports.AccountRate(ctx, account)
+}
+
+// rate makes a change, if there is one, and answers with the rate of a campaign.
+func (a *API) rate(ctx context.Context, id campaign.ID, change func(*operations.Standing) error) (*report.Rate, error) {
+	s, err := a.standing(ctx, id)
 	if err == nil && change != nil {
 		err = change(s)
 	}

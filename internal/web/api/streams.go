@@ -254,7 +254,7 @@ func (a *API) look(ctx context.Context, id campaign.ID, tell func(event []byte))
 		a.o.Logger.DebugContext(ctx, "watch a campaign", slog.Any("error", err)) // Redis will be back
 		return false
 	}
-	text, err := json.Marshal(newCampaign(info, b))
+	text, err := json.Marshal(newCampaign(info, b, info.Spec.AccountName()))
 	if err != nil {
 		return false
 	}

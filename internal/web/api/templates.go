@@ -9,7 +9,7 @@ import (
 )
 
 func (a *API) registerTemplates() {
-	add(a, a.operation("list-templates", "GET /templates", access.Read, "List the account's templates",
+	add(a, a.operation("list-templates", "GET /templates", access.Read, "List an account's templates",
 		"As Telesign lists them, at most a minute ago; the predefined ones (text, file, image and so on) aren't among them. Where Telesign can't be "+
 			"asked, `problem` says why, and the list is the last that is known.", invalid), a.templates)
 	add(a, a.operation("get-template", "GET /templates/{channel}/{name}", access.Read, "Ask for one template",
@@ -38,8 +38,11 @@ func newTemplate(t operations.Template) Template {
 	return Template{t.Name, t.Channel, t.Type, t.Category, t.Language, t.Status, append([]string{}, t.MandatoryParameters...)}
 }
 
-func (a *API) templates(ctx context.Context, _ *struct{}) (*Templates, error) {
-	list := a.ops.Templates(ctx)
+func (a *API) templates(ctx context.Context, in *AccountQuery) (*Templates, error) {
+	list, err := a.ops.Templates(ctx, in.account())
+	if err != nil {
+		return nil, err
+	}
 	out := &Templates{Templates: make([]Template, len(list.Templates)), At: when(list.At), Problem: list.Problem}
 	for i, t := range list.Templates {
 		out.Templates[i] = newTemplate(t)
@@ -48,12 +51,13 @@ func (a *API) templates(ctx context.Context, _ *struct{}) (*Templates, error) {
 }
 
 type templateInput struct {
+	AccountQuery
 	Channel string `path:"channel" enum:"whatsapp,sms"`
 	Name    string `path:"name" minLength:"1" maxLength:"512" example:"order_ready"`
 }
 
 func (a *API) template(ctx context.Context, in *templateInput) (Template, error) {
-	t, err := a.ops.Template(ctx, in.Channel, in.Name)
+	t, err := a.ops.Template(ctx, in.account(), in.Channel, in.Name)
 	if err != nil {
 		return Template{}, err
 	}

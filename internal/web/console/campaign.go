@@ -15,6 +15,7 @@ import (
 
 type campaignPage struct {
 	ID       string
+	Account  string // empty: there is one for all
 	Now      nowPart
 	Actions  actionsPart
 	Time     *timeChart // nil: there is nothing to draw yet
@@ -59,6 +60,9 @@ func (c *Console) campaign(v *visit) (string, any, error) {
 		return "", nil, err
 	}
 	page := campaignPage{ID: string(s.Info.ID), Actions: actionsOf(v, s), Purged: s.Info.PurgedAt, Info: s.Info}
+	if c.accounts() != nil {
+		page.Account = s.Info.Spec.AccountName()
+	}
 	if page.Now, err = c.now(v, s); err != nil {
 		return "", nil, err
 	}
@@ -140,7 +144,7 @@ func adviceNow(info *campaign.Info) string {
 	if info.Phase != campaign.Held {
 		return ""
 	}
-	return translate.HoldAdvice(info.Reason)
+	return translate.Advice(info)
 }
 
 func canaryWords(info *campaign.Info) string {

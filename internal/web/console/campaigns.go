@@ -40,6 +40,7 @@ func (l campaignList) Live() bool { return l.changesByItself }
 
 type campaignRow struct {
 	ID, State, Reason, Pace string
+	Account                 string // empty: there is one for all
 	Total                   int
 	Created                 time.Time
 	Bar                     bar
@@ -49,6 +50,7 @@ func (c *Console) campaigns(v *visit) (string, any, error) {
 	var list campaignList
 	var found []report.Summary
 	filter, err := listFilter(v)
+	filter.Accounts = c.accounts()
 	list.Filter = filter
 	switch {
 	case err != nil:
@@ -64,6 +66,9 @@ func (c *Console) campaigns(v *visit) (string, any, error) {
 		s := &found[i]
 		row := campaignRow{
 			ID: string(s.ID), State: string(s.Phase), Reason: reasonNow(&s.Info), Total: s.Total, Created: s.CreatedAt, Bar: barOf(&s.Balance),
+		}
+		if filter.Accounts != nil {
+			row.Account = s.Account
 		}
 		if s.Phase != campaign.Done {
 			pace, err := c.reports.PaceOf(v.Context(), s)
@@ -105,11 +110,13 @@ func (c *Console) listed(v *visit, list *campaignList) ([]report.Summary, error)
 // campaignFilter is what of all campaigns is asked for.
 type campaignFilter struct {
 	Text, State, Since, Until string // as they stand in the address
+	Account                   string // likewise
+	Accounts                  []string
 	States                    []campaign.Phase
 	after                     string // the campaign before the first one
 }
 
-func (f *campaignFilter) asks() bool { return f.Text+f.State+f.Since+f.Until != "" }
+func (f *campaignFilter) asks() bool { return f.Text+f.State+f.Account+f.Since+f.Until != "" }
 
 // Asked reports whether the page is of a search.
 func (f *campaignFilter) Asked() bool { return f.asks() }
@@ -117,7 +124,7 @@ func (f *campaignFilter) Asked() bool { return f.asks() }
 func listFilter(v *visit) (*campaignFilter, error) {
 	q := v.URL.Query()
 	f := &campaignFilter{
-		Text: strings.TrimSpace(q.Get("text")), State: q.Get("state"), Since: q.Get("since"), Until: q.Get("until"),
+		Text: strings.TrimSpace(q.Get("text")), State: q.Get("state"), Account: q.Get("account"), Since: q.Get("since"), Until: q.Get("until"),
 		States: campaign.Phases(), after: q.Get("after"),
 	}
 	if len(f.Text) > maxText {
@@ -129,7 +136,7 @@ func listFilter(v *visit) (*campaignFilter, error) {
 // address leads to the same search from a campaign on.
 func (f *campaignFilter) address(after string) string {
 	q := url.Values{}
-	for name, value := range map[string]string{"text": f.Text, "state": f.State, "since": f.Since, "until": f.Until, "after": after} {
+	for name, value := range map[string]string{"text": f.Text, "state": f.State, "account": f.Account, "since": f.Since, "until": f.Until, "after": after} {
 		if value != "" {
 			q.Set(name, value)
 		}
@@ -139,7 +146,7 @@ func (f *campaignFilter) address(after string) string {
 
 // filtered reads a page of those campaigns that the filter takes.
 func (c *Console) filtered(v *visit, f *campaignFilter, list *campaignList) ([]report.Summary, error) {
-	q := report.ListQuery{Text: strings.ToLower(f.Text), After: campaign.ID(f.after), Limit: rowsOnPage}
+	q := report.ListQuery{Text: strings.ToLower(f.Text), Account: f.Account, After: campaign.ID(f.after), Limit: rowsOnPage}
 	if f.State != "" {
 		if !slices.Contains(f.States, campaign.Phase(f.State)) {
 			return nil, refuse(http.StatusBadRequest, "There is no such state.")

@@ -31,12 +31,13 @@ type Options struct {
 	Redis           redis.UniversalClient // stays the caller's to close
 	Gate            *access.Gate
 	Logger          *slog.Logger
-	Region          string               // the country whose numbers may stand in lists in national form
-	AccountRate     float64              // the account's limit in messages per second where no person has set it
-	Telesign        *operations.Telesign // is asked about templates; may be nil
-	PrivateWebhooks bool                 // webhooks may lead to private addresses, and by http
-	Destination     string               // where messages go, after "Messages go to"; empty: it isn't said
-	Audit           *audit.Log           // nil: one in the same Redis, with the usual length and age
+	Region          string                        // the country whose numbers may stand in lists in national form
+	AccountRate     float64                       // the default account's limit in messages per second where no person has set it
+	Telesign        *operations.Telesign          // is asked about the default account's templates; may be nil
+	Accounts        map[string]operations.Account // beside the default, by their names
+	PrivateWebhooks bool                          // webhooks may lead to private addresses, and by http
+	Destination     string                        // where messages go, after "Messages go to"; empty: it isn't said
+	Audit           *audit.Log                    // nil: one in the same Redis, with the usual length and age
 
 	Every      time.Duration // how often what moves by itself is looked at; 0: 1 s
 	UploadLife time.Duration // how long uploaded files wait to be confirmed; 0: an hour
@@ -85,8 +86,8 @@ func New(o Options) (*Console, error) {
 	if o.Audit == nil {
 		o.Audit = audit.New(o.Redis, audit.Options{})
 	}
-	c := &Console{o: o, reports: report.NewReader(o.Redis, o.AccountRate).Traced(o.Audit),
-		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign, Audit: o.Audit}), pages: pages, mux: http.NewServeMux(), normalize: normalize,
+	c := &Console{o: o, reports: report.NewReader(o.Redis, o.AccountRate).OfAccounts(operations.Rates(o.Accounts)).Traced(o.Audit),
+		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign, Accounts: o.Accounts, Audit: o.Audit}), pages: pages, mux: http.NewServeMux(), normalize: normalize,
 		asks: make(map[string]func(*visit) (string, any, error))}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()

@@ -103,7 +103,7 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, err.Error())
 		return
 	}
-	if err := key.See("what stands in the queues", ""); err != nil { // it is of all campaigns
+	if err := key.See("what stands in the queues", "", ""); err != nil { // it is of all campaigns
 		refuse(w, http.StatusForbidden, err.Error())
 		return
 	}

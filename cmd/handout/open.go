@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/handout-dev/handout/internal/accounts"
+	"github.com/handout-dev/handout/internal/installation"
+	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/worker"
+	"github.com/redis/go-redis/v9"
+)
+
+// connect opens Redis without a look at whose it is.
+func (a *app) connect(ctx context.Context) (redis.UniversalClient, error) {
+	c, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	if c.RedisURL == "" {
+		return nil, usagef("REDIS_URL is not set: where is Redis? For example REDIS_URL=redis://127.0.0.1:6379/0")
+	}
+	rdb, err := redisx.Open(c.RedisURL, c.Prefix, redisx.WithTLS(redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}))
+	if err != nil {
+		return nil, usageError{fmt.Errorf("REDIS_URL: %w", err)}
+	}
+	if err := rdb.Ping(ctx).Err(); err != nil {
+		_ = rdb.Close()
+		return nil, fmt.Errorf("can't use Redis at %s: %w; is it running, and is REDIS_URL right?", redisx.Describe(c.RedisURL), err)
+	}
+	return rdb, nil
+}
+
+// open opens Redis for the accounts that this process speaks for.
+func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
+	c, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.accounts()
+	if err != nil {
+		return nil, err
+	}
+	return a.openFor(ctx, all)
+}
+
+func (a *app) openFor(ctx context.Context, all accounts.Accounts) (redis.UniversalClient, error) {
+	rdb, err := a.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := installation.Enter(ctx, rdb, all.Digests()); err != nil {
+		_ = rdb.Close()
+		return nil, err
+	}
+	return rdb, nil
+}
+
+func (a *app) withRedis(ctx context.Context, f func(rdb redis.UniversalClient) error) (err error) {
+	rdb, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { closeRedis(rdb, err) }()
+	return f(rdb)
+}
+
+// closeRedis closes Redis's client, unless servers of the queue are still running
+// as err says: they would panic, and the process ends anyway.
+func closeRedis(rdb redis.UniversalClient, err error) {
+	if !errors.Is(err, worker.ErrStillRunning) {
+		_ = rdb.Close()
+	}
+}
+
+func (a *app) operate(ctx context.Context, f func(o *operations.Operations) error) error {
+	return a.withRedis(ctx, func(rdb redis.UniversalClient) error {
+		log, err := a.config.trail(rdb)
+		if err != nil {
+			return err
+		}
+		own, others, err := a.config.vendors()
+		if err != nil {
+			return err
+		}
+		return f(operations.New(rdb, operations.Options{
+			Region: a.config.Region, AccountRate: own.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate, Telesign: own.Telesign, Accounts: others, Audit: log,
+		}))
+	})
+}
+
+// query runs f on what can be asked of campaigns.
+func (a *app) query(ctx context.Context, f func(q *report.Reader) error) error {
+	return a.withRedis(ctx, func(rdb redis.UniversalClient) error {
+		log, err := a.config.trail(rdb)
+		if err != nil {
+			return err
+		}
+		q, err := a.config.reader(rdb)
+		if err != nil {
+			return err
+		}
+		return f(q.Traced(log))
+	})
+}
