@@ -46,7 +46,7 @@ type Config struct {
 	Accounts               string      `desc:"the file of more Telesign accounts; empty: there is one"`
 
 	Rate        float64       `default:"10" desc:"messages per second that the account allows, for all workers together"`
-	Concurrency int           `default:"128" desc:"sends of the bulk lane in flight in one worker, at most; urgent ones have a sixteenth more"`
+	Concurrency int           `default:"128" desc:"sends of the bulk lane in flight in one worker, at most, of each account; urgent ones have a sixteenth more"`
 	Window      int           `default:"1000" desc:"recipients of one campaign in the queue, at most"`
 	SendTimeout time.Duration `split_words:"true" default:"15s" desc:"time-out of a request to Telesign"`
 	CallbackURL string        `split_words:"true" desc:"callback URL sent with each message; the account must allow it (3203); empty: the account's own"`
