@@ -110,7 +110,8 @@ var plan = map[string]room{
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
 	"internal/web/access":  {store, []string{"internal/redisx"}},
 	"internal/web/api":     {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/translate", "internal/web/access"}},
-	"internal/web/console": {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/translate", "internal/web/access"}},
+	"internal/web/console": {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/translate", "internal/web/access", "internal/web/oidc"}},
+	"internal/web/oidc":    {client, []string{"internal/web/access"}},
 	"internal/web/queues":  {face, []string{"internal/redisx", "internal/web/access"}},
 
 	// It ties everything together, and knows no store: what it does and asks of one
@@ -118,7 +119,7 @@ var plan = map[string]room{
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/demoredis", "internal/examples", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
 		"internal/audit", "internal/doctor", "internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/web/access", "internal/web/api", "internal/web/console",
-		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate",
+		"internal/web/oidc", "internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate",
 	}},
 	"cmd/orderhistory": {face, everything},
 

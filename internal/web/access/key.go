@@ -83,6 +83,9 @@ type Key struct {
 	// Via is how the caller came in, see the constants; From is from where, an address.
 	// A key that stands in Redis has neither.
 	Via, From string
+
+	// Issuer and Subject are those of a [Person], who has no key; else empty.
+	Issuer, Subject string
 }
 
 // How callers come in.
@@ -134,11 +137,15 @@ type DeniedError struct{ Text string }
 
 func (e *DeniedError) Error() string { return e.Text }
 
-// Principal is the name under which what a caller makes is its own: that of a key.
-// Who comes by the command line, or has no key, has none.
+// Principal is the name under which what a caller makes is its own: that of a key, or
+// one that only this person has. Who comes by the command line, or by [Gate.Open], has
+// none.
 func (k *Key) Principal() string {
-	if k == nil || k.Via == ViaCommand || k.Via == ViaLocal {
+	switch {
+	case k == nil || k.Via == ViaCommand || k.Via == ViaLocal:
 		return ""
+	case k.Subject != "":
+		return k.principal()
 	}
 	return k.Name
 }
@@ -161,6 +168,10 @@ func (k *Key) Require(s Scope) error {
 	switch {
 	case k.May(s):
 		return nil
+	case k.Subject != "" && s == All:
+		return fmt.Errorf("this takes all scopes, %s, and the groups of %s lack some", Join(Scopes(), ", "), k.Name)
+	case k.Subject != "":
+		return fmt.Errorf("the groups of %s lack the scope %s", k.Name, s)
 	case s == All && k.limited():
 		return fmt.Errorf("the key %s has limits, and keys are made and revoked with one that has none", k.Name)
 	case s == All:
