@@ -92,7 +92,8 @@ func (c *Console) beginLogin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.o.Gate.Site.Set(w, loginCookie, secret+"."+base64.RawURLEncoding.EncodeToString([]byte(form.Next)), loginSeconds)
-	http.Redirect(w, r, address, http.StatusSeeOther)
+	w.Header().Set("Location", address)
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 // finishLogin takes what a browser brings back from the provider.

@@ -88,7 +88,10 @@ func (p *Provider) name(c claims, subject string) string {
 // plain is a text on one line, without what isn't shown.
 func plain(text string) string {
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsGraphic(r) && r != unicode.ReplacementChar {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsGraphic(r) && r != unicode.ReplacementChar:
 			return r
 		}
 		return -1
