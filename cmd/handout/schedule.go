@@ -132,7 +132,7 @@ func (a *app) scheduleRun(ctx context.Context, name string, f *scheduleRunFlags)
 		if err != nil {
 			return fmt.Errorf("read Redis's clock: %w", err)
 		}
-		r, err := a.newRunner(&mode{c, rdb, prometheus.NewRegistry(), a.logger(c)}, named)
+		r, err := a.newRunner(&mode{c, rdb, prometheus.NewRegistry(), a.logger(c), ""}, named)
 		if err != nil {
 			return err
 		}
