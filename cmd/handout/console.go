@@ -13,6 +13,7 @@ import (
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/internal/web/api"
 	"github.com/handout-dev/handout/internal/web/console"
+	"github.com/handout-dev/handout/internal/web/oidc"
 	"github.com/handout-dev/handout/internal/web/queues"
 )
 
@@ -55,11 +56,22 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 	if err != nil {
 		return nil, "", nil, err
 	}
-	gate := &access.Gate{Keys: access.NewKeys(m.rdb), Site: site, OnRefused: func(ctx context.Context, from, name string, why error) {
+	gate := &access.Gate{Keys: access.NewKeys(m.rdb), Site: site, OnEntered: log.Login, OnRefused: func(ctx context.Context, from, name string, why error) {
 		if err := log.RefuseLogin(ctx, from, name, why); err != nil { // it is refused all the same
 			m.log.Warn("a refused key isn't in the audit trail", "from", from, "error", err)
 		}
 	}}
+	var provider *oidc.Provider
+	if m.OIDCIssuer != "" {
+		if gate.Keys.Groups.Scopes, err = access.ParseGroups(m.OIDCGroups); err != nil {
+			return nil, "", nil, fmt.Errorf("HANDOUT_OIDC_GROUPS: %w", err)
+		}
+		gate.Keys.Groups.Issuer = m.OIDCIssuer
+		provider = oidc.New(oidc.Options{
+			Issuer: m.OIDCIssuer, ClientID: m.OIDCClientID, ClientSecret: m.OIDCClientSecret.Reveal(),
+			Callback: site.URL() + console.LoginCallback, GroupsClaim: m.OIDCGroupsClaim,
+		})
+	}
 	if m.ConsoleOpen {
 		gate.Open = rand.Text()
 		open = site.Base() + "/login?token=" + gate.Open
@@ -70,7 +82,7 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 	}
 	pages, err := console.New(console.Options{
 		Redis: m.rdb, Gate: gate, Logger: m.log, Region: m.Region, AccountRate: m.Rate, Telesign: vendor, PrivateWebhooks: m.WebhookAllowPrivate,
-		Destination: m.destination().String(), Audit: log,
+		Destination: m.destination().String(), Audit: log, Provider: provider,
 	})
 	if err != nil {
 		return nil, "", nil, err
@@ -80,7 +92,7 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 		return nil, "", nil, err
 	}
 	mux := http.NewServeMux()
-	health(mux, m.rdb)
+	m.health(mux)
 	mux.Handle(api.Prefix+"/", rest)
 	mux.Handle("/queues/", site.Whole(tasks))
 	mux.Handle("/", pages)

@@ -17,12 +17,12 @@ import (
 func (a *app) keyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "key",
-		Short: "Make, list, limit, rotate and revoke the keys of other apps for the API",
+		Short: "Make, list, limit, rotate and revoke the keys of other apps for the API, and end sessions",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usagef("key: create, list, limit, rotate or revoke is missing; see %s --help", cmd.CommandPath())
+			return usagef("key: create, list, limit, rotate, revoke or logout is missing; see %s --help", cmd.CommandPath())
 		},
 	}
-	cmd.AddCommand(a.keyCreateCommand(), a.keyListCommand(), a.keyLimitCommand(), a.keyRotateCommand(), a.keyRevokeCommand())
+	cmd.AddCommand(a.keyCreateCommand(), a.keyListCommand(), a.keyLimitCommand(), a.keyRotateCommand(), a.keyRevokeCommand(), a.keyLogoutCommand())
 	return cmd
 }
 
@@ -182,6 +182,22 @@ func (a *app) keyRevokeCommand() *cobra.Command {
 					return err
 				}
 				fmt.Fprintf(a.stdout, "key %s is revoked\n", args[0])
+				return nil
+			})
+		},
+	}
+}
+
+func (a *app) keyLogoutCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "logout",
+		Short: "End all sessions of the console: everyone logs in anew",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.operate(cmd.Context(), func(o *operations.Operations) error {
+				if err := o.EndSessions(cmd.Context()); err != nil {
+					return err
+				}
+				fmt.Fprintln(a.stdout, "all sessions have ended")
 				return nil
 			})
 		},

@@ -54,6 +54,7 @@ var All = map[string][]Example{
 	"audit":           {{"audit --since 24h", "who did what since yesterday"}, {"audit --follow --json", "as it happens, for a collector"}},
 	"audit verify":    {{"audit verify", "whether the trail has a gap"}},
 	"key revoke":      {{"key revoke billing", "from now on it opens nothing"}},
+	"key logout":      {{"key logout", "a laptop was lost, or someone has left a group: everyone logs in anew"}},
 	"webhook add":     {{"webhook add https://shop.example.com/handout", "prints the secret, once"}, {"webhook add https://shop.example.com/handout --events recipients --campaigns spring-", "outcomes of some campaigns"}},
 	"webhook list":    {{"webhook list", "and whether they accept their events"}},
 	"webhook log":     {{"webhook log 3", "its latest deliveries"}},

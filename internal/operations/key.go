@@ -195,3 +195,9 @@ func (o *Operations) RotateKey(ctx context.Context, name string, overlap time.Du
 func (o *Operations) RevokeKey(ctx context.Context, name string) error {
 	return o.traced(ctx, "revoke key", "key "+name, campaign.Actor{}, func() error { return access.NewKeys(o.rdb).Revoke(ctx, name) })
 }
+
+// EndSessions ends all sessions of the console: a person whose group was taken away, or
+// whose cookie was, logs in anew or not at all.
+func (o *Operations) EndSessions(ctx context.Context) error {
+	return o.traced(ctx, "end sessions", "", campaign.Actor{}, func() error { return access.NewKeys(o.rdb).EndSessions(ctx, now()) })
+}

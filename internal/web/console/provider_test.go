@@ -543,7 +543,7 @@ func TestProvider_WhoCantBeTracedIsntLetIn(t *testing.T) {
 	p := withProvider(t)
 	b := p.browser(t)
 	back := p.toProvider(b, person("anna", "ops"), "/login/oidc")
-	if err := p.rdb.Set(t.Context(), "handout:{audit}:head", "not a hash", 0).Err(); err != nil {
+	if err := p.rdb.Set(t.Context(), "handout:audit:{trail}:head", "not a hash", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if b.get(http.StatusServiceUnavailable, back); b.session() != "" {
