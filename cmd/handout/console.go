@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/internal/web/api"
 	"github.com/handout-dev/handout/internal/web/console"
@@ -87,7 +88,10 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 	if err != nil {
 		return nil, "", nil, err
 	}
-	tasks, err := queues.New(queues.Options{Redis: m.rdb, Root: site.Base() + "/queues", Origin: site.Origin(), Key: gate.Browser, Logger: m.log, Write: m.QueuesWrite, Fail: pages.Error})
+	tasks, err := queues.New(queues.Options{Redis: m.rdb, Root: site.Base() + "/queues", Origin: site.Origin(), Key: gate.Browser, Logger: m.log, Write: m.QueuesWrite, Fail: pages.Error,
+		Changing: func(ctx context.Context, by *access.Key, what string) error {
+			return log.Write(ctx, audit.Of(access.With(ctx, by), "change a queue", what, "", ""))
+		}})
 	if err != nil {
 		return nil, "", nil, err
 	}

@@ -66,8 +66,12 @@ func (a *app) newRunner(m *mode, all []*schedule.Schedule) (*schedule.Runner, er
 	if !ok {
 		errors = os.Stderr
 	}
+	log, err := m.trail(m.rdb)
+	if err != nil {
+		return nil, err
+	}
 	return schedule.New(schedule.Options{
-		Redis: m.rdb, Schedules: all, Logger: m.log, Metrics: m.registry,
+		Redis: m.rdb, Schedules: all, Logger: m.log, Metrics: m.registry, Audit: log,
 		Lists: schedule.Lists{
 			Private: m.ScheduleAllowPrivate, MaxBytes: int64(m.ScheduleMaxList) << 20, Environment: programEnvironment(), Errors: errors,
 			S3: schedule.S3{
