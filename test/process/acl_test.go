@@ -3,10 +3,14 @@ package process_test
 import (
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/handout-dev/handout/test/redistest"
 )
@@ -167,5 +171,70 @@ func TestRedis_AUserMayNotDoWhatIsAnothers(t *testing.T) {
 				t.Errorf("%s may do %v", user, command)
 			}
 		}
+	}
+}
+
+// As docker-compose.yml starts it.
+func TestRedis_StartsWithThePasswordsOfItsUsers(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docker-compose.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compose struct {
+		Services map[string]struct {
+			Environment map[string]string
+		}
+	}
+	if err := yaml.Unmarshal(text, &compose); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "s")
+	cmd := exec.Command("sh", "../../deploy/redis-start.sh", "../../deploy/redis.acl", filepath.Join(dir, "users.acl"), "../../deploy/redis.conf",
+		"--port", "0", "--unixsocket", socket, "--dir", dir, "--protected-mode", "no")
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	for name := range compose.Services["redis"].Environment {
+		cmd.Env = append(cmd.Env, name+"=secret of "+name)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	client := func(user, password string) *redis.Client {
+		c := redis.NewClient(&redis.Options{Network: "unix", Addr: socket, Username: user, Password: password, MaxRetries: -1, DisableIdentity: true, Protocol: 2})
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	health := client("", "")
+	await(t, "Redis answers", func() bool { return health.Ping(t.Context()).Err() == nil })
+	if err := health.Get(t.Context(), "handout:installation").Err(); err == nil || !strings.HasPrefix(err.Error(), "NOPERM") {
+		t.Errorf("without a password: %v", err)
+	}
+	for name, service := range compose.Services {
+		to, found := service.Environment["REDIS_URL"]
+		if name == "redis" || name == "simulate" {
+			if found {
+				t.Errorf("%s is told of a Redis", name)
+			}
+			continue
+		}
+		variable := "REDIS_PASSWORD_" + strings.ToUpper(name)
+		if want := "redis://" + name + ":${" + variable + "}@redis:6379"; to != want {
+			t.Errorf("%s has REDIS_URL=%s, and not %s", name, to, want)
+		}
+		if err := client(name, "secret of "+variable).HGetAll(t.Context(), "handout:installation").Err(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := client(name, "secret of REDIS_PASSWORD").HGetAll(t.Context(), "handout:installation").Err(); err == nil {
+			t.Errorf("%s gets in with another password", name)
+		}
+	}
+	if _, found := compose.Services["schedule"].Environment["TELESIGN_API_KEY"]; found {
+		t.Error("the scheduler has the vendor's key, and sends nothing itself")
+	}
+	kept, err := os.ReadFile(filepath.Join(dir, "users.acl"))
+	if err != nil || strings.Contains(string(kept), "secret") {
+		t.Errorf("a password stands in the file: %s, %v", kept, err)
 	}
 }
