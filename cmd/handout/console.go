@@ -57,7 +57,7 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 	if err != nil {
 		return nil, "", nil, err
 	}
-	gate := &access.Gate{Keys: access.NewKeys(m.rdb), Site: site, OnEntered: log.Login, OnRefused: func(ctx context.Context, from, name string, why error) {
+	gate := &access.Gate{Keys: access.NewKeys(m.rdb), Site: site, Simulated: !m.destination().Real, OnEntered: log.Login, OnRefused: func(ctx context.Context, from, name string, why error) {
 		if err := log.RefuseLogin(ctx, from, name, why); err != nil { // it is refused all the same
 			m.log.Warn("a refused key isn't in the audit trail", "from", from, "error", err)
 		}

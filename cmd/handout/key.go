@@ -65,6 +65,7 @@ func (a *app) keyCreateCommand() *cobra.Command {
 	long += fmt.Sprintf("\n\nUnless it says otherwise, a key without all four scopes is limited to its own campaigns,\n"+
 		"to the country of HANDOUT_REGION, and to %d one-off sends an hour to one number.", operations.HourlyDefault)
 	var keyName string
+	var test bool
 	var change func() (operations.KeyChange, error)
 	cmd := &cobra.Command{
 		Use: "create", Short: "Make a key, and print it: it can't be shown again", Long: long,
@@ -73,6 +74,7 @@ func (a *app) keyCreateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c.Test = test
 			if keyName == "" || c.Scopes == nil || *c.Scopes == "" {
 				return usagef("key create: --name and --scopes are needed, as in --name billing --scopes submit,read")
 			}
@@ -85,6 +87,7 @@ func (a *app) keyCreateCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&test, "test", false, "it starts nothing where messages go to Telesign, and not to a simulator")
 	cmd.Flags().StringVar(&keyName, "name", "", "whose key it is, as in billing")
 	change = keyFlags(cmd)
 	return cmd

@@ -47,7 +47,7 @@ var All = map[string][]Example{
 	"suppress settle": {{"suppress settle 7 +12015550123", "it was this number"}, {"suppress settle 7 --none", "let it go"}},
 	"template list":   {{"template list", "the account's templates"}},
 	"template show":   {{"template show order_ready", "one, with the parameters that it needs"}},
-	"key create":      {{"key create --name billing --scopes submit,read", "a key for an app"}, {"key create --name ann --scopes read,control,people", "a key for a person"}},
+	"key create":      {{"key create --name billing --scopes submit,read", "a key for an app"}, {"key create --name ann --scopes read,control,people", "a key for a person"}, {"key create --name ci --scopes submit,read --test", "a key for a rehearsal: it sends to a simulator only"}},
 	"key list":        {{"key list", "who may do what"}},
 	"key rotate":      {{"key rotate billing --overlap 48h", "another secret; the old one is good for two days"}},
 	"key limit":       {{"key limit billing --daily 5000 --countries DE,AT", "what it may send in a day, and where to"}},

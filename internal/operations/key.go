@@ -38,6 +38,7 @@ type KeyChange struct {
 	Countries *string    // separated by commas, or any; by default the region's
 	Daily     *int       // recipients a day; 0: no limit, as by default
 	Hourly    *int       // one-off sends to one number an hour; 0: no limit; by default [HourlyDefault]
+	Test      bool       // of a new key: it starts nothing where messages go to Telesign
 	Ends      *time.Time // zero: when it is revoked, as by default
 }
 
@@ -59,6 +60,9 @@ func KeyWords(k *access.Key) []string {
 	}
 	if k.Hourly > 0 {
 		words = append(words, fmt.Sprintf("%d an hour to one number", k.Hourly))
+	}
+	if k.Test {
+		words = append(words, "to a simulator only")
 	}
 	return words
 }
@@ -121,7 +125,7 @@ func parseCountries(text string) ([]string, error) {
 // CreateKey makes a key and returns its token, which can't be shown again. Errors:
 // Refused, and OtherContent if the name is taken.
 func (o *Operations) CreateKey(ctx context.Context, name string, c KeyChange) (token string, err error) {
-	k := access.Key{Name: name}
+	k := access.Key{Name: name, Limits: access.Limits{Test: c.Test}}
 	if c.Scopes == nil {
 		return "", refusef(Refused, "scopes", "a key needs scopes: %s", access.Join(access.Scopes(), ", "))
 	}

@@ -19,6 +19,8 @@ type Gate struct {
 	// reads it is on this machine: a proxy's users, whose requests seem to come from
 	// here, don't.
 	Open string
+	// Simulated says that messages go to a simulator, where test keys may send.
+	Simulated bool
 	// OnRefused is called with each request that is refused, the name that its key
 	// claims, and why; may be nil.
 	OnRefused func(ctx context.Context, from, name string, why error)
@@ -43,7 +45,7 @@ func (g *Gate) came(r *http.Request, key *Key, err error) (*Key, error) {
 	from := g.Site.From(r)
 	switch {
 	case err == nil:
-		key.From = from
+		key.From, key.Barred = from, key.Test && !g.Simulated
 	case errors.Is(err, ErrRefused) && g.OnRefused != nil && (r.Header.Get("Authorization") != "" || len(r.CookiesNamed(g.Site.cookie(SessionCookie))) > 0):
 		g.OnRefused(r.Context(), from, claimed(r), err)
 	}

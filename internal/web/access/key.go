@@ -84,6 +84,10 @@ type Key struct {
 	// A key that stands in Redis has neither.
 	Via, From string
 
+	// Barred says that it is a test key where messages go to Telesign: it may look, and
+	// start nothing.
+	Barred bool
+
 	// Issuer and Subject are those of a [Person], who has no key; else empty.
 	Issuer, Subject string
 }
@@ -105,20 +109,25 @@ type Limits struct {
 	Countries []string
 	Daily     int // recipients that it may send to in a day of UTC; 0: no limit
 	Hourly    int // one-off sends to one number in an hour; 0: no limit
+	// Test keys start nothing where messages go to Telesign.
+	Test bool
 }
 
 // May reports whether the key has a scope.
 func (k *Key) May(s Scope) bool {
 	if s != All {
-		return slices.Contains(k.Scopes, s)
+		return slices.Contains(k.Scopes, s) && !k.bars(s)
 	}
 	// A key with limits could make one without.
 	return !k.limited() && !slices.ContainsFunc(Scopes(), func(s Scope) bool { return !k.May(s) })
 }
 
 func (k *Key) limited() bool {
-	return k.Own || len(k.Countries) > 0 || k.Daily > 0 || k.Hourly > 0
+	return k.Own || len(k.Countries) > 0 || k.Daily > 0 || k.Hourly > 0 || k.Test
 }
+
+// bars reports whether the key lacks a scope here that it has elsewhere.
+func (k *Key) bars(s Scope) bool { return k.Barred && (s == Submit || s == Control) }
 
 // Owns reports whether the key may see and steer what another key, or none, has
 // submitted.
@@ -168,6 +177,8 @@ func (k *Key) Require(s Scope) error {
 	switch {
 	case k.May(s):
 		return nil
+	case k.bars(s):
+		return fmt.Errorf("the key %s is a test key, and messages go to Telesign here: it may only look", k.Name)
 	case k.Subject != "" && s == All:
 		return fmt.Errorf("this takes all scopes, %s, and the groups of %s lack some", Join(Scopes(), ", "), k.Name)
 	case k.Subject != "":

@@ -42,11 +42,13 @@ type stored struct {
 	Countries []string `json:"countries,omitempty"`
 	Daily     int      `json:"daily,omitempty"`
 	Hourly    int      `json:"hourly,omitempty"`
+	Test      bool     `json:"test,omitempty"`
 }
 
 // set puts in what a key may do.
 func (s *stored) set(k *Key) {
 	s.Scopes, s.Own, s.Countries, s.Daily, s.Hourly = k.Scopes, k.Own, k.Countries, k.Daily, k.Hourly
+	s.Test = k.Test
 	s.Ends = 0
 	if !k.EndsAt.IsZero() {
 		s.Ends = k.EndsAt.Unix()
@@ -55,7 +57,7 @@ func (s *stored) set(k *Key) {
 
 func (s *stored) key(name, used string) *Key {
 	k := &Key{
-		Name: name, Scopes: s.Scopes, Limits: Limits{s.Own, s.Countries, s.Daily, s.Hourly},
+		Name: name, Scopes: s.Scopes, Limits: Limits{s.Own, s.Countries, s.Daily, s.Hourly, s.Test},
 		CreatedAt: time.Unix(s.Created, 0).UTC(), Via: ViaKey,
 	}
 	if s.Ends > 0 {
