@@ -22,7 +22,6 @@ import (
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/internal/web/oidc"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
 )
@@ -202,7 +201,9 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	site, err := access.ParseSite(c.ConsoleURL, c.ConsolePlainHTTP)
 	check(err == nil, "HANDOUT_CONSOLE_URL", "%w", err)
 	check(err != nil || !c.ConsoleOpen || site.Local(), "HANDOUT_CONSOLE_OPEN", "is for this machine alone, and HANDOUT_CONSOLE_URL or HANDOUT_CONSOLE_PLAIN_HTTP is for others")
-	c.validateOIDC(check)
+	for name, err := range c.oidc().Faults(c.OIDCGroups) {
+		check(false, name, "%w", err)
+	}
 	auth := telesign.AuthMethod(c.TelesignAuth)
 	check(auth == telesign.AuthBasic || auth == telesign.AuthDigest, "HANDOUT_TELESIGN_AUTH", "must be basic or digest")
 	check(c.Region == "" || phonenumbers.GetSupportedRegions()[c.Region], "HANDOUT_REGION", "must be a country's two letters, as in US")
@@ -221,22 +222,6 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 		ok := text == "" || (err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "")
 		check(ok, name, "must be an http or https URL")
 	}
-}
-
-// validateOIDC calls check for the variables of the OpenID Connect provider: all, or none.
-func (c *Config) validateOIDC(check func(ok bool, name, format string, args ...any)) {
-	if c.OIDCIssuer+c.OIDCClientID+c.OIDCClientSecret.Reveal()+c.OIDCGroups == "" {
-		return
-	}
-	check(c.OIDCIssuer != "", "HANDOUT_OIDC_ISSUER", "is not set, and other variables of the provider are")
-	check(c.OIDCClientID != "", "HANDOUT_OIDC_CLIENT_ID", "is not set, and HANDOUT_OIDC_ISSUER is")
-	check(c.OIDCClientSecret.Reveal() != "", "HANDOUT_OIDC_CLIENT_SECRET", "is not set, and HANDOUT_OIDC_ISSUER is")
-	check(c.OIDCGroupsClaim != "", "HANDOUT_OIDC_GROUPS_CLAIM", "must name a claim")
-	check(c.ConsoleURL != "", "HANDOUT_CONSOLE_URL", "is not set, and the OpenID Connect provider sends browsers back there")
-	err := oidc.CheckIssuer(c.OIDCIssuer)
-	check(err == nil, "HANDOUT_OIDC_ISSUER", "%w", err)
-	_, err = access.ParseGroups(c.OIDCGroups)
-	check(err == nil, "HANDOUT_OIDC_GROUPS", "%w", err)
 }
 
 func (c *Config) credentials() error {

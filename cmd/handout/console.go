@@ -62,17 +62,11 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 			m.log.Warn("a refused key isn't in the audit trail", "from", from, "error", err)
 		}
 	}}
-	var provider *oidc.Provider
-	if m.OIDCIssuer != "" {
-		if gate.Keys.Groups.Scopes, err = access.ParseGroups(m.OIDCGroups); err != nil {
-			return nil, "", nil, fmt.Errorf("HANDOUT_OIDC_GROUPS: %w", err)
-		}
-		gate.Keys.Groups.Issuer = m.OIDCIssuer
-		provider = oidc.New(oidc.Options{
-			Issuer: m.OIDCIssuer, ClientID: m.OIDCClientID, ClientSecret: m.OIDCClientSecret.Reveal(),
-			Callback: site.URL() + console.LoginCallback, GroupsClaim: m.OIDCGroupsClaim,
-		})
+	provider, groups, err := oidc.Open(m.oidc(), m.OIDCGroups)
+	if err != nil {
+		return nil, "", nil, err
 	}
+	gate.Keys.Groups = groups
 	if m.ConsoleOpen {
 		gate.Open = rand.Text()
 		open = site.Base() + "/login?token=" + gate.Open
@@ -106,6 +100,11 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 		return nil
 	}
 	return timely(site.Mount(mux)), open, stop, nil
+}
+
+// oidc is the OpenID Connect provider.
+func (c *Config) oidc() oidc.Options {
+	return oidc.Options{Issuer: c.OIDCIssuer, ClientID: c.OIDCClientID, ClientSecret: c.OIDCClientSecret.Reveal(), Console: c.ConsoleURL, GroupsClaim: c.OIDCGroupsClaim}
 }
 
 // pageTime bounds a page's answer; the API moves it for its streams.

@@ -54,7 +54,7 @@ func TestConfig_WantsAllOfTheProviderOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, value, says string }{
-		{"HANDOUT_OIDC_ISSUER", "", "is not set"}, {"HANDOUT_OIDC_CLIENT_ID", "", "is not set"}, {"HANDOUT_OIDC_CLIENT_SECRET", "", "is not set"},
+		{"HANDOUT_OIDC_ISSUER", "", "must be an https URL"}, {"HANDOUT_OIDC_CLIENT_ID", "", "is not set"}, {"HANDOUT_OIDC_CLIENT_SECRET", "", "is not set"},
 		{"HANDOUT_CONSOLE_URL", "", "sends browsers back there"}, {"HANDOUT_OIDC_GROUPS", "", "must name groups"},
 		{"HANDOUT_OIDC_ISSUER", "http://id.example.com", "must be an https URL"}, {"HANDOUT_OIDC_ISSUER", "https://id.example.com/?a=b", "must be an https URL"},
 		{"HANDOUT_OIDC_GROUPS", "ops", "isn't a group and its scopes"}, {"HANDOUT_OIDC_GROUPS", "ops=root", `the group ops: there is no scope "root"`},

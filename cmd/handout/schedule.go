@@ -17,7 +17,6 @@ import (
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/s3keys"
 	"github.com/handout-dev/handout/internal/schedule"
-	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/internal/terminal"
 )
 
@@ -73,26 +72,13 @@ func (a *app) newRunner(m *mode, all []*schedule.Schedule) (*schedule.Runner, er
 	return schedule.New(schedule.Options{
 		Redis: m.rdb, Schedules: all, Logger: m.log, Metrics: m.registry, Audit: log,
 		Lists: schedule.Lists{
-			Private: m.ScheduleAllowPrivate, MaxBytes: int64(m.ScheduleMaxList) << 20, Environment: programEnvironment(), Errors: errors,
+			Private: m.ScheduleAllowPrivate, MaxBytes: int64(m.ScheduleMaxList) << 20, Environment: schedule.Environment(), Errors: errors,
 			S3: schedule.S3{
 				Endpoint: m.ScheduleS3Endpoint, Region: m.ScheduleS3Region,
 				Keys: s3keys.Keys{AccessKey: m.ScheduleS3AccessKey, SecretKey: m.ScheduleS3SecretKey, SessionToken: m.ScheduleS3SessionToken},
 			},
 		},
 	})
-}
-
-// programEnvironment is this process's, without the secrets that no list needs.
-func programEnvironment() []string {
-	var kept []string
-	for _, kv := range os.Environ() {
-		name, _, _ := strings.Cut(kv, "=")
-		name = strings.TrimSuffix(name, secret.FileSuffix)
-		if name != "TELESIGN_API_KEY" && name != "HANDOUT_TELESIGN_API_KEY" && name != "HANDOUT_SCHEDULE_S3_SECRET_KEY" && name != "HANDOUT_SCHEDULE_S3_SESSION_TOKEN" {
-			kept = append(kept, kv)
-		}
-	}
-	return kept
 }
 
 type scheduleRunFlags struct {

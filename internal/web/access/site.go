@@ -15,7 +15,6 @@ import (
 // last proxy has written there. The zero Site is this machine, by http.
 type Site struct {
 	origin string // https://ops.example.com, as browsers send it; empty: this machine, or any with plain
-	url    string // without the / at its end; empty: none was said
 	base   string // the path under which everything stands, as in /handout; empty: none
 	secure bool   // by https
 	plain  bool   // by http also from other machines, where others can read along
@@ -36,7 +35,6 @@ func ParseSite(text string, plain bool) (Site, error) {
 		return Site{}, errors.New("must be an http or https URL, as in https://ops.example.com/handout/")
 	}
 	s.base, s.secure = strings.TrimRight(u.Path, "/"), u.Scheme == "https"
-	s.url = u.Scheme + "://" + strings.ToLower(u.Host) + s.base
 	if !baseForm.MatchString(s.base) {
 		return Site{}, errors.New("must have a path of letters, digits and -._~ only")
 	}
@@ -55,9 +53,6 @@ func ParseSite(text string, plain bool) (Site, error) {
 	}
 	return s, nil
 }
-
-// URL returns the site's address without the / at its end; empty: none was said.
-func (s Site) URL() string { return s.url }
 
 // Base returns the path under which everything stands, as in /handout; empty: none.
 func (s Site) Base() string { return s.base }

@@ -45,9 +45,6 @@ type Options struct {
 	MaxUpload  int64         // the longest uploaded list, in bytes; 0: 128 MB
 }
 
-// LoginCallback is the path to which the provider sends browsers back.
-const LoginCallback = "/login/oidc/callback"
-
 const (
 	// maxForm is the longest form, in bytes.
 	maxForm = 1 << 20
@@ -267,7 +264,7 @@ func (c *Console) routes() {
 	c.mux.HandleFunc("POST /logout", c.logout)
 	if c.o.Provider != nil {
 		c.mux.HandleFunc("GET /login/oidc", c.beginLogin)
-		c.mux.HandleFunc("GET "+LoginCallback, c.finishLogin)
+		c.mux.HandleFunc("GET "+oidc.CallbackPath, c.finishLogin)
 	}
 	c.mux.Handle("GET /{$}", http.RedirectHandler("/campaigns", http.StatusSeeOther))
 	c.mux.HandleFunc("/", c.nothing)

@@ -102,7 +102,7 @@ func (p *provider) admit(o *console.Options, issuer, groups string) {
 	o.Gate.Keys.Groups = access.Groups{Issuer: issuer, Scopes: scopes}
 	o.Provider = oidc.New(oidc.Options{
 		Issuer: issuer, ClientID: p.mock.ClientID, ClientSecret: p.mock.ClientSecret,
-		Callback: "http://console.example.com" + console.LoginCallback, GroupsClaim: "groups",
+		Console: "http://console.example.com/", GroupsClaim: "groups",
 	})
 }
 
@@ -152,7 +152,7 @@ func (p *provider) toProvider(b *browser, who *someone, begin string) string {
 	}
 	_ = resp.Body.Close()
 	back, err := resp.Location()
-	if err != nil || resp.StatusCode != http.StatusFound || back.Path != console.LoginCallback {
+	if err != nil || resp.StatusCode != http.StatusFound || back.Path != oidc.CallbackPath {
 		p.t.Fatalf("the provider: %s, %v, %v", resp.Status, back, err)
 	}
 	return back.RequestURI()
@@ -557,5 +557,5 @@ func TestProvider_WithoutOneNothingShows(t *testing.T) {
 	b := h.browser(t)
 	b.miss(b.get(http.StatusOK, "/login"), `id="provider"`, "oidc")
 	b.get(http.StatusNotFound, "/login/oidc")
-	b.get(http.StatusNotFound, console.LoginCallback+"?state=a&code=b")
+	b.get(http.StatusNotFound, oidc.CallbackPath+"?state=a&code=b")
 }

@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,12 +29,15 @@ import (
 
 // Options are what a provider needs to know of us, and we of it. All are required.
 type Options struct {
-	Issuer       string // as the provider writes it, see [CheckIssuer]
+	Issuer       string // as the provider writes it, see [Options.Faults]
 	ClientID     string
 	ClientSecret string
-	Callback     string // the address that the provider sends browsers back to
+	Console      string // the console's URL, to which the provider sends browsers back
 	GroupsClaim  string // the claim that has a person's groups
 }
+
+// CallbackPath is the console's path to which the provider sends browsers back.
+const CallbackPath = "/login/oidc/callback"
 
 // Provider is an OpenID Connect provider. It is asked for its addresses at the first
 // login, so that it needn't be there when a console starts. It is safe for concurrent
@@ -73,17 +77,6 @@ func New(o Options) *Provider {
 			return errors.New("a redirect, which no provider's answer is")
 		},
 	}}
-}
-
-// CheckIssuer returns what is wrong with an issuer's URL; nil: nothing. By http is for
-// rehearsals with a provider on this machine.
-func CheckIssuer(issuer string) error {
-	u, err := url.Parse(issuer)
-	local := err == nil && slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, u.Hostname())
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || !(u.Scheme == "https" || u.Scheme == "http" && local) {
-		return errors.New("must be an https URL, as the provider's /.well-known/openid-configuration has it under issuer")
-	}
-	return nil
 }
 
 // Host returns the provider's host, by which people know it.
@@ -149,7 +142,7 @@ func (p *Provider) ask(ctx context.Context) (*known, error) {
 		// refused whatever it names.
 		verifier: found.Verifier(&oidc.Config{ClientID: p.o.ClientID}),
 		config: oauth2.Config{
-			ClientID: p.o.ClientID, ClientSecret: p.o.ClientSecret, Endpoint: found.Endpoint(), RedirectURL: p.o.Callback, Scopes: scopes,
+			ClientID: p.o.ClientID, ClientSecret: p.o.ClientSecret, Endpoint: found.Endpoint(), RedirectURL: strings.TrimRight(p.o.Console, "/") + CallbackPath, Scopes: scopes,
 		},
 	}
 	return p.known, nil
