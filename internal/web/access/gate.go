@@ -119,7 +119,7 @@ func (g *Gate) Enter(w http.ResponseWriter, r *http.Request, token string) error
 	if key := g.local(r, token); key != nil {
 		return g.enter(w, r, key, token, 0)
 	}
-	key, value, err := g.Keys.login(r.Context(), token, time.Now())
+	key, value, err := g.Keys.Login(r.Context(), token, time.Now())
 	if err != nil {
 		name, _ := cutToken(token)
 		return g.Refuse(r, name, err)

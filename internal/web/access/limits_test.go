@@ -21,7 +21,7 @@ func TestRotate_TwoSecretsAreGoodWhileItRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session, err := keys.Login(t.Context(), first, noon)
+	_, session, err := keys.Login(t.Context(), first, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestKey_OfATestStartsNothingWhereMessagesGoToTelesign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session, err := keys.Login(t.Context(), token, time.Now())
+	_, session, err := keys.Login(t.Context(), token, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,7 @@ func (k *Key) principal() string {
 	return k.Name + "#" + hex.EncodeToString(sum[:6])
 }
 
-// loginPerson makes a session for a person, as login does for a key. Errors:
+// loginPerson makes a session for a person, as [Keys.Login] does for a key. Errors:
 // [*NoGroupError], and those of Redis.
 func (k *Keys) loginPerson(ctx context.Context, person Person, now time.Time) (*Key, string, error) {
 	key, err := k.Groups.key(&person)

@@ -38,21 +38,15 @@ type session struct {
 	Until int64 `json:"until"`
 }
 
-// Login makes a session for a token, which the browser then needn't keep. The value
-// goes into a cookie; Redis has only its digest.
+// Login makes a session for a token, which the browser then needn't keep, and returns
+// its key. The value goes into a cookie; Redis has only its digest.
 // Errors: [ErrRefused], and those of Redis.
-func (k *Keys) Login(ctx context.Context, token string, now time.Time) (value string, err error) {
-	_, value, err = k.login(ctx, token, now)
-	return value, err
-}
-
-func (k *Keys) login(ctx context.Context, token string, now time.Time) (*Key, string, error) {
-	key, err := k.Check(ctx, token, now)
-	if err != nil {
+func (k *Keys) Login(ctx context.Context, token string, now time.Time) (key *Key, value string, err error) {
+	if key, err = k.Check(ctx, token, now); err != nil {
 		return nil, "", err
 	}
 	name, secret := cutToken(token)
-	value, err := k.begin(ctx, session{Name: name, Hash: hash(secret)}, now)
+	value, err = k.begin(ctx, session{Name: name, Hash: hash(secret)}, now)
 	key.Via = ViaSession
 	return key, value, err
 }
