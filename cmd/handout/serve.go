@@ -99,8 +99,8 @@ func (s *server) wait(ctx context.Context) error {
 
 // health adds /healthz, which says that the process lives, and /readyz, which
 // says that Redis takes writes and that checks find nothing wrong.
-func health(mux *http.ServeMux, rdb redis.UniversalClient, checks ...func(now time.Time) error) {
-	ready := redisx.NewReadiness(rdb)
+func (m *mode) health(mux *http.ServeMux, checks ...func(now time.Time) error) {
+	ready := redisx.NewReadiness(m.rdb, m.queue)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 	})
@@ -203,7 +203,7 @@ func (a *app) listenCommand() *cobra.Command {
 			return err
 		}
 		mux := http.NewServeMux()
-		health(mux, m.rdb)
+		m.health(mux)
 		mux.Handle(callbacks.Path, l)
 		replaying, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -243,7 +243,11 @@ type mode struct {
 	rdb      redis.UniversalClient
 	registry *prometheus.Registry
 	log      *slog.Logger
+	queue    string // whose tasks it takes; empty: none
 }
+
+// takesFrom is the queue whose tasks a server takes, by its command.
+var takesFrom = map[string]string{"work": "bulk", "schedule": "schedule"}
 
 // serverCommand is a command that serves until it is interrupted. check, which may be
 // nil, comes before Redis is opened.
@@ -262,7 +266,7 @@ func (a *app) serverCommand(use, short string, check func(*Config) error, serve 
 				registry := prometheus.NewRegistry()
 				registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 				rdb.AddHook(metrics.NewRedisErrors(registry))
-				return serve(cmd.Context(), &mode{c, rdb, registry, a.logger(c)})
+				return serve(cmd.Context(), &mode{c, rdb, registry, a.logger(c), takesFrom[use]})
 			})
 		},
 	}
@@ -280,7 +284,7 @@ func (m *mode) ledgerMetrics() error {
 // inside serves health and metrics, for those who run handout.
 func (m *mode) inside(checks ...func(now time.Time) error) *http.ServeMux {
 	mux := http.NewServeMux()
-	health(mux, m.rdb, checks...)
+	m.health(mux, checks...)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	return mux
 }

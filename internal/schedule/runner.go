@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/queue"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
@@ -29,6 +30,7 @@ type Options struct {
 	Lists     Lists
 	Logger    *slog.Logger
 	Metrics   prometheus.Registerer
+	Audit     *audit.Log // nil: one in the same Redis, with the usual length and age
 }
 
 // Runner runs the ticks of schedules. Any number of processes may have one.
@@ -44,6 +46,7 @@ type Runner struct {
 	server       *asynq.Server
 	metrics      *metrics
 	log          *slog.Logger
+	audit        *audit.Log
 
 	name     string // of this process, for its leases
 	leases   atomic.Int64
@@ -68,6 +71,9 @@ func New(o Options) (*Runner, error) {
 		schedules: o.Schedules, byName: map[string]*Schedule{}, lists: o.Lists, store: NewStore(o.Redis),
 		ledger: ledger.New(o.Redis), suppressions: suppression.New(o.Redis), producer: producer.New(o.Redis), queue: queue.New(o.Redis),
 		metrics: newMetrics(o.Metrics, o.Schedules), log: o.Logger, name: rand.Text(),
+	}
+	if r.audit = o.Audit; r.audit == nil {
+		r.audit = audit.New(o.Redis, audit.Options{})
 	}
 	for _, s := range o.Schedules {
 		r.byName[s.Name] = s
