@@ -158,7 +158,7 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Be
 	args := []any{o.token, content.Total, begin.By.Entry(now, "submitted", content.LeftOut.Beside(content.Total)).Encode(),
 		fieldSalt, newSalt(), fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldOwner, begin.Owner, fieldCursor, 0, fieldLeftOut, content.LeftOut.Encode()}
 	args = append(append(append(args, beginningFields(begin, now)...), zones...), events...)
-	n, err := commitScript.Run(ctx, o.l.rdb, []string{o.l.keys.meta(c), o.l.keys.counts(c), o.l.keys.history(c), o.l.outbox.Key(c), o.l.keys.proposed(c)}, args...).Int()
+	n, err := commitScript.Run(ctx, o.l.rdb, []string{o.l.keys.meta(c), o.l.keys.counts(c), o.l.keys.history(c), o.l.outbox.Key(c), o.l.proposals.Key(c)}, args...).Int()
 	if err != nil {
 		return nil, fmt.Errorf("commit campaign %s: %w", c, err)
 	}
