@@ -270,7 +270,7 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	key, err := a.o.Gate.Bearer(r)
 	switch {
 	case errors.Is(err, access.ErrRefused):
-		problem(unauthorized, err.Error()).write(w)
+		refusedKey(r, err).write(w)
 		return
 	case err != nil:
 		a.problem(r.Context(), err).write(w)
