@@ -89,6 +89,9 @@ func New(o Options) (*API, error) {
 	a.huma = humago.NewWithPrefix(mux, Prefix, config)
 	a.huma.UseMiddleware(a.authenticate)
 	a.register()
+	if err := a.illustrate(); err != nil {
+		return nil, err
+	}
 	if err := a.document(mux); err != nil {
 		return nil, err
 	}

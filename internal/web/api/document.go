@@ -51,9 +51,21 @@ type docsGroup struct {
 
 // docsPage is the document for people: no script, and nothing from other hosts.
 func docsPage(o *huma.OpenAPI, order []string) ([]byte, error) {
+	shown, err := readExamples()
+	if err != nil {
+		return nil, err
+	}
 	page, err := template.New("docs").Funcs(template.FuncMap{
 		"words": docsWords,
 		"base":  path.Base,
+		"curl":  curl,
+		"lines": func(v any) (string, error) {
+			if text, ok := v.(string); ok {
+				return text, nil
+			}
+			b, err := json.MarshalIndent(v, "", "  ")
+			return string(b), err
+		},
 		"json": func(v any) (string, error) {
 			b, err := json.Marshal(v)
 			return string(b), err
@@ -68,21 +80,14 @@ func docsPage(o *huma.OpenAPI, order []string) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	err = page.Execute(&b, map[string]any{
-		"Info": o.Info, "Prefix": Prefix, "Groups": docsGroups(o, order), "Schemas": o.Components.Schemas.Map(), "Always": always, "Kinds": kinds,
+		"Info": o.Info, "Servers": o.Servers, "Problem": shown.Answers["Problem"], "Prefix": Prefix, "Groups": docsGroups(o, order), "Schemas": o.Components.Schemas.Map(), "Always": always, "Kinds": kinds,
 	})
 	return b.Bytes(), err
 }
 
 // docsGroups are all operations, in the order in which they were registered.
 func docsGroups(o *huma.OpenAPI, order []string) []docsGroup {
-	byID := make(map[string]*huma.Operation)
-	for _, item := range o.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete} {
-			if op != nil {
-				byID[op.OperationID] = op
-			}
-		}
-	}
+	byID := operationsOf(o)
 	var groups []docsGroup
 	for _, id := range order {
 		op := byID[id]
