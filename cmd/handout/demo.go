@@ -18,7 +18,6 @@ import (
 
 	"github.com/handout-dev/handout/callbacks"
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/producer"
@@ -94,7 +93,7 @@ func (a *app) demoCampaign(ctx context.Context, rdb redis.UniversalClient, recip
 		return err
 	}
 	id := result.Info.ID
-	say("campaign   %s, %s", id, operations.Count(result.Info.Total, "recipient"))
+	say("campaign   %s, %s", id, campaign.Count(result.Info.Total, "recipient"))
 	q := report.NewReader(rdb, demoRate)
 	started := time.Now()
 	if err := a.follow(ctx, q, id); err != nil {
@@ -132,7 +131,7 @@ func (a *app) demoTable(ctx context.Context, q *report.Reader, r *report.Report,
 	if err := r.WriteTable(a.stdout); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "\n%s in %s; the balance closes.\n", operations.Count(r.Total, "recipient"), took.Round(time.Second))
+	fmt.Fprintf(a.stdout, "\n%s in %s; the balance closes.\n", campaign.Count(r.Total, "recipient"), took.Round(time.Second))
 	return nil
 }
 

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/doctor"
-	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/probe"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/telesign"
@@ -56,7 +56,7 @@ func (a *app) doctorCommand() *cobra.Command {
 				a.showFindings(findings)
 			}
 			if fatal > 0 {
-				return fmt.Errorf("doctor: %s", operations.Count(fatal, "fault"))
+				return fmt.Errorf("doctor: %s", campaign.Count(fatal, "fault"))
 			}
 			return nil
 		},

@@ -55,10 +55,10 @@ func KeyWords(k *access.Key) []string {
 		words = append(words, "to "+strings.Join(k.Countries, ", "))
 	}
 	if k.Daily > 0 {
-		words = append(words, Count(k.Daily, "recipient")+" a day")
+		words = append(words, campaign.Count(k.Daily, "recipient")+" a day")
 	}
 	if k.Hourly > 0 {
-		words = append(words, fmt.Sprintf("%d an hour to one number", k.Hourly))
+		words = append(words, campaign.Number(k.Hourly)+" an hour to one number")
 	}
 	return words
 }

@@ -193,7 +193,7 @@ func (q *Reader) WriteList(ctx context.Context, o ListQuery, w io.Writer) error 
 	return q.each(ctx, o, func(part []Summary) error {
 		for i := range part {
 			s := &part[i]
-			rows = append(rows, []string{string(s.ID), string(s.Phase), fmt.Sprint(s.Total), fmt.Sprint(s.Balance.Of(campaign.Delivered)), Printable(s.Reason)})
+			rows = append(rows, []string{string(s.ID), string(s.Phase), campaign.Number(s.Total), campaign.Number(s.Balance.Of(campaign.Delivered)), Printable(s.Reason)})
 		}
 		err := writeRows(w, "", wide, rows, 2, 3)
 		rows = rows[:0]

@@ -3,6 +3,8 @@ package schedule
 import (
 	"fmt"
 	"math"
+
+	"github.com/handout-dev/handout/campaign"
 )
 
 // refusal is why a tick sent nothing: Kind for metrics, Reason for people.
@@ -34,8 +36,8 @@ func judgeSize(size, last int, maxDrift float64) error {
 		return nil
 	}
 	if drift := math.Abs(float64(size-last)) / float64(last); drift > maxDrift {
-		return &refusal{refusedDrift, fmt.Sprintf("%d recipients, and %d the last time: %.0f %% off, over max_drift (%.0f %%)",
-			size, last, drift*100, maxDrift*100)}
+		return &refusal{refusedDrift, fmt.Sprintf("%s, and %s the last time: %.0f %% off, over max_drift (%.0f %%)",
+			campaign.Count(size, "recipient"), campaign.Number(last), drift*100, maxDrift*100)}
 	}
 	return nil
 }

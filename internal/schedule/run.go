@@ -199,7 +199,7 @@ func (r *Runner) open(ctx context.Context, s *Schedule, t *Tick, hand *Hand) ope
 	}
 	o := opened{info: result.Info}
 	if bad := result.Summary.BadRows; bad > 0 {
-		o.note = fmt.Sprintf("%d bad rows were set aside", bad)
+		o.note = campaign.Count(bad, "bad row") + " set aside"
 	}
 	return o
 }
@@ -257,7 +257,7 @@ func firstFault(err error) string {
 	if faults.Total == 1 {
 		return faults.List[0].String()
 	}
-	return fmt.Sprintf("%d faults, the first: %s", faults.Total, faults.List[0].String())
+	return fmt.Sprintf("%s, the first: %s", campaign.Count(faults.Total, "fault"), faults.List[0].String())
 }
 
 // finish writes the result of opening its campaign into a tick.

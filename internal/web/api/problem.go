@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/producer"
 )
@@ -204,7 +205,7 @@ func (a *API) problem(ctx context.Context, err error) *problemError {
 	case errors.As(err, &faults):
 		return faulty(faults, err)
 	case errors.As(err, &tooLong):
-		return problem(tooLarge, fmt.Sprintf("the list is longer than %d bytes", tooLong.Limit))
+		return problem(tooLarge, fmt.Sprintf("the list is longer than %s bytes", campaign.Number(int(tooLong.Limit))))
 	case errors.As(err, &read) && errors.Is(err, os.ErrDeadlineExceeded):
 		return problem(tooSlow, "the list stopped coming; nothing was sent")
 	case errors.As(err, &read):
