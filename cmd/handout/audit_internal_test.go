@@ -60,7 +60,7 @@ func TestAudit_HasWhatLeftNoTrace(t *testing.T) {
 		said = append(said, strings.Trim(strings.Join([]string{e.Via, e.As, e.Verb, e.Object, e.Result, e.Why}, "|"), "|"))
 	}
 	want := []string{
-		"command line||create key|key shop: submit, read; its own campaigns, 1000 recipients a day, 10 an hour to one number; until ",
+		"command line||create key|key shop: submit, read; its own campaigns, 1,000 recipients a day, 10 an hour to one number; until ",
 		"command line||rotate key|key shop, overlap 1 h|begun",
 		"command line||limit key|key shop: submit, read; its own campaigns, 10 recipients a day, 10 an hour to one number; until ",
 		"command line|olga|set rate|account to 20 a second|begun|as agreed with [number]",

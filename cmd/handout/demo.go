@@ -41,7 +41,7 @@ func (a *app) demoCommand() *cobra.Command {
 		Short: "Everything in one process, against the simulator: nothing is really sent",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if recipients < 1 || recipients > maxDemo {
-				return usagef("demo: --recipients must be 1 to %d", maxDemo)
+				return usagef("demo: --recipients must be 1 to %s", campaign.Number(maxDemo))
 			}
 			return a.demo(cmd.Context(), recipients, exit || asJSON, asJSON)
 		},

@@ -22,7 +22,7 @@ type limits struct{ maxDrift, maxBad float64 }
 func verdict(now figures, last *state.Export, l limits) (final, drift *Refusal) {
 	if now.customers > 0 {
 		if bad := float64(now.setAside) / float64(now.customers); bad > l.maxBad {
-			return &Refusal{BadRows, fmt.Errorf("set aside: %s of %s, %.1f %%, and at most %.1f %% may be",
+			return &Refusal{BadRows, fmt.Errorf("%s of %s set aside, %.1f %%, and at most %.1f %% may be",
 				campaign.Number(now.setAside), campaign.Count(now.customers, "customer"), 100*bad, 100*l.maxBad)}, nil
 		}
 	}

@@ -52,7 +52,7 @@ func TestSubmit_InterruptedInTheMiddleFinishesWhenItIsRunAgain(t *testing.T) {
 				t.Errorf("%s of a draft: exit status %d: %s%s", verb, r.code, r.stdout, r.stderr)
 			}
 		}
-		if out := done(t, e, "submit", file, list); !strings.Contains(out, "is running, with 300000 recipients") {
+		if out := done(t, e, "submit", file, list); !strings.Contains(out, "is running, with 300,000 recipients") {
 			t.Errorf("again after %s: %s", c.signal, out)
 		}
 		if r := reportOf(t, e, c.id); r.Total != rows || r.Balance["planned"] != rows || r.State != "running" {

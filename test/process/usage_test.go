@@ -75,7 +75,7 @@ func TestUsage_WrongUseIsExitStatus2(t *testing.T) {
 		{name: "unknown flag of a command", args: []string{"report", "spring", "--frob"}, stderr: `unknown flag: --frob; see handout report --help`},
 		{name: "help for an unknown command", args: []string{"help", "frob"}, stderr: `there is no command "frob".*`},
 		{name: "not a number", args: []string{"demo", "--recipients", "many"}, stderr: `--recipients: "many" isn't a whole number; .*`},
-		{name: "too few recipients", args: []string{"demo", "--recipients", "0"}, stderr: `demo: --recipients must be 1 to 1000000`},
+		{name: "too few recipients", args: []string{"demo", "--recipients", "0"}, stderr: `demo: --recipients must be 1 to 1,000,000`},
 		{name: "argument missing", args: []string{"report"}, stderr: `report: ID is missing; usage: handout report ID \[flags\]`},
 		{name: "second argument missing", args: []string{"submit", file}, stderr: `submit: LIST is missing; usage: .*`},
 		{name: "argument too many", args: []string{"work", "hard"}, stderr: `work: "hard" is one argument too many; usage: .*`},

@@ -59,7 +59,7 @@ func TestFaults_NameTheirFieldInOurWords(t *testing.T) {
 		{"GET", "/campaigns?stat=held", "", []api.Fault{{Field: "stat", Message: "there is no such query parameter"}}},
 		{"GET", "/campaigns?limit=ten", "", []api.Fault{{Field: "limit", Message: "must be a whole number"}}},
 		{"PUT", "/account/rate", `{"rate":"fast"}`, []api.Fault{{Field: "rate", Message: "must be a number"}}},
-		{"PUT", "/account/rate", `{"rate":0}`, []api.Fault{{Field: "rate", Message: `"0" must be a number over 0 and at most 100000, in messages per second`}}},
+		{"PUT", "/account/rate", `{"rate":0}`, []api.Fault{{Field: "rate", Message: `"0" must be a number over 0 and at most 100,000, in messages per second`}}},
 		{"POST", "/sends", `{"recipient":"a","phone":"+12015550100","message_type":"ARN","channels":[]}`, []api.Fault{{Field: "Idempotency-Key", Message: "missing"}, {Field: "channels", Message: "must not be empty"}}},
 		{"GET", "/campaigns/Spring", "", []api.Fault{{Field: "id", Message: "must be made of a-z, 0-9, _ and -, and begin with a letter or digit"}}},
 	} {
