@@ -141,7 +141,7 @@ func (o *Operations) CreateKey(ctx context.Context, name string, c KeyChange) (t
 			k.Hourly = HourlyDefault
 		}
 	}
-	err = o.traced(ctx, "create key", "key "+campaign.Clip(name, campaign.MaxActor)+keyTrace(&k), campaign.Actor{}, func() error {
+	err = o.traced(ctx, "create", "key "+campaign.Clip(name, campaign.MaxActor)+keyTrace(&k), campaign.Actor{}, func() error {
 		token, err = access.NewKeys(o.rdb).Create(ctx, k, now())
 		if errors.Is(err, access.ErrBadName) {
 			err = refuse(Refused, "name", err)
@@ -170,7 +170,7 @@ func (o *Operations) LimitKey(ctx context.Context, name string, c KeyChange) (*a
 	if err != nil {
 		return nil, err
 	}
-	return k, o.traced(ctx, "limit key", "key "+name+keyTrace(k), campaign.Actor{}, func() error {
+	return k, o.traced(ctx, "limit", "key "+name+keyTrace(k), campaign.Actor{}, func() error {
 		return access.NewKeys(o.rdb).Limit(ctx, *k)
 	})
 }
@@ -184,7 +184,7 @@ func (o *Operations) RotateKey(ctx context.Context, name string, overlap time.Du
 	if overlap < 0 || overlap > MaxOverlap {
 		return "", refusef(Refused, "overlap", "must be 0s to %s", campaign.FormatDuration(MaxOverlap))
 	}
-	err = o.traced(ctx, "rotate key", "key "+name+", overlap "+campaign.FormatDuration(overlap), campaign.Actor{}, func() error {
+	err = o.traced(ctx, "rotate", "key "+name+", overlap "+campaign.FormatDuration(overlap), campaign.Actor{}, func() error {
 		token, err = access.NewKeys(o.rdb).Rotate(ctx, name, overlap, now())
 		return err
 	})
@@ -193,5 +193,5 @@ func (o *Operations) RotateKey(ctx context.Context, name string, overlap time.Du
 
 // RevokeKey ends a key: the next request with it is refused. Errors: NotFound.
 func (o *Operations) RevokeKey(ctx context.Context, name string) error {
-	return o.traced(ctx, "revoke key", "key "+name, campaign.Actor{}, func() error { return access.NewKeys(o.rdb).Revoke(ctx, name) })
+	return o.traced(ctx, "revoke", "key "+name, campaign.Actor{}, func() error { return access.NewKeys(o.rdb).Revoke(ctx, name) })
 }
