@@ -121,7 +121,7 @@ type Content struct {
 func beginningFields(b campaign.Beginning, now time.Time) []any {
 	switch {
 	case b.Hold:
-		return []any{fieldState, string(campaign.Paused), fieldReason, "submitted on hold"}
+		return []any{fieldState, string(campaign.Paused), fieldReason, "paused from the start"}
 	case b.StartAt.After(now):
 		start := b.StartAt.UTC().Truncate(time.Millisecond)
 		return []any{fieldState, string(campaign.Paused), fieldReason, startReason(start), fieldStartAt, start.UnixMilli()}

@@ -8,7 +8,6 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -219,32 +218,15 @@ func (a *app) demoSubmit(ctx context.Context, rdb redis.UniversalClient, recipie
 // demoRows are people with numbers that are kept free for fiction: 555-0100 to
 // 555-0199 of each North American area code. The last two digits choose what
 // the simulator does, so that a hundred people and more meet all its stories.
-// The two stories that slow all sends down are those of the last two people,
-// while the others wait for their receipts.
 func demoRows(n int) iter.Seq2[producer.Row, error] {
 	return func(yield func(producer.Row, error) bool) {
-		slowing := demoSlowing
-		if n < 100 {
-			slowing = nil
-		}
-		for i, number := 0, 0; i < n-len(slowing); number++ {
-			if slices.Contains(demoSlowing, number%100) {
-				continue
-			}
-			if i++; !yield(demoRow(i, number), nil) {
-				return
-			}
-		}
-		for i, number := range slowing {
-			if !yield(demoRow(n-len(slowing)+i+1, number), nil) {
+		for i := range n {
+			if !yield(demoRow(i+1, i), nil) {
 				return
 			}
 		}
 	}
 }
-
-// demoSlowing are the endings that Telesign answers with "too fast" at first.
-var demoSlowing = []int{90, 91}
 
 func demoRow(i, number int) producer.Row {
 	ending, hundred := number%100, number/100

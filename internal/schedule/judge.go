@@ -30,7 +30,7 @@ func (r *refusal) Error() string { return r.Reason }
 // maxDrift, a part of that; last 0 means that there was none.
 func judgeSize(size, last int, maxDrift float64) error {
 	if size == 0 {
-		return &refusal{refusedEmpty, "the list has nobody to send to"}
+		return &refusal{refusedEmpty, "the list has no recipients"}
 	}
 	if last == 0 {
 		return nil

@@ -234,7 +234,7 @@ func refuse(err error, bytes int64) error {
 	case errors.As(err, &other):
 		return &refusal{refusedRows, "the list, or the campaign file, has other content"}
 	case errors.Is(err, producer.ErrEmptyList), errors.As(err, &faults) && bytes == 0:
-		return &refusal{refusedEmpty, "the list has nobody to send to"}
+		return &refusal{refusedEmpty, "the list has no recipients"}
 	case errors.As(err, &faults):
 		return &refusal{refusedRows, firstFault(err)}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

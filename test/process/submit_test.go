@@ -153,7 +153,7 @@ func TestSubmit_ADryRunRefusesWhatASubmitWould(t *testing.T) {
 	checkAll(t, bare(), []refusal{
 		{
 			name: "nobody", args: []string{"submit", campaignFile(t, "spring"), write(t, "list.csv", "recipient,phone,url\n"), "--dry-run"},
-			code: 1, stderr: `a submit would refuse this: the list has nobody to send to`, stdout: true,
+			code: 1, stderr: `a submit would refuse this: the list has no recipients`, stdout: true,
 		},
 		{
 			name: "only bad rows", args: []string{"submit", campaignFile(t, "spring"), write(t, "list.csv", "recipient,phone,url\na,1,https://x.example/1\n"), "--dry-run"},

@@ -160,7 +160,7 @@ func TestUsage_WhatFailsIsExitStatus1(t *testing.T) {
 		},
 		{name: "no list", args: []string{"submit", file, "nowhere.csv"}, stderr: `.*open nowhere.csv: no such file or directory`},
 		{name: "an empty list", args: []string{"submit", file, write(t, "e.csv", "")}, stderr: `nothing was sent: 1 fault`, before: `\S+e.csv: the list is empty\n`},
-		{name: "a list of nobody", args: []string{"submit", file, write(t, "n.csv", "recipient,phone,url\n")}, stderr: `.*nobody to send to`},
+		{name: "a list of nobody", args: []string{"submit", file, write(t, "n.csv", "recipient,phone,url\n")}, stderr: `.*no recipients`},
 		{name: "a list without a header", args: []string{"submit", file, write(t, "h.csv", "a,+12015550100,u\n")}, stderr: `nothing was sent: 1 fault`, before: `[^\n]*h.csv:1:1: header: [^\n]*\n`},
 		{
 			name: "bad rows", args: []string{"submit", file, badRows}, stderr: `nothing was sent: 4 faults; to send to the 1 good row, add --set-aside-bad-rows`,
@@ -168,7 +168,7 @@ func TestUsage_WhatFailsIsExitStatus1(t *testing.T) {
 		},
 		{
 			name: "only bad rows, set aside", args: []string{"submit", file, write(t, "b.csv", "recipient,phone,url\nb,2015550101,https://x.example/2\n"), "--set-aside-bad-rows"},
-			stderr: `.*nobody to send to`,
+			stderr: `.*no recipients`,
 		},
 		{
 			name: "Redis away", args: []string{"report", "spring"}, env: []string{"REDIS_URL", "redis://:hunter2@127.0.0.1:9/0"},

@@ -55,17 +55,15 @@ func docsPage(o *huma.OpenAPI, order []string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	at := o.Servers[0].URL
+	if strings.HasPrefix(at, "/") { // where the console is reached isn't configured
+		at = "http://127.0.0.1:8090" + at
+	}
 	page, err := template.New("docs").Funcs(template.FuncMap{
 		"words": docsWords,
 		"base":  path.Base,
 		"curl":  curl,
-		"lines": func(v any) (string, error) {
-			if text, ok := v.(string); ok {
-				return text, nil
-			}
-			b, err := json.MarshalIndent(v, "", "  ")
-			return string(b), err
-		},
+		"lines": indented,
 		"json": func(v any) (string, error) {
 			b, err := json.Marshal(v)
 			return string(b), err
@@ -80,7 +78,7 @@ func docsPage(o *huma.OpenAPI, order []string) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	err = page.Execute(&b, map[string]any{
-		"Info": o.Info, "Servers": o.Servers, "Problem": shown.Answers["Problem"], "Prefix": Prefix, "Groups": docsGroups(o, order), "Schemas": o.Components.Schemas.Map(), "Always": always, "Kinds": kinds,
+		"Info": o.Info, "At": at, "Problem": shown.Answers["Problem"], "Prefix": Prefix, "Groups": docsGroups(o, order), "Schemas": o.Components.Schemas.Map(), "Always": always, "Kinds": kinds,
 	})
 	return b.Bytes(), err
 }

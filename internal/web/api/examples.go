@@ -14,10 +14,9 @@ import (
 var examplesText []byte
 
 // examples are bodies to show: requests by operation, answers by the name of their
-// schema.
+// schema. Raw, they keep the order of their fields.
 type examples struct {
-	Requests map[string]any
-	Answers  map[string]any
+	Requests, Answers map[string]json.RawMessage
 }
 
 func readExamples() (*examples, error) {
@@ -37,12 +36,16 @@ func (a *API) illustrate() error {
 	for _, op := range operationsOf(a.huma.OpenAPI()) {
 		if op.RequestBody != nil {
 			if body := op.RequestBody.Content["application/json"]; body != nil {
-				body.Example = with.Requests[op.OperationID]
+				if text, ok := with.Requests[op.OperationID]; ok {
+					body.Example = text
+				}
 			}
 		}
 		for status, r := range op.Responses {
 			if body := r.Content["application/json"]; body != nil && strings.HasPrefix(status, "2") {
-				body.Example = with.Answers[path.Base(body.Schema.Ref)]
+				if text, ok := with.Answers[path.Base(body.Schema.Ref)]; ok {
+					body.Example = text
+				}
 			}
 		}
 		for _, p := range op.Parameters {
@@ -77,6 +80,15 @@ func operationsOf(o *huma.OpenAPI) map[string]*huma.Operation {
 	return byID
 }
 
+// indented is an example as the page shows it.
+func indented(example any) (string, error) {
+	if text, ok := example.(string); ok {
+		return text, nil
+	}
+	b, err := json.MarshalIndent(example, "", "  ")
+	return string(b), err
+}
+
 // curl is an operation's example request as a command. API and KEY are variables of the
 // shell, as in docs/integrate.md.
 func curl(op *huma.Operation) (string, error) {
@@ -94,11 +106,11 @@ func curl(op *huma.Operation) (string, error) {
 		if usual = "POST"; body.Content["text/csv"] != nil {
 			lines = append(lines, "-H 'Content-Type: text/csv'", "--data-binary @list.csv")
 		} else if text := body.Content["application/json"]; text != nil {
-			b, err := json.MarshalIndent(text.Example, "", "  ")
+			body, err := indented(text.Example)
 			if err != nil {
 				return "", err
 			}
-			lines = append(lines, "-H 'Content-Type: application/json'", "-d '"+string(b)+"'")
+			lines = append(lines, "-H 'Content-Type: application/json'", "-d '"+body+"'")
 		}
 	}
 	command := "curl -sS --fail-with-body"
