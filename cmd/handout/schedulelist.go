@@ -125,7 +125,7 @@ func tickWords(t *schedule.Tick) string {
 	}
 	for _, state := range campaign.States() {
 		if n := t.Outcome[state.String()]; n > 0 {
-			words = append(words, fmt.Sprintf("%d %s", n, state))
+			words = append(words, campaign.Number(n)+" "+state.String())
 		}
 	}
 	if t.Reason != "" {
