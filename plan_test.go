@@ -83,10 +83,11 @@ var plan = map[string]room{
 	"internal/webhook/outbox":  {store, []string{"campaign", "internal/redisx", "internal/secret"}},
 	"internal/queue":           {store, []string{"internal/redisx"}},
 	"internal/installation":    {store, []string{"internal/redisx"}},
+	"internal/proposal":        {store, []string{"campaign", "internal/redisx"}},
 	"internal/references":      {store, []string{"campaign", "internal/redisx"}},
 	"internal/unverified":      {store, []string{"internal/redisx"}},
 	"internal/templates/cache": {store, []string{"telesign", "internal/redisx"}},
-	"ledger":                   {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/redisx", "internal/webhook/outbox", "internal/references"}},
+	"ledger":                   {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/proposal", "internal/redisx", "internal/webhook/outbox", "internal/references"}},
 
 	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/campaignfile", "internal/listfile", "internal/phone", "internal/queue", "internal/seen", "internal/translate"}},
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
@@ -102,8 +103,8 @@ var plan = map[string]room{
 	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
 	"internal/orderhistory/store":    {client, []string{"internal/s3keys"}},
 
-	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/audit", "internal/listfile", "internal/phone", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
-	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/audit", "internal/web/access", "internal/phone", "internal/suppression", "internal/translate", "internal/unverified"}},
+	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/audit", "internal/listfile", "internal/phone", "internal/proposal", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
+	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/audit", "internal/web/access", "internal/phone", "internal/proposal", "internal/suppression", "internal/translate", "internal/unverified"}},
 
 	"internal/demoredis":   {client, []string{"internal/redisx"}},
 	"internal/examples":    {pure, nil},

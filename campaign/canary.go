@@ -31,7 +31,7 @@ func (b *Balance) JudgeCanary(fed int, limit float64) (passed bool, words string
 	of := fed - b.Of(Suppressed) - b.Of(Canceled)
 	delivered := b.Of(Delivered)
 	need := int(math.Ceil(limit*float64(of) - 1e-9))
-	return of > 0 && delivered >= need, fmt.Sprintf("%d of %d delivered", delivered, of)
+	return of > 0 && delivered >= need, fmt.Sprintf("%s of %s delivered", Number(delivered), Number(of))
 }
 
 // Percent returns a share, 0 to 1, in percent without the sign.

@@ -56,17 +56,15 @@ func (l LeftOut) String() string {
 // Beside says in a campaign's history what was submitted.
 func (l LeftOut) Beside(total int) string {
 	if left := l.String(); left != "" {
-		return fmt.Sprintf("%d recipients; left out: %s", total, left)
+		return Count(total, "recipient") + "; left out: " + left
 	}
-	return strconv.Itoa(total) + " recipients"
+	return Count(total, "recipient")
 }
 
 func leftOut(n int, what string, lines []int) string {
 	where := "lines "
 	if n == 1 {
 		where = "line "
-	} else {
-		what += "s"
 	}
 	words := make([]string, len(lines))
 	for i, line := range lines {
@@ -75,5 +73,5 @@ func leftOut(n int, what string, lines []int) string {
 	if n > len(lines) {
 		words = append(words, "…")
 	}
-	return fmt.Sprintf("%d %s (%s%s)", n, what, where, strings.Join(words, ", "))
+	return fmt.Sprintf("%s (%s%s)", Count(n, what), where, strings.Join(words, ", "))
 }

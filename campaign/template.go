@@ -26,7 +26,7 @@ const MaxRendered = 10 << 10
 const MaxTemplate = 10 << 10
 
 // ErrTooLong means that a template made more than MaxRendered bytes.
-var ErrTooLong = fmt.Errorf("a template makes more than %d bytes", MaxRendered)
+var ErrTooLong = fmt.Errorf("a template makes more than %s bytes", Number(MaxRendered))
 
 // Template makes a text from one recipient's columns. It is safe for
 // concurrent use.
@@ -69,7 +69,7 @@ func urlquery(text string) (string, error) {
 // proportion to its length and that of the columns.
 func ParseTemplate(text string, columns []string) (*Template, error) {
 	if len(text) > MaxTemplate {
-		return nil, fmt.Errorf("a template has %d bytes, at most %d are possible", len(text), MaxTemplate)
+		return nil, fmt.Errorf("a template has %s bytes, at most %s are possible", Number(len(text)), Number(MaxTemplate))
 	}
 	t := &Template{header: append([]string{RecipientColumn, PhoneColumn}, columns...)}
 	whole, err := t.parse(text)

@@ -68,10 +68,6 @@ func (k keys) samples(c campaign.ID) string { return string(k) + ":{" + string(c
 // history: list, a JSON object for each thing that was done to the campaign.
 func (k keys) history(c campaign.ID) string { return string(k) + ":{" + string(c) + "}:history" }
 
-// proposed: hash with an expiry, a campaign file that waits for its list, see
-// lua/propose.lua.
-func (k keys) proposed(c campaign.ID) string { return string(k) + ":{" + string(c) + "}:proposed" }
-
 // watch: hash, the latest outcomes and doubts, by which a campaign is held, see
 // lua/apply.lua.
 func (k keys) watch(c campaign.ID) string { return string(k) + ":{" + string(c) + "}:watch" }

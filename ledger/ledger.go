@@ -10,6 +10,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/batch"
+	"github.com/handout-dev/handout/internal/proposal"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/references"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
@@ -22,13 +23,14 @@ type Ledger struct {
 	keys       keys
 	outbox     *outbox.Store
 	references *references.Store
+	proposals  *proposal.Store
 	changes    *batch.Batcher[*change]
 	replicas   int // that must have a claim
 }
 
 // New is the ledger in rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient) *Ledger {
-	l := &Ledger{rdb: rdb, keys: keys(redisx.Prefix(rdb)), references: references.New(rdb)}
+	l := &Ledger{rdb: rdb, keys: keys(redisx.Prefix(rdb)), references: references.New(rdb), proposals: proposal.New(rdb)}
 	l.outbox = outbox.New(rdb, l.keys.meta, l.named)
 	l.changes = batch.New(maxChanges, applyTimeout, l.makeChanges)
 	return l
@@ -37,6 +39,9 @@ func New(rdb redis.UniversalClient) *Ledger {
 // Outbox returns the webhooks' endpoints, and the events that are yet to be
 // delivered.
 func (l *Ledger) Outbox() *outbox.Store { return l.outbox }
+
+// Proposals returns the campaign files that wait for their lists.
+func (l *Ledger) Proposals() *proposal.Store { return l.proposals }
 
 // ErrNotFound means that there is no such campaign, or no such recipient.
 var ErrNotFound = errors.New("not found")

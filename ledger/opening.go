@@ -121,7 +121,7 @@ type Content struct {
 func beginningFields(b campaign.Beginning, now time.Time) []any {
 	switch {
 	case b.Hold:
-		return []any{fieldState, string(campaign.Paused), fieldReason, "submitted on hold"}
+		return []any{fieldState, string(campaign.Paused), fieldReason, "paused from the start"}
 	case b.StartAt.After(now):
 		start := b.StartAt.UTC().Truncate(time.Millisecond)
 		return []any{fieldState, string(campaign.Paused), fieldReason, startReason(start), fieldStartAt, start.UnixMilli()}
@@ -167,7 +167,7 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Be
 		fieldSalt, newSalt(), fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldOwner, begin.Owner, fieldCursor, 0, fieldLeftOut, content.LeftOut.Encode()}
 	args = append(append(append(args, beginningFields(begin, now)...), zones...), events...)
 	args = append(args, accountFields(o.spec.Account)...)
-	n, err := commitScript.Run(ctx, o.l.rdb, []string{o.l.keys.meta(c), o.l.keys.counts(c), o.l.keys.history(c), o.l.outbox.Key(c), o.l.keys.proposed(c)}, args...).Int()
+	n, err := commitScript.Run(ctx, o.l.rdb, []string{o.l.keys.meta(c), o.l.keys.counts(c), o.l.keys.history(c), o.l.outbox.Key(c), o.l.proposals.Key(c)}, args...).Int()
 	if err != nil {
 		return nil, fmt.Errorf("commit campaign %s: %w", c, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -80,7 +79,7 @@ func (l *Ledger) markPurged(ctx context.Context, c *campaign.Info, a campaign.Ac
 	was, _, err := l.steer(ctx, c.ID, steering{
 		from: []campaign.Phase{campaign.Done}, field: fieldPurged, value: "",
 		set:   []any{fieldPurged, now.UnixMilli(), fieldReason, reason},
-		entry: a.Entry(now, "purged", strconv.Itoa(c.Total)+" recipients"),
+		entry: a.Entry(now, "purged", campaign.Count(c.Total, "recipient")),
 	})
 	if err == nil && was != campaign.Done {
 		err = &campaign.PhaseError{ID: c.ID, Phase: was, Verb: "purged"} // sent to again, just now

@@ -24,7 +24,6 @@ var (
 	pagesScript   = script("pages")
 	trimScript    = script("trim")
 	commitScript  = script("commit")
-	proposeScript = script("propose")
 	steerScript   = script("steer")
 	advanceScript = script("advance")
 	recallScript  = script("recall")

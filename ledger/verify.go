@@ -108,7 +108,7 @@ func (l *Ledger) Verify(ctx context.Context, c *campaign.Info, progress func(pag
 		}
 		v.counted = *after
 		if n := after.Total(); n != c.Total {
-			v.fault("the counts add up to %d, the campaign has %d recipients", n, c.Total)
+			v.fault("the counts add up to %s, the campaign has %s", campaign.Number(n), campaign.Count(c.Total, "recipient"))
 		}
 		if *before != *after {
 			if v.Moving = true; try < verifyTries {
@@ -143,7 +143,7 @@ func (l *Ledger) recount(ctx context.Context, c *campaign.Info, progress func(in
 		// The last page of a standing campaign may have grown meanwhile.
 		grows := c.Spec.Standing && p.Number == c.Pages-1
 		if n := c.Size(p.Number); !grows && len(p.Recipients) != n {
-			v.fault("page %d has %d recipients, not %d", p.Number, len(p.Recipients), n)
+			v.fault("page %d has %s, not %d", p.Number, campaign.Count(len(p.Recipients), "recipient"), n)
 		}
 		for i := range p.Recipients {
 			r := p.Record(i)
@@ -175,7 +175,7 @@ func (l *Ledger) recount(ctx context.Context, c *campaign.Info, progress func(in
 		return nil, err
 	}
 	if n := v.Balance.Total(); n != c.Total {
-		v.fault("the list has %d recipients, the campaign %d", n, c.Total)
+		v.fault("the list has %s, the campaign %s", campaign.Count(n, "recipient"), campaign.Number(c.Total))
 	}
 	return v, nil
 }

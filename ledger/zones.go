@@ -157,7 +157,7 @@ func (l *Ledger) checkZones(ctx context.Context, c *campaign.Info, v *Verdict) e
 	}
 	for i, z := range c.Zones {
 		if people[i] != z.Recipients {
-			v.fault("zone %d has %d recipients in its pages, not %d", i, people[i], z.Recipients)
+			v.fault("zone %d has %s in its pages, not %s", i, campaign.Count(people[i], "recipient"), campaign.Number(z.Recipients))
 		}
 	}
 	f, err := l.Feed(ctx, c)
@@ -169,7 +169,7 @@ func (l *Ledger) checkZones(ctx context.Context, c *campaign.Info, v *Verdict) e
 		fed += n
 	}
 	if fed != f.Cursor {
-		v.fault("%d recipients have been fed by zone, %d in all", fed, f.Cursor)
+		v.fault("%s were fed by zone, %s in all", campaign.Count(fed, "recipient"), campaign.Number(f.Cursor))
 	}
 	return nil
 }

@@ -137,7 +137,7 @@ func TestZones_VerifyFindsWhatDoesntAgree(t *testing.T) {
 		"bytes for 2 pages": func(t *testing.T, b *bundle) { b.set(t, "zones", "\x00\x00") },
 		"page 1 has none":   func(t *testing.T, b *bundle) { b.set(t, "zones", "\x00\x00\x00\x02") },
 		"zone 0 has 0":      func(t *testing.T, b *bundle) { b.set(t, "zones", "\x00\x01\x00\x01") },
-		"5 recipients have been fed by zone, 0 in all": func(t *testing.T, b *bundle) {
+		"5 recipients were fed by zone, 0 in all": func(t *testing.T, b *bundle) {
 			if err := b.rdb.HSet(t.Context(), key("c", "meta"), "fed", "[0,5]").Err(); err != nil {
 				t.Fatal(err)
 			}

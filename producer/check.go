@@ -188,7 +188,7 @@ func (c *rowChecker) forms(cells []cell) {
 	for i := range cells {
 		switch text := cells[i].text; {
 		case len(text) > MaxCell:
-			c.fault(cells[i].offset, fmt.Sprintf("%s: longer than %d bytes", c.h.name(i), MaxCell))
+			c.fault(cells[i].offset, fmt.Sprintf("%s: longer than %s bytes", c.h.name(i), campaign.Number(MaxCell)))
 		case cells[i].broken && c.h.used[i]:
 			c.fault(cells[i].offset, c.h.name(i)+": has no value: an error in the workbook, or a formula that wasn't computed")
 		case c.checkUTF8 && !utf8.ValidString(text):
@@ -219,7 +219,7 @@ func (c *rowChecker) request(r *campaign.Recipient) {
 	if err != nil {
 		c.fault(-1, err.Error())
 	} else if m.EncodedLen() > telesign.MaxPayload {
-		c.fault(-1, fmt.Sprintf("the request would be longer than Telesign's %d bytes", telesign.MaxPayload))
+		c.fault(-1, fmt.Sprintf("the request would be longer than Telesign's %s bytes", campaign.Number(telesign.MaxPayload)))
 	}
 }
 

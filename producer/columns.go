@@ -111,7 +111,7 @@ func newHeader(names []string, w *wanted) (*header, []headerFault) {
 			wrong = append(wrong, headerFault{i, fmt.Sprintf("column %d has the same name as column %d", i+1, other+1)})
 		}
 		if len(name) > MaxCell {
-			wrong = append(wrong, headerFault{i, fmt.Sprintf("a column's name is longer than %d bytes", MaxCell)})
+			wrong = append(wrong, headerFault{i, fmt.Sprintf("a column's name is longer than %s bytes", campaign.Number(MaxCell))})
 		}
 		first[name] = i
 	}
@@ -216,7 +216,7 @@ func (h *header) name(i int) string {
 func (h *header) fit(cells []cell) ([]cell, string) {
 	n := len(h.names)
 	if len(cells) != n {
-		reason := fmt.Sprintf("%d cells, but the header has %d", len(cells), n)
+		reason := campaign.Count(len(cells), "cell") + ", but the header has " + campaign.Number(n)
 		for len(cells) < n && h.nameless[len(cells)] {
 			cells = append(cells, cell{offset: -1})
 		}

@@ -10,7 +10,7 @@ import (
 var (
 	// ErrEmptyList means that the list has no rows, or only bad ones that were set
 	// aside.
-	ErrEmptyList = errors.New("the list has nobody to send to")
+	ErrEmptyList = errors.New("the list has no recipients")
 
 	// ErrUnknownFormat means that a list's format was neither given nor is known by
 	// the ending of its name.

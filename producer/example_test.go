@@ -159,7 +159,7 @@ func ExampleClient_Status() {
 	_, err = client.Status(context.Background(), "autumn")
 	fmt.Println(errors.Is(err, producer.ErrNotFound))
 	// Output:
-	// paused: submitted on hold
+	// paused: paused from the start
 	// to be sent to: 2 of 2
 	// delivered: 0 by SMS: 0
 	// true

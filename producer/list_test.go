@@ -91,10 +91,10 @@ func TestCSV_EveryFaultHasItsPlace(t *testing.T) {
 		{"bare quote", header + "a,+1\"2,https://a.b/c\n", "list.csv:2:5: a quote stands in a cell that doesn't begin with one"},
 		{"after a quote", header + "\"a\"b,+1,https://a.b/c\n", "list.csv:2:4: a cell goes on after its closing quote"},
 		{"in a cell of several lines", header + "\"a\nb\",+1,https://a.b/c\n", "list.csv:3:4: phone: not a phone number"},
-		{"long cell", header + "a,+12015550123,https://a.b/" + long + "\n", "list.csv:2:16: url: longer than 4096 bytes"},
+		{"long cell", header + "a,+12015550123,https://a.b/" + long + "\n", "list.csv:2:16: url: longer than 4,096 bytes"},
 		{"long row", header + "a,+12015550123,https://a.b/" + strings.Repeat("x", 70_000) + "\n", "list.csv:2:1: a row is longer than 65536 bytes"},
 		{"not UTF-8", header + "Jörg,+12015550123,https://a.b/c\nJ\xf6rg,+12015550124,https://a.b/c\n", "list.csv:3:1: recipient: not UTF-8"},
-		{"a long cell that isn't used", "recipient,phone,url,secret\na,+12015550123,https://a.b/c," + long + "\n", "list.csv:2:30: column 4: longer than 4096 bytes"},
+		{"a long cell that isn't used", "recipient,phone,url,secret\na,+12015550123,https://a.b/c," + long + "\n", "list.csv:2:30: column 4: longer than 4,096 bytes"},
 	} {
 		_, faults := checked(t, list(c.text), producer.CheckOptions{})
 		if diff := cmp.Diff([]string{c.want}, faults); diff != "" {
@@ -175,7 +175,7 @@ func TestListRows_RowsAreJudgedByTheirNumber(t *testing.T) {
 		producer.Row{Recipient: "c", Phone: "+12015550102"},
 		producer.Row{Recipient: "\xff", Phone: "+12015550102", Values: []string{"https://a.b/c"}},
 	)), producer.CheckOptions{})
-	want := []string{"2: phone: not a phone number", "3: 0 values for 1 columns", "4: recipient: not UTF-8"}
+	want := []string{"2: phone: not a phone number", "3: 0 values for 1 column", "4: recipient: not UTF-8"}
 	if diff := cmp.Diff(want, faults); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/listfile"
 	"github.com/handout-dev/handout/internal/phone"
 )
@@ -39,10 +40,10 @@ func (r *Reading) Lines() (lines []string) {
 		lines = append(lines, fmt.Sprintf("column %q is read as %s", r.Columns[ours], ours))
 	}
 	if r.BlankRows > 0 {
-		lines = append(lines, plural(r.BlankRows, "blank row")+" passed over")
+		lines = append(lines, campaign.Count(r.BlankRows, "blank row")+" passed over")
 	}
 	if r.HiddenRows > 0 {
-		lines = append(lines, plural(r.HiddenRows, "row")+" that the workbook hides, read like the others")
+		lines = append(lines, campaign.Count(r.HiddenRows, "row")+" that the workbook hides, read like the others")
 	}
 	return lines
 }
@@ -80,13 +81,13 @@ func (s *Summary) Notes() []string {
 	notes := s.Read.Lines()
 	if s.UnknownRanges > 0 {
 		notes = append(notes, fmt.Sprintf("%s in no range known to us, by %s of %s: of a newer range, or of nobody",
-			plural(s.UnknownRanges, "number"), phone.DataVersion, phone.DataDay().Format(time.DateOnly)))
+			campaign.Count(s.UnknownRanges, "number"), phone.DataVersion, phone.DataDay().Format(time.DateOnly)))
 	}
 	if n := s.SameRecipients; n > 0 {
-		notes = append(notes, fmt.Sprintf("%s with the recipient of a row above and another phone number, sent to as well: the first on line %d", plural(n, "row"), s.SameRecipientLine))
+		notes = append(notes, fmt.Sprintf("%s with the recipient of a row above and another phone number, sent to as well: the first on line %d", campaign.Count(n, "row"), s.SameRecipientLine))
 	}
 	for _, e := range s.Empty {
-		notes = append(notes, fmt.Sprintf("column %q is empty in %s to be sent to: the first on line %d, and a sample shows one", e.Column, plural(e.Rows, "row"), e.Line))
+		notes = append(notes, fmt.Sprintf("column %q is empty in %s to be sent to: the first on line %d, and a sample shows one", e.Column, campaign.Count(e.Rows, "row"), e.Line))
 	}
 	return notes
 }
@@ -115,10 +116,3 @@ func ParseColumns(text string) (map[string]string, error) {
 }
 
 var errColumns = errors.New("columns must be pairs such as recipient=Kundennummer,phone=Mobil, each name once")
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
-}

@@ -1,9 +1,10 @@
 package producer
 
 import (
-	"fmt"
 	"io"
 	"iter"
+
+	"github.com/handout-dev/handout/campaign"
 )
 
 // rowsSource is a list that comes from a Go program.
@@ -58,7 +59,7 @@ func (s *rowsSource) check(b *block, c *rowChecker) {
 		r := &b.rows[i]
 		at := rowAt{line: b.first + i}
 		if len(r.Values) != len(s.h.values) {
-			c.refuse(at, -1, fmt.Sprintf("%d values for %d columns", len(r.Values), len(s.h.values)))
+			c.refuse(at, -1, campaign.Count(len(r.Values), "value")+" for "+campaign.Count(len(s.h.values), "column"))
 			continue
 		}
 		cells[0], cells[1] = cell{text: r.Recipient, offset: -1}, cell{text: r.Phone, offset: -1}

@@ -97,7 +97,7 @@ type AmbiguousError struct{ Places []Place }
 
 // Error names the places.
 func (e *AmbiguousError) Error() string {
-	return fmt.Sprintf("%d recipients have this name: ask for one by its place, %v", len(e.Places), e.Places)
+	return fmt.Sprintf("%s have this name: ask for one by its place, %v", campaign.Count(len(e.Places), "recipient"), e.Places)
 }
 
 // Person reads one recipient, by the place in the list, as in 12.7 (one page is

@@ -178,7 +178,7 @@ func TestSubmit_ABadRowRejectsTheListAndNothingIsKept(t *testing.T) {
 		t.Errorf("left out: %s", got)
 	}
 	history, err := ledger.New(s.Client()).History(t.Context(), result.Info.ID)
-	if err != nil || history[0].About != "6001 recipients; left out: 2 bad rows (lines 6002, 6004)" {
+	if err != nil || history[0].About != "6,001 recipients; left out: 2 bad rows (lines 6002, 6004)" {
 		t.Errorf("%+v, %v", history, err)
 	}
 	if got := result.Summary; got.Rows != 6003 || got.Recipients != 6001 || got.BadRows != 2 || len(got.Faults) != 2 || result.Info.Total != 6001 {
@@ -287,8 +287,8 @@ func TestSubmit_ARequestThatIsTooLongIsABadRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"list.csv:3:1: the request would be longer than Telesign's 10240 bytes",
-		"list.csv:4:1: channel sms, parameter text: a template makes more than 10240 bytes",
+		"list.csv:3:1: the request would be longer than Telesign's 10,240 bytes",
+		"list.csv:4:1: channel sms, parameter text: a template makes more than 10,240 bytes",
 	}
 	if diff := cmp.Diff(want, texts(result.Summary.Faults)); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)

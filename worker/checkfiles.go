@@ -84,13 +84,13 @@ func (w *Worker) checkSome(ctx context.Context, s *subject) (more bool, err erro
 	now := w.clock.Now()
 	switch {
 	case p.Bad > 0 && (p.Next >= places.count || p.Bad >= maxBadFiles):
-		words := fmt.Sprintf("%d of %d can't be sent: %s", p.Bad, places.people(p.Next), p.First)
+		words := fmt.Sprintf("%s of %s can't be sent: %s", campaign.Number(p.Bad), campaign.Number(places.people(p.Next)), p.First)
 		w.log.Error("campaign held", "campaign", s.ID, "files", words)
 		return false, w.ledger.FailFiles(ctx, s.ID, stood, words, now)
 	case p.Next >= places.count:
-		words := fmt.Sprintf("of %d people", places.people(p.Next))
+		words := "of " + campaign.Count(places.people(p.Next), "person")
 		if p.Unsure > 0 {
-			words += fmt.Sprintf("; of %d the name, or the type, doesn't fit the file", p.Unsure)
+			words += "; of " + campaign.Number(p.Unsure) + " the name, or the type, doesn't fit the file"
 		}
 		return false, w.ledger.PassFiles(ctx, s.ID, stood, words, now)
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/accounts"
 	"github.com/handout-dev/handout/internal/installation"
-	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/probe"
 	"github.com/handout-dev/handout/internal/report"
 )
@@ -158,7 +157,7 @@ func (a *app) say(what string, findings []finding, asJSON bool) error {
 		}
 	}
 	if fatal > 0 {
-		return fmt.Errorf("%s: %s", what, operations.Count(fatal, "fault"))
+		return fmt.Errorf("%s: %s", what, campaign.Count(fatal, "fault"))
 	}
 	return nil
 }

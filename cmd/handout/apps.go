@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 )
 
@@ -90,7 +91,7 @@ func (a *app) webhookListCommand() *cobra.Command {
 		},
 		func(w operations.Webhook) []any {
 			if w.Dropped > 0 {
-				w.State += fmt.Sprintf("; %d dropped", w.Dropped)
+				w.State += "; " + campaign.Number(w.Dropped) + " dropped"
 			}
 			return []any{w.ID, w.URL, strings.Join(w.Events, ","), w.Campaigns + "*", w.Phones, w.State, lastDelivery(w.Last)}
 		})
@@ -111,6 +112,6 @@ func (a *app) webhookLogCommand() *cobra.Command {
 		},
 		func(d operations.Delivery) []any {
 			answer := cmp.Or(d.Error, fmt.Sprintf("HTTP %d", d.Status))
-			return []any{d.At.Format(time.RFC3339), d.Type, d.Campaign, d.Count, d.Attempt, fmt.Sprintf("%d ms", d.TookMS), answer}
+			return []any{d.At.Format(time.RFC3339), d.Type, d.Campaign, campaign.Number(d.Count), d.Attempt, fmt.Sprintf("%d ms", d.TookMS), answer}
 		})
 }

@@ -61,17 +61,17 @@ func TestAudit_HasWhatLeftNoTrace(t *testing.T) {
 		said = append(said, strings.Trim(strings.Join([]string{e.Via, e.As, e.Verb, e.Object, e.Result, e.Why}, "|"), "|"))
 	}
 	want := []string{
-		"command line||create key|key shop: submit, read; its own campaigns, 1000 recipients a day, 10 an hour to one number; until ",
-		"command line||rotate key|key shop, overlap 1 h|begun",
-		"command line||limit key|key shop: submit, read; its own campaigns, 10 recipients a day, 10 an hour to one number; until ",
+		"command line||create|key shop: submit, read; its own campaigns, 1,000 recipients a day, 10 an hour to one number; until ",
+		"command line||rotate|key shop, overlap 1 h|begun",
+		"command line||limit|key shop: submit, read; its own campaigns, 10 recipients a day, 10 an hour to one number; until ",
 		"command line|olga|set rate|account to 20 a second|begun|as agreed with [number]",
 		"command line||suppress|+*********00|begun",
 		"command line||unsuppress|+*********00|begun",
 		"command line||read all|suppression list|begun",
 		"command line||export|campaign spring|begun",
-		"command line||revoke key|key nobody|begun",
-		"command line||revoke key|key nobody|refused|key nobody: there is no key of this name",
-		"command line||revoke key|key shop|begun",
+		"command line||revoke|key nobody|begun",
+		"command line||revoke|key nobody|refused|key nobody: there is no key of this name",
+		"command line||revoke|key shop|begun",
 	}
 	for _, w := range want {
 		if !slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, w) }) {

@@ -89,7 +89,7 @@ func (a *app) askedCommand(use, short string, v operations.Verb, do func(*operat
 	yes := false
 	cmd := a.steerCommand(use, short, func(o *operations.Operations, ctx context.Context, s *operations.Standing, by campaign.Actor) error {
 		if !yes && s.May(v) && asks() {
-			if err := a.ask(strings.Join(append(s.About(v, strconv.Itoa), s.Risk(v)), " "), strings.ToUpper(string(v[:1]))+string(v[1:])+" it?", false); err != nil {
+			if err := a.ask(strings.Join(append(s.About(v), s.Risk(v)), " "), strings.ToUpper(string(v[:1]))+string(v[1:])+" it?", false); err != nil {
 				return err
 			}
 			stands, err := o.Standing(ctx, s.Info.ID)

@@ -139,14 +139,14 @@ func (a *app) decideAll(ctx context.Context, d decision, id campaign.ID, state c
 		if s.Count == 1 {
 			are = "is"
 		}
-		if err := a.ask(fmt.Sprintf("In campaign %s, %s %s %s. %s", id, operations.Count(s.Count, "recipient"), are, word, d.verb.RiskOf(state)), d.question, c.yes); err != nil {
+		if err := a.ask(fmt.Sprintf("In campaign %s, %s %s %s. %s", id, campaign.Count(s.Count, "recipient"), are, word, d.verb.RiskOf(state)), d.question, c.yes); err != nil {
 			return err
 		}
 		line := terminal.NewLine(a.stderr)
-		n, err := o.DecideAll(ctx, s, *c.by, func(n int) { line.Update("%d of %d", n, s.Count) })
+		n, err := o.DecideAll(ctx, s, *c.by, func(n int) { line.Update("%s of %s", campaign.Number(n), campaign.Number(s.Count)) })
 		line.End()
 		if err == nil {
-			fmt.Fprintf(a.stdout, "campaign %s: %s %s\n", id, operations.Count(n, "recipient"), d.done)
+			fmt.Fprintf(a.stdout, "campaign %s: %s %s\n", id, campaign.Count(n, "recipient"), d.done)
 		}
 		return err
 	})
@@ -194,7 +194,7 @@ func (a *app) purge(ctx context.Context, o *operations.Operations, id campaign.I
 	if err != nil {
 		return err
 	}
-	info, people := s.Info, operations.Count(s.Info.Total, "recipient")
+	info, people := s.Info, campaign.Count(s.Info.Total, "recipient")
 	switch {
 	case !info.EmptiedAt.IsZero():
 		fmt.Fprintf(a.stdout, "campaign %s was purged on %s; there is nothing left to delete\n", id, info.PurgedAt.Format(time.DateOnly))

@@ -8,7 +8,6 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -18,7 +17,6 @@ import (
 
 	"github.com/handout-dev/handout/callbacks"
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/producer"
@@ -42,7 +40,7 @@ func (a *app) demoCommand() *cobra.Command {
 		Short: "Everything in one process, against the simulator: nothing is really sent",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if recipients < 1 || recipients > maxDemo {
-				return usagef("demo: --recipients must be 1 to %d", maxDemo)
+				return usagef("demo: --recipients must be 1 to %s", campaign.Number(maxDemo))
 			}
 			return a.demo(cmd.Context(), recipients, exit || asJSON, asJSON)
 		},
@@ -95,7 +93,7 @@ func (a *app) demoCampaign(ctx context.Context, rdb redis.UniversalClient, recip
 		return err
 	}
 	id := result.Info.ID
-	say("campaign   %s, %s", id, operations.Count(result.Info.Total, "recipient"))
+	say("campaign   %s, %s", id, campaign.Count(result.Info.Total, "recipient"))
 	q := report.NewReader(rdb, demoRate)
 	started := time.Now()
 	if err := a.follow(ctx, q, id); err != nil {
@@ -133,7 +131,7 @@ func (a *app) demoTable(ctx context.Context, q *report.Reader, r *report.Report,
 	if err := r.WriteTable(a.stdout); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "\n%s in %s; the balance closes.\n", operations.Count(r.Total, "recipient"), took.Round(time.Second))
+	fmt.Fprintf(a.stdout, "\n%s in %s; the balance closes.\n", campaign.Count(r.Total, "recipient"), took.Round(time.Second))
 	return nil
 }
 
@@ -225,32 +223,15 @@ func (a *app) demoSubmit(ctx context.Context, rdb redis.UniversalClient, recipie
 // demoRows are people with numbers that are kept free for fiction: 555-0100 to
 // 555-0199 of each North American area code. The last two digits choose what
 // the simulator does, so that a hundred people and more meet all its stories.
-// The two stories that slow all sends down are those of the last two people,
-// while the others wait for their receipts.
 func demoRows(n int) iter.Seq2[producer.Row, error] {
 	return func(yield func(producer.Row, error) bool) {
-		slowing := demoSlowing
-		if n < 100 {
-			slowing = nil
-		}
-		for i, number := 0, 0; i < n-len(slowing); number++ {
-			if slices.Contains(demoSlowing, number%100) {
-				continue
-			}
-			if i++; !yield(demoRow(i, number), nil) {
-				return
-			}
-		}
-		for i, number := range slowing {
-			if !yield(demoRow(n-len(slowing)+i+1, number), nil) {
+		for i := range n {
+			if !yield(demoRow(i+1, i), nil) {
 				return
 			}
 		}
 	}
 }
-
-// demoSlowing are the endings that Telesign answers with "too fast" at first.
-var demoSlowing = []int{90, 91}
 
 func demoRow(i, number int) producer.Row {
 	ending, hundred := number%100, number/100

@@ -5,11 +5,10 @@ import (
 	"testing"
 )
 
-func TestDemoRows_TellEveryStoryAndSlowDownOnlyAtTheEnd(t *testing.T) {
+func TestDemoRows_TellEveryStory(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 91, 99, 100, 101, 1000, 20_000} {
 		endings, phones := map[int]int{}, map[string]bool{}
-		last := [2]int{}
 		for row, err := range demoRows(n) {
 			if err != nil {
 				t.Fatal(err)
@@ -20,16 +19,12 @@ func TestDemoRows_TellEveryStoryAndSlowDownOnlyAtTheEnd(t *testing.T) {
 			}
 			endings[ending]++
 			phones[row.Phone] = true
-			last = [2]int{last[1], ending}
 		}
 		if len(phones) != n {
 			t.Errorf("%d different numbers of %d", len(phones), n)
 		}
-		if n < 100 {
-			continue
-		}
-		if len(endings) != 100 || endings[90] != 1 || endings[91] != 1 || last != [2]int{90, 91} {
-			t.Errorf("%d: %d stories, the last ones %v", n, len(endings), last)
+		if len(endings) != min(n, 100) {
+			t.Errorf("%d: %d stories", n, len(endings))
 		}
 	}
 }

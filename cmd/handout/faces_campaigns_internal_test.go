@@ -192,7 +192,7 @@ func TestFaces_SetRatesAlike(t *testing.T) {
 			f.form("/campaigns/"+id+"/rate", url.Values{"rate": {rate}}),
 		}
 	}
-	const highest = " must be a number over 0 and at most 100000, in messages per second"
+	const highest = " must be a number over 0 and at most 100,000, in messages per second"
 	f.same("a rate", "", set("spring", "2.5")...)
 	f.same("one too high", `"100001"`+highest, set("spring", "100001")...)
 	f.same("none", `"0"`+highest, set("spring", "0")...)

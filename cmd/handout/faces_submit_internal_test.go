@@ -226,7 +226,7 @@ func TestFaces_SubmitTheSameAndRefuseWithTheSameWords(t *testing.T) {
 		{name: "a template of one's own", list: good, how: submitHow{template: "hello"}, phase: producer.PhaseRunning, total: 2},
 		{name: "a missing template", list: good, how: submitHow{template: "hallo"}, says: "channels\\[0\\].template.*Telesign has no template hallo for sms"},
 		{name: "dry, a missing template", list: good, how: submitHow{dry: true, template: "hallo"}, says: "Telesign has no template hallo for sms"},
-		{name: "no rows", list: "recipient,phone\n", says: "the list has nobody to send to|The list has nobody to send to"},
+		{name: "no rows", list: "recipient,phone\n", says: "the list has no recipients|The list has no recipients"},
 	} {
 		for face, submit := range faces {
 			if face == "page" && c.how.dry && c.how.at != "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -185,7 +186,7 @@ func (a *app) verify(ctx context.Context, q *report.Reader, id campaign.ID, repa
 	line := terminal.NewLine(a.stderr)
 	v, err := q.Verify(ctx, info, func(pages int) {
 		if pages%500 == 0 || pages == info.Pages {
-			line.Update("page %d/%d", pages, info.Pages)
+			line.Update("page %s of %s", campaign.Number(pages), campaign.Number(info.Pages))
 		}
 	})
 	line.End()
@@ -212,13 +213,13 @@ func (a *app) verify(ctx context.Context, q *report.Reader, id campaign.ID, repa
 		for _, f := range v.Faults {
 			fmt.Fprintf(a.stderr, "handout: campaign %s: %s\n", id, f)
 		}
-		return silentError{fmt.Errorf("%d faults", len(v.Faults))}
+		return silentError{errors.New(campaign.Count(len(v.Faults), "fault"))}
 	}
 	if v.Moving {
-		fmt.Fprintf(a.stdout, "campaign %s: %s, each record is sound; it is still moving, so that counts can't be held against them\n", id, operations.Count(info.Total, "recipient"))
+		fmt.Fprintf(a.stdout, "campaign %s: %s, each record is sound; it is still moving, so that counts can't be held against them\n", id, campaign.Count(info.Total, "recipient"))
 		return nil
 	}
-	fmt.Fprintf(a.stdout, "campaign %s: the balance closes: %s in %s, counts and records agree\n", id, operations.Count(info.Total, "recipient"), operations.Count(info.Pages, "page"))
+	fmt.Fprintf(a.stdout, "campaign %s: the balance closes: %s in %s, counts and records agree\n", id, campaign.Count(info.Total, "recipient"), campaign.Count(info.Pages, "page"))
 	return nil
 }
 
@@ -226,9 +227,9 @@ func (a *app) verify(ctx context.Context, q *report.Reader, id campaign.ID, repa
 // nothing else.
 func (a *app) verifyPurged(info *campaign.Info, b *campaign.Balance) error {
 	if b.Total() != info.Total {
-		return fmt.Errorf("campaign %s: the counts add up to %d, the campaign had %s", info.ID, b.Total(), operations.Count(info.Total, "recipient"))
+		return fmt.Errorf("campaign %s: the counts add up to %s, the campaign had %s", info.ID, campaign.Number(b.Total()), campaign.Count(info.Total, "recipient"))
 	}
 	fmt.Fprintf(a.stdout, "campaign %s was purged on %s: there are no records to hold the counts against; they add up to its %s\n",
-		info.ID, info.PurgedAt.Format(time.DateOnly), operations.Count(info.Total, "recipient"))
+		info.ID, info.PurgedAt.Format(time.DateOnly), campaign.Count(info.Total, "recipient"))
 	return nil
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/s3keys"
 	"github.com/handout-dev/handout/internal/schedule"
 	"github.com/handout-dev/handout/internal/terminal"
@@ -183,7 +182,7 @@ func (a *app) scheduleDryRun(ctx context.Context, r *schedule.Runner, s *schedul
 	if f.asJSON {
 		return json.NewEncoder(a.stdout).Encode(map[string]any{"period": p, "campaign": s.ID(p), "recipients": d.Summary.Recipients})
 	}
-	fmt.Fprintf(a.stdout, "%s would open campaign %s, with %s\n", s.Key(p), s.ID(p), operations.Count(d.Summary.Recipients, "recipient"))
+	fmt.Fprintf(a.stdout, "%s would open campaign %s, with %s\n", s.Key(p), s.ID(p), campaign.Count(d.Summary.Recipients, "recipient"))
 	for _, sample := range d.Samples {
 		fmt.Fprintln(a.stdout, string(sample))
 	}

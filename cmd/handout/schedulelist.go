@@ -122,14 +122,14 @@ func sayHeld(ctx context.Context, q *report.Reader, ticks []*schedule.Tick) erro
 func tickWords(t *schedule.Tick) string {
 	var words []string
 	if t.Campaign != "" {
-		words = append(words, fmt.Sprintf("campaign %s, %s", t.Campaign, operations.Count(t.Total, "recipient")))
+		words = append(words, fmt.Sprintf("campaign %s, %s", t.Campaign, campaign.Count(t.Total, "recipient")))
 	}
 	if t.Canceled {
 		words = append(words, "canceled")
 	}
 	for _, state := range campaign.States() {
 		if n := t.Outcome[state.String()]; n > 0 {
-			words = append(words, fmt.Sprintf("%d %s", n, state))
+			words = append(words, campaign.Number(n)+" "+state.String())
 		}
 	}
 	if t.Reason != "" {

@@ -133,7 +133,7 @@ func (a *app) submit(ctx context.Context, campaignPath, listPath string, f submi
 func rowsProgress(line *terminal.Line) func(int, int64) {
 	start := time.Now()
 	return func(rows int, bytes int64) {
-		line.Update("%d rows read, %d MB, %.0f rows/s", rows, bytes>>20, float64(rows)/time.Since(start).Seconds())
+		line.Update("%s read, %d MB, %s/s", campaign.Count(rows, "row"), bytes>>20, campaign.Count(int(float64(rows)/time.Since(start).Seconds()), "row"))
 	}
 }
 
@@ -164,7 +164,7 @@ func (a *app) refused(err error) error {
 	case errors.As(err, &own) && own.Field == "start_at":
 		return usagef("--at: %w", err)
 	case faults != nil && faults.Good > 0:
-		return fmt.Errorf("%w; to send to the %s, add --set-aside-bad-rows", err, operations.Count(faults.Good, "good row"))
+		return fmt.Errorf("%w; to send to the %s, add --set-aside-bad-rows", err, campaign.Count(faults.Good, "good row"))
 	}
 	return err
 }
@@ -174,7 +174,7 @@ func (a *app) badRows(s producer.Summary) {
 		fmt.Fprintln(a.stderr, f)
 	}
 	if more := s.BadRows - len(s.Faults); more > 0 {
-		fmt.Fprintf(a.stderr, "… and %d more bad rows\n", more)
+		fmt.Fprintf(a.stderr, "… and %s more\n", campaign.Count(more, "bad row"))
 	}
 }
 
@@ -184,12 +184,12 @@ func (a *app) describe(r *producer.Result) {
 	out := func(format string, args ...any) { fmt.Fprintf(a.stdout, format+"\n", args...) }
 	i := r.Info
 	if r.Already {
-		out("campaign %s stood already with the same content; nothing has changed. It is %s, with %s.", i.ID, i.Phase, operations.Count(i.Total, "recipient"))
+		out("campaign %s stood already with the same content; nothing has changed. It is %s, with %s.", i.ID, i.Phase, campaign.Count(i.Total, "recipient"))
 		if !i.PurgedAt.IsZero() {
 			out("It was purged on %s: its people's data is gone, and nothing is sent to them again.", i.PurgedAt.Format(time.DateOnly))
 		}
 	} else {
-		out("campaign %s is %s, with %s.", i.ID, i.Phase, operations.Count(i.Total, "recipient"))
+		out("campaign %s is %s, with %s.", i.ID, i.Phase, campaign.Count(i.Total, "recipient"))
 	}
 	switch {
 	case i.Phase == campaign.Paused && !i.StartAt.IsZero():
@@ -210,7 +210,7 @@ func (a *app) duplicates(s producer.Summary) {
 		word = "line"
 	}
 	fmt.Fprintf(a.stderr, "%s left out, with a phone number that stands further up: %s %s\n",
-		operations.Count(s.Duplicates, "row"), word, operations.DuplicateLines(s))
+		campaign.Count(s.Duplicates, "row"), word, operations.DuplicateLines(s))
 }
 
 // showDryRun shows what would be sent. The error says why a submit would refuse
@@ -260,10 +260,10 @@ func dryRunJSON(d *operations.DryRun, rejected bool) map[string]any {
 func (a *app) describeDryRun(file *producer.File, d *operations.DryRun) {
 	out := func(format string, args ...any) { fmt.Fprintf(a.stdout, format+"\n", args...) }
 	out("dry run of campaign %s: nothing was written, nothing was sent", file.Spec.ID)
-	out("  rows         %d", d.Summary.Rows)
-	out("  recipients   %d", d.Summary.Recipients)
-	out("  duplicates   %d", d.Summary.Duplicates)
-	out("  bad rows     %d", d.Summary.BadRows)
+	out("  rows         %s", campaign.Number(d.Summary.Rows))
+	out("  recipients   %s", campaign.Number(d.Summary.Recipients))
+	out("  duplicates   %s", campaign.Number(d.Summary.Duplicates))
+	out("  bad rows     %s", campaign.Number(d.Summary.BadRows))
 	for _, line := range d.Summary.Notes() {
 		out("  note         %s", line)
 	}
@@ -299,19 +299,19 @@ const maxZones = 10
 
 func describeHours(out func(format string, args ...any), s *campaign.Spec, p *campaign.HoursPlan) {
 	out("  hours        %s", s.Hours)
-	out("    can be sent now    %d", p.Now)
+	out("    can be sent now    %s", campaign.Number(p.Now))
 	for _, o := range p.Opens {
-		out("    not before         %d: %s, %s UTC", o.Recipients, o.At.Format("Mon 2006-01-02 15:04 MST"), o.At.UTC().Format("Mon 15:04"))
+		out("    not before         %s: %s, %s UTC", campaign.Number(o.Recipients), o.At.Format("Mon 2006-01-02 15:04 MST"), o.At.UTC().Format("Mon 15:04"))
 	}
 	rule := "aren't sent to (unknown_zone: hold)"
 	if s.UnknownZone != "" {
 		rule = "are sent to by the clocks of " + s.UnknownZone
 	}
 	if p.Unknown > 0 {
-		out("    zone unknown       %d: they %s", p.Unknown, rule)
+		out("    zone unknown       %s: they %s", campaign.Number(p.Unknown), rule)
 	}
 	if p.Apart > 0 {
-		out("    zones too far apart %d: they may be in several, with no time in common, and %s", p.Apart, rule)
+		out("    zones too far apart %s: they may be in several, with no time in common, and %s", campaign.Number(p.Apart), rule)
 	}
 	if !s.ByZone() {
 		return
@@ -322,10 +322,10 @@ func describeHours(out func(format string, args ...any), s *campaign.Spec, p *ca
 			for _, z := range p.Zones[i:] {
 				more += z.Recipients
 			}
-			out("    %d in %d other zones", more, len(p.Zones)-i)
+			out("    %s in %s", campaign.Number(more), campaign.Count(len(p.Zones)-i, "other zone"))
 			break
 		}
-		out("    %d in %s%s", z.Recipients, operations.ZoneName(z.Zones), opens(z))
+		out("    %s in %s%s", campaign.Number(z.Recipients), operations.ZoneName(z.Zones), opens(z))
 	}
 }
 

@@ -189,7 +189,7 @@ func (a *app) suppressImport() *cobra.Command {
 func (a *app) importNumbers(ctx context.Context, o *operations.Operations, in operations.Import) error {
 	line := terminal.NewLine(a.stderr)
 	in.Progress = func(rows int, what string) {
-		line.Update("%d rows %s", rows, what)
+		line.Update("%s %s", campaign.Count(rows, "row"), what)
 	}
 	i, err := o.ImportSuppressed(ctx, in)
 	line.End()
@@ -198,15 +198,15 @@ func (a *app) importNumbers(ctx context.Context, o *operations.Operations, in op
 			fmt.Fprintln(a.stderr, f)
 		}
 		if more := i.Bad - len(i.Faults); more > 0 {
-			fmt.Fprintf(a.stderr, "… and %s more\n", operations.Count(more, "bad row"))
+			fmt.Fprintf(a.stderr, "… and %s more\n", campaign.Count(more, "bad row"))
 		}
 	}
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("%s: %s added, %d on the list already", operations.Count(i.Rows, "row"), operations.Count(i.Added, "number"), i.Listed())
+	text := fmt.Sprintf("%s: %s added, %s on the list already", campaign.Count(i.Rows, "row"), campaign.Count(i.Added, "number"), campaign.Number(i.Listed()))
 	if i.Bad > 0 {
-		text += fmt.Sprintf(", %s set aside", operations.Count(i.Bad, "bad row"))
+		text += fmt.Sprintf(", %s set aside", campaign.Count(i.Bad, "bad row"))
 	}
 	fmt.Fprintln(a.stdout, text)
 	return nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/orderhistory/database"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 )
@@ -31,7 +32,7 @@ func (a *app) generateCommand() *cobra.Command {
 			if err := shop.Generate(cmd.Context(), c.Shop, o); err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stdout, "a shop with %d customers in %s\n", o.Customers, database.Describe(c.Shop))
+			fmt.Fprintf(a.stdout, "a shop with %s in %s\n", campaign.Count(o.Customers, "customer"), database.Describe(c.Shop))
 			return nil
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/orderhistory"
 	"github.com/handout-dev/handout/internal/terminal"
 )
@@ -26,9 +27,9 @@ func (l *liveLine) progress(p orderhistory.Progress) {
 		return
 	}
 	l.used = true
-	fmt.Fprintf(l.w, "\r\x1b[K%s %d", p.Doing, p.Done)
+	fmt.Fprintf(l.w, "\r\x1b[K%s %s", p.Doing, campaign.Number(p.Done))
 	if p.Of > 0 {
-		fmt.Fprintf(l.w, " of %d, %d %%", p.Of, 100*p.Done/p.Of)
+		fmt.Fprintf(l.w, " of %s, %d %%", campaign.Number(p.Of), 100*p.Done/p.Of)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/orderhistory"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
@@ -278,7 +279,7 @@ func (a *app) aside(r *orderhistory.Result) {
 		if r.SetAside > len(shown) {
 			first = fmt.Sprintf(", the first %d", len(shown))
 		}
-		fmt.Fprintf(a.stderr, "set aside: %d of %d customers%s:\n", r.SetAside, r.Customers, first)
+		fmt.Fprintf(a.stderr, "set aside: %s of %s%s:\n", campaign.Number(r.SetAside), campaign.Count(r.Customers, "customer"), first)
 	}
 	for _, f := range shown {
 		fmt.Fprintf(a.stderr, "  customer %s: %s\n", f.Customer, f.Reason)
@@ -291,13 +292,13 @@ func (a *app) aside(r *orderhistory.Result) {
 func (a *app) describe(r *orderhistory.Result) {
 	switch {
 	case r.Already:
-		fmt.Fprintf(a.stdout, "period %s was finished before; nothing has changed. Its campaign is %s, with %d files.\n", r.Period, r.Campaign, r.Files)
+		fmt.Fprintf(a.stdout, "period %s was finished before; nothing has changed. Its campaign is %s, with %s.\n", r.Period, r.Campaign, campaign.Count(r.Files, "file"))
 	case r.DryRun:
-		fmt.Fprintf(a.stdout, "dry run: period %s would have a file for %d customers, and %d set aside, in campaign %s.\n",
-			r.Period, r.Customers-r.SetAside, r.SetAside, r.Campaign)
+		fmt.Fprintf(a.stdout, "dry run: period %s would have a file for %s, and %s set aside, in campaign %s.\n",
+			r.Period, campaign.Count(r.Customers-r.SetAside, "customer"), campaign.Number(r.SetAside), r.Campaign)
 	default:
-		fmt.Fprintf(a.stdout, "period %s: %d files, %s, for %d customers; %d set aside. Their links hold until %s.\nWatch it with: handout report %s --follow\n",
-			r.Period, r.Files, size(r.Bytes), r.Customers, r.SetAside, r.LinksExpire.UTC().Format(time.RFC3339), r.Campaign)
+		fmt.Fprintf(a.stdout, "period %s: %s, %s, for %s; %s set aside. Their links hold until %s.\nWatch it with: handout report %s --follow\n",
+			r.Period, campaign.Count(r.Files, "file"), size(r.Bytes), campaign.Count(r.Customers, "customer"), campaign.Number(r.SetAside), r.LinksExpire.UTC().Format(time.RFC3339), r.Campaign)
 	}
 }
 

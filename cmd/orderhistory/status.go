@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
 )
 
@@ -125,7 +126,7 @@ func (a *app) writeStatus(all []statusOf) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "PERIOD\tPHASE\tCUSTOMERS\tFILES\tSIZE\tSET ASIDE\tREFUSED\tCAMPAIGN")
 	for _, s := range all {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%d\t%s\t%s\n", s.Period, s.Phase, s.Customers, s.Files, size(s.Bytes), s.SetAside, times(len(s.Refusals)), s.Campaign)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Period, s.Phase, campaign.Number(s.Customers), campaign.Number(s.Files), size(s.Bytes), campaign.Number(s.SetAside), times(len(s.Refusals)), s.Campaign)
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -134,7 +134,7 @@ func (c *specChecker) limits(s *campaign.Spec) {
 		}
 	}
 	if s.Canary < 0 || s.Canary > campaign.MostCanary {
-		c.fault("canary", "must be 0 to "+strconv.Itoa(campaign.MostCanary))
+		c.fault("canary", "must be 0 to "+campaign.Number(campaign.MostCanary))
 	}
 	if s.CanarySuccess > 0 && s.Canary == 0 {
 		c.fault("canary_success", "needs canary: how many are sent to first")

@@ -57,7 +57,7 @@ func (f *File) Fault(path, message string) Fault {
 func Parse(name string, src []byte) (*File, error) {
 	p := &fileParser{file: name, at: places{"": {1, 1}}, spec: &campaign.Spec{}}
 	if len(src) > MaxBytes {
-		p.fault(place{}, "the campaign file is longer than "+strconv.Itoa(MaxBytes)+" bytes")
+		p.fault(place{}, "the campaign file is longer than "+campaign.Number(MaxBytes)+" bytes")
 		return nil, p.faults.Err()
 	}
 	root, err := p.document(src)

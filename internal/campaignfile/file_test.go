@@ -113,7 +113,7 @@ func TestParse_EveryFaultHasItsPlace(t *testing.T) {
 		{"email", channel("channel: email, template: x"), "c.yaml:4:15: channels[0].channel: email is not supported"},
 		{"a share over one", channel("channel: sms, template: x") + "max_failure_rate: 30\n", "c.yaml:5:19: max_failure_rate: must be a share such as 0.3 or 30%"},
 		{"no share", channel("channel: sms, template: x") + "canary: 1\ncanary_success: NaN\n", "c.yaml:6:17: canary_success: must be a share"},
-		{"no canary", channel("channel: sms, template: x") + "canary: 0\n", "c.yaml:5:9: canary: must be a whole number from 1 to 10000"},
+		{"no canary", channel("channel: sms, template: x") + "canary: 0\n", "c.yaml:5:9: canary: must be a whole number from 1 to 10,000"},
 		{"success of no canary", channel("channel: sms, template: x") + "canary_success: 50%\n", "c.yaml:5:17: canary_success: needs canary"},
 		{"retention too short", channel("channel: sms, template: x") + "retention: 0d\n", "c.yaml:5:12: retention: must be a duration such as 24h or 90d"},
 		{"give up after words", channel("channel: sms, template: x") + "give_up_after: tomorrow\n", "c.yaml:5:16: give_up_after: must be a duration"},

@@ -119,7 +119,7 @@ func (p *fileParser) share(n *yaml.Node, path string) float64 {
 func (p *fileParser) count(n *yaml.Node, path string, limit int) int {
 	v, err := strconv.Atoi(n.Value)
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || v < 1 || v > limit {
-		p.wrong(n, path, "must be a whole number from 1 to "+strconv.Itoa(limit))
+		p.wrong(n, path, "must be a whole number from 1 to "+campaign.Number(limit))
 		return 0
 	}
 	return v

@@ -77,7 +77,7 @@ func (o *Operations) AddWebhook(ctx context.Context, w NewWebhook) (*AddedWebhoo
 	}
 	e := webhook.New(w.URL, events, w.Campaigns, w.Phones, now())
 	added.ID, added.Secret = e.ID, e.Secret.Reveal()
-	return added, o.traced(ctx, "add webhook", e.ID+" at "+hostOf(w.URL), campaign.Actor{}, func() error { return o.ledger.Outbox().Add(ctx, e) })
+	return added, o.traced(ctx, "add", "webhook "+e.ID+" at "+hostOf(w.URL), campaign.Actor{}, func() error { return o.ledger.Outbox().Add(ctx, e) })
 }
 
 // hostOf is a URL's host alone: the rest may be a secret.
@@ -142,7 +142,7 @@ func (o *Operations) endpoint(ctx context.Context, id string) (*outbox.Endpoint,
 
 // RemoveWebhook ends a webhook: it receives nothing any more. Errors: NotFound.
 func (o *Operations) RemoveWebhook(ctx context.Context, id string) error {
-	return o.traced(ctx, "remove webhook", id, campaign.Actor{}, func() error { return o.ledger.Outbox().Remove(ctx, id) })
+	return o.traced(ctx, "remove", "webhook "+id, campaign.Actor{}, func() error { return o.ledger.Outbox().Remove(ctx, id) })
 }
 
 // TestWebhook sends a webhook one event without content, from this machine, and logs

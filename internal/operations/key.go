@@ -60,10 +60,10 @@ func KeyWords(k *access.Key) []string {
 		words = append(words, "to "+strings.Join(k.Countries, ", "))
 	}
 	if k.Daily > 0 {
-		words = append(words, Count(k.Daily, "recipient")+" a day")
+		words = append(words, campaign.Count(k.Daily, "recipient")+" a day")
 	}
 	if k.Hourly > 0 {
-		words = append(words, fmt.Sprintf("%d an hour to one number", k.Hourly))
+		words = append(words, campaign.Number(k.Hourly)+" an hour to one number")
 	}
 	if k.Test {
 		words = append(words, "to a simulator only")
@@ -171,7 +171,7 @@ func (o *Operations) CreateKey(ctx context.Context, name string, c KeyChange) (t
 			k.Hourly = HourlyDefault
 		}
 	}
-	err = o.traced(ctx, "create key", "key "+campaign.Clip(name, campaign.MaxActor)+keyTrace(&k), campaign.Actor{}, func() error {
+	err = o.traced(ctx, "create", "key "+campaign.Clip(name, campaign.MaxActor)+keyTrace(&k), campaign.Actor{}, func() error {
 		token, err = access.NewKeys(o.rdb).Create(ctx, k, now())
 		if errors.Is(err, access.ErrBadName) {
 			err = refuse(Refused, "name", err)
@@ -200,7 +200,7 @@ func (o *Operations) LimitKey(ctx context.Context, name string, c KeyChange) (*a
 	if err != nil {
 		return nil, err
 	}
-	return k, o.traced(ctx, "limit key", "key "+name+keyTrace(k), campaign.Actor{}, func() error {
+	return k, o.traced(ctx, "limit", "key "+name+keyTrace(k), campaign.Actor{}, func() error {
 		return access.NewKeys(o.rdb).Limit(ctx, *k)
 	})
 }
@@ -214,7 +214,7 @@ func (o *Operations) RotateKey(ctx context.Context, name string, overlap time.Du
 	if overlap < 0 || overlap > MaxOverlap {
 		return "", refusef(Refused, "overlap", "must be 0s to %s", campaign.FormatDuration(MaxOverlap))
 	}
-	err = o.traced(ctx, "rotate key", "key "+name+", overlap "+campaign.FormatDuration(overlap), campaign.Actor{}, func() error {
+	err = o.traced(ctx, "rotate", "key "+name+", overlap "+campaign.FormatDuration(overlap), campaign.Actor{}, func() error {
 		token, err = access.NewKeys(o.rdb).Rotate(ctx, name, overlap, now())
 		return err
 	})
@@ -223,7 +223,7 @@ func (o *Operations) RotateKey(ctx context.Context, name string, overlap time.Du
 
 // RevokeKey ends a key: the next request with it is refused. Errors: NotFound.
 func (o *Operations) RevokeKey(ctx context.Context, name string) error {
-	return o.traced(ctx, "revoke key", "key "+name, campaign.Actor{}, func() error { return access.NewKeys(o.rdb).Revoke(ctx, name) })
+	return o.traced(ctx, "revoke", "key "+name, campaign.Actor{}, func() error { return access.NewKeys(o.rdb).Revoke(ctx, name) })
 }
 
 // EndSessions ends all sessions of the console: a person whose group was taken away, or

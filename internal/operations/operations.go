@@ -22,6 +22,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/audit"
+	"github.com/handout-dev/handout/internal/proposal"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
@@ -174,7 +175,7 @@ func KindOf(err error) Kind {
 		faults  *producer.Faults
 		answer  redis.Error
 		network net.Error
-		foreign *ledger.ForeignError
+		foreign *proposal.ForeignError
 		denied  *access.DeniedError
 		over    *access.OverError
 	)
@@ -183,7 +184,7 @@ func KindOf(err error) Kind {
 		return Limited
 	case errors.As(err, &over), errors.As(err, &denied), errors.As(err, &foreign):
 		return Denied
-	case errors.Is(err, ledger.ErrNotFound), errors.Is(err, outbox.ErrNotFound), errors.Is(err, access.ErrNoKey):
+	case errors.Is(err, ledger.ErrNotFound), errors.Is(err, proposal.ErrNotFound), errors.Is(err, outbox.ErrNotFound), errors.Is(err, access.ErrNoKey):
 		return NotFound
 	case errors.As(err, &phase), errors.As(err, &purged), errors.As(err, &refused), errors.Is(err, campaign.ErrCanceled),
 		errors.Is(err, ledger.ErrKeysNeeded):
@@ -193,7 +194,7 @@ func KindOf(err error) Kind {
 	case errors.As(err, &faults), errors.Is(err, producer.ErrEmptyList), errors.Is(err, producer.ErrUnknownRegion), errors.Is(err, producer.ErrUnknownFormat),
 		errors.Is(err, producer.ErrNoKey), errors.Is(err, outbox.ErrTooMany):
 		return Refused
-	case errors.As(err, &other), errors.Is(err, ledger.ErrOtherContent), errors.Is(err, ledger.ErrOtherProposal), errors.Is(err, access.ErrExists):
+	case errors.As(err, &other), errors.Is(err, ledger.ErrOtherContent), errors.Is(err, proposal.ErrOther), errors.Is(err, access.ErrExists):
 		return OtherContent
 	case errors.Is(err, ledger.ErrRetrying), errors.Is(err, producer.ErrNotRereadable):
 		return Busy

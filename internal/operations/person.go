@@ -272,7 +272,7 @@ func (o *Operations) Select(ctx context.Context, id campaign.ID, v Verb, state c
 // by Redis's clock. The error is Stale.
 func (s *Selection) Seen(count int, at time.Time) error {
 	if s.Count != count {
-		return refusef(Stale, "expected", "%d are %s by now, not %d; nothing was done, look again", s.Count, s.State, count)
+		return refusef(Stale, "expected", "%s are %s by now, not %s; nothing was done, look again", campaign.Number(s.Count), s.State, campaign.Number(count))
 	}
 	s.At = at
 	return nil
@@ -300,7 +300,7 @@ func (o *Operations) DecideAll(ctx context.Context, s *Selection, by campaign.Ac
 			n, err = o.ledger.ResendAll(ctx, stands.Info, s.State, by, s.At, progress)
 		}
 		if err != nil && n > 0 {
-			err = &Error{Kind: KindOf(err), Text: fmt.Sprintf("it stopped after %d recipients; do it again for the others: %v", n, err), Err: err}
+			err = &Error{Kind: KindOf(err), Text: fmt.Sprintf("it stopped after %s; do it again for the others: %v", campaign.Count(n, "recipient"), err), Err: err}
 		}
 		return about(s.Info.ID, err)
 	})

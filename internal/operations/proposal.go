@@ -6,10 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/proposal"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
 
@@ -44,16 +45,63 @@ func (o *Operations) Propose(ctx context.Context, f *producer.File, replace bool
 	stands, err = o.Standing(ctx, id)
 	switch {
 	case err == nil && !stands.Info.Spec.Equal(f.Spec):
-		return nil, false, about(id, &producer.OtherContentError{Info: stands.Info})
+		e := about(id, &producer.OtherContentError{Info: stands.Info})
+		return nil, false, byWhom(e, stands.Info.Owner)
 	case err == nil || KindOf(err) != NotFound:
 		return stands, false, err
 	}
 	by := campaign.Actor{Name: access.Caller(ctx).Principal()}
 	err = o.traced(ctx, "propose", ofCampaign(id), by, func() error {
-		added, err = o.ledger.Propose(ctx, f.Spec, by, replace, others(ctx))
-		return about(id, err)
+		added, err = o.ledger.Proposals().Propose(ctx, f.Spec, by, replace, others(ctx))
+		if !errors.Is(err, proposal.ErrOther) {
+			return about(id, err)
+		}
+		waits, unread := o.ledger.Proposals().Read(ctx, id)
+		if unread != nil {
+			return about(id, err)
+		}
+		return byWhom(about(id, err), waits.By)
 	})
 	return nil, added, err
+}
+
+// byWhom adds whose the campaign is.
+func byWhom(err error, owner string) error {
+	var own *Error
+	if errors.As(err, &own) && owner != "" {
+		own.Text += fmt.Sprintf("; that one is %s's", owner)
+	}
+	return err
+}
+
+// Withdraw deletes a campaign file that waits for its list. An upload under way has
+// read it, and goes on.
+//
+// Errors: NotFound; WrongPhase for a campaign that stands; Denied as Propose; Stale if
+// it has changed meanwhile.
+func (o *Operations) Withdraw(ctx context.Context, id campaign.ID) error {
+	p, err := o.ledger.Proposals().Read(ctx, id)
+	if errors.Is(err, proposal.ErrNotFound) {
+		s, err := o.Standing(ctx, id)
+		if err != nil {
+			return err
+		}
+		return refusef(WrongPhase, "", "campaign %s has its list, and is %s: cancel it, or purge it when it is done", id, s)
+	}
+	if err != nil {
+		return about(id, err)
+	}
+	by := campaign.Actor{Name: access.Caller(ctx).Principal()}
+	return o.traced(ctx, "withdraw", ofCampaign(id), by, func() error {
+		if p.By != by.Name && !others(ctx) {
+			return about(id, &proposal.ForeignError{ID: id, By: p.By})
+		}
+		done, err := o.ledger.Proposals().Withdraw(ctx, p.Spec)
+		if err == nil && !done {
+			err = refusef(Stale, "", "the campaign file of %s has changed meanwhile, or its list has come; nothing was done, look again", id)
+		}
+		return about(id, err)
+	})
 }
 
 // others reports whether the caller may do with a proposal what else only its owner may.
@@ -69,23 +117,25 @@ func others(ctx context.Context) bool {
 // Errors: NotFound; Denied for another's without the scope control; Changed if the
 // digest is another; Refused for a standing campaign, which takes one-off sends alone.
 func (o *Operations) Proposed(ctx context.Context, id campaign.ID, digest string) (*Proposal, error) {
-	spec, owner, err := o.ledger.Proposed(ctx, id)
-	p := &Proposal{Owner: owner}
-	if errors.Is(err, ledger.ErrNotFound) {
+	waits, err := o.ledger.Proposals().Read(ctx, id)
+	p, stood := new(Proposal), false
+	if errors.Is(err, proposal.ErrNotFound) {
 		var s *Standing
 		if s, err = o.Standing(ctx, id); err == nil {
-			spec, p.Owner, p.Stood = s.Info.Spec, s.Info.Owner, true
+			waits, stood = &proposal.Proposal{Spec: s.Info.Spec, By: s.Info.Owner}, true
 		}
 	}
 	if err != nil {
 		return nil, about(id, err)
 	}
+	spec, owner := waits.Spec, waits.By
+	p.Owner, p.Stood = owner, stood
 	if spec.Standing {
 		return nil, refusef(Refused, "id", "campaign %s takes one-off sends, and no list", id)
 	}
 	own := owner == access.Caller(ctx).Principal()
 	if !p.Stood && !own && !others(ctx) {
-		return nil, about(id, &ledger.ForeignError{ID: id, By: owner})
+		return nil, about(id, &proposal.ForeignError{ID: id, By: owner})
 	}
 	is, err := FileDigest(spec)
 	switch {

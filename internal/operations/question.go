@@ -9,17 +9,17 @@ import (
 )
 
 // About says what a person is asked before the campaign is resumed or canceled, a
-// sentence or two each. number writes a count as the face does.
-func (s *Standing) About(v Verb, number func(int) string) []string {
+// sentence or two each.
+func (s *Standing) About(v Verb) []string {
 	left := "1 person is still to be sent to"
 	if s.Left() != 1 {
-		left = number(s.Left()) + " people are still to be sent to"
+		left = campaign.Count(s.Left(), "person") + " are still to be sent to"
 	}
 	starts := s.Info.StartAt
 	switch {
 	case v == VerbCancel:
 		return []string{
-			"It ends for good. Those who haven't been sent to never are: " + number(s.Left()) + " of " + number(s.Balance.Total()) + " people at this moment.",
+			"It ends for good. Those who haven't been sent to never are: " + campaign.Number(s.Left()) + " of " + campaign.Count(s.Balance.Total(), "person") + " at this moment.",
 			"What is under way is still settled.",
 		}
 	case v == VerbResume && s.Info.Phase == campaign.Held:

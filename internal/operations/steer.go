@@ -92,7 +92,7 @@ const MaxRate = 100_000
 func ParseRate(text string) (float64, error) {
 	rate, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(rate > 0 && rate <= MaxRate) {
-		return 0, refusef(Refused, "rate", "%q must be a number over 0 and at most %d, in messages per second", text, MaxRate)
+		return 0, refusef(Refused, "rate", "%q must be a number over 0 and at most %s, in messages per second", text, campaign.Number(MaxRate))
 	}
 	return rate, nil
 }
@@ -177,7 +177,7 @@ func (s *Standing) purgeRisk() string {
 	case 1:
 		return "1 of them is in doubt, and what became of them will never be known."
 	default:
-		return fmt.Sprintf("%d of them are in doubt, and what became of them will never be known.", n)
+		return campaign.Number(n) + " of them are in doubt, and what became of them will never be known."
 	}
 }
 
@@ -193,7 +193,7 @@ func (s *Standing) Confirm(id string) error {
 // error is Stale.
 func (s *Standing) SeenInDoubt(shown string) error {
 	if is := s.Balance.Of(campaign.InDoubt); strconv.Itoa(is) != shown {
-		return refusef(Stale, "", "campaign %s has changed since: %d people are in doubt now; nothing was done, look again", s.Info.ID, is)
+		return refusef(Stale, "", "campaign %s has changed since: in doubt now: %s; nothing was done, look again", s.Info.ID, campaign.Number(is))
 	}
 	return nil
 }

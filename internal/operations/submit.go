@@ -157,19 +157,11 @@ func submitting(id campaign.ID, err error) error {
 	var faults *producer.Faults
 	switch {
 	case errors.As(err, &faults):
-		return &Error{Kind: Refused, Text: "nothing was sent: " + Count(faults.Total, "fault"), Err: err}
+		return &Error{Kind: Refused, Text: "nothing was sent: " + campaign.Count(faults.Total, "fault"), Err: err}
 	case errors.Is(err, producer.ErrNotRereadable):
 		return &Error{Kind: Busy, Text: "another submit has interfered: make the same one again", Err: err}
 	}
 	return about(id, err)
-}
-
-// Count is a number with its word, in the singular or the plural.
-func Count(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
 }
 
 // DryRun is what submitting something would do.
@@ -184,11 +176,11 @@ func (d *DryRun) Refusal(setAside bool) error {
 	bad, good := d.Summary.BadRows, d.Summary.Recipients
 	switch {
 	case bad > 0 && good == 0:
-		return refusef(Refused, "", "the list has %s and no good one", Count(bad, "bad row"))
+		return refusef(Refused, "", "the list has %s and no good one", campaign.Count(bad, "bad row"))
 	case good == 0:
 		return about("", producer.ErrEmptyList)
 	case bad > 0 && !setAside:
-		return refusef(Refused, "set_aside_bad_rows", "the list has %s: correct it, or set bad rows aside to send to the others", Count(bad, "bad row"))
+		return refusef(Refused, "set_aside_bad_rows", "the list has %s: correct it, or set bad rows aside to send to the others", campaign.Count(bad, "bad row"))
 	}
 	return nil
 }
@@ -208,14 +200,14 @@ func (d *DryRun) Takes() string {
 // Parts says how many SMS the text messages take, as in: 1 to 2 a message, 59 if
 // everyone gets the SMS. It is empty for a campaign without any.
 func (d *DryRun) Parts() string {
-	each := strconv.Itoa(d.SMS.Min)
+	each := campaign.Number(d.SMS.Min)
 	switch {
 	case d.SMS.Total == 0:
 		return ""
 	case d.SMS.Max != d.SMS.Min:
-		each += " to " + strconv.Itoa(d.SMS.Max)
+		each += " to " + campaign.Number(d.SMS.Max)
 	}
-	return fmt.Sprintf("%s a message, %d if everyone gets the SMS", each, d.SMS.Total)
+	return fmt.Sprintf("%s a message, %s if everyone gets the SMS", each, campaign.Number(d.SMS.Total))
 }
 
 // DuplicateLines names the lines of a list's duplicates: 61, 70, …
@@ -238,6 +230,6 @@ func ZoneName(zones []string) string {
 	case 1:
 		return zones[0]
 	default:
-		return zones[0] + " or " + Count(n-1, "other")
+		return zones[0] + " or " + campaign.Count(n-1, "other")
 	}
 }

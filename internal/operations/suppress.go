@@ -3,7 +3,6 @@ package operations
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -197,7 +196,7 @@ func (i *Imported) Listed() int { return i.Rows - i.Bad - i.Added }
 
 // Partly says what an import that broke off has done.
 func (i *Imported) Partly() string {
-	return fmt.Sprintf("%d numbers before that were added, and the same file again adds the others", i.Added)
+	return "added before that: " + campaign.Count(i.Added, "number") + "; the same file again adds the others"
 }
 
 // ImportSuppressed puts a file's numbers on the suppression list, a batch at a time: if
@@ -251,7 +250,7 @@ func (o *Operations) ImportSuppressed(ctx context.Context, in Import) (*Imported
 			return done, fileError(in.Name, err)
 		}
 		if done.Bad > 0 && !in.SetAside {
-			return done, refusef(Refused, "", "nothing was imported: %d of %d rows are bad; correct them, or set bad rows aside", done.Bad, done.Rows)
+			return done, refusef(Refused, "", "nothing was imported; bad: %s of %s; correct them, or set bad rows aside", campaign.Number(done.Bad), campaign.Count(done.Rows, "row"))
 		}
 		if _, err := in.File.Seek(0, io.SeekStart); err != nil {
 			return done, &producer.ReadError{List: in.Name, Err: err}
@@ -274,7 +273,7 @@ func (o *Operations) ImportSuppressed(ctx context.Context, in Import) (*Imported
 	case err != nil && done.Added > 0:
 		err = &Error{Kind: KindOf(err), Text: err.Error() + "; " + done.Partly(), Err: err}
 	case err == nil && done.Bad > 0 && !in.SetAside:
-		err = refusef(Refused, "", "%d of %d rows are bad; the numbers of all others are on the list, %d of them new", done.Bad, done.Rows, done.Added)
+		err = refusef(Refused, "", "bad: %s of %s; the numbers of all others are on the list, %s of them new", campaign.Number(done.Bad), campaign.Count(done.Rows, "row"), campaign.Number(done.Added))
 	}
 	return done, err
 }

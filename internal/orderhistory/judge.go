@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
 )
 
@@ -21,8 +22,8 @@ type limits struct{ maxDrift, maxBad float64 }
 func verdict(now figures, last *state.Export, l limits) (final, drift *Refusal) {
 	if now.customers > 0 {
 		if bad := float64(now.setAside) / float64(now.customers); bad > l.maxBad {
-			return &Refusal{BadRows, fmt.Errorf("%d of %d customers are set aside, %.1f %%, and at most %.1f %% may be",
-				now.setAside, now.customers, 100*bad, 100*l.maxBad)}, nil
+			return &Refusal{BadRows, fmt.Errorf("%s of %s set aside, %.1f %%, and at most %.1f %% may be",
+				campaign.Number(now.setAside), campaign.Count(now.customers, "customer"), 100*bad, 100*l.maxBad)}, nil
 		}
 	}
 	if now.files == 0 {

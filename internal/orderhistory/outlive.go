@@ -122,7 +122,7 @@ func misfit(faults []producer.Fault, total int, rows iter.Seq2[producer.Row, err
 		}
 	}
 	if total > 1 {
-		of = fmt.Sprintf("%d faults, the first: ", total)
+		of = campaign.Count(total, "fault") + ", the first: "
 	}
 	return refuse(Campaign, "the campaign file doesn't fit the list: %s%s", of, first)
 }

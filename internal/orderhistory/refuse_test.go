@@ -101,7 +101,7 @@ func TestRefuse_FilesThatLackOrders(t *testing.T) {
 	t.Parallel()
 	w := begin(t, parts{customers: 30})
 	w.x.Shop = w.shopWith("", strings.Replace(shop.DefaultQueries(0).Orders, "ORDER BY", "AND o.id % 7 <> 0 ORDER BY", 1))
-	w.refused("2026-11-23", orderhistory.Incomplete, "orders came, and the plan knows of")
+	w.refused("2026-11-23", orderhistory.Incomplete, " came, and the plan knows of")
 }
 
 // halfWay breaks a SQLite query off in the middle: abs of the smallest number
@@ -157,7 +157,7 @@ func TestRefuse_TooManyBadNumbers(t *testing.T) {
 		w := begin(t, p)
 		w.sql("UPDATE customers SET phone = '12' WHERE id = 3", "UPDATE customers SET phone = '' WHERE id = 4",
 			"UPDATE customers SET phone = (SELECT phone FROM customers WHERE id = 1) WHERE id = 5")
-		w.refused("2026-11-23", orderhistory.BadRows, "3 of 40 customers are set aside, 7.5 %")
+		w.refused("2026-11-23", orderhistory.BadRows, "3 of 40 customers set aside, 7.5 %")
 		w.x.MaxBad = 0.1
 		r := w.runs("2026-11-23", orderhistory.RunOptions{})
 		if r.Files != 37 || len(w.files()) != 37 || r.SetAside != 3 {

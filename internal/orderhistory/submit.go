@@ -100,7 +100,7 @@ func (r *run) submit(ctx context.Context, e *state.Export) error {
 		return fmt.Errorf("submit campaign %s: %w", e.Campaign, err)
 	}
 	if result.Summary.Duplicates > 0 || result.Info.Total != e.Files {
-		return fmt.Errorf("campaign %s has %d recipients, and there are %d files", e.Campaign, result.Info.Total, e.Files)
+		return fmt.Errorf("campaign %s has %s, and there are %s", e.Campaign, campaign.Count(result.Info.Total, "recipient"), campaign.Count(e.Files, "file"))
 	}
 	return nil
 }

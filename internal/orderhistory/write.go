@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/orderhistory/sheet"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/state"
@@ -172,7 +173,7 @@ func (w *chunkWriter) finish() error {
 	w.current, w.sheet = nil, nil
 	defer s.Close() // a temporary file may stay
 	if s.Orders() < f.Orders && f.Reason == "" {
-		return refuse(Incomplete, "customer %s: %d orders came, and the plan knows of %d", f.Customer, s.Orders(), f.Orders)
+		return refuse(Incomplete, "customer %s: %s came, and the plan knows of %s", f.Customer, campaign.Count(s.Orders(), "order"), campaign.Number(f.Orders))
 	}
 	content, err := s.Finish(f.Name)
 	if err != nil {

@@ -106,7 +106,7 @@ func (s *Situation) Limit() (Limit, string) {
 		}
 		return LimitHours, "outside its hours until " + clock(s.HoursFrom)
 	case s.awaitsCanary():
-		return LimitCanary, fmt.Sprintf("the outcomes of its canary of %d are awaited", s.Canary)
+		return LimitCanary, fmt.Sprintf("the outcomes of its canary of %s are awaited", campaign.Number(s.Canary))
 	}
 	return s.rateLimit()
 }
@@ -121,8 +121,8 @@ func (s *Situation) zoneless() string {
 	if s.NoZone == 1 {
 		wait = "waits"
 	}
-	return fmt.Sprintf("%d %s for a zone, since theirs is unknown: nothing will be sent to them; "+
-		"cancel the campaign to end it, and submit them anew with a column zone or unknown_zone", s.NoZone, wait)
+	return fmt.Sprintf("%s %s for a zone, since theirs is unknown: nothing will be sent to them; "+
+		"cancel the campaign to end it, and submit them anew with a column zone or unknown_zone", campaign.Number(s.NoZone), wait)
 }
 
 func (s *Situation) rateLimit() (Limit, string) {
@@ -158,7 +158,7 @@ func (s *Situation) sharers() string {
 	if s.Others == 1 {
 		return "1 other campaign shares"
 	}
-	return fmt.Sprintf("%d other campaigns share", s.Others)
+	return campaign.Count(s.Others, "other campaign") + " share"
 }
 
 // accountRate is the account's rate in force.
@@ -193,7 +193,7 @@ func (s *Situation) awaitsCanary() bool {
 
 func (s *Situation) toCome() string {
 	if n := s.Balance.Of(campaign.Accepted); n > 0 {
-		return fmt.Sprintf("outcomes to come: %d", n)
+		return "outcomes to come: " + campaign.Number(n)
 	}
 	return ""
 }

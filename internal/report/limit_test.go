@@ -199,7 +199,7 @@ func TestProgress_SaysWhatBinds(t *testing.T) {
 	p.Add(now, balance(map[campaign.State]int{campaign.Planned: 1000}))
 	p.Add(now.Add(5*time.Second), balance(map[campaign.State]int{campaign.Planned: 900, campaign.Delivered: 100}))
 	s := underWay()
-	const head = "[#+......................] running sent 100/1000"
+	const head = "[#+......................] running sent 100/1,000"
 	if got, want := p.Line(s.Phase, s.Balance, report.NewPace(&s, nil, now)), head+" at 20.0/s, by the account's rate (10/s), 45s left, delivered 60, waiting for receipts 40"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

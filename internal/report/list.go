@@ -203,7 +203,7 @@ func (q *Reader) WriteList(ctx context.Context, o ListQuery, w io.Writer) error 
 	return q.each(ctx, o, func(part []Summary) error {
 		for i := range part {
 			s := &part[i]
-			row := []string{string(s.ID), string(s.Phase), fmt.Sprint(s.Total), fmt.Sprint(s.Balance.Of(campaign.Delivered)), Printable(s.Reason)}
+			row := []string{string(s.ID), string(s.Phase), campaign.Number(s.Total), campaign.Number(s.Balance.Of(campaign.Delivered)), Printable(s.Reason)}
 			if several {
 				row = slices.Insert(row, 4, s.Account)
 			}

@@ -237,11 +237,11 @@ func (p *Progress) Rate() float64 {
 // a narrow terminal cuts the end off. pace, which may be nil, says what binds.
 func (p *Progress) Line(phase campaign.Phase, b *campaign.Balance, pace *Pace) string {
 	total, sent, left := b.Total(), sentTo(b), waiting(b)
-	line := fmt.Sprintf("%s %s sent %d/%d", bar(total-left-b.Of(campaign.Accepted), total-left, total), phase, sent, total)
+	line := fmt.Sprintf("%s %s sent %s/%s", bar(total-left-b.Of(campaign.Accepted), total-left, total), phase, campaign.Number(sent), campaign.Number(total))
 	if phase == campaign.Running && left > 0 {
 		line += p.goes(left, pace)
 	}
-	line += fmt.Sprintf(", delivered %d", b.Of(campaign.Delivered))
+	line += fmt.Sprintf(", delivered %s", campaign.Number(b.Of(campaign.Delivered)))
 	for _, part := range []struct {
 		name string
 		n    int
@@ -252,7 +252,7 @@ func (p *Progress) Line(phase campaign.Phase, b *campaign.Balance, pace *Pace) s
 		{"never sent", dropped(b)},
 	} {
 		if part.n > 0 {
-			line += fmt.Sprintf(", %s %d", part.name, part.n)
+			line += fmt.Sprintf(", %s %s", part.name, campaign.Number(part.n))
 		}
 	}
 	return line

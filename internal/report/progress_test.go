@@ -48,11 +48,11 @@ func TestProgress_GoesByTheRateOfTheLastSeconds(t *testing.T) {
 		p.Add(now.Add(time.Duration(second)*time.Second), balance(map[campaign.State]int{campaign.Planned: 2000 - sent, campaign.Delivered: sent}))
 	}
 	b := balance(map[campaign.State]int{campaign.Planned: 1100, campaign.Delivered: 900})
-	want := "[##########..............] running sent 900/2000 at 20.0/s, 55s left, delivered 900"
+	want := "[##########..............] running sent 900/2,000 at 20.0/s, 55s left, delivered 900"
 	if got := p.Line(campaign.Running, b, nil); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got, want := p.Line(campaign.Paused, b, nil), "[##########..............] paused sent 900/2000, delivered 900"; got != want {
+	if got, want := p.Line(campaign.Paused, b, nil), "[##########..............] paused sent 900/2,000, delivered 900"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

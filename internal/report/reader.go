@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/audit"
+	"github.com/handout-dev/handout/internal/proposal"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/unverified"
 	"github.com/handout-dev/handout/internal/web/access"
@@ -121,11 +123,38 @@ func absent(id campaign.ID, err error) error {
 
 // Proposed reads the spec of a campaign whose list hasn't come.
 func (q *Reader) Proposed(ctx context.Context, id campaign.ID) (*campaign.Spec, error) {
-	s, owner, err := q.ledger.Proposed(ctx, id)
-	if err == nil {
-		err = access.Caller(ctx).See(string(id), owner, s.AccountName())
+	p, err := q.ledger.Proposals().Read(ctx, id)
+	if errors.Is(err, proposal.ErrNotFound) {
+		err = ledger.ErrNotFound
 	}
-	return s, absent(id, err)
+	if err == nil {
+		err = access.Caller(ctx).See(string(id), p.By, p.Spec.AccountName())
+	}
+	if err != nil {
+		return nil, absent(id, err)
+	}
+	return p.Spec, nil
+}
+
+// Waiting reads the campaign files that wait for their lists and that the caller may
+// see, the latest first; o's text must stand in their IDs, and its account be theirs. A
+// campaign that stands under the same ID hides one.
+func (q *Reader) Waiting(ctx context.Context, o ListQuery) ([]*campaign.Spec, error) {
+	all, err := q.ledger.Proposals().List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, waiting, ids := access.Caller(ctx), []*campaign.Spec(nil), []campaign.ID(nil)
+	for _, p := range all {
+		account := p.Spec.AccountName()
+		if key.Owns(p.By, account) && (o.Account == "" || o.Account == account) && strings.Contains(string(p.Spec.ID), o.Text) {
+			waiting, ids = append(waiting, p.Spec), append(ids, p.Spec.ID)
+		}
+	}
+	standing, err := q.ledger.Summaries(ctx, ids)
+	return slices.DeleteFunc(waiting, func(s *campaign.Spec) bool {
+		return slices.ContainsFunc(standing, func(one Summary) bool { return one.ID == s.ID && one.Phase != campaign.Draft })
+	}), err
 }
 
 // History reads what was done to a campaign, the earliest first.

@@ -201,7 +201,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 		if r.Total > 0 {
 			share = fmt.Sprintf("%.1f %%", 100*float64(n)/float64(r.Total))
 		}
-		rows = append(rows, []string{name, fmt.Sprint(n), share})
+		rows = append(rows, []string{name, campaign.Number(n), share})
 	}
 	by := r.DeliveredBy
 	for _, s := range campaign.States() {
@@ -250,7 +250,7 @@ const reasonWidth = 76
 func WriteOutcomes(w io.Writer, outcomes []Outcome) error {
 	rows := [][]string{{"people", "outcome", "why"}}
 	for _, o := range outcomes {
-		people, name := fmt.Sprint(o.Count), o.State.String()
+		people, name := campaign.Number(o.Count), o.State.String()
 		if o.By != campaign.ByNone {
 			name += " by " + cmp.Or(o.Channels, o.By.String())
 		}
@@ -298,7 +298,7 @@ func (r *Report) WriteHistory(w io.Writer, maxLines int) error {
 	}
 	fmt.Fprintln(w)
 	if earlier > 0 {
-		fmt.Fprintf(w, "  (the history has %d earlier lines: --history shows them)\n", earlier)
+		fmt.Fprintf(w, "  (%s of the history: --history shows all)\n", campaign.Count(earlier, "earlier line"))
 	}
 	return writeRows(w, "  ", make([]int, 4), rows)
 }

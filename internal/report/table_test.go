@@ -42,16 +42,16 @@ func TestWriteTable_AlignsNamesAndNumbers(t *testing.T) {
 	t.Parallel()
 	want := `campaign spring: paused (paused by a person)
 
-  state          people
-  accepted           12    0.0 %
-  in_doubt            8    0.0 %
-  delivered      123400   99.9 %
-    by WhatsApp  100000   81.0 %
-    by SMS        23000   18.6 %
-    by both         400    0.3 %
-    and read          5    0.0 %
-  failed             80    0.1 %
-  total          123500  100.0 %
+  state           people
+  accepted            12    0.0 %
+  in_doubt             8    0.0 %
+  delivered      123,400   99.9 %
+    by WhatsApp  100,000   81.0 %
+    by SMS        23,000   18.6 %
+    by both          400    0.3 %
+    and read           5    0.0 %
+  failed              80    0.1 %
+  total          123,500  100.0 %
 `
 	got := text(t, func(b *strings.Builder) error { return spring().WriteTable(b) })
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -101,12 +101,12 @@ func TestWriteOutcomes_BreaksLongReasonsWhereTheirPartsEnd(t *testing.T) {
 		{State: campaign.Failed, Count: 3, Reason: "undelivered; whatsapp: Message failed to deliver in specified fallback time; sms: " +
 			"Message successfully sent out for delivery, however final confirmation of delivery to handset was not received"},
 	}
-	want := `   people  outcome                why
-  1234567  delivered by whatsapp
-        3  failed                 undelivered
-                                  whatsapp: Message failed to deliver in specified fallback time
-                                  sms: Message successfully sent out for delivery, however final confirmation
-                                    of delivery to handset was not received
+	want := `     people  outcome                why
+  1,234,567  delivered by whatsapp
+          3  failed                 undelivered
+                                    whatsapp: Message failed to deliver in specified fallback time
+                                    sms: Message successfully sent out for delivery, however final confirmation
+                                      of delivery to handset was not received
 `
 	got := text(t, func(b *strings.Builder) error { return report.WriteOutcomes(b, outcomes) })
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -49,7 +49,7 @@ func birth(tick, now time.Time, catchUp time.Duration, waiting int) (State, stri
 	case behind > late && behind > catchUp:
 		return Missed, fmt.Sprintf("no scheduler ran; found %s late, which is over catch_up (%s)", campaign.FormatDuration(behind), campaign.FormatDuration(catchUp))
 	case waiting >= maxWaiting:
-		return Missed, fmt.Sprintf("%d ticks wait already", waiting)
+		return Missed, campaign.Count(waiting, "tick") + " wait already"
 	case behind > late:
 		return Waiting, fmt.Sprintf("caught up, %s late", campaign.FormatDuration(behind))
 	}

@@ -41,8 +41,8 @@ func TestGate_NothingIsSentOfWhatLooksWrong(t *testing.T) {
 	}))
 	t.Cleanup(half.Close)
 	for name, c := range map[string]struct{ source, kind, reason string }{
-		"no rows":           {`command: [echo, "recipient,phone,url"]`, refusedEmpty, "the list has nobody to send to"},
-		"no output":         {`command: ["true"]`, refusedEmpty, "the list has nobody to send to"},
+		"no rows":           {`command: [echo, "recipient,phone,url"]`, refusedEmpty, "the list has no recipients"},
+		"no output":         {`command: ["true"]`, refusedEmpty, "the list has no recipients"},
 		"exit status":       {`command: [sh, -c, "cat $FOLDER/list.csv; exit 3"]`, refusedSource, "read sh: the program failed: exit status 3"},
 		"nothing, failed":   {`command: ["false"]`, refusedSource, "read false: the program failed: exit status 1"},
 		"killed":            {`command: [sh, -c, "cat $FOLDER/list.csv; kill -9 $$"]`, refusedSource, "read sh: the program failed: signal: killed"},
@@ -109,7 +109,7 @@ func TestByHand_LetsADriftPassAndIsDoneOnce(t *testing.T) {
 		t.Errorf("size %d, %v", size, err)
 	}
 	info, err := r.ledger.Info(t.Context(), tick.Campaign)
-	if err != nil || info.Phase != "paused" || info.Reason != "submitted on hold" {
+	if err != nil || info.Phase != "paused" || info.Reason != "paused from the start" {
 		t.Errorf("%+v, %v", info, err)
 	}
 	if got := info.Spec.Channels[0].Parameters["text"]; got != "Your order history of 2026-11-24 is at {{.url}}." {

@@ -3,6 +3,8 @@ package schedule
 import (
 	"fmt"
 	"math"
+
+	"github.com/handout-dev/handout/campaign"
 )
 
 // refusal is why a tick sent nothing: Kind for metrics, Reason for people.
@@ -28,14 +30,14 @@ func (r *refusal) Error() string { return r.Reason }
 // maxDrift, a part of that; last 0 means that there was none.
 func judgeSize(size, last int, maxDrift float64) error {
 	if size == 0 {
-		return &refusal{refusedEmpty, "the list has nobody to send to"}
+		return &refusal{refusedEmpty, "the list has no recipients"}
 	}
 	if last == 0 {
 		return nil
 	}
 	if drift := math.Abs(float64(size-last)) / float64(last); drift > maxDrift {
-		return &refusal{refusedDrift, fmt.Sprintf("%d recipients, and %d the last time: %.0f %% off, over max_drift (%.0f %%)",
-			size, last, drift*100, maxDrift*100)}
+		return &refusal{refusedDrift, fmt.Sprintf("%s, and %s the last time: %.0f %% off, over max_drift (%.0f %%)",
+			campaign.Count(size, "recipient"), campaign.Number(last), drift*100, maxDrift*100)}
 	}
 	return nil
 }

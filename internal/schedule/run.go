@@ -229,7 +229,7 @@ func (r *Runner) begin(ctx context.Context, s *Schedule, t *Tick, hand *Hand) op
 	}
 	o := opened{info: result.Info}
 	if bad := result.Summary.BadRows; bad > 0 {
-		o.note = fmt.Sprintf("%d bad rows were set aside", bad)
+		o.note = campaign.Count(bad, "bad row") + " set aside"
 	}
 	return o
 }
@@ -264,7 +264,7 @@ func refuse(err error, bytes int64) error {
 	case errors.As(err, &other):
 		return &refusal{refusedRows, "the list, or the campaign file, has other content"}
 	case errors.Is(err, producer.ErrEmptyList), errors.As(err, &faults) && bytes == 0:
-		return &refusal{refusedEmpty, "the list has nobody to send to"}
+		return &refusal{refusedEmpty, "the list has no recipients"}
 	case errors.As(err, &faults):
 		return &refusal{refusedRows, firstFault(err)}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -287,7 +287,7 @@ func firstFault(err error) string {
 	if faults.Total == 1 {
 		return faults.List[0].String()
 	}
-	return fmt.Sprintf("%d faults, the first: %s", faults.Total, faults.List[0].String())
+	return fmt.Sprintf("%s, the first: %s", campaign.Count(faults.Total, "fault"), faults.List[0].String())
 }
 
 // finish writes the result of opening its campaign into a tick.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/suppression"
 )
@@ -56,9 +57,9 @@ func (r *Runner) suppress(ctx context.Context, s *Schedule, t *Tick, last int) o
 		added += n
 		return err
 	})
-	note := fmt.Sprintf("%d numbers, %d of them new on the suppression list", rows-bad, added)
+	note := fmt.Sprintf("%s, %s of them new on the suppression list", campaign.Count(rows-bad, "number"), campaign.Number(added))
 	if bad > 0 {
-		note += fmt.Sprintf("; %d bad rows were set aside", bad)
+		note += "; " + campaign.Count(bad, "bad row") + " set aside"
 	}
 	return opened{numbers: rows - bad, note: note, err: err}
 }

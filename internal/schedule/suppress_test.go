@@ -15,7 +15,7 @@ func TestSuppress_PutsAFilesNumbersOnTheList(t *testing.T) {
 	m.write("list.csv", file)
 	r, s := m.runner(strings.Replace(never, "\n", "\nsuppress: deactivated\ncolumn: Number\nset_aside_bad_rows: true\n", 1) + "list: list.csv")
 	tick := m.byHand(r, s, monday, Hand{By: "ann"})
-	if tick.State != Done || tick.Total != 2 || tick.Campaign != "" || tick.Note != "2 numbers, 2 of them new on the suppression list; 1 bad rows were set aside" {
+	if tick.State != Done || tick.Total != 2 || tick.Campaign != "" || tick.Note != "2 numbers, 2 of them new on the suppression list; 1 bad row set aside" {
 		t.Errorf("%+v", tick)
 	}
 	list := suppression.New(m.rdb)

@@ -115,7 +115,7 @@ func (r *Reader) begin(in *bufio.Reader) error {
 	return nil
 }
 
-var errLongLine = fmt.Errorf("longer than %d bytes", maxLine)
+var errLongLine = fmt.Errorf("longer than %s bytes", campaign.Number(maxLine))
 
 // next returns the next line that isn't blank, without its line end.
 func (r *Reader) next(in *bufio.Reader) (string, error) {

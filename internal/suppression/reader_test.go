@@ -107,7 +107,7 @@ func TestReader_NamesBadRowsByTheirLine(t *testing.T) {
 		"a quote in the middle":   {`+12015550199,by "mail"`, "3: its quotes can't be read"},
 		"a reason that is long":   {"+12015550199," + strings.Repeat("x", 1000), ""},
 		"a tab in the reason":     {"+12015550199,by\tmail", ""},
-		"a line that is too long": {strings.Repeat("9", 70_000), "3: longer than 65536 bytes"},
+		"a line that is too long": {strings.Repeat("9", 70_000), "3: longer than 65,536 bytes"},
 		"the last row":            {"x", "3: phone: not a phone number"},
 	} {
 		got, err := read(t, "phone,why\n+12015550123,\n"+c.row+"\n+12015550124,\n")
@@ -134,7 +134,7 @@ func TestReader_RefusesAFileWithoutAHeader(t *testing.T) {
 		"semicolons":       {"phone;why\n+12015550123;x\n", "1: header: there is no column phone; cells are separated by commas"},
 		"upper case":       {"\nPhone\n+12015550123\n", "2: header: there is no column phone; cells are separated by commas"},
 		"an open quote":    {"\"phone\n+12015550123\n", "1: header: its quotes can't be read"},
-		"a line too long":  {strings.Repeat("x", 70_000) + "\nphone\n", "1: header: longer than 65536 bytes"},
+		"a line too long":  {strings.Repeat("x", 70_000) + "\nphone\n", "1: header: longer than 65,536 bytes"},
 		"nothing readable": {"\x00\x01", "1: header: there is no column phone; cells are separated by commas"},
 	} {
 		got, err := read(t, c.file)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -32,7 +33,7 @@ type Unresolved struct {
 // error.
 const maxUnresolved = 10_000
 
-var errUnresolved = fmt.Errorf("over %d STOPs wait to be settled", maxUnresolved)
+var errUnresolved = fmt.Errorf("over %s STOPs wait to be settled", campaign.Number(maxUnresolved))
 
 // Keep keeps a STOP. Twice, or after it was settled, it changes nothing.
 func (l *List) Keep(ctx context.Context, u Unresolved) error {

@@ -3,7 +3,6 @@ package webhook
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
@@ -37,7 +36,7 @@ func (s *Server) discard(ctx context.Context, endpoints *outbox.Endpoints, boxes
 // discardFor discards surplus entries of an endpoint, boxes being its campaigns' with
 // the newest first, and writes a line into the log of its deliveries.
 func (s *Server) discardFor(ctx context.Context, endpoints *outbox.Endpoints, to *outbox.Endpoint, boxes []outbox.Outbox, surplus int, until time.Time) error {
-	line := outbox.Delivery{At: time.Now().UTC(), Type: typeDropped, Error: fmt.Sprintf("dropped: over %d were pending", s.backlog)}
+	line := outbox.Delivery{At: time.Now().UTC(), Type: typeDropped, Error: "dropped: over " + campaign.Number(s.backlog) + " were pending"}
 	var err error
 	for i := len(boxes) - 1; i >= 0 && surplus > line.Count && err == nil; i-- {
 		var n int

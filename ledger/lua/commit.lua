@@ -4,7 +4,7 @@
 -- KEYS[2] -> handout:{c}:counts
 -- KEYS[3] -> handout:{c}:history
 -- KEYS[4] -> handout:{c}:outbox, see internal/webhook/outbox
--- KEYS[5] -> handout:{c}:proposed, see propose.lua
+-- KEYS[5] -> handout:{c}:proposed, see internal/proposal
 -- ARGV[1] -> token of the submit
 -- ARGV[2] -> number of recipients
 -- ARGV[3] -> the line for the history

@@ -49,7 +49,7 @@ func TestCampaign_FourProcessesSendEveryStoryOnce(t *testing.T) {
 	t.Run("the simulator took each message once", func(t *testing.T) { checkAccepted(t, h, phones) })
 	t.Run("the report adds up", func(t *testing.T) { checkReport(t, reportOf(t, h.env, id), phones) })
 	t.Run("verify agrees", func(t *testing.T) {
-		if out := done(t, h.env, "verify", id); !strings.Contains(out, "the balance closes: 2000 recipients in 20 pages") {
+		if out := done(t, h.env, "verify", id); !strings.Contains(out, "the balance closes: 2,000 recipients in 20 pages") {
 			t.Error(out)
 		}
 	})

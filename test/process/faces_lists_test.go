@@ -158,12 +158,12 @@ func TestFaces_SuppressAlike(t *testing.T) {
 	const file = "phone,why\n2015550103,\n12,\n2015550104,by mail\n"
 	path := write(t, "numbers.csv", file)
 	command, page := f.command("suppress", "import", path), f.upload("/suppression/import", file)
-	saidAlike(t, "bad rows", "nothing was imported: 1 of 3 rows are bad; correct them, or set bad rows aside", command, page)
+	saidAlike(t, "bad rows", "nothing was imported; bad: 1 of 3 rows; correct them, or set bad rows aside", command, page)
 	if got := reasons(t, f.env); len(got) != 0 {
 		t.Errorf("imported all the same: %v", got)
 	}
 	rest := f.api("POST", "/suppression", asCSV, file)
-	saidAlike(t, "bad rows", "1 of 3 rows are bad; the numbers of all others are on the list, 2 of them new", rest)
+	saidAlike(t, "bad rows", "bad: 1 of 3 rows; the numbers of all others are on the list, 2 of them new", rest)
 	saidAlike(t, "the bad row", "too short", command, page, rest)
 	want = map[string]string{"+12015550103": "by hand||olga", "+12015550104": "by hand: by mail||olga"}
 	if diff := cmp.Diff(want, reasons(t, f.env)); diff != "" {

@@ -52,7 +52,7 @@ func TestIntegrate_EveryCommandOfThePageRuns(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, want := range []string{
-		`"state":"proposed"`, `"rejected":false`, `"state":"paused","reason":"submitted on hold"`, "event: done\n", `"place":"0.0","state":"`,
+		`"state":"proposed"`, `"rejected":false`, `"state":"paused","reason":"paused from the start"`, "event: done\n", `"place":"0.0","state":"`,
 		`{"campaign":"sends-`, `"rate":5,"set":{"rate":5,"by":"shop","why":"too many calls"`, `isn't the ID of campaign`,
 		`"detail":"0 are in_doubt`, `"why":"by hand: asked by letter"`, `{"rows":1,"added":1,"bad_rows":0}`, `"why":"by hand: left us"`, `{"removed":true}`,
 		"stood before done {'whatsapp': ", "stood before: true delivered: ",

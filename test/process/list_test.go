@@ -22,7 +22,7 @@ func TestList_ShowsEveryCampaignTheNewestFirst(t *testing.T) {
 	done(t, e, "pause", "spring", "--by", "ann", "--why", "wrong\x1b[2J file")
 	want := "" +
 		"campaign       state   people  delivered  why\n" +
-		"a-long-summer  paused      12          0  submitted on hold\n" +
+		"a-long-summer  paused      12          0  paused from the start\n" +
 		"spring         paused      12          0  paused by ann: wrong [2J file\n"
 	if out := done(t, e, "list"); out != want {
 		t.Errorf("got\n%swant\n%s", out, want)

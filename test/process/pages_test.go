@@ -4,8 +4,11 @@ import (
 	"encoding/base64"
 	"flag"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -35,8 +38,8 @@ type sight struct {
 	foreign    bool // the page isn't ours, and is for desks
 }
 
-// sights are all of them.
-func sights(t *testing.T) []sight {
+// sights are all of them; webhook is one that there is.
+func sights(t *testing.T, webhook string) []sight {
 	good, spoilt := campaignText("price-list-2026-11"), strings.ReplaceAll(campaignText("price-list-2026-11"), "{{.url}}", "{{.link}}")
 	phones := numbers(1200, plainly)
 	list := listText(phones) + listText(phones[:2])[len("recipient,phone,name,url\n"):] + "customer-1203,+1 201 55,Ada,https://files.example.com/orders/1203.xlsx\ncustomer-1204,,Bruno,https://files.example.com/orders/1204.xlsx\n"
@@ -85,7 +88,29 @@ func sights(t *testing.T) []sight {
 			p.Type("#remove-phone", "+12015550162")
 			p.Click("#remove button")
 		}},
-		{name: "webhooks", path: "/webhooks", says: "Add a webhook", hidden: true},
+		{name: "ask-rate-wrong", path: of(goesOn) + "/rate", refused: "422", says: "must be a number over 0", hidden: true, steps: func(p *browsertest.Page, _ string) {
+			p.Eval(`document.querySelector("#ask").noValidate = true`, nil) // as a browser that doesn't check
+			p.Type("#field-rate", "0")
+			p.Click("#do")
+		}},
+		{name: "unsuppress-wrong", path: "/suppression", refused: "422", says: "Remove", hidden: true, steps: func(p *browsertest.Page, _ string) {
+			p.Type("#remove-phone", "Ada")
+			p.Click("#remove button")
+			p.Wait("the fault beside the field", `document.querySelector("#remove-phone[aria-invalid]")`)
+		}},
+		{name: "webhooks", path: "/webhooks", says: "Add a webhook"},
+		{name: "webhook", path: "/webhooks/" + webhook, says: "Deliveries", hidden: true},
+		{name: "webhooks-wrong", path: "/webhooks", refused: "422", says: "https", hidden: true, steps: func(p *browsertest.Page, _ string) {
+			p.Type("#url", "shop.example/handout")
+			p.Click("#add button")
+		}},
+		{name: "webhook-remove", path: "/webhooks/" + webhook + "/remove", says: "Back, change nothing", hidden: true},
+		{name: "audit", path: "/audit", says: "create key olga", hidden: true},
+		{name: "keys-wrong", path: "/keys", refused: "422", says: "key's name is", hidden: true, steps: func(p *browsertest.Page, _ string) {
+			p.Eval(`document.querySelector("#create").noValidate = true`, nil)
+			p.Type("#name", "Warehouse 1")
+			p.Click("#create button")
+		}},
 		{name: "campaigns-found", path: "/campaigns?state=held", says: "Made from", hidden: true},
 		{name: "templates", path: "/templates", says: "order_ready", hidden: true},
 		{name: "empty-templates", path: "/templates", empty: true, says: "aren't known", hidden: true},
@@ -113,7 +138,7 @@ func TestPages_AreReadable(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
 	server := redistest.Start(t)
-	e := account(server.URL())
+	e := account(server.URL()).with("HANDOUT_WEBHOOK_ALLOW_PRIVATE", "true")
 	consoles := map[bool]string{false: serve(t, e, "console").url, true: ""}
 	keys := map[string]string{}
 	for name, scopes := range map[string]string{"olga": "read,submit,control,people", "rita": "read", "shop": "submit,read"} {
@@ -122,7 +147,7 @@ func TestPages_AreReadable(t *testing.T) {
 	nothing := e.with("REDIS_URL", redistest.Start(t).URL())
 	consoles[true] = serve(t, nothing, "console").url
 	emptyKey := strings.TrimSpace(done(t, nothing, "key", "create", "--name", "olga", "--scopes", "read,submit,control,people", "--campaigns", "all"))
-	all := sights(t)
+	all := sights(t, hooks(t, e))
 	fill(t, server)
 	enqueue(t, server)
 	for screen, how := range screens {
@@ -174,6 +199,27 @@ func TestPages_AreReadable(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hooks adds two webhooks, one that takes a test and one that doesn't, whose ID it
+// returns.
+func hooks(t *testing.T, e env) string {
+	t.Helper()
+	answers := func(status int) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		t.Cleanup(server.Close)
+		id := regexp.MustCompile(`webhook (\w+) is added`).FindStringSubmatch(handout(t, e, "webhook", "add", server.URL+"/handout").stderr)
+		if id == nil {
+			t.Fatal("webhook add names no ID")
+		}
+		return id[1]
+	}
+	good, bad := answers(http.StatusOK), answers(http.StatusServiceUnavailable)
+	done(t, e, "webhook", "test", good)
+	if r := handout(t, e, "webhook", "test", bad); r.code != 1 {
+		t.Errorf("the test of a webhook that answers 503: %+v", r)
+	}
+	return bad
 }
 
 // keep writes a picture for the documentation: light on a desk, dark on a phone.

@@ -163,7 +163,7 @@ func TestReport_ShowsTheLatestOfTheHistoryAndAllWhenAsked(t *testing.T) {
 		done(t, e, "resume", "spring", "--by", "ann")
 	}
 	out := done(t, e, "report", "spring")
-	if strings.Count(out, "Z  ") != 10 || !strings.Contains(out, "(the history has 3 earlier lines: --history shows them)") || strings.Contains(out, "submitted") {
+	if strings.Count(out, "Z  ") != 10 || !strings.Contains(out, "(3 earlier lines of the history: --history shows all)") || strings.Contains(out, "submitted") {
 		t.Error(out)
 	}
 	if !regexp.MustCompile(`(?m)^  \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  bob  paused +xxxxxx \[2J$`).MatchString(out) {

@@ -52,7 +52,7 @@ func TestSubmit_InterruptedInTheMiddleFinishesWhenItIsRunAgain(t *testing.T) {
 				t.Errorf("%s of a draft: exit status %d: %s%s", verb, r.code, r.stdout, r.stderr)
 			}
 		}
-		if out := done(t, e, "submit", file, list); !strings.Contains(out, "is running, with 300000 recipients") {
+		if out := done(t, e, "submit", file, list); !strings.Contains(out, "is running, with 300,000 recipients") {
 			t.Errorf("again after %s: %s", c.signal, out)
 		}
 		if r := reportOf(t, e, c.id); r.Total != rows || r.Balance["planned"] != rows || r.State != "running" {
@@ -153,7 +153,7 @@ func TestSubmit_ADryRunRefusesWhatASubmitWould(t *testing.T) {
 	checkAll(t, bare(), []refusal{
 		{
 			name: "nobody", args: []string{"submit", campaignFile(t, "spring"), write(t, "list.csv", "recipient,phone,url\n"), "--dry-run"},
-			code: 1, stderr: `a submit would refuse this: the list has nobody to send to`, stdout: true,
+			code: 1, stderr: `a submit would refuse this: the list has no recipients`, stdout: true,
 		},
 		{
 			name: "only bad rows", args: []string{"submit", campaignFile(t, "spring"), write(t, "list.csv", "recipient,phone,url\na,1,https://x.example/1\n"), "--dry-run"},

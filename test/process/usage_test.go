@@ -75,7 +75,7 @@ func TestUsage_WrongUseIsExitStatus2(t *testing.T) {
 		{name: "unknown flag of a command", args: []string{"report", "spring", "--frob"}, stderr: `unknown flag: --frob; see handout report --help`},
 		{name: "help for an unknown command", args: []string{"help", "frob"}, stderr: `there is no command "frob".*`},
 		{name: "not a number", args: []string{"demo", "--recipients", "many"}, stderr: `--recipients: "many" isn't a whole number; .*`},
-		{name: "too few recipients", args: []string{"demo", "--recipients", "0"}, stderr: `demo: --recipients must be 1 to 1000000`},
+		{name: "too few recipients", args: []string{"demo", "--recipients", "0"}, stderr: `demo: --recipients must be 1 to 1,000,000`},
 		{name: "argument missing", args: []string{"report"}, stderr: `report: ID is missing; usage: handout report ID \[flags\]`},
 		{name: "second argument missing", args: []string{"submit", file}, stderr: `submit: LIST is missing; usage: .*`},
 		{name: "argument too many", args: []string{"work", "hard"}, stderr: `work: "hard" is one argument too many; usage: .*`},
@@ -160,7 +160,7 @@ func TestUsage_WhatFailsIsExitStatus1(t *testing.T) {
 		},
 		{name: "no list", args: []string{"submit", file, "nowhere.csv"}, stderr: `.*open nowhere.csv: no such file or directory`},
 		{name: "an empty list", args: []string{"submit", file, write(t, "e.csv", "")}, stderr: `nothing was sent: 1 fault`, before: `\S+e.csv: the list is empty\n`},
-		{name: "a list of nobody", args: []string{"submit", file, write(t, "n.csv", "recipient,phone,url\n")}, stderr: `.*nobody to send to`},
+		{name: "a list of nobody", args: []string{"submit", file, write(t, "n.csv", "recipient,phone,url\n")}, stderr: `.*no recipients`},
 		{name: "a list without a header", args: []string{"submit", file, write(t, "h.csv", "a,+12015550100,u\n")}, stderr: `nothing was sent: 1 fault`, before: `[^\n]*h.csv:1:1: header: [^\n]*\n`},
 		{
 			name: "bad rows", args: []string{"submit", file, badRows}, stderr: `nothing was sent: 4 faults; to send to the 1 good row, add --set-aside-bad-rows`,
@@ -168,7 +168,7 @@ func TestUsage_WhatFailsIsExitStatus1(t *testing.T) {
 		},
 		{
 			name: "only bad rows, set aside", args: []string{"submit", file, write(t, "b.csv", "recipient,phone,url\nb,2015550101,https://x.example/2\n"), "--set-aside-bad-rows"},
-			stderr: `.*nobody to send to`,
+			stderr: `.*no recipients`,
 		},
 		{
 			name: "Redis away", args: []string{"report", "spring"}, env: []string{"REDIS_URL", "redis://:hunter2@127.0.0.1:9/0"},

@@ -90,6 +90,9 @@ func New(o Options) (*API, error) {
 	a.huma = humago.NewWithPrefix(mux, Prefix, config)
 	a.huma.UseMiddleware(a.authenticate)
 	a.register()
+	if err := a.illustrate(); err != nil {
+		return nil, err
+	}
 	if err := a.document(mux); err != nil {
 		return nil, err
 	}
@@ -271,7 +274,7 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	key, err := a.o.Gate.Bearer(r)
 	switch {
 	case errors.Is(err, access.ErrRefused):
-		problem(unauthorized, err.Error()).write(w)
+		refusedKey(r, err).write(w)
 		return
 	case err != nil:
 		a.problem(r.Context(), err).write(w)

@@ -30,9 +30,13 @@ func (a *API) registerCampaigns() {
 		malformed, otherContent, tooLarge, mediaType, invalid),
 		"It was created before, with the same content; nothing has changed.", a.create)
 	add(a, a.operation("list-campaigns", "GET /campaigns", access.Read, "List campaigns",
-		"The newest first. Campaigns without a list aren't among them.", invalid), a.list)
+		"The newest first. The first answer begins with those that are proposed, whose lists haven't come: the latest 1,000, "+
+			"whatever the limit.", invalid), a.list)
 	add(a, a.operation("get-campaign", "GET /campaigns/{id}", access.Read, "Look at a campaign",
 		"What it is, what became of it so far, how fast it goes, and what was done to it.", notFound, invalid), a.get)
+	add(a, a.operation("withdraw-campaign", "DELETE /campaigns/{id}", access.Submit, "Withdraw a proposed campaign",
+		"Deletes a campaign file that waits for its list. It takes the key that sent it, or one with the scope control. A campaign "+
+			"whose list has come is canceled, and purged when it is done.", notFound, wrongState, stale, invalid), a.withdraw)
 	add(a, a.operation("get-history", "GET /campaigns/{id}/history", access.Read, "Read a campaign's history",
 		"Who steered it, when and why, the earliest first: the latest 1,000 lines.", notFound, invalid), a.history)
 }
@@ -51,6 +55,9 @@ func (a *API) create(ctx context.Context, in *createInput) (*Campaign, bool, err
 		return nil, false, err
 	}
 	stands, added, err := a.ops.Propose(ctx, file, in.Replace)
+	if operations.KindOf(err) == operations.OtherContent {
+		return nil, false, a.otherFile(ctx, in, err)
+	}
 	if err != nil {
 		return nil, false, withoutPlaces(err)
 	}
@@ -60,6 +67,26 @@ func (a *API) create(ctx context.Context, in *createInput) (*Campaign, bool, err
 	}
 	c, err := proposed(ctx, file.Spec)
 	return c, added, err
+}
+
+// otherFile is the answer when another campaign file has the ID. It says how to
+// replace one that waits for its list.
+func (a *API) otherFile(ctx context.Context, in *createInput, err error) *problemError {
+	p := a.problem(ctx, err)
+	if _, proposed := a.reports.Proposed(ctx, campaign.ID(in.Body.ID)); proposed == nil && !in.Replace {
+		p.Detail += ". POST it with ?replace=true to put yours in its place"
+	}
+	p.Errors, p.Count = []Fault{{Field: "id", Message: "is taken by other content"}}, 1
+	return p
+}
+
+// Withdrawn is a campaign file that no longer waits for its list.
+type Withdrawn struct {
+	Campaign string `json:"campaign" example:"order-history-2026-11"`
+}
+
+func (a *API) withdraw(ctx context.Context, in *CampaignPath) (*Withdrawn, error) {
+	return &Withdrawn{in.ID}, a.ops.Withdraw(ctx, in.id())
 }
 
 // withoutPlaces leaves out where in the text a campaign file's faults stand: the
@@ -74,8 +101,15 @@ func withoutPlaces(err error) error {
 	return err
 }
 
+// stateProposed is the state of a campaign whose list hasn't come.
+const stateProposed = "proposed"
+
+func newProposed(s *campaign.Spec) *Campaign {
+	return newCampaign(&campaign.Info{ID: s.ID, Phase: stateProposed}, new(campaign.Balance), s.AccountName())
+}
+
 func proposed(ctx context.Context, s *campaign.Spec) (*Campaign, error) {
-	c := newCampaign(&campaign.Info{ID: s.ID, Phase: "proposed"}, new(campaign.Balance), s.AccountName())
+	c := newProposed(s)
 	digest, err := operations.FileDigest(s)
 	if err != nil {
 		return nil, err
@@ -122,7 +156,7 @@ func (a *API) get(ctx context.Context, in *CampaignPath) (*Campaign, error) {
 }
 
 type listInput struct {
-	State   string `query:"state" enum:"draft,running,paused,held,canceled,settling,done"`
+	State   string `query:"state" enum:"proposed,draft,running,paused,held,canceled,settling,done"`
 	Text    string `query:"text" maxLength:"48" doc:"must stand in the id"`
 	Account string `query:"account" maxLength:"24" doc:"those that are sent through this account"`
 	Cursor  string `query:"cursor" maxLength:"48" doc:"next_cursor of the answer before"`
@@ -140,6 +174,19 @@ func (a *API) list(ctx context.Context, in *listInput) (*Campaigns, error) {
 	if in.State != "" {
 		q.States = []campaign.Phase{campaign.Phase(in.State)}
 	}
+	out := &Campaigns{Campaigns: []*Campaign{}}
+	if in.Cursor == "" && (in.State == "" || in.State == stateProposed) {
+		waiting, err := a.reports.Waiting(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range waiting {
+			out.Campaigns = append(out.Campaigns, newProposed(s))
+		}
+	}
+	if in.State == stateProposed {
+		return out, nil
+	}
 	list, err := a.reports.List(ctx, q)
 	if operations.KindOf(err) == operations.NotFound {
 		return nil, problem(invalid, "", Fault{Field: "cursor", Message: "the campaign that it names isn't there: begin anew"})
@@ -147,10 +194,10 @@ func (a *API) list(ctx context.Context, in *listInput) (*Campaigns, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Campaigns{make([]*Campaign, len(list.Campaigns)), string(list.Next)}
+	out.NextCursor = string(list.Next)
 	for i := range list.Campaigns {
 		s := &list.Campaigns[i]
-		out.Campaigns[i] = newCampaign(&s.Info, &s.Balance, s.Account)
+		out.Campaigns = append(out.Campaigns, newCampaign(&s.Info, &s.Balance, s.Account))
 	}
 	return out, nil
 }

@@ -51,9 +51,19 @@ type docsGroup struct {
 
 // docsPage is the document for people: no script, and nothing from other hosts.
 func docsPage(o *huma.OpenAPI, order []string) ([]byte, error) {
+	shown, err := readExamples()
+	if err != nil {
+		return nil, err
+	}
+	at := o.Servers[0].URL
+	if strings.HasPrefix(at, "/") { // where the console is reached isn't configured
+		at = "http://127.0.0.1:8090" + at
+	}
 	page, err := template.New("docs").Funcs(template.FuncMap{
 		"words": docsWords,
 		"base":  path.Base,
+		"curl":  curl,
+		"lines": indented,
 		"json": func(v any) (string, error) {
 			b, err := json.Marshal(v)
 			return string(b), err
@@ -68,21 +78,14 @@ func docsPage(o *huma.OpenAPI, order []string) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	err = page.Execute(&b, map[string]any{
-		"Info": o.Info, "Prefix": Prefix, "Groups": docsGroups(o, order), "Schemas": o.Components.Schemas.Map(), "Always": always, "Kinds": kinds,
+		"Info": o.Info, "At": at, "Problem": shown.Answers["Problem"], "Prefix": Prefix, "Groups": docsGroups(o, order), "Schemas": o.Components.Schemas.Map(), "Always": always, "Kinds": kinds,
 	})
 	return b.Bytes(), err
 }
 
 // docsGroups are all operations, in the order in which they were registered.
 func docsGroups(o *huma.OpenAPI, order []string) []docsGroup {
-	byID := make(map[string]*huma.Operation)
-	for _, item := range o.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete} {
-			if op != nil {
-				byID[op.OperationID] = op
-			}
-		}
-	}
+	byID := operationsOf(o)
 	var groups []docsGroup
 	for _, id := range order {
 		op := byID[id]

@@ -64,3 +64,48 @@ func TestDocument_ThePageNeedsNobodyElse(t *testing.T) {
 		}
 	}
 }
+
+func TestDocument_EveryOperationHasAnExampleOfItsRequestAndAnswer(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	resp, err := http.Get(h.url + "/docs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, want := strings.Count(string(page), "<pre tabindex=\"0\">curl "), len(h.calls(t)); n != want {
+		t.Errorf("%d commands for %d operations", n, want)
+	}
+	if strings.Contains(string(page), "$API/campaigns/{") || strings.Contains(string(page), "&lt;nil&gt;") {
+		t.Error("a command has a parameter without an example")
+	}
+	for path, item := range h.document.Paths.Map() {
+		for method, op := range item.Operations() {
+			if body := op.RequestBody; body != nil {
+				for media, content := range body.Value.Content {
+					if content.Example == nil && (media == asJSON || media == asCSV) {
+						t.Errorf("%s %s has no example of its %s", method, path, media)
+					}
+				}
+			}
+			for status, r := range op.Responses.Map() {
+				for media, content := range r.Value.Content {
+					if content.Example == nil && strings.HasPrefix(status, "2") {
+						t.Errorf("%s %s has no example of its answer %s %s", method, path, status, media)
+					}
+				}
+			}
+		}
+	}
+	for name, s := range h.document.Components.Schemas {
+		for field, about := range s.Value.Properties {
+			if about.Value.Format == "date-time" && len(about.Value.Extensions) == 0 && about.Value.Examples == nil {
+				t.Errorf("%s.%s is a time without an example", name, field)
+			}
+		}
+	}
+}

@@ -85,7 +85,7 @@ type Submitted struct {
 }
 
 func (a *API) put(ctx context.Context, in *putInput) (Submitted, bool, error) {
-	s, err := a.submission(ctx, in.id(), in.ListQuery, campaign.Beginning{By: actor(ctx, ""), Hold: in.Hold, StartAt: in.StartAt})
+	s, ends, err := a.submission(ctx, in.id(), in.ListQuery, campaign.Beginning{By: actor(ctx, ""), Hold: in.Hold, StartAt: in.StartAt})
 	if err != nil {
 		return Submitted{}, false, err
 	}
@@ -98,7 +98,7 @@ func (a *API) put(ctx context.Context, in *putInput) (Submitted, bool, error) {
 	result, err := a.ops.Submit(working, s)
 	if err != nil {
 		drain(a.body(ctx))
-		return Submitted{}, false, err
+		return Submitted{}, false, ends.lost(err)
 	}
 	c, err := a.campaign(ctx, result.Info.ID)
 	return Submitted{c, newList(result.Summary), append([]string{}, result.Templates...)}, !result.Already, err
@@ -106,24 +106,26 @@ func (a *API) put(ctx context.Context, in *putInput) (Submitted, bool, error) {
 
 // submission is what a request with a list asks for: the campaign file that waits
 // for the list, or that of the campaign that stands, and the list.
-func (a *API) submission(ctx context.Context, id campaign.ID, how ListQuery, begin campaign.Beginning) (*operations.Submission, error) {
-	format, err := listFormat(exchangeOf(ctx).r.Header)
+func (a *API) submission(ctx context.Context, id campaign.ID, how ListQuery, begin campaign.Beginning) (*operations.Submission, *lineEnds, error) {
+	r := exchangeOf(ctx).r
+	format, err := listFormat(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	columns, err := producer.ParseColumns(how.Columns)
 	if err != nil {
-		return nil, problem(malformed, err.Error())
+		return nil, nil, problem(invalid, "", Fault{Field: "columns", Message: err.Error()})
 	}
 	p, err := a.ops.Proposed(ctx, id, strings.Trim(how.IfMatch, `"`))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	begin.Owner = p.Owner
-	list := producer.ListReader("", format, a.body(ctx)).With(producer.ListOptions{Columns: columns, Sheet: how.Sheet})
+	body, ends := a.lines(ctx)
+	list := producer.ListReader("", format, body).With(producer.ListOptions{Columns: columns, Sheet: how.Sheet})
 	return &operations.Submission{
 		File: p.File, List: list, Begin: begin, SetAside: how.SetAsideBadRows, MaxFaults: maxFaults,
-	}, nil
+	}, ends, nil
 }
 
 // listFormats are the media types of lists. A compressed list, and a workbook, is
@@ -135,17 +137,21 @@ var listFormats = map[string]producer.Format{
 	"application/octet-stream": producer.ByContent, "application/gzip": producer.ByContent, "application/zstd": producer.ByContent,
 }
 
-func listFormat(h http.Header) (producer.Format, error) {
+// listTypes are these in words.
+const listTypes = "text/csv, application/x-ndjson or application/vnd.openxmlformats-officedocument.spreadsheetml.sheet; or application/gzip, application/zstd or application/octet-stream, known by its content"
+
+func listFormat(r *http.Request) (producer.Format, error) {
+	h := r.Header
 	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	format, ok := listFormats[media]
 	if err != nil || !ok {
-		return "", problem(mediaType, "a list is text/csv, application/x-ndjson or an Excel workbook (application/vnd.openxmlformats-officedocument.spreadsheetml.sheet); or application/gzip, application/zstd or application/octet-stream, known by its content")
+		return "", wrongType(r, listTypes)
 	}
 	switch h.Get("Content-Encoding") {
 	case "", "identity", "gzip", "zstd":
 		return format, nil
 	}
-	return "", problem(mediaType, "a list's Content-Encoding is gzip or zstd")
+	return "", problem(mediaType, "", Fault{Field: "Content-Encoding", Message: "must be gzip or zstd, or left out"})
 }
 
 type dryRunInput struct {
@@ -176,14 +182,14 @@ type Parts struct {
 }
 
 func (a *API) dryRun(ctx context.Context, in *dryRunInput) (*DryRun, error) {
-	s, err := a.submission(ctx, in.id(), in.ListQuery, campaign.Beginning{StartAt: in.StartAt})
+	s, ends, err := a.submission(ctx, in.id(), in.ListQuery, campaign.Beginning{StartAt: in.StartAt})
 	if err != nil {
 		return nil, err
 	}
 	d, err := a.ops.DryRun(ctx, s)
 	if err != nil {
 		drain(a.body(ctx))
-		return nil, err
+		return nil, ends.lost(err)
 	}
 	return &DryRun{
 		List: newList(d.Summary), Rejected: d.Refusal(s.SetAside) != nil, Samples: append([]json.RawMessage{}, d.Samples...),

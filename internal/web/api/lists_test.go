@@ -329,6 +329,6 @@ func TestDryRun_ReadsAListAsItIsAndSaysHow(t *testing.T) {
 	if d.Rejected || d.List.Recipients != 1 || !strings.Contains(strings.Join(d.List.Read, "\n"), "CSV with semicolons, in Windows-1252") {
 		t.Errorf("%+v", d)
 	}
-	c.do(t, 400, "POST", "/campaigns/spring/dry-run?columns=recipient", asCSV, list)
+	c.do(t, 422, "POST", "/campaigns/spring/dry-run?columns=recipient", asCSV, list)
 	c.do(t, 415, "POST", "/campaigns/spring/dry-run", "application/pdf", list)
 }

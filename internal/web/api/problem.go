@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/producer"
 )
@@ -32,10 +34,10 @@ type Problem struct {
 // Fault is one thing wrong in a request. It never quotes a list's cell, which
 // may be a phone number.
 type Fault struct {
-	Field   string `json:"field,omitempty" example:"channels[0].template" doc:"the field, or the column of a list"`
+	Field   string `json:"field,omitempty" example:"channels[0].template" doc:"the field, the query parameter, the header, or the column of a list; body: all of it"`
 	Line    int    `json:"line,omitempty" minimum:"1" example:"17" doc:"the line of a list, counted from 1"`
 	Column  int    `json:"column,omitempty" minimum:"1" doc:"the byte in the line, counted from 1"`
-	Message string `json:"message" example:"missing"`
+	Message string `json:"message" example:"missing" doc:"what is wrong with it"`
 }
 
 // maxFaults is how many faults are answered in full.
@@ -53,7 +55,7 @@ type kind struct {
 // The kinds of problems: each is documented, and has its own type.
 var (
 	malformed    = &kind{"malformed", 400, "The request can't be read", "The body isn't JSON, or broke off. Nothing was changed, unless the detail says so.", 0}
-	unauthorized = &kind{"unauthorized", 401, "A key is needed", "There is no key in the request, or one that was revoked or never was. Send `Authorization: Bearer ho_…`.", 0}
+	unauthorized = &kind{"unauthorized", 401, "A good key is needed", "There is no key in the request, or it is wrong, was revoked or has ended: the detail says which. Send `Authorization: Bearer ho_…`.", 0}
 	forbidden    = &kind{"forbidden", 403, "The key may not do this", "The key lacks the scope that the operation needs, or its limits never allow it: another key's campaign, a country, more recipients than it may have in a day; or another site's page made a browser send the request.", 0}
 	notFound     = &kind{"not-found", 404, "There is no such thing", "There is no such campaign, recipient or page, or the number isn't on the suppression list.", 0}
 	tooSlow      = &kind{"too-slow", 408, "The body took too long", "Nothing of the body came for a minute. Nothing was changed, unless the detail says so; the same request again begins anew.", 0}
@@ -105,6 +107,11 @@ func problem(k *kind, detail string, faults ...Fault) *problemError {
 	p := &problemError{retry: k.retry}
 	p.Type, p.Title, p.Status, p.Detail = Prefix+"/docs#problem-"+k.Name, k.Title, k.Status, detail
 	p.Errors, p.Count = faults[:min(len(faults), maxFaults)], len(faults)
+	for i := range p.Errors {
+		if f := &p.Errors[i]; k == invalid && f.Field == "" && f.Line == 0 {
+			f.Field = "body" // as a whole
+		}
+	}
 	return p
 }
 
@@ -135,15 +142,23 @@ func (p *problemError) write(w http.ResponseWriter) {
 	p.headers(w.Header())
 	w.Header().Set("Content-Type", problemType)
 	if p.Status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="handout"`)
+		w.Header().Set("WWW-Authenticate", challenge(p))
 	}
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p.Problem) // a client that hung up asks again
 }
 
+// challenge is RFC 6750's: it says that there was a key, and it wasn't good.
+func challenge(p *problemError) string {
+	if p.Detail == noKey {
+		return `Bearer realm="handout"`
+	}
+	return `Bearer realm="handout", error="invalid_token"`
+}
+
 // fromHuma makes huma's own errors problems of ours. It leaves out the values
 // that huma quotes, which may be phone numbers.
-func fromHuma(_ huma.Context, _ string, v any) (any, error) {
+func fromHuma(ctx huma.Context, _ string, v any) (any, error) {
 	switch e := v.(type) {
 	case *problemError:
 		return e.Problem, nil
@@ -154,16 +169,22 @@ func fromHuma(_ huma.Context, _ string, v any) (any, error) {
 				k = other
 			}
 		}
+		if k == mediaType {
+			r, _ := humago.Unwrap(ctx)
+			return wrongType(r, "application/json").Problem, nil
+		}
 		faults := make([]Fault, 0, len(e.Errors))
 		for _, d := range e.Errors {
-			message := d.Message
-			if k == malformed || k == mediaType || k == internal {
-				message = strings.ToLower(k.Title) // the parser's own may quote
+			fault := inWords(field(d.Location), d.Message)
+			if k == malformed || k == internal {
+				fault.Message = strings.ToLower(k.Title) // the parser's own may quote
 			}
-			faults = append(faults, Fault{Field: field(d.Location), Message: message})
+			faults = append(faults, fault)
 		}
 		p := problem(k, "", faults...)
-		p.Status = e.Status
+		if p.Status = e.Status; k == malformed && len(faults) == 0 {
+			p.Detail = "a JSON body is needed"
+		}
 		return p.Problem, nil
 	}
 	return v, nil
@@ -184,7 +205,7 @@ func (a *API) problem(ctx context.Context, err error) *problemError {
 	case errors.As(err, &faults):
 		return faulty(faults, err)
 	case errors.As(err, &tooLong):
-		return problem(tooLarge, fmt.Sprintf("the list is longer than %d bytes", tooLong.Limit))
+		return problem(tooLarge, fmt.Sprintf("the list is longer than %s bytes", campaign.Number(int(tooLong.Limit))))
 	case errors.As(err, &read) && errors.Is(err, os.ErrDeadlineExceeded):
 		return problem(tooSlow, "the list stopped coming; nothing was sent")
 	case errors.As(err, &read):
@@ -204,6 +225,9 @@ func (a *API) problem(ctx context.Context, err error) *problemError {
 		f := Fault{Message: err.Error()}
 		if errors.As(err, &own) {
 			f.Field = own.Field
+		}
+		if errors.Is(err, producer.ErrNoKey) {
+			f.Field = "Idempotency-Key"
 		}
 		return problem(invalid, "", f)
 	}

@@ -70,6 +70,14 @@ func problemOf(t testing.TB, a answer, kind string) api.Problem {
 	t.Helper()
 	var p api.Problem
 	a.into(t, &p)
+	if a.status == http.StatusNotFound && p.Detail == "" {
+		t.Errorf("a 404 without a detail: %s", a.body)
+	}
+	for _, f := range p.Errors {
+		if kind == "invalid" && (f.Message == "" || f.Field == "" && f.Line == 0) {
+			t.Errorf("a fault that names neither field nor line: %s", a.body)
+		}
+	}
 	if p.Type != api.Prefix+"/docs#problem-"+kind || p.Status != a.status || p.Title == "" {
 		t.Errorf("%d %s, want a problem of the kind %s", a.status, a.body, kind)
 	}
@@ -100,7 +108,7 @@ func TestRefusals_EveryOperation(t *testing.T) {
 			if len(p.Errors) != 1 || p.Errors[0].Field != "id" {
 				t.Errorf("%s: %+v", c.op.OperationID, p)
 			}
-			if conflict := c.op.Responses.Status(409); conflict != nil && c.media != asCSV {
+			if conflict := c.op.Responses.Status(409); conflict != nil && c.media != asCSV && c.op.OperationID != "withdraw-campaign" {
 				problemOf(t, good.do(t, 409, c.method, c.to("listless"), c.media, c.body, c.header...), "wrong-state")
 			}
 		}

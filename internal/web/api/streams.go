@@ -130,6 +130,13 @@ func (a *API) body(ctx context.Context) io.Reader {
 	}
 }
 
+// lines is body for a list, and whether it is a single line. What is compressed, or a
+// workbook, has ends somewhere.
+func (a *API) lines(ctx context.Context) (io.Reader, *lineEnds) {
+	ends := new(lineEnds)
+	return io.TeeReader(a.body(ctx), ends), ends
+}
+
 // patient moves the deadline with each read.
 type patient struct {
 	r      io.Reader

@@ -178,11 +178,15 @@ type Imported struct {
 }
 
 func (a *API) importSuppressed(ctx context.Context, in *importInput) (*Imported, error) {
-	h := exchangeOf(ctx).r.Header
-	if format, err := listFormat(h); err != nil || format != producer.CSV || h.Get("Content-Encoding") != "" {
-		return nil, problem(mediaType, "it has to be text/csv")
+	r := exchangeOf(ctx).r
+	if format, err := listFormat(r); err != nil || format != producer.CSV || r.Header.Get("Content-Encoding") != "" {
+		return nil, wrongType(r, "text/csv")
 	}
-	done, err := a.ops.ImportSuppressed(ctx, operations.Import{Stream: a.body(ctx), By: actor(ctx, ""), SetAside: in.SetAsideBadRows, Reason: in.Reason, Column: in.Column})
+	body, ends := a.lines(ctx)
+	done, err := a.ops.ImportSuppressed(ctx, operations.Import{Stream: body, By: actor(ctx, ""), SetAside: in.SetAsideBadRows, Reason: in.Reason, Column: in.Column})
+	if done == nil || done.Rows == 0 {
+		err = ends.lost(err)
+	}
 	if err == nil {
 		return &Imported{Rows: done.Rows, Added: done.Added, BadRows: done.Bad, Faults: listFaults(done.Faults)}, nil
 	}

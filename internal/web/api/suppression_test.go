@@ -139,7 +139,7 @@ func TestSuppression_ImportTakesGoodRowsAndNamesBadOnes(t *testing.T) {
 	want := []api.Fault{
 		{Field: "phone", Line: 5, Message: "not in international form, which begins with + and a calling code"}, {Field: "phone", Line: 7, Message: "empty"},
 	}
-	if diff := cmp.Diff(want, p.Errors); diff != "" || p.Count != 2 || p.Detail != "2 of 5 rows are bad; the numbers of all others are on the list, 2 of them new" {
+	if diff := cmp.Diff(want, p.Errors); diff != "" || p.Count != 2 || p.Detail != "bad: 2 of 5 rows; the numbers of all others are on the list, 2 of them new" {
 		t.Errorf("%+v\n%s", p, diff)
 	}
 	var got api.Imported
@@ -185,7 +185,7 @@ func TestSuppression_AFileThatBreaksOff(t *testing.T) {
 	}{{"malformed", func(conn *net.TCPConn) { _ = conn.CloseWrite() }}, {"too-slow", func(*net.TCPConn) {}}} {
 		a := c.raw(t, "POST", "/suppression", asCSV, 60_000, file.String(), refused.after)
 		p := problemOf(t, a, refused.kind)
-		if said := strings.Contains(p.Detail, "; 2000 numbers before that were added"); said != (i == 0) {
+		if said := strings.Contains(p.Detail, "; added before that: 2,000 numbers"); said != (i == 0) {
 			t.Errorf("%s: %q", refused.kind, p.Detail)
 		}
 	}

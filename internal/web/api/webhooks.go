@@ -11,9 +11,9 @@ import (
 
 func (a *API) registerWebhooks() {
 	add(a, a.operation("list-webhooks", "GET /webhooks", access.Read, "List the webhooks",
-		"The URLs that are told what becomes of campaigns, each with its latest delivery.", invalid), a.webhooks)
+		"The URLs that receive what becomes of campaigns, each with its latest delivery.", invalid), a.webhooks)
 	op := a.operation("add-webhook", "POST /webhooks", access.Control, "Add a webhook",
-		"It is told what happens from now on. The answer has the secret that signs its events, once. The URL is checked at once: one that leads to a "+
+		"It receives what happens from now on. The answer has the secret that signs its events, once. The URL is checked at once: one that leads to a "+
 			"private address is refused, and what can't be reached now is added with a note. With `phones` it takes the scope people, too.",
 		malformed, tooLarge, mediaType, invalid)
 	op.DefaultStatus = 201
@@ -23,16 +23,16 @@ func (a *API) registerWebhooks() {
 	add(a, a.operation("list-deliveries", "GET /webhooks/{webhook}/deliveries", access.Read, "List the latest deliveries to a webhook",
 		"At most 100, the latest first.", notFound, invalid), a.deliveries)
 	add(a, a.operation("remove-webhook", "DELETE /webhooks/{webhook}", access.Control, "Remove a webhook",
-		"It is told nothing any more.", notFound, invalid), a.removeWebhook)
+		"It receives nothing more, and events that wait for it are discarded.", notFound, invalid), a.removeWebhook)
 }
 
-// Webhook is another app's URL that is told what becomes of campaigns.
+// Webhook is another app's URL that receives what becomes of campaigns.
 type Webhook struct {
 	ID        string    `json:"id" example:"k3v7q2m5abcd"`
 	URL       string    `json:"url" example:"https://shop.example/handout" doc:"without its query, which may be a secret"`
 	Events    []string  `json:"events" nullable:"false" example:"[\"campaign\",\"recipients\"]"`
 	Campaigns string    `json:"campaigns" example:"order-history-" doc:"only of campaigns whose ids begin so; empty: all"`
-	Phones    bool      `json:"phones" doc:"it is sent phone numbers"`
+	Phones    bool      `json:"phones" doc:"it receives phone numbers"`
 	CreatedAt time.Time `json:"created_at"`
 	State     string    `json:"state" example:"ok" doc:"ok; failing since, for three days or more; gone since, when it answered 410"`
 	Dropped   int       `json:"dropped" minimum:"0" doc:"outcomes and changes that it never received"`
@@ -132,7 +132,7 @@ func (a *API) deliveries(ctx context.Context, in *WebhookPath) (*Deliveries, err
 	return out, err
 }
 
-// RemovedWebhook is a webhook that is told nothing any more.
+// RemovedWebhook is a webhook that receives nothing more.
 type RemovedWebhook struct {
 	ID string `json:"id" example:"k3v7q2m5abcd"`
 }

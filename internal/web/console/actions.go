@@ -53,7 +53,7 @@ func actionsOf(v *visit, s *operations.Standing) actionsPart {
 		for _, state := range operations.Retryable() {
 			if n := s.Balance.Of(state); n > 0 {
 				name := state.String()
-				add("retry-"+name, "Send again to "+count(n)+" "+words(name)+"…").Address = at + "retry?only=" + name
+				add("retry-"+name, "Send again to "+campaign.Number(n)+" "+words(name)+"…").Address = at + "retry?only=" + name
 			}
 		}
 	}
@@ -93,7 +93,7 @@ func leftToSend(n int) string {
 	if n == 1 {
 		return "1 person is still to be sent to"
 	}
-	return count(n) + " people are still to be sent to"
+	return campaign.Count(n, "person") + " are still to be sent to"
 }
 
 // standing reads how the campaign of the path stands.
@@ -135,13 +135,13 @@ func steer(do func(context.Context, *operations.Standing, campaign.Actor) error,
 
 func (c *Console) askResume(_ *visit, s *operations.Standing) (question, error) {
 	q := questionOf(s, "Resume", operations.VerbResume)
-	q.Text, q.Danger = s.About(operations.VerbResume, count), q.Risk != ""
+	q.Text, q.Danger = s.About(operations.VerbResume), q.Risk != ""
 	return q, nil
 }
 
 func (c *Console) askCancel(_ *visit, s *operations.Standing) (question, error) {
 	q := questionOf(s, "Cancel", operations.VerbCancel)
-	q.Text, q.Do, q.Danger = s.About(operations.VerbCancel, count), "Cancel the campaign", true
+	q.Text, q.Do, q.Danger = s.About(operations.VerbCancel), "Cancel the campaign", true
 	return q, nil
 }
 
@@ -214,10 +214,10 @@ func (c *Console) askAll(verb operations.Verb) func(*visit) (string, any, error)
 		if s.Count == 0 {
 			return "", nil, refuse(http.StatusConflict, "Nobody in this campaign is %s.", words(s.State.String()))
 		}
-		n, id := count(s.Count), string(s.Info.ID)
+		n, id := campaign.Number(s.Count), string(s.Info.ID)
 		q := question{
-			ID: id, Title: "Send again to " + those[s.State] + " of " + id + "?", To: v.URL.Path, Do: "Send again to " + n + " people",
-			Text: []string{n + " people are " + words(s.State.String()) + ". They are sent the campaign's content as it stands."},
+			ID: id, Title: "Send again to " + those[s.State] + " of " + id + "?", To: v.URL.Path, Do: "Send again to " + campaign.Count(s.Count, "person"),
+			Text: []string{sentence(words(s.State.String())+": "+campaign.Count(s.Count, "person")) + " They are sent the campaign's content as it stands."},
 			Risk: verb.RiskOf(s.State), Fields: []field{why}, Danger: true,
 			Hidden: map[string]string{"only": s.State.String(), "expected": strconv.Itoa(s.Count), "began": strconv.FormatInt(s.At.UnixMicro(), 10)},
 		}
@@ -255,7 +255,7 @@ func (c *Console) decideAll(verb operations.Verb, done string) func(*visit) (str
 		if err != nil {
 			return "", err
 		}
-		v.flash(fmt.Sprintf(done, count(n)))
+		v.flash(fmt.Sprintf(done, campaign.Count(n, "person")))
 		if verb == operations.VerbAccept {
 			return "/doubt", nil
 		}
@@ -277,7 +277,7 @@ func (c *Console) askPurge(v *visit, s *operations.Standing) (question, error) {
 		return question{}, err
 	}
 	q := questionOf(s, "Purge", operations.VerbPurge)
-	q.Text = []string{"This deletes for good who is in the campaign, " + count(s.Balance.Total()) + " people: phone numbers, names, columns, and what became of each. The counts and the history stay, and the ID stays taken."}
+	q.Text = []string{"This deletes for good who is in the campaign, " + campaign.Count(s.Balance.Total(), "person") + ": phone numbers, names, columns, and what became of each. The counts and the history stay, and the ID stays taken."}
 	q.Danger = true
 	if v.Method == http.MethodGet && v.URL.Query().Get("sure") == "" {
 		q.Text = append(q.Text, "It can't be undone. Export the campaign first if its people may ask later.")

@@ -151,7 +151,7 @@ func canaryWords(info *campaign.Info) string {
 	if info.Spec.Canary == 0 {
 		return ""
 	}
-	of := count(info.Spec.Canary) + " people first: "
+	of := campaign.Count(info.Spec.Canary, "person") + " first: "
 	switch info.Canary {
 	case campaign.CanaryPassed:
 		return of + "passed"

@@ -262,7 +262,7 @@ func TestRetry_IsForTheNumberThatWasAsked(t *testing.T) {
 	b := h.login(t, "olga", access.Read, access.Control)
 	b.see(b.get(http.StatusOK, "/campaigns/spring"), `id="retry-failed"`)
 	asked := b.get(http.StatusOK, "/campaigns/spring/retry?only=failed")
-	b.see(asked, "2 people are failed", "may arrive twice", "Send again to 2 people")
+	b.see(asked, "Failed: 2 people.", "may arrive twice", "Send again to 2 people")
 	h.outcome(t, info, 2, time.Second, whatsAppFails)
 	b.see(b.post(http.StatusConflict, "/campaigns/spring/retry", formOf(asked)...), "3 are failed by now")
 	if balance, err := h.ledger.Balance(t.Context(), "spring"); err != nil || balance.Of(campaign.Failed) != 3 {
@@ -270,7 +270,7 @@ func TestRetry_IsForTheNumberThatWasAsked(t *testing.T) {
 	}
 	asked = b.get(http.StatusOK, "/campaigns/spring/retry?only=failed")
 	b.post(http.StatusSeeOther, "/campaigns/spring/retry", formOf(asked)...)
-	b.see(b.get(http.StatusOK, "/campaigns/spring"), "3 people are sent to again")
+	b.see(b.get(http.StatusOK, "/campaigns/spring"), "To be sent to again: 3 people")
 	if balance, err := h.ledger.Balance(t.Context(), "spring"); err != nil || balance.Of(campaign.Retrying) != 3 {
 		t.Fatalf("%v, %v", balance, err)
 	}

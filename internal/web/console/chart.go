@@ -96,7 +96,7 @@ func niceTicks(most int) (ticks []tick, top float64) {
 	}
 	top = max(step, math.Ceil(float64(most)/step)*step)
 	for n := 0.0; n <= top; n += step {
-		ticks = append(ticks, tick{plotBottom - n/top*(plotBottom-plotTop), count(int(n))})
+		ticks = append(ticks, tick{plotBottom - n/top*(plotBottom-plotTop), campaign.Number(int(n))})
 	}
 	return ticks, top
 }
@@ -152,8 +152,8 @@ func drawTime(samples []report.Sample) *timeChart {
 		for i := range thin {
 			points[i] = point{float64(thin[i].At.Sub(from)) / float64(to.Sub(from)), float64(l.of(&thin[i].Balance)) / top}
 		}
-		chart.Curves = append(chart.Curves, newCurve(l.key, l.name+" "+count(l.of(last)), points))
-		said = append(said, l.name+" "+count(l.of(last)))
+		chart.Curves = append(chart.Curves, newCurve(l.key, l.name+" "+campaign.Number(l.of(last)), points))
+		said = append(said, l.name+" "+campaign.Number(l.of(last)))
 	}
 	spread(chart.Curves)
 	chart.X = timeTicks(from, to)

@@ -287,7 +287,7 @@ func (c *Console) routes() {
 	c.ask("purge", c.askPurge)
 	c.deed("purge", c.standing, c.purge)
 	c.page("GET /campaigns/{id}/retry", access.Control, c.askAll(operations.VerbResend))
-	c.form("POST /campaigns/{id}/retry", access.Control, c.decideAll(operations.VerbResend, "%s people are sent to again."))
+	c.form("POST /campaigns/{id}/retry", access.Control, c.decideAll(operations.VerbResend, "To be sent to again: %s."))
 
 	c.page("GET /people", access.Read, c.people)
 	c.page("POST /people", access.Read, c.people) // what is looked for may be a number, and has no place in an address
@@ -300,7 +300,7 @@ func (c *Console) routes() {
 	c.form("POST /campaigns/{id}/people/{place}/accept", access.Control, c.decide(operations.VerbAccept, "Recipient %s is taken as sent."))
 	c.page("GET /doubt", access.Read, c.doubt)
 	c.page("GET /doubt/{id}/accept", access.Control, c.askAll(operations.VerbAccept))
-	c.form("POST /doubt/{id}/accept", access.Control, c.decideAll(operations.VerbAccept, "%s in doubt are taken as sent."))
+	c.form("POST /doubt/{id}/accept", access.Control, c.decideAll(operations.VerbAccept, "Taken as sent: %s."))
 
 	c.page("GET /new", access.Submit, c.newCampaign)
 	c.upload("POST /new", access.Submit, maxBody, c.takeUpload)

@@ -172,7 +172,7 @@ func (c *Console) confirm(v *visit) (string, error) {
 	if result.Already {
 		v.flash("The campaign stood already with the same content: nothing has changed.")
 	} else {
-		v.flash("The campaign is " + string(result.Info.Phase) + ", with " + count(result.Info.Total) + " people.")
+		v.flash("The campaign is " + string(result.Info.Phase) + ", with " + campaign.Count(result.Info.Total, "person") + ".")
 	}
 	return to, nil
 }

@@ -266,7 +266,7 @@ func TestNewCampaign_AHundredThousandPeople(t *testing.T) {
 	h := open(t, nil)
 	b := h.login(t, "olga", access.Read, access.Submit)
 	at := b.review(someFile, "list.csv", rows(100_000))
-	b.see(b.get(http.StatusOK, at), "100\u202f000")
+	b.see(b.get(http.StatusOK, at), "100,000")
 	b.post(http.StatusSeeOther, at, "start", "paused")
 	if info, err := h.ledger.Info(t.Context(), "spring"); err != nil || info.Total != 100_000 {
 		t.Errorf("%+v, %v", info, err)

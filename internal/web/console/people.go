@@ -221,24 +221,17 @@ func (c *Console) people(v *visit) (string, any, error) {
 	for _, m := range s.Matches {
 		p.Rows = append(p.Rows, v.personRow(m.Campaign, m.Found))
 	}
-	p.Notes = append(p.Notes, "Searched: "+plural(s.Searched, "campaign")+", the newest first.")
+	p.Notes = append(p.Notes, "Searched: "+campaign.Count(s.Searched, "campaign")+", the newest first.")
 	if s.Partly != "" {
 		p.Notes = append(p.Notes, "Campaign "+string(s.Partly)+" was searched only in part: search in it alone.")
 	}
 	if s.Left > 0 {
-		p.Notes = append(p.Notes, "Not searched: "+plural(s.Left, "older campaign")+". Search in a campaign alone.")
+		p.Notes = append(p.Notes, "Not searched: "+campaign.Count(s.Left, "older campaign")+". Search in a campaign alone.")
 	}
 	if s.Purged > 0 {
-		p.Notes = append(p.Notes, "Purged, and without people: "+plural(s.Purged, "campaign")+".")
+		p.Notes = append(p.Notes, "Purged, and without people: "+campaign.Count(s.Purged, "campaign")+".")
 	}
 	return "people", p, nil
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return count(n) + " " + word + "s"
 }
 
 const (

@@ -108,7 +108,7 @@ func TestTimeChart_StaysInItsFrame(t *testing.T) {
 		samples = append(samples, s)
 	}
 	c := drawTime(samples)
-	if len(c.Curves) != 4 || c.Curves[0].EndX != plotRight || c.Curves[0].Name != "WhatsApp "+count(40*1999) {
+	if len(c.Curves) != 4 || c.Curves[0].EndX != plotRight || c.Curves[0].Name != "WhatsApp "+campaign.Number(40*1999) {
 		t.Fatalf("%+v", c.Curves[0])
 	}
 	for _, curve := range c.Curves {

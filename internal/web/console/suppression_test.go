@@ -88,8 +88,8 @@ func TestSuppression_ImportsAFileOrNothing(t *testing.T) {
 	if n := count(); n != 0 {
 		t.Fatalf("%d were imported", n)
 	}
-	b.see(imported("list=n.csv", bad, "aside", "1"), "3\u202f000 added", "1 bad row set aside")
-	b.see(imported("list=n.csv", list.String()), "0 added, 3\u202f000 on the list already")
+	b.see(imported("list=n.csv", bad, "aside", "1"), "3,000 added", "1 bad row set aside")
+	b.see(imported("list=n.csv", list.String()), "0 added, 3,000 on the list already")
 	b.see(imported("list=n.csv", "number\n1\n"), "nothing was imported", "no column phone")
 	b.files(http.StatusUnprocessableEntity, "/suppression/import", "why", "x")
 	if n := count(); n != 3000 {

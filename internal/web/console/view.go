@@ -227,9 +227,9 @@ func (v *visit) flashed() string {
 
 var functions = template.FuncMap{
 	"asset":   asset,
-	"count":   count,
+	"count":   campaign.Number,
 	"percent": percent,
-	"plural":  plural,
+	"plural":  campaign.Count,
 	"when":    when,
 	"words":   words,
 	"seconds": func(n int) string { return campaign.FormatDuration(time.Duration(n) * time.Second) },
@@ -253,29 +253,8 @@ var functions = template.FuncMap{
 	"future": func(t time.Time) bool { return t.After(time.Now()) },
 }
 
-func count(n int) string {
-	text := strconv.Itoa(n)
-	sign := ""
-	if n < 0 {
-		sign, text = "−", text[1:]
-	}
-	var b strings.Builder
-	for i, c := range text {
-		if i > 0 && (len(text)-i)%3 == 0 {
-			b.WriteRune('\u202f') // a narrow space that doesn't break
-		}
-		b.WriteRune(c)
-	}
-	return sign + b.String()
-}
-
-// spaced is what a history's verb was done with, as pages write it: a count of
-// recipients with its thousands apart, a time as when has it.
+// spaced is what a history's verb was done with, as pages write it: a time as when has it.
 func spaced(about string) string {
-	number, rest, _ := strings.Cut(about, " ")
-	if n, err := strconv.Atoi(number); err == nil {
-		return strings.TrimSuffix(count(n)+" "+rest, " ")
-	}
 	if at, err := time.Parse(time.RFC3339, about); err == nil {
 		return when(at)
 	}
@@ -339,9 +318,9 @@ func barOf(b *campaign.Balance) bar {
 		p.X, p.Width = x, 1000*float64(p.Count)/float64(total)
 		x += p.Width
 		out.Parts = append(out.Parts, p)
-		said = append(said, p.Name+" "+count(p.Count))
+		said = append(said, p.Name+" "+campaign.Number(p.Count))
 	}
-	out.Words = "Of " + count(total) + " people: " + strings.Join(said, ", ")
+	out.Words = "Of " + campaign.Count(total, "person") + ": " + strings.Join(said, ", ")
 	return out
 }
 
