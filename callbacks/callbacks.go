@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/internal/references"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/unverified"
 	"github.com/handout-dev/handout/ledger"
@@ -31,8 +32,9 @@ const (
 
 // Options are what the listener needs; all are required.
 type Options struct {
-	Redis     redis.UniversalClient
-	Verifiers Verifiers
+	Redis      redis.UniversalClient
+	MasterKeys *sealed.Ring // of the installation; nil: none
+	Verifiers  Verifiers
 	// RequireSignature refuses receipts without a signature. One that is there
 	// and wrong is always refused.
 	RequireSignature bool
@@ -75,6 +77,7 @@ func New(o Options) (*Listener, error) {
 			Name: "handout_receipts_total", Help: "Receipts by what came of them.",
 		}, []string{"result"}),
 	}
+	l.ledger.Seal(o.MasterKeys)
 	l.infos.ledger, l.tags.ledger = l.ledger, l.ledger
 	l.notices.refused = true
 	l.receipts.WithLabelValues(resultRecorded) // an increase is seen from 0 on

@@ -13,6 +13,7 @@ import (
 	"github.com/handout-dev/handout/internal/proposal"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/references"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 )
 
@@ -24,6 +25,7 @@ type Ledger struct {
 	outbox     *outbox.Store
 	references *references.Store
 	proposals  *proposal.Store
+	seals      *sealed.Store
 	changes    *batch.Batcher[*change]
 	replicas   int // that must have a claim
 }
@@ -31,9 +33,16 @@ type Ledger struct {
 // New is the ledger in rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient) *Ledger {
 	l := &Ledger{rdb: rdb, keys: keys(redisx.Prefix(rdb)), references: references.New(rdb), proposals: proposal.New(rdb)}
-	l.outbox = outbox.New(rdb, l.keys.meta, l.named)
+	l.Seal(nil)
 	l.changes = batch.New(maxChanges, applyTimeout, l.makeChanges)
 	return l
+}
+
+// Seal has the ledger encrypt who is in new campaigns, and read what is encrypted. Call
+// it before any other method.
+func (l *Ledger) Seal(ring *sealed.Ring) {
+	l.seals = sealed.New(l.rdb, ring)
+	l.outbox = outbox.New(l.rdb, l.seals, l.keys.meta, l.named)
 }
 
 // Outbox returns the webhooks' endpoints, and the events that are yet to be
@@ -55,7 +64,29 @@ func (l *Ledger) Recipients(ctx context.Context, c campaign.ID, page int) ([]cam
 	if err != nil {
 		return nil, fmt.Errorf("read page %d of campaign %s: %w", page, c, err)
 	}
-	return campaign.DecodePage(b)
+	return l.decode(ctx, c, page, b)
+}
+
+func (l *Ledger) decode(ctx context.Context, c campaign.ID, page int, b []byte) (all []campaign.Recipient, err error) {
+	if b, err = l.unseal(ctx, c, page, b); err == nil {
+		all, err = campaign.DecodePage(b)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("page %d of campaign %s: %w", page, c, err)
+	}
+	return all, nil
+}
+
+// unseal returns a page's stored form; *PurgedError when its key was destroyed.
+func (l *Ledger) unseal(ctx context.Context, c campaign.ID, page int, b []byte) ([]byte, error) {
+	b, err := l.seals.Open(ctx, c, page, b)
+	if errors.Is(err, sealed.ErrDestroyed) {
+		var purged *campaign.PurgedError
+		if gone := l.missing(ctx, c, page); errors.As(gone, &purged) {
+			return nil, gone
+		}
+	}
+	return b, err
 }
 
 // Seen is a record as it stood in the ledger when it was read or written.

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/sealed"
 )
 
 // draftSilence is how long a submit keeps its draft without writing: another
@@ -42,6 +43,7 @@ type Opening struct {
 	l     *Ledger
 	spec  *campaign.Spec
 	token string
+	key   *sealed.Key
 }
 
 // Open takes the draft of a campaign: a new one, or one that a submit has left
@@ -66,8 +68,15 @@ func (l *Ledger) Open(ctx context.Context, s *campaign.Spec, columns []string) (
 	if err != nil {
 		return nil, fmt.Errorf("open campaign %s: %w", s.ID, err)
 	}
+	salt := newSalt()
+	if o.key, err = l.seals.Create(ctx, s.ID, salt); err != nil {
+		return nil, fmt.Errorf("open campaign %s: %w", s.ID, err)
+	}
 	answer, err := draftScript.Run(ctx, l.rdb, []string{l.keys.meta(s.ID)}, o.token, now.UnixMilli(), draftSilence.Milliseconds(),
-		fieldSpec, encoded, fieldColumns, header, fieldCreated, now.UnixMilli()).Text()
+		fieldSalt, salt, fieldSpec, encoded, fieldColumns, header, fieldCreated, now.UnixMilli()).Text()
+	if err == nil && answer != "taken" {
+		l.seals.Withdraw(ctx, s.ID, o.key)
+	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("open campaign %s: %w", s.ID, err)
@@ -90,7 +99,7 @@ func (o *Opening) AddPages(ctx context.Context, first int, pages [][]byte) error
 	args := []any{o.token, time.Now().UnixMilli(), first + len(pages)}
 	for i, p := range pages {
 		keys = append(keys, o.l.keys.page(o.spec.ID, first+i))
-		args = append(args, p)
+		args = append(args, o.key.Page(o.spec.ID, first+i, p))
 	}
 	n, err := pagesScript.Run(ctx, o.l.rdb, keys, args...).Int()
 	if err != nil {
@@ -164,7 +173,7 @@ func (o *Opening) Commit(ctx context.Context, content Content, begin campaign.Be
 	}
 	defer done()
 	args := []any{o.token, content.Total, begin.By.Entry(now, "submitted", content.LeftOut.Beside(content.Total)).Encode(),
-		fieldSalt, newSalt(), fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldOwner, begin.Owner, fieldCursor, 0, fieldLeftOut, content.LeftOut.Encode()}
+		fieldTotal, content.Total, fieldPages, content.Pages, fieldDigest, content.Digest, fieldOwner, begin.Owner, fieldCursor, 0, fieldLeftOut, content.LeftOut.Encode()}
 	args = append(append(append(args, beginningFields(begin, now)...), zones...), events...)
 	args = append(args, accountFields(o.spec.Account)...)
 	n, err := commitScript.Run(ctx, o.l.rdb, []string{o.l.keys.meta(c), o.l.keys.counts(c), o.l.keys.history(c), o.l.outbox.Key(c), o.l.proposals.Key(c)}, args...).Int()
@@ -228,6 +237,7 @@ func (o *Opening) Abandon(ctx context.Context) error {
 	if err := trimScript.Run(ctx, o.l.rdb, []string{o.l.keys.meta(c), o.l.keys.zones(c)}, o.token, "").Err(); err != nil {
 		return fmt.Errorf("abandon campaign %s: %w", c, err)
 	}
+	o.l.seals.Withdraw(ctx, c, o.key)
 	return nil
 }
 

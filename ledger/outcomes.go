@@ -45,8 +45,8 @@ func (l *Ledger) Outcomes(ctx context.Context, c campaign.ID, places []campaign.
 		if err != nil {
 			return nil, fmt.Errorf("read page %d of campaign %s: %w", n, c, err)
 		}
-		if lists[n], err = campaign.DecodePage(b); err != nil {
-			return nil, fmt.Errorf("page %d of campaign %s: %w", n, c, err)
+		if lists[n], err = l.decode(ctx, c, n, b); err != nil {
+			return nil, err
 		}
 	}
 	all := make([]Outcome, 0, len(places))

@@ -19,6 +19,20 @@ const (
 	fieldEmptied = "emptied"  // when all was gone
 )
 
+// Rewrap has the ring's current master key wrap from now on, and wraps anew what the one
+// before has; it returns how many keys of campaigns. It may be interrupted anywhere, and
+// called again: until it has returned, both master keys are needed.
+func (l *Ledger) Rewrap(ctx context.Context) (int, error) {
+	n, err := l.seals.Rewrap(ctx, l.named)
+	if err != nil {
+		return n, err
+	}
+	return n, l.outbox.Rewrap(ctx)
+}
+
+// RewriteFiles is [sealed.Store.RewriteFiles].
+func (l *Ledger) RewriteFiles(ctx context.Context) (int64, error) { return l.seals.RewriteFiles(ctx) }
+
 // missing says why a page isn't there.
 func (l *Ledger) missing(ctx context.Context, c campaign.ID, page int) error {
 	ms, err := l.rdb.HGet(ctx, l.keys.meta(c), fieldPurged).Int64()
@@ -94,6 +108,11 @@ func (l *Ledger) empty(ctx context.Context, id campaign.ID, now time.Time, progr
 		return err
 	}
 	if c.EmptiedAt.IsZero() {
+		// First of all: no file of Redis's can give back from here on who was in it. If the
+		// process dies after this, the pages can't be read, and a worker goes on.
+		if err := l.seals.Destroy(ctx, id); err != nil {
+			return err
+		}
 		// While the references are there to tell whose they are.
 		if err := l.forgetEarly(ctx, c); err != nil {
 			return err
@@ -112,6 +131,9 @@ func (l *Ledger) empty(ctx context.Context, id campaign.ID, now time.Time, progr
 			return nil
 		})
 		if err != nil {
+			return err
+		}
+		if err := l.seals.Erased(ctx); err != nil {
 			return err
 		}
 		if err := l.rdb.HSet(ctx, l.keys.meta(id), fieldEmptied, now.UnixMilli()).Err(); err != nil {

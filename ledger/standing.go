@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/sealed"
 )
 
 // A standing campaign takes one-off sends: recipients are appended one by one, each
@@ -45,7 +45,7 @@ func (l *Ledger) Append(ctx context.Context, owner, key string, r campaign.Recip
 	}
 	a := &addition{
 		key: digest(owner + "\x00" + key), content: digest(string(plain)),
-		stored: append(binary.AppendUvarint(nil, uint64(len(plain))), plain...),
+		plain: plain,
 	}
 	account := message.AccountName()
 	if id, err = l.dayOf(ctx, a.key, account, now); err != nil {
@@ -82,7 +82,7 @@ func (l *Ledger) dayOf(ctx context.Context, key, account string, now time.Time) 
 // addition is a recipient to be appended.
 type addition struct {
 	key, content string // digests
-	stored       []byte
+	plain        []byte
 }
 
 func digest(s string) string {
@@ -121,8 +121,32 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, account string, a *
 		fields = append(fields, told...)
 	}
 	for {
-		keys := []string{l.keys.meta(id), l.keys.counts(id), l.keys.keys(id), l.keys.page(id, campaign.PlaceOf(total).Page)}
-		args := append([]any{a.key, a.content, total, a.stored, []byte{campaign.PageV2}, campaign.PageSize}, fields...)
+		v, err := l.rdb.HMGet(ctx, l.keys.meta(id), fieldTotal, fieldSalt).Result()
+		if err != nil {
+			return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)
+		}
+		total := int(number(v[0]))
+		fields := []any{fieldSpec, spec, fieldColumns, `["` + campaign.MessageColumn + `"]`, fieldDigest, "standing",
+			fieldCreated, now.UnixMilli(), fieldStarted, now.UnixMilli()}
+		fields = append(fields, accountFields(campaign.StoredAccount(account))...)
+		var key *sealed.Key
+		if salt, ok := v[1].(string); ok {
+			key, err = l.seals.Find(ctx, id, salt)
+		} else { // probably the first of the day
+			salt = newSalt()
+			var told []any
+			if told, err = l.outbox.Fields(ctx, id); err == nil {
+				key, err = l.seals.Create(ctx, id, salt)
+			}
+			fields = append(append(fields, told...), fieldSalt, salt)
+		}
+		if err != nil {
+			return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)
+		}
+		place := campaign.PlaceOf(total)
+		stored, begins := key.Appended(id, place, a.plain)
+		keys := []string{l.keys.meta(id), l.keys.counts(id), l.keys.keys(id), l.keys.page(id, place.Page)}
+		args := append([]any{a.key, a.content, total, stored, begins, campaign.PageSize}, fields...)
 		answer, err := appendScript.Run(ctx, l.rdb, keys, args...).Slice()
 		if err != nil || len(answer) != 2 {
 			return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, errors.Join(err, ctx.Err()))
@@ -139,7 +163,8 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, account string, a *
 			return campaign.Place{}, false, &campaign.PurgedError{ID: id, At: time.UnixMilli(n)}
 		case "canceled":
 			return campaign.Place{}, false, fmt.Errorf("campaign %s: %w", id, campaign.ErrCanceled)
+		case "sealed":
+			return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, sealed.ErrOtherKey)
 		}
-		total = int(n)
 	}
 }

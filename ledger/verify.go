@@ -68,6 +68,9 @@ func (l *Ledger) eachStored(ctx context.Context, c *campaign.Info, page int, wit
 			if err != nil {
 				return l.missing(ctx, c.ID, first+i)
 			}
+			if list, err = l.unseal(ctx, c.ID, first+i, list); err != nil {
+				return err
+			}
 			if err := yield(first+i, list, records[i].Val()); err != nil {
 				return err
 			}

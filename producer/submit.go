@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -21,6 +22,20 @@ type Client struct {
 // New is a client of the ledger in rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient) *Client {
 	return &Client{rdb: rdb, ledger: ledger.New(rdb)}
+}
+
+// Seal has the client encrypt by these master keys, see [ledger.Ledger.Seal].
+func (c *Client) Seal(keys *sealed.Ring) { c.ledger.Seal(keys) }
+
+// UseMasterKey is for programs that open Redis themselves: current is HANDOUT_MASTER_KEY,
+// previous HANDOUT_MASTER_KEY_PREVIOUS, or empty. Without it a submit to an installation
+// that encrypts is refused. Call it before the first submit.
+func (c *Client) UseMasterKey(current, previous string) error {
+	keys, err := sealed.NewRing(current, previous)
+	if err == nil {
+		c.Seal(keys)
+	}
+	return err
 }
 
 // SubmitOptions are the choices of a submit. The zero value is a good one.

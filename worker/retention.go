@@ -30,6 +30,12 @@ func (w *Worker) retain(ctx context.Context) {
 			if err := w.expire(ctx); err != nil {
 				w.complain(ctx, "retention", err)
 			}
+			// For those that commands have purged, too.
+			if n, err := w.ledger.RewriteFiles(ctx); err != nil {
+				w.complain(ctx, "rewrite of the append-only file after purges", err)
+			} else if n > 0 {
+				w.log.Info("Redis writes its append-only file anew", "purged", n)
+			}
 		}
 		select {
 		case <-ticker.C:

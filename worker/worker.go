@@ -16,6 +16,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/pacing"
 	"github.com/handout-dev/handout/internal/queue"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
@@ -26,7 +27,8 @@ const MaxWindow = 10_000
 
 // Options are what a worker needs; all but those with a default are required.
 type Options struct {
-	Redis redis.UniversalClient
+	Redis      redis.UniversalClient
+	MasterKeys *sealed.Ring // of the installation; nil: none
 	// Account is the default one, and Others are those beside it.
 	Account
 	Others []Account
@@ -95,8 +97,10 @@ func New(o Options) (*Worker, error) {
 		return nil, fmt.Errorf("worker: rate %v, concurrency %d, window %d or send time-out %v is out of range",
 			o.Account.Rate, o.Concurrency, o.Window, o.SendTimeout)
 	}
+	l := ledger.New(o.Redis)
+	l.Seal(o.MasterKeys)
 	w := &Worker{
-		rdb: o.Redis, ledger: ledger.New(o.Redis), suppressions: suppression.New(o.Redis), queue: queue.New(o.Redis), planner: newPlanner(),
+		rdb: o.Redis, ledger: l, suppressions: suppression.New(o.Redis), queue: queue.New(o.Redis), planner: newPlanner(),
 		metrics: newMetrics(o.Metrics), log: o.Logger, name: rand.Text(), accounts: make(map[string]*account),
 		window: o.Window, sendTimeout: o.SendTimeout, receiptMargin: o.ReceiptMargin, receiptIn: o.ReceiptDeadline,
 	}

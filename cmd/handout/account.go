@@ -37,7 +37,7 @@ func (c *Config) reader(rdb redis.UniversalClient) (*report.Reader, error) {
 	if own, ok := all.Find(campaign.DefaultAccount); ok {
 		rate = own.Rate
 	}
-	return report.NewReader(rdb, rate).OfAccounts(all.Rates()), err
+	return report.NewReader(rdb, rate).Sealed(c.MasterKeys()).OfAccounts(all.Rates()), err
 }
 
 func (a *app) accountCommand() *cobra.Command {

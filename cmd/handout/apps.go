@@ -16,13 +16,17 @@ import (
 func (a *app) webhookCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "webhook",
-		Short: "Tell other apps what becomes of campaigns: add, list, test and remove their URLs",
+		Short: "Tell other apps what becomes of campaigns: add, list, test, rotate and remove their URLs",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usagef("webhook: add, list, remove, test or log is missing; see %s --help", cmd.CommandPath())
+			return usagef("webhook: add, list, rotate, remove, test or log is missing; see %s --help", cmd.CommandPath())
 		},
 	}
 	cmd.AddCommand(
 		a.webhookAddCommand(), a.webhookListCommand(), a.webhookLogCommand(),
+		a.rotateCommand("rotate ID", "Give a webhook another secret, and print it: the old one signs, too, for a while more", func(o *operations.Operations, ctx context.Context, id string, overlap time.Duration) (string, error) {
+			secret, _, err := o.RotateWebhook(ctx, id, overlap)
+			return secret, err
+		}),
 		a.webhookDo("remove ID", "End a webhook: it receives nothing any more", func(ctx context.Context, o *operations.Operations, id string) (string, error) {
 			return "is removed", o.RemoveWebhook(ctx, id)
 		}),

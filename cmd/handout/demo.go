@@ -94,7 +94,7 @@ func (a *app) demoCampaign(ctx context.Context, rdb redis.UniversalClient, recip
 	}
 	id := result.Info.ID
 	say("campaign   %s, %s", id, campaign.Count(result.Info.Total, "recipient"))
-	q := report.NewReader(rdb, demoRate)
+	q := report.NewReader(rdb, demoRate).Sealed(a.config.MasterKeys())
 	started := time.Now()
 	if err := a.follow(ctx, q, id); err != nil {
 		return err
@@ -158,7 +158,7 @@ func (a *app) withHouse(ctx context.Context, c *Config, rdb redis.UniversalClien
 	defer vendor.Close()
 	c.TelesignURL = vendorServer.url()
 
-	m := &mode{c, rdb, prometheus.NewRegistry(), log, "bulk"}
+	m := &mode{c, rdb, prometheus.NewRegistry(), log}
 	listener, err := newListener(m)
 	if err != nil {
 		return err
@@ -217,7 +217,9 @@ func (a *app) demoSubmit(ctx context.Context, rdb redis.UniversalClient, recipie
 	if err != nil {
 		return nil, err
 	}
-	return producer.New(rdb).Submit(ctx, file, producer.ListRows([]string{"url"}, demoRows(recipients)), producer.SubmitOptions{})
+	client := producer.New(rdb)
+	client.Seal(a.config.MasterKeys())
+	return client.Submit(ctx, file, producer.ListRows([]string{"url"}, demoRows(recipients)), producer.SubmitOptions{})
 }
 
 // demoRows are people with numbers that are kept free for fiction: 555-0100 to

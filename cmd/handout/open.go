@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/handout-dev/handout/internal/accounts"
 	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/worker"
-	"github.com/redis/go-redis/v9"
 )
 
 // connect opens Redis without a look at whose it is.
@@ -52,7 +53,11 @@ func (a *app) openFor(ctx context.Context, all accounts.Accounts) (redis.Univers
 	if err != nil {
 		return nil, err
 	}
-	if _, err := installation.Enter(ctx, rdb, all.Digests()); err != nil {
+	_, err = installation.Enter(ctx, rdb, all.Digests())
+	if err == nil {
+		_, err = installation.EnterMasterKey(ctx, rdb, a.config.MasterKeys().IDs())
+	}
+	if err != nil {
 		_ = rdb.Close()
 		return nil, err
 	}
@@ -87,7 +92,8 @@ func (a *app) operate(ctx context.Context, f func(o *operations.Operations) erro
 			return err
 		}
 		return f(operations.New(rdb, operations.Options{
-			Region: a.config.Region, AccountRate: own.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate, Telesign: own.Telesign, Accounts: others, Audit: log,
+			MasterKeys: a.config.MasterKeys(),
+			Region:     a.config.Region, AccountRate: own.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate, Telesign: own.Telesign, Accounts: others, Audit: log,
 		}))
 	})
 }

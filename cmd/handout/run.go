@@ -14,13 +14,13 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/examples"
 	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/terminal"
 	"github.com/handout-dev/handout/internal/web/access"
 )
@@ -102,7 +102,7 @@ func (a *app) command(args []string) *cobra.Command {
 		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.rescheduleCommand(), a.retryCommand(), a.resendCommand(), a.acceptAsSentCommand(),
 		a.rateCommand(), a.suppressCommand(), a.templateCommand(), a.purgeCommand(),
 		a.workCommand(), a.listenCommand(), a.consoleCommand(), a.scheduleCommand(), a.simulateCommand(),
-		a.keyCommand(), a.accountCommand(), a.auditCommand(), a.webhookCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
+		a.keyCommand(), a.masterKeyCommand(), a.accountCommand(), a.auditCommand(), a.webhookCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
 	)
 	setUsage(root, args)
 	examples.Set(root.Commands())
@@ -116,8 +116,7 @@ func (a *app) load() (*Config, error) {
 			return nil, usageError{err}
 		}
 		a.config = c
-		// go-redis would write on standard error by itself.
-		redis.SetLogger(redisLog{a.logger(c)})
+		redisx.LogTo(a.logger(c))
 	}
 	return a.config, nil
 }
@@ -143,14 +142,6 @@ func (a *app) logger(c *Config) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(a.stderr, o))
 	}
 	return slog.New(slog.NewTextHandler(a.stderr, o))
-}
-
-// redisLog keeps what go-redis has to say for HANDOUT_LOG_LEVEL=debug: whatever goes
-// wrong comes back to us as an error, too.
-type redisLog struct{ log *slog.Logger }
-
-func (l redisLog) Printf(_ context.Context, format string, v ...any) {
-	l.log.Debug(fmt.Sprintf(format, v...))
 }
 
 func parseID(s string) (campaign.ID, error) {

@@ -71,14 +71,10 @@ func (a *app) newRunner(m *mode, all []*schedule.Schedule) (*schedule.Runner, er
 	if !ok {
 		errors = os.Stderr
 	}
-	log, err := m.trail(m.rdb)
-	if err != nil {
-		return nil, err
-	}
 	return schedule.New(schedule.Options{
-		Redis: m.rdb, Schedules: all, Logger: m.log, Metrics: m.registry, Audit: log,
+		Redis: m.rdb, MasterKeys: m.MasterKeys(), Schedules: all, Logger: m.log, Metrics: m.registry,
 		Lists: schedule.Lists{
-			Private: m.ScheduleAllowPrivate, MaxBytes: int64(m.ScheduleMaxList) << 20, Environment: schedule.Environment(), Errors: errors,
+			Private: m.ScheduleAllowPrivate, MaxBytes: int64(m.ScheduleMaxList) << 20, Environment: os.Environ(), Errors: errors,
 			S3: schedule.S3{
 				Endpoint: m.ScheduleS3Endpoint, Region: m.ScheduleS3Region,
 				Keys: s3keys.Keys{AccessKey: m.ScheduleS3AccessKey, SecretKey: m.ScheduleS3SecretKey, SessionToken: m.ScheduleS3SessionToken},
@@ -128,7 +124,7 @@ func (a *app) scheduleRun(ctx context.Context, name string, f *scheduleRunFlags)
 		if err != nil {
 			return fmt.Errorf("read Redis's clock: %w", err)
 		}
-		r, err := a.newRunner(&mode{c, rdb, prometheus.NewRegistry(), a.logger(c), ""}, named)
+		r, err := a.newRunner(&mode{c, rdb, prometheus.NewRegistry(), a.logger(c)}, named)
 		if err != nil {
 			return err
 		}

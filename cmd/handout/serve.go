@@ -99,8 +99,8 @@ func (s *server) wait(ctx context.Context) error {
 
 // health adds /healthz, which says that the process lives, and /readyz, which
 // says that Redis takes writes and that checks find nothing wrong.
-func (m *mode) health(mux *http.ServeMux, checks ...func(now time.Time) error) {
-	ready := redisx.NewReadiness(m.rdb, m.queue)
+func health(mux *http.ServeMux, rdb redis.UniversalClient, checks ...func(now time.Time) error) {
+	ready := redisx.NewReadiness(rdb)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 	})
@@ -203,7 +203,7 @@ func (a *app) listenCommand() *cobra.Command {
 			return err
 		}
 		mux := http.NewServeMux()
-		m.health(mux)
+		health(mux, m.rdb)
 		mux.Handle(callbacks.Path, l)
 		replaying, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -232,7 +232,7 @@ func newListener(m *mode) (*callbacks.Listener, error) {
 		}
 	}
 	return callbacks.New(callbacks.Options{
-		Redis: m.rdb, Verifiers: verifiers, RequireSignature: m.RequireSignature,
+		Redis: m.rdb, MasterKeys: m.MasterKeys(), Verifiers: verifiers, RequireSignature: m.RequireSignature,
 		ReceiptMargin: m.ReceiptMargin, ReceiptDeadline: m.ReceiptDeadline, Logger: m.log, Metrics: m.registry,
 	})
 }
@@ -243,11 +243,7 @@ type mode struct {
 	rdb      redis.UniversalClient
 	registry *prometheus.Registry
 	log      *slog.Logger
-	queue    string // whose tasks it takes; empty: none
 }
-
-// takesFrom is the queue whose tasks a server takes, by its command.
-var takesFrom = map[string]string{"work": "bulk", "schedule": "schedule"}
 
 // serverCommand is a command that serves until it is interrupted. check, which may be
 // nil, comes before Redis is opened.
@@ -266,7 +262,7 @@ func (a *app) serverCommand(use, short string, check func(*Config) error, serve 
 				registry := prometheus.NewRegistry()
 				registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 				rdb.AddHook(metrics.NewRedisErrors(registry))
-				return serve(cmd.Context(), &mode{c, rdb, registry, a.logger(c), takesFrom[use]})
+				return serve(cmd.Context(), &mode{c, rdb, registry, a.logger(c)})
 			})
 		},
 	}
@@ -284,7 +280,7 @@ func (m *mode) ledgerMetrics() error {
 // inside serves health and metrics, for those who run handout.
 func (m *mode) inside(checks ...func(now time.Time) error) *http.ServeMux {
 	mux := http.NewServeMux()
-	m.health(mux, checks...)
+	health(mux, m.rdb, checks...)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	return mux
 }
@@ -329,7 +325,7 @@ func (a *app) workCommand() *cobra.Command {
 			return err
 		}
 		hooks, err := webhook.NewServer(webhook.Options{
-			Redis: m.rdb, Private: m.WebhookAllowPrivate, Backlog: m.WebhookBacklog, Logger: m.log, Metrics: m.registry,
+			Redis: m.rdb, MasterKeys: m.MasterKeys(), Private: m.WebhookAllowPrivate, Backlog: m.WebhookBacklog, Logger: m.log, Metrics: m.registry,
 		})
 		if err != nil {
 			return err
@@ -368,7 +364,7 @@ func newWorker(m *mode) (*worker.Worker, error) {
 		speaks[i] = worker.Account{Name: a.Name, Telesign: client, Rate: a.Rate, PollRate: a.PollRate, CallbackURL: a.CallbackURL, SenderID: a.SenderID}
 	}
 	return worker.New(worker.Options{
-		Redis: m.rdb, Account: speaks[0], Others: speaks[1:], Poll: m.Poll,
+		Redis: m.rdb, MasterKeys: m.MasterKeys(), Account: speaks[0], Others: speaks[1:], Poll: m.Poll,
 		Concurrency: m.Concurrency, Window: m.Window, SendTimeout: m.SendTimeout,
 		ReceiptMargin: m.ReceiptMargin, ReceiptDeadline: m.ReceiptDeadline,
 		FilesRate: m.CheckFilesRate, FilesPrivate: m.CheckFilesPrivate,

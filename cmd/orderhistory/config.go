@@ -30,11 +30,13 @@ import (
 // Config is every environment variable that orderhistory reads, each as
 // ORDERHISTORY_<NAME> but those that are handout's, too.
 type Config struct {
-	RedisURL    string `envconfig:"REDIS_URL" desc:"where Redis is, as for handout"`
-	RedisCA     string `envconfig:"HANDOUT_REDIS_CA" desc:"file of the authorities of Redis's certificate, as for handout"`
-	RedisCert   string `envconfig:"HANDOUT_REDIS_CERT" desc:"file of the certificate that is shown to Redis, as for handout"`
-	RedisKey    string `envconfig:"HANDOUT_REDIS_KEY" desc:"file of its key, as for handout"`
-	RedisPrefix string `envconfig:"HANDOUT_PREFIX" default:"handout" desc:"what begins every key in Redis, as for handout"`
+	RedisURL          string      `envconfig:"REDIS_URL" desc:"where Redis is, as for handout"`
+	RedisCA           string      `envconfig:"HANDOUT_REDIS_CA" desc:"file of the authorities of Redis's certificate, as for handout"`
+	RedisCert         string      `envconfig:"HANDOUT_REDIS_CERT" desc:"file of the certificate that is shown to Redis, as for handout"`
+	RedisKey          string      `envconfig:"HANDOUT_REDIS_KEY" desc:"file of its key, as for handout"`
+	RedisPrefix       string      `envconfig:"HANDOUT_PREFIX" default:"handout" desc:"what begins every key in Redis, as for handout"`
+	MasterKey         secret.Text `envconfig:"HANDOUT_MASTER_KEY" desc:"encrypts who is in campaigns, as for handout"`
+	MasterKeyPrevious secret.Text `envconfig:"HANDOUT_MASTER_KEY_PREVIOUS" desc:"the one before, as for handout"`
 
 	Shop         string `default:"sqlite:shop.db" desc:"the shop's database: postgres://… or sqlite:PATH"`
 	State        string `default:"sqlite:orderhistory-state.db" desc:"the database of what was exported: postgres://… or sqlite:PATH"`

@@ -22,6 +22,7 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/s3keys"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 )
@@ -195,9 +196,16 @@ func (c *Config) exporter(ctx context.Context, dry bool) (_ *orderhistory.Export
 	if err := redisx.Ping(ctx, rdb); err != nil {
 		return nil, nil, fmt.Errorf("can't use Redis at %s: %w", redisx.Describe(c.RedisURL), err)
 	}
-	if _, _, err := installation.Read(ctx, rdb); err != nil { // handout's own programs write it
+	keys, err := sealed.NewRing(c.MasterKey.Reveal(), c.MasterKeyPrevious.Reveal())
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("HANDOUT_MASTER_KEY: %w", err)}
+	}
+	if err := installation.LookMasterKey(ctx, rdb, keys.IDs()); err != nil {
 		return nil, nil, err
 	}
+	submits, campaigns := producer.New(rdb), ledger.New(rdb)
+	submits.Seal(keys)
+	campaigns.Seal(keys)
 	zone, err := time.LoadLocation(c.Zone)
 	if err != nil {
 		return nil, nil, usageError{err}
@@ -222,7 +230,7 @@ func (c *Config) exporter(ctx context.Context, dry bool) (_ *orderhistory.Export
 	}
 	opened = append(opened, st)
 	return &orderhistory.Exporter{
-		Shop: from, State: st, Store: files, Producer: producer.New(rdb), Ledger: ledger.New(rdb),
+		Shop: from, State: st, Store: files, Producer: submits, Ledger: campaigns,
 		Campaign: spec, HTTP: &http.Client{}, Region: c.PhoneRegion, Zone: zone, Currency: c.Currency, Words: words, Prefix: c.Prefix,
 		LinkLife: c.LinkLife, Workers: c.Workers, Uploads: c.Uploads,
 		MaxDrift: c.MaxDrift, MaxBad: c.MaxBad, Keep: time.Duration(c.KeepDays) * 24 * time.Hour, TryLinks: c.TryLinks,

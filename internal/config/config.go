@@ -23,9 +23,9 @@ import (
 	"github.com/handout-dev/handout/internal/accounts"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/internal/web/oidc"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
 )
@@ -39,6 +39,8 @@ type Config struct {
 	RedisCert              string      `split_words:"true" desc:"file of the certificate, in PEM, that is shown to Redis"`
 	RedisKey               string      `split_words:"true" desc:"file of its key"`
 	RedisReplicas          int         `split_words:"true" default:"0" desc:"replicas of Redis that must have a claim before it is sent, so that a failover forgets none"`
+	MasterKey              secret.Text `split_words:"true" desc:"encrypts in Redis who is in campaigns, and the secrets of webhooks: handout master-key create makes one; empty: nothing is encrypted"`
+	MasterKeyPrevious      secret.Text `split_words:"true" desc:"the master key before, while handout master-key rewrap replaces it"`
 	TelesignCustomerID     string      `envconfig:"TELESIGN_CUSTOMER_ID" desc:"the account's customer ID"`
 	TelesignAPIKey         secret.Text `envconfig:"TELESIGN_API_KEY" desc:"the account's API key; also verifies receipts"`
 	TelesignPreviousAPIKey secret.Text `envconfig:"TELESIGN_PREVIOUS_API_KEY" desc:"the key before, while Telesign still signs receipts with it"`
@@ -73,12 +75,6 @@ type Config struct {
 
 	// ConsolePlainHTTP: a session's cookie isn't marked Secure.
 	ConsolePlainHTTP bool `split_words:"true" default:"false" desc:"other machines reach the console over plain HTTP, without TLS in front: a browser's session can be read on the way"`
-
-	OIDCIssuer       string      `envconfig:"HANDOUT_OIDC_ISSUER" desc:"OpenID Connect provider through which people log in to the console, as in https://id.example.com; empty: by keys alone"`
-	OIDCClientID     string      `envconfig:"HANDOUT_OIDC_CLIENT_ID" desc:"the console's client ID there"`
-	OIDCClientSecret secret.Text `envconfig:"HANDOUT_OIDC_CLIENT_SECRET" desc:"its secret"`
-	OIDCGroups       string      `envconfig:"HANDOUT_OIDC_GROUPS" desc:"what people of which groups may do, as in ops=read,control;support=read"`
-	OIDCGroupsClaim  string      `envconfig:"HANDOUT_OIDC_GROUPS_CLAIM" default:"groups" desc:"the claim that has a person's groups"`
 
 	// ListenMetricsAddr is apart from ListenAddr, which the public calls.
 	ListenMetricsAddr string `split_words:"true" default:"127.0.0.1:8081" desc:"where handout listen serves metrics and health"`
@@ -141,11 +137,6 @@ func Load() (*Config, error) {
 	return c, errors.Join(errs...)
 }
 
-// OIDC is the OpenID Connect provider.
-func (c *Config) OIDC() oidc.Options {
-	return oidc.Options{Issuer: c.OIDCIssuer, ClientID: c.OIDCClientID, ClientSecret: c.OIDCClientSecret.Reveal(), Console: c.ConsoleURL, GroupsClaim: c.OIDCGroupsClaim}
-}
-
 // isSecret reports whether a variable may be in a file: it is a secret, or a URL with a
 // password.
 func isSecret(field reflect.StructField) bool {
@@ -191,6 +182,8 @@ func wanted(t reflect.Type) string {
 // validate calls check for each variable with whether its value is allowed.
 func (c *Config) validate(check func(ok bool, name, format string, args ...any)) {
 	check(redisx.ValidPrefix(c.Prefix), "HANDOUT_PREFIX", "must be 1 to 32 small letters, digits, - or _, and begin with a letter or digit")
+	_, err := sealed.NewRing(c.MasterKey.Reveal(), c.MasterKeyPrevious.Reveal())
+	check(err == nil, "HANDOUT_MASTER_KEY", "%w", err)
 	check(c.RedisReplicas >= 0 && c.RedisReplicas <= 10, "HANDOUT_REDIS_REPLICAS", "must be 0 to 10")
 	check(c.Rate > 0 && c.Rate <= operations.MaxRate, "HANDOUT_RATE", "must be over 0 and at most %d, in messages per second", operations.MaxRate)
 	check(c.PollRate > 0 && c.PollRate <= 100_000, "HANDOUT_POLL_RATE", "must be over 0 and at most 100000, in requests per second")
@@ -212,9 +205,6 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	site, err := access.ParseSite(c.ConsoleURL, c.ConsolePlainHTTP)
 	check(err == nil, "HANDOUT_CONSOLE_URL", "%w", err)
 	check(err != nil || !c.ConsoleOpen || site.Local(), "HANDOUT_CONSOLE_OPEN", "is for this machine alone, and HANDOUT_CONSOLE_URL or HANDOUT_CONSOLE_PLAIN_HTTP is for others")
-	for name, err := range c.OIDC().Faults(c.OIDCGroups) {
-		check(false, name, "%w", err)
-	}
 	auth := telesign.AuthMethod(c.TelesignAuth)
 	check(auth == telesign.AuthBasic || auth == telesign.AuthDigest, "HANDOUT_TELESIGN_AUTH", "must be basic or digest")
 	check(c.Region == "" || phonenumbers.GetSupportedRegions()[c.Region], "HANDOUT_REGION", "must be a country's two letters, as in US")
@@ -350,4 +340,10 @@ func Unknown() []string {
 		}
 	}
 	return unknown
+}
+
+// MasterKeys are the installation's; nil for none.
+func (c *Config) MasterKeys() *sealed.Ring {
+	keys, _ := sealed.NewRing(c.MasterKey.Reveal(), c.MasterKeyPrevious.Reveal()) // validated
+	return keys
 }

@@ -33,6 +33,7 @@ type Stamp struct {
 	OldestReader int    // programs of an older format can't read it
 	Since        time.Time
 	Accounts     map[string]string // digests of the Telesign accounts, by their names
+	MasterKey    string            // the ID of the master key that encrypts; empty: none does
 }
 
 const (
@@ -92,7 +93,7 @@ func Read(ctx context.Context, rdb redis.UniversalClient) (Stamp, bool, error) {
 	if err1 != nil || err2 != nil || err3 != nil || v[fieldID] == "" {
 		return Stamp{}, false, fmt.Errorf("read the installation's stamp: %s isn't one: does another application use the prefix %s?", key(rdb), redisx.Prefix(rdb))
 	}
-	s := Stamp{v[fieldID], format, oldest, time.Unix(since, 0).UTC(), make(map[string]string)}
+	s := Stamp{v[fieldID], format, oldest, time.Unix(since, 0).UTC(), make(map[string]string), v[fieldMaster]}
 	for field, digest := range v {
 		if name, ok := strings.CutPrefix(field, fieldAccount); ok {
 			s.Accounts[name] = digest

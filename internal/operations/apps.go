@@ -23,6 +23,9 @@ type Webhook struct {
 	State     string    `json:"state"`   // ok, failing since, gone since
 	Last      *Delivery `json:"last"`    // the latest delivery; null: none was made
 	Dropped   int       `json:"dropped"` // outcomes and changes that it never received
+	// Overlap is until when the secret before the latest rotation signs, too; zero: it
+	// no longer does.
+	Overlap time.Time `json:"overlap,omitzero"`
 }
 
 // Delivery is a line of a webhook's log.
@@ -125,6 +128,9 @@ func (o *Operations) Webhooks(ctx context.Context) ([]Webhook, error) {
 			ID: e.ID, URL: webhook.ShowURL(e.URL), Events: e.Events, Campaigns: e.Prefix, Phones: e.Phones,
 			Created: e.CreatedAt, State: state, Last: last, Dropped: dropped[e.ID],
 		}
+		if now().Before(e.Overlap) {
+			all[i].Overlap = e.Overlap
+		}
 	}
 	return all, nil
 }
@@ -138,6 +144,19 @@ func (o *Operations) endpoint(ctx context.Context, id string) (*outbox.Endpoint,
 		return e, nil
 	}
 	return nil, fmt.Errorf("webhook %s: %w", id, outbox.ErrNotFound)
+}
+
+// RotateWebhook gives a webhook another secret, and returns it: it can't be shown again.
+// Until then, overlap from now, each event has a signature by the old one, too. Errors: NotFound,
+// Refused.
+func (o *Operations) RotateWebhook(ctx context.Context, id string, overlap time.Duration) (secret string, until time.Time, err error) {
+	if overlap < 0 || overlap > MaxOverlap {
+		return "", until, refusef(Refused, "overlap", "must be 0s to %s", campaign.FormatDuration(MaxOverlap))
+	}
+	another, at := webhook.NewSecret(), now()
+	return another.Reveal(), at.Add(overlap).UTC(), o.traced(ctx, "rotate webhook", id+", overlap "+campaign.FormatDuration(overlap), campaign.Actor{}, func() error {
+		return o.ledger.Outbox().Rotate(ctx, id, another, overlap, at)
+	})
 }
 
 // RemoveWebhook ends a webhook: it receives nothing any more. Errors: NotFound.

@@ -23,6 +23,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/proposal"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
@@ -32,9 +33,10 @@ import (
 
 // Options are what operations need beside Redis.
 type Options struct {
-	Region          string  // the country whose numbers may stand in national form, as in US; empty: none
-	AccountRate     float64 // the default account's limit in messages per second where no person has set it
-	PrivateWebhooks bool    // webhooks may lead to private addresses, and to http URLs
+	MasterKeys      *sealed.Ring // nil: none
+	Region          string       // the country whose numbers may stand in national form, as in US; empty: none
+	AccountRate     float64      // the default account's limit in messages per second where no person has set it
+	PrivateWebhooks bool         // webhooks may lead to private addresses, and to http URLs
 	// Telesign is asked about the default account's templates; nil: the credentials aren't
 	// known here, and templates are checked by what others have asked.
 	Telesign *Telesign
@@ -58,7 +60,10 @@ func New(rdb redis.UniversalClient, o Options) *Operations {
 	if o.Audit == nil {
 		o.Audit = audit.New(rdb, audit.Options{})
 	}
-	return &Operations{o: o, rdb: rdb, ledger: ledger.New(rdb), suppressions: suppression.New(rdb), producer: producer.New(rdb)}
+	all := &Operations{o: o, rdb: rdb, ledger: ledger.New(rdb), suppressions: suppression.New(rdb), producer: producer.New(rdb)}
+	all.ledger.Seal(o.MasterKeys)
+	all.producer.Seal(o.MasterKeys)
+	return all
 }
 
 // Standing is a campaign as it stood at a moment.

@@ -47,14 +47,13 @@ var advice = map[string]string{
 	"ERR":         "handout needs scripts (EVAL), and a Redis that has them",
 }
 
-// Probe tries a write and a script on a Redis, of a cluster on each master, and looks
-// for the rights of a process that takes tasks from the queue; empty: from none. It returns
+// Probe tries a write and a script on a Redis, of a cluster on each master. It returns
 // a *RefusedError when Redis answers and refuses, and another error when it doesn't
 // answer.
-func Probe(ctx context.Context, rdb redis.UniversalClient, queue string) error {
+func Probe(ctx context.Context, rdb redis.UniversalClient) error {
 	cluster, ok := rdb.(*redis.ClusterClient)
 	if !ok {
-		return probe(ctx, rdb, Prefix(rdb), Prefix(rdb)+":probe", queue)
+		return probe(ctx, rdb, Prefix(rdb), Prefix(rdb)+":probe")
 	}
 	keys, err := probeKeys(ctx, cluster)
 	if err != nil {
@@ -63,7 +62,7 @@ func Probe(ctx context.Context, rdb redis.UniversalClient, queue string) error {
 	errs := make([]error, len(keys))
 	var group sync.WaitGroup
 	for i, key := range keys {
-		group.Go(func() { errs[i] = probe(ctx, cluster, Prefix(rdb), key, queue) })
+		group.Go(func() { errs[i] = probe(ctx, cluster, Prefix(rdb), key) })
 	}
 	group.Wait()
 	return errors.Join(errs...)
@@ -91,8 +90,8 @@ func probeKeys(ctx context.Context, cluster *redis.ClusterClient) ([]string, err
 	return keys, nil
 }
 
-func probe(ctx context.Context, rdb redis.Scripter, prefix, key, queue string) error {
-	forbidden, err := probeScript.Run(ctx, rdb, []string{key}, prefix, queue).StringSlice()
+func probe(ctx context.Context, rdb redis.Scripter, prefix, key string) error {
+	forbidden, err := probeScript.Run(ctx, rdb, []string{key}, prefix).StringSlice()
 	if err != nil {
 		return refusal(err)
 	}
@@ -127,8 +126,7 @@ func refusal(err error) error {
 // Readiness asks a Redis at most once in readyLife whether it takes writes: probes of
 // many may not load it. It is safe for concurrent use.
 type Readiness struct {
-	rdb   redis.UniversalClient
-	queue string
+	rdb redis.UniversalClient
 
 	mu    sync.Mutex
 	at    time.Time
@@ -140,11 +138,8 @@ const (
 	readyTimeout = 2 * time.Second
 )
 
-// NewReadiness returns the readiness of a Redis for a process that takes tasks from the
-// queue; empty: from none.
-func NewReadiness(rdb redis.UniversalClient, queue string) *Readiness {
-	return &Readiness{rdb: rdb, queue: queue}
-}
+// NewReadiness returns the readiness of a Redis.
+func NewReadiness(rdb redis.UniversalClient) *Readiness { return &Readiness{rdb: rdb} }
 
 // Check returns why nothing can be written, if that is so. It takes readyTimeout at
 // most, for all who wait together.
@@ -154,7 +149,7 @@ func (r *Readiness) Check() error {
 	if time.Since(r.at) >= readyLife {
 		ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 		defer cancel()
-		r.state = Probe(ctx, r.rdb, r.queue)
+		r.state = Probe(ctx, r.rdb)
 		r.at = time.Now()
 	}
 	return r.state

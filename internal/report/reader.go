@@ -14,6 +14,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/proposal"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/internal/unverified"
 	"github.com/handout-dev/handout/internal/web/access"
@@ -52,6 +53,12 @@ func (q *Reader) Accounts() []string {
 	names := slices.Sorted(maps.Keys(q.rates))
 	at := slices.Index(names, campaign.DefaultAccount)
 	return append([]string{campaign.DefaultAccount}, slices.Delete(names, at, at+1)...)
+}
+
+// Sealed has the reader read what is encrypted. Call it before the first read.
+func (q *Reader) Sealed(keys *sealed.Ring) *Reader {
+	q.ledger.Seal(keys)
+	return q
 }
 
 // Traced has the reader trace in log who reads many people. Call it before the first read.

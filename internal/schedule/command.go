@@ -58,7 +58,7 @@ func startTied(cmd *exec.Cmd, over <-chan struct{}) error {
 
 // run starts a program without a shell, in a process group of its own. When ctx is
 // done, the group gets SIGTERM, and SIGKILL after [graceTime].
-func (l *Lists) run(ctx context.Context, args []string, p Period) (*program, error) {
+func (l *Lists) run(ctx context.Context, args, env []string, p Period) (*program, error) {
 	out, in, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("a pipe: %w", err)
@@ -66,7 +66,7 @@ func (l *Lists) run(ctx context.Context, args []string, p Period) (*program, err
 	ctx, cancel := context.WithCancel(ctx)
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = in, l.Errors
-	cmd.Env = append(append([]string{}, l.Environment...), "HANDOUT_PERIOD="+string(p))
+	cmd.Env = append(environment(l.Environment, env), "HANDOUT_PERIOD="+string(p))
 	ownGroup(cmd)
 	cmd.Cancel = func() error { return signalGroup(cmd, false) }
 	cmd.WaitDelay = graceTime

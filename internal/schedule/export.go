@@ -18,7 +18,7 @@ const maxOutput = 1 << 20
 // export runs a program that opens a campaign itself, and returns which. If the
 // program is killed, the tick isn't refused but begun again.
 func (l *Lists) export(ctx context.Context, s *Schedule, p Period) (campaign.ID, error) {
-	x, err := l.run(ctx, s.fillAll(s.Export, p), p)
+	x, err := l.run(ctx, s.fillAll(s.Export, p), s.Env, p)
 	if err != nil {
 		return "", &refusal{refusedExport, err.Error()}
 	}

@@ -35,6 +35,9 @@ type Schedule struct {
 	List    string   `yaml:"list"`    // a file, s3://bucket/key or an https URL
 	Command []string `yaml:"command"` // prints the list
 	Export  []string `yaml:"export"`  // opens the campaign itself
+	// Env names the variables that a program gets beside those of every program; a * at
+	// the end stands for all that begin so.
+	Env []string `yaml:"env"`
 
 	// Suppress, if set, is why the list's numbers go on the suppression list; no
 	// campaign opens.
@@ -68,7 +71,7 @@ func (s *span) UnmarshalYAML(n *yaml.Node) error {
 // ofExport are the keys that a schedule may have with an export, and ofList those that
 // it may have without one.
 var (
-	ofExport = []string{"name", "cron", "zone", "export", "catch_up", "overlap", "timeout", "list", "command"}
+	ofExport = []string{"name", "cron", "zone", "export", "env", "catch_up", "overlap", "timeout", "list", "command"}
 	ofList   = append([]string{"campaign", "suppress", "column", "format", "hold", "region", "set_aside_bad_rows", "max_drift"}, ofExport...)
 )
 
@@ -178,6 +181,10 @@ func (s *Schedule) check(folder string) (faults []error) {
 		}
 	}
 	check(what == 1, "exactly one of list, command and export is needed")
+	check(len(s.Env) == 0 || s.List == "", "env: is for a program")
+	for _, name := range s.Env {
+		check(isVariable(name), "env: %q isn't the name of a variable, or the beginning of names with * behind it", name)
+	}
 	faults = append(faults, s.checkSource(folder)...)
 	if len(s.Export) > 0 {
 		check(!slices.ContainsFunc(s.keys, func(key string) bool { return !slices.Contains(ofExport, key) }),

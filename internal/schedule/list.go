@@ -26,7 +26,7 @@ type Lists struct {
 	// MaxBytes is how large a list may be.
 	MaxBytes int64
 	S3       S3
-	// Environment is what programs get, with HANDOUT_PERIOD added.
+	// Environment is what programs may get, see [Schedule.Env]; HANDOUT_PERIOD they all get.
 	Environment []string
 	// Errors is the standard error of programs.
 	Errors *os.File
@@ -49,7 +49,7 @@ func (l *Lists) open(ctx context.Context, s *Schedule, p Period) *reader {
 	case len(s.Command) > 0:
 		args := s.fillAll(s.Command, p)
 		r.name = path.Base(args[0])
-		r.open = func() (io.ReadCloser, error) { return l.run(ctx, args, p) }
+		r.open = func() (io.ReadCloser, error) { return l.run(ctx, args, s.Env, p) }
 	case strings.HasPrefix(text, "s3://"):
 		r.name = text
 		r.open = func() (io.ReadCloser, error) { return l.object(ctx, strings.TrimPrefix(text, "s3://")) }

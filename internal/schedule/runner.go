@@ -15,8 +15,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
-	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/queue"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/suppression"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
@@ -25,12 +25,12 @@ import (
 
 // Options are what a runner needs; all are required.
 type Options struct {
-	Redis     redis.UniversalClient
-	Schedules []*Schedule
-	Lists     Lists
-	Logger    *slog.Logger
-	Metrics   prometheus.Registerer
-	Audit     *audit.Log // nil: one in the same Redis, with the usual length and age
+	Redis      redis.UniversalClient
+	MasterKeys *sealed.Ring // of the installation; nil: none
+	Schedules  []*Schedule
+	Lists      Lists
+	Logger     *slog.Logger
+	Metrics    prometheus.Registerer
 }
 
 // Runner runs the ticks of schedules. Any number of processes may have one.
@@ -46,7 +46,6 @@ type Runner struct {
 	server       *asynq.Server
 	metrics      *metrics
 	log          *slog.Logger
-	audit        *audit.Log
 
 	name     string // of this process, for its leases
 	leases   atomic.Int64
@@ -72,9 +71,8 @@ func New(o Options) (*Runner, error) {
 		ledger: ledger.New(o.Redis), suppressions: suppression.New(o.Redis), producer: producer.New(o.Redis), queue: queue.New(o.Redis),
 		metrics: newMetrics(o.Metrics, o.Schedules), log: o.Logger, name: rand.Text(),
 	}
-	if r.audit = o.Audit; r.audit == nil {
-		r.audit = audit.New(o.Redis, audit.Options{})
-	}
+	r.ledger.Seal(o.MasterKeys)
+	r.producer.Seal(o.MasterKeys)
 	for _, s := range o.Schedules {
 		r.byName[s.Name] = s
 	}

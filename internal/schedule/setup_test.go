@@ -77,6 +77,9 @@ func (m *room) runner(keys string) (*Runner, *Schedule) {
 	if !strings.Contains(keys, "export:") && !strings.Contains(keys, "suppress:") {
 		keys = "campaign: campaign.yaml\n" + keys
 	}
+	if strings.Contains(keys, "FOLDER") && !strings.Contains(keys, "env:") {
+		keys = strings.TrimSpace(keys) + "\nenv: [FOLDER]"
+	}
 	text := "schedules:\n  - name: nightly\n    " + strings.ReplaceAll(strings.TrimSpace(keys), "\n", "\n    ") + "\n"
 	all, err := Load(m.write("schedules.yaml", text))
 	if err != nil {

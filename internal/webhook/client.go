@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -95,13 +96,17 @@ func (c *Client) do(ctx context.Context, to *outbox.Endpoint, message string, bo
 	if err := CheckURL(to.URL, c.private); err != nil { // it was added where more was allowed
 		return 0, err
 	}
-	signer, err := standardwebhooks.NewWebhook(to.Secret.Reveal())
-	if err != nil {
-		return 0, errors.New("its secret can't be read") // without the cause, which might show it
-	}
-	signature, err := signer.Sign(message, now, body)
-	if err != nil {
-		return 0, errors.New("it can't be signed")
+	var signatures []string // one for each secret: a receiver takes any that it knows
+	for _, s := range to.Secrets(now) {
+		signer, err := standardwebhooks.NewWebhook(s.Reveal())
+		if err != nil {
+			return 0, errors.New("its secret can't be read") // without the cause, which might show it
+		}
+		signature, err := signer.Sign(message, now, body)
+		if err != nil {
+			return 0, errors.New("it can't be signed")
+		}
+		signatures = append(signatures, signature)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, bytes.NewReader(body))
 	if err != nil {
@@ -111,7 +116,7 @@ func (c *Client) do(ctx context.Context, to *outbox.Endpoint, message string, bo
 	req.Header.Set("User-Agent", "handout")
 	req.Header.Set(standardwebhooks.HeaderWebhookID, message)
 	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
-	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	req.Header.Set(standardwebhooks.HeaderWebhookSignature, strings.Join(signatures, " "))
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return 0, outbound.Reason(err)

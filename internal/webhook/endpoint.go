@@ -23,13 +23,18 @@ const (
 
 // New returns an endpoint with a new ID and secret.
 func New(address string, events []string, prefix string, phones bool, now time.Time) outbox.Endpoint {
-	key := make([]byte, secretBytes)
-	rand.Read(key)
 	return outbox.Endpoint{
 		ID: strings.ToLower(rand.Text()[:idLength]), URL: address, Events: events, Prefix: prefix, Phones: phones,
-		Secret:    secret.New("whsec_" + base64.StdEncoding.EncodeToString(key)),
+		Secret:    NewSecret(),
 		CreatedAt: now.UTC().Truncate(time.Second),
 	}
+}
+
+// NewSecret returns a new secret of an endpoint.
+func NewSecret() secret.Text {
+	key := make([]byte, secretBytes)
+	rand.Read(key)
+	return secret.New("whsec_" + base64.StdEncoding.EncodeToString(key))
 }
 
 // What can be wrong with an endpoint's URL.

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/internal/queue"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
@@ -25,8 +26,9 @@ const concurrency = outbox.MaxEndpoints
 
 // Options are what a server needs; all are required.
 type Options struct {
-	Redis   redis.UniversalClient
-	Private bool // allows private addresses, and http
+	Redis      redis.UniversalClient
+	MasterKeys *sealed.Ring // of the installation; nil: none
+	Private    bool         // allows private addresses, and http
 	// Backlog is about how many outcomes and changes may be pending for one
 	// endpoint, over all campaigns.
 	Backlog int
@@ -63,6 +65,7 @@ func NewServer(o Options) (*Server, error) {
 		return nil, errors.New("webhook: Redis, Backlog, Logger and Metrics are required")
 	}
 	l := ledger.New(o.Redis)
+	l.Seal(o.MasterKeys)
 	s := &Server{
 		ledger: l, outbox: l.Outbox(), queue: queue.New(o.Redis), client: NewClient(o.Private),
 		backlog: o.Backlog, log: o.Logger, token: rand.Text(), busy: make(map[string]bool),

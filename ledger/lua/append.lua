@@ -15,7 +15,8 @@
 --
 -- Returns what happened and a number: "appended" and the position, "known" and
 -- the position, "other" (another content has this key) and the position,
--- "moved" and how many recipients there are, "canceled" and 0, "purged" and when,
+-- "moved" and how many recipients there are, "sealed" and 0 (the page begins with
+-- something else: it is sealed by another key, or by none), "canceled" and 0, "purged" and when,
 -- Unix milliseconds.
 local purged = redis.call('HGET', KEYS[1], 'purged')
 if purged then
@@ -37,13 +38,17 @@ local total = tonumber(redis.call('HGET', KEYS[1], 'total') or '0')
 if total ~= tonumber(ARGV[3]) then
   return {'moved', total}
 end
+local begins = redis.call('GETRANGE', KEYS[4], 0, #ARGV[5] - 1)
+if begins ~= '' and begins ~= ARGV[5] then
+  return {'sealed', 0}
+end
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then
   redis.call('HSET', KEYS[1], 'state', 'running', 'cursor', 0, unpack(ARGV, 7))
 elseif state == 'settling' or state == 'done' then
   redis.call('HSET', KEYS[1], 'state', 'running', 'finished', '')
 end
-if redis.call('EXISTS', KEYS[4]) == 0 then
+if begins == '' then
   redis.call('SET', KEYS[4], ARGV[5])
 end
 redis.call('APPEND', KEYS[4], ARGV[4])

@@ -11,6 +11,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 	"github.com/handout-dev/handout/telesign"
@@ -43,6 +44,7 @@ const (
 type handout struct {
 	rdb    redis.UniversalClient
 	ledger *ledger.Ledger
+	keys   *sealed.Ring // nil: nothing is encrypted
 }
 
 func newHandout(b *testing.B, server *redistest.Server) *handout {
@@ -67,7 +69,9 @@ func (h *handout) submitFile(b *testing.B, text string, of iter.Seq[person]) *ca
 	if err != nil {
 		b.Fatal(err)
 	}
-	result, err := producer.New(h.rdb).Submit(b.Context(), file,
+	client := producer.New(h.rdb)
+	client.Seal(h.keys)
+	result, err := client.Submit(b.Context(), file,
 		producer.ListRows([]string{"url"}, rows(of)), producer.SubmitOptions{})
 	if err != nil {
 		b.Fatal(err)
@@ -94,7 +98,7 @@ func (h *handout) work(b *testing.B, to *vendor, rate float64, o ...func(*worker
 		b.Fatal(err)
 	}
 	options := worker.Options{
-		Redis: h.rdb, Account: worker.Account{Telesign: client, Rate: rate, PollRate: 5}, Poll: false,
+		Redis: h.rdb, MasterKeys: h.keys, Account: worker.Account{Telesign: client, Rate: rate, PollRate: 5}, Poll: false,
 		Concurrency: concurrency, Window: window, SendTimeout: 15 * time.Second, ReceiptMargin: time.Minute,
 		Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 	}

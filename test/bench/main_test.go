@@ -82,11 +82,15 @@ func (r *rounds) run(n int, ours, plain func(round int) float64) {
 			p = plain(round)
 			o = ours(round)
 		}
-		r.ours, r.plain, r.ratios = append(r.ours, o), append(r.plain, p), append(r.ratios, o/p)
+		r.add(o, p)
 	}
 }
 
 // report adds the medians to the benchmark and to the table.
+func (r *rounds) add(ours, plain float64) {
+	r.ours, r.plain, r.ratios = append(r.ours, ours), append(r.plain, plain), append(r.ratios, ours/plain)
+}
+
 func (r *rounds) report(b *testing.B, unit, what string, least float64) {
 	b.Helper()
 	o, p, times := median(r.ours), median(r.plain), median(r.ratios)

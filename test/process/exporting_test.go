@@ -80,6 +80,7 @@ func (x *exported) add(name, shop string, customers int, more ...string) env {
 	fmt.Fprintf(&x.schedules, `  - name: %s
     cron: "%d %d %d %d *"
     export: [sh, -c, ". $CASES/%[1]s.env; echo $$ >>$CASES/%[1]s.pids; exec $ORDERHISTORY_PROGRAM run --period [[time]] --wait 2m --json --metrics-file $CASES/%[1]s.prom"]
+    env: [CASES, "REDIS_URL*", "ORDERHISTORY_*"]
 `, name, x.due.Minute(), x.due.Hour(), x.due.Day(), x.due.Month())
 	x.write("schedules.yaml", x.schedules.String())
 	if err := schedule.NewStore(x.redis.Client()).See(x.t.Context(), name, x.due.Add(-time.Second)); err != nil {

@@ -56,6 +56,7 @@ func TestSchedule_KilledInTheMiddleIsTakenOverAndNobodyIsSentTwice(t *testing.T)
     campaign: campaign.yaml
     overlap: wait
     command: [sh, -c, "exec 2>/dev/null; head -n 30 $LISTS/list.csv; if mkdir $LISTS/begun; then exec sleep 60; fi; tail -n +31 $LISTS/list.csv"]
+    env: [LISTS]
 `, phones)
 	e := h.env.with("HANDOUT_SCHEDULES", filepath.Join(folder, "schedules.yaml"), "LISTS", folder)
 	schedulers := []*process{serve(t, e, "schedule"), serve(t, e, "schedule")}
@@ -108,7 +109,7 @@ func TestSchedule_ByHand(t *testing.T) {
 	phones := numbers(20, plainly)
 	folder := scheduled(t, `schedules:
   - {name: daily, cron: "0 2 * * *", zone: Europe/Paris, campaign: campaign.yaml, list: list.csv, overlap: beside}
-  - {name: broken, cron: "0 2 * * *", campaign: campaign.yaml, command: [sh, -c, "cat $LISTS/list.csv; exit 4"]}
+  - {name: broken, cron: "0 2 * * *", campaign: campaign.yaml, command: [sh, -c, "cat $LISTS/list.csv; exit 4"], env: [LISTS]}
 `, phones)
 	e := account(redistest.Start(t).URL()).with("HANDOUT_SCHEDULES", filepath.Join(folder, "schedules.yaml"), "LISTS", folder)
 

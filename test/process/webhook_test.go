@@ -168,7 +168,7 @@ func TestWebhook_WrongUse(t *testing.T) {
 	t.Parallel()
 	e := account(redistest.Start(t).URL())
 	checkAll(t, e, []refusal{
-		{name: "no verb", args: []string{"webhook"}, code: 2, stderr: "webhook: add, list, remove, test or log is missing; see handout webhook --help"},
+		{name: "no verb", args: []string{"webhook"}, code: 2, stderr: "webhook: add, list, rotate, remove, test or log is missing; see handout webhook --help"},
 		{name: "plain", args: []string{"webhook", "add", "http://example.com"}, code: 2, stderr: "webhook add: URL: it must be an https URL; HANDOUT_WEBHOOK_ALLOW_PRIVATE=true allows .*"},
 		{name: "no URL", args: []string{"webhook", "add", "example"}, code: 2, stderr: "webhook add: URL: it must be a URL as in .*"},
 		{name: "events", args: []string{"webhook", "add", "https://example.com", "--events", "all"}, code: 2, stderr: `webhook add: --events: there are no events "all": .*`},

@@ -29,6 +29,7 @@ import (
 	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
@@ -38,6 +39,7 @@ const Prefix = "/api/v1"
 // Options are what an API needs. Redis, Gate and Logger are required.
 type Options struct {
 	Redis       redis.UniversalClient // stays the caller's to close
+	MasterKeys  *sealed.Ring          // of the installation; nil: none
 	Gate        *access.Gate
 	Logger      *slog.Logger
 	Region      string                        // the country whose numbers may stand in lists in national form
@@ -81,8 +83,8 @@ func New(o Options) (*API, error) {
 	if o.Audit == nil {
 		o.Audit = audit.New(o.Redis, audit.Options{})
 	}
-	a := &API{o: o, reports: report.NewReader(o.Redis, o.AccountRate).OfAccounts(operations.Rates(o.Accounts)).Traced(o.Audit),
-		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign, Accounts: o.Accounts, Audit: o.Audit})}
+	a := &API{o: o, reports: report.NewReader(o.Redis, o.AccountRate).Sealed(o.MasterKeys).OfAccounts(operations.Rates(o.Accounts)).Traced(o.Audit),
+		ops: operations.New(o.Redis, operations.Options{MasterKeys: o.MasterKeys, Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign, Accounts: o.Accounts, Audit: o.Audit})}
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	config := config()

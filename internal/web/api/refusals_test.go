@@ -34,6 +34,7 @@ func (h *house) calls(t *testing.T) []call {
 		"accept-all-as-sent": `{"expected":1}`,
 		"set-campaign-rate":  `{"rate":5}`, "set-account-rate": `{"rate":5}`, "purge-campaign": `{"id":"listless"}`,
 		"reschedule-campaign": `{"at":"2099-01-01T00:00:00Z"}`,
+		"rotate-webhook":      `{}`,
 		"add-webhook":         `{"url":"https://hooks.example.com/"}`,
 		"create-send":         `{"recipient":"a","phone":"+12015550100","message_type":"ARN","channels":[{"channel":"sms","template":"text","parameters":{"text":"Hello"}}]}`,
 	}

@@ -22,21 +22,24 @@ func (a *API) registerWebhooks() {
 		"From the console's machine. The answer is the delivery, also one that the webhook didn't take.", notFound, invalid), a.testWebhook)
 	add(a, a.operation("list-deliveries", "GET /webhooks/{webhook}/deliveries", access.Read, "List the latest deliveries to a webhook",
 		"At most 100, the latest first.", notFound, invalid), a.deliveries)
+	add(a, a.operation("rotate-webhook", "POST /webhooks/{webhook}/rotate", access.Control, "Give a webhook another secret",
+		"The answer has it, once. Until `overlap_until` each event has a signature by the old secret, too.", malformed, tooLarge, mediaType, notFound, invalid), a.rotateWebhook)
 	add(a, a.operation("remove-webhook", "DELETE /webhooks/{webhook}", access.Control, "Remove a webhook",
 		"It receives nothing more, and events that wait for it are discarded.", notFound, invalid), a.removeWebhook)
 }
 
 // Webhook is another app's URL that receives what becomes of campaigns.
 type Webhook struct {
-	ID        string    `json:"id" example:"k3v7q2m5abcd"`
-	URL       string    `json:"url" example:"https://shop.example/handout" doc:"without its query, which may be a secret"`
-	Events    []string  `json:"events" nullable:"false" example:"[\"campaign\",\"recipients\"]"`
-	Campaigns string    `json:"campaigns" example:"order-history-" doc:"only of campaigns whose ids begin so; empty: all"`
-	Phones    bool      `json:"phones" doc:"it receives phone numbers"`
-	CreatedAt time.Time `json:"created_at"`
-	State     string    `json:"state" example:"ok" doc:"ok; failing since, for three days or more; gone since, when it answered 410"`
-	Dropped   int       `json:"dropped" minimum:"0" doc:"outcomes and changes that it never received"`
-	Last      *Delivery `json:"last_delivery,omitempty" doc:"the latest one; left out: none was made yet"`
+	ID        string     `json:"id" example:"k3v7q2m5abcd"`
+	URL       string     `json:"url" example:"https://shop.example/handout" doc:"without its query, which may be a secret"`
+	Events    []string   `json:"events" nullable:"false" example:"[\"campaign\",\"recipients\"]"`
+	Campaigns string     `json:"campaigns" example:"order-history-" doc:"only of campaigns whose ids begin so; empty: all"`
+	Phones    bool       `json:"phones" doc:"it receives phone numbers"`
+	CreatedAt time.Time  `json:"created_at"`
+	State     string     `json:"state" example:"ok" doc:"ok; failing since, for three days or more; gone since, when it answered 410"`
+	Dropped   int        `json:"dropped" minimum:"0" doc:"outcomes and changes that it never received"`
+	Overlap   *time.Time `json:"overlap_until,omitempty" doc:"until then the secret before its rotation signs, too; left out: it no longer does"`
+	Last      *Delivery  `json:"last_delivery,omitempty" doc:"the latest one; left out: none was made yet"`
 }
 
 // Delivery is a request to a webhook, and what came of it.
@@ -68,7 +71,10 @@ func (a *API) webhooks(ctx context.Context, _ *struct{}) (*Webhooks, error) {
 	all, err := a.ops.Webhooks(ctx)
 	out := &Webhooks{Webhooks: make([]Webhook, len(all))}
 	for i, w := range all {
-		out.Webhooks[i] = Webhook{w.ID, w.URL, append([]string{}, w.Events...), w.Campaigns, w.Phones, w.Created, w.State, w.Dropped, newDelivery(w.Last)}
+		out.Webhooks[i] = Webhook{w.ID, w.URL, append([]string{}, w.Events...), w.Campaigns, w.Phones, w.Created, w.State, w.Dropped, nil, newDelivery(w.Last)}
+		if !w.Overlap.IsZero() {
+			out.Webhooks[i].Overlap = &w.Overlap
+		}
 	}
 	return out, err
 }
@@ -130,6 +136,37 @@ func (a *API) deliveries(ctx context.Context, in *WebhookPath) (*Deliveries, err
 		out.Deliveries[i] = newDelivery(&log[i])
 	}
 	return out, err
+}
+
+// RotateWebhook is how a webhook's secret is replaced.
+type RotateWebhook struct {
+	Overlap string `json:"overlap,omitempty" default:"24h" maxLength:"16" example:"24h" doc:"for how long the old secret signs, too: 0s to 720h"`
+}
+
+// RotatedWebhook is a webhook with another secret.
+type RotatedWebhook struct {
+	ID      string    `json:"id" example:"k3v7q2m5abcd"`
+	Secret  string    `json:"secret" example:"whsec_…" doc:"signs its events; it can't be shown again"`
+	Overlap time.Time `json:"overlap_until" doc:"until then the old secret signs, too"`
+}
+
+func (a *API) rotateWebhook(ctx context.Context, in *struct {
+	WebhookPath
+	Body *RotateWebhook
+}) (*RotatedWebhook, error) {
+	text := "24h"
+	if in.Body != nil {
+		text = in.Body.Overlap
+	}
+	overlap, err := time.ParseDuration(text)
+	if err != nil {
+		return nil, problem(invalid, "", Fault{Field: "overlap", Message: "it must be a duration as in 24h"})
+	}
+	secret, until, err := a.ops.RotateWebhook(ctx, in.Webhook, overlap)
+	if err != nil {
+		return nil, err
+	}
+	return &RotatedWebhook{in.Webhook, secret, until}, nil
 }
 
 // RemovedWebhook is a webhook that receives nothing more.

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/internal/web/api"
@@ -56,8 +57,19 @@ func TestWebhooks_AreAddedTestedListedAndRemoved(t *testing.T) {
 	if len(log.Deliveries) != 2 {
 		t.Errorf("%+v", log)
 	}
+	var rotated api.RotatedWebhook
+	c.do(t, 200, "POST", "/webhooks/"+added.ID+"/rotate", asJSON, `{"overlap":"48h"}`).into(t, &rotated)
+	if left := time.Until(rotated.Overlap); !strings.HasPrefix(rotated.Secret, "whsec_") || rotated.Secret == added.Secret || left < 47*time.Hour || left > 48*time.Hour {
+		t.Errorf("%+v", rotated)
+	}
+	if w := list(); w.Overlap == nil || !w.Overlap.Equal(rotated.Overlap) {
+		t.Errorf("%+v", w)
+	}
+	for _, body := range []string{`{"overlap":"a day"}`, `{"overlap":"721h"}`, `{"overlap":"-1h"}`} {
+		problemOf(t, c.do(t, 422, "POST", "/webhooks/"+added.ID+"/rotate", asJSON, body), "invalid")
+	}
 	c.do(t, 200, "DELETE", "/webhooks/"+added.ID, "", "")
-	for _, call := range [][2]string{{"POST", "/test"}, {"GET", "/deliveries"}, {"DELETE", ""}} {
+	for _, call := range [][2]string{{"POST", "/test"}, {"POST", "/rotate"}, {"GET", "/deliveries"}, {"DELETE", ""}} {
 		problemOf(t, c.do(t, 404, call[0], "/webhooks/"+added.ID+call[1], "", ""), "not-found")
 	}
 	// What can't be reached now is added with a note.

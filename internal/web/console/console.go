@@ -23,13 +23,14 @@ import (
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/web/access"
-	"github.com/handout-dev/handout/internal/web/oidc"
 )
 
 // Options are what a console needs. Redis, Gate and Logger are required.
 type Options struct {
 	Redis           redis.UniversalClient // stays the caller's to close
+	MasterKeys      *sealed.Ring          // of the installation; nil: none
 	Gate            *access.Gate
 	Logger          *slog.Logger
 	Region          string                        // the country whose numbers may stand in lists in national form
@@ -38,7 +39,6 @@ type Options struct {
 	Accounts        map[string]operations.Account // beside the default, by their names
 	PrivateWebhooks bool                          // webhooks may lead to private addresses, and by http
 	Destination     string                        // where messages go, after "Messages go to"; empty: it isn't said
-	Provider        *oidc.Provider                // people may log in through it; nil: by keys alone
 	Audit           *audit.Log                    // nil: one in the same Redis, with the usual length and age
 
 	Every      time.Duration // how often what moves by itself is looked at; 0: 1 s
@@ -88,8 +88,8 @@ func New(o Options) (*Console, error) {
 	if o.Audit == nil {
 		o.Audit = audit.New(o.Redis, audit.Options{})
 	}
-	c := &Console{o: o, reports: report.NewReader(o.Redis, o.AccountRate).OfAccounts(operations.Rates(o.Accounts)).Traced(o.Audit),
-		ops: operations.New(o.Redis, operations.Options{Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign, Accounts: o.Accounts, Audit: o.Audit}), pages: pages, mux: http.NewServeMux(), normalize: normalize,
+	c := &Console{o: o, reports: report.NewReader(o.Redis, o.AccountRate).Sealed(o.MasterKeys).OfAccounts(operations.Rates(o.Accounts)).Traced(o.Audit),
+		ops: operations.New(o.Redis, operations.Options{MasterKeys: o.MasterKeys, Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign, Accounts: o.Accounts, Audit: o.Audit}), pages: pages, mux: http.NewServeMux(), normalize: normalize,
 		asks: make(map[string]func(*visit) (string, any, error))}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()
@@ -263,10 +263,6 @@ func (c *Console) routes() {
 	c.mux.HandleFunc("GET /login", c.loginPage)
 	c.mux.HandleFunc("POST /login", c.login)
 	c.mux.HandleFunc("POST /logout", c.logout)
-	if c.o.Provider != nil {
-		c.mux.HandleFunc("GET /login/oidc", c.beginLogin)
-		c.mux.HandleFunc("GET "+oidc.CallbackPath, c.finishLogin)
-	}
 	c.mux.Handle("GET /{$}", http.RedirectHandler("/campaigns", http.StatusSeeOther))
 	c.mux.HandleFunc("/", c.nothing)
 
@@ -322,6 +318,7 @@ func (c *Console) routes() {
 	c.page("POST /webhooks", access.Control, c.addWebhook) // shows the secret, once, and goes nowhere
 	c.page("GET /webhooks/{webhook}", access.Read, c.webhook)
 	c.form("POST /webhooks/{webhook}/test", access.Control, c.testWebhook)
+	c.page("POST /webhooks/{webhook}/rotate", access.Control, c.rotateWebhook) // likewise
 	c.page("GET /webhooks/{webhook}/remove", access.Control, func(v *visit) (string, any, error) {
 		_, data, err := c.webhook(v)
 		return "removewebhook", data, err

@@ -2,6 +2,7 @@ package console
 
 import (
 	"strings"
+	"time"
 
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
@@ -45,8 +46,9 @@ func (c *Console) addWebhook(v *visit) (string, any, error) {
 // webhookPage is one webhook with its latest deliveries.
 type webhookPage struct {
 	operations.Webhook
-	Log []operations.Delivery
-	May bool
+	Log     []operations.Delivery
+	May     bool
+	Rotated string // the secret that it was just given, shown this once
 }
 
 func (c *Console) webhook(v *visit) (string, any, error) {
@@ -61,10 +63,28 @@ func (c *Console) webhook(v *visit) (string, any, error) {
 	}
 	for _, w := range all {
 		if w.ID == id {
-			return "webhook", &webhookPage{w, log, v.may(access.Control)}, nil
+			return "webhook", &webhookPage{Webhook: w, Log: log, May: v.may(access.Control)}, nil
 		}
 	}
 	return "", nil, errNoPage // it was removed a moment ago
+}
+
+// pageOverlap is for how long a webhook's secret before signs, too, after a rotation on
+// its page: time to give the app the new one.
+const pageOverlap = 24 * time.Hour
+
+func (c *Console) rotateWebhook(v *visit) (string, any, error) {
+	id := v.PathValue("webhook")
+	secret, _, err := c.ops.RotateWebhook(v.Context(), id, pageOverlap)
+	if err != nil {
+		return "", nil, err
+	}
+	c.o.Logger.Info("a webhook has another secret", "webhook", id, "by", v.key.Name)
+	name, data, err := c.webhook(v)
+	if page, ok := data.(*webhookPage); ok {
+		page.Rotated = secret
+	}
+	return name, data, err
 }
 
 func (c *Console) testWebhook(v *visit) (string, error) {

@@ -35,6 +35,11 @@ func TestWebhooks_AreAddedTestedAndRemoved(t *testing.T) {
 		t.Error("a reader may test")
 	}
 	reader.post(http.StatusForbidden, at+"/remove")
+	reader.post(http.StatusForbidden, at+"/rotate")
+	b.see(b.post(http.StatusOK, at+"/rotate"), `id="secret"`, "whsec_", "the old secret signs until")
+	page := b.get(http.StatusOK, at)
+	b.see(page, "the old secret signs until")
+	b.miss(page, "whsec_")
 	b.see(b.get(http.StatusOK, at+"/remove"), `id="do"`)
 	b.post(http.StatusSeeOther, at+"/remove")
 	b.see(b.get(http.StatusOK, "/webhooks"), `id="none"`)

@@ -30,7 +30,10 @@ type Endpoint struct {
 	Prefix string `json:"prefix,omitempty"`
 	Phones bool   `json:"phones,omitempty"` // events show phone numbers
 	// Secret signs its deliveries.
-	Secret    secret.Text `json:"secret"`
+	Secret secret.Text `json:"secret"`
+	// Before is the secret before the latest rotation, which signs, too, until Overlap.
+	Before    secret.Text `json:"before"`
+	Overlap   time.Time   `json:"overlap,omitzero"`
 	CreatedAt time.Time   `json:"created_at"`
 	// GoneAt is when it answered 410: no more deliveries.
 	GoneAt time.Time `json:"gone_at,omitzero"`
@@ -38,14 +41,50 @@ type Endpoint struct {
 	Since int64 `json:"since"`
 }
 
-// encode returns the stored form, which has the secret itself.
-func (e *Endpoint) encode() ([]byte, error) {
+// encode returns the stored form, with the secret sealed if there is a master key, else
+// as it is.
+func (l *Store) encode(ctx context.Context, e *Endpoint) ([]byte, error) {
+	stored, err := l.seals.Text(ctx, secretOf(e.ID), e.Secret.Reveal())
+	before := ""
+	if err == nil && !e.Overlap.IsZero() {
+		before, err = l.seals.Text(ctx, secretOf(e.ID), e.Before.Reveal())
+	}
+	if err != nil {
+		return nil, err
+	}
 	type fields Endpoint
 	return json.Marshal(struct {
 		fields
-		Secret string `json:"secret"` // in place of the one that isn't shown
-	}{fields(*e), e.Secret.Reveal()})
+		Secret string `json:"secret"` // in place of those that aren't shown
+		Before string `json:"before,omitempty"`
+	}{fields(*e), stored, before})
 }
+
+// decode reads the stored form. An endpoint whose secret can't be opened is an error:
+// nothing may be signed by what is stored.
+func (l *Store) decode(id, text string) (e Endpoint, err error) {
+	if err := json.Unmarshal([]byte(text), &e); err != nil {
+		return e, errors.New("not a webhook") // without the cause, which shows some of its text
+	}
+	for _, s := range []*secret.Text{&e.Secret, &e.Before} {
+		opened, err := l.seals.OpenText(secretOf(id), s.Reveal())
+		if err != nil {
+			return e, err
+		}
+		*s = secret.New(opened)
+	}
+	return e, nil
+}
+
+// Secrets are those that sign a delivery of now, the latest first.
+func (e *Endpoint) Secrets(now time.Time) []secret.Text {
+	if now.Before(e.Overlap) {
+		return []secret.Text{e.Secret, e.Before}
+	}
+	return []secret.Text{e.Secret}
+}
+
+func secretOf(id string) string { return "the secret of webhook " + id }
 
 // Subscribes reports whether the endpoint receives events of this kind of a
 // campaign.
@@ -116,9 +155,9 @@ func (l *Store) Endpoints(ctx context.Context) (*Endpoints, error) {
 		if strings.HasPrefix(id, fieldGeneration) {
 			continue
 		}
-		var e Endpoint
-		if err := json.Unmarshal([]byte(text), &e); err != nil {
-			return nil, fmt.Errorf("read webhook %s: not a webhook", id) // without the cause, which shows some of its text
+		e, err := l.decode(id, text)
+		if err != nil {
+			return nil, fmt.Errorf("read webhook %s: %w", id, err)
 		}
 		all.All = append(all.All, e)
 	}
@@ -156,6 +195,27 @@ func (l *Store) Remove(ctx context.Context, id string) error {
 	return nil
 }
 
+// Rotate gives an endpoint another secret; the one before signs, too, until overlap has
+// passed. One that had an overlap still has signed for the last time.
+// Errors: [ErrNotFound].
+func (l *Store) Rotate(ctx context.Context, id string, to secret.Text, overlap time.Duration, now time.Time) error {
+	return l.change(ctx, id, func(all *Endpoints) (*Endpoint, error) {
+		e := all.Find(id)
+		if e == nil {
+			return nil, fmt.Errorf("webhook %s: %w", id, ErrNotFound)
+		}
+		if e.Secret.Reveal() == to.Reveal() {
+			return e, nil // written, and the answer was lost
+		}
+		before := e.Secret
+		e.Secret, e.Before, e.Overlap = to, secret.Text{}, time.Time{}
+		if overlap > 0 {
+			e.Before, e.Overlap = before, now.Add(overlap).UTC()
+		}
+		return e, nil
+	})
+}
+
 // Disable ends the deliveries to an endpoint and keeps its log.
 // Errors: [ErrNotFound].
 func (l *Store) Disable(ctx context.Context, id string, now time.Time) error {
@@ -167,6 +227,20 @@ func (l *Store) Disable(ctx context.Context, id string, now time.Time) error {
 		e.GoneAt = now.UTC().Truncate(time.Second)
 		return e, nil
 	})
+}
+
+// Rewrap seals the secrets of all endpoints by the installation's master key of now.
+func (l *Store) Rewrap(ctx context.Context) error {
+	all, err := l.Endpoints(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range all.All {
+		if err := l.change(ctx, e.ID, func(all *Endpoints) (*Endpoint, error) { return all.Find(e.ID), nil }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // change writes what change returns for an endpoint; nil deletes it.
@@ -182,7 +256,7 @@ func (l *Store) change(ctx context.Context, id string, change func(*Endpoints) (
 		}
 		text := []byte{}
 		if e != nil {
-			if text, err = e.encode(); err != nil {
+			if text, err = l.encode(ctx, e); err != nil {
 				return fmt.Errorf("write webhook %s: %w", id, err)
 			}
 		}
