@@ -21,8 +21,12 @@ type step struct {
 }
 
 // NewCascade reads the templates of a spec against the header of a list: its
-// columns without recipient and phone.
+// columns without recipient and phone. A spec that says what this program doesn't know
+// is an [ErrNewer]: what it sent would be something else.
 func NewCascade(s *Spec, columns []string) (*Cascade, error) {
+	if s.Newer != nil {
+		return nil, s.Newer
+	}
 	c := &Cascade{Spec: s, Contents: s.Contents()}
 	for _, ch := range c.Contents {
 		var st step

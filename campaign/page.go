@@ -111,8 +111,11 @@ func decodePage(b []byte, wanted func(plain []byte) bool) ([]Recipient, error) {
 		}
 		return parseGrowing(string(b[1:]))
 	}
-	if len(b) == 0 || b[0] != pageV1 {
+	switch {
+	case len(b) == 0 || b[0] == 0:
 		return nil, fmt.Errorf("%w: unknown version", ErrBadPage)
+	case b[0] > PageV2:
+		return nil, fmt.Errorf("%w of version %d: %w", ErrBadPage, b[0], ErrNewer)
 	}
 	d, _ := decoders.Get().(*zstd.Decoder)
 	defer decoders.Put(d)

@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -101,6 +102,9 @@ type Spec struct {
 	// Standing is the day's campaign of one-off sends: each recipient has a
 	// message of their own, and there are no channels here.
 	Standing bool `json:"standing,omitempty"`
+	// Newer, if not nil, is an [ErrNewer] that names what this program doesn't know of
+	// a stored spec. It may tell of the campaign, and must not send it.
+	Newer error `json:"-"`
 }
 
 // Content is a template with its parameters.
@@ -204,10 +208,17 @@ func (s *Spec) Equal(other *Spec) bool {
 	return err == nil && wrong == nil && string(a) == string(b)
 }
 
-// DecodeSpec reads the stored form.
+// DecodeSpec reads the stored form, see [Spec.Newer].
 func DecodeSpec(b []byte) (*Spec, error) {
 	s := new(Spec)
-	if err := json.Unmarshal(b, s); err != nil {
+	err := DecodeStrict(b, s)
+	if err == nil {
+		err = s.unknownValue()
+	}
+	switch {
+	case errors.Is(err, ErrNewer):
+		s.Newer = err
+	case err != nil:
 		return nil, fmt.Errorf("decode campaign spec: %w", err)
 	}
 	return s, nil
