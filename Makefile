@@ -89,6 +89,12 @@ bench: s3 build ## measure: each benchmark once
 chaos: redis build ## kill workers, Redis and the queue while 5,000 are sent to, and count; some fifteen minutes
 	go test -count 1 -timeout 20m -v ./test/chaos -long
 
+RELEASE ?= $(or $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null),HEAD)
+
+.PHONY: chaos-mixed
+chaos-mixed: redis build ## send 5,000 with this version beside the last release's, or that of RELEASE=tag-or-commit
+	go test -count 1 -timeout 20m -v -run '^TestMixed' ./test/chaos -long -release "$(RELEASE)"
+
 .PHONY: search
 search: redis ## walk at random over what can happen, ten minutes, other walks each time; SEED=N makes one walk again
 	go test -count 1 -timeout 20m -v -run '^TestSearch' ./test/search $(if $(SEED),-rapid.seed $(SEED),-search 10m -search.from 0)
