@@ -23,6 +23,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/accounts"
 	"github.com/handout-dev/handout/internal/config"
+	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/internal/redisx"
@@ -106,7 +107,15 @@ func (m *mode) health(mux *http.ServeMux, checks ...func(now time.Time) error) {
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		var refused *redisx.RefusedError
+		var replaced *installation.ReplacedError
+		var format *installation.FormatError
 		switch err := ready.Check(); {
+		case errors.As(err, &replaced):
+			http.Error(w, replaced.Error(), http.StatusServiceUnavailable)
+			return
+		case errors.As(err, &format):
+			http.Error(w, format.Error(), http.StatusServiceUnavailable)
+			return
 		case errors.As(err, &refused):
 			http.Error(w, "Redis refuses writes: "+refused.Word, http.StatusServiceUnavailable)
 			return
