@@ -36,7 +36,9 @@ func TestRedis_SwappedUnderRunningProcessesSendsNothing(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, p := range []*process{w, listener} {
-		r.await("a red /readyz", startTime, func() bool { return strings.Contains(p.get(t, "/readyz"), "isn't the one that this process started with") })
+		r.await("a red /readyz", startTime, func() bool {
+			return strings.Contains(p.get(t, "/readyz"), "isn't the one that this process started with")
+		})
 	}
 	before := r.taken()
 	swapped.ResetCommandStats()
