@@ -113,6 +113,24 @@ type Content struct {
 	Parameters map[string]string `json:"parameters,omitempty"`
 }
 
+// EmailColumn is the list's column with the address that the channel email is sent to.
+const EmailColumn = "email"
+
+// emailChannel is Telesign's name of the channel that has an address of its own.
+const emailChannel = "email"
+
+// NeedsEmail reports whether the cascade has e-mail, so that each recipient needs an
+// address.
+func (s *Spec) NeedsEmail() bool {
+	return slices.ContainsFunc(s.Channels, func(ch Channel) bool { return ch.Channel == emailChannel })
+}
+
+// NeedsPhone reports whether a recipient needs a phone number: of all channels, e-mail
+// alone does without.
+func (s *Spec) NeedsPhone() bool {
+	return s.Standing || !s.NeedsEmail() || len(s.Channels) > 1
+}
+
 // DefaultChannel is the name under which [Spec.Contents] has the default, which is
 // Telesign's name of it.
 const DefaultChannel = "default"

@@ -168,9 +168,10 @@ func sampleOf(c *campaign.Cascade, r *campaign.Recipient, position int) (json.Ra
 		return nil, err
 	}
 	m.PhoneNumber = phone.HideIn(m.PhoneNumber, r.Phone)
+	m.Email = phone.HideIn(m.Email, m.Email)
 	for _, content := range m.Content {
 		for name, value := range content.Parameters {
-			content.Parameters[name] = phone.HideIn(value, r.Phone)
+			content.Parameters[name] = phone.HideIn(phone.HideIn(value, r.Phone), c.Email(r))
 		}
 	}
 	return m.Encode()

@@ -217,7 +217,7 @@ func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (
 		return nil, nil
 	}
 	c := &claim{ctx: context.WithoutCancel(ctx), subject: s, place: to}
-	if suppressed, err := w.suppressed(c, r.Phone); suppressed || err != nil {
+	if suppressed, err := w.suppressed(c, r); suppressed || err != nil {
 		return nil, err
 	}
 	err = w.record(c, campaign.Event{Kind: campaign.EventClaim, At: w.clock.Now(), Claim: rand.Uint64() | 1})

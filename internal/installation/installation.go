@@ -20,10 +20,10 @@ import (
 const (
 	// Format is that of what this program writes. It grows with each change that an
 	// older program can't read, or would take for something else.
-	Format = 2
+	Format = 3
 	// oldestReader is the format of the oldest program that can read what this one
 	// writes: one version back, once there is one that was released.
-	oldestReader = 2
+	oldestReader = 3
 )
 
 // Stamp is written once, by the first program that opens a Redis under a prefix.
