@@ -17,7 +17,7 @@ CYCLONEDX := go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.
 # without, nor in programs that tests drive from outside, and to compile for it what
 # only they import (SQLite, PostgreSQL) takes a minute.
 WITH_RACE := ./worker ./internal/web/api ./internal/webhook ./ledger ./producer ./internal/schedule ./internal/suppression \
-	./internal/queue ./internal/redisx ./internal/report ./internal/pacing ./internal/batch ./internal/metrics \
+	./internal/queue ./internal/redisx ./internal/installation ./internal/report ./internal/pacing ./internal/batch ./internal/metrics \
 	./telesign/... ./callbacks ./internal/web/console
 WITHOUT_RACE := $$(go list ./test/process ./test/chaos ./... | grep -vxF "$$(go list $(WITH_RACE))")
 
