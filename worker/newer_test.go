@@ -5,7 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hibiken/asynq"
+
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/tasks"
 	"github.com/handout-dev/handout/test/campaigntest"
 )
 
@@ -43,6 +46,24 @@ func TestWorker_LeavesWhatItDoesNotKnowToNewerOnes(t *testing.T) {
 	}
 	v.once(t, 2*n)
 	r.closes(newer)
+	if a := r.archived(); len(a) > 0 {
+		t.Errorf("archived: %q", a)
+	}
+}
+
+func TestSend_GivesBackATaskThatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	r := setup(t, &vendor{})
+	task := asynq.NewTask(tasks.TypeSend, []byte(`{"v":9,"campaign":"c"}`), asynq.TaskID("newer"))
+	if err := r.queue.Enqueue(t.Context(), tasks.QueueBulk, task, asynq.MaxRetry(9)); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	inspector := asynq.NewInspectorFromRedisClient(r.rdb)
+	r.until("the task waits for a newer worker", func() bool {
+		info, err := inspector.GetTaskInfo("handout:"+tasks.QueueBulk, "newer")
+		return err == nil && info.State == asynq.TaskStateRetry && strings.Contains(info.LastErr, "version 9")
+	})
 	if a := r.archived(); len(a) > 0 {
 		t.Errorf("archived: %q", a)
 	}
