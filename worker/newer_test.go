@@ -73,7 +73,7 @@ func TestSend_GivesBackAOneOffThatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	v := &vendor{}
 	r := setup(t, v)
-	c := r.stand("sends-2026-11-22", phones(1), true, func(s *campaign.Spec) { *s = *campaign.StandingSpec(s.ID) })
+	c := r.stand("sends-2026-11-22", phones(1), true, func(s *campaign.Spec) { *s = *campaign.StandingSpec(s.ID, "default") })
 	message := `{"id":"","message_type":"ARN","channels":[{"channel":"sms","template":"text","parameters":{"text":"Hello"}}],"lane":"urgent","on_doubt":"hold","quiet":"22:00"}`
 	b, err := campaigntest.EncodePage(1, []campaign.Recipient{{ID: "r0", Phone: phone(0, 0), Values: []string{message}}})
 	if err != nil {
