@@ -107,14 +107,9 @@ func (m *mode) health(mux *http.ServeMux, checks ...func(now time.Time) error) {
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		var refused *redisx.RefusedError
-		var replaced *installation.ReplacedError
-		var format *installation.FormatError
 		switch err := ready.Check(); {
-		case errors.As(err, &replaced):
-			http.Error(w, replaced.Error(), http.StatusServiceUnavailable)
-			return
-		case errors.As(err, &format):
-			http.Error(w, format.Error(), http.StatusServiceUnavailable)
+		case errors.As(err, new(*installation.ReplacedError)), errors.As(err, new(*installation.FormatError)), errors.As(err, new(*installation.AccountError)):
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		case errors.As(err, &refused):
 			http.Error(w, "Redis refuses writes: "+refused.Word, http.StatusServiceUnavailable)
