@@ -17,7 +17,7 @@ CYCLONEDX := go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.
 # without, nor in programs that tests drive from outside, and to compile for it what
 # only they import (SQLite, PostgreSQL) takes a minute.
 WITH_RACE := ./worker ./internal/web/api ./internal/webhook ./ledger ./producer ./internal/schedule ./internal/suppression \
-	./internal/queue ./internal/redisx ./internal/report ./internal/pacing ./internal/batch ./internal/metrics \
+	./internal/queue ./internal/redisx ./internal/installation ./internal/report ./internal/pacing ./internal/batch ./internal/metrics \
 	./telesign/... ./callbacks ./internal/web/console
 WITHOUT_RACE := $$(go list ./test/process ./test/chaos ./... | grep -vxF "$$(go list $(WITH_RACE))")
 
@@ -88,6 +88,12 @@ bench: s3 build ## measure: each benchmark once
 .PHONY: chaos
 chaos: redis build ## kill workers, Redis and the queue while 5,000 are sent to, and count; some fifteen minutes
 	go test -count 1 -timeout 20m -v ./test/chaos -long
+
+RELEASE ?= $(or $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null),HEAD)
+
+.PHONY: chaos-mixed
+chaos-mixed: redis build ## send 5,000 with this version beside the last release's, or that of RELEASE=tag-or-commit
+	go test -count 1 -timeout 20m -v -run '^TestMixed' ./test/chaos -long -release "$(RELEASE)"
 
 .PHONY: search
 search: redis ## walk at random over what can happen, ten minutes, other walks each time; SEED=N makes one walk again

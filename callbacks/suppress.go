@@ -153,7 +153,7 @@ func (l *Listener) start(ctx context.Context, r telesign.Receipt) (string, error
 	return result, nil
 }
 
-// answered returns the number of the recipient whose message a reply answers, and the
+// answered returns the number, or else the e-mail address, of the recipient whose message a reply answers, and the
 // campaign, as far as they are known. The error is ledger.ErrNotFound if they aren't.
 func (l *Listener) answered(ctx context.Context, reference string) (string, campaign.ID, error) {
 	to, err := l.findReference(ctx, reference)
@@ -163,20 +163,24 @@ func (l *Listener) answered(ctx context.Context, reference string) (string, camp
 	if err != nil {
 		return "", "", err
 	}
-	number, err := l.numberOf(ctx, to)
-	return number, to.info.ID, err
+	addresses, err := l.addressesOf(ctx, to)
+	if err != nil {
+		return "", "", err
+	}
+	return addresses[0], to.info.ID, nil
 }
 
-// numberOf returns a recipient's number; ledger.ErrNotFound if it has been purged.
-func (l *Listener) numberOf(ctx context.Context, to addressee) (string, error) {
+// addressesOf returns a recipient's number and e-mail address, at least one of them;
+// ledger.ErrNotFound if they have been purged.
+func (l *Listener) addressesOf(ctx context.Context, to addressee) ([]string, error) {
 	page, err := l.ledger.Recipients(ctx, to.info.ID, to.place.Page)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if to.place.Index >= len(page) {
-		return "", ledger.ErrNotFound
+		return nil, ledger.ErrNotFound
 	}
-	return page[to.place.Index].Phone, nil
+	return to.info.Addresses(&page[to.place.Index]), nil
 }
 
 // resolve looks up the STOPs that are kept. If it dies after one is on the list, the
@@ -224,7 +228,7 @@ func (l *Listener) optOut(ctx context.Context, to addressee, r telesign.Receipt,
 	if !ok {
 		return nil
 	}
-	number, err := l.numberOf(ctx, to)
+	addresses, err := l.addressesOf(ctx, to)
 	if errors.Is(err, ledger.ErrNotFound) {
 		return nil // purged, and the number with it
 	}
@@ -235,7 +239,10 @@ func (l *Listener) optOut(ctx context.Context, to addressee, r telesign.Receipt,
 	if at.Before(claimed) {
 		at = claimed
 	}
-	e := suppression.Entry{At: at, Why: why, Campaign: to.info.ID}
-	_, err = l.suppressions.Add(ctx, number, e)
+	all := make([]suppression.Number, len(addresses))
+	for i, a := range addresses {
+		all[i] = suppression.Number{Phone: a, Entry: suppression.Entry{At: at, Why: why, Campaign: to.info.ID}}
+	}
+	_, err = l.suppressions.AddAll(ctx, all)
 	return err
 }

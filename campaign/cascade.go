@@ -13,6 +13,7 @@ type Cascade struct {
 	// Contents are the spec's, see [Spec.Contents].
 	Contents []Channel
 	steps    []step
+	email    int // where a recipient's values have the e-mail address, or -1
 }
 
 type step struct {
@@ -21,9 +22,16 @@ type step struct {
 }
 
 // NewCascade reads the templates of a spec against the header of a list: its
-// columns without recipient and phone.
+// columns without recipient and phone. A spec that says what this program doesn't know
+// is an [ErrNewer]: what it sent would be something else.
 func NewCascade(s *Spec, columns []string) (*Cascade, error) {
-	c := &Cascade{Spec: s, Contents: s.Contents()}
+	if s.Newer != nil {
+		return nil, s.Newer
+	}
+	c := &Cascade{Spec: s, Contents: s.Contents(), email: -1}
+	if s.NeedsEmail() {
+		c.email = slices.Index(columns, EmailColumn)
+	}
 	for _, ch := range c.Contents {
 		var st step
 		for _, name := range slices.Sorted(maps.Keys(ch.Parameters)) {
@@ -56,3 +64,36 @@ func (c *Cascade) Each(r *Recipient, yield func(content int, name, value string)
 	}
 	return nil
 }
+
+// Email is the address that the channel email is sent to; empty if the cascade hasn't it.
+func (c *Cascade) Email(r *Recipient) string {
+	if c.email < 0 || c.email >= len(r.Values) {
+		return ""
+	}
+	return r.Values[c.email]
+}
+
+// Addresses are a recipient's phone number and e-mail address, those that the cascade
+// uses.
+func (c *Cascade) Addresses(r *Recipient) []string { return addresses(r, c.Email(r)) }
+
+func addresses(r *Recipient, email string) []string {
+	var all []string
+	for _, a := range []string{r.Phone, email} {
+		if a != "" {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// Email is [Cascade.Email] for who has only the campaign.
+func (i *Info) Email(r *Recipient) string {
+	if at := slices.Index(i.Columns, EmailColumn); i.Spec.NeedsEmail() && at >= 0 && at < len(r.Values) {
+		return r.Values[at]
+	}
+	return ""
+}
+
+// Addresses is [Cascade.Addresses] for who has only the campaign.
+func (i *Info) Addresses(r *Recipient) []string { return addresses(r, i.Email(r)) }

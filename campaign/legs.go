@@ -61,7 +61,7 @@ func (s *Spec) Legs(to *Recipient, r *Record) []ChannelLeg {
 		return legs
 	}
 	cascade := s.Channels
-	if s.Standing && to != nil && len(to.Values) == 1 {
+	if s.Standing && to != nil && len(to.Values) > 0 { // a key's name may follow
 		if own, err := DecodeSpec([]byte(to.Values[0])); err == nil {
 			cascade = own.Channels
 		}

@@ -160,6 +160,7 @@ func TestSpec_LegsComeInTheOrderOfTheCascade(t *testing.T) {
 		"the campaign's":                {cascadeOf("rcs", "sms", "whatsapp"), &campaign.Recipient{}, []string{"rcs", "sms", "whatsapp", "fax"}},
 		"channels outside it come last": {cascadeOf("viber", "sms"), nil, []string{"sms", "whatsapp", "rcs", "fax"}},
 		"of a one-off send its own":     {campaign.StandingSpec("sends-2026-11-22", "default"), &campaign.Recipient{Values: []string{string(own)}}, []string{"rcs", "sms", "whatsapp", "fax"}},
+		"of a key's one-off send too":   {campaign.StandingSpec("sends-2026-11-22", "default"), &campaign.Recipient{Values: []string{string(own), "shop"}}, []string{"rcs", "sms", "whatsapp", "fax"}},
 		"of a message that isn't known": {campaign.StandingSpec("sends-2026-11-22", "default"), nil, []string{"whatsapp", "sms", "rcs", "fax"}},
 		"of a message that isn't one":   {campaign.StandingSpec("sends-2026-11-22", "default"), &campaign.Recipient{Values: []string{"?"}}, []string{"whatsapp", "sms", "rcs", "fax"}},
 	} {

@@ -15,7 +15,8 @@ import (
 type Recipient struct {
 	// ID is the caller's own name for the person.
 	ID string
-	// Phone is the number in E.164 form: a plus sign and up to 15 digits.
+	// Phone is the number in E.164 form: a plus sign and up to 15 digits. It is empty
+	// where the cascade has e-mail alone.
 	Phone string
 	// Values are the list's further columns, in the order of the header.
 	Values []string
@@ -26,7 +27,7 @@ var ErrBadPage = errors.New("not a page of recipients")
 
 // pageV1 is the first byte of a page: what follows is zstd over
 // uvarint(recipients), uvarint(columns), then column by column (equal things
-// lie together and compress well): IDs, numbers as uvarints, values.
+// lie together and compress well): IDs, numbers as uvarints (0 for none), values.
 const pageV1 = 1
 
 // PageV2 is the first byte of a page that grows, of a standing campaign: what
@@ -62,9 +63,12 @@ func AppendPage(b []byte, columns int, recipients []Recipient) ([]byte, error) {
 		b = appendText(b, recipients[i].ID)
 	}
 	for i := range recipients {
-		n, err := PhoneNumber(recipients[i].Phone)
-		if err != nil {
-			return nil, err
+		n := uint64(0)
+		if phone := recipients[i].Phone; phone != "" {
+			var err error
+			if n, err = PhoneNumber(phone); err != nil {
+				return nil, err
+			}
 		}
 		b = binary.AppendUvarint(b, n)
 	}
@@ -111,8 +115,11 @@ func decodePage(b []byte, wanted func(plain []byte) bool) ([]Recipient, error) {
 		}
 		return parseGrowing(string(b[1:]))
 	}
-	if len(b) == 0 || b[0] != pageV1 {
+	switch {
+	case len(b) == 0 || b[0] == 0:
 		return nil, fmt.Errorf("%w: unknown version", ErrBadPage)
+	case b[0] > PageV2:
+		return nil, fmt.Errorf("%w of version %d: %w", ErrBadPage, b[0], ErrNewer)
 	}
 	d, _ := decoders.Get().(*zstd.Decoder)
 	defer decoders.Put(d)
@@ -157,10 +164,13 @@ func parsePage(b []byte) ([]Recipient, error) {
 	}
 	for i := range recipients {
 		number := r.uvarint()
-		if number < minNumber || number > maxNumber {
+		switch {
+		case number == 0: // none
+		case number < minNumber || number > maxNumber:
 			return nil, fmt.Errorf("%w: bad number", ErrBadPage)
+		default:
+			recipients[i].Phone = "+" + strconv.FormatUint(number, 10)
 		}
-		recipients[i].Phone = "+" + strconv.FormatUint(number, 10)
 		recipients[i].Values = values[uint64(i)*columns:][:columns:columns]
 	}
 	for c := range columns {

@@ -144,7 +144,6 @@ func TestEncodePage_RefusesWhatCouldNotBeReadBack(t *testing.T) {
 		"less than no columns": {-1, one("+41791234567")},
 		"too many columns":     {5000, one("+41791234567", make([]string, 5000)...)},
 		"too long":             {1, one("+41791234567", strings.Repeat("x", 16<<20))},
-		"no number":            {0, one("")},
 		"only a plus":          {0, one("+")},
 		"one digit":            {0, one("+1")},
 		"no plus":              {0, one("41791234567")},
@@ -268,5 +267,21 @@ func TestDecodePageWith_LeavesOutPagesThatCantHoldTheName(t *testing.T) {
 	}
 	if _, err := campaign.DecodePageWith(stored[:len(stored)-1], people[0].ID); !errors.Is(err, campaign.ErrBadPage) {
 		t.Errorf("a broken page: %v", err)
+	}
+}
+
+func TestPage_KeepsThoseWhoHaveAnEmailAddressAlone(t *testing.T) {
+	t.Parallel()
+	people := []campaign.Recipient{
+		{ID: "a", Phone: "+41791234567", Values: []string{"anna@example.com"}},
+		{ID: "b", Values: []string{"Bob@example.com"}},
+	}
+	stored, err := campaigntest.EncodePage(1, people)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := campaign.DecodePage(stored)
+	if diff := cmp.Diff(people, back); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

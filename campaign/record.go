@@ -145,8 +145,11 @@ func DecodeRecord(b []byte) (Record, error) {
 	if len(b) == 0 {
 		return r, nil
 	}
-	if len(b) < 5 || b[0]>>4 != recordV2 {
+	if len(b) < 5 || b[0]>>4 < recordV2 {
 		return r, fmt.Errorf("%w: unknown version", ErrBadRecord)
+	}
+	if version := b[0] >> 4; version > recordV2 {
+		return r, fmt.Errorf("%w of version %d: %w", ErrBadRecord, version, ErrNewer)
 	}
 	flags := b[1]
 	r.State, r.Reason = State(b[0]&0xf), Reason(b[2])

@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -101,12 +102,33 @@ type Spec struct {
 	// Standing is the day's campaign of one-off sends: each recipient has a
 	// message of their own, and there are no channels here.
 	Standing bool `json:"standing,omitempty"`
+	// Newer, if not nil, is an [ErrNewer] that names what this program doesn't know of
+	// a stored spec. It may tell of the campaign, and must not send it.
+	Newer error `json:"-"`
 }
 
 // Content is a template with its parameters.
 type Content struct {
 	Template   string            `json:"template"`
 	Parameters map[string]string `json:"parameters,omitempty"`
+}
+
+// EmailColumn is the list's column with the address that the channel email is sent to.
+const EmailColumn = "email"
+
+// emailChannel is Telesign's name of the channel that has an address of its own.
+const emailChannel = "email"
+
+// NeedsEmail reports whether the cascade has e-mail, so that each recipient needs an
+// address.
+func (s *Spec) NeedsEmail() bool {
+	return slices.ContainsFunc(s.Channels, func(ch Channel) bool { return ch.Channel == emailChannel })
+}
+
+// NeedsPhone reports whether a recipient needs a phone number: of all channels, e-mail
+// alone does without.
+func (s *Spec) NeedsPhone() bool {
+	return s.Standing || !s.NeedsEmail() || len(s.Channels) > 1
 }
 
 // DefaultChannel is the name under which [Spec.Contents] has the default, which is
@@ -204,10 +226,17 @@ func (s *Spec) Equal(other *Spec) bool {
 	return err == nil && wrong == nil && string(a) == string(b)
 }
 
-// DecodeSpec reads the stored form.
+// DecodeSpec reads the stored form, see [Spec.Newer].
 func DecodeSpec(b []byte) (*Spec, error) {
 	s := new(Spec)
-	if err := json.Unmarshal(b, s); err != nil {
+	err := DecodeStrict(b, s)
+	if err == nil {
+		err = s.unknownValue()
+	}
+	switch {
+	case errors.Is(err, ErrNewer):
+		s.Newer = err
+	case err != nil:
 		return nil, fmt.Errorf("decode campaign spec: %w", err)
 	}
 	return s, nil

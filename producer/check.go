@@ -3,6 +3,7 @@ package producer
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"strings"
 	"unicode/utf8"
 
@@ -36,10 +37,11 @@ type rowChecker struct {
 	book    *phone.Book
 	dry     bool // count the SMS
 	// onlyKnown refuses numbers of ranges that the data of phone hasn't.
-	onlyKnown bool
-	allow     func(e164 string) error // see [SubmitOptions]; nil: every number
-	zones     *zoneBook               // nil: zones don't matter
-	base      int                     // bytes of a request without its parameters' values, at most
+	onlyKnown  bool
+	needsPhone bool
+	allow      func(e164 string) error // see [SubmitOptions]; nil: every number
+	zones      *zoneBook               // nil: zones don't matter
+	base       int                     // bytes of a request without its parameters' values, at most
 
 	b         *block
 	values    []string // backing of the recipients' values
@@ -61,7 +63,7 @@ type rowAt struct {
 
 func newRowChecker(list string, h *header, cascade *campaign.Cascade, book *phone.Book, dry bool) *rowChecker {
 	c := &rowChecker{list: list, h: h, cascade: cascade, book: book, dry: dry, base: baseLength(cascade.Spec)}
-	c.onlyKnown = cascade.Spec.UnknownRanges == campaign.RangesRefuse
+	c.onlyKnown, c.needsPhone = cascade.Spec.UnknownRanges == campaign.RangesRefuse, cascade.Spec.NeedsPhone()
 	c.onValue = c.value // once: a method value is an allocation
 	return c
 }
@@ -76,6 +78,9 @@ func baseLength(s *campaign.Spec) int {
 		CallbackURL: strings.Repeat("x", callbackReserve),
 
 		SenderID: s.SenderID, OriginatingIP: s.OriginatingIP, LifecycleEvent: s.LifecycleEvent,
+	}
+	if s.NeedsEmail() {
+		m.Email = strings.Repeat("x", phone.MaxEmail)
 	}
 	for _, ch := range s.Channels {
 		m.Channels = append(m.Channels, telesign.Channel{Channel: ch.Channel, FallbackTime: ch.FallbackTime})
@@ -143,16 +148,16 @@ func (c *rowChecker) row(at rowAt, cells []cell) {
 	if strings.TrimSpace(r.ID) == "" {
 		c.fault(cells[c.h.recipient].offset, "recipient: empty")
 	}
-	var known bool
-	var err error
-	if r.Phone, known, err = c.book.Normalize(cells[c.h.phone].text); err == nil && !known && c.onlyKnown {
-		err = errUnknownRange
-	}
-	if err == nil && c.allow != nil {
-		err = c.allow(r.Phone)
-	}
+	known, err := c.phone(&r, cells)
 	if err != nil {
 		c.fault(cells[c.h.phone].offset, "phone: "+err.Error())
+	}
+	if at := c.h.email; at >= 0 {
+		email, err := phone.ParseEmail(cells[at].text)
+		if err != nil {
+			c.fault(cells[at].offset, "email: "+err.Error())
+		}
+		cells[at].text = email
 	}
 	var zones *zoneSet
 	if c.zones != nil && err == nil {
@@ -167,7 +172,7 @@ func (c *rowChecker) row(at rowAt, cells []cell) {
 		return
 	}
 	c.b.recipients = append(c.b.recipients, r)
-	c.b.numbers = append(c.b.numbers, phone.Digits(r.Phone))
+	c.b.numbers = append(c.b.numbers, c.number(&r))
 	if !known {
 		c.b.unknown++
 	}
@@ -178,6 +183,32 @@ func (c *rowChecker) row(at rowAt, cells []cell) {
 	if c.zones != nil {
 		c.b.zones = append(c.b.zones, zones)
 	}
+}
+
+// phone reads a row's number, and reports whether its range is known.
+func (c *rowChecker) phone(r *campaign.Recipient, cells []cell) (known bool, err error) {
+	if c.h.phone < 0 || !c.needsPhone && strings.TrimSpace(cells[c.h.phone].text) == "" {
+		return true, nil
+	}
+	if r.Phone, known, err = c.book.Normalize(cells[c.h.phone].text); err == nil && !known && c.onlyKnown {
+		err = errUnknownRange
+	}
+	if err == nil && c.allow != nil {
+		err = c.allow(r.Phone)
+	}
+	return known, err
+}
+
+// number is what duplicates of a row are found by: the phone number, or where the cascade
+// needs none, 63 bits of the e-mail address's hash. Of a million people two are taken for
+// one by chance once in ten million lists.
+func (c *rowChecker) number(r *campaign.Recipient) uint64 {
+	if c.needsPhone {
+		return phone.Digits(r.Phone)
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(phone.FoldEmail(c.cascade.Email(r))))
+	return h.Sum64() | 1<<63
 }
 
 // forms checks each cell's length and encoding.

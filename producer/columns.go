@@ -16,16 +16,18 @@ import (
 type wanted struct {
 	used []string          // by templates, recipient and phone included; sorted
 	own  map[string]string // the list's own names of some
+	// phone and email are which addresses every recipient needs.
+	phone, email bool
 }
 
 // wantedBy returns what a list read with these options needs for a campaign.
 func wantedBy(s *Spec, o ListOptions) *wanted {
-	w := &wanted{own: maps.Clone(s.Columns)}
+	w := &wanted{own: maps.Clone(s.Columns), phone: s.NeedsPhone(), email: s.NeedsEmail()}
 	if w.own == nil {
 		w.own = map[string]string{}
 	}
 	maps.Copy(w.own, o.Columns)
-	used := map[string]bool{campaign.RecipientColumn: true, campaign.PhoneColumn: true, zoneColumn: s.ByZone()}
+	used := map[string]bool{campaign.RecipientColumn: true, campaign.PhoneColumn: true, campaign.EmailColumn: w.email, zoneColumn: s.ByZone()}
 	for _, content := range s.Contents() {
 		for _, text := range content.Parameters {
 			columns, err := campaign.TemplateColumns(text)
@@ -77,7 +79,8 @@ type header struct {
 	names            []string // of each column, as templates say them; empty: it isn't taken
 	used             []bool   // each, by a template or as recipient or phone
 	nameless         []bool
-	recipient, phone int      // where these two are
+	recipient, phone int      // where these two are; no phone: -1
+	email            int      // where the e-mail address is, or -1: the campaign needs none
 	zone             int      // where the column zone is, or -1
 	values           []string // the others' names, in order
 	at               []int    // where each of values is
@@ -97,7 +100,7 @@ type headerFault struct {
 func newHeader(names []string, w *wanted) (*header, []headerFault) {
 	h := &header{
 		names: make([]string, len(names)), used: make([]bool, len(names)), nameless: make([]bool, len(names)),
-		recipient: -1, phone: -1, zone: -1,
+		recipient: -1, phone: -1, email: -1, zone: -1,
 	}
 	var wrong []headerFault
 	if len(names) > MaxColumns {
@@ -116,15 +119,19 @@ func newHeader(names []string, w *wanted) (*header, []headerFault) {
 		first[name] = i
 	}
 	wrong = append(wrong, h.match(w)...)
-	h.arrange()
-	switch {
-	case len(wrong) > 0:
-	case h.recipient < 0 && h.phone < 0:
-		wrong = append(wrong, headerFault{-1, "no columns named recipient and phone" + sayWhich})
-	case h.recipient < 0:
-		wrong = append(wrong, headerFault{-1, "no column named recipient" + sayWhich})
-	case h.phone < 0:
-		wrong = append(wrong, headerFault{-1, "no column named phone" + sayWhich})
+	h.arrange(w)
+	var missing []string
+	for _, c := range []struct {
+		name string
+		lack bool
+	}{{campaign.RecipientColumn, h.recipient < 0}, {campaign.PhoneColumn, w.phone && h.phone < 0}, {campaign.EmailColumn, w.email && h.email < 0}} {
+		if c.lack {
+			missing = append(missing, c.name)
+		}
+	}
+	if len(wrong) == 0 && len(missing) > 0 {
+		columns := map[bool]string{true: "no column named ", false: "no columns named "}[len(missing) == 1]
+		wrong = append(wrong, headerFault{-1, columns + strings.Join(missing, " and ") + sayWhich})
 	}
 	if len(wrong) > 0 {
 		return nil, wrong
@@ -185,7 +192,7 @@ func (h *header) match(w *wanted) (wrong []headerFault) {
 }
 
 // arrange finds the places of the columns that have names.
-func (h *header) arrange() {
+func (h *header) arrange(w *wanted) {
 	for i, name := range h.names {
 		switch name {
 		case "":
@@ -196,6 +203,10 @@ func (h *header) arrange() {
 		case campaign.PhoneColumn:
 			h.phone = i
 			continue
+		case campaign.EmailColumn:
+			if w.email {
+				h.email = i
+			}
 		case zoneColumn:
 			h.zone = i
 		}

@@ -27,6 +27,8 @@ type CheckOptions struct {
 	Progress func(rows int, bytes int64) // as in SubmitOptions
 	// Samples is how many requests are shown; 0: three.
 	Samples int
+	// Numbers is how many phone numbers are returned.
+	Numbers int
 	Allow   func(e164 string) error // as in SubmitOptions
 }
 
@@ -58,6 +60,33 @@ type DryRun struct {
 	// ColumnsUsed and ColumnsUnused are the list's columns that a template
 	// uses, and the others, without recipient and phone.
 	ColumnsUsed, ColumnsUnused []string
+	// Numbers are those of recipients spread over the list, as many as were asked for
+	// at most, in E.164 form: keep them out of logs.
+	Numbers []string
+}
+
+// spread keeps at most max of the numbers that it is given, at equal distances.
+type spread struct {
+	max, step, seen int
+	kept            []string
+}
+
+func (s *spread) add(number string) {
+	if s.max == 0 {
+		return
+	}
+	if s.step = max(s.step, 1); s.seen%s.step == 0 {
+		if len(s.kept) == s.max {
+			for i := range (len(s.kept) + 1) / 2 {
+				s.kept[i] = s.kept[2*i]
+			}
+			s.kept, s.step = s.kept[:(len(s.kept)+1)/2], 2*s.step
+		}
+		if s.seen%s.step == 0 {
+			s.kept = append(s.kept, strings.Clone(number))
+		}
+	}
+	s.seen++
 }
 
 const (
@@ -100,7 +129,7 @@ func Check(ctx context.Context, f *File, l List, o CheckOptions) (*DryRun, error
 		return nil, err
 	}
 	defer run.close()
-	d := &DryRun{}
+	d, numbers := &DryRun{}, spread{max: o.Numbers}
 	zones := map[*zoneSet]int{}
 	columns, shownEmpty := run.columns(), false
 	d.ColumnsUsed, d.ColumnsUnused = wantedBy(f.Spec, ListOptions{}).split(columns)
@@ -109,6 +138,7 @@ func Check(ctx context.Context, f *File, l List, o CheckOptions) (*DryRun, error
 			zones[b.zones[i]]++
 		}
 		d.SMS.add(int(b.parts[i]))
+		numbers.add(b.recipients[i].Phone)
 		empty := run.summary.noteEmpty(columns, b.recipients[i].Values, d.ColumnsUsed, int(b.lines[i])) && !shownEmpty
 		if shownEmpty = shownEmpty || empty; !empty && len(d.Samples) >= cmp.Or(o.Samples, defaultSamples) {
 			return nil
@@ -120,6 +150,7 @@ func Check(ctx context.Context, f *File, l List, o CheckOptions) (*DryRun, error
 	if err != nil {
 		return nil, err
 	}
+	d.Numbers = numbers.kept
 	d.Summary = run.summary
 	d.Rejected = d.Summary.BadRows > 0 && !o.SetAsideBadRows
 	d.Rate = lowerRate(f.Spec.Rate, o.AccountRate)
@@ -168,9 +199,10 @@ func sampleOf(c *campaign.Cascade, r *campaign.Recipient, position int) (json.Ra
 		return nil, err
 	}
 	m.PhoneNumber = phone.HideIn(m.PhoneNumber, r.Phone)
+	m.Email = phone.HideIn(m.Email, m.Email)
 	for _, content := range m.Content {
 		for name, value := range content.Parameters {
-			content.Parameters[name] = phone.HideIn(value, r.Phone)
+			content.Parameters[name] = phone.HideIn(phone.HideIn(value, r.Phone), c.Email(r))
 		}
 	}
 	return m.Encode()

@@ -49,9 +49,11 @@ type Outcome struct {
 	DeliveredBy DeliveredBy
 	// DeliveredByChannels are their names, in the order of the cascade.
 	DeliveredByChannels []string
-	Read                bool
-	Reason              string // why, in handout's words, then in Telesign's; may be empty
-	Attempts            int    // 0: never sent to
+	// Channels are what Telesign said of each channel, in that order.
+	Channels []ChannelLeg
+	Read     bool
+	Reason   string // why, in handout's words, then in Telesign's; may be empty
+	Attempts int    // 0: never sent to
 	// ClaimedAt is when the latest attempt began, and SettledAt when the outcome
 	// was first known: whole seconds, the zero time for not yet.
 	ClaimedAt, SettledAt time.Time
@@ -61,8 +63,8 @@ func newOutcome(info *campaign.Info, p Place, to *campaign.Recipient, r *campaig
 	legs := info.Spec.Legs(to, r)
 	return Outcome{
 		Place: p, Recipient: to.ID, Phone: to.Phone, State: r.State, DeliveredBy: r.DeliveredBy(), Read: r.Read(),
-		DeliveredByChannels: campaign.DeliveredChannels(legs),
-		Reason:              translate.Reason(r, legs), Attempts: r.Attempt, ClaimedAt: r.ClaimedAt, SettledAt: r.SettledAt,
+		DeliveredByChannels: campaign.DeliveredChannels(legs), Channels: legs,
+		Reason: translate.Reason(r, legs), Attempts: r.Attempt, ClaimedAt: r.ClaimedAt, SettledAt: r.SettledAt,
 	}
 }
 

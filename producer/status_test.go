@@ -56,7 +56,7 @@ func TestOutcomes_SayWhatBecameOfEachAndByWhichChannel(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	o, err := c.Person(t.Context(), "spring", "bob")
-	if err != nil || o.State != producer.Delivered || o.DeliveredBy != producer.BySMS || o.Attempts != 1 || !o.ClaimedAt.Equal(at) || !o.SettledAt.Equal(at) || o.Phone != "+12015550101" {
+	if err != nil || o.State != producer.Delivered || o.DeliveredBy != producer.BySMS || o.Attempts != 1 || len(o.Channels) != 1 || o.Channels[0].Channel != "sms" || o.Channels[0].Code != 3000 || !o.ClaimedAt.Equal(at) || !o.SettledAt.Equal(at) || o.Phone != "+12015550101" {
 		t.Errorf("%+v, %v", o, err)
 	}
 	var all []string

@@ -63,6 +63,7 @@ type (
 	Place       = campaign.Place       // where a recipient stands in the list
 	Balance     = campaign.Balance     // how many recipients are in each state
 	DeliveredBy = campaign.DeliveredBy // the channels that delivered
+	ChannelLeg  = campaign.ChannelLeg  // what is known of one channel
 )
 
 // The phases of a campaign.

@@ -1,7 +1,6 @@
 package tasks
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -53,9 +52,19 @@ func OfAccount(queue, account string) string {
 // version is that of the payloads written here.
 const version = 1
 
-// ErrUnreadable means that a payload isn't one of ours, or is of a version that
-// this program doesn't know.
+// ErrUnreadable means that a payload isn't one of ours. One of a newer program is a
+// [campaign.ErrNewer].
 var ErrUnreadable = errors.New("unreadable task")
+
+// Unread returns what a handler returns to asynq for a payload that couldn't be parsed:
+// junk is archived, the one thing that may be; what a newer program has written goes
+// back to the queue, for a worker that can read it.
+func Unread(err error) error {
+	if errors.Is(err, campaign.ErrNewer) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+}
 
 // Send is the task to send to one recipient, or to several who stand side by
 // side in a page.
@@ -179,15 +188,30 @@ func ParsePoll(b []byte) (Poll, error) {
 
 func parse(b []byte) (payload, campaign.ID, error) {
 	var p payload
-	if err := json.Unmarshal(b, &p); err != nil {
-		return p, "", fmt.Errorf("%w: %w", ErrUnreadable, err)
-	}
-	if p.V != version {
-		return p, "", fmt.Errorf("%w: version %d", ErrUnreadable, p.V)
+	if err := decode(b, &p, &p.V); err != nil {
+		return p, "", err
 	}
 	c, err := campaign.ParseID(p.Campaign)
 	if err != nil {
 		return p, "", fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	return p, c, nil
+}
+
+// decode reads a payload. One of a later version, or with a field that isn't known, is a
+// [campaign.ErrNewer].
+func decode(b []byte, p any, v *int) error {
+	err := campaign.DecodeStrict(b, p)
+	if *v > version {
+		err = fmt.Errorf("version %d: %w", *v, campaign.ErrNewer)
+	}
+	switch {
+	case errors.Is(err, campaign.ErrNewer):
+		return fmt.Errorf("read a task: %w", err)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrUnreadable, err)
+	case *v != version:
+		return fmt.Errorf("%w: version %d", ErrUnreadable, *v)
+	}
+	return nil
 }

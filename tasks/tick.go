@@ -53,11 +53,8 @@ func NewTick(schedule, period string, attempt int) (*asynq.Task, error) {
 // ParseTick reads the payload of a tick; ErrUnreadable.
 func ParseTick(b []byte) (Tick, error) {
 	var p tickPayload
-	if err := json.Unmarshal(b, &p); err != nil {
-		return Tick{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
-	}
-	if p.V != version {
-		return Tick{}, fmt.Errorf("%w: version %d", ErrUnreadable, p.V)
+	if err := decode(b, &p, &p.V); err != nil {
+		return Tick{}, err
 	}
 	if _, err := campaign.ParseID(p.Schedule); err != nil || p.Period == "" {
 		return Tick{}, fmt.Errorf("%w: no such tick", ErrUnreadable)

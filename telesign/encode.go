@@ -48,6 +48,11 @@ func (m Message) append(b []byte) []byte {
 	}
 	b = append(b, `],"recipient":{`...)
 	b = appendField(b, `"phone_number":`, m.PhoneNumber)
+	if m.PhoneNumber != "" {
+		b = appendField(b, `,"email":`, m.Email)
+	} else {
+		b = appendField(b, `"email":`, m.Email)
+	}
 	b = append(b, `},"message":{`...)
 	var names [8]string // more channels than Telesign has
 	for i, name := range sortedKeys(names[:0], m.Content) {

@@ -37,6 +37,8 @@ const (
 	DefaultFallback = 300
 	// MaxExternalID bounds external_id, in ASCII characters (code 3103).
 	MaxExternalID = 100
+	// MaxEmailTemplate bounds the name of a template of e-mail, in bytes.
+	MaxEmailTemplate = 64
 	// MaxPayload bounds the whole request body, in bytes: "Request entity too
 	// large. Allowed payload size is limited to 10KB." (HTTP 413, code 3116).
 	MaxPayload = 10 * 1024
@@ -63,7 +65,7 @@ func KnownChannel(name string) bool { return slices.Contains(Channels, name) }
 func KnownMessageType(name string) bool { return slices.Contains(MessageTypes, name) }
 
 // Message is one request to POST /v1/omnichannel: one recipient, and the
-// channels to try in order. Of what Telesign takes, e-mail addresses are left out.
+// channels to try in order.
 type Message struct {
 	// Channels are tried in order; the same channel twice is refused (3113).
 	Channels []Channel
@@ -71,6 +73,9 @@ type Message struct {
 	// only. It is sent as recipient.phone_number; the top-level phone_number
 	// of older examples is deprecated.
 	PhoneNumber string
+	// Email is the recipient's e-mail address, which the channel email needs. Empty is
+	// left out, and so is an empty PhoneNumber, which every other channel needs.
+	Email string
 	// Content holds the template for each channel, by channel name or
 	// [ContentDefault].
 	Content map[string]Content

@@ -233,3 +233,17 @@ func object(t testing.TB, s string) map[string]any {
 	}
 	return v
 }
+
+func TestEncode_WritesTheAddressesThatThereAre(t *testing.T) {
+	t.Parallel()
+	for want, m := range map[string]telesign.Message{
+		`{"phone_number":"15558675309"}`:                              {PhoneNumber: "15558675309"},
+		`{"email":"anna@example.com"}`:                                {Email: "anna@example.com"},
+		`{"phone_number":"15558675309","email":"ann\"a@example.com"}`: {PhoneNumber: "15558675309", Email: `ann"a@example.com`},
+	} {
+		b, err := m.Encode()
+		if err != nil || !strings.Contains(string(b), `"recipient":`+want+`,`) || !json.Valid(b) {
+			t.Errorf("%s, %v, want %s", b, err, want)
+		}
+	}
+}

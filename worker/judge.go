@@ -146,7 +146,10 @@ func (w *Worker) giveUp(c *claim, event campaign.Event) error {
 
 // unsendable records that no request can be made of the recipient's columns.
 // Lists are checked before they stand, so that this is a fault of ours.
-func (w *Worker) unsendable(c *claim) error {
+func (w *Worker) unsendable(c *claim, err error) error {
+	if errors.Is(err, campaign.ErrNewer) { // a one-off send: a newer worker can make it
+		return w.unsent(c, err)
+	}
 	return w.record(c, campaign.Event{
 		Kind: campaign.EventRefuse, At: w.clock.Now(), Attempt: c.seen.Record.Attempt, Reason: campaign.ReasonUnsendable,
 	})

@@ -160,7 +160,11 @@ func (l *look) act(ctx context.Context) time.Time {
 		} else {
 			l.k.failed = 0
 		}
-		err = errors.Join(err, l.w.ledger.PutOff(ctx, l.due, l.next))
+		errs := []error{err, l.w.ledger.PutOff(ctx, l.due, l.next)}
+		if errors.Is(err, campaign.ErrNewer) {
+			errs = append(errs, l.w.yield(ctx))
+		}
+		err = errors.Join(errs...)
 	}
 	if err != nil {
 		l.w.complain(ctx, "look at campaign "+string(l.id), err)

@@ -29,6 +29,10 @@ const (
 	// back, what is wrong with the campaign stays.
 	errorLook     = 250 * time.Millisecond
 	longErrorLook = 5 * time.Second
+	// yieldTime is how long the lease is left to others by a worker that has met a
+	// campaign of a newer program: they try to take it every leaseKeep/2. Without others
+	// it is taken again, for the campaigns that this program can read.
+	yieldTime = 2 * time.Second
 )
 
 // planner is what the worker that looks at due campaigns knows of them between two
@@ -40,6 +44,7 @@ type planner struct {
 	// checking are the campaigns whose files are checked just now.
 	checking map[campaign.ID]bool
 	kept     time.Time // when the lease was taken last
+	yields   time.Time // until when the lease is left to others
 	soon     time.Time // the soonest look that is known of
 
 	rollbacks int64         // of Redis, when it was emptied last
@@ -202,8 +207,11 @@ func (w *Worker) keepLooking(ctx context.Context) (mine, fresh bool, err error) 
 		p.forget()
 		p.rollbacks = rollbacks
 	}
-	kept := p.kept
+	kept, yields := p.kept, time.Now().Before(p.yields)
 	p.mu.Unlock()
+	if yields {
+		return false, false, nil
+	}
 	if time.Since(kept) < leaseKeep {
 		return true, false, nil
 	}
@@ -216,6 +224,17 @@ func (w *Worker) keepLooking(ctx context.Context) (mine, fresh bool, err error) 
 	}
 	p.kept = time.Now()
 	return true, kept.IsZero(), nil
+}
+
+// yield leaves the looks to others for a while, which may be newer.
+func (w *Worker) yield(ctx context.Context) error {
+	p := w.planner
+	p.mu.Lock()
+	p.forget()
+	p.yields = time.Now().Add(yieldTime)
+	p.mu.Unlock()
+	_, err := w.ledger.LeaseLooks(ctx, w.name, 0)
+	return err
 }
 
 // looking reports whether this worker has the lease.

@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -85,7 +84,7 @@ func unconfirmed(now time.Time, why campaign.Reason) campaign.Event {
 func (w *Worker) poll(ctx context.Context, a *account, t *asynq.Task) error {
 	payload, err := tasks.ParsePoll(t.Payload())
 	if err != nil {
-		return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // junk: the one thing that may be archived
+		return tasks.Unread(err)
 	}
 	ctx, cancel := w.untilStop(ctx)
 	defer cancel()

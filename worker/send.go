@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -23,7 +22,7 @@ import (
 func (w *Worker) send(ctx context.Context, a *account, t *asynq.Task) error {
 	payload, err := tasks.ParseSend(t.Payload())
 	if err != nil {
-		return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // junk: the one thing that may be archived
+		return tasks.Unread(err)
 	}
 	if ours, err := w.ours(ctx, a, payload); !ours {
 		return err
@@ -218,7 +217,7 @@ func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (
 		return nil, nil
 	}
 	c := &claim{ctx: context.WithoutCancel(ctx), subject: s, place: to}
-	if suppressed, err := w.suppressed(c, r.Phone); suppressed || err != nil {
+	if suppressed, err := w.suppressed(c, r); suppressed || err != nil {
 		return nil, err
 	}
 	err = w.record(c, campaign.Event{Kind: campaign.EventClaim, At: w.clock.Now(), Claim: rand.Uint64() | 1})
@@ -237,7 +236,7 @@ func (w *Worker) claim(ctx context.Context, id campaign.ID, to campaign.Place) (
 	}
 	externalID := s.ExternalID(to, c.seen.Record.Attempt)
 	if c.message, err = translate.Compose(s.cascade, r, externalID, s.account.callbackURL); err != nil {
-		return nil, w.unsendable(c)
+		return nil, w.unsendable(c, err)
 	}
 	c.message.SenderID = cmp.Or(c.message.SenderID, s.account.senderID)
 	c.at = time.Now()

@@ -542,7 +542,7 @@ func TestSend_JunkIsArchivedWithItsReason(t *testing.T) {
 		queue string
 		task  *asynq.Task
 	}{
-		{tasks.QueueBulk, asynq.NewTask(tasks.TypeSend, []byte(`{"v":9,"campaign":"c"}`), asynq.TaskID("junk-0"))},
+		{tasks.QueueBulk, asynq.NewTask(tasks.TypeSend, []byte(`{"v":1,"campaign":"c"}`), asynq.TaskID("junk-0"))},
 		{tasks.QueueUrgent, asynq.NewTask(tasks.TypeSend, []byte(`junk`), asynq.TaskID("junk-1"))},
 		{tasks.QueuePolls, asynq.NewTask(tasks.TypePoll, []byte(`{}`), asynq.TaskID("junk-2"))},
 		{tasks.QueuePolls, asynq.NewTask(tasks.TypePoll, nil, asynq.TaskID("junk-3"))},
@@ -554,7 +554,7 @@ func TestSend_JunkIsArchivedWithItsReason(t *testing.T) {
 	r.start()
 	r.until("all junk is archived", func() bool { return len(r.archived()) == 4 })
 	text := strings.Join(r.archived(), "\n")
-	for _, why := range []string{"junk-0: unreadable task: version 9", "junk-1: unreadable task: ", "junk-2: unreadable task: version 0", "junk-3: unreadable task: "} {
+	for _, why := range []string{"junk-0: unreadable task: no such place", "junk-1: unreadable task: ", "junk-2: unreadable task: version 0", "junk-3: unreadable task: "} {
 		if !strings.Contains(text, why) {
 			t.Errorf("%q isn't in\n%s", why, text)
 		}

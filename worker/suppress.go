@@ -33,13 +33,21 @@ func (w *Worker) dropSuppressed(ctx context.Context, payload tasks.Send) (suppre
 	if err != nil {
 		return nil, err
 	}
-	phones := make([]string, payload.Count)
-	for i := range phones {
-		phones[i] = page[payload.Index+i].Phone
+	var all []string
+	var of []int // which recipient an address is of
+	for i := range payload.Count {
+		for _, a := range s.cascade.Addresses(&page[payload.Index+i]) {
+			all, of = append(all, a), append(of, i)
+		}
 	}
-	if suppressed, err = w.suppressions.Contains(ctx, phones); err != nil {
+	listed, err := w.suppressions.Contains(ctx, all)
+	if err != nil {
 		w.metrics.ledgerErrors.Inc()
 		return nil, err
+	}
+	suppressed = none
+	for i := range listed {
+		suppressed[of[i]] = suppressed[of[i]] || listed[i]
 	}
 	for i := range suppressed {
 		if !suppressed[i] {
@@ -53,34 +61,44 @@ func (w *Worker) dropSuppressed(ctx context.Context, payload tasks.Send) (suppre
 	return suppressed, nil
 }
 
-// suppressed looks whether a number is on the suppression list, the last thing
-// before the claim, and records it. A list that can't be read is an error: it
-// never means "go ahead".
-func (w *Worker) suppressed(c *claim, phone string) (bool, error) {
-	_, suppressed, err := w.suppressions.Find(c.ctx, phone)
-	if err != nil {
-		w.metrics.ledgerErrors.Inc()
-		return false, err
+// suppressed looks whether a recipient's number or e-mail address is on the suppression
+// list, the last thing before the claim, and records it. A list that can't be read is an
+// error: it never means "go ahead".
+func (w *Worker) suppressed(c *claim, r *campaign.Recipient) (bool, error) {
+	for _, address := range c.subject.cascade.Addresses(r) {
+		_, suppressed, err := w.suppressions.Find(c.ctx, address)
+		if err != nil {
+			w.metrics.ledgerErrors.Inc()
+			return false, err
+		}
+		if suppressed {
+			return true, w.record(c, campaign.Event{Kind: campaign.EventSuppress, At: w.clock.Now()})
+		}
 	}
-	if !suppressed {
-		return false, nil
-	}
-	err = w.record(c, campaign.Event{Kind: campaign.EventSuppress, At: w.clock.Now()})
-	return true, err
+	return false, nil
 }
 
-// optOut puts the number of a claim on the suppression list when Telesign's code
-// says that it must not be written to. That comes before the refusal is
+// optOut puts the addresses of a claim on the suppression list when Telesign's code
+// says that they must not be written to. That comes before the refusal is
 // recorded: a settled recipient isn't looked at again.
 func (w *Worker) optOut(c *claim, code telesign.Code) error {
 	why, ok := suppression.WhyCode(code)
 	if !ok {
 		return nil
 	}
-	phone := "+" + strings.TrimPrefix(c.message.PhoneNumber, "+")
+	var all []suppression.Number
+	for _, a := range []string{c.message.PhoneNumber, c.message.Email} {
+		switch {
+		case a == "":
+			continue
+		case !strings.Contains(a, "@"):
+			a = "+" + a
+		}
+		all = append(all, suppression.Number{Phone: a, Entry: suppression.Entry{At: w.clock.Now(), Why: why, Campaign: c.subject.ID}})
+	}
 	wait := recordWait
 	for start := time.Now(); ; { // as record does: the answer comes only once
-		_, err := w.suppressions.Add(c.ctx, phone, suppression.Entry{At: w.clock.Now(), Why: why, Campaign: c.subject.ID})
+		_, err := w.suppressions.AddAll(c.ctx, all)
 		if err == nil {
 			return nil
 		}
@@ -109,6 +127,10 @@ func (q *query) optOut(ctx context.Context, receipt telesign.Receipt) error {
 	if err != nil {
 		return err
 	}
-	_, err = q.w.suppressions.Add(ctx, r.Phone, suppression.Entry{At: q.w.clock.Now(), Why: why, Campaign: q.s.ID})
+	var all []suppression.Number
+	for _, a := range q.s.cascade.Addresses(r) {
+		all = append(all, suppression.Number{Phone: a, Entry: suppression.Entry{At: q.w.clock.Now(), Why: why, Campaign: q.s.ID}})
+	}
+	_, err = q.w.suppressions.AddAll(ctx, all)
 	return err
 }

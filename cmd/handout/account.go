@@ -173,7 +173,7 @@ func (a *app) accountReplaceCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rdb, err := a.connect(cmd.Context())
+			rdb, err := a.connect(cmd.Context(), nil)
 			if err != nil {
 				return err
 			}

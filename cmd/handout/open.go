@@ -15,8 +15,8 @@ import (
 	"github.com/handout-dev/handout/worker"
 )
 
-// connect opens Redis without a look at whose it is.
-func (a *app) connect(ctx context.Context) (redis.UniversalClient, error) {
+// connect opens Redis without a look at whose it is; admit is as in [redisx.OpenGuarded].
+func (a *app) connect(ctx context.Context, admit func(context.Context, *redis.Conn) error) (redis.UniversalClient, error) {
 	c, err := a.load()
 	if err != nil {
 		return nil, err
@@ -24,7 +24,7 @@ func (a *app) connect(ctx context.Context) (redis.UniversalClient, error) {
 	if c.RedisURL == "" {
 		return nil, usagef("REDIS_URL is not set: where is Redis? For example REDIS_URL=redis://127.0.0.1:6379/0")
 	}
-	rdb, err := redisx.Open(c.RedisURL, c.Prefix, redisx.WithTLS(redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}))
+	rdb, err := redisx.OpenGuarded(c.RedisURL, c.Prefix, admit, redisx.WithTLS(redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}))
 	if err != nil {
 		return nil, usageError{fmt.Errorf("REDIS_URL: %w", err)}
 	}
@@ -49,11 +49,16 @@ func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
 }
 
 func (a *app) openFor(ctx context.Context, all accounts.Accounts) (redis.UniversalClient, error) {
-	rdb, err := a.connect(ctx)
+	c, err := a.load()
 	if err != nil {
 		return nil, err
 	}
-	_, err = installation.Enter(ctx, rdb, all.Digests())
+	guard := installation.NewGuard(c.Prefix, a.logger(c))
+	rdb, err := a.connect(ctx, guard.Admit)
+	if err != nil {
+		return nil, err
+	}
+	err = guard.Enter(ctx, rdb, all.Digests())
 	if err == nil {
 		_, err = installation.EnterMasterKey(ctx, rdb, a.config.MasterKeys().IDs())
 	}

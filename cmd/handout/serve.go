@@ -23,6 +23,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/accounts"
 	"github.com/handout-dev/handout/internal/config"
+	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/internal/redisx"
@@ -107,6 +108,9 @@ func health(mux *http.ServeMux, rdb redis.UniversalClient, checks ...func(now ti
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		var refused *redisx.RefusedError
 		switch err := ready.Check(); {
+		case errors.As(err, new(*installation.ReplacedError)), errors.As(err, new(*installation.FormatError)), errors.As(err, new(*installation.AccountError)):
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
 		case errors.As(err, &refused):
 			http.Error(w, "Redis refuses writes: "+refused.Word, http.StatusServiceUnavailable)
 			return

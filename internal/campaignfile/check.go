@@ -194,9 +194,8 @@ func (c *specChecker) channel(i int, first map[string]bool) {
 		c.fault(path+".channel", ch.Channel+" stands in the cascade twice")
 	}
 	first[ch.Channel] = true
-	if ch.Channel == telesign.ChannelEmail {
-		// A list has no column that the request would take the address from.
-		c.fault(path+".channel", "email is not supported by this version")
+	if ch.Channel == telesign.ChannelEmail && len(ch.Template) > telesign.MaxEmailTemplate {
+		c.fault(path+".template", fmt.Sprintf("longer than the %d characters that Telesign has for a template of e-mail", telesign.MaxEmailTemplate))
 	}
 	if t := ch.FallbackTime; t != 0 && (t < telesign.MinFallback || t > telesign.MaxFallback) {
 		c.fault(path+".fallback_time", fallbackRange)

@@ -110,7 +110,7 @@ func TestParse_EveryFaultHasItsPlace(t *testing.T) {
 		{"unknown channel", channel("channel: fax, template: x"), "c.yaml:4:15: channels[0].channel: must be one of"},
 		{"no channel", channel("template: x"), "c.yaml:4:5: channels[0].channel: missing"},
 		{"no template", channel("channel: sms"), "c.yaml:4:5: channels[0].template: missing"},
-		{"email", channel("channel: email, template: x"), "c.yaml:4:15: channels[0].channel: email is not supported"},
+		{"a long name", channel("channel: email, template: " + strings.Repeat("x", 65)), "c.yaml:4:32: channels[0].template: longer than the 64 characters"},
 		{"a share over one", channel("channel: sms, template: x") + "max_failure_rate: 30\n", "c.yaml:5:19: max_failure_rate: must be a share such as 0.3 or 30%"},
 		{"no share", channel("channel: sms, template: x") + "canary: 1\ncanary_success: NaN\n", "c.yaml:6:17: canary_success: must be a share"},
 		{"no canary", channel("channel: sms, template: x") + "canary: 0\n", "c.yaml:5:9: canary: must be a whole number from 1 to 10,000"},

@@ -20,10 +20,10 @@ import (
 const (
 	// Format is that of what this program writes. It grows with each change that an
 	// older program can't read, or would take for something else.
-	Format = 2
+	Format = 3
 	// oldestReader is the format of the oldest program that can read what this one
 	// writes: one version back, once there is one that was released.
-	oldestReader = 2
+	oldestReader = 3
 )
 
 // Stamp is written once, by the first program that opens a Redis under a prefix.
@@ -80,7 +80,11 @@ func (s *Stamp) Check(prefix string, accounts map[string]string) error {
 // Read returns the stamp of the client's installation; false when there is none yet.
 // Errors: [*FormatError].
 func Read(ctx context.Context, rdb redis.UniversalClient) (Stamp, bool, error) {
-	v, err := rdb.HGetAll(ctx, key(rdb)).Result()
+	return read(ctx, rdb, redisx.Prefix(rdb))
+}
+
+func read(ctx context.Context, rdb redis.HashCmdable, prefix string) (Stamp, bool, error) {
+	v, err := rdb.HGetAll(ctx, key(prefix)).Result()
 	if err != nil {
 		return Stamp{}, false, fmt.Errorf("read the installation's stamp: %w", err)
 	}
@@ -91,7 +95,7 @@ func Read(ctx context.Context, rdb redis.UniversalClient) (Stamp, bool, error) {
 	oldest, err2 := strconv.Atoi(v[fieldOldest])
 	since, err3 := strconv.ParseInt(v[fieldSince], 10, 64)
 	if err1 != nil || err2 != nil || err3 != nil || v[fieldID] == "" {
-		return Stamp{}, false, fmt.Errorf("read the installation's stamp: %s isn't one: does another application use the prefix %s?", key(rdb), redisx.Prefix(rdb))
+		return Stamp{}, false, fmt.Errorf("read the installation's stamp: %s isn't one: does another application use the prefix %s?", key(prefix), prefix)
 	}
 	s := Stamp{v[fieldID], format, oldest, time.Unix(since, 0).UTC(), make(map[string]string), v[fieldMaster]}
 	for field, digest := range v {
@@ -100,7 +104,7 @@ func Read(ctx context.Context, rdb redis.UniversalClient) (Stamp, bool, error) {
 		}
 	}
 	if s.OldestReader > Format {
-		return s, true, &FormatError{redisx.Prefix(rdb), s}
+		return s, true, &FormatError{prefix, s}
 	}
 	return s, true, nil
 }
@@ -117,14 +121,15 @@ func Enter(ctx context.Context, rdb redis.UniversalClient, accounts map[string]s
 	}
 	// In one transaction, and what stands is kept: of two that begin at once both have
 	// the same stamp.
+	k := key(redisx.Prefix(rdb))
 	_, err = rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.HSetNX(ctx, key(rdb), fieldID, strings.ToLower(rand.Text()))
-		p.HSetNX(ctx, key(rdb), fieldSince, time.Now().Unix())
+		p.HSetNX(ctx, k, fieldID, strings.ToLower(rand.Text()))
+		p.HSetNX(ctx, k, fieldSince, time.Now().Unix())
 		if !there || s.Format < Format {
-			p.HSet(ctx, key(rdb), fieldFormat, Format, fieldOldest, oldestReader)
+			p.HSet(ctx, k, fieldFormat, Format, fieldOldest, oldestReader)
 		}
 		for name, digest := range accounts {
-			p.HSetNX(ctx, key(rdb), fieldAccount+name, digest)
+			p.HSetNX(ctx, k, fieldAccount+name, digest)
 		}
 		return nil
 	})
@@ -149,7 +154,7 @@ func (s *Stamp) has(accounts map[string]string) bool {
 
 // Replace writes an account's digest in the place of the one before.
 func Replace(ctx context.Context, rdb redis.UniversalClient, account, digest string) error {
-	if err := rdb.HSet(ctx, key(rdb), fieldAccount+account, digest).Err(); err != nil {
+	if err := rdb.HSet(ctx, key(redisx.Prefix(rdb)), fieldAccount+account, digest).Err(); err != nil {
 		return fmt.Errorf("write the installation's stamp: %w", err)
 	}
 	return nil

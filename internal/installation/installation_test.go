@@ -1,7 +1,11 @@
 package installation_test
 
 import (
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -124,5 +128,33 @@ func TestEnter_OfTwoAtOnceWithOtherAccountsOneIsRefused(t *testing.T) {
 		if (errs[0] == nil) == (errs[1] == nil) || !errors.As(errors.Join(errs[:]...), &other) {
 			t.Errorf("round %d: %v", round, errs)
 		}
+	}
+}
+
+// forms is the digest of the golden bytes of what is stored, by the format that has them.
+// When they change, Format rises; in what is released, oldestReader does only when the
+// version before can't read them. See docs/decisions/0056.
+var forms = map[int]string{
+	3: "714027b952e6f0fe",
+}
+
+func TestFormat_RisesWithEveryStoredForm(t *testing.T) {
+	t.Parallel()
+	digest := sha256.New()
+	for _, pattern := range []string{"../../campaign/testdata/*.txt", "../../tasks/testdata/*.json"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(digest, "%s %d\n%s", filepath.Base(file), len(b), b)
+		}
+	}
+	if got := fmt.Sprintf("%.8x", digest.Sum(nil)); got != forms[installation.Format] {
+		t.Errorf("the golden bytes are %s, those of format %d are %q: raise installation.Format, and write them down in forms", got, installation.Format, forms[installation.Format])
 	}
 }

@@ -37,7 +37,7 @@ func EnterMasterKey(ctx context.Context, rdb redis.UniversalClient, masterKeys [
 	}
 	if err == nil && s.MasterKey == "" && len(masterKeys) > 0 {
 		// Of two that begin at once both have the same.
-		if err = rdb.HSetNX(ctx, key(rdb), fieldMaster, masterKeys[0]).Err(); err == nil {
+		if err = rdb.HSetNX(ctx, key(redisx.Prefix(rdb)), fieldMaster, masterKeys[0]).Err(); err == nil {
 			s, _, err = Read(ctx, rdb)
 		}
 	}
@@ -66,7 +66,7 @@ func (s *Stamp) checkMasterKey(rdb redis.UniversalClient, masterKeys []string) e
 // SetMasterKey has all processes of the installation encrypt by another master key from
 // now on. Processes that haven't it fail at what is new, so all must have it before.
 func SetMasterKey(ctx context.Context, rdb redis.UniversalClient, id string) error {
-	if err := rdb.HSet(ctx, key(rdb), fieldMaster, id).Err(); err != nil {
+	if err := rdb.HSet(ctx, key(redisx.Prefix(rdb)), fieldMaster, id).Err(); err != nil {
 		return fmt.Errorf("write the installation's stamp: %w", err)
 	}
 	return nil

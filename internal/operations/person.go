@@ -76,11 +76,14 @@ func (o *Operations) person(ctx context.Context, info *campaign.Info, f ledger.F
 		return nil, about(info.ID, err)
 	}
 	p := &Person{Info: info, Found: f}
-	entry, suppressed, err := o.suppressions.Find(ctx, f.Recipient.Phone)
-	if suppressed { // also by an entry that can't be read
-		p.Suppressed = &entry
-	} else if err != nil {
-		return nil, about(info.ID, err)
+	for _, address := range info.Addresses(&f.Recipient) {
+		entry, suppressed, err := o.suppressions.Find(ctx, address)
+		if suppressed { // also by an entry that can't be read
+			p.Suppressed = &entry
+			break
+		} else if err != nil {
+			return nil, about(info.ID, err)
+		}
 	}
 	return p, nil
 }

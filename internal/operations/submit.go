@@ -44,12 +44,20 @@ func (o *Operations) DryRun(ctx context.Context, s *Submission) (*DryRun, error)
 		return nil, err
 	}
 	account, _ := o.account(ctx, s.File.Spec.AccountName())
+	numbers := 0
+	if usesRCS(s.File) {
+		numbers = capabilitySample
+	}
 	d, err := producer.Check(ctx, s.File, s.List, producer.CheckOptions{
-		Region: o.o.Region, MaxFaults: s.MaxFaults, AccountRate: account.Rate, Now: s.Begin.StartAt, Progress: s.Progress, Samples: s.Samples,
+		Numbers: numbers,
+		Region:  o.o.Region, MaxFaults: s.MaxFaults, AccountRate: account.Rate, Now: s.Begin.StartAt, Progress: s.Progress, Samples: s.Samples,
 		Allow: allow(o.bounds(ctx)),
 	})
 	if err != nil {
 		return nil, submitting(s.File.Spec.ID, err)
+	}
+	if len(d.Numbers) > 0 {
+		notes = append(notes, rcsNote(ctx, account.Telesign, d.Numbers))
 	}
 	return &DryRun{d, notes}, nil
 }
@@ -167,7 +175,7 @@ func submitting(id campaign.ID, err error) error {
 // DryRun is what submitting something would do.
 type DryRun struct {
 	*producer.DryRun
-	Templates []string // notes about the templates
+	Templates []string // notes about the templates, and about who can take RCS
 }
 
 // Refusal returns why a submit would refuse the list for what stands in it; nil

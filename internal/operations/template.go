@@ -30,6 +30,9 @@ const (
 	templatesPause = time.Second
 )
 
+// noCredentials is why Telesign can't be asked.
+const noCredentials = "TELESIGN_CUSTOMER_ID and TELESIGN_API_KEY aren't set here"
+
 // TemplateList is what Telesign lists as the account's templates.
 type TemplateList struct {
 	At        time.Time // when it did; zero: it isn't known
@@ -62,7 +65,7 @@ func (o *Operations) templates(ctx context.Context, a *Account, age time.Duratio
 		return &TemplateList{At: kept.At, Templates: kept.Templates, kept: true}
 	}
 	if a.Telesign == nil {
-		return &TemplateList{At: kept.At, Templates: kept.Templates, Problem: "TELESIGN_CUSTOMER_ID and TELESIGN_API_KEY aren't set here", kept: true}
+		return &TemplateList{At: kept.At, Templates: kept.Templates, Problem: noCredentials, kept: true}
 	}
 	var all []Template
 	err := patiently(ctx, func() (err error) {

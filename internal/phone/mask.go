@@ -10,16 +10,26 @@ const (
 	maskTail = 7
 )
 
-// Mask hides a phone number in E.164 form but for its last two digits.
+// Mask hides a phone number in E.164 form but for its last two digits, and an e-mail
+// address but for its first letters and the end of its domain.
 func Mask(e164 string) string {
+	if IsEmail(e164) {
+		return maskEmail(e164)
+	}
 	number := strings.TrimPrefix(e164, "+")
 	hidden := max(0, len(number)-maskKept)
 	return e164[:len(e164)-len(number)] + strings.Repeat("*", hidden) + number[hidden:]
 }
 
 // MaskName hides the phone number in a recipient's name, if the name is, or
-// holds, the number: every digit of it but the last two.
+// holds, the number: every digit of it but the last two; and the name if it is an e-mail
+// address.
 func MaskName(name, e164 string) string {
+	if IsEmail(name) {
+		if _, err := ParseEmail(name); err == nil {
+			return maskEmail(name)
+		}
+	}
 	digits := digitsOf(name)
 	if len(digits) < maskTail || len(e164) < maskTail || !strings.Contains(digits, e164[len(e164)-maskTail:]) {
 		return name
@@ -59,8 +69,14 @@ func digitsOf(s string) string {
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // HideIn hides a phone number wherever it occurs in a text, in whichever
-// form, but for its last two digits.
+// form, but for its last two digits; or an e-mail address. An empty one is nowhere.
 func HideIn(text, e164 string) string {
+	switch {
+	case e164 == "":
+		return text
+	case IsEmail(e164):
+		return hideEmail(text, e164)
+	}
 	const maskTail, maskKept = 7, 2
 	number := strings.TrimPrefix(e164, "+")
 	tail := number[max(0, len(number)-maskTail):]

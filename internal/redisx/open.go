@@ -31,6 +31,12 @@ const (
 // Open returns a client for the Redis at rawURL, of the installation with the prefix
 // (see [Prefix]). It doesn't connect: the first command does.
 func Open(rawURL, prefix string, with ...func(*tls.Config) error) (redis.UniversalClient, error) {
+	return OpenGuarded(rawURL, prefix, nil, with...)
+}
+
+// OpenGuarded is [Open] for a client that uses a new connection only once admit has
+// returned nil for it. In a cluster it is one to any node.
+func OpenGuarded(rawURL, prefix string, admit func(context.Context, *redis.Conn) error, with ...func(*tls.Config) error) (redis.UniversalClient, error) {
 	a, err := parse(rawURL)
 	if err != nil {
 		return nil, err
@@ -38,7 +44,7 @@ func Open(rawURL, prefix string, with ...func(*tls.Config) error) (redis.Univers
 	if a.url.Query().Has("client_name") {
 		return nil, errors.New("redis URL: client_name is not supported: connections have the name of HANDOUT_PREFIX")
 	}
-	a.prefix = prefix
+	a.prefix, a.admit = prefix, admit
 	switch a.kind {
 	case sentinel:
 		return openSentinel(a, with)
@@ -67,7 +73,7 @@ func openSingle(a address, with []func(*tls.Config) error) (redis.UniversalClien
 	}
 	timeouts(&opts.DialTimeout, &opts.ReadTimeout, &opts.WriteTimeout)
 	opts.ContextTimeoutEnabled = true
-	opts.ClientName = a.prefix
+	opts.ClientName, opts.OnConnect = a.prefix, a.admit
 	opts.MaintNotificationsConfig = noMaintNotifications()
 	return redis.NewClient(opts), nil
 }
@@ -91,7 +97,7 @@ func openSentinel(a address, with []func(*tls.Config) error) (redis.UniversalCli
 	}
 	timeouts(&opts.DialTimeout, &opts.ReadTimeout, &opts.WriteTimeout)
 	opts.ContextTimeoutEnabled = true
-	opts.ClientName = a.prefix
+	opts.ClientName, opts.OnConnect = a.prefix, a.admit
 	return redis.NewFailoverClient(opts), nil
 }
 
@@ -125,7 +131,7 @@ func openCluster(a address, with []func(*tls.Config) error) (redis.UniversalClie
 	}
 	timeouts(&opts.DialTimeout, &opts.ReadTimeout, &opts.WriteTimeout)
 	opts.ContextTimeoutEnabled = true
-	opts.ClientName = a.prefix
+	opts.ClientName, opts.OnConnect = a.prefix, a.admit
 	opts.MaintNotificationsConfig = noMaintNotifications()
 	if opts.ClusterStateReloadInterval == 0 {
 		opts.ClusterStateReloadInterval = clusterReload
@@ -182,7 +188,8 @@ const (
 type address struct {
 	kind   kind
 	prefix string
-	url    *url.URL // its scheme is redis, rediss or unix
+	admit  func(context.Context, *redis.Conn) error // may be nil
+	url    *url.URL                                 // its scheme is redis, rediss or unix
 }
 
 var (

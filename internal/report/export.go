@@ -132,7 +132,9 @@ func (q *Reader) Export(ctx context.Context, info *campaign.Info, w io.Writer, f
 			fill(row, info, campaign.Place{Page: p.Number, Index: index}, &p.Recipients[index], &r, legs)
 			for n, i := range at {
 				if row[len(Columns)+n] = p.Recipients[index].Values[i]; masked {
-					row[len(Columns)+n] = phone.HideIn(row[len(Columns)+n], row[1])
+					for _, address := range info.Addresses(&p.Recipients[index]) {
+						row[len(Columns)+n] = phone.HideIn(row[len(Columns)+n], address)
+					}
 				}
 			}
 			if masked {

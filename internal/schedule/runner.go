@@ -128,7 +128,7 @@ const stopTime = 40 * time.Second
 func (r *Runner) handle(ctx context.Context, task *asynq.Task) error {
 	n, err := tasks.ParseTick(task.Payload())
 	if err != nil {
-		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+		return tasks.Unread(err)
 	}
 	s := r.byName[n.Schedule]
 	if s == nil {

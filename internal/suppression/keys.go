@@ -8,10 +8,11 @@ type keys string
 // of the first: in a cluster all of them stand in one slot, and one script may change
 // them together.
 
-// suppressed: hash, the digits of a phone number to its entry.
+// suppressed: hash, the digits of a phone number, or an e-mail address in lower case, to
+// its entry.
 func (k keys) suppressed() string { return string(k) + ":suppressed" }
 
-// past: hash, the digits of a phone number to the entries that no longer
+// past: hash, the same to the entries that no longer
 // hold, the oldest first. Numbers about which one word was said have none.
 func (k keys) past() string { return string(k) + ":past:{" + string(k) + ":suppressed}" }
 

@@ -32,9 +32,9 @@ func New(rdb redis.UniversalClient) *List {
 	return l
 }
 
-// Number is a phone number with its entry.
+// Number is a phone number, or an e-mail address, with its entry.
 type Number struct {
-	Phone string // in E.164 form
+	Phone string // in E.164 form, or as [phone.FoldEmail] has it
 	Entry
 }
 
@@ -44,9 +44,16 @@ func IsPhone(s string) bool {
 	return err == nil
 }
 
+// isAddress reports whether a text is what may stand on the list.
+func isAddress(s string) bool { return phone.IsEmail(s) || IsPhone(s) }
+
 // fieldsOf returns the fields under which a number may stand in the hashes: its
-// digits, and those of its other forms. It is stored under the first.
+// digits, and those of its other forms. It is stored under the first. An e-mail address
+// stands there as it is, in lower case.
 func fieldsOf(e164 string) ([]string, error) {
+	if phone.IsEmail(e164) {
+		return []string{phone.FoldEmail(e164)}, nil
+	}
 	if _, err := campaign.PhoneNumber(e164); err != nil {
 		return nil, err
 	}
@@ -92,7 +99,11 @@ func (l *List) Page(ctx context.Context, cursor uint64, about int) ([]Number, ui
 		if err != nil {
 			return nil, 0, fmt.Errorf("read the suppression list: %w", err)
 		}
-		numbers = append(numbers, Number{"+" + fields[i], s})
+		address := fields[i]
+		if !phone.IsEmail(address) {
+			address = "+" + address
+		}
+		numbers = append(numbers, Number{address, s})
 	}
 	return numbers, next, nil
 }

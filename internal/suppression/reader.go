@@ -191,7 +191,7 @@ func (r *Reader) row(line string) (Number, error) {
 		}
 		// As handout suppress list writes it: the entry, and the number, which may be
 		// one that can't be dialled, stay as they are.
-		if why, note, ok := parseReason(cell(r.why)); ok && IsPhone(cell(r.phone)) {
+		if why, note, ok := parseReason(cell(r.why)); ok && isAddress(cell(r.phone)) {
 			n.Phone = cell(r.phone)
 			n.Why, n.Note, n.Campaign, n.By = why, note, campaign.ID(cell(r.campaign)), cell(r.by)
 			if err := n.Check(); err != nil {
@@ -225,7 +225,12 @@ func parseSince(s string) (time.Time, bool) {
 // Normalize reads a number with a function that refuses what can't be dialled. It also
 // takes the form that a recipient's STOP comes from, which often can't: see
 // [phone.Variants].
+// E-mail addresses are compared in lower case.
 func Normalize(normalize func(string) (string, error), s string) (string, error) {
+	if phone.IsEmail(s) {
+		address, err := phone.ParseEmail(s)
+		return phone.FoldEmail(address), err
+	}
 	e164, err := normalize(s)
 	if err == nil {
 		return e164, nil

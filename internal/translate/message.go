@@ -26,6 +26,7 @@ func Compose(c *campaign.Cascade, r *campaign.Recipient, externalID, callbackURL
 	m := telesign.Message{
 		Channels:    make([]telesign.Channel, len(channels)),
 		PhoneNumber: strings.TrimPrefix(r.Phone, "+"), // "digits without spaces or special characters"
+		Email:       c.Email(r),
 		Content:     make(map[string]telesign.Content, len(channels)),
 		MessageType: c.Spec.MessageType,
 		ExternalID:  externalID,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -35,7 +34,7 @@ func newMessage() string { return "msg_" + rand.Text() }
 func (s *Server) handle(ctx context.Context, t *asynq.Task) error {
 	task, err := tasks.ParseDeliver(t.Payload())
 	if err != nil {
-		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+		return tasks.Unread(err)
 	}
 	if !s.take(task.Endpoint) {
 		return nil // another campaign's delivery is under way

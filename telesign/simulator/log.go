@@ -18,6 +18,7 @@ type Accepted struct {
 	Reference   string    `json:"reference_id"`
 	ExternalID  string    `json:"external_id"` // empty for none
 	PhoneNumber string    `json:"phone_number"`
+	Email       string    `json:"email,omitempty"`
 	Story       string    `json:"story"`
 	At          time.Time `json:"at"`
 	Channels    []string  `json:"channels"`
@@ -40,6 +41,7 @@ type cascade struct {
 type entry struct {
 	externalID *string // nil for none
 	phone      string
+	email      string
 	cascade    *cascade
 	accepted   time.Time
 	begun      time.Time // when the POST was over; zero while it isn't
@@ -62,7 +64,7 @@ func (j *journal) add(req request, story uint8, at time.Time) (uint64, *cascade)
 		}
 		j.cascades[string(key)] = c
 	}
-	j.entries = append(j.entries, entry{externalID: req.externalID, phone: req.phone, cascade: c, accepted: at, story: story})
+	j.entries = append(j.entries, entry{externalID: req.externalID, phone: req.phone, email: req.email, cascade: c, accepted: at, story: story})
 	return uint64(len(j.entries) - 1), c
 }
 
@@ -100,7 +102,7 @@ func (s *Simulator) acceptedFrom(n uint64) iter.Seq[Accepted] {
 	return func(yield func(Accepted) bool) {
 		for n, e := range s.journal.from(n) {
 			a := Accepted{
-				N: n + 1, Reference: s.refs.of(n), PhoneNumber: e.phone,
+				N: n + 1, Reference: s.refs.of(n), PhoneNumber: e.phone, Email: e.email,
 				Story: storyAt(e.story).Name, At: e.accepted.UTC(), Channels: e.cascade.channels,
 			}
 			if e.externalID != nil {

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"mime"
@@ -19,6 +20,7 @@ import (
 type request struct {
 	externalID  *string // nil for none
 	phone       string
+	email       string
 	callbackURL string
 	legs        []leg
 }
@@ -137,8 +139,7 @@ func (s *Simulator) parse(body []byte) (request, *refusal) {
 			return req, bad(codeNoChannel, "", "a channel without a name")
 		}
 	}
-	email, no := req.readRecipient(top, channels)
-	if no != nil {
+	if no := req.readRecipient(top, channels); no != nil {
 		return req, no
 	}
 	var message map[string]fields
@@ -159,35 +160,38 @@ func (s *Simulator) parse(body []byte) (request, *refusal) {
 	if no := req.readOptional(top, s.o.AllowCallbackURL); no != nil {
 		return req, no
 	}
-	return req, req.readCascade(channels, message, email, &s.templates)
+	return req, req.readCascade(channels, message, &s.templates)
 }
 
 // readRecipient takes the phone number from either place; recipient is the one
 // that isn't deprecated. Only a cascade of e-mail alone does without.
-func (req *request) readRecipient(top fields, channels []fields) (email string, no *refusal) {
+func (req *request) readRecipient(top fields, channels []fields) *refusal {
 	var recipient fields
 	if top.has("recipient") && json.Unmarshal(top["recipient"], &recipient) != nil {
-		return "", bad(codeInvalid, "", "recipient isn't an object")
+		return bad(codeInvalid, "", "recipient isn't an object")
 	}
 	if name, found := recipient.stranger("phone_number", "email"); found {
-		return "", bad(codeInvalid, "", "unknown field %q in recipient", name)
+		return bad(codeInvalid, "", "unknown field %q in recipient", name)
 	}
 	phone, ok1 := recipient.text("phone_number")
 	old, ok2 := top.text("phone_number")
 	email, ok3 := recipient.text("email")
 	if !ok1 || !ok2 || !ok3 {
-		return "", bad(codeInvalid, "", "a phone number or an e-mail address isn't a string")
+		return bad(codeInvalid, "", "a phone number or an e-mail address isn't a string")
 	}
 	if phone == "" {
 		phone = old
 	}
 	needed := slices.ContainsFunc(channels, func(c fields) bool { return string(c["channel"]) != `"email"` })
 	if phone == "" && (needed || email == "") {
-		return "", bad(codeNoPhone, "", "no phone number")
+		return bad(codeNoPhone, "", "no phone number")
 	}
-	req.phone = phone
-	return email, nil
+	req.phone, req.email = phone, email
+	return nil
 }
+
+// address is what chooses the story: the phone number, else the e-mail address.
+func (req *request) address() string { return cmp.Or(req.phone, req.email) }
 
 func (req *request) readOptional(top fields, allowCallbackURL bool) *refusal {
 	event, ok := top.text("account_lifecycle_event")
@@ -220,7 +224,7 @@ func (req *request) readOptional(top fields, allowCallbackURL bool) *refusal {
 
 // readCascade takes the channels in order. A fault that only concerns one
 // channel is accepted and fails that channel later, as the vendor does.
-func (req *request) readCascade(channels []fields, message map[string]fields, email string, known *templates) *refusal {
+func (req *request) readCascade(channels []fields, message map[string]fields, known *templates) *refusal {
 	for name, details := range message {
 		if name != telesign.ContentDefault && !telesign.KnownChannel(name) {
 			return bad(codeInvalid, "", "message for unknown channel %q", name)
@@ -253,7 +257,7 @@ func (req *request) readCascade(channels []fields, message map[string]fields, em
 		switch {
 		case !telesign.KnownChannel(name):
 			l.fault = codeUnknownChannel
-		case name == telesign.ChannelEmail && email == "":
+		case name == telesign.ChannelEmail && req.email == "":
 			l.fault = codeNoMessageParams
 		default:
 			details := message[name]

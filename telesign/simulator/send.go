@@ -60,8 +60,8 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, body, no)
 		return
 	}
-	index := storyIndex(req.phone)
-	if sc := &storyAt(index).script; s.tally.refuses(sc, req.phone) {
+	index := storyIndex(req.address())
+	if sc := &storyAt(index).script; s.tally.refuses(sc, req.address()) {
 		if sc.retryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(sc.retryAfter.Seconds())))
 		}
@@ -103,7 +103,7 @@ func (s *Simulator) accept(w http.ResponseWriter, r *http.Request, req request, 
 	story := storyAt(index)
 	s.tally.accept(story.Name)
 	t := &trip{
-		n: n, ref: s.refs.of(n), story: story, plan: s.plan(index, c, jitterOf(req.phone)),
+		n: n, ref: s.refs.of(n), story: story, plan: s.plan(index, c, jitterOf(req.address())),
 		externalID: req.externalID, url: req.callbackURL, begun: now,
 	}
 	if !s.o.NoCallbacks {

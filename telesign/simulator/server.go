@@ -109,6 +109,7 @@ func (s *Simulator) routes() *http.ServeMux {
 	mux.HandleFunc("GET /v1/omnichannel/{reference}", s.status)
 	mux.HandleFunc("GET /v1/omnichannel/templates", s.listTemplates)
 	mux.HandleFunc("GET /v1/omnichannel/templates/{channel}/{name}", s.getTemplate)
+	mux.HandleFunc("GET /capability/{channel}/{number}", s.capability)
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.HandleFunc("GET /readyz", s.health)
 	mux.HandleFunc("GET /simulator/log", s.serveLog)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"time"
@@ -69,7 +70,7 @@ func (s *Simulator) status(w http.ResponseWriter, r *http.Request) {
 		s.refuseStatus(w, http.StatusNotFound, telesign.CodeReferenceExpired, "", "the reference is unknown or expired")
 		return
 	}
-	p := s.plan(e.story, e.cascade, jitterOf(e.phone))
+	p := s.plan(e.story, e.cascade, jitterOf(cmp.Or(e.phone, e.email)))
 	m, begun := p.moments[0], e.accepted
 	if !e.begun.IsZero() {
 		begun = e.begun

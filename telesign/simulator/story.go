@@ -55,7 +55,8 @@ func (s Story) Endings() []string {
 // every ending exactly once.
 func Stories() []Story { return append([]Story(nil), stories...) }
 
-// StoryOf is the story of a phone number. A number that isn't one has a story
+// StoryOf is the story of a phone number, or of an e-mail address by the last two digits
+// before its @; without them it is that of 00. A number that isn't one has a story
 // too, "bad number", which isn't among Stories: the vendor accepts it and fails
 // every channel later.
 func StoryOf(phone string) Story { return *storyAt(storyIndex(phone)) }
@@ -68,8 +69,13 @@ const badNumberIndex = 255
 var goodPhone = regexp.MustCompile(`^[1-9][0-9]{6,14}$`)
 
 func storyIndex(phone string) uint8 {
-	if phone == "" {
-		return 0 // an e-mail address alone: nothing to choose by
+	if local, _, ok := strings.Cut(phone, "@"); ok {
+		end := local[max(0, len(local)-2):]
+		n, err := strconv.ParseUint(end, 10, 8)
+		if err != nil || len(end) < 2 {
+			n = 0
+		}
+		return byEnding[n]
 	}
 	if !goodPhone.MatchString(phone) {
 		return badNumberIndex

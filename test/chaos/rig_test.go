@@ -175,11 +175,15 @@ func (r *rig) write(name, text string) string {
 }
 
 // run runs a mode that ends by itself and returns what it prints.
-func (r *rig) run(args ...string) (string, error) {
-	bin, err := handout()
-	if err != nil {
-		return "", err
-	}
+func (r *rig) run(args ...string) (string, error) { return r.runBy(ours(), args...) }
+
+// ours is the program of this commit; newRig has built it.
+func ours() string {
+	bin, _ := handout()
+	return bin
+}
+
+func (r *rig) runBy(bin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(r.t.Context(), bin, args...)
 	cmd.Env = environment(r.vars)
 	out, err := cmd.CombinedOutput()
@@ -187,9 +191,11 @@ func (r *rig) run(args ...string) (string, error) {
 }
 
 // submit opens the campaign.
-func (r *rig) submit() {
+func (r *rig) submit() { r.t.Helper(); r.submitBy(ours()) }
+
+func (r *rig) submitBy(bin string) {
 	r.t.Helper()
-	if out, err := r.run(append([]string{"submit"}, r.files...)...); err != nil {
+	if out, err := r.runBy(bin, append([]string{"submit"}, r.files...)...); err != nil {
 		r.t.Fatalf("submit: %v\n%s", err, out)
 	}
 	r.load()
@@ -208,18 +214,20 @@ func (r *rig) load() {
 }
 
 // listen starts a listener, and has the vendor call it.
-func (r *rig) listen() *process {
+func (r *rig) listen() *process { r.t.Helper(); return r.listenBy(ours()) }
+
+func (r *rig) listenBy(bin string) *process {
 	r.t.Helper()
-	bin, _ := handout()
 	p := spawn(r.t, bin, "listen", environment(r.vars), r.log)
 	r.vendor.SetCallbackURL(p.url + receiptsPath)
 	return p
 }
 
 // work starts a worker; vars are "NAME=value" on top of the rig's.
-func (r *rig) work(vars ...string) *process {
+func (r *rig) work(vars ...string) *process { r.t.Helper(); return r.workBy(ours(), vars...) }
+
+func (r *rig) workBy(bin string, vars ...string) *process {
 	r.t.Helper()
-	bin, _ := handout()
 	return spawn(r.t, bin, "work", append(environment(r.vars), vars...), r.log)
 }
 

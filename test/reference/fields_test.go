@@ -54,7 +54,7 @@ func fields() []field {
 			doc: "What Telesign is to take the messages for: alerts and notifications, marketing, or one-time passwords."}, telesign.MessageTypes...),
 		{name: "channels", required: true, kind: "list", schema: object{"type": "array", "minItems": 1},
 			doc: "The cascade: the channels that are tried, in this order, each once."},
-		choice(field{name: "channels[].channel", required: true, example: "whatsapp", doc: "The channel."}, channels()...),
+		choice(field{name: "channels[].channel", required: true, example: "whatsapp", doc: "The channel."}, telesign.Channels...),
 		{name: "channels[].template", kind: "text", schema: object{"type": "string", "minLength": 1}, example: "file", standard: "what `default` says",
 			doc: "A template of the channel, Telesign's own (`text`, `file`, …) or yours. See [templates.md](templates.md)."},
 		{name: "channels[].parameters", kind: "mapping", schema: texts, example: `{url: "{{.url}}", file_name: "order history.xlsx"}`, standard: "none",
@@ -109,17 +109,6 @@ func fields() []field {
 		{name: "retention", kind: "duration", schema: long, example: "90d", standard: days(s.Keep()),
 			doc: "How long the campaign's recipients are kept after it is done: 1 min to 3650 days. Counts and history stay."},
 	}
-}
-
-// channels are those that a campaign may have: a list has no place for an address.
-func channels() []string {
-	var all []string
-	for _, c := range telesign.Channels {
-		if c != telesign.ChannelEmail {
-			all = append(all, c)
-		}
-	}
-	return all
 }
 
 // parent returns the path that a field stands in, and its own name.

@@ -58,7 +58,7 @@ func tags(in string, of reflect.Type) []string {
 	var all []string
 	for i := range of.NumField() {
 		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
-		if path := strings.TrimPrefix(in+"."+name, "."); path != "standing" { // no file's
+		if path := strings.TrimPrefix(in+"."+name, "."); path != "standing" && path != "-" { // no file's
 			all = append(all, path)
 		}
 	}

@@ -1,0 +1,6 @@
+package installation
+
+import "time"
+
+// CheckEvery has the stamp read again so often.
+func (g *Guard) CheckEvery(d time.Duration) { g.every = d }
