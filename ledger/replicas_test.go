@@ -2,7 +2,6 @@ package ledger_test
 
 import (
 	"errors"
-	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,12 +17,7 @@ import (
 // replicated is a master, with a replica that follows it.
 func replicated(t *testing.T) (master *bundle, replica *redistest.Server) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	_ = l.Close()
+	port := redistest.FreePort(t)
 	master = setup(t, redistest.Set("bind", "127.0.0.1"), redistest.Set("port", port), redistest.Set("repl-diskless-sync-delay", "0"))
 	replica = redistest.Start(t, redistest.Set("replicaof", "127.0.0.1 "+port))
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {

@@ -106,20 +106,6 @@ func (l *Ledger) append(ctx context.Context, id campaign.ID, account string, a *
 		return campaign.Place{}, false, err
 	}
 	defer done()
-	total, err := l.rdb.HGet(ctx, l.keys.meta(id), fieldTotal).Int()
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return campaign.Place{}, false, fmt.Errorf("append to campaign %s: %w", id, err)
-	}
-	fields := []any{fieldSalt, newSalt(), fieldSpec, spec, fieldColumns, `["` + campaign.MessageColumn + `"]`, fieldDigest, "standing",
-		fieldCreated, now.UnixMilli(), fieldStarted, now.UnixMilli()}
-	fields = append(fields, accountFields(campaign.StoredAccount(account))...)
-	if total == 0 { // probably the first of the day
-		told, err := l.outbox.Fields(ctx, id)
-		if err != nil {
-			return campaign.Place{}, false, err
-		}
-		fields = append(fields, told...)
-	}
 	for {
 		v, err := l.rdb.HMGet(ctx, l.keys.meta(id), fieldTotal, fieldSalt).Result()
 		if err != nil {

@@ -1,8 +1,6 @@
 package worker_test
 
 import (
-	"fmt"
-	"net"
 	"testing"
 
 	"github.com/handout-dev/handout/campaign"
@@ -25,12 +23,7 @@ func TestSend_AClaimThatNoReplicaHasIsNotSent(t *testing.T) {
 	if len(v.all()) != 0 {
 		t.Errorf("%d POSTs", len(v.all()))
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
-	_ = l.Close()
+	port := redistest.FreePort(t)
 	if err := r.rdb.ConfigSet(t.Context(), "port", port).Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,6 @@
 package worker
 
 import (
-	"fmt"
-	"net"
 	"testing"
 	"time"
 
@@ -14,20 +12,12 @@ import (
 // new connection: those to the nodes of a cluster have to be seen, too.
 func TestRollbackDetector_SeesNewConnectionsToAClustersNodes(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
-	if port > 55_000 {
-		port -= 15_000 // the cluster's bus is 10,000 above
-	}
-	node := redistest.Start(t, redistest.Set("cluster-enabled", "yes"), redistest.Set("bind", "127.0.0.1"), redistest.Set("port", fmt.Sprint(port)))
+	port := redistest.FreePort(t)
+	node := redistest.Start(t, redistest.Set("cluster-enabled", "yes"), redistest.Set("bind", "127.0.0.1"), redistest.Set("port", port))
 	if err := node.Client().ClusterAddSlotsRange(t.Context(), 0, 16383).Err(); err != nil {
 		t.Fatal(err)
 	}
-	rdb, err := redisx.Open(fmt.Sprintf("redis+cluster://127.0.0.1:%d", port), redisx.DefaultPrefix)
+	rdb, err := redisx.Open("redis+cluster://127.0.0.1:"+port, redisx.DefaultPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}

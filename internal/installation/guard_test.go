@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -22,16 +20,6 @@ import (
 func at(t *testing.T, port string, o ...redistest.Option) *redistest.Server {
 	t.Helper()
 	return redistest.Start(t, append(o, redistest.Set("bind", "127.0.0.1"), redistest.Set("port", port))...)
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
 }
 
 // guarded is a process's client, with its log.
@@ -74,7 +62,7 @@ func TestGuard_NoticesAnotherRedisAtTheSameAddress(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			port := freePort(t)
+			port := redistest.FreePort(t)
 			first := at(t, port, redistest.AppendOnly("always"))
 			rdb, log := guarded(t, port)
 			if err := awaitAnswer(t.Context(), rdb); err != nil {
@@ -120,7 +108,7 @@ func TestGuard_NoticesAnotherRedisAtTheSameAddress(t *testing.T) {
 
 func TestGuard_NoticesAFormatThatItCannotRead(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := redistest.FreePort(t)
 	server := at(t, port)
 	rdb, log := guarded(t, port)
 	server.Client().HSet(t.Context(), "handout:installation", "format", installation.Format+1, "oldest_reader", installation.Format+1)

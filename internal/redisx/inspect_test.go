@@ -122,7 +122,7 @@ func TestInspect_FailsWhereItMayNotEnter(t *testing.T) {
 
 func TestInspect_KnowsACluster(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := redistest.FreePort(t)
 	node := redistest.Start(t,
 		redistest.Set("cluster-enabled", "yes"),
 		redistest.Set("bind", "127.0.0.1"),
@@ -143,7 +143,7 @@ func TestInspect_KnowsACluster(t *testing.T) {
 
 func TestInspect_KnowsAMasterBehindSentinel(t *testing.T) {
 	t.Parallel()
-	masterPort := freePort(t)
+	masterPort := redistest.FreePort(t)
 	redistest.Start(t,
 		redistest.Set("bind", "127.0.0.1"),
 		redistest.Set("port", masterPort),
@@ -169,7 +169,7 @@ func inspect(t *testing.T, client redis.UniversalClient) redisx.Info {
 // startSentinel runs a Sentinel that watches the master "main".
 func startSentinel(t *testing.T, masterPort, password string) (port string) {
 	t.Helper()
-	port = freePort(t)
+	port = redistest.FreePort(t)
 	file := filepath.Join(t.TempDir(), "sentinel.conf")
 	conf := fmt.Sprintf("bind 127.0.0.1\nport %s\nsentinel monitor main 127.0.0.1 %s 1\nsentinel auth-pass main %s\n", port, masterPort, password)
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
@@ -192,24 +192,6 @@ func startSentinel(t *testing.T, masterPort, password string) (port string) {
 		return true
 	})
 	return port
-}
-
-// freePort leaves room for the port of the cluster bus, which is 10000 above.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
-		if port+10000 < 1<<16 {
-			return fmt.Sprint(port)
-		}
-	}
-	t.Fatal("no free port below 55536")
-	return ""
 }
 
 func await(t *testing.T, what string, done func() bool) {

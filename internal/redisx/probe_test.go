@@ -42,7 +42,7 @@ func TestProbe_IsTakenAndLeavesNothing(t *testing.T) {
 
 func TestProbe_IsRefusedByAReplica(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := redistest.FreePort(t)
 	master := redistest.Start(t, redistest.Set("bind", "127.0.0.1"), redistest.Set("port", port))
 	replica := redistest.Start(t, redistest.Set("replicaof", "127.0.0.1 "+port))
 	await(t, "the replica", func() bool {
@@ -125,7 +125,7 @@ func TestProbe_LooksAtEveryMasterOfACluster(t *testing.T) {
 	nodes := make([]*redistest.Server, 2)
 	var ports [2]string
 	for i := range nodes {
-		ports[i] = freePort(t)
+		ports[i] = redistest.FreePort(t)
 		nodes[i] = redistest.Start(t, redistest.Set("cluster-enabled", "yes"), redistest.Set("bind", "127.0.0.1"), redistest.Set("port", ports[i]))
 	}
 	for i, slots := range [][2]int{{0, 8191}, {8192, 16383}} {

@@ -19,7 +19,7 @@ func TestRunReplicated_WaitsForTheReplicaOfTheSlotsMaster(t *testing.T) {
 	args := []string{"--cluster", "create"}
 	var port string
 	for range 6 {
-		port = freePort(t)
+		port = redistest.FreePort(t)
 		nodes[port] = redistest.Start(t, redistest.Set("cluster-enabled", "yes"), redistest.Set("bind", "127.0.0.1"), redistest.Set("port", port))
 		args = append(args, "127.0.0.1:"+port)
 	}

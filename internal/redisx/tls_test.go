@@ -12,7 +12,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -82,13 +81,10 @@ func TestOpen_OverTLSWithFiles(t *testing.T) {
 	a.issue("server", &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	a.issue("client", &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 	other.issue("client", &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	port := l.Addr().(*net.TCPAddr).Port
-	must(t, l.Close())
-	redistest.Start(t, redistest.Set("tls-port", strconv.Itoa(port)), redistest.Set("tls-ca-cert-file", a.file("ca.crt")),
+	port := redistest.FreePort(t)
+	redistest.Start(t, redistest.Set("tls-port", port), redistest.Set("tls-ca-cert-file", a.file("ca.crt")),
 		redistest.Set("tls-cert-file", a.file("server.crt")), redistest.Set("tls-key-file", a.file("server.key")))
-	url := "rediss://127.0.0.1:" + strconv.Itoa(port)
+	url := "rediss://127.0.0.1:" + port
 
 	ping := func(url string, files redisx.TLS) error {
 		rdb, err := redisx.Open(url, redisx.DefaultPrefix, redisx.WithTLS(files))
@@ -112,7 +108,7 @@ func TestOpen_OverTLSWithFiles(t *testing.T) {
 		"no such file":                  {url, redisx.TLS{CA: a.file("nowhere.crt")}, "no such file"},
 		"a key for authorities":         {url, redisx.TLS{CA: good.Key}, "no certificate in PEM"},
 		"a key of another certificate":  {url, redisx.TLS{CA: good.CA, Cert: good.Cert, Key: other.file("client.key")}, "does not match"},
-		"no TLS":                        {"redis://127.0.0.1:" + strconv.Itoa(port), good, "must begin with rediss"},
+		"no TLS":                        {"redis://127.0.0.1:" + port, good, "must begin with rediss"},
 	} {
 		err := ping(c.url, c.tls)
 		for errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {

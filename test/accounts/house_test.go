@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -42,7 +41,7 @@ func startCluster(t *testing.T) string {
 	args, url := []string{"--cluster", "create"}, ""
 	var nodes []*redistest.Server
 	for range 3 {
-		port := freeClusterPort(t)
+		port := redistest.FreePort(t)
 		nodes = append(nodes, redistest.Start(t, redistest.Set("port", port), redistest.Set("bind", "127.0.0.1"), redistest.Set("cluster-enabled", "yes")))
 		args, url = append(args, "127.0.0.1:"+port), "redis+cluster://127.0.0.1:"+port
 	}
@@ -60,22 +59,6 @@ func startCluster(t *testing.T) string {
 		}
 	}
 	return url
-}
-
-// freeClusterPort leaves room for the port of the cluster bus, which is 10000 above.
-func freeClusterPort(t *testing.T) string {
-	t.Helper()
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
-		if port < 55_000 {
-			return fmt.Sprint(port)
-		}
-	}
 }
 
 // vendor is Telesign for one account.

@@ -110,7 +110,7 @@ func startSentinels(t *testing.T) *sentinels {
 	s := &sentinels{}
 	var first string
 	for i := range 3 {
-		port := freeClusterPort(t)
+		port := redistest.FreePort(t)
 		options := []redistest.Option{redistest.AppendOnly("everysec"), redistest.Set("bind", "127.0.0.1"), redistest.Set("port", port)}
 		if i == 0 {
 			first = port
@@ -121,7 +121,7 @@ func startSentinels(t *testing.T) *sentinels {
 	}
 	var ports []string
 	for range 3 {
-		port := freeClusterPort(t)
+		port := redistest.FreePort(t)
 		ports = append(ports, port)
 		file := filepath.Join(t.TempDir(), "sentinel.conf")
 		conf := "bind 127.0.0.1\nport " + port + "\nsentinel monitor main 127.0.0.1 " + first + " 2\n" +

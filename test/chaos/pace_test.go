@@ -1,8 +1,6 @@
 package chaos_test
 
 import (
-	"fmt"
-	"net"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -205,7 +203,7 @@ func startCluster(t *testing.T) *cluster {
 	c := &cluster{t: t, nodes: map[string]*redistest.Server{}}
 	args := []string{"--cluster", "create"}
 	for range 6 {
-		port := freeClusterPort(t)
+		port := redistest.FreePort(t)
 		c.nodes[port] = redistest.Start(t,
 			redistest.AppendOnly("everysec"), redistest.Set("port", port), redistest.Set("bind", "127.0.0.1"),
 			redistest.Set("cluster-enabled", "yes"), redistest.Set("cluster-node-timeout", "1500"))
@@ -271,20 +269,4 @@ func (c *cluster) take() bool {
 		}
 	}
 	return true
-}
-
-// freeClusterPort leaves room for the port of the cluster bus, which is 10000 above.
-func freeClusterPort(t *testing.T) string {
-	t.Helper()
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
-		if port < 55_000 {
-			return fmt.Sprint(port)
-		}
-	}
 }

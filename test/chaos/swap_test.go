@@ -2,7 +2,6 @@ package chaos_test
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -16,12 +15,7 @@ import (
 func TestRedis_SwappedUnderRunningProcessesSendsNothing(t *testing.T) {
 	t.Parallel()
 	const n = 300
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	_ = l.Close()
+	port := redistest.FreePort(t)
 	onPort := []redistest.Option{redistest.Set("bind", "127.0.0.1"), redistest.Set("port", port)}
 	url := "redis://127.0.0.1:" + port
 	r := newRig(t, setup{recipients: n, rate: 100, redis: append(onPort, redistest.AppendOnly("always")), vars: map[string]string{"REDIS_URL": url}})

@@ -43,7 +43,7 @@ func TestWork_IsGoneInTimeWithoutRedis(t *testing.T) {
 // both are gone.
 func TestWork_IsGoneInTimeWithoutSentinel(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := redistest.FreePort(t)
 	server := redistest.Start(t, redistest.Set("bind", "127.0.0.1"), redistest.Set("port", port))
 	sentinel, kill := startSentinel(t, port)
 	stopsInTime(t, "redis+sentinel://127.0.0.1:"+sentinel+"?master_name=main", server.URL(), func() {
@@ -106,7 +106,7 @@ func standStill(t *testing.T, s *redistest.Server) {
 // the test ends.
 func startSentinel(t *testing.T, master string) (port string, kill func()) {
 	t.Helper()
-	port = freePort(t)
+	port = redistest.FreePort(t)
 	file := filepath.Join(t.TempDir(), "sentinel.conf")
 	conf := fmt.Sprintf("bind 127.0.0.1\nport %s\nsentinel monitor main 127.0.0.1 %s 1\n", port, master)
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
@@ -129,18 +129,4 @@ func startSentinel(t *testing.T, master string) (port string, kill func()) {
 		return err == nil
 	})
 	return port, kill
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
