@@ -30,6 +30,7 @@ func rateOf(s *subject) float64 { return s.account.rates.of(s.Info) }
 
 // enqueue hands the next n recipients of open zones to the queue.
 func (l *look) enqueue(ctx context.Context, n, run int) error {
+	l.changed = true
 	parts, fed := l.s.zones.choose(l.open, l.feed.ByZone, n)
 	var sends []*asynq.Task
 	for _, p := range parts {
@@ -67,6 +68,7 @@ func (l *look) advance(ctx context.Context, parts []part, fed []int, due time.Ti
 // cancelNext cancels recipients of a canceled campaign who were never fed, whether
 // their zone is open or not.
 func (l *look) cancelNext(ctx context.Context) error {
+	l.changed = true
 	if l.feed.Cursor >= l.s.Total {
 		return nil
 	}

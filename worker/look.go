@@ -32,12 +32,13 @@ type look struct {
 	now time.Time
 	k   *known
 
-	s     *subject // nil: nothing is to be done but what the phase says
-	state *ledger.State
-	feed  *ledger.Feed
-	open  []int // zones
-	left  int   // recipients who may be fed: of open zones, and past canary and files
-	next  time.Time
+	s       *subject // nil: nothing is to be done but what the phase says
+	state   *ledger.State
+	feed    *ledger.Feed
+	open    []int // zones
+	left    int   // recipients who may be fed: of open zones, and past canary and files
+	next    time.Time
+	changed bool // state is of before what was done
 	// planned is when the plan wants the next look; zero: never.
 	planned time.Time
 	err     error // of read
@@ -189,15 +190,19 @@ func (l *look) work(ctx context.Context) error {
 	}
 	if l.state.Recall != "" && (l.state.Phase == campaign.Running || l.state.Phase == campaign.Ended) {
 		clear(l.k.hand)
+		l.changed = true
 		if err := w.ledger.Recall(ctx, l.id, l.state, now); err != nil {
 			return err
 		}
 		l.again(now.Add(againLook))
 	}
 	errs := []error{l.fill(ctx), l.watch(ctx), l.askOverdue(ctx)}
-	after, err := w.ledger.State(ctx, l.id, now)
-	if err != nil {
-		return errors.Join(append(errs, err)...)
+	after := l.state
+	if l.changed {
+		var err error
+		if after, err = w.ledger.State(ctx, l.id, now); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
 	}
 	errs = append(errs, l.conclude(ctx, after))
 	l.putOff(after)

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,6 +41,9 @@ const (
 type planner struct {
 	mu    sync.Mutex
 	known map[campaign.ID]*known
+	// turns are the known ones by when tasks of theirs were written last, the longest ago
+	// first: in this order a plan needs no sorting.
+	turns []*known
 	busy  map[campaign.ID]bool // looked at just now
 	// checking are the campaigns whose files are checked just now.
 	checking map[campaign.ID]bool
@@ -75,7 +79,7 @@ func newPlanner() *planner {
 }
 
 func (p *planner) forget() {
-	p.known, p.kept = make(map[campaign.ID]*known), time.Time{}
+	p.known, p.turns, p.kept = make(map[campaign.ID]*known), nil, time.Time{}
 }
 
 // plan looks at what is due, as long as this worker has the lease: it fills windows,
@@ -252,6 +256,7 @@ func (p *planner) of(id campaign.ID, now time.Time) *known {
 	if !ok {
 		k = &known{demand: pacing.Demand{Served: now}}
 		p.known[id] = k
+		p.turns = append(p.turns, k)
 	}
 	return k
 }
@@ -260,7 +265,10 @@ func (p *planner) of(id campaign.ID, now time.Time) *known {
 func (p *planner) drop(id campaign.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.known, id)
+	if k, ok := p.known[id]; ok {
+		p.turns = slices.DeleteFunc(p.turns, func(other *known) bool { return other == k })
+		delete(p.known, id)
+	}
 }
 
 // demands sets what a campaign of an account could send.
@@ -277,21 +285,32 @@ func (p *planner) demands(k *known, account string, d pacing.Demand, now time.Ti
 func (p *planner) room(k *known, rate float64, window int, now time.Time) pacing.Room {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	demands := make([]pacing.Demand, 0, 1+len(p.known))
-	demands = append(demands, k.demand)
-	for _, other := range p.known {
-		if d := other.demand; other != k && other.account == k.account && d.Ready+d.Queued > 0 {
+	demands, own := make([]pacing.Demand, 0, 1+len(p.turns)), -1
+	for _, other := range p.turns {
+		d := other.demand
+		switch {
+		case other == k:
+			own = len(demands)
+		case other.account != k.account || d.Ready+d.Queued == 0:
+			continue
+		default:
 			// What stood in the queue at its last look goes within the time of a window.
 			left := 1 - min(1, now.Sub(other.at).Seconds()/pacing.WindowTime.Seconds())
 			d.Queued = int(math.Ceil(float64(d.Queued) * left))
-			demands = append(demands, d)
 		}
+		demands = append(demands, d)
 	}
-	r := pacing.Plan(now, rate, window, demands)[0]
+	if own < 0 { // dropped meanwhile
+		own, demands = len(demands), append(demands, k.demand)
+	}
+	r := pacing.Plan(now, rate, window, demands)[own]
 	if k.share = r.Share; r.Recipients > 0 {
 		k.demand.Served = now
 		k.demand.Ready -= r.Recipients
 		k.demand.Queued += r.Recipients
+		if i := slices.Index(p.turns, k); i >= 0 {
+			p.turns = append(slices.Delete(p.turns, i, i+1), k)
+		}
 	}
 	return r
 }

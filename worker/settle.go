@@ -51,10 +51,14 @@ func (v *visit) later(at time.Time) {
 // visits looks at the pages of a line that are due, and puts each off to when it must
 // be looked at next, until there is no room for more.
 func (l *look) visits(ctx context.Context, line ledger.Line, queue string, do func(v *visit) (full bool, err error)) error {
+	if at := l.state.Next[line]; at.IsZero() || at.After(l.w.clock.Now()) {
+		return nil // what has become due since has the campaign looked at
+	}
 	due, err := l.w.ledger.Due(ctx, l.id, line, l.w.clock.Now(), duePages)
 	if err != nil {
 		return err
 	}
+	l.changed = true
 	var errs []error
 	for _, d := range due {
 		// Taken for a while: a call for the page from here on isn't lost, since the

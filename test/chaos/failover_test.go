@@ -16,9 +16,34 @@ import (
 // The master that has the campaign is killed, and later stopped and woken again, when
 // another has taken over: it must take no claim then. Each claim waits for the replica.
 func TestFailover_OfAClusterForgetsNoClaimThatWaitsForItsReplica(t *testing.T) {
+	blows := size(2, 4)
+	r := clusterRun(t, "1", blows)
+	// Each worker has a batch under way at each blow.
+	r.judge(72, "a cluster's master killed, or stopped and woken; claims wait for 1 replica").require(r, 2*inFlight*blows)
+	if *long { // it promises nothing: a claim that waits for none may be forgotten
+		r = clusterRun(t, "0", blows)
+		r.judge(measured+3, "a cluster's master killed, or stopped and woken; claims wait for none").report(r)
+	}
+}
+
+// The slots of the campaign's master move to another one, and back, in the middle.
+func TestFailover_SlotsOfAClusterMoveInTheMiddle(t *testing.T) {
+	r, nodes, _ := clusterRig(t, "1")
+	for i := range size(1, 4) {
+		r.awaitTaken((i + 1) * r.recipients / size(3, 6))
+		nodes.moveSlots(r)
+		r.kills.Add(1)
+	}
+	r.awaitDone(2 * finishTime)
+	r.judge(74, "a cluster's slots moved to another master").require(r, 0)
+}
+
+// clusterRig is two workers and a listener on a cluster, in the middle of a campaign.
+func clusterRig(t *testing.T, replicas string) (*rig, *cluster, redis.UniversalClient) {
+	t.Helper()
 	r := newRig(t, setup{
 		recipients: size(400, 5000), rate: size(100, 250),
-		vars: map[string]string{"HANDOUT_REDIS_REPLICAS": "1"},
+		vars: map[string]string{"HANDOUT_REDIS_REPLICAS": replicas},
 	})
 	nodes := startCluster(t)
 	rdb := nodes.open(t)
@@ -28,7 +53,14 @@ func TestFailover_OfAClusterForgetsNoClaimThatWaitsForItsReplica(t *testing.T) {
 	r.submit()
 	r.work()
 	r.work()
-	blows := size(2, 4)
+	return r, nodes, rdb
+}
+
+// clusterRun sends a campaign whose master is killed, or stopped and woken again, so many
+// times.
+func clusterRun(t *testing.T, replicas string, blows int) *rig {
+	t.Helper()
+	r, nodes, rdb := clusterRig(t, replicas)
 	for i := range blows {
 		r.awaitTaken((i + 1) * r.recipients / (blows + 2))
 		master := nodes.campaigns(nil)
@@ -44,8 +76,39 @@ func TestFailover_OfAClusterForgetsNoClaimThatWaitsForItsReplica(t *testing.T) {
 		nodes.awaitReplicas(rdb)
 	}
 	r.awaitDone(2 * finishTime)
-	// Each worker has a batch under way at each blow.
-	r.judge(72, "a cluster's master killed, or stopped and woken; claims wait for 1 replica").require(r, 2*inFlight*blows)
+	return r
+}
+
+// moveSlots moves all slots of the campaign's master to another one.
+func (c *cluster) moveSlots(r *rig) {
+	r.t.Helper()
+	from, to, slots := "", "", 0
+	master := c.campaigns(nil)
+	all, err := master.Client().ClusterNodes(r.t.Context()).Result()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for node := range strings.Lines(all) {
+		f := strings.Fields(node) // ID, address, flags, master, ping, pong, epoch, state, slots
+		switch {
+		case strings.Contains(f[2], "myself"):
+			from = f[0]
+			for _, part := range f[8:] {
+				var first, last int
+				if n, _ := fmt.Sscanf(part, "%d-%d", &first, &last); n < 2 {
+					last = first
+				}
+				slots += last - first + 1
+			}
+		case strings.Contains(f[2], "master"):
+			to = f[0]
+		}
+	}
+	out, err := exec.CommandContext(r.t.Context(), "redis-cli", "--cluster", "reshard", strings.TrimPrefix(c.url, "redis+cluster://"),
+		"--cluster-from", from, "--cluster-to", to, "--cluster-slots", fmt.Sprint(slots), "--cluster-yes").CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("move %d slots: %v\n%s", slots, err, out)
+	}
 }
 
 // campaigns is the master that has the campaign, other than the one that is gone; nil:
@@ -64,9 +127,20 @@ func (c *cluster) campaigns(gone *redistest.Server) *redistest.Server {
 
 // One master, two replicas that claims wait for, three Sentinels.
 func TestFailover_OfSentinelForgetsNoClaimThatWaitsForItsReplicas(t *testing.T) {
+	blows := size(2, 4)
+	r := sentinelRun(t, "1", blows)
+	r.judge(73, "Sentinel: the master killed, or stopped and woken; claims wait for 1 of 2 replicas").require(r, 2*inFlight*blows)
+	if *long {
+		r = sentinelRun(t, "0", blows)
+		r.judge(measured+4, "Sentinel: the master killed, or stopped and woken; claims wait for none").report(r)
+	}
+}
+
+func sentinelRun(t *testing.T, replicas string, blows int) *rig {
+	t.Helper()
 	r := newRig(t, setup{
 		recipients: size(400, 5000), rate: size(100, 250),
-		vars: map[string]string{"HANDOUT_REDIS_REPLICAS": "1"},
+		vars: map[string]string{"HANDOUT_REDIS_REPLICAS": replicas},
 	})
 	group := startSentinels(t)
 	r.vars["REDIS_URL"] = group.url
@@ -81,7 +155,6 @@ func TestFailover_OfSentinelForgetsNoClaimThatWaitsForItsReplicas(t *testing.T) 
 	r.submit()
 	r.work()
 	r.work()
-	blows := size(2, 4)
 	for i := range blows {
 		r.awaitTaken((i + 1) * r.recipients / (blows + 2))
 		master := group.await(r, nil)
@@ -96,7 +169,7 @@ func TestFailover_OfSentinelForgetsNoClaimThatWaitsForItsReplicas(t *testing.T) 
 		back()
 	}
 	r.awaitDone(2 * finishTime)
-	r.judge(73, "Sentinel: the master killed, or stopped and woken; claims wait for 1 of 2 replicas").require(r, 2*inFlight*blows)
+	return r
 }
 
 // sentinels are three servers of which one is the master, watched by three Sentinels.
