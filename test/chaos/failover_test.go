@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/test/redistest"
+	"github.com/redis/go-redis/v9"
 )
 
 // The master that has the campaign is killed, and later stopped and woken again, when
