@@ -18,6 +18,7 @@ import (
 // The master that has the campaign is killed, and later stopped and woken again, when
 // another has taken over: it must take no claim then. Each claim waits for the replica.
 func TestFailover_OfAClusterForgetsNoClaimThatWaitsForItsReplica(t *testing.T) {
+	t.Parallel()
 	blows := size(2, 4)
 	r := clusterRun(t, "1", blows)
 	// Each worker has a batch under way at each blow.
@@ -30,6 +31,7 @@ func TestFailover_OfAClusterForgetsNoClaimThatWaitsForItsReplica(t *testing.T) {
 
 // The slots of the campaign's master move to another one, and back, in the middle.
 func TestFailover_SlotsOfAClusterMoveInTheMiddle(t *testing.T) {
+	t.Parallel()
 	r, nodes, _ := clusterRig(t, "1")
 	for i := range size(1, 4) {
 		r.awaitTaken((i + 1) * r.recipients / size(3, 6))
@@ -129,6 +131,7 @@ func (c *cluster) campaigns(gone *redistest.Server) *redistest.Server {
 
 // One master, two replicas that claims wait for, three Sentinels.
 func TestFailover_OfSentinelForgetsNoClaimThatWaitsForItsReplicas(t *testing.T) {
+	t.Parallel()
 	blows := size(2, 4)
 	r := sentinelRun(t, "1", blows)
 	r.judge(73, "Sentinel: the master killed, or stopped and woken; claims wait for 1 of 2 replicas").require(r, 2*inFlight*blows)
