@@ -77,7 +77,7 @@ var plan = map[string]room{
 	"internal/redisx":   {client, nil},
 	"internal/s3keys":   {client, []string{"internal/secret"}},
 
-	"internal/audit":           {store, []string{"internal/redisx", "internal/web/access"}},
+	"internal/audit":           {store, []string{"campaign", "internal/redisx", "internal/web/access"}},
 	"internal/pacing":          {store, []string{"campaign", "internal/redisx"}},
 	"internal/suppression":     {store, []string{"campaign", "telesign", "internal/batch", "internal/phone", "internal/redisx"}},
 	"internal/sealed":          {store, []string{"campaign", "internal/installation", "internal/redisx"}},
@@ -112,7 +112,7 @@ var plan = map[string]room{
 	"internal/config":      {face, []string{"campaign", "telesign", "worker", "internal/accounts", "internal/operations", "internal/redisx", "internal/sealed", "internal/secret", "internal/web/access"}},
 	"internal/doctor":      {face, []string{"telesign", "internal/installation", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/secret"}},
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
-	"internal/web/access":  {store, []string{"internal/redisx"}},
+	"internal/web/access":  {store, []string{"campaign", "internal/redisx"}},
 	"internal/web/api":     {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/sealed", "internal/translate", "internal/web/access"}},
 	"internal/web/console": {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/sealed", "internal/translate", "internal/web/access"}},
 	"internal/web/queues":  {face, []string{"internal/redisx", "internal/web/access"}},

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -190,5 +191,5 @@ func (v *Verdict) String() string {
 	if v.Entries == 0 {
 		return "there are no entries"
 	}
-	return fmt.Sprintf("%d entries, %d to %d, without a gap", v.Entries, v.First, v.Last)
+	return fmt.Sprintf("%s, from %d to %d, without a gap", campaign.Count(int(v.Entries), "entry"), v.First, v.Last)
 }

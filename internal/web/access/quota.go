@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/handout-dev/handout/campaign"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -45,7 +46,7 @@ func (k *Keys) TakeDay(ctx context.Context, key *Key, name string, n int, now ti
 		return nil
 	}
 	if n > key.Daily {
-		return &OverError{Text: fmt.Sprintf("the key %s may send to %d recipients a day, and these are %d", key.Name, key.Daily, n)}
+		return &OverError{Text: fmt.Sprintf("the key %s may send to %s a day, and these are %s", key.Name, campaign.Count(key.Daily, "recipient"), campaign.Number(n))}
 	}
 	day := now.UTC().Truncate(24 * time.Hour)
 	used, err := dailyScript.Run(ctx, k.rdb, []string{k.keys.daily(key.Name, day.Format(time.DateOnly))}, name, n, key.Daily, 2*24*60*60).Int()
@@ -56,8 +57,8 @@ func (k *Keys) TakeDay(ctx context.Context, key *Key, name string, n int, now ti
 		return nil
 	}
 	until := day.AddDate(0, 0, 1)
-	return &OverError{Until: until, Text: fmt.Sprintf("the key %s may send to %d recipients a day: %d of them are used, and %d were asked for; it may go on at %s",
-		key.Name, key.Daily, used, n, until.Format(time.RFC3339))}
+	return &OverError{Until: until, Text: fmt.Sprintf("the key %s may send to %s a day: %s are used, and %s were asked for; it may go on at %s",
+		key.Name, campaign.Count(key.Daily, "recipient"), campaign.Number(used), campaign.Number(n), until.Format(time.RFC3339))}
 }
 
 // hourlyScript counts a one-off send to a number, once for each name.
@@ -94,6 +95,6 @@ func (k *Keys) TakeHour(ctx context.Context, key *Key, name, number string, now 
 		return nil
 	}
 	until := time.UnixMilli(oldest).Add(time.Hour).UTC()
-	return &OverError{Until: until, Text: fmt.Sprintf("the key %s may send to one number %d times an hour, and has; it may go on at %s",
-		key.Name, key.Hourly, until.Format(time.RFC3339))}
+	return &OverError{Until: until, Text: fmt.Sprintf("the key %s may send to one number %s an hour, and has; it may go on at %s",
+		key.Name, campaign.Count(key.Hourly, "time"), until.Format(time.RFC3339))}
 }
