@@ -108,7 +108,11 @@ func (c *cluster) moveSlots(r *rig) {
 			to = f[0]
 		}
 	}
-	out, err := exec.CommandContext(r.t.Context(), "redis-cli", "--cluster", "reshard", strings.TrimPrefix(c.url, "redis+cluster://"),
+	at := strings.TrimPrefix(c.url, "redis+cluster://")
+	r.await("the nodes agree", time.Minute, func() bool {
+		return exec.CommandContext(r.t.Context(), "redis-cli", "--cluster", "check", at).Run() == nil
+	})
+	out, err := exec.CommandContext(r.t.Context(), "redis-cli", "--cluster", "reshard", at,
 		"--cluster-from", from, "--cluster-to", to, "--cluster-slots", fmt.Sprint(slots), "--cluster-yes").CombinedOutput()
 	if err != nil {
 		r.t.Fatalf("move %d slots: %v\n%s", slots, err, out)

@@ -206,7 +206,10 @@ func startCluster(t *testing.T) *cluster {
 		port := redistest.FreePort(t)
 		c.nodes[port] = redistest.Start(t,
 			redistest.AppendOnly("everysec"), redistest.Set("port", port), redistest.Set("bind", "127.0.0.1"),
-			redistest.Set("cluster-enabled", "yes"), redistest.Set("cluster-node-timeout", "1500"))
+			redistest.Set("cluster-enabled", "yes"), redistest.Set("cluster-node-timeout", "1500"),
+			// A master whose slots have moved stays one, and a replica takes over however
+			// long it hasn't heard of its master.
+			redistest.Set("cluster-allow-replica-migration", "no"), redistest.Set("cluster-replica-validity-factor", "0"))
 		args = append(args, "127.0.0.1:"+port)
 		c.url = "redis+cluster://127.0.0.1:" + port
 	}
