@@ -197,8 +197,10 @@ func (l *look) work(ctx context.Context) error {
 		l.again(now.Add(againLook))
 	}
 	errs := []error{l.fill(ctx), l.watch(ctx), l.askOverdue(ctx)}
+	// Anew where something was done, and right before a campaign is concluded: a person may
+	// have asked for another attempt since.
 	after := l.state
-	if l.changed {
+	if l.changed || l.feed.Cursor >= l.s.Total {
 		var err error
 		if after, err = w.ledger.State(ctx, l.id, now); err != nil {
 			return errors.Join(append(errs, err)...)
