@@ -18,7 +18,7 @@ type Looks struct {
 	// Shortest is how long it waits at least before it looks again at a queue that has
 	// just become empty: less than it took the last time until there was a task.
 	// Each later wait is twice as long, up to Longest. Tasks that are put into the
-	// queue through the same [Queue] end the wait.
+	// queue through the same [Queue] end the wait, which begins again after them.
 	Shortest, Longest time.Duration
 	// Open, if not nil, reports whether the server may take another task. While it
 	// reports false, tasks stay in the queue, for other servers; see [Queue.LookAgain].
@@ -39,6 +39,7 @@ type Looker struct {
 	// Only the goroutine that takes tasks uses these.
 	wait  time.Duration // before the next look; 0: the latest one has found a task
 	first time.Duration // when the queue has become empty
+	ended time.Duration // the wait that tasks put there through the same Queue have ended; 0: none
 }
 
 // Looker returns the Redis client for the server of a queue.
@@ -78,8 +79,12 @@ func (l *Looker) EvalSha(ctx context.Context, sha string, keys []string, args ..
 	case redis.HasErrorPrefix(err, "NOSCRIPT"): // asynq makes the call again, with the script's text
 	case err != nil && !errors.Is(err, redis.Nil): // Redis can't be reached, or takes no commands now
 		l.wait = downLook
+	case err != nil && l.ended > 0: // there is nothing more than it was woken for
+		l.wait, l.ended = l.ended, 0
 	case err != nil: // nothing there
 		l.wait = min(max(l.looks.Shortest, l.first, 2*l.wait), l.looks.Longest)
+	case l.ended > 0:
+		l.wait = 0
 	case l.wait > 0:
 		l.wait, l.first = 0, l.wait/4
 	}
@@ -95,8 +100,8 @@ func (l *Looker) takes(keys []string) bool {
 // await waits until the queue is to be looked at, and reports whether it is now. Else
 // asynq has to ask again: it says in its call until when the task is its own.
 func (l *Looker) await() bool {
-	if l.wait > 0 {
-		l.pause(l.wait)
+	if l.wait > 0 && l.pause(l.wait) {
+		l.ended = l.wait
 	}
 	if !l.open() {
 		l.pause(l.looks.Longest)
@@ -114,15 +119,17 @@ func (l *Looker) await() bool {
 	}
 }
 
-// pause waits for d, or until there is a reason to look.
-func (l *Looker) pause(d time.Duration) {
+// pause waits for d, or until there is a reason to look, and reports whether there is.
+func (l *Looker) pause(d time.Duration) (woken bool) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-l.wake:
+		return true
 	case <-l.looks.Stopping:
 	}
+	return false
 }
 
 func (l *Looker) open() bool { return l.looks.Open == nil || l.looks.Open() }
