@@ -51,17 +51,19 @@ func (l *Ledger) DueCampaigns(ctx context.Context, now time.Time, n int) ([]DueC
 
 // PutOff sets when a campaign that was due wants a look again; the zero time: not
 // before something changes. A time that was set since it was read stays, if it is
-// sooner.
-func (l *Ledger) PutOff(ctx context.Context, d DueCampaign, next time.Time) error {
+// sooner. It returns the campaign as it is due now: a look before that time can put it
+// off, too.
+func (l *Ledger) PutOff(ctx context.Context, d DueCampaign, next time.Time) (DueCampaign, error) {
 	at := cmp.Or(millis(next), noLook)
+	due := DueCampaign{d.ID, redisx.Timed{Member: string(d.ID), At: float64(at)}}
 	if strings.HasSuffix(d.Member, announceMark) {
 		// First the campaign, then its announcement: a crash in between costs a look.
 		if err := l.callAt(ctx, at, d.ID); err != nil {
-			return err
+			return due, err
 		}
 		at = 0
 	}
-	return l.setDue(ctx, d.Timed, at)
+	return due, l.setDue(ctx, d.Timed, at)
 }
 
 // Retire takes out a campaign that is done, or isn't there any more, unless it was

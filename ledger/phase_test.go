@@ -317,14 +317,14 @@ func TestDue_AChangeIsNeverOverlooked(t *testing.T) {
 				t.Fatal(err)
 			}
 			look := b.dueCampaign(t)
-			if err := b.ledger.PutOff(t.Context(), look, time.Now().Add(-time.Millisecond)); err != nil {
+			if _, err := b.ledger.PutOff(t.Context(), look, time.Now().Add(-time.Millisecond)); err != nil {
 				t.Fatal(err)
 			}
 			look = b.dueCampaign(t) // whatever it was called by
 			if err := change(b); err != nil {
 				t.Fatal(err)
 			}
-			if err := b.ledger.PutOff(t.Context(), look, time.Time{}); err != nil {
+			if _, err := b.ledger.PutOff(t.Context(), look, time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 			if err := b.ledger.Retire(t.Context(), look); err != nil {

@@ -30,7 +30,7 @@ func rateOf(s *subject) float64 { return s.account.rates.of(s.Info) }
 
 // enqueue hands the next n recipients of open zones to the queue.
 func (l *look) enqueue(ctx context.Context, n, run int) error {
-	l.changed = true
+	l.changed = l.changed || l.planned.IsZero() // else only the plan's next look depends on it
 	parts, fed := l.s.zones.choose(l.open, l.feed.ByZone, n)
 	var sends []*asynq.Task
 	for _, p := range parts {

@@ -161,7 +161,9 @@ func (l *look) act(ctx context.Context) time.Time {
 		} else {
 			l.k.failed = 0
 		}
-		errs := []error{err, l.w.ledger.PutOff(ctx, l.due, l.next)}
+		var off error
+		l.due, off = l.w.ledger.PutOff(ctx, l.due, l.next)
+		errs := []error{err, off}
 		if errors.Is(err, campaign.ErrNewer) {
 			errs = append(errs, l.w.yield(ctx))
 		}
@@ -220,10 +222,9 @@ func (l *look) putOff(after *ledger.State) {
 		switch unsent := ledger.Line(line) == ledger.Unsent; {
 		case at.IsZero() || at.Equal(ledger.Waits()):
 		case unsent && l.state.Phase != campaign.Running && l.state.Phase != campaign.Ended:
+		case unsent && !l.planned.IsZero(): // the plan says when, also for tasks that got lost
 		case unsent && l.state.Phase == campaign.Running && !at.After(l.now):
-			if l.planned.IsZero() {
-				l.again(l.now.Add(idleLook))
-			} // else the plan says when
+			l.again(l.now.Add(idleLook))
 		case at.Before(l.now.Add(againLook)):
 			l.again(l.now.Add(againLook))
 		default:

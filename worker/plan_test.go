@@ -220,3 +220,40 @@ func TestPlan_AThousandRunningCampaignsCostWhatTheySend(t *testing.T) {
 		t.Errorf("%.2f sends/s, %.0f commands/s, %.1f %% of a core", rate, commands, 100*core)
 	}
 }
+
+// Campaigns that share less than one recipient in a window each take turns: with a look
+// for each send, by whichever worker looks, and equal parts.
+func TestPlan_ALineCostsALookForEachSend(t *testing.T) {
+	t.Parallel()
+	const n, rate = 100, 20
+	v := &vendor{}
+	r := setup(t, v)
+	for i := range n {
+		r.stand(campaign.ID(fmt.Sprintf("c%d", i)), phones(50), false)
+	}
+	change := func(o *worker.Options) { o.Rate, o.Poll = rate, false }
+	stop := r.start(change)
+	r.until("a turn of each", func() bool { return len(v.all()) >= n })
+	r.server.ResetCommandStats()
+	before := len(v.all())
+	r.until("another turn", func() bool { return len(v.all()) >= before+n })
+	looks := r.server.CommandStats()["zcount"] // one in each
+	if sends := len(v.all()) - before; looks > 3*int64(sends)/2 {
+		t.Errorf("%d looks for %d sends", looks, sends)
+	}
+	r.start(change)
+	stop()
+	before = len(v.all())
+	from := time.Now()
+	r.until("a turn by another worker", func() bool { return len(v.all()) >= before+n })
+	if took := time.Since(from); took > 2*n*time.Second/rate {
+		t.Errorf("%d sends at %d/s took %v", n, rate, took)
+	}
+	all := v.all()
+	for i := range n {
+		id := campaign.ID(fmt.Sprintf("c%d", i))
+		if its := len(turns(id, all)); its < 2 || its > 4 {
+			t.Errorf("campaign %s has %d sends of three turns", id, its)
+		}
+	}
+}

@@ -24,7 +24,7 @@ const (
 	looksLease = 3 * time.Second
 	leaseKeep  = time.Second
 	// ahead is how far ahead a worker that takes the lease reads who else can send.
-	ahead = 2 * time.Minute
+	ahead = time.Hour
 	// errorLook is when to look again at a campaign that couldn't be looked at. After
 	// each failure in a row it's twice as long, up to longErrorLook: Redis is soon
 	// back, what is wrong with the campaign stays.
@@ -60,8 +60,11 @@ type planner struct {
 type known struct {
 	account string
 	demand  pacing.Demand
-	share   float64   // by the last plan
-	at      time.Time // of the last look
+	// line is as in the last plan, see pacing.Room; true before there is one.
+	line    bool
+	due     ledger.DueCampaign // as it was read, or put off, last
+	share   float64            // by the last plan
+	at      time.Time          // of the last look
 	hand    hand
 	sum     campaign.Balance
 	idle    time.Duration // until it is looked at again for what others may change
@@ -154,6 +157,7 @@ func (w *Worker) round(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return roundTime, err
 	}
+	due = append(due, w.turns(now)...)
 	p.mu.Lock()
 	p.soon = now.Add(roundTime)
 	free := due[:0:0]
@@ -169,7 +173,7 @@ func (w *Worker) round(ctx context.Context) (time.Duration, error) {
 		p.looks.Go(func() {
 			next := l.act(ctx)
 			<-p.places
-			p.end(l.id, next)
+			p.end(l, next)
 		})
 	}
 	p.mu.Lock()
@@ -183,7 +187,7 @@ func (w *Worker) readAll(ctx context.Context, due []ledger.DueCampaign) []*look 
 	for from := 0; from < len(due); from += looksAtOnce {
 		_ = each(min(looksAtOnce, len(due)-from), func(i int) error {
 			l := &look{w: w, due: due[from+i], id: due[from+i].ID, now: w.clock.Now()}
-			l.k = w.planner.of(l.id, l.now)
+			l.k = w.planner.of(l.due, l.now)
 			l.err = l.read(ctx)
 			looks[from+i] = l
 			return nil
@@ -193,10 +197,11 @@ func (w *Worker) readAll(ctx context.Context, due []ledger.DueCampaign) []*look 
 }
 
 // end ends a look. The next round isn't later than the campaign's next look.
-func (p *planner) end(id campaign.ID, next time.Time) {
+func (p *planner) end(l *look, next time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.busy, id)
+	l.k.due = l.due
+	delete(p.busy, l.id)
 	if !next.IsZero() && next.Before(p.soon) {
 		p.soon = next
 	}
@@ -248,15 +253,18 @@ func (p *planner) looking() bool {
 	return time.Since(p.kept) < looksLease
 }
 
-// of returns what is known of a campaign.
-func (p *planner) of(id campaign.ID, now time.Time) *known {
+// of returns what is known of a campaign that is due.
+func (p *planner) of(due ledger.DueCampaign, now time.Time) *known {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	k, ok := p.known[id]
+	k, ok := p.known[due.ID]
 	if !ok {
-		k = &known{demand: pacing.Demand{Served: now}}
-		p.known[id] = k
+		k = &known{demand: pacing.Demand{Served: now}, line: true}
+		p.known[due.ID] = k
 		p.turns = append(p.turns, k)
+	}
+	if due.Member == string(due.ID) { // an announcement stays until its time
+		k.due = due
 	}
 	return k
 }
@@ -285,26 +293,13 @@ func (p *planner) demands(k *known, account string, d pacing.Demand, now time.Ti
 func (p *planner) room(k *known, rate float64, window int, now time.Time) pacing.Room {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	demands, own := make([]pacing.Demand, 0, 1+len(p.turns)), -1
-	for _, other := range p.turns {
-		d := other.demand
-		switch {
-		case other == k:
-			own = len(demands)
-		case other.account != k.account || d.Ready+d.Queued == 0:
-			continue
-		default:
-			// What stood in the queue at its last look goes within the time of a window.
-			left := 1 - min(1, now.Sub(other.at).Seconds()/pacing.WindowTime.Seconds())
-			d.Queued = int(math.Ceil(float64(d.Queued) * left))
-		}
-		demands = append(demands, d)
-	}
+	in, demands := p.with(k.account, k, now)
+	own := slices.Index(in, k)
 	if own < 0 { // dropped meanwhile
 		own, demands = len(demands), append(demands, k.demand)
 	}
 	r := pacing.Plan(now, rate, window, demands)[own]
-	if k.share = r.Share; r.Recipients > 0 {
+	if k.share, k.line = r.Share, r.Line; r.Recipients > 0 {
 		k.demand.Served = now
 		k.demand.Ready -= r.Recipients
 		k.demand.Queued += r.Recipients
@@ -313,6 +308,45 @@ func (p *planner) room(k *known, rate float64, window int, now time.Time) pacing
 		}
 	}
 	return r
+}
+
+// with is who of an account can send now, and what each could send; k, if not nil, is
+// looked at just now.
+func (p *planner) with(account string, k *known, now time.Time) (in []*known, demands []pacing.Demand) {
+	in, demands = make([]*known, 0, len(p.turns)), make([]pacing.Demand, 0, 1+len(p.turns))
+	for _, other := range p.turns {
+		d := other.demand
+		if other != k {
+			if other.account != account || d.Ready+d.Queued == 0 {
+				continue
+			}
+			// What stood in the queue at its last look goes within the time of a window.
+			left := 1 - min(1, now.Sub(other.at).Seconds()/pacing.WindowTime.Seconds())
+			d.Queued = int(math.Ceil(float64(d.Queued) * left))
+		}
+		in, demands = append(in, other), append(demands, d)
+	}
+	return in, demands
+}
+
+// turns are the campaigns of a line whose turn has come. A look for each by its own
+// time would mostly be too early, or leave the rate unused.
+func (w *Worker) turns(now time.Time) (due []ledger.DueCampaign) {
+	p := w.planner
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for name, a := range w.accounts {
+		if !slices.ContainsFunc(p.turns, func(k *known) bool { return k.line && k.account == name }) {
+			continue
+		}
+		in, demands := p.with(name, nil, now)
+		for i, r := range pacing.Plan(now, a.rates.accountNow(pacing.Pace{}), w.window, demands) {
+			if in[i].line && r.Recipients > 0 && in[i].due.ID != "" {
+				due = append(due, in[i].due)
+			}
+		}
+	}
+	return due
 }
 
 // beside is how many known campaigns of an account can send.

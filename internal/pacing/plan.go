@@ -25,6 +25,9 @@ const (
 	// nextLead is how long before its turn the next recipient of a campaign is
 	// written whose share is less than one in a window.
 	nextLead = 250 * time.Millisecond
+	// lineLate is how much later than by its own share a campaign of a line is looked at
+	// that wasn't called.
+	lineLate = 1.25
 	// leastShare keeps a campaign that gets nothing now in the plan.
 	leastShare = 1e-6
 	// bulkFloor is what urgent campaigns leave to the bulk of the rate.
@@ -47,6 +50,10 @@ type Room struct {
 	Run        int       // recipients in one task, at most
 	Share      float64   // per second; +Inf: there is no limit
 	Look       time.Time // when to look at the campaign again; zero: it has no one left
+	// Line: campaigns share less than one recipient in a window each, and it's the place
+	// in their line that counts: to look at this one when a plan has room for it. Its
+	// Look is some time later, should no one have called it.
+	Line bool
 }
 
 // Plan divides a rate (per second; 0: no limit) between campaigns, and returns the
@@ -174,7 +181,11 @@ func (l *lane) giveSmall(small []int) {
 		together += r.Share
 		queued += d.Queued
 		turn := seconds(1 / r.Share)
-		r.Look = l.now.Add(max(soonestLook, turn-min(turn/4, nextLead)))
+		if r.Line = d.Rate == 0 || r.Share < d.Rate; r.Line {
+			r.Look = l.now.Add(seconds(lineLate / r.Share))
+		} else {
+			r.Look = l.now.Add(max(soonestLook, turn-min(turn/4, nextLead)))
+		}
 		if d.Queued == 0 {
 			waiting = append(waiting, ranked[int64]{d.Served.UnixMicro(), i})
 		}
@@ -184,7 +195,9 @@ func (l *lane) giveSmall(small []int) {
 	for n, o := range waiting {
 		r := &l.rooms[o.i]
 		if n >= free {
-			r.Look = l.now.Add(max(soonestLook, seconds(float64(n-max(0, free)+1)/together)))
+			if !r.Line {
+				r.Look = l.now.Add(max(soonestLook, seconds(float64(n-max(0, free)+1)/together)))
+			}
 		} else if r.Recipients = min(1, l.demands[o.i].Ready); r.Recipients == l.demands[o.i].Ready {
 			r.Look = time.Time{}
 		}
