@@ -103,20 +103,20 @@ var pacingCases = map[string][]pacingStep{
 		{at: 1100 * ms, ask: urgent(60, 10*ms), first: 1500 * ms, n: 60, report: report{granted: 25}},
 		// 55 of 1.2 s are less than 0.58 of the 100/s, and a little less than those; the 30
 		// are a second old at 1.5 s.
-		{at: 1200 * ms, ask: bulk(9, 10*ms), first: 2107775 * time.Microsecond, n: 0, gap: 17775 * time.Microsecond, report: report{denied: 3}, blocked: 1500 * ms},
+		{at: 1200 * ms, ask: bulk(9, 10*ms), first: 2107867 * time.Microsecond, n: 0, gap: 17867 * time.Microsecond, report: report{denied: 3}, blocked: 1500 * ms},
 	},
 	"they lower it to what was granted": {
 		{at: 0, ask: urgent(100, 10*ms), first: 0, n: 100, report: report{granted: 1}},
 		{at: 500 * ms, ask: urgent(50, 10*ms), first: 1000 * ms, n: 50, report: report{granted: 40}},
 		{at: 1100 * ms, ask: urgent(60, 10*ms), first: 1500 * ms, n: 60, report: report{granted: 42}},
 		// 82 of 1.2 s, and a little less.
-		{at: 1200 * ms, ask: bulk(9, 10*ms), first: 2105087 * time.Microsecond, n: 0, gap: 15087 * time.Microsecond, report: report{denied: 3}, blocked: 1500 * ms},
+		{at: 1200 * ms, ask: bulk(9, 10*ms), first: 2105165 * time.Microsecond, n: 0, gap: 15165 * time.Microsecond, report: report{denied: 3}, blocked: 1500 * ms},
 	},
 	"where fewer slots were asked for than there were, their share of denied answers counts": {
 		{at: 0, ask: bulk(1, 10*ms), first: 0, n: 1, report: report{granted: 1}},
 		{at: 500 * ms, ask: bulk(1, 10*ms), first: 500 * ms, n: 1, report: report{granted: 30}},
 		{at: 1100 * ms, ask: bulk(1, 10*ms), first: 1100 * ms, n: 1, report: report{granted: 25}},
-		{at: 1200 * ms, ask: bulk(9, 10*ms), first: 1500 * ms, n: 0, gap: 10872 * time.Microsecond, report: report{denied: 3}, blocked: 1500 * ms},
+		{at: 1200 * ms, ask: bulk(9, 10*ms), first: 1500 * ms, n: 0, gap: 10928 * time.Microsecond, report: report{denied: 3}, blocked: 1500 * ms},
 	},
 	"a few of many don't": {
 		{at: 0, ask: bulk(1, ms), first: 0, n: 1, report: report{granted: 400}},
@@ -124,8 +124,8 @@ var pacingCases = map[string][]pacingStep{
 	},
 	"what was denied before the rate was lowered doesn't lower it again": {
 		{at: 0, ask: bulk(1, 10*ms), first: 0, n: 1, report: report{granted: 50}},
-		{at: 100 * ms, ask: bulk(1, 10*ms), first: 1000 * ms, n: 0, report: report{denied: 5}, gap: 11340 * time.Microsecond, blocked: time.Second},
-		{at: 150 * ms, ask: bulk(1, 10*ms), first: 1000 * ms, n: 0, report: report{denied: 50}, gap: 11340 * time.Microsecond, blocked: time.Second},
+		{at: 100 * ms, ask: bulk(1, 10*ms), first: 1000 * ms, n: 0, report: report{denied: 5}, gap: 11399 * time.Microsecond, blocked: time.Second},
+		{at: 150 * ms, ask: bulk(1, 10*ms), first: 1000 * ms, n: 0, report: report{denied: 50}, gap: 11399 * time.Microsecond, blocked: time.Second},
 	},
 	"Telesign's own wait is kept, and the longer one counts": {
 		{at: 0, ask: bulk(1, 100*ms), first: 0, n: 1},

@@ -43,7 +43,7 @@ const (
 	deniedShare = 0.035
 	noiseWeight = 1.5
 	// keptShare is what the rate falls to, of what was granted.
-	keptShare = 0.97
+	keptShare = 0.965
 	// Where over minSharply answers of the last quarter of the window were denied
 	// and over sharpShare of all, the limit has just fallen, and what was granted
 	// in the whole window says too much: it counts as low as maxDrop of it.
@@ -57,7 +57,7 @@ const (
 	minShare = 0.01
 
 	// growth is by how much of the peak the rate grows, in a unit's cube.
-	growth = 0.01
+	growth = 0.012
 	// Noise is what is denied while the rate is well below the peak, from noiseFrom
 	// units on, when the requests of before the fall are over, up to noiseTo of the
 	// way. It is an average of some noiseAnswers, and maxNoise at most. At other times

@@ -24,7 +24,7 @@ type kind struct {
 var kinds = []kind{
 	{"60 of 100/s are granted", vendorOptions{Rate: 60}, 0.95, 0.05, 30 * time.Second},
 	{"another application takes half, 20 s long", vendorOptions{Rate: 100, Bursts: 20 * time.Second}, 0.90, 0.04, 80 * time.Second},
-	{"another application takes half, 5 s long", vendorOptions{Rate: 100, Bursts: 5 * time.Second}, 0.80, 0.08, 40 * time.Second},
+	{"another application takes half, 5 s long", vendorOptions{Rate: 100, Bursts: 5 * time.Second}, 0.80, 0.08, 120 * time.Second},
 	{"1 % is denied whatever we do", vendorOptions{Rate: 100, Denies: 0.01}, 0.95, 0.02, 60 * time.Second},
 	{"5 % is denied whatever we do", vendorOptions{Rate: 100, Denies: 0.05}, 0.60, 0.06, 60 * time.Second},
 }

@@ -27,8 +27,8 @@ local far, near_time, near_gap = 1000000, 200000, 300000
 local max_retry_after, max_growth = 60000000, 500000
 local window_slots, window_parts = 50, 20
 local few_answers, min_answers, min_denied, denied_share, noise_weight = 20, 40, 3, 0.035, 1.5
-local kept_share, min_sharply, sharp_share, max_drop, min_kept, min_share = 0.97, 4, 0.4, 0.85, 0.58, 0.01
-local growth, noise_from, noise_to, noise_answers, fade_answers, max_noise = 0.01, 0.3, 0.75, 300, 200, 0.08
+local kept_share, min_sharply, sharp_share, max_drop, min_kept, min_share = 0.965, 4, 0.4, 0.85, 0.58, 0.01
+local growth, noise_from, noise_to, noise_answers, fade_answers, max_noise = 0.012, 0.3, 0.75, 300, 200, 0.08
 local noise_peak, noise_share, noise_density, noise_step = 0.97, 0.12, 0.17, 0.5
 local to_peak = ((1 - kept_share) / growth) ^ (1 / 3)
 
