@@ -12,13 +12,12 @@ STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.1.4
 CYCLONEDX := go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.9.0
 
-# Rooms that start goroutines of their own are tested under the race detector; those of
-# worker, which take longest, go first. It sees nothing in rooms without, nor in programs
-# that tests drive from outside, and to compile for it what only they import (SQLite,
-# PostgreSQL) takes a minute. make race tests all of them with it.
+# Rooms that start goroutines of their own, those of worker first, which takes longest.
+# The race detector sees nothing in rooms without, nor in programs that tests drive from
+# outside, and to compile for it what only they import (SQLite, PostgreSQL) takes a
+# minute. make race WITH_RACE=./... tests all of them with it.
 WITH_RACE := ./worker ./internal/web/api ./internal/webhook ./ledger ./producer ./internal/schedule \
 	./internal/queue ./internal/redisx ./internal/installation ./internal/report ./internal/pacing ./internal/batch ./internal/metrics
-WITHOUT_RACE := $$(go list ./test/process ./test/chaos ./... | grep -vxF "$$(go list $(WITH_RACE))")
 
 # Per package; the slowest takes a third of it on two cores.
 TEST_TIMEOUT := 15m
@@ -54,23 +53,16 @@ sbom: build ## write bin/handout.cdx.json and bin/orderhistory.cdx.json, what th
 	for name in handout orderhistory; do \
 		$(CYCLONEDX) bin -json -version "$$(git describe --always --dirty)" -output bin/$$name.cdx.json bin/$$name || exit 1; done
 
+# Tests mostly wait, for slots, deadlines and processes: so many packages run at once,
+# those first that take longest.
 .PHONY: test
-test: redis postgres s3 chromium build ## run all tests, those of rooms with goroutines under the race detector
+test: redis postgres s3 chromium build ## run all tests
 	cd deploy/alertstest && go test -vet=off -count 1 . # the rules lie outside its module: no cache sees them change
-	CGO_ENABLED=1 go build -race $(WITH_RACE)
-	@$(MAKE) --no-print-directory test-without-race test-with-race
-
-# Tests mostly wait, for slots, deadlines and processes: so many run at once, after
-# everything is compiled, since some measure time.
-.PHONY: test-with-race test-without-race
-test-with-race:
-	CGO_ENABLED=1 go test -race -vet=off -p 4 -timeout $(TEST_TIMEOUT) $(WITH_RACE)
-test-without-race:
-	go test -vet=off -parallel 6 -timeout $(TEST_TIMEOUT) $(WITHOUT_RACE)
+	go test -vet=off -p 3 -parallel 6 -timeout $(TEST_TIMEOUT) $$(go list ./test/process ./test/chaos ./worker ./...)
 
 .PHONY: race
-race: redis postgres s3 build ## run the tests of all rooms but test/ under the race detector, also those that make test runs without
-	CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) $$(go list ./... | grep -v /test/)
+race: redis postgres s3 build ## run the tests of rooms with goroutines under the race detector
+	CGO_ENABLED=1 go test -race -vet=off -p 4 -timeout $(TEST_TIMEOUT) $(WITH_RACE)
 
 .PHONY: demo
 demo: build ## send to 1,000 recipients through the simulator, and show how each got the file
