@@ -109,7 +109,7 @@ var plan = map[string]room{
 
 	"internal/demoredis":   {client, []string{"internal/redisx"}},
 	"internal/examples":    {pure, nil},
-	"internal/config":      {face, []string{"campaign", "telesign", "worker", "internal/accounts", "internal/operations", "internal/redisx", "internal/sealed", "internal/secret", "internal/web/access"}},
+	"internal/config":      {face, []string{"campaign", "telesign", "worker", "internal/accounts", "internal/installation", "internal/operations", "internal/redisx", "internal/sealed", "internal/secret", "internal/web/access"}},
 	"internal/doctor":      {face, []string{"telesign", "internal/installation", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/secret"}},
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
 	"internal/web/access":  {store, []string{"campaign", "internal/redisx"}},

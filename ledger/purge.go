@@ -23,7 +23,9 @@ const (
 // before has; it returns how many keys of campaigns. It may be interrupted anywhere, and
 // called again: until it has returned, both master keys are needed.
 func (l *Ledger) Rewrap(ctx context.Context) (int, error) {
-	n, err := l.seals.Rewrap(ctx, l.named)
+	n, err := l.seals.Rewrap(ctx, l.named, func(ctx context.Context, c campaign.ID) (bool, error) {
+		return l.rdb.HExists(ctx, l.keys.meta(c), fieldPurged).Result()
+	})
 	if err != nil {
 		return n, err
 	}

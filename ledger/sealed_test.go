@@ -12,9 +12,11 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/test/campaigntest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 // seal has a bundle encrypt, and returns its master key.
@@ -169,5 +171,51 @@ func TestPurge_WithTheKeyDestroyedIsFinishedByAWorker(t *testing.T) {
 	}
 	if left := b.named(t, "spring"); slices.ContainsFunc(left, func(k string) bool { return bytes.Contains([]byte(k), []byte("page")) }) {
 		t.Errorf("it still has %v", left)
+	}
+}
+
+// A backup from before a purge gives back who was in the campaign, unless its key is kept
+// in a Redis of its own, which isn't in the backup.
+func TestPurge_ReachesABackupFromBefore(t *testing.T) {
+	t.Parallel()
+	for _, apart := range []bool{false, true} {
+		t.Run(fmt.Sprintf("keys apart %v", apart), func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, redistest.AppendOnly("always"))
+			masterKey := sealed.NewMasterKey()
+			ring := func() *sealed.Ring {
+				r, err := sealed.NewRing(masterKey, "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return r
+			}
+			all := ring()
+			if apart {
+				keys := redistest.Start(t).Client()
+				for _, rdb := range []redis.UniversalClient{b.rdb, keys} {
+					if _, err := installation.Enter(t.Context(), rdb, nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := installation.EnterKeyStore(t.Context(), b.rdb, keys); err != nil {
+					t.Fatal(err)
+				}
+				all.KeepKeysIn(keys)
+			}
+			b.ledger.Seal(all)
+			c := b.ended(t, "spring", 150, nil)
+			if _, err := b.ledger.Recipients(t.Context(), "spring", 0); err != nil {
+				t.Fatal(err)
+			}
+			restore := b.server.Snapshot()
+			b.purge(t, c)
+			restore()
+			b.ledger.Seal(all) // as a process that has just started
+			got, err := b.ledger.Recipients(t.Context(), "spring", 0)
+			if dark := errors.Is(err, sealed.ErrDestroyed); dark != apart || dark == (len(got) > 0) {
+				t.Errorf("%d people, %v", len(got), err)
+			}
+		})
 	}
 }

@@ -38,6 +38,17 @@ func (c *Client) UseMasterKey(current, previous string) error {
 	return err
 }
 
+// UseMasterKeyAndStore is UseMasterKey for an installation that keeps the keys of its
+// campaigns in a Redis of their own (HANDOUT_KEYS_URL), which keys is a client of.
+func (c *Client) UseMasterKeyAndStore(current, previous string, keys redis.UniversalClient) error {
+	ring, err := sealed.NewRing(current, previous)
+	if err == nil {
+		ring.KeepKeysIn(keys)
+		c.Seal(ring)
+	}
+	return err
+}
+
 // SubmitOptions are the choices of a submit. The zero value is a good one.
 type SubmitOptions struct {
 	// Region is the country whose numbers may stand in the list in national

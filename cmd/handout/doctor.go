@@ -14,7 +14,6 @@ import (
 	"github.com/handout-dev/handout/internal/config"
 	"github.com/handout-dev/handout/internal/doctor"
 	"github.com/handout-dev/handout/internal/probe"
-	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -91,7 +90,7 @@ func diagnose(ctx context.Context, c *Config) []finding {
 		own, urls = all[0], all.URLs()
 	}
 	findings := append(diagnoseDestination(c), doctor.Examine(ctx, &doctor.Setup{
-		RedisURL: c.RedisURL, RedisTLS: redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}, Prefix: c.Prefix, RedisReplicas: c.RedisReplicas, Rate: own.Rate,
+		RedisURL: c.RedisURL, RedisTLS: c.RedisTLS(), KeysURL: c.KeysURL.Reveal(), Prefix: c.Prefix, RedisReplicas: c.RedisReplicas, Rate: own.Rate,
 		CustomerID: own.CustomerID, APIKey: own.APIKey, TelesignURLs: urls, Accounts: all.Digests(),
 		Unsafe: map[string]bool{
 			"HANDOUT_REQUIRE_SIGNATURE": !c.RequireSignature, "HANDOUT_CONSOLE_OPEN": c.ConsoleOpen, "HANDOUT_CONSOLE_PLAIN_HTTP": c.ConsolePlainHTTP,

@@ -24,7 +24,7 @@ func (a *app) connect(ctx context.Context, admit func(context.Context, *redis.Co
 	if c.RedisURL == "" {
 		return nil, usagef("REDIS_URL is not set: where is Redis? For example REDIS_URL=redis://127.0.0.1:6379/0")
 	}
-	rdb, err := redisx.OpenGuarded(c.RedisURL, c.Prefix, admit, redisx.WithTLS(redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}))
+	rdb, err := redisx.OpenGuarded(c.RedisURL, c.Prefix, admit, redisx.WithTLS(c.RedisTLS()))
 	if err != nil {
 		return nil, usageError{fmt.Errorf("REDIS_URL: %w", err)}
 	}
@@ -61,6 +61,9 @@ func (a *app) openFor(ctx context.Context, all accounts.Accounts) (redis.Univers
 	err = guard.Enter(ctx, rdb, all.Digests())
 	if err == nil {
 		_, err = installation.EnterMasterKey(ctx, rdb, a.config.MasterKeys().IDs())
+	}
+	if err == nil {
+		err = c.OpenKeyStore(ctx, rdb, a.logger(c))
 	}
 	if err != nil {
 		_ = rdb.Close()

@@ -37,6 +37,7 @@ type Config struct {
 	RedisPrefix       string      `envconfig:"HANDOUT_PREFIX" default:"handout" desc:"what begins every key in Redis, as for handout"`
 	MasterKey         secret.Text `envconfig:"HANDOUT_MASTER_KEY" desc:"encrypts who is in campaigns, as for handout"`
 	MasterKeyPrevious secret.Text `envconfig:"HANDOUT_MASTER_KEY_PREVIOUS" desc:"the one before, as for handout"`
+	KeysURL           secret.Text `envconfig:"HANDOUT_KEYS_URL" desc:"the Redis of the campaigns' keys, as for handout"`
 
 	Shop         string `default:"sqlite:shop.db" desc:"the shop's database: postgres://… or sqlite:PATH"`
 	State        string `default:"sqlite:orderhistory-state.db" desc:"the database of what was exported: postgres://… or sqlite:PATH"`

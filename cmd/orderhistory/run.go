@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/user"
@@ -188,7 +189,8 @@ func (c *Config) exporter(ctx context.Context, dry bool) (_ *orderhistory.Export
 	if c.RedisURL == "" {
 		return nil, nil, usageError{errors.New("REDIS_URL is not set: where is Redis? For example REDIS_URL=redis://127.0.0.1:6379/0")}
 	}
-	rdb, err := redisx.Open(c.RedisURL, c.RedisPrefix, redisx.WithTLS(redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}))
+	secured := redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}
+	rdb, err := redisx.Open(c.RedisURL, c.RedisPrefix, redisx.WithTLS(secured))
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("REDIS_URL: %w", err)}
 	}
@@ -202,6 +204,14 @@ func (c *Config) exporter(ctx context.Context, dry bool) (_ *orderhistory.Export
 	}
 	if err := installation.LookMasterKey(ctx, rdb, keys.IDs()); err != nil {
 		return nil, nil, err
+	}
+	store, err := installation.OpenKeyStore(ctx, rdb, c.KeysURL.Reveal(), secured, slog.Default())
+	if err != nil {
+		return nil, nil, err
+	}
+	if store != nil {
+		opened = append(opened, store)
+		keys.KeepKeysIn(store)
 	}
 	submits, campaigns := producer.New(rdb), ledger.New(rdb)
 	submits.Seal(keys)

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,9 +19,11 @@ import (
 
 	"github.com/kelseyhightower/envconfig"
 	"github.com/nyaruka/phonenumbers"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/accounts"
+	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/sealed"
@@ -41,6 +44,7 @@ type Config struct {
 	RedisReplicas          int         `split_words:"true" default:"0" desc:"replicas of Redis that must have a claim before it is sent, so that a failover forgets none"`
 	MasterKey              secret.Text `split_words:"true" desc:"encrypts in Redis who is in campaigns, and the secrets of webhooks: handout master-key create makes one; empty: nothing is encrypted"`
 	MasterKeyPrevious      secret.Text `split_words:"true" desc:"the master key before, while handout master-key rewrap replaces it"`
+	KeysURL                secret.Text `envconfig:"HANDOUT_KEYS_URL" desc:"a Redis of its own, without backups, for the campaigns' keys, so that a purge reaches all backups; empty: they are in REDIS_URL's"`
 	TelesignCustomerID     string      `envconfig:"TELESIGN_CUSTOMER_ID" desc:"the account's customer ID"`
 	TelesignAPIKey         secret.Text `envconfig:"TELESIGN_API_KEY" desc:"the account's API key; also verifies receipts"`
 	TelesignPreviousAPIKey secret.Text `envconfig:"TELESIGN_PREVIOUS_API_KEY" desc:"the key before, while Telesign still signs receipts with it"`
@@ -110,6 +114,13 @@ type Config struct {
 
 	LogFormat string     `split_words:"true" default:"text" desc:"text or json, on standard error"`
 	LogLevel  slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
+
+	keyStore redis.UniversalClient // see KeepKeysIn
+}
+
+// fields are those that variables set.
+func fields() []reflect.StructField {
+	return slices.DeleteFunc(reflect.VisibleFields(reflect.TypeFor[Config]()), func(f reflect.StructField) bool { return !f.IsExported() })
 }
 
 const prefix = "handout"
@@ -119,9 +130,8 @@ func Load() (*Config, error) {
 	c := new(Config)
 	v := reflect.ValueOf(c).Elem()
 	faults := make(map[string]error) // by variable
-	for i := range v.NumField() {
-		field := v.Type().Field(i)
-		if err := loadField(field, v.Field(i)); err != nil {
+	for _, field := range fields() {
+		if err := loadField(field, v.FieldByIndex(field.Index)); err != nil {
 			faults[variableName(field)] = err
 		}
 	}
@@ -184,6 +194,7 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check(redisx.ValidPrefix(c.Prefix), "HANDOUT_PREFIX", "must be 1 to 32 small letters, digits, - or _, and begin with a letter or digit")
 	_, err := sealed.NewRing(c.MasterKey.Reveal(), c.MasterKeyPrevious.Reveal())
 	check(err == nil, "HANDOUT_MASTER_KEY", "%w", err)
+	check(c.KeysURL.Reveal() == "" || c.MasterKey.Reveal() != "", "HANDOUT_KEYS_URL", "is set, and HANDOUT_MASTER_KEY isn't: there are no keys without it")
 	check(c.RedisReplicas >= 0 && c.RedisReplicas <= 10, "HANDOUT_REDIS_REPLICAS", "must be 0 to 10")
 	check(c.Rate > 0 && c.Rate <= operations.MaxRate, "HANDOUT_RATE", "must be over 0 and at most %d, in messages per second", operations.MaxRate)
 	check(c.PollRate > 0 && c.PollRate <= 100_000, "HANDOUT_POLL_RATE", "must be over 0 and at most 100000, in requests per second")
@@ -282,20 +293,20 @@ type Variable struct {
 
 // Variables returns all of them.
 func (c *Config) Variables() []Variable {
-	v, t := reflect.ValueOf(*c), reflect.TypeFor[Config]()
-	rows := make([]Variable, t.NumField())
-	for i := range rows {
-		f := t.Field(i)
-		name, value := variableName(f), fmt.Sprint(v.Field(i).Interface())
+	v := reflect.ValueOf(*c)
+	var rows []Variable
+	for _, f := range fields() {
+		name, value := variableName(f), fmt.Sprint(v.FieldByIndex(f.Index).Interface())
 		if name == "REDIS_URL" && value != "" {
 			value = redisx.Describe(value)
 		} else if u, err := url.Parse(value); err == nil && u.User != nil {
 			value = u.Redacted()
 		}
-		rows[i] = Variable{Name: name, Value: value, Default: f.Tag.Get("default"), Description: f.Tag.Get("desc")}
+		about := f.Tag.Get("desc")
 		if isSecret(f) {
-			rows[i].Description += "; or " + name + secret.FileSuffix + ", a file with it"
+			about += "; or " + name + secret.FileSuffix + ", a file with it"
 		}
+		rows = append(rows, Variable{Name: name, Value: value, Default: f.Tag.Get("default"), Description: about})
 	}
 	return rows
 }
@@ -327,7 +338,7 @@ func Unknown() []string {
 	for _, v := range new(Config).Variables() {
 		known[strings.TrimPrefix(v.Name, "HANDOUT_")] = true
 	}
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+	for _, f := range fields() {
 		if isSecret(f) {
 			known[strings.TrimPrefix(variableName(f), "HANDOUT_")+secret.FileSuffix] = true
 		}
@@ -345,5 +356,18 @@ func Unknown() []string {
 // MasterKeys are the installation's; nil for none.
 func (c *Config) MasterKeys() *sealed.Ring {
 	keys, _ := sealed.NewRing(c.MasterKey.Reveal(), c.MasterKeyPrevious.Reveal()) // validated
+	keys.KeepKeysIn(c.keyStore)
 	return keys
+}
+
+// RedisTLS is how connections to Redis are secured.
+func (c *Config) RedisTLS() redisx.TLS {
+	return redisx.TLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}
+}
+
+// OpenKeyStore opens the Redis of the campaigns' keys, if there is one, for all rings of
+// MasterKeys from here on.
+func (c *Config) OpenKeyStore(ctx context.Context, rdb redis.UniversalClient, log *slog.Logger) (err error) {
+	c.keyStore, err = installation.OpenKeyStore(ctx, rdb, c.KeysURL.Reveal(), c.RedisTLS(), log)
+	return err
 }

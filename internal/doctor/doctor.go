@@ -23,6 +23,7 @@ import (
 type Setup struct {
 	RedisURL, Prefix string
 	RedisTLS         redisx.TLS
+	KeysURL          string // of the Redis of the campaigns' keys; empty: there is none
 	RedisReplicas    int
 	Rate             float64
 	CustomerID       string

@@ -68,6 +68,7 @@ func examineRedis(ctx context.Context, c *Setup) []probe.Finding {
 		add(true, true, "installation", fmt.Sprintf("none yet under the prefix %s", c.Prefix), "")
 	}
 	add(info.AtLeast62, true, "Redis version", info.Version, "handout and its queue need Redis 6.2 or newer")
+	findings = append(findings, examineKeyStore(ctx, c)...)
 	if info.ConfigHidden {
 		add(false, false, "Redis settings", "this Redis doesn't show them",
 			"check yourself that it has appendonly yes, appendfsync always and maxmemory-policy noeviction")
@@ -98,4 +99,33 @@ func examineRedis(ctx context.Context, c *Setup) []probe.Finding {
 			"synchronise both machines with NTP: leases in the queue go by the workers' clocks")
 	}
 	return findings
+}
+
+// examineKeyStore looks at the Redis of the campaigns' keys, if there is one.
+func examineKeyStore(ctx context.Context, c *Setup) []probe.Finding {
+	if c.KeysURL == "" {
+		return nil
+	}
+	f := probe.Finding{Fatal: true, Check: "Redis of the keys", Advice: "set HANDOUT_KEYS_URL to a Redis of its own with appendonly yes and maxmemory-policy noeviction: without its keys no one can read who is in a campaign"}
+	rdb, err := redisx.Open(c.KeysURL, c.Prefix, redisx.WithTLS(c.RedisTLS))
+	if err != nil {
+		f.Found = oneLine(err)
+		return []probe.Finding{f}
+	}
+	defer rdb.Close()
+	where := redisx.Describe(c.KeysURL)
+	info, err := redisx.Inspect(ctx, rdb)
+	switch {
+	case err != nil:
+		f.Found = fmt.Sprintf("%s can't be reached: %s", where, oneLine(err))
+	case info.Replica:
+		f.Found = where + " is a replica: what is written there is lost"
+	case !info.ConfigHidden && !info.AppendOnly:
+		f.Found = where + " forgets the keys when it restarts: its append-only file is off"
+	case !info.ConfigHidden && info.MaxMemoryPolicy != "noeviction":
+		f.Found = where + " deletes keys when memory runs out: its maxmemory-policy is " + info.MaxMemoryPolicy
+	default:
+		f.OK, f.Found = true, where+" answers; it belongs in no backup"
+	}
+	return []probe.Finding{f}
 }

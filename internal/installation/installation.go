@@ -20,9 +20,9 @@ import (
 const (
 	// Format is that of what this program writes. It grows with each change that an
 	// older program can't read, or would take for something else.
-	Format = 3
+	Format = 4
 	// oldestReader is the format of the oldest program that can read what this one
-	// writes: one version back, once there is one that was released.
+	// writes: one version back, but see [EnterKeyStore].
 	oldestReader = 3
 )
 
@@ -34,6 +34,7 @@ type Stamp struct {
 	Since        time.Time
 	Accounts     map[string]string // digests of the Telesign accounts, by their names
 	MasterKey    string            // the ID of the master key that encrypts; empty: none does
+	KeyStore     string            // the ID in the stamp of the Redis that has the campaigns' keys; empty: this one
 }
 
 const (
@@ -97,7 +98,7 @@ func read(ctx context.Context, rdb redis.HashCmdable, prefix string) (Stamp, boo
 	if err1 != nil || err2 != nil || err3 != nil || v[fieldID] == "" {
 		return Stamp{}, false, fmt.Errorf("read the installation's stamp: %s isn't one: does another application use the prefix %s?", key(prefix), prefix)
 	}
-	s := Stamp{v[fieldID], format, oldest, time.Unix(since, 0).UTC(), make(map[string]string), v[fieldMaster]}
+	s := Stamp{v[fieldID], format, oldest, time.Unix(since, 0).UTC(), make(map[string]string), v[fieldMaster], v[fieldKeyStore]}
 	for field, digest := range v {
 		if name, ok := strings.CutPrefix(field, fieldAccount); ok {
 			s.Accounts[name] = digest

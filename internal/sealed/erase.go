@@ -35,6 +35,9 @@ func (s *Store) RewriteFiles(ctx context.Context) (int64, error) {
 		return 0, fmt.Errorf("read how many were purged: %w", err)
 	}
 	refused := redisx.RewriteAppendOnly(ctx, s.rdb)
+	if s.at != s.rdb && !errors.Is(refused, redisx.ErrRewriting) {
+		refused = errors.Join(refused, redisx.RewriteAppendOnly(ctx, s.at))
+	}
 	if errors.Is(refused, redisx.ErrRewriting) {
 		return 0, nil
 	}

@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/redis/go-redis/v9"
 )
 
 const (
@@ -22,7 +24,10 @@ const (
 
 // Ring is the master keys that a process has: the one that it is to use, and the one
 // before while that is being replaced. A nil Ring has none.
-type Ring struct{ keys []master }
+type Ring struct {
+	keys  []master
+	store redis.UniversalClient // of the campaigns' keys, see KeepKeysIn
+}
 
 type master struct {
 	id   string // idBytes
@@ -82,6 +87,16 @@ func newMaster(text string) (master, error) {
 	}
 	aead, err := newAEAD(wrap)
 	return master{string(id), aead}, err
+}
+
+// KeepKeysIn has the keys of campaigns kept in a Redis of their own, whose stamp is
+// entered in the installation's; with nil, beside the campaigns. Without backups of that
+// Redis, a campaign that is purged can't be read from any backup of the others. Call it
+// before the ring is used.
+func (r *Ring) KeepKeysIn(store redis.UniversalClient) {
+	if r != nil {
+		r.store = store
+	}
 }
 
 // IDs returns the IDs of the keys, the current one's first.

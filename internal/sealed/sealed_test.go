@@ -271,7 +271,7 @@ func TestRewrap_LeavesNothingThatTheKeyBeforeOpens(t *testing.T) {
 	}
 	campaigns := func(context.Context) ([]campaign.ID, error) { return []campaign.ID{"a", "c"}, nil }
 	for i, want := range []int{2, 0} {
-		if n, err := both.Rewrap(t.Context(), campaigns); n != want || err != nil {
+		if n, err := both.Rewrap(t.Context(), campaigns, standing); n != want || err != nil {
 			t.Errorf("%d: %d, %v", i, n, err)
 		}
 	}
@@ -303,5 +303,122 @@ func TestRewrap_BringsNoDestroyedKeyBack(t *testing.T) {
 	n, err := swapScript.Run(t.Context(), server.Client(), []string{"handout:{c}:key"}, "aaaaaaaa", wrapped, "again").Int()
 	if n != 0 || err != nil || server.Client().Exists(t.Context(), "handout:{c}:key").Val() != 0 {
 		t.Errorf("%d, %v", n, err)
+	}
+}
+
+// standing are campaigns that weren't purged.
+func standing(context.Context, campaign.ID) (bool, error) { return false, nil }
+
+// pair is an installation that keeps its keys in a Redis of their own.
+func pair(t *testing.T) (main, keys *redistest.Server) {
+	t.Helper()
+	main, keys = redistest.Start(t), redistest.Start(t)
+	for _, s := range []*redistest.Server{main, keys} {
+		if _, err := installation.Enter(t.Context(), s.Client(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return main, keys
+}
+
+// enter has the keys of the installation kept elsewhere from now on.
+func enter(t *testing.T, main, keys *redistest.Server) {
+	t.Helper()
+	if err := installation.EnterKeyStore(t.Context(), main.Client(), keys.Client()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// in is a ring that keeps keys there.
+func in(t *testing.T, masterKey string, keys *redistest.Server) *Ring {
+	t.Helper()
+	r := ring(t, masterKey, "")
+	r.KeepKeysIn(keys.Client())
+	return r
+}
+
+func TestKeyStore_HasTheKeysAlone(t *testing.T) {
+	t.Parallel()
+	main, keys := pair(t)
+	enter(t, main, keys)
+	master := NewMasterKey()
+	s := New(main.Client(), in(t, master, keys))
+	key, err := s.Create(t.Context(), "c", "aaaaaaaa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if main.Client().Exists(t.Context(), "handout:{c}:key").Val() != 0 || keys.Client().Exists(t.Context(), "handout:{c}:key").Val() != 1 {
+		t.Error("it isn't there alone")
+	}
+	b := key.Page("c", 0, []byte("stored"))
+	if got, err := New(main.Client(), in(t, master, keys)).Open(t.Context(), "c", 0, b); err != nil || string(got) != "stored" {
+		t.Errorf("%q, %v", got, err)
+	}
+	// Who looks elsewhere says so: it doesn't take the campaign for purged, and destroys nothing.
+	other := redistest.Start(t)
+	if _, err := installation.Enter(t.Context(), other.Client(), nil); err != nil {
+		t.Fatal(err)
+	}
+	for what, r := range map[string]*Ring{"no Redis for keys": ring(t, master, ""), "another one": in(t, master, other)} {
+		elsewhere := New(main.Client(), r)
+		var wrong *installation.KeyStoreError
+		_, created := elsewhere.Create(t.Context(), "d", "aaaaaaaa")
+		_, opened := elsewhere.Open(t.Context(), "c", 0, b)
+		for _, err := range []error{created, opened, elsewhere.Destroy(t.Context(), "c")} {
+			if !errors.As(err, &wrong) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	}
+	if err := s.Destroy(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Open(t.Context(), "c", 0, b); !errors.Is(err, ErrDestroyed) || keys.Client().Exists(t.Context(), "handout:{c}:key").Val() != 0 {
+		t.Errorf("%v", err)
+	}
+}
+
+// Rewrap moves what stands beside its campaigns, wherever it was interrupted before, and
+// brings back nothing that a purge has destroyed.
+func TestKeyStore_GetsTheKeysOfBefore(t *testing.T) {
+	t.Parallel()
+	main, keys := pair(t)
+	master := NewMasterKey()
+	before := New(main.Client(), ring(t, master, ""))
+	pages := map[campaign.ID][]byte{}
+	for _, c := range []campaign.ID{"a", "b", "purged"} {
+		key, err := before.Create(t.Context(), c, "aaaaaaaa")
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages[c] = key.Page(c, 0, []byte("stored"))
+	}
+	enter(t, main, keys)
+	s := New(main.Client(), in(t, master, keys))
+	for c, b := range pages { // before they are moved
+		if _, err := s.Open(t.Context(), c, 0, b); err != nil {
+			t.Error(err)
+		}
+	}
+	// It has died between the two writes.
+	keys.Client().HSet(t.Context(), "handout:{b}:key", "aaaaaaaa", main.Client().HGet(t.Context(), "handout:{b}:key", "aaaaaaaa").Val())
+	campaigns := func(context.Context) ([]campaign.ID, error) { return []campaign.ID{"a", "b", "purged"}, nil }
+	purged := func(_ context.Context, c campaign.ID) (bool, error) { return c == "purged", nil }
+	for i, want := range []int{2, 0} {
+		if n, err := s.Rewrap(t.Context(), campaigns, purged); n != want || err != nil {
+			t.Errorf("%d: %d, %v", i, n, err)
+		}
+	}
+	if left := main.Client().Keys(t.Context(), "*:key").Val(); len(left) > 0 {
+		t.Errorf("%v are left", left)
+	}
+	fresh := New(main.Client(), in(t, master, keys))
+	for c, b := range pages {
+		if _, err := fresh.Open(t.Context(), c, 0, b); (err != nil) != (c == "purged") {
+			t.Errorf("%s: %v", c, err)
+		}
+	}
+	if n := main.Client().Get(t.Context(), "handout:erased").Val(); n == "" || n == "0" {
+		t.Error("the append-only file isn't written anew")
 	}
 }

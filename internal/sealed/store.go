@@ -34,6 +34,7 @@ const (
 // Store is the keys of the campaigns in one Redis. It is safe for concurrent use.
 type Store struct {
 	rdb  redis.UniversalClient
+	at   redis.UniversalClient // has the wrapped keys: rdb, or the ring's
 	keys keys
 	ring *Ring
 
@@ -54,7 +55,11 @@ type kept struct {
 // New returns the store in rdb, which stays the caller's to close. Without a ring it
 // encrypts nothing, and what is encrypted is an error.
 func New(rdb redis.UniversalClient, ring *Ring) *Store {
-	return &Store{rdb: rdb, keys: keys(redisx.Prefix(rdb)), ring: ring, known: make(map[life]kept)}
+	s := &Store{rdb: rdb, at: rdb, keys: keys(redisx.Prefix(rdb)), ring: ring, known: make(map[life]kept)}
+	if ring != nil && ring.store != nil {
+		s.at = ring.store
+	}
+	return s
 }
 
 // what is a campaign's key as the master key wraps it.
@@ -70,12 +75,32 @@ func (s *Store) master(ctx context.Context) (string, error) {
 	return stamp.MasterKey, err
 }
 
+// checkStore returns an error if the installation keeps the keys elsewhere.
+func (s *Store) checkStore(ctx context.Context) error {
+	stamp, _, err := installation.Read(ctx, s.rdb)
+	if err != nil {
+		return err
+	}
+	its := ""
+	if s.at != s.rdb {
+		there, _, err := installation.Read(ctx, s.at)
+		if err != nil {
+			return err
+		}
+		its = there.ID
+	}
+	return stamp.CheckKeyStore(redisx.Prefix(s.rdb), its)
+}
+
 // Create writes a key for a new life of a campaign, before anything is sealed by it; nil
 // when there is no master key. If the process dies after it, the key stays, and opens
 // nothing.
 func (s *Store) Create(ctx context.Context, c campaign.ID, salt string) (*Key, error) {
 	id, err := s.master(ctx)
 	if err != nil || id == "" {
+		return nil, err
+	}
+	if err := s.checkStore(ctx); err != nil {
 		return nil, err
 	}
 	l := life{c, salt}
@@ -87,7 +112,7 @@ func (s *Store) Create(ctx context.Context, c campaign.ID, salt string) (*Key, e
 	if err != nil {
 		return nil, err
 	}
-	if err := s.rdb.HSet(ctx, s.keys.key(c), salt, wrapped).Err(); err != nil {
+	if err := s.at.HSet(ctx, s.keys.key(c), salt, wrapped).Err(); err != nil {
 		return nil, fmt.Errorf("write %s: %w", l.what(), err)
 	}
 	return key, nil
@@ -96,7 +121,7 @@ func (s *Store) Create(ctx context.Context, c campaign.ID, salt string) (*Key, e
 // Withdraw deletes a key by which nothing is sealed.
 func (s *Store) Withdraw(ctx context.Context, c campaign.ID, key *Key) {
 	if key != nil {
-		_ = s.rdb.HDel(ctx, s.keys.key(c), key.salt).Err() // what stays opens nothing
+		_ = s.at.HDel(ctx, s.keys.key(c), key.salt).Err() // what stays opens nothing
 	}
 }
 
@@ -121,8 +146,14 @@ func (s *Store) find(ctx context.Context, l life) (*Key, error) {
 	if ok && now.Before(k.until) {
 		return k.key, nil
 	}
-	wrapped, err := s.rdb.HGet(ctx, s.keys.key(l.campaign), l.salt).Bytes()
+	wrapped, err := s.at.HGet(ctx, s.keys.key(l.campaign), l.salt).Bytes()
+	if errors.Is(err, redis.Nil) && s.at != s.rdb { // from before there was another Redis for them
+		wrapped, err = s.rdb.HGet(ctx, s.keys.key(l.campaign), l.salt).Bytes()
+	}
 	if errors.Is(err, redis.Nil) {
+		if err := s.checkStore(ctx); err != nil {
+			return nil, err
+		}
 		s.forget(l.campaign)
 		return nil, ErrDestroyed
 	}
@@ -169,8 +200,13 @@ func (s *Store) Open(ctx context.Context, c campaign.ID, page int, b []byte) ([]
 // Destroy deletes a campaign's keys: whatever is sealed by them can't be opened any more.
 func (s *Store) Destroy(ctx context.Context, c campaign.ID) error {
 	s.forget(c)
-	if err := s.rdb.Unlink(ctx, s.keys.key(c)).Err(); err != nil {
-		return fmt.Errorf("destroy the key of campaign %s: %w", c, err)
+	if err := s.checkStore(ctx); err != nil {
+		return err
+	}
+	for _, rdb := range []redis.UniversalClient{s.at, s.rdb} {
+		if err := rdb.Unlink(ctx, s.keys.key(c)).Err(); err != nil {
+			return fmt.Errorf("destroy the key of campaign %s: %w", c, err)
+		}
 	}
 	return nil
 }
@@ -191,9 +227,11 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return 1`)
 
 // Rewrap has all processes wrap by the ring's current master key from now on, which all
-// must have by then, and wraps the keys of all campaigns anew that aren't wrapped by it.
-// It returns how many. It may be interrupted anywhere, and called again.
-func (s *Store) Rewrap(ctx context.Context, campaigns func(context.Context) ([]campaign.ID, error)) (int, error) {
+// must have by then, wraps the keys of all campaigns anew that aren't wrapped by it, and
+// moves those that stand beside their campaigns to the Redis of their own, if there is
+// one. It returns how many. It may be interrupted anywhere, and called again. purged
+// reports whether a campaign was purged, which is so before its keys are destroyed.
+func (s *Store) Rewrap(ctx context.Context, campaigns func(context.Context) ([]campaign.ID, error), purged func(context.Context, campaign.ID) (bool, error)) (int, error) {
 	if s.ring == nil {
 		return 0, errors.New("there is no master key: set HANDOUT_MASTER_KEY")
 	}
@@ -207,7 +245,7 @@ func (s *Store) Rewrap(ctx context.Context, campaigns func(context.Context) ([]c
 		}
 		before := all
 		for _, c := range ids {
-			n, err := s.rewrap(ctx, c)
+			n, err := s.rewrap(ctx, c, purged)
 			if all += n; err != nil {
 				return all, err
 			}
@@ -218,10 +256,15 @@ func (s *Store) Rewrap(ctx context.Context, campaigns func(context.Context) ([]c
 	}
 }
 
-func (s *Store) rewrap(ctx context.Context, c campaign.ID) (changed int, err error) {
-	all, err := s.rdb.HGetAll(ctx, s.keys.key(c)).Result()
+func (s *Store) rewrap(ctx context.Context, c campaign.ID, purged func(context.Context, campaign.ID) (bool, error)) (changed int, err error) {
+	if s.at != s.rdb {
+		if changed, err = s.move(ctx, c, purged); err != nil {
+			return changed, fmt.Errorf("move the key of campaign %s: %w", c, err)
+		}
+	}
+	all, err := s.at.HGetAll(ctx, s.keys.key(c)).Result()
 	if err != nil {
-		return 0, fmt.Errorf("read the key of campaign %s: %w", c, err)
+		return changed, fmt.Errorf("read the key of campaign %s: %w", c, err)
 	}
 	for salt, wrapped := range all {
 		again, err := s.ring.Rewrap(s.ring.IDs()[0], life{c, salt}.what(), []byte(wrapped))
@@ -231,13 +274,44 @@ func (s *Store) rewrap(ctx context.Context, c campaign.ID) (changed int, err err
 		if again == nil {
 			continue
 		}
-		n, err := swapScript.Run(ctx, s.rdb, []string{s.keys.key(c)}, salt, wrapped, again).Int()
+		n, err := swapScript.Run(ctx, s.at, []string{s.keys.key(c)}, salt, wrapped, again).Int()
 		if err != nil {
 			return changed, fmt.Errorf("wrap the key of campaign %s: %w", c, err)
 		}
 		changed += n
 	}
 	return changed, nil
+}
+
+// move moves the keys of a campaign to the Redis of their own. If the process dies
+// between two writes, a key stands in both, and is moved again.
+func (s *Store) move(ctx context.Context, c campaign.ID, purged func(context.Context, campaign.ID) (bool, error)) (moved int, err error) {
+	all, err := s.rdb.HGetAll(ctx, s.keys.key(c)).Result()
+	if err != nil {
+		return 0, err
+	}
+	for salt, wrapped := range all {
+		if err := s.at.HSetNX(ctx, s.keys.key(c), salt, wrapped).Err(); err != nil {
+			return moved, err
+		}
+	}
+	// A purge may have destroyed them between the read and the write. One that begins after
+	// this destroys them where they stand now.
+	if gone, err := purged(ctx, c); err != nil {
+		return 0, err
+	} else if gone {
+		return 0, s.Destroy(ctx, c)
+	}
+	for salt := range all {
+		if err := s.rdb.HDel(ctx, s.keys.key(c), salt).Err(); err != nil {
+			return moved, err
+		}
+		moved++
+	}
+	if moved > 0 {
+		err = s.Erased(ctx) // from the append-only file, too
+	}
+	return moved, err
 }
 
 // sealedText begins a text that is sealed, in base64.

@@ -184,3 +184,37 @@ func TestMasterKey_NoFileOfRedisSaysWhoWasInACampaign(t *testing.T) {
 		}
 	})
 }
+
+// The keys move to a Redis of their own while a campaign stands, and a purge then reaches
+// what was copied before it.
+func TestMasterKey_KeysInARedisOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	const id = "spring"
+	phones := numbers(20, plainly)
+	server, keys := redistest.Start(t, redistest.AppendOnly("always")), redistest.Start(t, redistest.AppendOnly("always"))
+	beside := quick(server.URL()).with("HANDOUT_MASTER_KEY", sealed.NewMasterKey())
+	list := "recipient,phone,url\n"
+	for i, phone := range phones {
+		list += fmt.Sprintf("r%d,%s,https://files.example.com/%d\n", i, phone, i)
+	}
+	done(t, beside, "submit", campaignFile(t, id), write(t, "list.csv", list))
+	h := open(t, beside.with("HANDOUT_KEYS_URL", keys.URL()))
+	refusal{args: []string{"list"}, code: 1, stderr: "the installation handout keeps the keys of its campaigns in a Redis of their own, [a-z0-9]{26}: set HANDOUT_KEYS_URL"}.check(t, beside)
+	if out := done(t, h.env, "master-key", "rewrap"); !strings.Contains(out, "1 campaign,") {
+		t.Error(out)
+	}
+	if here, there := server.Client().Exists(t.Context(), "handout:{"+id+"}:key").Val(), keys.Client().Exists(t.Context(), "handout:{"+id+"}:key").Val(); here != 0 || there != 1 {
+		t.Errorf("%d keys here, %d there", here, there)
+	}
+	untilDone(t, h.env, id)
+	if people := export(t, h.env, id); len(people) != len(phones) {
+		t.Errorf("%d people", len(people))
+	}
+	restore := server.Snapshot()
+	done(t, h.env, "purge", id, "--yes")
+	for _, p := range []*process{h.work, h.listen} {
+		p.stop()
+	}
+	restore()
+	refusal{args: []string{"export", id}, code: 1, stderr: ".*its key was destroyed.*"}.check(t, h.env)
+}
