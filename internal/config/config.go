@@ -166,12 +166,11 @@ func loadField(field reflect.StructField, into reflect.Value) error {
 			return err
 		}
 	}
+	if os.Getenv(variableName(field)) == "" { // also when it is set to nothing, as by Docker Compose
+		field.Tag = reflect.StructTag(fmt.Sprintf("envconfig:%q default:%q", "HANDOUT_IS_NOT_SET", field.Tag.Get("default")))
+	}
 	one := reflect.New(reflect.StructOf([]reflect.StructField{field}))
 	err := envconfig.Process(prefix, one.Interface())
-	var parse *envconfig.ParseError
-	if errors.As(err, &parse) && parse.Value == "" { // set, but to nothing, as by Docker Compose
-		err = envconfig.Process(prefix+"_default", one.Interface())
-	}
 	if err != nil { // its own text shows the value, which may be a secret in the wrong place
 		return errors.New(wanted(field.Type))
 	}
