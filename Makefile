@@ -99,6 +99,11 @@ cover: redis postgres s3 chromium build ## test and show what part of the code t
 fmt: ## format the code
 	gofmt -w .
 
+.PHONY: passwords
+passwords: ## add a password for each of Redis's users to .env, where it has none
+	@umask 077; [ ! -s .env ] || [ -z "$$(tail -c 1 .env)" ] || echo >>.env; for user in WORK LISTEN CONSOLE SCHEDULE CLI; do \
+		grep -qs "^REDIS_PASSWORD_$$user=" .env || echo "REDIS_PASSWORD_$$user=$$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')" >>.env; done
+
 .PHONY: redis
 redis: ## install redis-server where it's missing (apt-get or brew)
 	@sh deploy/need-redis.sh
@@ -120,7 +125,7 @@ pictures: redis chromium build ## take the pictures of the console's pages in do
 	go test -count 1 -run '^TestPages_AreReadable$$' ./test/process -pictures $(CURDIR)/docs/pictures
 
 .PHONY: up
-up: ## start everything in Docker: against the account in .env, else against the simulator
+up: $(if $(wildcard .env),passwords) ## start everything in Docker: against the account in .env, else against the simulator
 	$(COMPOSE) up --build --detach --wait
 
 .PHONY: down

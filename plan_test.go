@@ -70,6 +70,7 @@ var plan = map[string]room{
 
 	"internal/batch":    {tool, nil},
 	"internal/terminal": {tool, nil},
+	"internal/usage":    {tool, nil},
 
 	"telesign":          {client, nil},
 	"internal/outbound": {client, nil},
@@ -94,7 +95,7 @@ var plan = map[string]room{
 	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/sealed", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
 	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/sealed", "internal/phone", "internal/suppression", "internal/templates", "internal/translate", "internal/references", "internal/unverified"}},
 	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/sealed", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
-	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/sealed", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/s3keys", "internal/suppression"}},
+	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/audit", "internal/sealed", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/s3keys", "internal/suppression"}},
 
 	"internal/orderhistory":          {mover, []string{"producer", "campaign", "ledger", "internal/phone", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},
 	"internal/orderhistory/decimal":  {pure, nil},
@@ -109,12 +110,13 @@ var plan = map[string]room{
 
 	"internal/demoredis":   {client, []string{"internal/redisx"}},
 	"internal/examples":    {pure, nil},
-	"internal/config":      {face, []string{"campaign", "telesign", "worker", "internal/accounts", "internal/installation", "internal/operations", "internal/redisx", "internal/sealed", "internal/secret", "internal/web/access"}},
+	"internal/config":      {face, []string{"campaign", "telesign", "worker", "internal/accounts", "internal/installation", "internal/operations", "internal/redisx", "internal/sealed", "internal/secret", "internal/web/access", "internal/web/oidc"}},
 	"internal/doctor":      {face, []string{"telesign", "internal/installation", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/secret"}},
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
 	"internal/web/access":  {store, []string{"campaign", "internal/redisx"}},
 	"internal/web/api":     {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/sealed", "internal/translate", "internal/web/access"}},
-	"internal/web/console": {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/sealed", "internal/translate", "internal/web/access"}},
+	"internal/web/console": {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/sealed", "internal/translate", "internal/web/access", "internal/web/oidc"}},
+	"internal/web/oidc":    {client, []string{"internal/web/access"}},
 	"internal/web/queues":  {face, []string{"internal/redisx", "internal/web/access"}},
 
 	// It ties everything together, and knows no store: what it does and asks of one
@@ -122,7 +124,7 @@ var plan = map[string]room{
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/demoredis", "internal/examples", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
 		"internal/accounts", "internal/audit", "internal/config", "internal/doctor", "internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/sealed", "internal/web/access", "internal/web/api", "internal/web/console",
-		"internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate",
+		"internal/web/oidc", "internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate", "internal/usage",
 	}},
 	"cmd/orderhistory": {face, everything},
 

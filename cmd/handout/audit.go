@@ -12,6 +12,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/audit"
+	"github.com/handout-dev/handout/internal/usage"
 )
 
 // trail returns the audit trail, with its lines where the environment says.
@@ -25,7 +26,7 @@ func (c *Config) trail(rdb redis.UniversalClient) (*audit.Log, error) {
 		// Open as long as the process lives: each entry is written at once.
 		f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("HANDOUT_AUDIT_FILE: %w", err)}
+			return nil, usage.Wrap(fmt.Errorf("HANDOUT_AUDIT_FILE: %w", err))
 		}
 		o.Lines = f
 	}

@@ -85,7 +85,7 @@ func TestAudit_HasWhatLeftNoTrace(t *testing.T) {
 	if err != nil || strings.Count(string(kept), "\n") < len(want) {
 		t.Errorf("%d lines in the file, %v", strings.Count(string(kept), "\n"), err)
 	}
-	if err := f.rdb.XDel(t.Context(), "handout:{audit}:trail", f.rdb.XRange(t.Context(), "handout:{audit}:trail", "-", "+").Val()[3].ID).Err(); err != nil {
+	if err := f.rdb.XDel(t.Context(), "handout:audit:{trail}", f.rdb.XRange(t.Context(), "handout:audit:{trail}", "-", "+").Val()[3].ID).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if out := command(t, 1, "audit", "verify"); !strings.Contains(out, "after entry 3 comes 5") {

@@ -7,6 +7,7 @@ import (
 	"github.com/handout-dev/handout/internal/accounts"
 	"github.com/handout-dev/handout/internal/config"
 	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/usage"
 )
 
 // Config is the environment.
@@ -20,7 +21,7 @@ func loadConfig() (*Config, error) {
 
 func (c *Config) credentials() error {
 	if err := c.Credentials(); err != nil {
-		return usageError{err}
+		return usage.Wrap(err)
 	}
 	return nil
 }
@@ -30,7 +31,7 @@ func (c *Config) credentials() error {
 func (c *Config) accounts() (accounts.Accounts, error) {
 	all, err := c.Speaks()
 	if err != nil {
-		return nil, usageError{err}
+		return nil, usage.Wrap(err)
 	}
 	return all, nil
 }

@@ -10,9 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/web/access"
 	"github.com/handout-dev/handout/internal/web/api"
 	"github.com/handout-dev/handout/internal/web/console"
+	"github.com/handout-dev/handout/internal/web/oidc"
 	"github.com/handout-dev/handout/internal/web/queues"
 )
 
@@ -60,11 +62,16 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 	if err != nil {
 		return nil, "", nil, err
 	}
-	gate := &access.Gate{Keys: access.NewKeys(m.rdb), Site: site, OnRefused: func(ctx context.Context, from, name string, why error) {
+	gate := &access.Gate{Keys: access.NewKeys(m.rdb), Site: site, Simulated: !m.destination().Real, OnEntered: log.Login, OnRefused: func(ctx context.Context, from, name string, why error) {
 		if err := log.RefuseLogin(ctx, from, name, why); err != nil { // it is refused all the same
 			m.log.Warn("a refused key isn't in the audit trail", "from", from, "error", err)
 		}
 	}}
+	provider, groups, err := oidc.Open(m.OIDC(), m.OIDCGroups)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	gate.Keys.Groups = groups
 	if m.ConsoleOpen {
 		gate.Open = rand.Text()
 		open = site.Base() + "/login?token=" + gate.Open
@@ -75,17 +82,20 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 	}
 	pages, err := console.New(console.Options{
 		Redis: m.rdb, MasterKeys: m.MasterKeys(), Gate: gate, Logger: m.log, Region: m.Region, AccountRate: own.Rate, Telesign: own.Telesign, Accounts: others, PrivateWebhooks: m.WebhookAllowPrivate,
-		Destination: m.destination().String(), Audit: log,
+		Destination: m.destination().String(), Audit: log, Provider: provider,
 	})
 	if err != nil {
 		return nil, "", nil, err
 	}
-	tasks, err := queues.New(queues.Options{Redis: m.rdb, Root: site.Base() + "/queues", Origin: site.Origin(), Key: gate.Browser, Logger: m.log, Write: m.QueuesWrite, Fail: pages.Error})
+	tasks, err := queues.New(queues.Options{Redis: m.rdb, Root: site.Base() + "/queues", Origin: site.Origin(), Key: gate.Browser, Logger: m.log, Write: m.QueuesWrite, Fail: pages.Error,
+		Changing: func(ctx context.Context, by *access.Key, what string) error {
+			return log.Write(ctx, audit.Of(access.With(ctx, by), "change a queue", what, "", ""))
+		}})
 	if err != nil {
 		return nil, "", nil, err
 	}
 	mux := http.NewServeMux()
-	health(mux, m.rdb)
+	m.health(mux)
 	mux.Handle(api.Prefix+"/", rest)
 	mux.Handle("/queues/", site.Whole(tasks))
 	mux.Handle("/", pages)

@@ -33,7 +33,7 @@ func behind(t *testing.T, cut string, serve func(http.Handler) *httptest.Server,
 	proxy = serve(forward)
 	t.Cleanup(proxy.Close)
 	change(c, proxy.URL)
-	handler, open, stop, err := newConsole(&mode{c, redis.Client(), prometheus.NewRegistry(), slog.New(slog.DiscardHandler)})
+	handler, open, stop, err := newConsole(&mode{c, redis.Client(), prometheus.NewRegistry(), slog.New(slog.DiscardHandler), ""})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -158,7 +158,7 @@ func (a *app) withHouse(ctx context.Context, c *Config, rdb redis.UniversalClien
 	defer vendor.Close()
 	c.TelesignURL = vendorServer.url()
 
-	m := &mode{c, rdb, prometheus.NewRegistry(), log}
+	m := &mode{c, rdb, prometheus.NewRegistry(), log, "bulk"}
 	listener, err := newListener(m)
 	if err != nil {
 		return err

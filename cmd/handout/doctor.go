@@ -14,6 +14,7 @@ import (
 	"github.com/handout-dev/handout/internal/config"
 	"github.com/handout-dev/handout/internal/doctor"
 	"github.com/handout-dev/handout/internal/probe"
+	"github.com/handout-dev/handout/internal/usage"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -120,7 +121,7 @@ func (a *app) healthCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, args[0], nil)
 			if err != nil {
-				return usageError{err}
+				return usage.Wrap(err)
 			}
 			resp, err := (&http.Client{Timeout: 3 * time.Second}).Do(req)
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handout-dev/handout/internal/examples"
+	"github.com/handout-dev/handout/internal/usage"
 )
 
 // TestHelp_EveryCommandHasExamplesThatItTakes reads each example as the program would.
@@ -20,20 +21,20 @@ func TestHelp_EveryCommandHasExamplesThatItTakes(t *testing.T) {
 		for _, sub := range c.Commands() {
 			walk(sub)
 		}
-		if !c.HasParent() || c.Hidden || c.HasSubCommands() && examples.All[name(c)] == nil || strings.HasPrefix(name(c), "help") {
+		if !c.HasParent() || c.Hidden || c.HasSubCommands() && examples.All[usage.Name(c)] == nil || strings.HasPrefix(usage.Name(c), "help") {
 			return
 		}
-		known[name(c)] = true
+		known[usage.Name(c)] = true
 		if c.Example == "" {
-			t.Errorf("%s has no example", name(c))
+			t.Errorf("%s has no example", usage.Name(c))
 			return
 		}
 		at := strings.Index(strings.Split(c.Example, "\n")[0], "  # ")
 		for line := range strings.SplitSeq(c.Example, "\n") {
 			if strings.Index(line, "  # ") != at {
-				t.Errorf("%s: what the examples do isn't in one column:\n%s", name(c), c.Example)
+				t.Errorf("%s: what the examples do isn't in one column:\n%s", usage.Name(c), c.Example)
 			}
-			checkExample(t, a, name(c), line)
+			checkExample(t, a, usage.Name(c), line)
 		}
 	}
 	walk(a.command(nil))
@@ -50,7 +51,7 @@ func checkExample(t *testing.T, a *app, path, line string) {
 	typed, _, _ = strings.Cut(typed, " > ")
 	words := strings.Fields(strings.NewReplacer(`"wrong file"`, "why", `"wrong list"`, "why", `"asked by letter"`, "why", `"asked again"`, "why").Replace(typed))
 	cmd, rest, err := a.command(nil).Find(words[1:])
-	if err != nil || name(cmd) != path {
+	if err != nil || usage.Name(cmd) != path {
 		t.Errorf("%s: not one of %s: %v", typed, path, err)
 		return
 	}

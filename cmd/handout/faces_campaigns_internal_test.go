@@ -43,7 +43,7 @@ func openFaces(t *testing.T) *faces {
 		t.Fatal(err)
 	}
 	c.ConsoleOpen = true
-	handler, link, stop, err := newConsole(&mode{c, server.Client(), prometheus.NewRegistry(), slog.New(slog.DiscardHandler)})
+	handler, link, stop, err := newConsole(&mode{c, server.Client(), prometheus.NewRegistry(), slog.New(slog.DiscardHandler), ""})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func submitFaces(t *testing.T) (*producer.Client, map[string]submitFace) {
 		t.Fatal(err)
 	}
 	c.ConsoleOpen = true
-	handler, link, stop, err := newConsole(&mode{c, server.Client(), prometheus.NewRegistry(), slog.New(slog.DiscardHandler)})
+	handler, link, stop, err := newConsole(&mode{c, server.Client(), prometheus.NewRegistry(), slog.New(slog.DiscardHandler), ""})
 	if err != nil {
 		t.Fatal(err)
 	}

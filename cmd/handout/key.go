@@ -17,12 +17,12 @@ import (
 func (a *app) keyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "key",
-		Short: "Make, list, limit, rotate and revoke the keys of other apps for the API",
+		Short: "Make, list, limit, rotate and revoke the keys of other apps for the API, and end sessions",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usagef("key: create, list, limit, rotate or revoke is missing; see %s --help", cmd.CommandPath())
+			return usagef("key: create, list, limit, rotate, revoke or logout is missing; see %s --help", cmd.CommandPath())
 		},
 	}
-	cmd.AddCommand(a.keyCreateCommand(), a.keyListCommand(), a.keyLimitCommand(), a.keyRotateCommand(), a.keyRevokeCommand())
+	cmd.AddCommand(a.keyCreateCommand(), a.keyListCommand(), a.keyLimitCommand(), a.keyRotateCommand(), a.keyRevokeCommand(), a.keyLogoutCommand())
 	return cmd
 }
 
@@ -67,6 +67,7 @@ func (a *app) keyCreateCommand() *cobra.Command {
 	long += fmt.Sprintf("\n\nUnless it says otherwise, a key without all four scopes is limited to its own campaigns,\n"+
 		"to the country of HANDOUT_REGION, and to %d one-off sends an hour to one number.", operations.HourlyDefault)
 	var keyName string
+	var test bool
 	var change func() (operations.KeyChange, error)
 	cmd := &cobra.Command{
 		Use: "create", Short: "Make a key, and print it: it can't be shown again", Long: long,
@@ -75,6 +76,7 @@ func (a *app) keyCreateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c.Test = test
 			if keyName == "" || c.Scopes == nil || *c.Scopes == "" {
 				return usagef("key create: --name and --scopes are needed, as in --name billing --scopes submit,read")
 			}
@@ -87,6 +89,7 @@ func (a *app) keyCreateCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&test, "test", false, "it starts nothing where messages go to Telesign, and not to a simulator")
 	cmd.Flags().StringVar(&keyName, "name", "", "whose key it is, as in billing")
 	change = keyFlags(cmd)
 	return cmd
@@ -189,6 +192,22 @@ func (a *app) keyRevokeCommand() *cobra.Command {
 					return err
 				}
 				fmt.Fprintf(a.stdout, "key %s is revoked\n", args[0])
+				return nil
+			})
+		},
+	}
+}
+
+func (a *app) keyLogoutCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "logout",
+		Short: "End all sessions of the console: everyone logs in anew",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.operate(cmd.Context(), func(o *operations.Operations) error {
+				if err := o.EndSessions(cmd.Context()); err != nil {
+					return err
+				}
+				fmt.Fprintln(a.stdout, "all sessions have ended")
 				return nil
 			})
 		},

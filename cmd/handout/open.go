@@ -12,6 +12,7 @@ import (
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/usage"
 	"github.com/handout-dev/handout/worker"
 )
 
@@ -26,7 +27,7 @@ func (a *app) connect(ctx context.Context, admit func(context.Context, *redis.Co
 	}
 	rdb, err := redisx.OpenGuarded(c.RedisURL, c.Prefix, admit, redisx.WithTLS(c.RedisTLS()))
 	if err != nil {
-		return nil, usageError{fmt.Errorf("REDIS_URL: %w", err)}
+		return nil, usage.Wrap(fmt.Errorf("REDIS_URL: %w", err))
 	}
 	if err := rdb.Ping(ctx).Err(); err != nil {
 		_ = rdb.Close()

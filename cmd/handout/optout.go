@@ -10,6 +10,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/usage"
 )
 
 // optOutRow is a STOP without a number, in JSON.
@@ -45,7 +46,7 @@ func (a *app) suppressSettle() *cobra.Command {
 		Short: "Put the number of a STOP on the list, or let it go",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 || none == (len(args) == 2) {
-				return usagef("%s takes the ID of a STOP, and its number or --none", name(cmd))
+				return usagef("%s takes the ID of a STOP, and its number or --none", usage.Name(cmd))
 			}
 			return nil
 		},

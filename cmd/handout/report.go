@@ -14,6 +14,7 @@ import (
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/terminal"
+	"github.com/handout-dev/handout/internal/usage"
 )
 
 // outcomesUpTo is the size of a campaign whose report shows reasons without
@@ -119,7 +120,7 @@ func (a *app) exportCommand() *cobra.Command {
 		func(ctx context.Context, id campaign.ID, _ []string) error {
 			f, err := report.ParseFormat(format)
 			if err != nil {
-				return usageError{err}
+				return usage.Wrap(err)
 			}
 			if f == report.XLSX && terminal.Is(a.stdout) {
 				return usagef("export: a workbook is no text for a terminal; add > FILE.xlsx")

@@ -17,6 +17,7 @@ import (
 	"github.com/handout-dev/handout/internal/s3keys"
 	"github.com/handout-dev/handout/internal/schedule"
 	"github.com/handout-dev/handout/internal/terminal"
+	"github.com/handout-dev/handout/internal/usage"
 )
 
 func (a *app) scheduleCommand() *cobra.Command {
@@ -43,7 +44,7 @@ func (a *app) scheduleCommand() *cobra.Command {
 func (c *Config) schedules(name string) ([]*schedule.Schedule, error) {
 	all, err := schedule.Load(c.Schedules)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, usage.Wrap(err)
 	}
 	speaks, err := c.accounts()
 	if err != nil {
@@ -71,8 +72,12 @@ func (a *app) newRunner(m *mode, all []*schedule.Schedule) (*schedule.Runner, er
 	if !ok {
 		errors = os.Stderr
 	}
+	log, err := m.trail(m.rdb)
+	if err != nil {
+		return nil, err
+	}
 	return schedule.New(schedule.Options{
-		Redis: m.rdb, MasterKeys: m.MasterKeys(), Schedules: all, Logger: m.log, Metrics: m.registry,
+		Redis: m.rdb, MasterKeys: m.MasterKeys(), Schedules: all, Logger: m.log, Metrics: m.registry, Audit: log,
 		Lists: schedule.Lists{
 			Private: m.ScheduleAllowPrivate, MaxBytes: int64(m.ScheduleMaxList) << 20, Environment: os.Environ(), Errors: errors,
 			S3: schedule.S3{
@@ -124,7 +129,7 @@ func (a *app) scheduleRun(ctx context.Context, name string, f *scheduleRunFlags)
 		if err != nil {
 			return fmt.Errorf("read Redis's clock: %w", err)
 		}
-		r, err := a.newRunner(&mode{c, rdb, prometheus.NewRegistry(), a.logger(c)}, named)
+		r, err := a.newRunner(&mode{c, rdb, prometheus.NewRegistry(), a.logger(c), ""}, named)
 		if err != nil {
 			return err
 		}

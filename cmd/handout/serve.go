@@ -27,6 +27,7 @@ import (
 	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/usage"
 	"github.com/handout-dev/handout/internal/webhook"
 	"github.com/handout-dev/handout/telesign/simulator"
 	"github.com/handout-dev/handout/worker"
@@ -100,8 +101,8 @@ func (s *server) wait(ctx context.Context) error {
 
 // health adds /healthz, which says that the process lives, and /readyz, which
 // says that Redis takes writes and that checks find nothing wrong.
-func health(mux *http.ServeMux, rdb redis.UniversalClient, checks ...func(now time.Time) error) {
-	ready := redisx.NewReadiness(rdb)
+func (m *mode) health(mux *http.ServeMux, checks ...func(now time.Time) error) {
+	ready := redisx.NewReadiness(m.rdb, m.queue)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 	})
@@ -190,7 +191,7 @@ func newSimulator(c *Config, a *accounts.Account, log *slog.Logger) (*simulator.
 		CallbackURL: c.SimulateCallbackURL, Speed: c.SimulateSpeed, Polling: c.SimulatePolling, FetchFiles: c.SimulateFetch, Logger: log,
 	})
 	if err != nil {
-		return nil, usageError{err}
+		return nil, usage.Wrap(err)
 	}
 	return s, nil
 }
@@ -207,7 +208,7 @@ func (a *app) listenCommand() *cobra.Command {
 			return err
 		}
 		mux := http.NewServeMux()
-		health(mux, m.rdb)
+		m.health(mux)
 		mux.Handle(callbacks.Path, l)
 		replaying, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -232,7 +233,7 @@ func newListener(m *mode) (*callbacks.Listener, error) {
 	verifiers := make(callbacks.Verifiers, len(all))
 	for i := range all {
 		if verifiers[all[i].Name], err = all[i].Verifiers(); err != nil {
-			return nil, usageError{err}
+			return nil, usage.Wrap(err)
 		}
 	}
 	return callbacks.New(callbacks.Options{
@@ -247,7 +248,11 @@ type mode struct {
 	rdb      redis.UniversalClient
 	registry *prometheus.Registry
 	log      *slog.Logger
+	queue    string // whose tasks it takes; empty: none
 }
+
+// takesFrom is the queue whose tasks a server takes, by its command.
+var takesFrom = map[string]string{"work": "bulk", "schedule": "schedule"}
 
 // serverCommand is a command that serves until it is interrupted. check, which may be
 // nil, comes before Redis is opened.
@@ -266,7 +271,7 @@ func (a *app) serverCommand(use, short string, check func(*Config) error, serve 
 				registry := prometheus.NewRegistry()
 				registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 				rdb.AddHook(metrics.NewRedisErrors(registry))
-				return serve(cmd.Context(), &mode{c, rdb, registry, a.logger(c)})
+				return serve(cmd.Context(), &mode{c, rdb, registry, a.logger(c), takesFrom[use]})
 			})
 		},
 	}
@@ -284,7 +289,7 @@ func (m *mode) ledgerMetrics() error {
 // inside serves health and metrics, for those who run handout.
 func (m *mode) inside(checks ...func(now time.Time) error) *http.ServeMux {
 	mux := http.NewServeMux()
-	health(mux, m.rdb, checks...)
+	m.health(mux, checks...)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	return mux
 }
@@ -363,7 +368,7 @@ func newWorker(m *mode) (*worker.Worker, error) {
 	for i, a := range all {
 		client, err := a.Client(m.SendTimeout)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, usage.Wrap(err)
 		}
 		speaks[i] = worker.Account{Name: a.Name, Telesign: client, Rate: a.Rate, PollRate: a.PollRate, CallbackURL: a.CallbackURL, SenderID: a.SenderID}
 	}

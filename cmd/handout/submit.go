@@ -17,6 +17,7 @@ import (
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/terminal"
+	"github.com/handout-dev/handout/internal/usage"
 	"github.com/handout-dev/handout/internal/web/api"
 	"github.com/handout-dev/handout/producer"
 )
@@ -160,7 +161,7 @@ func (a *app) refused(err error) error {
 	var own *operations.Error
 	switch {
 	case errors.Is(err, producer.ErrUnknownFormat):
-		return usageError{producer.ErrUnknownFormat}
+		return usage.Wrap(producer.ErrUnknownFormat)
 	case errors.As(err, &own) && own.Field == "start_at":
 		return usagef("--at: %w", err)
 	case faults != nil && faults.Good > 0:

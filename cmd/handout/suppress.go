@@ -14,6 +14,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/terminal"
+	"github.com/handout-dev/handout/internal/usage"
 )
 
 func (a *app) suppressCommand() *cobra.Command {
@@ -41,9 +42,9 @@ func (a *app) ofNumber(use, short string, do func(context.Context, *operations.O
 		Use: use + " PHONE", Short: short,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 { // most likely parts of a number: not repeated
-				return usagef("%s takes one number; one with blanks needs quotes", name(cmd))
+				return usagef("%s takes one number; one with blanks needs quotes", usage.Name(cmd))
 			}
-			return arguments(cmd, args)
+			return usage.Arguments(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.operate(cmd.Context(), func(o *operations.Operations) error {

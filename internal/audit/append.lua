@@ -1,7 +1,7 @@
 -- Appends an entry to the trace, if it follows the one that is last.
 --
--- KEYS[1] -> handout:{audit}:trail, stream: fields entry (JSON) and digest
--- KEYS[2] -> handout:{audit}:head, hash: number and digest of the last entry
+-- KEYS[1] -> handout:audit:{trail}, stream: fields entry (JSON) and digest
+-- KEYS[2] -> handout:audit:{trail}:head, hash: number and digest of the last entry
 -- ARGV[1] -> the digest of the entry before
 -- ARGV[2] -> the entry
 -- ARGV[3] -> its digest

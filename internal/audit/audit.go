@@ -39,6 +39,7 @@ type Entry struct {
 	Who    string    `json:"who" example:"billing" doc:"a key, the system's user of a command, or handout"`
 	As     string    `json:"as,omitempty" doc:"the name that the command's user has given for the record"`
 	Via    string    `json:"via" enum:"key,session,local,command line,program,none" doc:"how they came in; none: they didn't"`
+	By     string    `json:"by,omitempty" example:"https://id.example.com 00u1a2b3" doc:"issuer and subject, where an OpenID Connect provider says who"`
 	From   string    `json:"from,omitempty" example:"203.0.113.7" doc:"the address"`
 	Verb   string    `json:"verb" example:"pause"`
 	Object string    `json:"object,omitempty" example:"campaign order-history-2026-11"`
@@ -55,7 +56,7 @@ func (e Entry) String() string {
 	if e.As != "" {
 		words = append(words, "as "+e.As)
 	}
-	words = append(words, "("+strings.TrimSpace(e.Via+" "+e.From)+")", e.Verb)
+	words = append(words, "("+strings.Join(strings.Fields(e.Via+" "+e.From+" "+e.By), " ")+")", e.Verb)
 	if e.Object != "" {
 		words = append(words, e.Object)
 	}
@@ -85,6 +86,7 @@ func Of(ctx context.Context, verb, object, as, why string) Entry {
 	e := Entry{Who: "handout", Via: "program", Verb: verb, Object: object, Result: Begun, Why: Hide(why)}
 	if caller := access.Caller(ctx); caller != nil {
 		e.Who, e.Via, e.From = caller.Name, caller.Via, caller.From
+		e.By = strings.TrimSpace(caller.Issuer + " " + caller.Subject)
 	}
 	if as != e.Who {
 		e.As = Hide(as)

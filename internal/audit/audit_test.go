@@ -19,7 +19,7 @@ import (
 	"github.com/handout-dev/handout/test/redistest"
 )
 
-const stream = "handout:{audit}:trail"
+const stream = "handout:audit:{trail}"
 
 func write(t testing.TB, l *audit.Log, n int) {
 	t.Helper()

@@ -5,7 +5,7 @@ package audit
 type keys string
 
 // stream: stream, the entries; see append.lua.
-func (k keys) stream() string { return string(k) + ":{audit}:trail" }
+func (k keys) stream() string { return string(k) + ":audit:{trail}" }
 
 // head: hash, the number and the digest of the last entry.
-func (k keys) head() string { return string(k) + ":{audit}:head" }
+func (k keys) head() string { return string(k) + ":audit:{trail}:head" }

@@ -3,6 +3,8 @@ package audit
 import (
 	"context"
 	"time"
+
+	"github.com/handout-dev/handout/internal/web/access"
 )
 
 const (
@@ -61,4 +63,9 @@ func (l *Log) Refuse(ctx context.Context, e Entry) error {
 // its key claims.
 func (l *Log) RefuseLogin(ctx context.Context, from, name string, why error) error {
 	return l.Refuse(ctx, Entry{Who: name, Via: "none", From: from, Verb: "log in", Why: why.Error()})
+}
+
+// Login appends the entry of a browser's user who has logged in, with what they may do.
+func (l *Log) Login(ctx context.Context, key *access.Key) error {
+	return l.Write(ctx, Of(access.With(ctx, key), "log in", "with "+access.Join(key.Scopes, ", "), "", ""))
 }

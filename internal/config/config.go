@@ -29,6 +29,7 @@ import (
 	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/internal/web/access"
+	"github.com/handout-dev/handout/internal/web/oidc"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/worker"
 )
@@ -79,6 +80,12 @@ type Config struct {
 
 	// ConsolePlainHTTP: a session's cookie isn't marked Secure.
 	ConsolePlainHTTP bool `split_words:"true" default:"false" desc:"other machines reach the console over plain HTTP, without TLS in front: a browser's session can be read on the way"`
+
+	OIDCIssuer       string      `envconfig:"HANDOUT_OIDC_ISSUER" desc:"OpenID Connect provider through which people log in to the console, as in https://id.example.com; empty: by keys alone"`
+	OIDCClientID     string      `envconfig:"HANDOUT_OIDC_CLIENT_ID" desc:"the console's client ID there"`
+	OIDCClientSecret secret.Text `envconfig:"HANDOUT_OIDC_CLIENT_SECRET" desc:"its secret"`
+	OIDCGroups       string      `envconfig:"HANDOUT_OIDC_GROUPS" desc:"what people of which groups may do, as in ops=read,control;support=read"`
+	OIDCGroupsClaim  string      `envconfig:"HANDOUT_OIDC_GROUPS_CLAIM" default:"groups" desc:"the claim that has a person's groups"`
 
 	// ListenMetricsAddr is apart from ListenAddr, which the public calls.
 	ListenMetricsAddr string `split_words:"true" default:"127.0.0.1:8081" desc:"where handout listen serves metrics and health"`
@@ -145,6 +152,11 @@ func Load() (*Config, error) {
 		errs = append(errs, fmt.Errorf("%s: %w", name, faults[name]))
 	}
 	return c, errors.Join(errs...)
+}
+
+// OIDC is the OpenID Connect provider.
+func (c *Config) OIDC() oidc.Options {
+	return oidc.Options{Issuer: c.OIDCIssuer, ClientID: c.OIDCClientID, ClientSecret: c.OIDCClientSecret.Reveal(), Console: c.ConsoleURL, GroupsClaim: c.OIDCGroupsClaim}
 }
 
 // isSecret reports whether a variable may be in a file: it is a secret, or a URL with a
@@ -215,6 +227,9 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	site, err := access.ParseSite(c.ConsoleURL, c.ConsolePlainHTTP)
 	check(err == nil, "HANDOUT_CONSOLE_URL", "%w", err)
 	check(err != nil || !c.ConsoleOpen || site.Local(), "HANDOUT_CONSOLE_OPEN", "is for this machine alone, and HANDOUT_CONSOLE_URL or HANDOUT_CONSOLE_PLAIN_HTTP is for others")
+	for name, err := range c.OIDC().Faults(c.OIDCGroups) {
+		check(false, name, "%w", err)
+	}
 	auth := telesign.AuthMethod(c.TelesignAuth)
 	check(auth == telesign.AuthBasic || auth == telesign.AuthDigest, "HANDOUT_TELESIGN_AUTH", "must be basic or digest")
 	check(c.Region == "" || phonenumbers.GetSupportedRegions()[c.Region], "HANDOUT_REGION", "must be a country's two letters, as in US")

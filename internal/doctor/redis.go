@@ -36,7 +36,7 @@ func examineRedis(ctx context.Context, c *Setup) []probe.Finding {
 		findings = append(findings, probe.Finding{OK: ok, Fatal: fatal, Check: check, Found: found, Advice: advice})
 	}
 	add(true, true, "Redis", fmt.Sprintf("%s answers (%s)", where, info.Mode), start)
-	err = redisx.Probe(ctx, rdb)
+	err = redisx.Probe(ctx, rdb, "bulk")
 	var no *redisx.RefusedError
 	switch {
 	case errors.As(err, &no):

@@ -86,7 +86,7 @@ func TestGuard_NoticesAnotherRedisAtTheSameAddress(t *testing.T) {
 			}); !errors.As(err, &replaced) {
 				t.Errorf("a pipeline: %v", err)
 			}
-			if err := redisx.Probe(t.Context(), rdb); !errors.As(err, &replaced) {
+			if err := redisx.Probe(t.Context(), rdb, "bulk"); !errors.As(err, &replaced) {
 				t.Errorf("a probe: %v", err)
 			}
 			if n := second.Client().Exists(t.Context(), "handout:k").Val(); n != 0 {

@@ -39,6 +39,7 @@ type KeyChange struct {
 	Countries *string    // separated by commas, or any; by default the region's
 	Daily     *int       // recipients a day; 0: no limit, as by default
 	Hourly    *int       // one-off sends to one number an hour; 0: no limit; by default [HourlyDefault]
+	Test      bool       // of a new key: it starts nothing where messages go to Telesign
 	Ends      *time.Time // zero: when it is revoked, as by default
 }
 
@@ -63,6 +64,9 @@ func KeyWords(k *access.Key) []string {
 	}
 	if k.Hourly > 0 {
 		words = append(words, campaign.Number(k.Hourly)+" an hour to one number")
+	}
+	if k.Test {
+		words = append(words, "to a simulator only")
 	}
 	return words
 }
@@ -147,7 +151,7 @@ func parseCountries(text string) ([]string, error) {
 // CreateKey makes a key and returns its token, which can't be shown again. Errors:
 // Refused, and OtherContent if the name is taken.
 func (o *Operations) CreateKey(ctx context.Context, name string, c KeyChange) (token string, err error) {
-	k := access.Key{Name: name}
+	k := access.Key{Name: name, Limits: access.Limits{Test: c.Test}}
 	if c.Scopes == nil {
 		return "", refusef(Refused, "scopes", "a key needs scopes: %s", access.Join(access.Scopes(), ", "))
 	}
@@ -220,4 +224,10 @@ func (o *Operations) RotateKey(ctx context.Context, name string, overlap time.Du
 // RevokeKey ends a key: the next request with it is refused. Errors: NotFound.
 func (o *Operations) RevokeKey(ctx context.Context, name string) error {
 	return o.traced(ctx, "revoke", "key "+name, campaign.Actor{}, func() error { return access.NewKeys(o.rdb).Revoke(ctx, name) })
+}
+
+// EndSessions ends all sessions of the console: a person whose group was taken away, or
+// whose cookie was, logs in anew or not at all.
+func (o *Operations) EndSessions(ctx context.Context) error {
+	return o.traced(ctx, "end sessions", "", campaign.Actor{}, func() error { return access.NewKeys(o.rdb).EndSessions(ctx, now()) })
 }

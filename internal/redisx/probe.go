@@ -47,13 +47,14 @@ var advice = map[string]string{
 	"ERR":         "handout needs scripts (EVAL), and a Redis that has them",
 }
 
-// Probe tries a write and a script on a Redis, of a cluster on each master. It returns
+// Probe tries a write and a script on a Redis, of a cluster on each master, and looks
+// for the rights of a process that takes tasks from the queue; empty: from none. It returns
 // a *RefusedError when Redis answers and refuses, and another error when it doesn't
 // answer.
-func Probe(ctx context.Context, rdb redis.UniversalClient) error {
+func Probe(ctx context.Context, rdb redis.UniversalClient, queue string) error {
 	cluster, ok := rdb.(*redis.ClusterClient)
 	if !ok {
-		return probe(ctx, rdb, Prefix(rdb), Prefix(rdb)+":probe")
+		return probe(ctx, rdb, Prefix(rdb), Prefix(rdb)+":probe", queue)
 	}
 	keys, err := probeKeys(ctx, cluster)
 	if err != nil {
@@ -62,7 +63,7 @@ func Probe(ctx context.Context, rdb redis.UniversalClient) error {
 	errs := make([]error, len(keys))
 	var group sync.WaitGroup
 	for i, key := range keys {
-		group.Go(func() { errs[i] = probe(ctx, cluster, Prefix(rdb), key) })
+		group.Go(func() { errs[i] = probe(ctx, cluster, Prefix(rdb), key, queue) })
 	}
 	group.Wait()
 	return errors.Join(errs...)
@@ -90,8 +91,8 @@ func probeKeys(ctx context.Context, cluster *redis.ClusterClient) ([]string, err
 	return keys, nil
 }
 
-func probe(ctx context.Context, rdb redis.Scripter, prefix, key string) error {
-	forbidden, err := probeScript.Run(ctx, rdb, []string{key}, prefix).StringSlice()
+func probe(ctx context.Context, rdb redis.Scripter, prefix, key, queue string) error {
+	forbidden, err := probeScript.Run(ctx, rdb, []string{key}, prefix, queue).StringSlice()
 	if err != nil {
 		return refusal(err)
 	}
@@ -126,7 +127,8 @@ func refusal(err error) error {
 // Readiness asks a Redis at most once in readyLife whether it takes writes: probes of
 // many may not load it. It is safe for concurrent use.
 type Readiness struct {
-	rdb redis.UniversalClient
+	rdb   redis.UniversalClient
+	queue string
 
 	mu    sync.Mutex
 	at    time.Time
@@ -138,8 +140,11 @@ const (
 	readyTimeout = 2 * time.Second
 )
 
-// NewReadiness returns the readiness of a Redis.
-func NewReadiness(rdb redis.UniversalClient) *Readiness { return &Readiness{rdb: rdb} }
+// NewReadiness returns the readiness of a Redis for a process that takes tasks from the
+// queue; empty: from none.
+func NewReadiness(rdb redis.UniversalClient, queue string) *Readiness {
+	return &Readiness{rdb: rdb, queue: queue}
+}
 
 // Check returns why nothing can be written, if that is so. It takes readyTimeout at
 // most, for all who wait together.
@@ -149,7 +154,7 @@ func (r *Readiness) Check() error {
 	if time.Since(r.at) >= readyLife {
 		ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 		defer cancel()
-		r.state = Probe(ctx, r.rdb)
+		r.state = Probe(ctx, r.rdb, r.queue)
 		r.at = time.Now()
 	}
 	return r.state

@@ -17,7 +17,7 @@ import (
 // refusedFor fails the test unless a write is refused, in these words and with advice.
 func refusedFor(t *testing.T, rdb redis.UniversalClient, words string) {
 	t.Helper()
-	err := redisx.Probe(t.Context(), rdb)
+	err := redisx.Probe(t.Context(), rdb, "bulk")
 	var refused *redisx.RefusedError
 	if !errors.As(err, &refused) || !strings.Contains(err.Error(), words) || refused.Advice == "" {
 		t.Errorf("%v, want %q", err, words)
@@ -26,7 +26,7 @@ func refusedFor(t *testing.T, rdb redis.UniversalClient, words string) {
 
 func taken(t *testing.T, rdb redis.UniversalClient) {
 	t.Helper()
-	if err := redisx.Probe(t.Context(), rdb); err != nil {
+	if err := redisx.Probe(t.Context(), rdb, "bulk"); err != nil {
 		t.Error(err)
 	}
 }
@@ -154,7 +154,7 @@ func TestProbe_LooksAtEveryMasterOfACluster(t *testing.T) {
 func TestReadiness_AsksRedisOnceForMany(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	ready := redisx.NewReadiness(server.Client())
+	ready := redisx.NewReadiness(server.Client(), "bulk")
 	for range 50 {
 		if err := ready.Check(); err != nil {
 			t.Fatal(err)
@@ -176,7 +176,7 @@ func TestReadiness_EndsInTimeWhenRedisStandsStill(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	if err := redisx.NewReadiness(rdb).Check(); err == nil || time.Since(start) > 10*time.Second {
+	if err := redisx.NewReadiness(rdb, "bulk").Check(); err == nil || time.Since(start) > 10*time.Second {
 		t.Errorf("%v after %v", err, time.Since(start))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
@@ -150,8 +151,37 @@ type opened struct {
 	err     error
 }
 
-// open opens the campaign of a tick.
+// open opens the campaign of a tick. It is written into the audit trail first, and once
+// more if it wasn't done: a process that dies in between has begun it, and who takes the
+// tick over writes that it begins.
 func (r *Runner) open(ctx context.Context, s *Schedule, t *Tick, hand *Hand) opened {
+	e := audit.Of(ctx, "run a schedule", "schedule "+s.Name+", campaign "+string(s.ID(t.Period)), "", "")
+	if hand != nil {
+		e.As, e.Why = audit.Hide(hand.By), audit.Hide(hand.Why)
+	} else {
+		e.Who, e.Via = "schedule "+s.Name, "program"
+	}
+	if err := r.audit.Write(ctx, e); err != nil {
+		return opened{err: err}
+	}
+	o := r.begin(ctx, s, t, hand)
+	if o.err != nil {
+		var refusal *refusal
+		e.Result, e.Why = audit.Failed, audit.Hide(o.err.Error())
+		if errors.As(o.err, &refusal) {
+			e.Result = audit.Refused
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := r.audit.Write(ctx, e); err != nil {
+			r.log.Warn("a tick's end isn't in the audit trail", "schedule", s.Name, "error", err)
+		}
+	}
+	return o
+}
+
+// begin does what a tick is for.
+func (r *Runner) begin(ctx context.Context, s *Schedule, t *Tick, hand *Hand) opened {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.Timeout))
 	defer cancel()
 	if len(s.Export) > 0 {

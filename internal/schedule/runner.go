@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/audit"
 	"github.com/handout-dev/handout/internal/queue"
 	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/suppression"
@@ -31,6 +32,7 @@ type Options struct {
 	Lists      Lists
 	Logger     *slog.Logger
 	Metrics    prometheus.Registerer
+	Audit      *audit.Log // nil: one in the same Redis, with the usual length and age
 }
 
 // Runner runs the ticks of schedules. Any number of processes may have one.
@@ -46,6 +48,7 @@ type Runner struct {
 	server       *asynq.Server
 	metrics      *metrics
 	log          *slog.Logger
+	audit        *audit.Log
 
 	name     string // of this process, for its leases
 	leases   atomic.Int64
@@ -73,6 +76,9 @@ func New(o Options) (*Runner, error) {
 	}
 	r.ledger.Seal(o.MasterKeys)
 	r.producer.Seal(o.MasterKeys)
+	if r.audit = o.Audit; r.audit == nil {
+		r.audit = audit.New(o.Redis, audit.Options{})
+	}
 	for _, s := range o.Schedules {
 		r.byName[s.Name] = s
 	}

@@ -48,7 +48,7 @@ func TestKey_WrongUse(t *testing.T) {
 	e := account(redistest.Start(t).URL())
 	done(t, e, "key", "create", "--name", "billing", "--scopes", "read", "--campaigns", "all")
 	checkAll(t, e, []refusal{
-		{name: "no verb", args: []string{"key"}, code: 2, stderr: "key: create, list, limit, rotate or revoke is missing; see handout key --help"},
+		{name: "no verb", args: []string{"key"}, code: 2, stderr: "key: create, list, limit, rotate, revoke or logout is missing; see handout key --help"},
 		{name: "no name", args: []string{"key", "create", "--scopes", "read"}, code: 2, stderr: "key create: --name and --scopes are needed, .*"},
 		{name: "no such scope", args: []string{"key", "create", "--name", "a", "--scopes", "root"}, code: 2, stderr: `key create: --scopes: there is no scope "root": choose from read, submit, control, people`},
 		{name: "no name at all", args: []string{"key", "create", "--name", "A_b", "--scopes", "read"}, code: 2, stderr: "key create: --name: a key's name is .*"},

@@ -19,9 +19,14 @@ type Gate struct {
 	// reads it is on this machine: a proxy's users, whose requests seem to come from
 	// here, don't.
 	Open string
+	// Simulated says that messages go to a simulator, where test keys may send.
+	Simulated bool
 	// OnRefused is called with each request that is refused, the name that its key
 	// claims, and why; may be nil.
 	OnRefused func(ctx context.Context, from, name string, why error)
+	// OnEntered is called with each login before the browser gets the session; who can't
+	// be traced isn't let in. May be nil.
+	OnEntered func(ctx context.Context, key *Key) error
 }
 
 // Local is the name of a caller that Open has admitted.
@@ -40,7 +45,7 @@ func (g *Gate) came(r *http.Request, key *Key, err error) (*Key, error) {
 	from := g.Site.From(r)
 	switch {
 	case err == nil:
-		key.From = from
+		key.From, key.Barred = from, key.Test && !g.Simulated
 	case errors.Is(err, ErrRefused) && g.OnRefused != nil && (r.Header.Get("Authorization") != "" || len(r.CookiesNamed(g.Site.cookie(SessionCookie))) > 0):
 		g.OnRefused(r.Context(), from, claimed(r), err)
 	}
@@ -111,17 +116,41 @@ func (g *Gate) local(r *http.Request, token string) *Key {
 // entered, and ends the one that this browser had. Errors: [ErrRefused], and those of
 // Redis.
 func (g *Gate) Enter(w http.ResponseWriter, r *http.Request, token string) error {
-	value, seconds := token, 0
-	if g.local(r, token) == nil {
-		var err error
-		if value, err = g.Keys.Login(r.Context(), token, time.Now()); err != nil {
-			if errors.Is(err, ErrRefused) && g.OnRefused != nil {
-				name, _ := cutToken(token)
-				g.OnRefused(r.Context(), g.Site.From(r), name, err)
-			}
+	if key := g.local(r, token); key != nil {
+		return g.enter(w, r, key, token, 0)
+	}
+	key, value, err := g.Keys.Login(r.Context(), token, time.Now())
+	if err != nil {
+		name, _ := cutToken(token)
+		return g.Refuse(r, name, err)
+	}
+	return g.enter(w, r, key, value, int(SessionLife/time.Second))
+}
+
+// EnterPerson is Enter for a person who has logged in through the provider. Errors:
+// [*NoGroupError], and those of Redis.
+func (g *Gate) EnterPerson(w http.ResponseWriter, r *http.Request, person *Person) error {
+	key, value, err := g.Keys.loginPerson(r.Context(), *person, time.Now())
+	if err != nil {
+		return g.Refuse(r, person.Name, err)
+	}
+	return g.enter(w, r, key, value, int(SessionLife/time.Second))
+}
+
+// Refuse reports a login that is refused, and returns why; name is who it claims to be.
+func (g *Gate) Refuse(r *http.Request, name string, why error) error {
+	if errors.Is(why, ErrRefused) && g.OnRefused != nil {
+		g.OnRefused(r.Context(), g.Site.From(r), name, why)
+	}
+	return why
+}
+
+func (g *Gate) enter(w http.ResponseWriter, r *http.Request, key *Key, value string, seconds int) error {
+	key.From = g.Site.From(r)
+	if g.OnEntered != nil {
+		if err := g.OnEntered(r.Context(), key); err != nil {
 			return err
 		}
-		seconds = int(SessionLife / time.Second)
 	}
 	if err := g.end(r); err != nil {
 		return err

@@ -83,6 +83,13 @@ type Key struct {
 	// Via is how the caller came in, see the constants; From is from where, an address.
 	// A key that stands in Redis has neither.
 	Via, From string
+
+	// Barred says that it is a test key where messages go to Telesign: it may look, and
+	// start nothing.
+	Barred bool
+
+	// Issuer and Subject are those of a [Person], who has no key; else empty.
+	Issuer, Subject string
 }
 
 // How callers come in.
@@ -105,25 +112,30 @@ type Limits struct {
 	Accounts []string
 	Daily    int // recipients that it may send to in a day of UTC; 0: no limit
 	Hourly   int // one-off sends to one number in an hour; 0: no limit
+	// Test keys start nothing where messages go to Telesign.
+	Test bool
 }
 
 // May reports whether the key has a scope.
 func (k *Key) May(s Scope) bool {
 	if s != All {
-		return slices.Contains(k.Scopes, s)
+		return slices.Contains(k.Scopes, s) && !k.bars(s)
 	}
 	// A key with limits could make one without.
 	return !k.limited() && !slices.ContainsFunc(Scopes(), func(s Scope) bool { return !k.May(s) })
 }
 
 func (k *Key) limited() bool {
-	return k.Own || len(k.Countries)+len(k.Accounts) > 0 || k.Daily > 0 || k.Hourly > 0
+	return k.Own || len(k.Countries)+len(k.Accounts) > 0 || k.Daily > 0 || k.Hourly > 0 || k.Test
 }
 
 // Uses reports whether the key may send through an account.
 func (k *Key) Uses(account string) bool {
 	return k == nil || len(k.Accounts) == 0 || slices.Contains(k.Accounts, account)
 }
+
+// bars reports whether the key lacks a scope here that it has elsewhere.
+func (k *Key) bars(s Scope) bool { return k.Barred && (s == Submit || s == Control) }
 
 // Owns reports whether the key may see and steer what another key, or none, has
 // submitted, through an account.
@@ -147,11 +159,15 @@ type DeniedError struct{ Text string }
 
 func (e *DeniedError) Error() string { return e.Text }
 
-// Principal is the name under which what a caller makes is its own: that of a key.
-// Who comes by the command line, or has no key, has none.
+// Principal is the name under which what a caller makes is its own: that of a key, or
+// one that only this person has. Who comes by the command line, or by [Gate.Open], has
+// none.
 func (k *Key) Principal() string {
-	if k == nil || k.Via == ViaCommand || k.Via == ViaLocal {
+	switch {
+	case k == nil || k.Via == ViaCommand || k.Via == ViaLocal:
 		return ""
+	case k.Subject != "":
+		return k.principal()
 	}
 	return k.Name
 }
@@ -174,6 +190,12 @@ func (k *Key) Require(s Scope) error {
 	switch {
 	case k.May(s):
 		return nil
+	case k.bars(s):
+		return fmt.Errorf("the key %s is a test key, and messages go to Telesign here: it may only look", k.Name)
+	case k.Subject != "" && s == All:
+		return fmt.Errorf("this takes all scopes, %s, and the groups of %s lack some", Join(Scopes(), ", "), k.Name)
+	case k.Subject != "":
+		return fmt.Errorf("the groups of %s lack the scope %s", k.Name, s)
 	case s == All && k.limited():
 		return fmt.Errorf("the key %s has limits, and keys are made and revoked with one that has none", k.Name)
 	case s == All:

@@ -14,6 +14,9 @@ func (k keys) used() string { return string(k) + ":keys:used" }
 // is that of the cookie's value.
 func (k keys) session(digest string) string { return string(k) + ":session:" + digest }
 
+// sessionsEnded: string, the Unix millisecond before which all sessions have ended.
+func (k keys) sessionsEnded() string { return string(k) + ":sessions:ended" }
+
 // daily: hash with an expiry, how many recipients a key has sent to in a day of UTC: in
 // all in the field *, and for each campaign and one-off send.
 func (k keys) daily(name, day string) string { return string(k) + ":keys:daily:{" + name + "}:" + day }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ func TestRotate_TwoSecretsAreGoodWhileItRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session, err := keys.Login(t.Context(), first, noon)
+	_, session, err := keys.Login(t.Context(), first, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,4 +205,47 @@ func request(t *testing.T, authorization, forwarded string) *http.Request {
 		r.Header.Set("X-Forwarded-For", forwarded)
 	}
 	return r
+}
+
+func TestKey_OfATestStartsNothingWhereMessagesGoToTelesign(t *testing.T) {
+	t.Parallel()
+	keys := access.NewKeys(redistest.Start(t).Client())
+	token, err := keys.Create(t.Context(), access.Key{Name: "ci", Scopes: access.Scopes(), Limits: access.Limits{Test: true}}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, session, err := keys.Login(t.Context(), token, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, simulated := range []bool{false, true} {
+		gate := &access.Gate{Keys: keys, Simulated: simulated}
+		byKey, bySession := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRequest(http.MethodGet, "/", nil)
+		byKey.Header.Set("Authorization", "Bearer "+token)
+		bySession.AddCookie(&http.Cookie{Name: access.SessionCookie, Value: session})
+		for _, r := range []*http.Request{byKey, bySession} {
+			key, err := gate.Browser(r)
+			if err != nil || key.May(access.Submit) != simulated || key.May(access.Control) != simulated || !key.May(access.Read) || key.May(access.All) {
+				t.Errorf("simulated %v: %+v, %v", simulated, key, err)
+				continue
+			}
+			for _, scope := range []access.Scope{access.Submit, access.Control} {
+				if err := key.Require(scope); (err == nil) != simulated || err != nil && !strings.Contains(err.Error(), "is a test key, and messages go to Telesign here") {
+					t.Errorf("simulated %v, %s: %v", simulated, scope, err)
+				}
+			}
+		}
+	}
+	// A change of its limits leaves it a test key.
+	all, err := keys.List(t.Context())
+	if err != nil || len(all) != 1 {
+		t.Fatal(all, err)
+	}
+	all[0].Daily = 5
+	if err := keys.Limit(t.Context(), all[0]); err != nil {
+		t.Fatal(err)
+	}
+	if key, err := keys.Check(t.Context(), token, noon); err != nil || !key.Test || key.Daily != 5 {
+		t.Errorf("%+v, %v", key, err)
+	}
 }

@@ -19,7 +19,7 @@ func TestSession_EndsWithItsKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	value, err := keys.Login(t.Context(), token, noon)
+	_, value, err := keys.Login(t.Context(), token, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,10 +57,10 @@ func TestSession_RefusesWhatIsNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keys.Login(t.Context(), token+"0", noon); !errors.Is(err, access.ErrRefused) {
+	if _, _, err := keys.Login(t.Context(), token+"0", noon); !errors.Is(err, access.ErrRefused) {
 		t.Errorf("a wrong key logs in: %v", err)
 	}
-	value, err := keys.Login(t.Context(), token, time.Now())
+	_, value, err := keys.Login(t.Context(), token, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestSession_IsNoBearerToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	value, err := keys.Login(t.Context(), token, time.Now())
+	_, value, err := keys.Login(t.Context(), token, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestSession_EndsWhenItWasIdleAndAtItsEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	value, err := keys.Login(t.Context(), token, noon)
+	_, value, err := keys.Login(t.Context(), token, noon)
 	if err != nil {
 		t.Fatal(err)
 	}

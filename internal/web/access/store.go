@@ -20,12 +20,15 @@ import (
 
 // Keys are the keys in one Redis. It is safe for concurrent use.
 type Keys struct {
+	// Groups are those whose people may log in without a key.
+	Groups Groups
+
 	rdb  redis.UniversalClient
 	keys keys
 }
 
 // NewKeys returns the keys in rdb, which stays the caller's to close.
-func NewKeys(rdb redis.UniversalClient) *Keys { return &Keys{rdb, keys(redisx.Prefix(rdb))} }
+func NewKeys(rdb redis.UniversalClient) *Keys { return &Keys{rdb: rdb, keys: keys(redisx.Prefix(rdb))} }
 
 // stored is a key's form in Redis. Times are Unix seconds.
 type stored struct {
@@ -40,11 +43,13 @@ type stored struct {
 	Accounts  []string `json:"accounts,omitempty"`
 	Daily     int      `json:"daily,omitempty"`
 	Hourly    int      `json:"hourly,omitempty"`
+	Test      bool     `json:"test,omitempty"`
 }
 
 // set puts in what a key may do.
 func (s *stored) set(k *Key) {
 	s.Scopes, s.Own, s.Countries, s.Accounts, s.Daily, s.Hourly = k.Scopes, k.Own, k.Countries, k.Accounts, k.Daily, k.Hourly
+	s.Test = k.Test
 	s.Ends = 0
 	if !k.EndsAt.IsZero() {
 		s.Ends = k.EndsAt.Unix()
@@ -53,7 +58,7 @@ func (s *stored) set(k *Key) {
 
 func (s *stored) key(name, used string) *Key {
 	k := &Key{
-		Name: name, Scopes: s.Scopes, Limits: Limits{s.Own, s.Countries, s.Accounts, s.Daily, s.Hourly},
+		Name: name, Scopes: s.Scopes, Limits: Limits{s.Own, s.Countries, s.Accounts, s.Daily, s.Hourly, s.Test},
 		CreatedAt: time.Unix(s.Created, 0).UTC(), Via: ViaKey,
 	}
 	if s.Ends > 0 {
@@ -271,94 +276,4 @@ func (k *Keys) find(ctx context.Context, name, hash string, now time.Time) (*Key
 		return nil, &EndedError{name, time.Unix(until, 0)}
 	}
 	return nil, ErrRefused
-}
-
-// SessionCookie is the name of the cookie with a session's value, to which [Site] adds
-// a prefix.
-const SessionCookie = "handout_session"
-
-const (
-	// SessionLife is how long a session lasts at most.
-	SessionLife = 12 * time.Hour
-	// SessionIdle is after how long without a request a session ends.
-	SessionIdle = time.Hour
-	// idleStep is how often a session's use is written at most.
-	idleStep = time.Minute
-)
-
-// session is a session's form in Redis, under the digest of its value. It expires when
-// it was idle.
-type session struct {
-	Name string `json:"name"` // of the key
-	// Hash is that of the key's secret: the session ends with it.
-	Hash string `json:"hash"`
-	// Until is the session's end in Unix seconds, however much it is used.
-	Until int64 `json:"until"`
-}
-
-// Login makes a session for a token, which the browser then needn't keep. The value
-// goes into a cookie; Redis has only its digest.
-// Errors: [ErrRefused], and those of Redis.
-func (k *Keys) Login(ctx context.Context, token string, now time.Time) (value string, err error) {
-	if _, err = k.Check(ctx, token, now); err != nil {
-		return "", err
-	}
-	name, secret := cutToken(token)
-	stands, err := json.Marshal(session{Name: name, Hash: hash(secret), Until: now.Add(SessionLife).Unix()})
-	if err != nil {
-		return "", fmt.Errorf("log in: %w", err)
-	}
-	value = newSecret()
-	if err := k.rdb.Set(ctx, k.keys.session(hash(value)), stands, SessionIdle).Err(); err != nil {
-		return "", fmt.Errorf("log in: %w", err)
-	}
-	return value, nil
-}
-
-// Session returns the key of a session, with the scopes that it has now. A session
-// ends with its key, at its end, and when it was idle; used says that someone is there.
-// Errors: [ErrRefused], and those of Redis.
-func (k *Keys) Session(ctx context.Context, value string, used bool, now time.Time) (*Key, error) {
-	if len(value) != 2*secretBytes {
-		return nil, ErrRefused
-	}
-	at := k.keys.session(hash(value))
-	var text *redis.StringCmd
-	var left *redis.DurationCmd
-	_, err := k.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		text, left = p.Get(ctx, at), p.PTTL(ctx, at)
-		return nil
-	})
-	if errors.Is(err, redis.Nil) {
-		return nil, ErrRefused
-	}
-	var s session
-	if err == nil {
-		err = json.Unmarshal([]byte(text.Val()), &s)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("check a session: %w", err)
-	}
-	end := time.Unix(s.Until, 0).Sub(now)
-	if end <= 0 {
-		return nil, ErrRefused
-	}
-	key, err := k.find(ctx, s.Name, s.Hash, now)
-	if err == nil {
-		key.Via = ViaSession
-	}
-	// EXPIRE makes no session that has ended meanwhile. If it fails, the request goes on,
-	// and the session ends a little early.
-	if idle := min(SessionIdle, end); err == nil && used && left.Val() < idle-idleStep {
-		_ = k.rdb.Expire(ctx, at, idle).Err()
-	}
-	return key, err
-}
-
-// Logout ends a session. A session that has already ended is no error.
-func (k *Keys) Logout(ctx context.Context, value string) error {
-	if err := k.rdb.Del(ctx, k.keys.session(hash(value))).Err(); err != nil {
-		return fmt.Errorf("log out: %w", err)
-	}
-	return nil
 }

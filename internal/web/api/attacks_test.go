@@ -200,7 +200,7 @@ func TestLimits_RecipientsADayAreCountedOnceForACampaign(t *testing.T) {
 	put(201, "one", 3)
 	put(200, "one", 3)
 	p := problemOf(t, put(429, "two", 3), "limited")
-	if !strings.Contains(p.Detail, "3 of them are used, and 3 were asked for") {
+	if !strings.Contains(p.Detail, "3 are used, and 3 were asked for") {
 		t.Error(p.Detail)
 	}
 	if _, err := h.ledger.Info(t.Context(), "two"); err == nil {

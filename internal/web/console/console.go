@@ -25,6 +25,7 @@ import (
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/web/access"
+	"github.com/handout-dev/handout/internal/web/oidc"
 )
 
 // Options are what a console needs. Redis, Gate and Logger are required.
@@ -39,6 +40,7 @@ type Options struct {
 	Accounts        map[string]operations.Account // beside the default, by their names
 	PrivateWebhooks bool                          // webhooks may lead to private addresses, and by http
 	Destination     string                        // where messages go, after "Messages go to"; empty: it isn't said
+	Provider        *oidc.Provider                // people may log in through it; nil: by keys alone
 	Audit           *audit.Log                    // nil: one in the same Redis, with the usual length and age
 
 	Every      time.Duration // how often what moves by itself is looked at; 0: 1 s
@@ -263,6 +265,10 @@ func (c *Console) routes() {
 	c.mux.HandleFunc("GET /login", c.loginPage)
 	c.mux.HandleFunc("POST /login", c.login)
 	c.mux.HandleFunc("POST /logout", c.logout)
+	if c.o.Provider != nil {
+		c.mux.HandleFunc("GET /login/oidc", c.beginLogin)
+		c.mux.HandleFunc("GET "+oidc.CallbackPath, c.finishLogin)
+	}
 	c.mux.Handle("GET /{$}", http.RedirectHandler("/campaigns", http.StatusSeeOther))
 	c.mux.HandleFunc("/", c.nothing)
 

@@ -1,25 +1,34 @@
 package console
 
 import (
-	"context"
+	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 
-	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/web/access"
+	"github.com/handout-dev/handout/internal/web/oidc"
 )
 
 type loginForm struct {
-	Next  string
-	Wrong string
-	Shut  bool // no key is to be entered here; Wrong says why
+	Next     string
+	Wrong    string
+	Shut     bool   // no key is to be entered here; Wrong says why
+	Provider string // the host of the OpenID Connect provider; empty: there is none
+}
+
+// loginForm is the form of a login that leads to next.
+func (c *Console) loginForm(next string) loginForm {
+	form := loginForm{Next: inside(next)}
+	if c.o.Provider != nil {
+		form.Provider = c.o.Provider.Host()
+	}
+	return form
 }
 
 func (c *Console) loginPage(w http.ResponseWriter, r *http.Request) {
-	form := loginForm{Next: inside(r.URL.Query().Get("next"))}
+	form := c.loginForm(r.URL.Query().Get("next"))
 	if c.shut(w, r, form) {
 		return
 	}
@@ -46,7 +55,7 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, nil, err)
 		return
 	}
-	form := loginForm{Next: inside(r.PostForm.Get("next"))}
+	form := c.loginForm(r.PostForm.Get("next"))
 	if !c.shut(w, r, form) {
 		c.logIn(w, r, strings.TrimSpace(r.PostForm.Get("key")), form)
 	}
@@ -64,6 +73,77 @@ func (c *Console) logIn(w http.ResponseWriter, r *http.Request, token string, fo
 	}
 }
 
+// loginCookie keeps the secret of a login through the provider, and where it leads, until
+// the browser comes back.
+const loginCookie = "handout_login"
+
+// loginSeconds is how long someone has to log in at the provider.
+const loginSeconds = 15 * 60
+
+// beginLogin sends a browser to the provider.
+func (c *Console) beginLogin(w http.ResponseWriter, r *http.Request) {
+	form := c.loginForm(r.URL.Query().Get("next"))
+	if c.shut(w, r, form) {
+		return
+	}
+	address, secret, err := c.o.Provider.Begin(r.Context())
+	if err != nil {
+		c.notIn(w, r, form, err)
+		return
+	}
+	c.o.Gate.Site.Set(w, loginCookie, secret+"."+base64.RawURLEncoding.EncodeToString([]byte(form.Next)), loginSeconds)
+	w.Header().Set("Location", address)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// finishLogin takes what a browser brings back from the provider.
+func (c *Console) finishLogin(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Sec-Fetch-Site") == "cross-site" { // without our cookies, see turnAway
+		c.moment(w, r)
+		return
+	}
+	secret, text, _ := strings.Cut(c.o.Gate.Site.Cookie(r, loginCookie), ".")
+	next, _ := base64.RawURLEncoding.DecodeString(text)
+	form := c.loginForm(string(next))
+	c.o.Gate.Site.Set(w, loginCookie, "", -1) // it was good once
+	if c.shut(w, r, form) {
+		return
+	}
+	person, err := c.o.Provider.Finish(r.Context(), secret, r.URL.Query())
+	if err != nil {
+		c.notIn(w, r, form, c.o.Gate.Refuse(r, "", err))
+		return
+	}
+	var stranger *access.NoGroupError
+	switch err := c.o.Gate.EnterPerson(w, r, person); {
+	case errors.As(err, &stranger):
+		form.Wrong = "You are logged in there as " + stranger.Person.Name + ", who is in no group that may use handout. Whoever runs handout can say which groups may."
+		c.render(w, nil, http.StatusForbidden, "login", form)
+	case err != nil:
+		c.fail(w, r, nil, err)
+	default:
+		http.Redirect(w, r, form.Next, http.StatusSeeOther)
+	}
+}
+
+// notIn shows the login again with why the provider let no one in.
+func (c *Console) notIn(w http.ResponseWriter, r *http.Request, form loginForm, err error) {
+	c.o.Logger.WarnContext(r.Context(), "a login through the provider failed", "error", err)
+	status := http.StatusBadGateway
+	if errors.Is(err, access.ErrRefused) {
+		status = http.StatusUnauthorized
+	}
+	form.Wrong = "This login failed."
+	var why *oidc.Error
+	if errors.As(err, &why) {
+		form.Wrong = "You aren't logged in: " + why.Text + "."
+	}
+	if status == http.StatusBadGateway {
+		form.Wrong += " A key lets you in meanwhile."
+	}
+	c.render(w, nil, status, "login", form)
+}
+
 func (c *Console) logout(w http.ResponseWriter, r *http.Request) {
 	if err := c.o.Gate.Leave(w, r); err != nil {
 		c.fail(w, r, nil, err)
@@ -79,121 +159,4 @@ func inside(next string) string {
 		return "/campaigns"
 	}
 	return next
-}
-
-// refusal is an error for the visitor, as the error page shows it.
-type refusal struct {
-	Status      int
-	Title, Text string
-	Field       string // of a form, that is at fault; empty: none, or several
-}
-
-func (r *refusal) Error() string { return r.Text }
-
-func refuse(status int, format string, args ...any) error {
-	if len(args) > 0 {
-		format = fmt.Sprintf(format, args...)
-	}
-	return &refusal{Status: status, Title: titles[status], Text: format}
-}
-
-// wrong is what is wrong with a field of a form.
-func wrong(field, text string) error {
-	return &refusal{http.StatusUnprocessableEntity, titles[http.StatusUnprocessableEntity], text, field}
-}
-
-// titles are those of the error page, by status.
-var titles = map[int]string{
-	http.StatusBadRequest: "The request can't be read", http.StatusForbidden: "This key may not do this",
-	http.StatusNotFound: "It isn't here", http.StatusMethodNotAllowed: "That can't be done here",
-	http.StatusConflict: "Nothing was done", http.StatusRequestEntityTooLarge: "It is too long",
-	http.StatusUnprocessableEntity: "Something in the form is wrong", http.StatusInternalServerError: "Something went wrong here",
-	http.StatusServiceUnavailable: "Redis can't be reached", http.StatusTooManyRequests: "Too many at once",
-}
-
-var (
-	errNoPage = refuse(http.StatusNotFound, "There is no such page.")
-	errAway   = refuse(http.StatusServiceUnavailable, "The ledger in Redis can't be reached. Nothing is lost: workers wait for it too. Load the page again in a moment.")
-)
-
-// judge is the one switch from errors to what a visitor reads.
-func (c *Console) judge(ctx context.Context, err error) *refusal {
-	var own *refusal
-	if errors.As(err, &own) {
-		return own
-	}
-	status, ok := statuses[operations.KindOf(err)]
-	switch {
-	case status == http.StatusServiceUnavailable:
-		c.o.Logger.WarnContext(ctx, "the ledger can't be reached", "error", err)
-		return errAway.(*refusal)
-	case !ok:
-		c.o.Logger.ErrorContext(ctx, "a page failed", "error", err)
-		return refuse(http.StatusInternalServerError, "Something went wrong here; the console's log says what.").(*refusal)
-	}
-	told := refuse(status, "%s", sentence(err.Error())).(*refusal)
-	var refused *operations.Error
-	if errors.As(err, &refused) {
-		told.Field = refused.Field
-	}
-	return told
-}
-
-var statuses = map[operations.Kind]int{
-	operations.NotFound: http.StatusNotFound, operations.WrongPhase: http.StatusConflict, operations.Stale: http.StatusConflict,
-	operations.Refused: http.StatusUnprocessableEntity, operations.OtherContent: http.StatusConflict, operations.Ambiguous: http.StatusConflict,
-	operations.Busy: http.StatusConflict, operations.Denied: http.StatusForbidden, operations.Limited: http.StatusTooManyRequests,
-	operations.Changed: http.StatusPreconditionFailed, operations.Unavailable: http.StatusServiceUnavailable,
-}
-
-func sentence(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
-}
-
-// fail answers with an error: the login page for visitors without a key, a page
-// of words for everyone else. v may be nil.
-func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err error) {
-	if errors.Is(err, access.ErrRefused) {
-		c.turnAway(w, r)
-		return
-	}
-	told := c.judge(r.Context(), err)
-	if v != nil {
-		c.ops.TraceDenied(v.Context(), err)
-	}
-	if until := operations.Until(err); !until.IsZero() {
-		w.Header().Set("Retry-After", until.UTC().Format(http.TimeFormat))
-	}
-	if c.showAgain(w, r, v, told, err) {
-		return
-	}
-	if told.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "5")
-	}
-	c.render(w, v, told.Status, "error", told)
-}
-
-// turnAway answers who has no key, or a wrong one.
-func (c *Console) turnAway(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.Header.Get("Authorization") != "":
-		w.Header().Set("WWW-Authenticate", `Basic realm="handout: a key as the password", charset="UTF-8"`)
-		c.render(w, nil, http.StatusUnauthorized, "error", &refusal{Status: http.StatusUnauthorized, Title: "Wrong key", Text: "This key isn't good, or was revoked."})
-	case r.Header.Get("HX-Request") != "":
-		w.Header().Set("HX-Redirect", "/login")
-		w.WriteHeader(http.StatusUnauthorized)
-	case r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Site") == "cross-site":
-		// A link on another site's page: the browser keeps the session's cookie
-		// back until a page of ours asks.
-		to := inside(r.URL.RequestURI())
-		w.Header().Set("Refresh", "0; url="+to)
-		c.render(w, nil, http.StatusOK, "moment", to)
-	case r.Method == http.MethodGet || r.Method == http.MethodHead:
-		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
-	default:
-		c.render(w, nil, http.StatusUnauthorized, "error", &refusal{Status: http.StatusUnauthorized, Title: "Not logged in", Text: "The session has ended. Nothing was done: log in and try again."})
-	}
 }

@@ -51,7 +51,7 @@ func (c *Console) takeUpload(v *visit) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	up := &upload{owner: v.key.Name, at: time.Now(), list: p.list}
+	up := &upload{owner: v.key.Principal(), at: time.Now(), list: p.list}
 	if err := c.check(v, up, p); err != nil {
 		p.list.drop()
 		return "", err
@@ -107,7 +107,7 @@ var errNoUpload = refuse(http.StatusNotFound,
 	"These files are gone: they are kept for an hour, by the console that took them, and not after they were submitted. Nothing was sent. Upload them again.")
 
 func (c *Console) review(v *visit) (string, any, error) {
-	up := c.uploads.get(v.PathValue("token"), v.key.Name)
+	up := c.uploads.get(v.PathValue("token"), v.key.Principal())
 	if up == nil || up.imported != nil {
 		return "", nil, errNoUpload
 	}
@@ -136,7 +136,7 @@ func (u *uploads) isSubmitted(up *upload) bool {
 // way; and the campaign's ID makes a second submit of the same do nothing.
 func (c *Console) confirm(v *visit) (string, error) {
 	token := v.PathValue("token")
-	up := c.uploads.get(token, v.key.Name)
+	up := c.uploads.get(token, v.key.Principal())
 	if up == nil || up.imported != nil {
 		return "", errNoUpload
 	}
@@ -153,7 +153,7 @@ func (c *Console) confirm(v *visit) (string, error) {
 		return "", err
 	}
 	to := "/campaigns/" + up.checked.ID
-	if c.uploads.hold(token, v.key.Name) == nil {
+	if c.uploads.hold(token, v.key.Principal()) == nil {
 		if c.uploads.isSubmitted(up) {
 			return to, nil // clicked twice
 		}

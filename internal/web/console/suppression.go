@@ -214,12 +214,12 @@ func (c *Console) importSuppressed(v *visit) (string, error) {
 	if err != nil {
 		page.Wrong = sentence(err.Error())
 	}
-	up := &upload{owner: v.key.Name, at: time.Now(), imported: page}
+	up := &upload{owner: v.key.Principal(), at: time.Now(), imported: page}
 	return "/suppression/import/" + c.uploads.put(c.ctx, up, c.o.UploadLife), nil
 }
 
 func (c *Console) imported(v *visit) (string, any, error) {
-	up := c.uploads.get(v.PathValue("token"), v.key.Name)
+	up := c.uploads.get(v.PathValue("token"), v.key.Principal())
 	if up == nil || up.imported == nil {
 		return "", nil, refuse(http.StatusNotFound, "The result of this import isn't kept any more. The list itself is.")
 	}

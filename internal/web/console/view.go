@@ -62,6 +62,7 @@ type view struct {
 	Data        any
 	Actor       string // the visitor's name; empty for one without a key
 	Local       bool   // in without a key
+	Person      bool   // in through the provider, without a key
 	Flash       string
 	Nav         []navEntry
 	Destination string // where messages go
@@ -106,7 +107,7 @@ func (c *Console) text(v *visit, name string, data any) ([]byte, error) {
 		if v.back != nil && v.back.text != "" {
 			about.back = v.back
 		}
-		about.key, about.Actor, about.Local = v.key, v.key.Name, v.key.Name == access.Local
+		about.key, about.Actor, about.Local, about.Person = v.key, v.key.Name, v.key.Name == access.Local, v.key.Subject != ""
 		about.Nav = navFor(v)
 		if !isPart {
 			about.Flash = v.flashed()

@@ -7,6 +7,7 @@
 package queues
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -34,8 +35,11 @@ type Options struct {
 	Logger *slog.Logger
 	// Fail answers a browser that asked for a page which it doesn't get; nil: as programs
 	// are answered.
-	Fail  func(w http.ResponseWriter, r *http.Request, status int, detail string)
-	Write bool // allow keys with the scope control to pause and resume a queue, and to run or delete one task
+	Fail func(w http.ResponseWriter, r *http.Request, status int, detail string)
+	// Changing is called with who is about to change something, and what; its error, after
+	// which nothing is done, says that it can't be traced. May be nil.
+	Changing func(ctx context.Context, by *access.Key, what string) error
+	Write    bool // allow keys with the scope control to pause and resume a queue, and to run or delete one task
 }
 
 // maxTasks is how many tasks one answer has. asynqmon has no limit.
@@ -139,6 +143,13 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !may:
 		refuse(w, http.StatusForbidden, key.Require(access.Control).Error())
 	default:
+		if p.o.Changing != nil {
+			if err := p.o.Changing(r.Context(), key, r.Method+" "+at); err != nil {
+				p.o.Logger.WarnContext(r.Context(), "a queue isn't changed", "by", key.Name, "error", err)
+				refuse(w, http.StatusServiceUnavailable, "nothing was done, since it can't be traced")
+				return
+			}
+		}
 		p.o.Logger.InfoContext(r.Context(), "a queue is changed", "by", key.Name, "method", r.Method, "path", at)
 		show.monitor.ServeHTTP(w, r)
 	}
