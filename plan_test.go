@@ -76,7 +76,7 @@ var plan = map[string]room{
 	"internal/outbound": {client, nil},
 	"internal/probe":    {client, []string{"telesign", "internal/outbound"}},
 	"internal/redisx":   {client, nil},
-	"internal/s3keys":   {client, []string{"internal/secret"}},
+	"internal/s3keys":   {client, []string{"internal/outbound", "internal/secret"}},
 
 	"internal/audit":           {store, []string{"campaign", "internal/redisx", "internal/web/access"}},
 	"internal/pacing":          {store, []string{"campaign", "internal/redisx"}},
@@ -103,14 +103,14 @@ var plan = map[string]room{
 	"internal/orderhistory/shop":     {client, []string{"internal/orderhistory/database", "internal/orderhistory/decimal"}},
 	"internal/orderhistory/sheet":    {pure, []string{"internal/orderhistory/decimal"}},
 	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
-	"internal/orderhistory/store":    {client, []string{"internal/s3keys"}},
+	"internal/orderhistory/store":    {client, []string{"internal/outbound", "internal/s3keys"}},
 
-	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/audit", "internal/listfile", "internal/phone", "internal/proposal", "internal/sealed", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
+	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/audit", "internal/listfile", "internal/outbound", "internal/phone", "internal/proposal", "internal/sealed", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
 	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/sealed", "internal/audit", "internal/web/access", "internal/phone", "internal/proposal", "internal/suppression", "internal/translate", "internal/unverified"}},
 
 	"internal/demoredis":   {client, []string{"internal/redisx"}},
 	"internal/examples":    {pure, nil},
-	"internal/config":      {face, []string{"campaign", "telesign", "worker", "internal/accounts", "internal/installation", "internal/operations", "internal/redisx", "internal/sealed", "internal/secret", "internal/web/access", "internal/web/oidc"}},
+	"internal/config":      {face, []string{"campaign", "telesign", "worker", "internal/accounts", "internal/installation", "internal/operations", "internal/outbound", "internal/redisx", "internal/sealed", "internal/secret", "internal/web/access", "internal/web/oidc"}},
 	"internal/doctor":      {face, []string{"telesign", "internal/installation", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/secret"}},
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
 	"internal/web/access":  {store, []string{"campaign", "internal/redisx"}},
@@ -136,6 +136,7 @@ var plan = map[string]room{
 	"test/browsertest":   {kit, nil},
 	"test/postgrestest":  {kit, nil},
 	"test/s3test":        {kit, nil},
+	"test/proxytest":     {kit, nil},
 	"test/accounts":      {kit, nil}, // tests alone, as below
 	"test/bench":         {kit, nil},
 	"test/chaos":         {kit, nil},

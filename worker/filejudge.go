@@ -56,8 +56,8 @@ type files struct {
 	options outbound.Options
 }
 
-func newFiles(private bool) *files {
-	o := outbound.Options{Private: private, HTTP: true, Redirects: 3, Header: fileTime}
+func newFiles(private bool, route *outbound.Route) *files {
+	o := outbound.Options{Private: private, HTTP: true, Redirects: 3, Header: fileTime, Route: route}
 	return &files{client: outbound.New(o), options: o}
 }
 
@@ -73,11 +73,14 @@ func (f *files) check(ctx context.Context, u *url.URL, name string, until time.T
 	if err == nil && resp.StatusCode != http.StatusOK {
 		resp, err = f.ask(ctx, http.MethodGet, u)
 	}
+	var proxy *outbound.ProxyError
 	switch {
 	case errors.Is(err, outbound.ErrPrivate):
 		return fileVerdict{fault: "a private address"}
 	case errors.Is(err, outbound.ErrRedirects):
 		return fileVerdict{fault: "too many redirects"}
+	case errors.As(err, &proxy):
+		return fileVerdict{fault: proxy.Error()}
 	case err != nil && ctx.Err() != nil:
 		return fileVerdict{fault: "no answer in time"}
 	case err != nil:

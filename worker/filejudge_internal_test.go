@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/handout-dev/handout/internal/outbound"
+	"github.com/handout-dev/handout/test/proxytest"
 )
 
 // detour sends every request that isn't for this machine on to it.
@@ -27,7 +30,7 @@ func TestFiles_ReachNoPrivateAddressByARedirectOrByName(t *testing.T) {
 	served := 0
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served++ }))
 	t.Cleanup(server.Close)
-	f := newFiles(false)
+	f := newFiles(false, nil)
 	plain := f.client.Transport
 	for text, transport := range map[string]http.RoundTripper{
 		strings.Replace(server.URL, "127.0.0.1", "localhost", 1): plain,
@@ -40,6 +43,29 @@ func TestFiles_ReachNoPrivateAddressByARedirectOrByName(t *testing.T) {
 		f.client.Transport = transport
 		if v := f.check(t.Context(), u, "a.pdf", time.Time{}); v.fault != "a private address" || served != 0 {
 			t.Errorf("%s: %+v, reached %d times", text, v, served)
+		}
+	}
+}
+
+func TestFiles_AreCheckedThroughAProxyByTheAddressThatWasJudged(t *testing.T) {
+	t.Parallel()
+	ca, proxy := proxytest.NewCA(t), proxytest.Start(t)
+	proxy.Lead("93.184.216.34:443", ca.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "application/pdf") }), "93.184.216.34"))
+	route, err := outbound.NewRoute(proxy.URL(), "", ca.Pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFiles(false, route)
+	t.Cleanup(f.client.CloseIdleConnections)
+	for text, want := range map[string]string{
+		"https://93.184.216.34/a.pdf": "", "https://10.0.0.5/a.pdf": "a private address", "https://93.184.216.35/a.pdf": "the proxy answers 502 Bad Gateway",
+	} {
+		u, err := url.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := f.check(t.Context(), u, "a.pdf", time.Time{}); v.fault != want {
+			t.Errorf("%s: %+v, want %q", text, v, want)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
@@ -27,6 +28,10 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 	}
 	if err := w.optOut(c, e.Code); err != nil {
 		return false, err
+	}
+	var proxy *outbound.ProxyError
+	if errors.As(e.Err, &proxy) && proxy.Refused() && !e.Written {
+		e.Account = true
 	}
 	event := campaign.Event{At: w.clock.Now(), Attempt: c.seen.Record.Attempt, Code: int(e.Code)}
 	switch {
@@ -178,6 +183,9 @@ func doubtReason(e *telesign.Error) campaign.Reason {
 func holdReason(e *telesign.Error) string {
 	if e.Code != 0 {
 		return translate.HoldReason(e.Code)
+	}
+	if proxy := (*outbound.ProxyError)(nil); errors.As(e.Err, &proxy) {
+		return translate.ProxyHoldReason(proxy.Error())
 	}
 	return fmt.Sprintf("Telesign: HTTP %d", e.HTTPStatus)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/internal/pacing"
 	"github.com/handout-dev/handout/internal/queue"
 	"github.com/handout-dev/handout/internal/sealed"
@@ -52,6 +53,7 @@ type Options struct {
 	// check_files; FilesPrivate allows private addresses there.
 	FilesRate    float64
 	FilesPrivate bool
+	Route        *outbound.Route // to files; nil: straight
 
 	// Replicas is how many replicas of Redis must have a claim before it is sent.
 	Replicas int
@@ -104,7 +106,7 @@ func New(o Options) (*Worker, error) {
 		metrics: newMetrics(o.Metrics), log: o.Logger, name: rand.Text(), accounts: make(map[string]*account),
 		window: o.Window, sendTimeout: o.SendTimeout, receiptMargin: o.ReceiptMargin, receiptIn: o.ReceiptDeadline,
 	}
-	w.filesPace, w.files = pacing.New(o.Redis, pacing.KeyFiles(o.Redis), o.FilesRate), newFiles(o.FilesPrivate)
+	w.filesPace, w.files = pacing.New(o.Redis, pacing.KeyFiles(o.Redis), o.FilesRate), newFiles(o.FilesPrivate, o.Route)
 	w.look = make(chan struct{}, 1)
 	w.stopping, w.stop = context.WithCancel(context.Background())
 	w.ledger.RequireReplicas(o.Replicas)

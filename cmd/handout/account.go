@@ -126,7 +126,7 @@ func (a *app) accountCheckCommand() *cobra.Command {
 func probeAccounts(ctx context.Context, c *Config, all accounts.Accounts) []finding {
 	var findings []finding
 	for i := range all {
-		client, err := all[i].Client(c.SendTimeout)
+		client, err := c.Client(&all[i])
 		found := []finding{{Fatal: true, Check: "Telesign", Found: fmt.Sprint(err), Advice: "docs/accounts.md has what an account needs"}}
 		if err == nil {
 			found = probe.Telesign(ctx, client)

@@ -42,7 +42,7 @@ func (c *Config) vendors() (own operations.Account, others map[string]operations
 	all, err := c.accounts()
 	own, others = operations.Account{Rate: c.Rate}, make(map[string]operations.Account)
 	for i := range all {
-		client, err := all[i].Client(c.SendTimeout)
+		client, err := c.Client(&all[i])
 		if err != nil {
 			client = nil
 		}

@@ -76,12 +76,12 @@ func newConsole(m *mode) (_ http.Handler, open string, stop func() error, _ erro
 		gate.Open = rand.Text()
 		open = site.Base() + "/login?token=" + gate.Open
 	}
-	rest, err := api.New(api.Options{Redis: m.rdb, MasterKeys: m.MasterKeys(), Gate: gate, Logger: m.log, Region: m.Region, AccountRate: own.Rate, Telesign: own.Telesign, Accounts: others, PrivateWebhooks: m.WebhookAllowPrivate, Audit: log})
+	rest, err := api.New(api.Options{Redis: m.rdb, MasterKeys: m.MasterKeys(), Gate: gate, Logger: m.log, Region: m.Region, AccountRate: own.Rate, Telesign: own.Telesign, Accounts: others, PrivateWebhooks: m.WebhookAllowPrivate, Route: m.Route(), Audit: log})
 	if err != nil {
 		return nil, "", nil, err
 	}
 	pages, err := console.New(console.Options{
-		Redis: m.rdb, MasterKeys: m.MasterKeys(), Gate: gate, Logger: m.log, Region: m.Region, AccountRate: own.Rate, Telesign: own.Telesign, Accounts: others, PrivateWebhooks: m.WebhookAllowPrivate,
+		Redis: m.rdb, MasterKeys: m.MasterKeys(), Gate: gate, Logger: m.log, Region: m.Region, AccountRate: own.Rate, Telesign: own.Telesign, Accounts: others, PrivateWebhooks: m.WebhookAllowPrivate, Route: m.Route(),
 		Destination: m.destination().String(), Audit: log, Provider: provider,
 	})
 	if err != nil {

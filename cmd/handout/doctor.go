@@ -63,7 +63,7 @@ func diagnoseLive(ctx context.Context, c *Config, callbackURL string) []finding 
 	findings := probeAccounts(ctx, c, all)
 	if callbackURL != "" {
 		key, _ := telesign.DecodeKey(all[0].APIKey.Reveal()) // c.credentials has decoded it
-		findings = append(findings, probe.Callback(ctx, callbackURL, all[0].CustomerID, key))
+		findings = append(findings, probe.Callback(ctx, c.Route(), callbackURL, all[0].CustomerID, key))
 	}
 	return findings
 }

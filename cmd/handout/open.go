@@ -102,7 +102,7 @@ func (a *app) operate(ctx context.Context, f func(o *operations.Operations) erro
 		}
 		return f(operations.New(rdb, operations.Options{
 			MasterKeys: a.config.MasterKeys(),
-			Region:     a.config.Region, AccountRate: own.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate, Telesign: own.Telesign, Accounts: others, Audit: log,
+			Region:     a.config.Region, AccountRate: own.Rate, PrivateWebhooks: a.config.WebhookAllowPrivate, Route: a.config.Route(), Telesign: own.Telesign, Accounts: others, Audit: log,
 		}))
 	})
 }

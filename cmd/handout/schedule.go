@@ -79,7 +79,7 @@ func (a *app) newRunner(m *mode, all []*schedule.Schedule) (*schedule.Runner, er
 	return schedule.New(schedule.Options{
 		Redis: m.rdb, MasterKeys: m.MasterKeys(), Schedules: all, Logger: m.log, Metrics: m.registry, Audit: log,
 		Lists: schedule.Lists{
-			Private: m.ScheduleAllowPrivate, MaxBytes: int64(m.ScheduleMaxList) << 20, Environment: os.Environ(), Errors: errors,
+			Private: m.ScheduleAllowPrivate, Route: m.Route(), MaxBytes: int64(m.ScheduleMaxList) << 20, Environment: os.Environ(), Errors: errors,
 			S3: schedule.S3{
 				Endpoint: m.ScheduleS3Endpoint, Region: m.ScheduleS3Region,
 				Keys: s3keys.Keys{AccessKey: m.ScheduleS3AccessKey, SecretKey: m.ScheduleS3SecretKey, SessionToken: m.ScheduleS3SessionToken},

@@ -334,7 +334,7 @@ func (a *app) workCommand() *cobra.Command {
 			return err
 		}
 		hooks, err := webhook.NewServer(webhook.Options{
-			Redis: m.rdb, MasterKeys: m.MasterKeys(), Private: m.WebhookAllowPrivate, Backlog: m.WebhookBacklog, Logger: m.log, Metrics: m.registry,
+			Redis: m.rdb, MasterKeys: m.MasterKeys(), Private: m.WebhookAllowPrivate, Route: m.Route(), Backlog: m.WebhookBacklog, Logger: m.log, Metrics: m.registry,
 		})
 		if err != nil {
 			return err
@@ -366,7 +366,7 @@ func newWorker(m *mode) (*worker.Worker, error) {
 	}
 	speaks := make([]worker.Account, len(all)) // the default first
 	for i, a := range all {
-		client, err := a.Client(m.SendTimeout)
+		client, err := m.Client(&a)
 		if err != nil {
 			return nil, usage.Wrap(err)
 		}
@@ -376,7 +376,7 @@ func newWorker(m *mode) (*worker.Worker, error) {
 		Redis: m.rdb, MasterKeys: m.MasterKeys(), Account: speaks[0], Others: speaks[1:], Poll: m.Poll,
 		Concurrency: m.Concurrency, Window: m.Window, SendTimeout: m.SendTimeout,
 		ReceiptMargin: m.ReceiptMargin, ReceiptDeadline: m.ReceiptDeadline,
-		FilesRate: m.CheckFilesRate, FilesPrivate: m.CheckFilesPrivate,
+		FilesRate: m.CheckFilesRate, FilesPrivate: m.CheckFilesPrivate, Route: m.Route(),
 		Replicas: m.RedisReplicas, Logger: m.log, Metrics: m.registry,
 	})
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/handout-dev/handout/internal/orderhistory/sheet"
 	"github.com/handout-dev/handout/internal/orderhistory/shop"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
+	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/producer"
@@ -38,6 +39,10 @@ type Config struct {
 	MasterKey         secret.Text `envconfig:"HANDOUT_MASTER_KEY" desc:"encrypts who is in campaigns, as for handout"`
 	MasterKeyPrevious secret.Text `envconfig:"HANDOUT_MASTER_KEY_PREVIOUS" desc:"the one before, as for handout"`
 	KeysURL           secret.Text `envconfig:"HANDOUT_KEYS_URL" desc:"the Redis of the campaigns' keys, as for handout"`
+
+	ProxyURL secret.Text `envconfig:"HANDOUT_PROXY_URL" desc:"proxy to the bucket and the links, as for handout"`
+	NoProxy  string      `envconfig:"HANDOUT_NO_PROXY" desc:"hosts that are called without it, as for handout"`
+	CAFile   string      `envconfig:"HANDOUT_CA_FILE" desc:"file of more authorities, as for handout"`
 
 	Shop         string `default:"sqlite:shop.db" desc:"the shop's database: postgres://… or sqlite:PATH"`
 	State        string `default:"sqlite:orderhistory-state.db" desc:"the database of what was exported: postgres://… or sqlite:PATH"`
@@ -148,7 +153,9 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check((c.S3AccessKey != "") == (c.S3SecretKey.Reveal() != ""), "ORDERHISTORY_S3_SECRET_KEY", "is set without an access key, or not set with one")
 	check(c.S3AccessKey != "" || c.S3SessionToken.Reveal() == "", "ORDERHISTORY_S3_SESSION_TOKEN", "is set without an access key")
 	check(c.LinkLife >= time.Hour && c.LinkLife <= store.MaxLinkLife, "ORDERHISTORY_LINK_LIFE", "must be 1h to 168h")
-	_, err := time.LoadLocation(c.Zone)
+	_, err := c.route()
+	check(err == nil, "HANDOUT_PROXY_URL or HANDOUT_CA_FILE", "%w", err)
+	_, err = time.LoadLocation(c.Zone)
 	check(err == nil, "ORDERHISTORY_ZONE", "must be a time zone as in Europe/Berlin")
 	check(shop.IsCurrency(c.Currency), "ORDERHISTORY_CURRENCY", "must be a currency's three letters, as in EUR")
 	_, err = c.words()
@@ -160,6 +167,15 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	check(c.MaxBad >= 0 && c.MaxBad <= 1, "ORDERHISTORY_MAX_BAD", "must be 0 to 1")
 	check(c.KeepDays >= 0 && c.KeepDays <= maxKeep, "ORDERHISTORY_KEEP_DAYS", "must be 0 to %d", maxKeep)
 	check(c.TryLinks >= 0, "ORDERHISTORY_TRY_LINKS", "must not be negative")
+}
+
+// route is how requests to the bucket, and of links, leave this machine.
+func (c *Config) route() (*outbound.Route, error) {
+	roots, err := outbound.Roots(c.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	return outbound.NewRoute(c.ProxyURL.Reveal(), c.NoProxy, roots)
 }
 
 // wordList is some words by their names.

@@ -230,6 +230,10 @@ func (c *Config) exporter(ctx context.Context, dry bool) (_ *orderhistory.Export
 		return nil, nil, err
 	}
 	opened = append(opened, files)
+	route, err := c.route()
+	if err != nil {
+		return nil, nil, err
+	}
 	openState := state.Open
 	if dry {
 		openState = state.Rehearse
@@ -241,7 +245,7 @@ func (c *Config) exporter(ctx context.Context, dry bool) (_ *orderhistory.Export
 	opened = append(opened, st)
 	return &orderhistory.Exporter{
 		Shop: from, State: st, Store: files, Producer: submits, Ledger: campaigns,
-		Campaign: spec, HTTP: &http.Client{}, Region: c.PhoneRegion, Zone: zone, Currency: c.Currency, Words: words, Prefix: c.Prefix,
+		Campaign: spec, HTTP: &http.Client{Transport: route.Through(&http.Transport{ForceAttemptHTTP2: true})}, Region: c.PhoneRegion, Zone: zone, Currency: c.Currency, Words: words, Prefix: c.Prefix,
 		LinkLife: c.LinkLife, Workers: c.Workers, Uploads: c.Uploads,
 		MaxDrift: c.MaxDrift, MaxBad: c.MaxBad, Keep: time.Duration(c.KeepDays) * 24 * time.Hour, TryLinks: c.TryLinks,
 	}, opened.close, nil
@@ -260,7 +264,12 @@ func (c *Config) store(ctx context.Context, dry bool) (closingStore, error) {
 		}
 		return store.OpenFolder(c.Folder, c.FolderURL)
 	}
+	route, err := c.route()
+	if err != nil {
+		return nil, err
+	}
 	return store.OpenS3(ctx, store.S3Options{
+		Route:    route,
 		Endpoint: c.S3Endpoint, PublicEndpoint: c.S3PublicEndpoint, LinkBase: c.LinkBase, Region: c.S3Region, Bucket: c.S3Bucket,
 		Keys: s3keys.Keys{AccessKey: c.S3AccessKey, SecretKey: c.S3SecretKey, SessionToken: c.S3SessionToken}, Connections: c.Workers * c.Uploads,
 	})

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/secret"
@@ -96,17 +95,6 @@ func (all Accounts) Digests() map[string]string {
 func (a *Account) digest() string {
 	sum := sha256.Sum256([]byte(strings.ToUpper(a.CustomerID)))
 	return hex.EncodeToString(sum[:12])
-}
-
-// Client returns a client that speaks for the account.
-func (a *Account) Client(timeout time.Duration) (*telesign.Client, error) {
-	c, err := telesign.NewClient(telesign.Options{
-		URL: a.URL, CustomerID: a.CustomerID, APIKey: a.APIKey.Reveal(), Auth: a.Auth, Timeout: timeout, UserAgent: "handout",
-	})
-	if err != nil {
-		return nil, fmt.Errorf("account %s: %w", a.Name, err)
-	}
-	return c, nil
 }
 
 // Verifiers returns those of the receipts that the account's keys have signed: the

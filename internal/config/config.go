@@ -25,6 +25,7 @@ import (
 	"github.com/handout-dev/handout/internal/accounts"
 	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/secret"
@@ -52,6 +53,10 @@ type Config struct {
 	TelesignURL            string      `envconfig:"TELESIGN_URL" default:"https://rest-ww.telesign.com" desc:"Telesign's server, or the simulator's"`
 	TelesignAuth           string      `split_words:"true" default:"basic" desc:"how requests are authenticated: basic or digest"`
 	Accounts               string      `desc:"the file of more Telesign accounts; empty: there is one"`
+
+	ProxyURL secret.Text `split_words:"true" desc:"proxy for all that handout calls by HTTP, as in http://user:password@proxy.example.com:3128; empty: none, whatever HTTPS_PROXY says"`
+	NoProxy  string      `split_words:"true" desc:"hosts that are called without the proxy, separated by commas, written as for NO_PROXY"`
+	CAFile   string      `envconfig:"HANDOUT_CA_FILE" desc:"file of authorities, in PEM, that certificates of what handout calls may come from, too"`
 
 	Rate        float64       `default:"10" desc:"messages per second that the account allows, for all workers together"`
 	Concurrency int           `default:"128" desc:"sends of the bulk lane in flight in one worker, at most, of each account; urgent ones have a sixteenth more"`
@@ -206,6 +211,10 @@ func (c *Config) validate(check func(ok bool, name, format string, args ...any))
 	_, err := sealed.NewRing(c.MasterKey.Reveal(), c.MasterKeyPrevious.Reveal())
 	check(err == nil, "HANDOUT_MASTER_KEY", "%w", err)
 	check(c.KeysURL.Reveal() == "" || c.MasterKey.Reveal() != "", "HANDOUT_KEYS_URL", "is set, and HANDOUT_MASTER_KEY isn't: there are no keys without it")
+	_, err = outbound.NewRoute(c.ProxyURL.Reveal(), c.NoProxy, nil)
+	check(err == nil, "HANDOUT_PROXY_URL", "%w", err)
+	_, err = outbound.Roots(c.CAFile)
+	check(err == nil, "HANDOUT_CA_FILE", "%w", err)
 	check(c.RedisReplicas >= 0 && c.RedisReplicas <= 10, "HANDOUT_REDIS_REPLICAS", "must be 0 to 10")
 	check(c.Rate > 0 && c.Rate <= operations.MaxRate, "HANDOUT_RATE", "must be over 0 and at most %d, in messages per second", operations.MaxRate)
 	check(c.PollRate > 0 && c.PollRate <= 100_000, "HANDOUT_POLL_RATE", "must be over 0 and at most 100000, in requests per second")

@@ -69,7 +69,7 @@ func (o *Operations) AddWebhook(ctx context.Context, w NewWebhook) (*AddedWebhoo
 	if _, err := o.ledger.Outbox().Endpoints(ctx); err != nil { // before the network is asked
 		return nil, err
 	}
-	client := webhook.NewClient(o.o.PrivateWebhooks)
+	client := webhook.NewClient(o.o.PrivateWebhooks, o.o.Route)
 	defer client.Close()
 	added := new(AddedWebhook)
 	switch err := client.Reach(ctx, w.URL); {
@@ -171,7 +171,7 @@ func (o *Operations) TestWebhook(ctx context.Context, id string) (*Delivery, err
 	if err != nil {
 		return nil, err
 	}
-	client := webhook.NewClient(o.o.PrivateWebhooks)
+	client := webhook.NewClient(o.o.PrivateWebhooks, o.o.Route)
 	defer client.Close()
 	d, err := webhook.Test(ctx, o.ledger.Outbox(), client, e, now())
 	if err == nil && d.Error != "" {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/audit"
+	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/internal/proposal"
 	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/suppression"
@@ -37,6 +38,7 @@ type Options struct {
 	Region          string       // the country whose numbers may stand in national form, as in US; empty: none
 	AccountRate     float64      // the default account's limit in messages per second where no person has set it
 	PrivateWebhooks bool         // webhooks may lead to private addresses, and to http URLs
+	Route           *Route       // to them; nil: straight
 	// Telesign is asked about the default account's templates; nil: the credentials aren't
 	// known here, and templates are checked by what others have asked.
 	Telesign *Telesign
@@ -44,6 +46,9 @@ type Options struct {
 	Accounts map[string]Account
 	Audit    *audit.Log // nil: one in the same Redis, with the usual length and age
 }
+
+// Route is how requests leave this machine.
+type Route = outbound.Route
 
 // Operations does what operators ask for. It is safe for concurrent use.
 type Operations struct {

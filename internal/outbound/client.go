@@ -5,13 +5,10 @@
 package outbound
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"syscall"
 	"time"
 )
 
@@ -32,10 +29,10 @@ type Options struct {
 	Redirects int  // how many are followed at most
 	// Header bounds the time until an answer begins.
 	Header time.Duration
+	Route  *Route // nil: straight
 }
 
-// New returns a client. Its options hold for redirects, too. It takes no proxy from
-// the environment, since a proxy would look names up itself.
+// New returns a client. Its options hold for redirects, too.
 func New(o Options) *http.Client {
 	return &http.Client{Transport: Transport(o), CheckRedirect: func(r *http.Request, via []*http.Request) error {
 		if len(via) > o.Redirects {
@@ -53,24 +50,13 @@ func Allowed(u *url.URL, o Options) error {
 	return errScheme
 }
 
-// Transport returns the transport of such a client. Addresses are judged when they
-// are dialed: a name can't be looked up as one address and dialed as another.
+// Transport returns the transport of such a client.
 func Transport(o Options) *http.Transport {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
-		if o.Private {
-			return nil
-		}
-		// What can't be read as an address is no public one.
-		if at, err := netip.ParseAddrPort(address); err != nil || !public(at.Addr()) {
-			return ErrPrivate
-		}
-		return nil
-	}}
-	return &http.Transport{
-		DialContext: dialer.DialContext, ForceAttemptHTTP2: true, DisableCompression: true,
+	return o.Route.through(&http.Transport{
+		ForceAttemptHTTP2: true, DisableCompression: true,
 		TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: o.Header,
 		MaxIdleConns: 20, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 64 << 10,
-	}
+	}, o.Private)
 }
 
 // Reason returns what went wrong with a request, without its URL: that may hold a
@@ -79,6 +65,9 @@ func Reason(err error) error {
 	var timeout net.Error
 	if errors.Is(err, ErrPrivate) {
 		return ErrPrivate
+	}
+	if p := (*ProxyError)(nil); errors.As(err, &p) {
+		return p
 	}
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		return errors.New("no answer in time")

@@ -127,9 +127,9 @@ const body = `{"external_id":"handout doctor","status":{"code":3001,"description
 // Callback asks whether a listener of the account's takes receipts at an address: one
 // without a signature is to be refused, one with it taken. What is seen from this
 // machine isn't all that Telesign sees.
-func Callback(ctx context.Context, address, customerID string, key []byte) Finding {
+func Callback(ctx context.Context, route *outbound.Route, address, customerID string, key []byte) Finding {
 	f := Finding{Check: "callback URL", Fatal: true}
-	client := outbound.New(outbound.Options{Private: true, HTTP: true, Header: patience})
+	client := outbound.New(outbound.Options{Private: true, HTTP: true, Header: patience, Route: route})
 	defer client.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -176,14 +176,14 @@ func TestCallback_TellsAListenerOfTheAccountFromWhateverElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := probe.Callback(t.Context(), serve(t, c.handler), customerID, key)
+			f := probe.Callback(t.Context(), nil, serve(t, c.handler), customerID, key)
 			if f.OK != c.ok || f.Fatal != c.fatal || !strings.Contains(f.Found, c.found) || !f.OK && f.Advice == "" {
 				t.Errorf("%+v", f)
 			}
 		})
 	}
 	for _, address := range []string{"http://user:hunter2@127.0.0.1:1/", "http://127.0.0.1:1 /", "127.0.0.1"} {
-		if f := probe.Callback(t.Context(), address, customerID, key); f.OK || !f.Fatal || strings.Contains(fmt.Sprint(f), "hunter2") {
+		if f := probe.Callback(t.Context(), nil, address, customerID, key); f.OK || !f.Fatal || strings.Contains(fmt.Sprint(f), "hunter2") {
 			t.Errorf("%+v", f)
 		}
 	}

@@ -2,14 +2,13 @@
 package s3keys
 
 import (
-	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"time"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/internal/secret"
 )
 
@@ -28,9 +27,11 @@ const maxWait = 3 * time.Second
 // programs do: in AWS_ACCESS_KEY_ID and its kin, in AWS's files, and at the roles of
 // pods, tasks and machines, whose keys are renewed before they end. Where there are
 // none it makes requests without keys, for buckets that are open to all.
-func (k Keys) Credentials() *credentials.Credentials { return k.within(maxWait) }
+func (k Keys) Credentials(route *outbound.Route) *credentials.Credentials {
+	return k.within(maxWait, route)
+}
 
-func (k Keys) within(limit time.Duration) *credentials.Credentials {
+func (k Keys) within(limit time.Duration, route *outbound.Route) *credentials.Credentials {
 	if k.AccessKey != "" {
 		return credentials.NewStaticV4(k.AccessKey, k.SecretKey.Reveal(), k.SessionToken.Reveal())
 	}
@@ -38,9 +39,7 @@ func (k Keys) within(limit time.Duration) *credentials.Credentials {
 	// The switch of AWS's own programs. The other sources of roles are set by variables.
 	if os.Getenv("AWS_EC2_METADATA_DISABLED") != "true" || os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "" ||
 		os.Getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI") != "" || os.Getenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") != "" {
-		chain = append(chain, &credentials.IAM{Client: &http.Client{Timeout: limit, Transport: &http.Transport{
-			Proxy: httpsProxy, DialContext: (&net.Dialer{Timeout: limit}).DialContext, DisableKeepAlives: true,
-		}}})
+		chain = append(chain, &credentials.IAM{Client: &http.Client{Timeout: limit, Transport: route.Through(&http.Transport{DisableKeepAlives: true})}})
 	}
 	return credentials.New(&once{Chain: credentials.Chain{Providers: chain}})
 }
@@ -59,12 +58,3 @@ func (o *once) RetrieveWithCredContext(cc *credentials.CredContext) (credentials
 }
 
 func (o *once) IsExpired() bool { return !o.none && o.Chain.IsExpired() }
-
-// httpsProxy returns the environment's proxy for https, as to AWS's token service;
-// metadata servers are on the machine's own link, and speak http.
-func httpsProxy(r *http.Request) (*url.URL, error) {
-	if r.URL.Scheme != "https" {
-		return nil, nil
-	}
-	return http.ProxyFromEnvironment(r)
-}

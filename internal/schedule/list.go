@@ -23,6 +23,7 @@ import (
 type Lists struct {
 	// Private allows private and loopback addresses, and http beside https.
 	Private bool
+	Route   *outbound.Route // nil: straight
 	// MaxBytes is how large a list may be.
 	MaxBytes int64
 	S3       S3
@@ -39,7 +40,7 @@ type S3 struct {
 }
 
 func (l *Lists) outbound() outbound.Options {
-	return outbound.Options{Private: l.Private, HTTP: l.Private, Redirects: 3, Header: headerTime}
+	return outbound.Options{Private: l.Private, HTTP: l.Private, Redirects: 3, Header: headerTime, Route: l.Route}
 }
 
 // open returns the reader of a tick's list. ctx bounds all of the reading.
@@ -228,7 +229,7 @@ func (l *Lists) object(ctx context.Context, name string) (io.ReadCloser, error) 
 	}
 	transport := outbound.Transport(l.outbound())
 	core, err := minio.NewCore(endpoint.Host, &minio.Options{
-		Creds:  l.S3.Credentials(),
+		Creds:  l.S3.Credentials(l.Route),
 		Secure: endpoint.Scheme == "https", Region: l.S3.Region, Transport: transport, MaxRetries: 3,
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/handout-dev/handout/internal/s3keys"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/producer"
+	"github.com/handout-dev/handout/test/proxytest"
 )
 
 // whole reads a list as a tick would.
@@ -141,6 +143,34 @@ func TestLists_AreFetchedFromS3(t *testing.T) {
 	shut.Private = false
 	if _, _, err := whole(t, &shut, schedule(t, "s3://bucket/other.csv")); err == nil || !strings.Contains(err.Error(), "not an https URL") {
 		t.Error(err)
+	}
+}
+
+func TestLists_AreFetchedThroughAProxyByTheAddressThatWasJudged(t *testing.T) {
+	t.Parallel()
+	ca, proxy := proxytest.NewCA(t), proxytest.Start(t)
+	proxy.Lead("93.184.216.34:443", ca.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"0123456789abcdef0123456789abcdef"`)
+		w.Header().Set("Last-Modified", time.Now().UTC().Format(http.TimeFormat))
+		w.Header().Set("Content-Length", strconv.Itoa(len(r.URL.Path)))
+		fmt.Fprint(w, r.URL.Path)
+	}), "93.184.216.34"))
+	route, err := outbound.NewRoute(proxy.URL(), "", ca.Pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &Lists{MaxBytes: 100, Route: route, S3: S3{Endpoint: "https://93.184.216.34", Region: "eu-west-1", Keys: s3keys.Keys{AccessKey: "key", SecretKey: secret.New("secret")}}}
+	for list, want := range map[string]string{"https://93.184.216.34/list.csv": "/list.csv", "s3://bucket/list.csv": "/bucket/list.csv"} {
+		if got, _, err := whole(t, l, schedule(t, list)); got != want || err != nil {
+			t.Errorf("%s: %q, %v", list, got, err)
+		}
+	}
+	before := len(proxy.Asked())
+	l.S3.Endpoint = "https://10.0.0.5"
+	for _, list := range []string{"https://10.0.0.5/list.csv", "s3://bucket/list.csv"} {
+		if _, _, err := whole(t, l, schedule(t, list)); !errors.Is(err, outbound.ErrPrivate) || len(proxy.Asked()) != before {
+			t.Errorf("%s: %v; the proxy was asked for %q", list, err, proxy.Asked()[before:])
+		}
 	}
 }
 

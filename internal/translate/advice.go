@@ -66,6 +66,8 @@ func HoldAdvice(reason string) string {
 		code, _, _ := strings.Cut(fault, " ")
 		n, _ := strconv.Atoi(code)
 		return accountAdvice[telesign.Code(n)]
+	case strings.HasPrefix(reason, noWay):
+		return "Compare HANDOUT_PROXY_URL with what the proxy wants, or have it let handout out to Telesign; handout doctor asks it. Then resume."
 	case campaign.IsRestored(reason):
 		return "Wait for receipts, run handout verify, and see in Telesign's reports who was sent to, before you resume: docs/promises.md, \"A restored snapshot\"."
 	case strings.Contains(reason, "doubts in a row"):

@@ -76,6 +76,13 @@ const holdPrefix = "Telesign: "
 // to do about it.
 func HoldReason(c telesign.Code) string { return fmt.Sprintf("%s%d %s", holdPrefix, c, c.Text()) }
 
+// noWay begins the reason of a hold for what the proxy said.
+const noWay = "no way to Telesign: "
+
+// ProxyHoldReason says in the proxy's words why campaigns are held: it makes no
+// connection to Telesign.
+func ProxyHoldReason(words string) string { return noWay + words }
+
 // TemplateGone reports whether a code says that a template can't be sent any more. One
 // that is flagged (3854) still can.
 func TemplateGone(c telesign.Code) bool {

@@ -31,14 +31,15 @@ const (
 type Client struct {
 	http    *http.Client
 	private bool
+	route   *outbound.Route
 }
 
 // NewClient returns a client; private allows private addresses and http.
-func NewClient(private bool) *Client {
-	c := outbound.New(outbound.Options{Private: private, HTTP: private, Header: postTime})
+func NewClient(private bool, route *outbound.Route) *Client {
+	c := outbound.New(outbound.Options{Private: private, HTTP: private, Header: postTime, Route: route})
 	c.Timeout = postTime
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{http: c, private: private}
+	return &Client{http: c, private: private, route: route}
 }
 
 // Close ends idle connections.
@@ -150,7 +151,7 @@ func (c *Client) Reach(ctx context.Context, address string) error {
 	port := cmp.Or(u.Port(), map[string]string{"http": "80"}[u.Scheme], "443")
 	ctx, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
-	conn, err := outbound.Transport(outbound.Options{Private: c.private}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	conn, err := outbound.Transport(outbound.Options{Private: c.private, Route: c.route}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
 		return outbound.Reason(err)
 	}

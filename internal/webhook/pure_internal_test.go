@@ -4,11 +4,13 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/handout-dev/handout/internal/outbound"
+	"github.com/handout-dev/handout/test/proxytest"
 )
 
 func TestBackoff_GrowsFromFiveSecondsToAnHour(t *testing.T) {
@@ -71,7 +73,7 @@ func TestClient_ReachesNoPrivateAddressByARedirectOrByName(t *testing.T) {
 	served := 0
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served++ }))
 	t.Cleanup(server.Close)
-	c := NewClient(false)
+	c := NewClient(false, nil)
 	e := New(strings.Replace(server.URL, "127.0.0.1", "localhost", 1)+"/?token=s3cr3t", nil, "", false, time.Now())
 	if a := c.post(t.Context(), &e, "msg_1", nil); a.status != 0 || a.fault() != outbound.ErrPrivate.Error() {
 		t.Errorf("by name: %+v", a)
@@ -82,5 +84,40 @@ func TestClient_ReachesNoPrivateAddressByARedirectOrByName(t *testing.T) {
 	}
 	if served != 0 {
 		t.Errorf("it was reached %d times", served)
+	}
+}
+
+func TestClient_ReachesAnEndpointThroughAProxyByTheAddressThatWasJudged(t *testing.T) {
+	t.Parallel()
+	ca, proxy := proxytest.NewCA(t), proxytest.Start(t)
+	proxy.Lead("93.184.216.34:443", ca.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }), "93.184.216.34"))
+	proxy.Lead("10.0.0.5:443", "127.0.0.1:1")
+	route, err := outbound.NewRoute(proxy.URL(), "", ca.Pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewClient(false, route)
+	t.Cleanup(c.Close)
+	e := New("https://93.184.216.34/hook", nil, "", false, time.Now())
+	if a := c.post(t.Context(), &e, "msg_1", nil); a.status != http.StatusNoContent {
+		t.Errorf("%+v", a)
+	}
+	if err := c.Reach(t.Context(), e.URL); err != nil {
+		t.Error(err)
+	}
+	inside := New("https://10.0.0.5/hook", nil, "", false, time.Now())
+	if a := c.post(t.Context(), &inside, "msg_1", nil); a.fault() != outbound.ErrPrivate.Error() {
+		t.Errorf("%+v", a)
+	}
+	if err := c.Reach(t.Context(), inside.URL); !errors.Is(err, ErrPrivate) {
+		t.Error(err)
+	}
+	if asked := proxy.Asked(); slices.Contains(asked, "10.0.0.5:443") {
+		t.Errorf("the proxy was asked for %q", asked)
+	}
+	proxy.Stop()
+	c.Close()
+	if a := c.post(t.Context(), &e, "msg_1", nil); a.status != 0 || !strings.HasPrefix(a.fault(), "the proxy: ") || strings.Contains(a.fault(), proxytest.Password) {
+		t.Errorf("without the proxy: %+v", a)
 	}
 }

@@ -34,7 +34,7 @@ func TestRotate_BothSecretsSignUntilTheOverlapHasPassed(t *testing.T) {
 			t.Cleanup(server.Close)
 			e := r.add(server.URL)
 			box := r.ledger.Outbox()
-			client := webhook.NewClient(true)
+			client := webhook.NewClient(true, nil)
 			t.Cleanup(client.Close)
 			// signs is how many signatures a delivery now has, and by which secrets.
 			signs := func(secrets ...string) (n int, by string) {

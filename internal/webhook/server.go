@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/internal/queue"
 	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
@@ -24,11 +25,12 @@ import (
 // endpoint, so a slow one delays no other.
 const concurrency = outbox.MaxEndpoints
 
-// Options are what a server needs; all are required.
+// Options are what a server needs; all but MasterKeys, Private and Route are required.
 type Options struct {
 	Redis      redis.UniversalClient
 	MasterKeys *sealed.Ring // of the installation; nil: none
 	Private    bool         // allows private addresses, and http
+	Route      *outbound.Route
 	// Backlog is about how many outcomes and changes may be pending for one
 	// endpoint, over all campaigns.
 	Backlog int
@@ -67,7 +69,7 @@ func NewServer(o Options) (*Server, error) {
 	l := ledger.New(o.Redis)
 	l.Seal(o.MasterKeys)
 	s := &Server{
-		ledger: l, outbox: l.Outbox(), queue: queue.New(o.Redis), client: NewClient(o.Private),
+		ledger: l, outbox: l.Outbox(), queue: queue.New(o.Redis), client: NewClient(o.Private, o.Route),
 		backlog: o.Backlog, log: o.Logger, token: rand.Text(), busy: make(map[string]bool),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "handout_webhook_deliveries_total", Help: "Deliveries to webhooks, by result.",

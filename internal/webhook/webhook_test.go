@@ -359,7 +359,7 @@ func TestTest_SaysWhatCameOfIt(t *testing.T) {
 	app := r.receiver(nil)
 	e := r.add(app.url)
 	app.of(e)
-	client := webhook.NewClient(true)
+	client := webhook.NewClient(true, nil)
 	defer client.Close()
 	d, err := webhook.Test(t.Context(), r.ledger.Outbox(), client, &e, time.Now())
 	if err != nil || d.Error != "" || d.Status != 200 || app.deliveries()[0].Type != "webhook.test" {

@@ -24,6 +24,7 @@ import (
 	"github.com/handout-dev/handout/callbacks"
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/accounts"
+	"github.com/handout-dev/handout/internal/config"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
@@ -176,7 +177,7 @@ func (h *house) work(all accounts.Accounts) {
 	h.t.Helper()
 	speaks := make([]worker.Account, len(all))
 	for i, a := range all {
-		client, err := a.Client(10 * time.Second)
+		client, err := (&config.Config{SendTimeout: 10 * time.Second}).Client(&a)
 		if err != nil {
 			h.t.Fatal(err)
 		}

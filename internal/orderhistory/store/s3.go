@@ -12,6 +12,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/internal/s3keys"
 )
 
@@ -33,6 +34,7 @@ type S3Options struct {
 	Region   string
 	Bucket   string
 	s3keys.Keys
+	Route *outbound.Route // nil: straight
 	// Connections is how many requests are under way at once.
 	Connections int
 }
@@ -52,9 +54,9 @@ var errTemporary = errors.New("links that are presigned with temporary keys end 
 
 // OpenS3 opens a bucket, and checks that it is there and the keys are right.
 func OpenS3(ctx context.Context, o S3Options) (*S3, error) {
-	s := &S3{bucket: o.Bucket, keys: o.Credentials()}
+	s := &S3{bucket: o.Bucket, keys: o.Credentials(o.Route)}
 	s.transport, _ = http.DefaultTransport.(*http.Transport)
-	s.transport = s.transport.Clone()
+	s.transport = o.Route.Through(s.transport.Clone())
 	s.transport.MaxIdleConns, s.transport.MaxIdleConnsPerHost = o.Connections, o.Connections
 	s.transport.DisableCompression = true
 	var err error

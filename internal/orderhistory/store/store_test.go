@@ -6,13 +6,17 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/handout-dev/handout/internal/orderhistory/store"
+	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/internal/s3keys"
 	"github.com/handout-dev/handout/internal/secret"
+	"github.com/handout-dev/handout/test/proxytest"
 	"github.com/handout-dev/handout/test/s3test"
 )
 
@@ -158,5 +162,32 @@ func TestFolder_WhatWasPutIsThereAndTheLinkBringsIt(t *testing.T) {
 	}
 	if resp, body := get(t, link); resp.StatusCode != 200 || body != "PK content" || resp.Header.Get("Content-Type") != xlsx {
 		t.Errorf("%d %q", resp.StatusCode, body)
+	}
+}
+
+func TestS3_IsReachedThroughAProxyWithAnAuthorityOfItsOwn(t *testing.T) {
+	t.Parallel()
+	real := s3test.Start(t)
+	to, err := url.Parse(real.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, proxy := proxytest.NewCA(t), proxytest.Start(t)
+	// The host stays as it was signed.
+	front := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = to.Scheme, to.Host, r.In.Host
+	}}
+	proxy.Lead("s3.example.com:443", ca.Serve(t, front, "s3.example.com"))
+	o := options(real)
+	o.Endpoint = "https://s3.example.com"
+	if o.Route, err = outbound.NewRoute(proxy.URL(), "", ca.Pool); err != nil {
+		t.Fatal(err)
+	}
+	content := []byte("PK content")
+	if err := openS3(t, o).Put(t.Context(), &store.Object{Name: "b.xlsx", Size: int64(len(content)), Type: xlsx, SHA256: store.Sum(content)}, content); err != nil {
+		t.Error(err)
+	}
+	if asked := proxy.Asked(); len(asked) == 0 {
+		t.Error("the proxy was asked for nothing")
 	}
 }

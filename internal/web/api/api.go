@@ -48,7 +48,8 @@ type Options struct {
 	Accounts    map[string]operations.Account // beside the default, by their names
 	Audit       *audit.Log                    // nil: one in the same Redis, with the usual length and age
 
-	PrivateWebhooks bool // webhooks may lead to private addresses, and by http
+	PrivateWebhooks bool              // webhooks may lead to private addresses, and by http
+	Route           *operations.Route // to them; nil: straight
 
 	MaxList    int64         // the most bytes of a list; 0: 4 GiB
 	Silence    time.Duration // how long a client may send, or take, nothing of a stream; 0: a minute
@@ -84,7 +85,7 @@ func New(o Options) (*API, error) {
 		o.Audit = audit.New(o.Redis, audit.Options{})
 	}
 	a := &API{o: o, reports: report.NewReader(o.Redis, o.AccountRate).Sealed(o.MasterKeys).OfAccounts(operations.Rates(o.Accounts)).Traced(o.Audit),
-		ops: operations.New(o.Redis, operations.Options{MasterKeys: o.MasterKeys, Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign, Accounts: o.Accounts, Audit: o.Audit})}
+		ops: operations.New(o.Redis, operations.Options{MasterKeys: o.MasterKeys, Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Route: o.Route, Telesign: o.Telesign, Accounts: o.Accounts, Audit: o.Audit})}
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	config := config()

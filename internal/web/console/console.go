@@ -39,6 +39,7 @@ type Options struct {
 	Telesign        *operations.Telesign          // is asked about the default account's templates; may be nil
 	Accounts        map[string]operations.Account // beside the default, by their names
 	PrivateWebhooks bool                          // webhooks may lead to private addresses, and by http
+	Route           *operations.Route             // to them; nil: straight
 	Destination     string                        // where messages go, after "Messages go to"; empty: it isn't said
 	Provider        *oidc.Provider                // people may log in through it; nil: by keys alone
 	Audit           *audit.Log                    // nil: one in the same Redis, with the usual length and age
@@ -91,7 +92,7 @@ func New(o Options) (*Console, error) {
 		o.Audit = audit.New(o.Redis, audit.Options{})
 	}
 	c := &Console{o: o, reports: report.NewReader(o.Redis, o.AccountRate).Sealed(o.MasterKeys).OfAccounts(operations.Rates(o.Accounts)).Traced(o.Audit),
-		ops: operations.New(o.Redis, operations.Options{MasterKeys: o.MasterKeys, Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Telesign: o.Telesign, Accounts: o.Accounts, Audit: o.Audit}), pages: pages, mux: http.NewServeMux(), normalize: normalize,
+		ops: operations.New(o.Redis, operations.Options{MasterKeys: o.MasterKeys, Region: o.Region, AccountRate: o.AccountRate, PrivateWebhooks: o.PrivateWebhooks, Route: o.Route, Telesign: o.Telesign, Accounts: o.Accounts, Audit: o.Audit}), pages: pages, mux: http.NewServeMux(), normalize: normalize,
 		asks: make(map[string]func(*visit) (string, any, error))}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.routes()
