@@ -111,7 +111,7 @@ var plan = map[string]room{
 	"internal/demoredis":   {client, []string{"internal/redisx"}},
 	"internal/examples":    {pure, nil},
 	"internal/config":      {face, []string{"campaign", "telesign", "worker", "internal/accounts", "internal/installation", "internal/operations", "internal/outbound", "internal/redisx", "internal/sealed", "internal/secret", "internal/web/access", "internal/web/oidc"}},
-	"internal/doctor":      {face, []string{"telesign", "internal/installation", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/secret"}},
+	"internal/doctor":      {face, []string{"campaign", "telesign", "internal/installation", "internal/outbound", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/sealed", "internal/secret"}},
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
 	"internal/web/access":  {store, []string{"campaign", "internal/redisx"}},
 	"internal/web/api":     {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/sealed", "internal/translate", "internal/web/access"}},

@@ -32,6 +32,15 @@ func (l *Ledger) Rewrap(ctx context.Context) (int, error) {
 	return n, l.outbox.Rewrap(ctx)
 }
 
+// Dark returns the campaigns whose recipients no master key of this process opens.
+func (l *Ledger) Dark(ctx context.Context) ([]campaign.ID, error) {
+	ids, err := l.named(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.seals.Dark(ctx, ids)
+}
+
 // RewriteFiles is [sealed.Store.RewriteFiles].
 func (l *Ledger) RewriteFiles(ctx context.Context) (int64, error) { return l.seals.RewriteFiles(ctx) }
 

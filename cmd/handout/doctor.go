@@ -97,7 +97,7 @@ func diagnose(ctx context.Context, c *Config) []finding {
 			"HANDOUT_REQUIRE_SIGNATURE": !c.RequireSignature, "HANDOUT_CONSOLE_OPEN": c.ConsoleOpen, "HANDOUT_CONSOLE_PLAIN_HTTP": c.ConsolePlainHTTP,
 			"HANDOUT_CHECK_FILES_PRIVATE": c.CheckFilesPrivate, "HANDOUT_WEBHOOK_ALLOW_PRIVATE": c.WebhookAllowPrivate, "HANDOUT_SCHEDULE_ALLOW_PRIVATE": c.ScheduleAllowPrivate,
 		},
-		Meant: strings.Split(c.AllowUnsafe, ","),
+		MasterKeys: c.MasterKeys(), Route: c.Route(), CAFile: c.CAFile, Meant: strings.Split(c.AllowUnsafe, ","),
 	})...)
 	if c.Accounts != "" {
 		f := finding{OK: wrong == nil, Fatal: true, Check: "HANDOUT_ACCOUNTS", Found: strings.Join(all.Names(), ", "), Advice: "docs/accounts.md has the file's form"}

@@ -1,5 +1,5 @@
-// Package doctor examines what handout is set up with: Redis, the credentials, the data
-// of phone numbers, and settings that are unsafe. Each finding says what to do.
+// Package doctor examines what handout is set up with: Redis, the credentials, the master
+// key, the way out, the data of phone numbers, and settings that are unsafe. Each finding says what to do.
 package doctor
 
 import (
@@ -12,9 +12,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/internal/phone"
 	"github.com/handout-dev/handout/internal/probe"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/secret"
 	"github.com/handout-dev/handout/telesign"
 )
@@ -30,7 +32,10 @@ type Setup struct {
 	APIKey           secret.Text
 	TelesignURLs     []string // of all accounts
 	// Accounts are the digests of the accounts, by their names.
-	Accounts map[string]string
+	Accounts   map[string]string
+	MasterKeys *sealed.Ring // nil: none
+	Route      *outbound.Route
+	CAFile     string
 	// Unsafe are the variables of unsafe, and whether each is set so.
 	Unsafe map[string]bool
 	// Meant are the names of variables that are unsafe and are said to be meant.
@@ -44,6 +49,7 @@ const maxPhoneData = 365 * 24 * time.Hour
 // Examine returns what it finds.
 func Examine(ctx context.Context, s *Setup) []probe.Finding {
 	findings := append(examineRedis(ctx, s), examineCredentials(s)...)
+	findings = append(findings, examineRoute(ctx, s)...)
 	findings = append(findings, examineSafety(s)...)
 	return append(findings, probe.Finding{
 		OK: time.Since(phone.DataDay()) < maxPhoneData, Check: "phone numbers", Found: fmt.Sprintf("%s of %s", phone.DataVersion, phone.DataDay().Format(time.DateOnly)),

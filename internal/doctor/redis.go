@@ -67,6 +67,9 @@ func examineRedis(ctx context.Context, c *Setup) []probe.Finding {
 	default:
 		add(true, true, "installation", fmt.Sprintf("none yet under the prefix %s", c.Prefix), "")
 	}
+	if err == nil {
+		findings = append(findings, examineMasterKey(ctx, c, rdb, stamp))
+	}
 	add(info.AtLeast62, true, "Redis version", info.Version, "handout and its queue need Redis 6.2 or newer")
 	findings = append(findings, examineKeyStore(ctx, c)...)
 	if info.ConfigHidden {

@@ -211,6 +211,9 @@ func (r *Reader) Restored(ctx context.Context) (campaign.ID, string, error) {
 	return "", "", nil
 }
 
+// Dark is [ledger.Ledger.Dark].
+func (q *Reader) Dark(ctx context.Context) ([]campaign.ID, error) { return q.ledger.Dark(ctx) }
+
 // Rate is a rate with where it comes from, in messages per second. Its JSON form
 // is a contract.
 type Rate struct {

@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -188,7 +189,7 @@ func NewCA(t testing.TB) *CA {
 	t.Helper()
 	c := &CA{File: filepath.Join(t.TempDir(), "ca.pem"), Pool: x509.NewCertPool()}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "an authority of a test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "an authority of a test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(100 * 24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	var der []byte
@@ -227,7 +228,7 @@ func (c *CA) sign(t testing.TB, template *x509.Certificate) ([]byte, *ecdsa.Priv
 func (c *CA) Serve(t testing.TB, handler http.Handler, names ...string) string {
 	t.Helper()
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(2), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(100 * 24 * time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	for _, name := range names {
@@ -240,7 +241,7 @@ func (c *CA) Serve(t testing.TB, handler http.Handler, names ...string) string {
 	der, key := c.sign(t, template)
 	server := httptest.NewUnstartedServer(handler)
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
-	server.Config.ErrorLog = nil
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that fail are meant to
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()
