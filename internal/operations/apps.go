@@ -20,7 +20,7 @@ type Webhook struct {
 	Campaigns string    `json:"campaigns"` // a prefix; empty: all
 	Phones    bool      `json:"phones"`
 	Created   time.Time `json:"created"`
-	State     string    `json:"state"`   // ok, failing since, gone since
+	State     string    `json:"state"`   // ok, the last delivery failed, failing since, gone since
 	Last      *Delivery `json:"last"`    // the latest delivery; null: none was made
 	Dropped   int       `json:"dropped"` // outcomes and changes that it never received
 	// Overlap is until when the secret before the latest rotation signs, too; zero: it
@@ -117,22 +117,33 @@ func (o *Operations) Webhooks(ctx context.Context) ([]Webhook, error) {
 		if len(log) > 0 {
 			last = &log[0]
 		}
-		state := "ok"
-		if since, ok := failing[e.ID]; ok {
-			state = "failing since " + since.Format(time.RFC3339)
-		}
-		if !e.GoneAt.IsZero() {
-			state = "gone since " + e.GoneAt.Format(time.RFC3339)
-		}
 		all[i] = Webhook{
 			ID: e.ID, URL: webhook.ShowURL(e.URL), Events: e.Events, Campaigns: e.Prefix, Phones: e.Phones,
-			Created: e.CreatedAt, State: state, Last: last, Dropped: dropped[e.ID],
+			Created: e.CreatedAt, State: stateOf(&e, failing[e.ID], last), Last: last, Dropped: dropped[e.ID],
 		}
 		if now().Before(e.Overlap) {
 			all[i].Overlap = e.Overlap
 		}
 	}
 	return all, nil
+}
+
+// stateOf says whether a webhook takes its events, by its last delivery; failing is since
+// when it took none, or zero.
+func stateOf(e *outbox.Endpoint, failing time.Time, last *Delivery) string {
+	state := "ok"
+	switch {
+	case !e.GoneAt.IsZero():
+		return "gone since " + e.GoneAt.Format(time.RFC3339)
+	case !failing.IsZero():
+		state = "failing since " + failing.Format(time.RFC3339)
+	case last != nil && last.Error != "":
+		state = "the last delivery failed"
+	}
+	if last != nil && last.Error != "" {
+		state += ": " + last.Error
+	}
+	return state
 }
 
 func (o *Operations) endpoint(ctx context.Context, id string) (*outbox.Endpoint, error) {

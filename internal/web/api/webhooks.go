@@ -36,7 +36,7 @@ type Webhook struct {
 	Campaigns string     `json:"campaigns" example:"order-history-" doc:"only of campaigns whose ids begin so; empty: all"`
 	Phones    bool       `json:"phones" doc:"it receives phone numbers"`
 	CreatedAt time.Time  `json:"created_at"`
-	State     string     `json:"state" example:"ok" doc:"ok; failing since, for three days or more; gone since, when it answered 410"`
+	State     string     `json:"state" example:"ok" doc:"ok; the last delivery failed, with why; failing since, for three days or more; gone since, when it answered 410"`
 	Dropped   int        `json:"dropped" minimum:"0" doc:"outcomes and changes that it never received"`
 	Overlap   *time.Time `json:"overlap_until,omitempty" doc:"until then the secret before its rotation signs, too; left out: it no longer does"`
 	Last      *Delivery  `json:"last_delivery,omitempty" doc:"the latest one; left out: none was made yet"`

@@ -49,8 +49,8 @@ func TestWebhooks_AreAddedTestedListedAndRemoved(t *testing.T) {
 	if d.Status != http.StatusTeapot || d.Error == "" {
 		t.Errorf("%+v", d)
 	}
-	if w := list(); w.Last == nil || w.Last.Status != http.StatusTeapot {
-		t.Errorf("the latest delivery: %+v", w.Last)
+	if w := list(); w.Last == nil || w.Last.Status != http.StatusTeapot || w.State != "the last delivery failed: HTTP 418" {
+		t.Errorf("the latest delivery: %+v of %+v", w.Last, w)
 	}
 	var log api.Deliveries
 	c.do(t, 200, "GET", "/webhooks/"+added.ID+"/deliveries", "", "").into(t, &log)

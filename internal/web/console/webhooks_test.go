@@ -28,8 +28,8 @@ func TestWebhooks_AreAddedTestedAndRemoved(t *testing.T) {
 	at := regexp.MustCompile(`href="(/webhooks/[a-z0-9]+)"`).FindStringSubmatch(a.body)[1]
 	b.miss(b.get(http.StatusOK, "/webhooks"), "whsec_")
 	b.post(http.StatusSeeOther, at+"/test")
-	b.see(b.get(http.StatusOK, at), "It didn&#39;t take the test", "418", `id="log"`)
-	b.see(b.get(http.StatusOK, "/webhooks"), "418") // why the last one failed
+	b.see(b.get(http.StatusOK, at), "It didn&#39;t take the test", "<dd>the last delivery failed: HTTP 418</dd>", `id="log"`)
+	b.see(b.get(http.StatusOK, "/webhooks"), ">the last delivery failed: HTTP 418<")
 	reader := h.login(t, "rita", access.Read)
 	if page := reader.get(http.StatusOK, at); strings.Contains(page.body, `id="test"`) {
 		t.Error("a reader may test")
