@@ -91,6 +91,16 @@ func (l *Looker) EvalSha(ctx context.Context, sha string, keys []string, args ..
 	return cmd
 }
 
+// Eval is the call with the script's text, after one of EvalSha that Redis didn't know. A
+// user who may not make it would be asked to for ever.
+func (l *Looker) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
+	cmd := l.UniversalClient.Eval(ctx, script, keys, args...)
+	if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) && l.takes(keys) {
+		l.wait = downLook
+	}
+	return cmd
+}
+
 // takes reports whether it's the script that takes a task: no other has these keys.
 // Source: asynq v0.26.0, internal/rdb/rdb.go, dequeueCmd.
 func (l *Looker) takes(keys []string) bool {

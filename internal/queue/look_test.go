@@ -23,20 +23,25 @@ type looking struct {
 
 func look(t *testing.T, looks queue.Looks) *looking {
 	t.Helper()
-	l := &looking{redis: redistest.Start(t), taken: make(chan string, 1000)}
+	return lookOn(t, redistest.Start(t), looks)
+}
+
+func lookOn(t *testing.T, server *redistest.Server, looks queue.Looks) *looking {
+	t.Helper()
+	l := &looking{redis: server, taken: make(chan string, 1000)}
 	l.queue = queue.New(l.redis.Client())
-	server := asynq.NewServerFromRedisClient(l.queue.Looker(tasks.QueueBulk, looks), asynq.Config{
+	tasksOf := asynq.NewServerFromRedisClient(l.queue.Looker(tasks.QueueBulk, looks), asynq.Config{
 		Concurrency: 10, Queues: map[string]int{l.queue.Name(tasks.QueueBulk): 1}, TaskCheckInterval: queue.LookInterval,
 		Logger: queue.Logger{Log: slog.New(slog.DiscardHandler)},
 	})
-	if err := server.Start(asynq.HandlerFunc(func(ctx context.Context, _ *asynq.Task) error {
+	if err := tasksOf.Start(asynq.HandlerFunc(func(ctx context.Context, _ *asynq.Task) error {
 		id, _ := asynq.GetTaskID(ctx)
 		l.taken <- id
 		return nil
 	})); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(server.Shutdown)
+	t.Cleanup(tasksOf.Shutdown)
 	return l
 }
 
@@ -136,5 +141,26 @@ func TestLooker_TakesNoTaskWhenStopping(t *testing.T) {
 	}
 	if n := l.looks(); n != looked || pending(t, l.redis, tasks.QueueBulk) != 1 {
 		t.Errorf("looked %d times after the stop", n-looked)
+	}
+}
+
+// A user of Redis who may not take tasks is told so some ten times a second, not as often
+// as the network allows.
+func TestLooker_WaitsAfterRedisHasDeniedALook(t *testing.T) {
+	t.Parallel()
+	for name, rights := range map[string][]any{
+		"no rights on the queue":         {"resetkeys", "~handout:*"},
+		"no right to load a script":      {"-eval"},
+		"no right to what a script runs": {"-rpoplpush"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			if err := server.Client().Do(t.Context(), append([]any{"acl", "setuser", "default"}, rights...)...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			lookOn(t, server, queue.Looks{Shortest: time.Millisecond, Longest: time.Millisecond})
+			server.CallsFewScripts()
+		})
 	}
 }

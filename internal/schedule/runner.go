@@ -62,6 +62,8 @@ const (
 	scanEvery = time.Second
 	// concurrency is how many ticks one process runs at once.
 	concurrency = 16
+	// emptyLook is how long it is until the empty queue is looked at again.
+	emptyLook = 200 * time.Millisecond
 )
 
 // New returns a runner that has yet to be started.
@@ -83,9 +85,10 @@ func New(o Options) (*Runner, error) {
 		r.byName[s.Name] = s
 	}
 	r.stopping, r.stop = context.WithCancel(context.Background())
-	r.server = asynq.NewServerFromRedisClient(o.Redis, asynq.Config{
+	looker := r.queue.Looker(tasks.QueueSchedule, queue.Looks{Shortest: emptyLook, Longest: emptyLook, Stopping: r.stopping.Done()})
+	r.server = asynq.NewServerFromRedisClient(looker, asynq.Config{
 		Concurrency: concurrency, Queues: map[string]int{r.queue.Name(tasks.QueueSchedule): 1},
-		TaskCheckInterval: 200 * time.Millisecond, ShutdownTimeout: 3*graceTime + recordTime,
+		TaskCheckInterval: queue.LookInterval, ShutdownTimeout: 3*graceTime + recordTime,
 		Logger: queue.Logger{Log: o.Logger}, LogLevel: asynq.WarnLevel,
 	})
 	return r, nil

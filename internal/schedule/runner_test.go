@@ -292,3 +292,15 @@ func TestStore_KeepsAHundredTicksAndAllThatArentOver(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestRunner_WithoutRightsOnItsQueueAsksRedisSeldom(t *testing.T) {
+	t.Parallel()
+	m := newRoom(t)
+	m.write("list.csv", people(1))
+	r, _ := m.runner(never + "list: " + m.folder + "/list.csv")
+	if err := m.rdb.Do(t.Context(), "acl", "setuser", "default", "resetkeys", "~handout:*").Err(); err != nil {
+		t.Fatal(err)
+	}
+	m.start(r)
+	m.redis.CallsFewScripts()
+}

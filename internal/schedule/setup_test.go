@@ -41,6 +41,7 @@ func people(n int) string {
 // room is a Redis, and a folder for files.
 type room struct {
 	t      *testing.T
+	redis  *redistest.Server
 	rdb    *redis.Client
 	folder string
 	log    *lines
@@ -48,7 +49,8 @@ type room struct {
 
 func newRoom(t *testing.T) *room {
 	t.Helper()
-	m := &room{t: t, rdb: redistest.Start(t).Client(), folder: t.TempDir(), log: &lines{}}
+	m := &room{t: t, redis: redistest.Start(t), folder: t.TempDir(), log: &lines{}}
+	m.rdb = m.redis.Client()
 	m.write("campaign.yaml", template)
 	return m
 }

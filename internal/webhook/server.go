@@ -25,6 +25,10 @@ import (
 // endpoint, so a slow one delays no other.
 const concurrency = outbox.MaxEndpoints
 
+// emptyLook is how long it is until the empty queue is looked at again. Scans of this
+// process write most tasks, and are seen at once.
+const emptyLook = 200 * time.Millisecond
+
 // Options are what a server needs; all but MasterKeys, Private and Route are required.
 type Options struct {
 	Redis      redis.UniversalClient
@@ -80,10 +84,11 @@ func NewServer(o Options) (*Server, error) {
 	}
 	o.Metrics.MustRegister(s.deliveries)
 	s.stopping, s.stop = context.WithCancel(context.Background())
-	s.asynq = asynq.NewServerFromRedisClient(o.Redis, asynq.Config{
+	looker := s.queue.Looker(tasks.QueueWebhooks, queue.Looks{Shortest: emptyLook, Longest: emptyLook, Stopping: s.stopping.Done()})
+	s.asynq = asynq.NewServerFromRedisClient(looker, asynq.Config{
 		Concurrency:              concurrency,
 		Queues:                   map[string]int{s.queue.Name(tasks.QueueWebhooks): 1},
-		TaskCheckInterval:        200 * time.Millisecond,
+		TaskCheckInterval:        queue.LookInterval,
 		DelayedTaskCheckInterval: time.Second,
 		ShutdownTimeout:          postTime + recordTime + 5*time.Second,
 		Logger:                   queue.Logger{Log: o.Logger},

@@ -477,3 +477,13 @@ func TestServer_TellsOfWhatWasAskedForAlone(t *testing.T) {
 	same(t, "of the campaign", []string{"dropped 0+1"}, words(app.deliveries()))
 	same(t, "of people", "dropped 32+0", words(all.deliveries())[0])
 }
+
+func TestServer_WithoutRightsOnItsQueueAsksRedisSeldom(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	if err := r.rdb.Do(t.Context(), "acl", "setuser", "default", "resetkeys", "~handout:*").Err(); err != nil {
+		t.Fatal(err)
+	}
+	r.start(true)
+	r.server.CallsFewScripts()
+}

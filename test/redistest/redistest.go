@@ -181,6 +181,38 @@ func (s *Server) CommandStats() map[string]int64 {
 	return stats
 }
 
+// scriptCalls returns how often scripts were called, by those who may not, too.
+func (s *Server) scriptCalls() (n int64) {
+	s.t.Helper()
+	stats := s.info("commandstats")
+	for _, command := range []string{"cmdstat_evalsha", "cmdstat_eval"} {
+		for field := range strings.SplitSeq(stats[command], ",") {
+			if name, value, _ := strings.Cut(field, "="); name == "calls" || name == "rejected_calls" {
+				calls, _ := strconv.ParseInt(value, 10, 64)
+				n += calls
+			}
+		}
+	}
+	return n
+}
+
+// CallsFewScripts fails the test if 20 calls of scripts take less than half a second: a server
+// whose calls are denied has to wait between them.
+func (s *Server) CallsFewScripts() {
+	s.t.Helper()
+	const n = 20
+	before, began := s.scriptCalls(), time.Now()
+	for s.scriptCalls() < before+n {
+		if time.Since(began) > time.Minute {
+			s.t.Fatalf("redistest: %d calls of scripts in a minute, want %d", s.scriptCalls()-before, n)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if took := time.Since(began); took < time.Second/2 {
+		s.t.Errorf("%d calls of scripts in %s", s.scriptCalls()-before, took)
+	}
+}
+
 // ResetCommandStats sets every count of CommandStats to zero.
 func (s *Server) ResetCommandStats() {
 	s.t.Helper()
