@@ -99,9 +99,10 @@ func (a *API) suppressed(ctx context.Context, in *suppressedInput) (*SuppressedL
 	return out, err
 }
 
-// PhonePath is a path with a phone number.
+// PhonePath is a path with a phone number or an e-mail address: of 254 bytes at most, each
+// written in the path in up to three characters.
 type PhonePath struct {
-	Phone string `path:"phone" minLength:"1" maxLength:"64" example:"+12015550100" doc:"in international form; a + may be written as it is, or as %2B"`
+	Phone string `path:"phone" minLength:"1" maxLength:"762" example:"+12015550100" doc:"in international form, or an e-mail address of up to 254 bytes; a + may be written as it is, or as %2B"`
 }
 
 // suppression reads what the list says of the path's number.

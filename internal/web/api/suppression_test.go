@@ -81,6 +81,29 @@ func TestSuppression_OneNumber(t *testing.T) {
 	}
 }
 
+func TestSuppression_TakesAnEMailAddressOfAnyLength(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	c := h.client(t, "support", access.Read, access.Control, access.People)
+	longest := strings.Repeat("a", 64) + "@" + strings.Repeat(strings.Repeat("b", 61)+".", 3) + "com"
+	if len(longest) != 254 {
+		t.Fatalf("it has %d bytes", len(longest))
+	}
+	for _, address := range []string{"anna.maria.magdalena.vandenbroucke@customers.of.the.shop.example.com", longest} {
+		for _, path := range []string{"/suppression/" + address, "/suppression/" + strings.Replace(address, "@", "%40", 1)} {
+			c.do(t, 201, "PUT", path, "", "")
+			var s api.Suppressed
+			if c.do(t, 200, "GET", path, "", "").into(t, &s); s.Phone != address {
+				t.Errorf("%s: %+v", path, s)
+			}
+			if a := c.do(t, 200, "DELETE", path, "", ""); !strings.Contains(a.body, `"removed":true`) {
+				t.Error(a.body)
+			}
+		}
+	}
+	problemOf(t, c.do(t, 422, "PUT", "/suppression/a"+longest, "", ""), "invalid")
+}
+
 func TestSuppression_ListByCursor(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)
