@@ -57,9 +57,8 @@ func (c *Client) Send(ctx context.Context, s OneOff) (*Sent, error) {
 	if s.Key == "" || len(s.Key) > maxKey {
 		return nil, ErrNoKey
 	}
-	now := time.Now()
 	spec := campaign.Spec{
-		ID: campaign.StandingID(now, campaign.DefaultAccount), MessageType: s.MessageType, Channels: s.Channels, Account: s.Account,
+		ID: "one-off", MessageType: s.MessageType, Channels: s.Channels, Account: s.Account,
 		Lane: campaign.LaneUrgent, OnDoubt: campaign.DoubtHold,
 	}
 	f, err := NewFile(spec)
@@ -71,8 +70,8 @@ func (c *Client) Send(ctx context.Context, s OneOff) (*Sent, error) {
 		return nil, err
 	}
 	message := *f.Spec
-	message.ID = "" // the content is the same on another day
-	id, at, added, err := c.ledger.Append(ctx, s.Owner, s.Key, r, &message, now)
+	message.ID = "" // it is the day's campaign that has one
+	id, at, added, err := c.ledger.Append(ctx, s.Owner, s.Key, r, &message, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("send: %w", err)
 	}

@@ -50,6 +50,9 @@ func (f *File) finish(faults *Faults, broken map[string]bool) {
 	if _, err := campaign.ParseID(string(s.ID)); err != nil {
 		c.missingOr("id", string(s.ID), err.Error())
 	}
+	if _, _, standing := campaign.StandingDay(s.ID); standing { // one-off sends would be appended to it
+		c.fault("id", "a day's one-off sends have this name: choose another")
+	}
 	if !telesign.KnownMessageType(s.MessageType) {
 		c.missingOr("message_type", s.MessageType, "must be one of "+strings.Join(telesign.MessageTypes, ", "))
 	}

@@ -99,6 +99,8 @@ func TestParse_EveryFaultHasItsPlace(t *testing.T) {
 		{"two campaigns", good + "channels: [{channel: sms, template: x}]\n---\nid: b\n", "c.yaml:4:1: a campaign file holds one campaign"},
 		{"no id", "message_type: MKT\nchannels: [{channel: sms, template: x}]\n", "c.yaml:1:1: id: missing"},
 		{"bad id", "id: A b\nmessage_type: MKT\nchannels: [{channel: sms, template: x}]\n", "c.yaml:1:5: id: a campaign ID is"},
+		{"a name of one-off sends", "id: sends-2026-11-22\nmessage_type: MKT\nchannels: [{channel: sms, template: x}]\n", "c.yaml:1:5: id: a day's one-off sends have this name"},
+		{"one of another account's", "id: sends-2026-11-22-us\nmessage_type: MKT\nchannels: [{channel: sms, template: x}]\n", "c.yaml:1:5: id: a day's one-off sends have this name"},
 		{"no message type", "id: a\nchannels: [{channel: sms, template: x}]\n", "c.yaml:1:1: message_type: missing"},
 		{"unknown message type", "id: a\nmessage_type: SPAM\nchannels: [{channel: sms, template: x}]\n", "c.yaml:2:15: message_type: must be one of ARN, MKT, OTP"},
 		{"no channels", good, "c.yaml:1:1: channels: at least one"},
