@@ -98,6 +98,11 @@ func (w *Worker) later(c *claim, e *telesign.Error, event campaign.Event) error 
 		event.Reason = campaign.ReasonNotWritten
 	}
 	w.log.Warn("put off", "campaign", c.subject.ID, "recipient", c.place.String(), "attempt", event.Attempt, "wait", wait, "error", e)
+	return w.recordRetry(c, event)
+}
+
+// recordRetry records a deferral, and has the page looked at when it is over.
+func (w *Worker) recordRetry(c *claim, event campaign.Event) error {
 	if err := w.record(c, event); err != nil {
 		return err
 	}
@@ -152,12 +157,21 @@ func (w *Worker) giveUp(c *claim, event campaign.Event) error {
 // unsendable records that no request can be made of the recipient's columns.
 // Lists are checked before they stand, so that this is a fault of ours.
 func (w *Worker) unsendable(c *claim, err error) error {
-	if errors.Is(err, campaign.ErrNewer) { // a one-off send: a newer worker can make it
-		return w.unsent(c, err)
+	if errors.Is(err, campaign.ErrNewer) {
+		return w.leave(c, err)
 	}
 	return w.record(c, campaign.Event{
 		Kind: campaign.EventRefuse, At: w.clock.Now(), Attempt: c.seen.Record.Attempt, Reason: campaign.ReasonUnsendable,
 	})
+}
+
+// leave gives back a one-off send that a newer worker can make: soon, to the worker that
+// looks then, which takes its own tasks first.
+func (w *Worker) leave(c *claim, err error) error {
+	w.log.Warn("not sent", "campaign", c.subject.ID, "recipient", c.place.String(), "error", err)
+	event := campaign.Event{Kind: campaign.EventDefer, At: w.clock.Now(), Attempt: c.seen.Record.Attempt, Reason: campaign.ReasonNotWritten}
+	event.DueAt = event.At.Add(min(backoff(c.seen.Record.Faults), lostAfter))
+	return errors.Join(w.recordRetry(c, event), w.yield(c.ctx))
 }
 
 // backoff is 1 s, doubled with each fault, five minutes at most, with jitter:

@@ -85,11 +85,22 @@ func TestSend_GivesBackAOneOffThatItDoesNotKnow(t *testing.T) {
 	}
 	r.start()
 	r.untilState(c, 0, campaign.Retrying)
+	given := time.Now()
 	if log := r.log.String(); !strings.Contains(log, "quiet") || !strings.Contains(log, "update this one") {
 		t.Error("the log doesn't name what it doesn't know")
 	}
 	if len(v.all()) > 0 {
 		t.Errorf("%d POSTs", len(v.all()))
 	}
+	if b, err = campaigntest.EncodePage(1, []campaign.Recipient{{ID: "r0", Phone: phone(0, 0), Values: []string{strings.Replace(message, `,"quiet":"22:00"`, "", 1)}}}); err != nil {
+		t.Fatal(err)
+	}
+	r.rdb.Set(t.Context(), "handout:{sends-2026-11-22}:page:0", b, 0)
+	r.start() // it reads the page as a newer one would
+	rec := r.untilState(c, 0, campaign.Accepted)
+	if took := rec.ClaimedAt.Sub(given); took > 15*time.Second {
+		t.Errorf("it was sent %s after it was given back", took)
+	}
+	v.once(t, 1)
 	r.closes(c)
 }

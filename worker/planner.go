@@ -34,6 +34,9 @@ const (
 	// campaign of a newer program: they try to take it every leaseKeep/2. Without others
 	// it is taken again, for the campaigns that this program can read.
 	yieldTime = 2 * time.Second
+	// yieldAgain is how long a worker looks, after it has yielded, before it does again:
+	// where there is no newer one, what all know goes on.
+	yieldAgain = 30 * time.Second
 )
 
 // planner is what the worker that looks at due campaigns knows of them between two
@@ -239,6 +242,10 @@ func (w *Worker) keepLooking(ctx context.Context) (mine, fresh bool, err error) 
 func (w *Worker) yield(ctx context.Context) error {
 	p := w.planner
 	p.mu.Lock()
+	if time.Since(p.yields) < yieldAgain {
+		p.mu.Unlock()
+		return nil
+	}
 	p.forget()
 	p.yields = time.Now().Add(yieldTime)
 	p.mu.Unlock()
