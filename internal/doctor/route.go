@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/handout-dev/handout/internal/outbound"
@@ -43,7 +44,9 @@ func examineRoute(ctx context.Context, s *Setup) []probe.Finding {
 	if s.Route.Proxy() == "" && s.CAFile == "" {
 		return findings
 	}
-	for _, text := range s.TelesignURLs {
+	urls := slices.Clone(s.TelesignURLs) // accounts share them
+	slices.Sort(urls)
+	for _, text := range slices.Compact(urls) {
 		if u, err := url.Parse(text); err == nil && u.Hostname() != "" {
 			findings = append(findings, examineWay(ctx, s.Route, u))
 		}

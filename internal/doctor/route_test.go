@@ -45,7 +45,7 @@ func TestRoute_IsTriedToTelesignWithoutSendingAnything(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return examineRoute(t.Context(), &Setup{Route: route, CAFile: caFile, TelesignURLs: []string{"https://rest-ww.example.com"}})
+		return examineRoute(t.Context(), &Setup{Route: route, CAFile: caFile, TelesignURLs: []string{"https://rest-ww.example.com", "https://rest-ww.example.com"}})
 	}
 	all := look(proxy.URL(), "", ca.File)
 	if len(all) != 2 {

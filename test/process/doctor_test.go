@@ -15,7 +15,7 @@ import (
 func TestConfig_ListsEveryVariableAndNoSecret(t *testing.T) {
 	t.Parallel()
 	e := bare().with("REDIS_URL", "redis://user:hunter2@127.0.0.1:6379/1", "TELESIGN_CUSTOMER_ID", customerID,
-		"HANDOUT_TELESIGN_API_KEY", secret, "HANDOUT_CALLBACK_URL", "https://user:hunter2@example.com/receipts")
+		"HANDOUT_TELESIGN_API_KEY", secret, "HANDOUT_CALLBACK_URL", "https://user:hunter2@example.com/receipts", "HANDOUT_PROXY_URL", "http://hunter2:hunter2@127.0.0.1:3128")
 	var rows []struct{ Name, Value, Default, Description string }
 	if err := json.Unmarshal([]byte(done(t, e, "config", "--json")), &rows); err != nil {
 		t.Fatal(err)
@@ -32,7 +32,7 @@ func TestConfig_ListsEveryVariableAndNoSecret(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"REDIS_URL": "redis://127.0.0.1:6379/1", "TELESIGN_API_KEY": "(set, not shown)", "TELESIGN_CUSTOMER_ID": customerID,
+		"REDIS_URL": "redis://127.0.0.1:6379/1", "TELESIGN_API_KEY": "(set, not shown)", "HANDOUT_PROXY_URL": "(set, not shown)", "TELESIGN_CUSTOMER_ID": customerID,
 		"HANDOUT_CALLBACK_URL": "https://user:xxxxx@example.com/receipts", "HANDOUT_LISTEN_ADDR": ":8080",
 		"HANDOUT_CONSOLE_ADDR": "127.0.0.1:8090", "HANDOUT_WORK_ADDR": "127.0.0.1:8070", "HANDOUT_SIMULATE_ADDR": "127.0.0.1:8060",
 		"HANDOUT_SIMULATE_CALLBACK_URL": "http://127.0.0.1:8080/callbacks/telesign", "HANDOUT_RATE": "10", "HANDOUT_SEND_TIMEOUT": "15s",
