@@ -183,7 +183,7 @@ func loadField(field reflect.StructField, into reflect.Value) error {
 			return err
 		}
 	}
-	if os.Getenv(variableName(field)) == "" { // also when it is set to nothing, as by Docker Compose
+	if name := variableName(field); os.Getenv(name) == "" && os.Getenv("HANDOUT_"+name) == "" { // also when it is set to nothing, as by Docker Compose
 		field.Tag = reflect.StructTag(fmt.Sprintf("envconfig:%q default:%q", "HANDOUT_IS_NOT_SET", field.Tag.Get("default")))
 	}
 	one := reflect.New(reflect.StructOf([]reflect.StructField{field}))

@@ -38,22 +38,37 @@ func TestLoad_EveryDefaultIsGood(t *testing.T) {
 	}
 }
 
+// Those with a name of their own are read by handout's, too.
+func TestLoad_ReadsEachVariableByHandoutsName(t *testing.T) {
+	alone(t)
+	t.Setenv("HANDOUT_REDIS_URL", "redis://redis:6379/1")
+	t.Setenv("HANDOUT_TELESIGN_CUSTOMER_ID", "c")
+	t.Setenv("HANDOUT_TELESIGN_API_KEY", "aHVudGVyMg==")
+	t.Setenv("HANDOUT_TELESIGN_URL", "https://telesign.example.com")
+	c, err := config.Load()
+	if err != nil || c.RedisURL != "redis://redis:6379/1" || c.TelesignCustomerID != "c" || c.TelesignAPIKey.Reveal() != "aHVudGVyMg==" || c.TelesignURL != "https://telesign.example.com" {
+		t.Errorf("%v: %+v", err, c.Variables())
+	}
+}
+
 func TestLoad_NamesEveryFaultAndShowsNoSecret(t *testing.T) {
 	const secret = "hunter2"
 	for name, c := range map[string]struct {
 		set  map[string]string
 		want []string
 	}{
-		"two at once":                  {map[string]string{"HANDOUT_RATE": "0", "HANDOUT_SEND_TIMEOUT": secret}, []string{"HANDOUT_RATE: must be over 0", "HANDOUT_SEND_TIMEOUT: must be a duration as in 90s or 10m"}},
-		"a secret in the wrong place":  {map[string]string{"HANDOUT_CONCURRENCY": secret}, []string{"HANDOUT_CONCURRENCY: must be a whole number"}},
-		"no master key":                {map[string]string{"HANDOUT_MASTER_KEY": secret}, []string{"HANDOUT_MASTER_KEY: a master key is 32 random bytes"}},
-		"keys apart without any":       {map[string]string{"HANDOUT_KEYS_URL": "redis://:" + secret + "@keys:6379"}, []string{"HANDOUT_KEYS_URL: is set, and HANDOUT_MASTER_KEY isn't"}},
-		"a secret and a file for it":   {map[string]string{"TELESIGN_API_KEY": secret, "TELESIGN_API_KEY_FILE": "/nowhere"}, []string{"TELESIGN_API_KEY: is set, and so is TELESIGN_API_KEY_FILE"}},
-		"a file that isn't there":      {map[string]string{"HANDOUT_MASTER_KEY_FILE": "/nowhere/key"}, []string{"HANDOUT_MASTER_KEY: ", "/nowhere/key"}},
-		"a prefix that is no prefix":   {map[string]string{"HANDOUT_PREFIX": "Two Words"}, []string{"HANDOUT_PREFIX: must be 1 to 32 small letters"}},
-		"a switch that is no switch":   {map[string]string{"HANDOUT_POLL": "perhaps"}, []string{"HANDOUT_POLL: must be true or false"}},
-		"a level that the log lacks":   {map[string]string{"HANDOUT_LOG_LEVEL": "loud"}, []string{"HANDOUT_LOG_LEVEL: must be debug, info, warn or error"}},
-		"a number far from any number": {map[string]string{"HANDOUT_POLL_RATE": "-1"}, []string{"HANDOUT_POLL_RATE: must be over 0"}},
+		"two at once":                   {map[string]string{"HANDOUT_RATE": "0", "HANDOUT_SEND_TIMEOUT": secret}, []string{"HANDOUT_RATE: must be over 0", "HANDOUT_SEND_TIMEOUT: must be a duration as in 90s or 10m"}},
+		"a secret in the wrong place":   {map[string]string{"HANDOUT_CONCURRENCY": secret}, []string{"HANDOUT_CONCURRENCY: must be a whole number"}},
+		"no master key":                 {map[string]string{"HANDOUT_MASTER_KEY": secret}, []string{"HANDOUT_MASTER_KEY: a master key is 32 random bytes"}},
+		"keys apart without any":        {map[string]string{"HANDOUT_KEYS_URL": "redis://:" + secret + "@keys:6379"}, []string{"HANDOUT_KEYS_URL: is set, and HANDOUT_MASTER_KEY isn't"}},
+		"a secret and a file for it":    {map[string]string{"TELESIGN_API_KEY": secret, "TELESIGN_API_KEY_FILE": "/nowhere"}, []string{"TELESIGN_API_KEY: is set, and so is TELESIGN_API_KEY_FILE"}},
+		"a file that isn't there":       {map[string]string{"HANDOUT_MASTER_KEY_FILE": "/nowhere/key"}, []string{"HANDOUT_MASTER_KEY: ", "/nowhere/key"}},
+		"a proxy that is none":          {map[string]string{"HANDOUT_PROXY_URL": "socks5://u:" + secret + "@proxy:1080"}, []string{"HANDOUT_PROXY_URL: must be as in http://proxy.example.com:3128"}},
+		"authorities that aren't there": {map[string]string{"HANDOUT_CA_FILE": "/nowhere/ca.pem"}, []string{"HANDOUT_CA_FILE: ", "/nowhere/ca.pem"}},
+		"a prefix that is no prefix":    {map[string]string{"HANDOUT_PREFIX": "Two Words"}, []string{"HANDOUT_PREFIX: must be 1 to 32 small letters"}},
+		"a switch that is no switch":    {map[string]string{"HANDOUT_POLL": "perhaps"}, []string{"HANDOUT_POLL: must be true or false"}},
+		"a level that the log lacks":    {map[string]string{"HANDOUT_LOG_LEVEL": "loud"}, []string{"HANDOUT_LOG_LEVEL: must be debug, info, warn or error"}},
+		"a number far from any number":  {map[string]string{"HANDOUT_POLL_RATE": "-1"}, []string{"HANDOUT_POLL_RATE: must be over 0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			alone(t)
@@ -89,6 +104,7 @@ func TestVariables_ShowNoSecret(t *testing.T) {
 	}
 	t.Setenv("TELESIGN_API_KEY", "aHVudGVyMg==")
 	t.Setenv("TELESIGN_URL", "https://user:hunter2@telesign.example.com")
+	t.Setenv("HANDOUT_PROXY_URL", "http://user:hunter2@proxy.example.com:3128")
 	c, err := config.Load()
 	if err != nil {
 		t.Fatal(err)
