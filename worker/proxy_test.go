@@ -119,8 +119,8 @@ func hangsUp(t *testing.T, p *proxytest.Proxy) {
 	p.Lead(behindProxy+":443", l.Addr().String())
 }
 
-// A proxy that is away for a while costs time, and no one's message.
-func TestProxy_ThatCannotConnectPutsEveryoneOffAndNobodyInDoubt(t *testing.T) {
+// A proxy that is away for a while costs time alone: each is sent to once.
+func TestProxy_ThatCannotConnectPutsEveryoneOff(t *testing.T) {
 	t.Parallel()
 	const n = 10
 	v := &vendor{}

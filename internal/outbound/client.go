@@ -1,7 +1,7 @@
-// Package outbound makes the clients for URLs that others name: those of webhooks,
-// of the files in a list, and of schedules' lists. They reach no private address
-// unless it is allowed, follow few redirects, and wait for an answer in bounded
-// time.
+// Package outbound is the way out: straight, or through a proxy ([Route]). It makes the
+// clients for URLs that others name: those of webhooks, of the files in a list, and of
+// schedules' lists. They reach no private address unless it is allowed, also through a
+// proxy, follow few redirects, and wait for an answer in bounded time.
 package outbound
 
 import (

@@ -39,6 +39,7 @@ func TestHoldAdvice_KnowsEveryReasonOfHandouts(t *testing.T) {
 		"canary: 70 of 100 delivered, 80 % are needed":                                       "sends to the others",
 		campaign.RestoredReason(time.Unix(0, 0), false):                                      "handout verify",
 		translate.TemplateHoldReason(3855, telesign.TemplateName{Channel: "sms", Name: "x"}): "", // it says it itself
+		translate.ProxyHoldReason("the proxy answers 407"):                                   "HANDOUT_PROXY_URL",
 		"something of a version to come":                                                     "",
 	} {
 		if got := translate.HoldAdvice(reason); !strings.Contains(got, want) || (want == "") != (got == "") {
