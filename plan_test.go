@@ -116,7 +116,7 @@ var plan = map[string]room{
 	"internal/web/access":  {store, []string{"campaign", "internal/redisx"}},
 	"internal/web/api":     {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/sealed", "internal/translate", "internal/web/access"}},
 	"internal/web/console": {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/sealed", "internal/translate", "internal/web/access", "internal/web/oidc"}},
-	"internal/web/oidc":    {client, []string{"internal/web/access"}},
+	"internal/web/oidc":    {client, []string{"internal/outbound", "internal/web/access"}},
 	"internal/web/queues":  {face, []string{"internal/redisx", "internal/web/access"}},
 
 	// It ties everything together, and knows no store: what it does and asks of one

@@ -161,7 +161,7 @@ func Load() (*Config, error) {
 
 // OIDC is the OpenID Connect provider.
 func (c *Config) OIDC() oidc.Options {
-	return oidc.Options{Issuer: c.OIDCIssuer, ClientID: c.OIDCClientID, ClientSecret: c.OIDCClientSecret.Reveal(), Console: c.ConsoleURL, GroupsClaim: c.OIDCGroupsClaim}
+	return oidc.Options{Issuer: c.OIDCIssuer, ClientID: c.OIDCClientID, ClientSecret: c.OIDCClientSecret.Reveal(), Console: c.ConsoleURL, GroupsClaim: c.OIDCGroupsClaim, Route: c.Route()}
 }
 
 // isSecret reports whether a variable may be in a file: it is a secret, or a URL with a

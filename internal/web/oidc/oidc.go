@@ -24,16 +24,18 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
+	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
-// Options are what a provider needs to know of us, and we of it. All are required.
+// Options are what a provider needs to know of us, and we of it. All but Route are required.
 type Options struct {
 	Issuer       string // as the provider writes it, see [Options.Faults]
 	ClientID     string
 	ClientSecret string
-	Console      string // the console's URL, to which the provider sends browsers back
-	GroupsClaim  string // the claim that has a person's groups
+	Console      string          // the console's URL, to which the provider sends browsers back
+	GroupsClaim  string          // the claim that has a person's groups
+	Route        *outbound.Route // to the provider; nil: straight
 }
 
 // CallbackPath is the console's path to which the provider sends browsers back.
@@ -70,7 +72,8 @@ const (
 // New returns a provider.
 func New(o Options) *Provider {
 	return &Provider{o: o, client: &http.Client{
-		Timeout: patience,
+		Timeout:   patience,
+		Transport: o.Route.Through(&http.Transport{ForceAttemptHTTP2: true, IdleConnTimeout: 30 * time.Second}),
 		// No address of a provider's leads on, and a redirected POST would bring the
 		// client's secret to another host.
 		CheckRedirect: func(*http.Request, []*http.Request) error {
