@@ -84,6 +84,7 @@ var plan = map[string]room{
 	"internal/sealed":          {store, []string{"campaign", "internal/installation", "internal/redisx"}},
 	"internal/webhook/outbox":  {store, []string{"campaign", "internal/redisx", "internal/sealed", "internal/secret"}},
 	"internal/queue":           {store, []string{"internal/redisx"}},
+	"internal/backup":          {client, []string{"internal/installation", "internal/redisx"}},
 	"internal/installation":    {store, []string{"internal/redisx"}},
 	"internal/proposal":        {store, []string{"campaign", "internal/redisx"}},
 	"internal/references":      {store, []string{"campaign", "internal/redisx"}},
