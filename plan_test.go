@@ -92,8 +92,8 @@ var plan = map[string]room{
 	"internal/templates/cache": {store, []string{"telesign", "internal/redisx"}},
 	"ledger":                   {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/proposal", "internal/redisx", "internal/sealed", "internal/webhook/outbox", "internal/references"}},
 
-	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/sealed", "internal/campaignfile", "internal/listfile", "internal/phone", "internal/queue", "internal/seen", "internal/translate"}},
-	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/sealed", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
+	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/installation", "internal/sealed", "internal/campaignfile", "internal/listfile", "internal/phone", "internal/queue", "internal/seen", "internal/translate"}},
+	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/installation", "internal/sealed", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
 	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/sealed", "internal/phone", "internal/suppression", "internal/templates", "internal/translate", "internal/references", "internal/unverified"}},
 	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/sealed", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
 	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/audit", "internal/sealed", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/s3keys", "internal/suppression"}},

@@ -72,7 +72,7 @@ const takes = 3
 // its files, or not at all. progress, if not nil, is called with the bytes of all copies
 // together, from several goroutines one at a time.
 //
-// Errors: [os.ErrExist], [*RefusedError], [installation.ErrBackup], [installation.ErrRestored].
+// Errors: [os.ErrExist], [*RefusedError], [installation.ErrBackup].
 func Make(ctx context.Context, rdb redis.UniversalClient, dir string, campaigns []Campaign, progress func(done, all int64)) (_ *Manifest, err error) {
 	dir = filepath.Clean(dir)
 	if _, err := os.Lstat(dir); err == nil {

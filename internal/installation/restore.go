@@ -30,10 +30,6 @@ const (
 // ErrBackup means that another backup is being made, or was killed within the last hour.
 var ErrBackup = errors.New("another backup is being made, or was killed within the last hour")
 
-// ErrRestored means that this Redis was put back to an older state, and that recovery
-// hasn't been closed.
-var ErrRestored = errors.New("this Redis was put back to an older state: a copy of it now would hide that; finish with handout recover first")
-
 // Restore says that Redis was put back to an older state, until a person closes it.
 type Restore struct {
 	From    time.Time // the state's, in whole seconds
@@ -52,14 +48,10 @@ const (
 // BeginBackup marks Redis for the copy that is taken next, and returns the mark, which is
 // of 20 ASCII characters and stands in the copy as it is. If the process dies before
 // [EndBackup], [ReadRestore] takes the mark away after an hour.
-// Errors: [ErrBackup], [ErrRestored].
+// Errors: [ErrBackup].
 func BeginBackup(ctx context.Context, rdb redis.UniversalClient) (mark string, at time.Time, err error) {
-	restore, err := ReadRestore(ctx, rdb)
-	if err != nil {
+	if _, err := ReadRestore(ctx, rdb); err != nil { // takes the mark of a backup that was killed away
 		return "", at, err
-	}
-	if restore != nil {
-		return "", at, ErrRestored
 	}
 	at, run, err := nowAndRun(ctx, rdb)
 	if err != nil {
