@@ -66,6 +66,7 @@ var plan = map[string]room{
 	"internal/secret":       {pure, nil},
 	"internal/seen":         {pure, nil},
 	"internal/templates":    {pure, []string{"campaign", "telesign"}},
+	"internal/vendorreport": {pure, []string{"telesign", "internal/listfile", "internal/phone"}},
 	"internal/translate":    {pure, []string{"campaign", "telesign"}},
 
 	"internal/batch":    {tool, nil},
@@ -106,7 +107,7 @@ var plan = map[string]room{
 	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
 	"internal/orderhistory/store":    {client, []string{"internal/s3keys"}},
 
-	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/audit", "internal/listfile", "internal/phone", "internal/proposal", "internal/sealed", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
+	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/audit", "internal/backup", "internal/installation", "internal/vendorreport", "internal/listfile", "internal/phone", "internal/proposal", "internal/sealed", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
 	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/sealed", "internal/audit", "internal/web/access", "internal/phone", "internal/proposal", "internal/suppression", "internal/translate", "internal/unverified"}},
 
 	"internal/demoredis":   {client, []string{"internal/redisx"}},
@@ -114,6 +115,7 @@ var plan = map[string]room{
 	"internal/config":      {face, []string{"campaign", "telesign", "worker", "internal/accounts", "internal/installation", "internal/operations", "internal/redisx", "internal/sealed", "internal/secret", "internal/web/access", "internal/web/oidc"}},
 	"internal/doctor":      {face, []string{"telesign", "internal/installation", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/secret"}},
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
+	"internal/rescue":      {face, []string{"campaign", "internal/backup", "internal/operations", "internal/report", "internal/terminal", "internal/vendorreport"}},
 	"internal/web/access":  {store, []string{"campaign", "internal/redisx"}},
 	"internal/web/api":     {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/sealed", "internal/translate", "internal/web/access"}},
 	"internal/web/console": {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/sealed", "internal/translate", "internal/web/access", "internal/web/oidc"}},
@@ -124,7 +126,7 @@ var plan = map[string]room{
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/demoredis", "internal/examples", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
-		"internal/accounts", "internal/audit", "internal/config", "internal/doctor", "internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/sealed", "internal/web/access", "internal/web/api", "internal/web/console",
+		"internal/accounts", "internal/audit", "internal/config", "internal/doctor", "internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/rescue", "internal/sealed", "internal/web/access", "internal/web/api", "internal/web/console",
 		"internal/web/oidc", "internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate", "internal/usage",
 	}},
 	"cmd/orderhistory": {face, everything},
