@@ -139,11 +139,11 @@ func (o *Operations) settleReport(ctx context.Context, m *ReportMatch, by campai
 	work := slices.Concat(slices.Collect(maps.Keys(m.moves)), slices.Collect(maps.Keys(m.doubts)))
 	var mu sync.Mutex
 	changed, done := 0, 0
-	group, ctx := errgroup.WithContext(ctx)
+	group, settling := errgroup.WithContext(ctx)
 	group.SetLimit(settleAtOnce)
 	for _, s := range work {
 		group.Go(func() error {
-			moved, err := o.settleOne(ctx, m, s)
+			moved, err := o.settleOne(settling, m, s)
 			mu.Lock()
 			defer mu.Unlock()
 			if moved {
