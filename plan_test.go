@@ -141,6 +141,7 @@ var plan = map[string]room{
 	"test/s3test":        {kit, nil},
 	"test/accounts":      {kit, nil}, // tests alone, as below
 	"test/bench":         {kit, nil},
+	"test/operating":     {kit, nil},
 	"test/chaos":         {kit, nil},
 	"test/search":        {kit, nil},
 	"test/reference":     {kit, nil},
