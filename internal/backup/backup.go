@@ -64,15 +64,18 @@ type Campaign struct {
 // manifestName is the manifest's file in a backup.
 const manifestName = "manifest.json"
 
-// takes is how often a copy is asked for: Redis may send one that it was already writing
-// for a replica, from before the mark.
+// takes is how often a copy is asked for.
 const takes = 3
+
+// errUnmarked means that a copy is from before the mark, as one that Redis was already
+// writing for a replica, or from after it, as another backup's end took it away.
+var errUnmarked = errors.New("no copy was of this backup's time: another backup is being made, or Redis was writing copies for replicas; try again")
 
 // Make writes a backup to the folder dir, which must not exist yet: it is there with all
 // its files, or not at all. progress, if not nil, is called with the bytes of all copies
 // together, from several goroutines one at a time.
 //
-// Errors: [os.ErrExist], [*RefusedError], [installation.ErrBackup].
+// Errors: [os.ErrExist], [*RefusedError].
 func Make(ctx context.Context, rdb redis.UniversalClient, dir string, campaigns []Campaign, progress func(done, all int64)) (_ *Manifest, err error) {
 	dir = filepath.Clean(dir)
 	if _, err := os.Lstat(dir); err == nil {
@@ -98,16 +101,19 @@ func Make(ctx context.Context, rdb redis.UniversalClient, dir string, campaigns 
 			_ = os.RemoveAll(partial)
 		}
 	}()
-	mark, at, err := installation.BeginBackup(ctx, rdb)
-	if err != nil {
-		return nil, err
-	}
 	m := &Manifest{
-		Form: 1, At: at, Installation: stamp.ID, Prefix: redisx.Prefix(rdb), Format: stamp.Format, OldestReader: stamp.OldestReader,
+		Form: 1, Installation: stamp.ID, Prefix: redisx.Prefix(rdb), Format: stamp.Format, OldestReader: stamp.OldestReader,
 		Accounts: stamp.Accounts, MasterKey: stamp.MasterKey, Redis: info.Version, Campaigns: campaigns,
 	}
-	m.Files, err = takeAll(ctx, rdb, partial, mark, progress)
-	err = errors.Join(err, unmark(ctx, rdb))
+	err = errUnmarked
+	for try := 0; try < takes && errors.Is(err, errUnmarked); try++ {
+		var mark string
+		if mark, m.At, err = installation.BeginBackup(ctx, rdb); err != nil {
+			return nil, err
+		}
+		m.Files, err = takeAll(ctx, rdb, partial, mark, progress)
+		err = errors.Join(err, unmark(ctx, rdb))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -202,28 +208,23 @@ func takeAll(ctx context.Context, rdb redis.UniversalClient, dir, mark string, p
 
 // take takes the copy of one master.
 func (m *master) take(ctx context.Context, dir, mark string, progress func(done, all int64)) error {
-	for range takes {
-		f, err := os.OpenFile(filepath.Join(dir, m.file.Name), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-		if err != nil {
-			return err
-		}
-		sum := newSum()
-		marked, err := download(ctx, m.node, io.MultiWriter(f, sum), mark, progress)
-		if err == nil {
-			err = f.Sync()
-		}
-		if err = errors.Join(err, f.Close()); err == nil {
-			err = sum.check()
-		}
-		if err != nil {
-			return err
-		}
-		if marked || !m.marks {
-			m.file.Size, m.file.SHA256 = sum.size, sum.hex()
-			return nil
-		}
+	f, err := os.OpenFile(filepath.Join(dir, m.file.Name), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
 	}
-	return errors.New("each copy was from before the backup: Redis was writing one for a replica; try again")
+	sum := newSum()
+	marked, err := download(ctx, m.node, io.MultiWriter(f, sum), mark, progress)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = sum.check()
+	}
+	if err == nil && m.marks && !marked {
+		err = errUnmarked
+	}
+	m.file.Size, m.file.SHA256 = sum.size, sum.hex()
+	return err
 }
 
 // sum is what is known of a snapshot's bytes.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -191,18 +192,59 @@ func TestMake_LeavesNothingWhenItCannot(t *testing.T) {
 	if _, err := backup.Make(t.Context(), app, filepath.Join(in, "b"), nil, nil); !errors.As(err, &refused) || !strings.Contains(err.Error(), "+sync") {
 		t.Errorf("without the right: %v", err)
 	}
-	if err := server.Client().Do(t.Context(), "ACL", "SETUSER", "app", "+sync", "+replconf").Err(); err != nil {
-		t.Fatal(err)
-	}
-	if m, err := backup.Make(t.Context(), app, filepath.Join(t.TempDir(), "b"), nil, nil); err != nil || len(m.Files) != 1 {
-		t.Errorf("with it: %v", err)
-	}
 	left, err := os.ReadDir(in)
 	if err != nil || len(left) != 1 {
 		t.Errorf("left: %v, %v", left, err)
 	}
 	if server.Client().Exists(t.Context(), "handout:backup").Val() != 0 {
 		t.Error("the mark is left")
+	}
+}
+
+func TestMake_TwoAtOnceAreBothWhole(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Set("rdb-key-save-delay", "100")) // microseconds: they overlap
+	rdb := enter(t, server.URL())
+	in := t.TempDir()
+	var group sync.WaitGroup
+	for i := range 2 {
+		group.Go(func() {
+			dir := filepath.Join(in, fmt.Sprint(i))
+			_, err := backup.Make(t.Context(), rdb, dir, nil, nil)
+			if err == nil {
+				_, err = backup.Verify(t.Context(), dir)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if server.Client().Exists(t.Context(), "handout:backup").Val() != 0 {
+		t.Error("a mark is left")
+	}
+}
+
+// rights are those of the user that docs/operating.md names.
+const rights = "~handout:* ~asynq:* &* +@all -@dangerous +info +config|get +sync +psync +replconf"
+
+func TestMake_TakesTheRightsThatTheRunbookNames(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operating.md")
+	if err != nil || !strings.Contains(string(page), "on >PASSWORD "+rights) {
+		t.Errorf("docs/operating.md has other rights: %v", err)
+	}
+	server := redistest.Start(t)
+	set := []any{"ACL", "SETUSER", "backup", "on", ">pw"}
+	for _, r := range strings.Fields(rights) {
+		set = append(set, r)
+	}
+	if err := server.Client().Do(t.Context(), set...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	rdb := enter(t, strings.Replace(server.URL(), "unix://", "unix://backup:pw@", 1))
+	if _, err := backup.Make(t.Context(), rdb, filepath.Join(t.TempDir(), "b"), nil, nil); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -284,9 +326,6 @@ func TestReadRestore_ABackupThatWasKilledIsNoRestore(t *testing.T) {
 	mark, at, err := installation.BeginBackup(t.Context(), rdb)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if _, _, err := installation.BeginBackup(t.Context(), rdb); !errors.Is(err, installation.ErrBackup) {
-		t.Errorf("a second one: %v", err)
 	}
 	if restore, err := installation.ReadRestore(t.Context(), rdb); restore != nil || err != nil {
 		t.Errorf("while it is made: %+v, %v", restore, err)

@@ -27,9 +27,6 @@ const (
 	maxMarked = time.Hour
 )
 
-// ErrBackup means that another backup is being made, or was killed within the last hour.
-var ErrBackup = errors.New("another backup is being made, or was killed within the last hour")
-
 // Restore says that Redis was put back to an older state, until a person closes it.
 type Restore struct {
 	From    time.Time // the state's, in whole seconds
@@ -46,26 +43,27 @@ const (
 )
 
 // BeginBackup marks Redis for the copy that is taken next, and returns the mark, which is
-// of 20 ASCII characters and stands in the copy as it is. If the process dies before
-// [EndBackup], [ReadRestore] takes the mark away after an hour.
-// Errors: [ErrBackup].
+// of 20 ASCII characters and stands in the copy as it is, and its time. It takes the place
+// of another backup's mark: one that was killed, or is being made, which finds its copy
+// without its mark then and takes another. If the process dies before [EndBackup],
+// [ReadRestore] takes the mark away after an hour.
 func BeginBackup(ctx context.Context, rdb redis.UniversalClient) (mark string, at time.Time, err error) {
-	if _, err := ReadRestore(ctx, rdb); err != nil { // takes the mark of a backup that was killed away
+	if _, err := ReadRestore(ctx, rdb); err != nil { // which must not miss the mark of another run
 		return "", at, err
 	}
 	at, run, err := nowAndRun(ctx, rdb)
 	if err != nil {
 		return "", at, err
 	}
-	mark = fmt.Sprintf("%0*x%s", timeDigits, at.Unix(), run)
-	set, err := rdb.SetNX(ctx, markKey(redisx.Prefix(rdb)), mark, 0).Result()
-	if err != nil {
+	mark = markOf(at, run)
+	if err := rdb.Set(ctx, markKey(redisx.Prefix(rdb)), mark, 0).Err(); err != nil {
 		return "", at, fmt.Errorf("mark the backup: %w", err)
 	}
-	if !set {
-		return "", at, ErrBackup
-	}
 	return mark, at, nil
+}
+
+func markOf(at time.Time, run string) string {
+	return fmt.Sprintf("%0*x%s", timeDigits, at.Unix(), run)
 }
 
 // MarkedMaster returns the address of the master of a cluster that has the mark.
@@ -123,7 +121,7 @@ func readMark(ctx context.Context, rdb redis.UniversalClient, mark string) (*Res
 		return nil, fmt.Errorf("read the backup's mark: %w", err)
 	}
 	at := time.Unix(seconds, 0).UTC()
-	if mark == fmt.Sprintf("%0*x%s", timeDigits, seconds, run) {
+	if mark == markOf(at, run) {
 		if now.Sub(at) > maxMarked {
 			return nil, EndBackup(ctx, rdb)
 		}
