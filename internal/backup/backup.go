@@ -40,6 +40,7 @@ type Manifest struct {
 	OldestReader int               `json:"oldest_reader"`
 	Accounts     map[string]string `json:"accounts"`             // digests, by name
 	MasterKey    string            `json:"master_key,omitempty"` // the ID of the one that encrypts
+	KeyStore     string            `json:"key_store,omitempty"`  // the ID in the stamp of the Redis that has the campaigns' keys, which aren't here
 	Redis        string            `json:"redis"`                // its version
 	Files        []File            `json:"files"`
 	Campaigns    []Campaign        `json:"campaigns"` // as they stood just before At, the newest first
@@ -103,7 +104,7 @@ func Make(ctx context.Context, rdb redis.UniversalClient, dir string, campaigns 
 	}()
 	m := &Manifest{
 		Form: 1, Installation: stamp.ID, Prefix: redisx.Prefix(rdb), Format: stamp.Format, OldestReader: stamp.OldestReader,
-		Accounts: stamp.Accounts, MasterKey: stamp.MasterKey, Redis: info.Version, Campaigns: campaigns,
+		Accounts: stamp.Accounts, MasterKey: stamp.MasterKey, KeyStore: stamp.KeyStore, Redis: info.Version, Campaigns: campaigns,
 	}
 	err = errUnmarked
 	for try := 0; try < takes && errors.Is(err, errUnmarked); try++ {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/vendorreport"
 	"github.com/handout-dev/handout/ledger"
 )
@@ -167,7 +168,8 @@ func (m *matcher) finish(ctx context.Context) (*ReportMatch, error) {
 		if c == nil {
 			continue
 		}
-		if err := m.o.ledger.EachPage(ctx, c.info, func(p *ledger.Page) error { m.look(c, p); return nil }); err != nil {
+		err := m.o.ledger.EachPage(ctx, c.info, func(p *ledger.Page) error { m.look(c, p); return nil })
+		if c.Purged = errors.Is(err, sealed.ErrDestroyed); err != nil && !c.Purged {
 			return nil, about(c.ID, err)
 		}
 	}

@@ -91,19 +91,22 @@ func heldForRestore(c *campaign.Info) bool {
 
 // heardSince counts those whose claim was written after Redis was put back: while a
 // campaign is held, only a receipt does that.
-func (o *Operations) heardSince(ctx context.Context, c *campaign.Info, r *installation.Restore) (n int, _ error) {
+func (o *Operations) heardSince(ctx context.Context, c *campaign.Info, r *installation.Restore) (n int, err error) {
 	if r == nil {
 		return 0, nil
 	}
-	err := o.ledger.EachPage(ctx, c, func(p *ledger.Page) error {
-		for _, seen := range p.Records {
+	for page := range c.Pages {
+		records, err := o.ledger.Records(ctx, c.ID, page)
+		if err != nil {
+			return n, err
+		}
+		for _, seen := range records {
 			if !seen.Record.ClaimedAt.Before(r.Noticed) {
 				n++
 			}
 		}
-		return nil
-	})
-	return n, err
+	}
+	return n, nil
 }
 
 // NoteRestore has every campaign that might send held, as workers do when they notice by

@@ -11,10 +11,12 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/operations"
+	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/vendorreport"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/producer"
 	"github.com/handout-dev/handout/test/campaigntest"
+	"github.com/handout-dev/handout/test/redistest"
 )
 
 func number(i int) string { return fmt.Sprintf("+4179%07d", i) }
@@ -172,5 +174,46 @@ func TestRecover_IsClosedWhenNothingIsHeld(t *testing.T) {
 	}
 	if r, err := p.Recovery(t.Context()); err != nil || r.Restore != nil || len(r.Held) != 0 {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestRecover_OfACampaignThatWasPurgedSinceSaysSo(t *testing.T) {
+	t.Parallel()
+	ring, err := sealed.NewRing(sealed.NewMasterKey(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rdb := redistest.Start(t).Client()
+	p := &people{operations.New(rdb, operations.Options{MasterKeys: ring}), rdb, ledger.New(rdb), nil}
+	client := producer.New(rdb)
+	client.Seal(ring)
+	file, err := producer.ParseCampaign("", []byte("id: spring\nmessage_type: MKT\nchannels: [{channel: sms, template: text, parameters: {text: Hello}}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := client.Submit(t.Context(), file, producer.ListReader("list.csv", producer.CSV, strings.NewReader("recipient,phone\na,"+number(0)+"\n")), producer.SubmitOptions{})
+	if err == nil {
+		err = rdb.Del(t.Context(), "handout:{spring}:key").Err() // as a purge does, in a Redis of keys that no backup has
+	}
+	if err == nil {
+		err = p.NoteRestore(t.Context(), time.Now().Add(-time.Hour), ann)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err = sealed.NewRing(sealed.NewMasterKey(), "") // a process that hasn't read the key before
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Operations = operations.New(rdb, operations.Options{MasterKeys: ring})
+	if r, err := p.Recovery(t.Context()); err != nil || len(r.Held) != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	m, err := p.MatchReport(t.Context(), operations.ReportQuery{Rows: p.report(t, ","+result.Info.ExternalID(campaign.PlaceOf(0), 1)+",,,delivered")})
+	if err != nil || len(m.Campaigns) != 1 || !m.Campaigns[0].Purged {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	if n, err := p.SettleReport(t.Context(), m, false, ann, nil); err != nil || n != 1 {
+		t.Errorf("%d changed, %v", n, err)
 	}
 }

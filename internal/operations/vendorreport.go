@@ -69,8 +69,10 @@ type MatchedCampaign struct {
 	Ambiguous  int         `json:"ambiguous"`  // open, and perhaps in the report
 	Open       int         `json:"open"`       // open, and not in the report: a resume sends to them
 	InDoubt    int         `json:"in_doubt"`   // claimed or in doubt, and not in the report
-	info       *campaign.Info
-	byPhone    bool
+	// Purged: who is in it can't be read, since it was purged after the copy was taken.
+	Purged  bool `json:"purged,omitempty"`
+	info    *campaign.Info
+	byPhone bool
 }
 
 // subject is one recipient of one campaign.

@@ -341,6 +341,11 @@ func (p *Program) showMatch(m *operations.ReportMatch) {
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\n", c.ID, c.Recipients, c.WereOpen, c.Ambiguous, c.Open, c.InDoubt)
 	}
 	_ = t.Flush() // as all of standard output
+	for _, c := range m.Campaigns {
+		if c.Purged {
+			fmt.Fprintf(w, "%s was purged since the copy, and can't be read or sent: cancel it, and purge it when it is done\n", c.ID)
+		}
+	}
 	fmt.Fprintln(w, "a resume sends to those who are still open; handout retry ID --only in_doubt to the others")
 }
 
