@@ -366,7 +366,7 @@ func (r *rig) report() (state string, balance map[string]int) {
 	return o.State, balance
 }
 
-// once holds that nobody was sent to twice, and at least so many once: the campaign's first.
+// once holds that no number was sent to twice, and that the first so many of the campaign were sent to.
 func (r *rig) once(recipients int) {
 	r.t.Helper()
 	times, twice, lost := make(map[string]int), 0, 0
