@@ -120,11 +120,19 @@ func (o *Operations) NoteRestore(ctx context.Context, from time.Time, by campaig
 	if err != nil {
 		return err
 	}
-	if from.After(at) {
-		return refusef(Refused, "from", "%s is in the future", from.Format(time.RFC3339))
-	}
 	r := &installation.Restore{From: from, Noticed: at}
-	return o.traced(ctx, "note a restore", "of "+from.UTC().Format(time.RFC3339), by, func() error { return o.holdRestored(ctx, r) })
+	if from.IsZero() {
+		if r, err = installation.ReadRestore(ctx, o.rdb); err != nil {
+			return err
+		}
+		if r == nil {
+			return refusef(Refused, "from", "when was the copy taken? This Redis doesn't say that it is one")
+		}
+	}
+	if r.From.After(at) {
+		return refusef(Refused, "from", "%s is in the future", r.From.Format(time.RFC3339))
+	}
+	return o.traced(ctx, "note a restore", "of "+r.From.UTC().Format(time.RFC3339), by, func() error { return o.holdRestored(ctx, r) })
 }
 
 // holdRestored is what a worker does: the note comes before, and is completed after. If
@@ -158,6 +166,9 @@ func (o *Operations) CloseRecovery(ctx context.Context, by campaign.Actor) error
 	}
 	if r.Restore == nil {
 		return refusef(WrongPhase, "", "no recovery is open")
+	}
+	if !r.Restore.Held {
+		return refusef(WrongPhase, "", "campaigns aren't held yet, and would be sent from as if nothing were lost: start a worker, or run handout recover hold")
 	}
 	if len(r.Held) > 0 {
 		ids := make([]string, len(r.Held))

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/vendorreport"
@@ -149,7 +150,14 @@ func TestRecover_IsClosedWhenNothingIsHeld(t *testing.T) {
 	p := open(t, []string{"a", "b"}, 0)
 	refused(t, p.CloseRecovery(t.Context(), ann), operations.WrongPhase, "no recovery is open")
 	refused(t, p.NoteRestore(t.Context(), time.Now().Add(time.Hour), ann), operations.Refused, "future")
-	if err := p.NoteRestore(t.Context(), time.Now().Add(-time.Hour), ann); err != nil {
+	refused(t, p.NoteRestore(t.Context(), time.Time{}, ann), operations.Refused, "when was the copy taken")
+	// A process has noticed it that holds nothing, as a command.
+	from := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
+	if err := installation.NoteRestore(t.Context(), p.rdb, &installation.Restore{From: from, Noticed: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, p.CloseRecovery(t.Context(), ann), operations.WrongPhase, "aren't held yet")
+	if err := p.NoteRestore(t.Context(), time.Time{}, ann); err != nil {
 		t.Fatal(err)
 	}
 	// A receipt that comes late is of an attempt that the ledger has lost.
@@ -158,7 +166,7 @@ func TestRecover_IsClosedWhenNothingIsHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := p.Recovery(t.Context())
-	if err != nil || r.Restore == nil || !r.Restore.Held || len(r.Held) != 1 || r.Held[0].Open() != 1 || r.Held[0].Since != 1 {
+	if err != nil || r.Restore == nil || !r.Restore.Held || !r.Restore.From.Equal(from) || len(r.Held) != 1 || r.Held[0].Open() != 1 || r.Held[0].Since != 1 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	refused(t, p.CloseRecovery(t.Context(), ann), operations.WrongPhase, "spring")

@@ -123,12 +123,15 @@ func (p *Program) holdCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "hold", Short: "Hold every campaign, since Redis was put back from a copy that handout didn't make",
 		Long: "Hold every campaign that might send, since Redis was put back from a copy that handout\n" +
-			"backup didn't make, before a worker is started. Workers that ran before, and copies\n" +
-			"that handout backup made, do it by themselves.",
+			"backup didn't make, before a worker is started. Workers do it by themselves when they\n" +
+			"ran before, or find a copy that handout backup made.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			at, err := time.Parse(time.RFC3339, from)
-			if err != nil {
-				return p.Usage("recover hold: --from: when was the copy taken? As in 2026-11-23T09:00:00Z")
+			var at time.Time
+			if from != "" {
+				var err error
+				if at, err = time.Parse(time.RFC3339, from); err != nil {
+					return p.Usage("recover hold: --from: %q is no time as in 2026-11-23T09:00:00Z", from)
+				}
 			}
 			return p.Operate(cmd.Context(), func(o *operations.Operations) error {
 				if err := o.NoteRestore(cmd.Context(), at, *by); err != nil {
@@ -142,7 +145,7 @@ func (p *Program) holdCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&from, "from", "", "when the copy was taken, as in 2026-11-23T09:00:00Z")
+	cmd.Flags().StringVar(&from, "from", "", "when the copy was taken, as in 2026-11-23T09:00:00Z; empty: as the copy says itself")
 	by = p.Actor(cmd)
 	return cmd
 }
