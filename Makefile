@@ -17,7 +17,8 @@ CYCLONEDX := go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.
 # outside, and to compile for it what only they import (SQLite, PostgreSQL) takes a
 # minute. make race WITH_RACE=./... tests all of them with it.
 WITH_RACE := ./worker ./internal/web/api ./internal/webhook ./ledger ./producer ./internal/schedule \
-	./internal/queue ./internal/redisx ./internal/installation ./internal/report ./internal/pacing ./internal/batch ./internal/metrics
+	./internal/queue ./internal/redisx ./internal/installation ./internal/report ./internal/pacing ./internal/batch ./internal/metrics \
+	./internal/backup ./internal/operations
 
 # Per package; the slowest takes a third of it on two cores.
 TEST_TIMEOUT := 15m

@@ -66,6 +66,7 @@ var plan = map[string]room{
 	"internal/secret":       {pure, nil},
 	"internal/seen":         {pure, nil},
 	"internal/templates":    {pure, []string{"campaign", "telesign"}},
+	"internal/vendorreport": {pure, []string{"telesign", "internal/listfile", "internal/phone"}},
 	"internal/translate":    {pure, []string{"campaign", "telesign"}},
 
 	"internal/batch":    {tool, nil},
@@ -84,6 +85,7 @@ var plan = map[string]room{
 	"internal/sealed":          {store, []string{"campaign", "internal/installation", "internal/redisx"}},
 	"internal/webhook/outbox":  {store, []string{"campaign", "internal/redisx", "internal/sealed", "internal/secret"}},
 	"internal/queue":           {store, []string{"internal/redisx"}},
+	"internal/backup":          {client, []string{"internal/installation", "internal/redisx"}},
 	"internal/installation":    {store, []string{"internal/redisx"}},
 	"internal/proposal":        {store, []string{"campaign", "internal/redisx"}},
 	"internal/references":      {store, []string{"campaign", "internal/redisx"}},
@@ -91,8 +93,8 @@ var plan = map[string]room{
 	"internal/templates/cache": {store, []string{"telesign", "internal/redisx"}},
 	"ledger":                   {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/proposal", "internal/redisx", "internal/sealed", "internal/webhook/outbox", "internal/references"}},
 
-	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/sealed", "internal/campaignfile", "internal/listfile", "internal/phone", "internal/queue", "internal/seen", "internal/translate"}},
-	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/sealed", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
+	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/installation", "internal/sealed", "internal/campaignfile", "internal/listfile", "internal/phone", "internal/queue", "internal/seen", "internal/translate"}},
+	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/installation", "internal/sealed", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
 	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/sealed", "internal/phone", "internal/suppression", "internal/templates", "internal/translate", "internal/references", "internal/unverified"}},
 	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/sealed", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
 	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/audit", "internal/sealed", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/s3keys", "internal/suppression"}},
@@ -105,7 +107,7 @@ var plan = map[string]room{
 	"internal/orderhistory/state":    {client, []string{"internal/orderhistory/database"}},
 	"internal/orderhistory/store":    {client, []string{"internal/outbound", "internal/s3keys"}},
 
-	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/audit", "internal/listfile", "internal/outbound", "internal/phone", "internal/proposal", "internal/sealed", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox"}},
+	"internal/operations": {verbs, []string{"producer", "campaign", "ledger", "telesign", "internal/audit", "internal/listfile", "internal/outbound", "internal/phone", "internal/proposal", "internal/sealed", "internal/suppression", "internal/templates", "internal/templates/cache", "internal/translate", "internal/web/access", "internal/webhook", "internal/webhook/outbox", "internal/backup", "internal/installation", "internal/vendorreport"}},
 	"internal/report":     {verbs, []string{"campaign", "ledger", "internal/sealed", "internal/audit", "internal/web/access", "internal/phone", "internal/proposal", "internal/suppression", "internal/translate", "internal/unverified"}},
 
 	"internal/demoredis":   {client, []string{"internal/redisx"}},
@@ -113,6 +115,7 @@ var plan = map[string]room{
 	"internal/config":      {face, []string{"campaign", "telesign", "worker", "internal/accounts", "internal/installation", "internal/operations", "internal/outbound", "internal/redisx", "internal/sealed", "internal/secret", "internal/web/access", "internal/web/oidc"}},
 	"internal/doctor":      {face, []string{"campaign", "telesign", "internal/installation", "internal/outbound", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/sealed", "internal/secret"}},
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
+	"internal/rescue":      {face, []string{"campaign", "internal/backup", "internal/operations", "internal/report", "internal/terminal", "internal/vendorreport"}},
 	"internal/web/access":  {store, []string{"campaign", "internal/redisx"}},
 	"internal/web/api":     {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/sealed", "internal/translate", "internal/web/access"}},
 	"internal/web/console": {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/sealed", "internal/translate", "internal/web/access", "internal/web/oidc"}},
@@ -123,7 +126,7 @@ var plan = map[string]room{
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/demoredis", "internal/examples", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
-		"internal/accounts", "internal/audit", "internal/config", "internal/doctor", "internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/sealed", "internal/web/access", "internal/web/api", "internal/web/console",
+		"internal/accounts", "internal/audit", "internal/config", "internal/doctor", "internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/rescue", "internal/sealed", "internal/web/access", "internal/web/api", "internal/web/console",
 		"internal/web/oidc", "internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate", "internal/usage",
 	}},
 	"cmd/orderhistory": {face, everything},
@@ -139,6 +142,7 @@ var plan = map[string]room{
 	"test/proxytest":     {kit, nil},
 	"test/accounts":      {kit, nil}, // tests alone, as below
 	"test/bench":         {kit, nil},
+	"test/operating":     {kit, nil},
 	"test/chaos":         {kit, nil},
 	"test/search":        {kit, nil},
 	"test/reference":     {kit, nil},

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/ledger"
 )
@@ -153,7 +154,7 @@ func (c *Client) submit(ctx context.Context, run *run, f *File, o SubmitOptions)
 	if err != nil {
 		return nil, err
 	}
-	info, err := fill(ctx, run, opening, o)
+	info, err := c.fill(ctx, run, opening, o)
 	if err != nil {
 		return nil, errors.Join(err, abandon(ctx, opening, err))
 	}
@@ -178,7 +179,7 @@ func (c *Client) open(ctx context.Context, s *campaign.Spec, columns []string, o
 	}
 }
 
-func fill(ctx context.Context, run *run, opening *ledger.Opening, o SubmitOptions) (*campaign.Info, error) {
+func (c *Client) fill(ctx context.Context, run *run, opening *ledger.Opening, o SubmitOptions) (*campaign.Info, error) {
 	content, err := run.write(ctx, opening.AddPages)
 	if err != nil {
 		return nil, err
@@ -188,7 +189,24 @@ func fill(ctx context.Context, run *run, opening *ledger.Opening, o SubmitOption
 			return nil, &GateError{err}
 		}
 	}
-	return opening.Commit(ctx, content, o.Begin)
+	restore, err := installation.ReadRestore(ctx, c.rdb)
+	if err != nil {
+		return nil, err
+	}
+	if restore == nil {
+		return opening.Commit(ctx, content, o.Begin)
+	}
+	// Redis was put back, and may have forgotten that the same was submitted since, and
+	// sent. If the process dies before the hold, the campaign stays paused.
+	o.Begin.Hold = true
+	info, err := opening.Commit(ctx, content, o.Begin)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.ledger.HoldRestored(ctx, info.ID, campaign.RestoredReason(restore.From, restore.Before), time.Now()); err != nil {
+		return nil, err
+	}
+	return c.ledger.Info(ctx, info.ID)
 }
 
 // abandon deletes the draft after an error by which this content will never stand.

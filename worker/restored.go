@@ -12,13 +12,15 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/installation"
 )
 
 // A Redis that comes back with an older state, as from a snapshot, would have
 // everyone sent to again who was sent to since. So each worker leaves a heartbeat
 // in Redis whenever it sweeps, and checks first that the one before is still
 // there. It checks as well between a claim and its request when there has been
-// a new connection since: without one, Redis is the one that it was.
+// a new connection since: without one, Redis is the one that it was. A worker that
+// has left none knows it of a copy that handout backup has marked.
 
 const (
 	// maxRollback is how much a Redis may lose before all is held: what appendfsync
@@ -26,6 +28,10 @@ const (
 	maxRollback = 10 * time.Second
 	// heartbeatLife is how long a worker's heartbeat outlives it.
 	heartbeatLife = time.Hour
+	// restoreTime is how often a worker asks without a new connection whether Redis
+	// was put back: a person may have noted it, and a backup that was killed leaves
+	// its mark.
+	restoreTime = time.Minute
 )
 
 // rollbackDetector notices when Redis has been rolled back to an older state.
@@ -36,6 +42,7 @@ type rollbackDetector struct {
 
 	mu          sync.Mutex
 	first, last time.Time // heartbeats that this worker has left, by Redis's clock
+	asked       time.Time // when it last read whether Redis was put back
 }
 
 // errRolledBack keeps a request from being made.
@@ -120,8 +127,15 @@ func (w *Worker) heartbeat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if reason := d.reason(found, now); reason != "" {
-		if err := w.holdAll(ctx, reason); err != nil {
+	restore := d.restore(found, now)
+	if restore == nil && (dials != d.checked.Load() || now.Sub(d.asked) >= restoreTime) {
+		if restore, err = installation.ReadRestore(ctx, w.rdb); err != nil {
+			return err
+		}
+		d.asked = now
+	}
+	if restore != nil && !restore.Held {
+		if err := w.holdAll(ctx, restore); err != nil {
 			return err
 		}
 		// Only now: a claim of before, made in the older state, isn't sent.
@@ -137,35 +151,45 @@ func (w *Worker) heartbeat(ctx context.Context) error {
 	return nil
 }
 
-// reason says from when the state is that Redis was rolled back to, by the
-// heartbeat found there (the zero time: none); empty: it wasn't rolled back.
-func (d *rollbackDetector) reason(found, now time.Time) string {
+// restore is the one that the heartbeat found in Redis (the zero time: none) tells of;
+// nil: none.
+func (d *rollbackDetector) restore(found, now time.Time) *installation.Restore {
 	switch {
 	case d.last.IsZero():
-		return "" // this worker has left none yet
+		return nil // this worker has left none yet
 	case found.IsZero():
 		if now.Sub(d.last) < heartbeatLife && d.last.Sub(d.first) > maxRollback {
-			return campaign.RestoredReason(d.first, true)
+			return &installation.Restore{From: d.first, Before: true, Noticed: now}
 		}
 	case d.last.Sub(found) > maxRollback:
-		return campaign.RestoredReason(found, false)
+		return &installation.Restore{From: found, Noticed: now}
 	}
-	return ""
+	return nil
 }
 
-// holdAll holds every campaign that might send.
-func (w *Worker) holdAll(ctx context.Context, reason string) error {
+// holdAll holds every campaign that might send. The note comes before, so that what is
+// submitted meanwhile is held, too, and is completed afterwards: if the worker dies in
+// between, the next one holds them again.
+func (w *Worker) holdAll(ctx context.Context, r *installation.Restore) error {
 	w.metrics.restored.Inc()
+	if err := installation.NoteRestore(ctx, w.rdb, r); err != nil {
+		return err
+	}
 	ids, err := w.ledger.Active(ctx)
 	if err != nil {
 		return err
 	}
+	reason := campaign.RestoredReason(r.From, r.Before)
 	w.log.Error("all campaigns are held", "error", reason, "campaigns", len(ids))
 	var errs []error
 	for _, id := range ids {
 		errs = append(errs, ignoreNotFound(w.ledger.HoldRestored(ctx, id, reason, w.clock.Now())))
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	r.Held = true
+	return installation.NoteRestore(ctx, w.rdb, r)
 }
 
 // unsent gives back a claim whose request wasn't made, since Redis was rolled

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/test/redistest"
 	"github.com/handout-dev/handout/worker"
 )
@@ -229,4 +230,46 @@ func TestSend_AnOldListIsNeverSentUnderANewCampaignsName(t *testing.T) {
 		}
 	}
 	r.closes(c)
+}
+
+func TestRestored_AWorkerThatStartsOnACopyHoldsEverything(t *testing.T) {
+	t.Parallel()
+	v := &vendor{}
+	r := setupOn(t, v, redistest.AppendOnly("always"))
+	first := r.start(func(o *worker.Options) { o.Rate = 300 })
+	running := r.stand("running", phones(3000), false, func(s *campaign.Spec) { s.Rate = 300 })
+	paused := r.stand("paused", phones(20), true)
+	r.until("some are sent to", func() bool { return len(v.all()) > 20 })
+	// The copy has the mark, as one that handout backup takes.
+	if _, _, err := installation.BeginBackup(t.Context(), r.rdb); err != nil {
+		t.Fatal(err)
+	}
+	restore := r.server.Snapshot()
+	if err := installation.EndBackup(t.Context(), r.rdb); err != nil {
+		t.Fatal(err)
+	}
+	copied := len(v.all())
+	r.until("more are sent to", func() bool { return len(v.all()) > copied+100 })
+	first()
+	restore()
+	for i := range 2 { // the second worker finds it noticed, and leaves what was resumed alone
+		stop := r.start(func(o *worker.Options) { o.Rate = 300 })
+		r.until("it is held", func() bool { p, _ := r.phase(running); return p == campaign.Held })
+		if p, reason := r.phase(paused); i == 0 && (p != campaign.Held || !campaign.IsRestored(reason)) {
+			t.Errorf("the paused one is %s: %s", p, reason)
+		}
+		if i == 0 {
+			if err := r.ledger.Resume(t.Context(), "paused", campaign.Actor{Name: "ann"}, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.until("what was resumed is sent", func() bool { return r.balance(paused).Of(campaign.Accepted) == 20 })
+		stop()
+	}
+	for id, times := range v.byRecipient() {
+		if times != 1 {
+			t.Errorf("%s was sent %d times", id, times)
+		}
+	}
+	r.closes(running)
 }

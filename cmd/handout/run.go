@@ -20,6 +20,7 @@ import (
 	"github.com/handout-dev/handout/internal/examples"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/rescue"
 	"github.com/handout-dev/handout/internal/terminal"
 	"github.com/handout-dev/handout/internal/usage"
 	"github.com/handout-dev/handout/internal/web/access"
@@ -97,10 +98,11 @@ func (a *app) command(args []string) *cobra.Command {
 	}
 	root.SetVersionTemplate("handout {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
+	rescue := rescue.Program{Stdout: a.stdout, Stderr: a.stderr, Operate: a.operate, Query: a.query, Actor: actorFlags, Usage: usagef}
 	root.AddCommand(
 		a.demoCommand(), a.submitCommand(), a.listCommand(), a.reportCommand(), a.showCommand(), a.exportCommand(), a.verifyCommand(),
 		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.rescheduleCommand(), a.retryCommand(), a.resendCommand(), a.acceptAsSentCommand(),
-		a.rateCommand(), a.suppressCommand(), a.templateCommand(), a.purgeCommand(),
+		a.rateCommand(), a.suppressCommand(), a.templateCommand(), a.purgeCommand(), rescue.BackupCommand(), rescue.RecoverCommand(),
 		a.workCommand(), a.listenCommand(), a.consoleCommand(), a.scheduleCommand(), a.simulateCommand(),
 		a.keyCommand(), a.masterKeyCommand(), a.accountCommand(), a.auditCommand(), a.webhookCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
 	)

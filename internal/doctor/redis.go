@@ -95,7 +95,9 @@ func examineRedis(ctx context.Context, c *Setup) []probe.Finding {
 	}
 	if id, reason, err := report.NewReader(rdb, c.Rate).Restored(ctx); err == nil && id != "" { // other checks report errors of Redis
 		add(false, true, "Redis's memory", fmt.Sprintf("campaign %s is held: %s", id, reason),
-			"before you resume it, wait for receipts, run handout verify, and check in Telesign's own reports who was sent to: docs/promises.md, \"A restored snapshot\"")
+			"before you resume it, settle who was sent to since: handout recover, and docs/operating.md, \"Restore\"")
+	} else if restore, err := installation.ReadRestore(ctx, rdb); err == nil && restore != nil {
+		add(false, false, "Redis's memory", fmt.Sprintf("put back to its state of %s; what is submitted is held", restore.From.Format(time.RFC3339)), "end it with handout recover close")
 	}
 	if !info.ClockHidden {
 		add(info.ClockOffset.Abs() < maxClockOffset, true, "clock", fmt.Sprintf("Redis's clock is %s from this machine's", info.ClockOffset.Round(time.Millisecond)),

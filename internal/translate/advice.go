@@ -69,7 +69,7 @@ func HoldAdvice(reason string) string {
 	case strings.HasPrefix(reason, noWay):
 		return "Compare HANDOUT_PROXY_URL with what the proxy wants, or have it let handout out to Telesign; handout doctor asks it. Then resume."
 	case campaign.IsRestored(reason):
-		return "Wait for receipts, run handout verify, and see in Telesign's reports who was sent to, before you resume: docs/promises.md, \"A restored snapshot\"."
+		return "Settle by Telesign's report who was sent to since, before you resume: handout recover, and docs/operating.md, \"Restore\"."
 	case strings.Contains(reason, "doubts in a row"):
 		return "See with handout doctor --live whether Telesign answers, then resume. Who is in doubt isn't sent to again by it."
 	case strings.Contains(reason, "outcomes failed or were refused"):

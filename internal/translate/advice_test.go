@@ -37,7 +37,7 @@ func TestHoldAdvice_KnowsEveryReasonOfHandouts(t *testing.T) {
 		"61 of the last 140 outcomes failed or were refused, more than 30 % of 200":          "Look at the reasons",
 		"files: 3 of 20 can't be sent: 403 Forbidden (4.17)":                                 "Mend the files",
 		"canary: 70 of 100 delivered, 80 % are needed":                                       "sends to the others",
-		campaign.RestoredReason(time.Unix(0, 0), false):                                      "handout verify",
+		campaign.RestoredReason(time.Unix(0, 0), false):                                      "handout recover",
 		translate.TemplateHoldReason(3855, telesign.TemplateName{Channel: "sms", Name: "x"}): "", // it says it itself
 		translate.ProxyHoldReason("the proxy answers 407"):                                   "HANDOUT_PROXY_URL",
 		"something of a version to come":                                                     "",

@@ -1,0 +1,57 @@
+package backup_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/internal/backup"
+	"github.com/handout-dev/handout/test/redistest"
+)
+
+// sentinel returns the URL of a Sentinel that watches the master on a port, once it answers.
+func sentinel(t *testing.T, master string) string {
+	t.Helper()
+	port, file := redistest.FreePort(t), filepath.Join(t.TempDir(), "sentinel.conf")
+	if err := os.WriteFile(file, []byte("bind 127.0.0.1\nport "+port+"\nsentinel monitor main 127.0.0.1 "+master+" 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("redis-server", file, "--sentinel")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	guard, err := redistest.NewGuard(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		guard.Dismiss()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	client := redis.NewSentinelClient(&redis.Options{Addr: "127.0.0.1:" + port})
+	t.Cleanup(func() { _ = client.Close() })
+	for client.Ping(t.Context()).Err() != nil {
+		if t.Context().Err() != nil {
+			t.Fatal("no Sentinel")
+		}
+	}
+	return "redis+sentinel://127.0.0.1:" + port + "?master_name=main"
+}
+
+func TestMake_BehindSentinelCopiesTheMaster(t *testing.T) {
+	t.Parallel()
+	port := redistest.FreePort(t)
+	redistest.Start(t, redistest.Set("bind", "127.0.0.1"), redistest.Set("port", port))
+	rdb := enter(t, sentinel(t, port))
+	dir := filepath.Join(t.TempDir(), "b")
+	if _, err := backup.Make(t.Context(), rdb, dir, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := stored(t, from(t, dir, "redis.rdb").Client()); n != keys {
+		t.Errorf("%d of %d keys are in the copy", n, keys)
+	}
+}
