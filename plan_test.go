@@ -74,6 +74,7 @@ var plan = map[string]room{
 
 	"telesign":          {client, nil},
 	"internal/outbound": {client, nil},
+	"internal/tracing":  {client, []string{"campaign"}},
 	"internal/probe":    {client, []string{"telesign", "internal/outbound"}},
 	"internal/redisx":   {client, nil},
 	"internal/s3keys":   {client, []string{"internal/secret"}},
@@ -91,10 +92,10 @@ var plan = map[string]room{
 	"internal/templates/cache": {store, []string{"telesign", "internal/redisx"}},
 	"ledger":                   {store, []string{"campaign", "internal/batch", "internal/pacing", "internal/proposal", "internal/redisx", "internal/sealed", "internal/webhook/outbox", "internal/references"}},
 
-	"producer":          {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/sealed", "internal/campaignfile", "internal/listfile", "internal/phone", "internal/queue", "internal/seen", "internal/translate"}},
-	"worker":            {mover, []string{"tasks", "campaign", "ledger", "telesign", "internal/sealed", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
-	"callbacks":         {mover, []string{"campaign", "ledger", "telesign", "internal/sealed", "internal/phone", "internal/suppression", "internal/templates", "internal/translate", "internal/references", "internal/unverified"}},
-	"internal/webhook":  {mover, []string{"tasks", "campaign", "ledger", "internal/sealed", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
+	"producer":          {mover, []string{"internal/tracing", "tasks", "campaign", "ledger", "telesign", "internal/sealed", "internal/campaignfile", "internal/listfile", "internal/phone", "internal/queue", "internal/seen", "internal/translate"}},
+	"worker":            {mover, []string{"internal/tracing", "tasks", "campaign", "ledger", "telesign", "internal/sealed", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
+	"callbacks":         {mover, []string{"internal/tracing", "campaign", "ledger", "telesign", "internal/sealed", "internal/phone", "internal/suppression", "internal/templates", "internal/translate", "internal/references", "internal/unverified"}},
+	"internal/webhook":  {mover, []string{"internal/tracing", "tasks", "campaign", "ledger", "internal/sealed", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
 	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/audit", "internal/sealed", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/s3keys", "internal/suppression"}},
 
 	"internal/orderhistory":          {mover, []string{"producer", "campaign", "ledger", "internal/phone", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},
@@ -114,7 +115,7 @@ var plan = map[string]room{
 	"internal/doctor":      {face, []string{"telesign", "internal/installation", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/secret"}},
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
 	"internal/web/access":  {store, []string{"campaign", "internal/redisx"}},
-	"internal/web/api":     {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/sealed", "internal/translate", "internal/web/access"}},
+	"internal/web/api":     {face, []string{"internal/tracing", "producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/sealed", "internal/translate", "internal/web/access"}},
 	"internal/web/console": {face, []string{"producer", "campaign", "internal/audit", "internal/operations", "internal/phone", "internal/report", "internal/sealed", "internal/translate", "internal/web/access", "internal/web/oidc"}},
 	"internal/web/oidc":    {client, []string{"internal/web/access"}},
 	"internal/web/queues":  {face, []string{"internal/redisx", "internal/web/access"}},
@@ -122,7 +123,7 @@ var plan = map[string]room{
 	// It ties everything together, and knows no store: what it does and asks of one
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
-		"callbacks", "producer", "worker", "internal/demoredis", "internal/examples", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
+		"callbacks", "producer", "worker", "internal/tracing", "internal/demoredis", "internal/examples", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
 		"internal/accounts", "internal/audit", "internal/config", "internal/doctor", "internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/sealed", "internal/web/access", "internal/web/api", "internal/web/console",
 		"internal/web/oidc", "internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate", "internal/usage",
 	}},

@@ -8,6 +8,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
@@ -199,6 +200,9 @@ func (q *query) apply(ctx context.Context, e campaign.Event) error {
 	var refused *campaign.TransitionError
 	if err != nil && !errors.As(err, &refused) {
 		return err
+	}
+	if after != q.seen {
+		tracing.Changed(ctx, "poll", e.At, q.s.Info, q.place, q.seen.Record.State, after.Record)
 	}
 	q.seen = after
 	return nil

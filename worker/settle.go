@@ -8,6 +8,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
@@ -285,6 +286,9 @@ func (v *visit) apply(ctx context.Context, p campaign.Place, seen ledger.Seen, e
 	var refused *campaign.TransitionError
 	if err != nil && !errors.As(err, &refused) {
 		return err
+	}
+	if after != seen {
+		tracing.Changed(ctx, "settle", e.At, v.s.Info, p, seen.Record.State, after.Record)
 	}
 	if r := after.Record; r.State == campaign.Retrying {
 		v.passOn(ledger.Unsent, later(r.DueAt, v.w.clock.Now()))

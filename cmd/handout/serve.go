@@ -27,6 +27,7 @@ import (
 	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/internal/usage"
 	"github.com/handout-dev/handout/internal/webhook"
 	"github.com/handout-dev/handout/telesign/simulator"
@@ -271,6 +272,7 @@ func (a *app) serverCommand(use, short string, check func(*Config) error, serve 
 				registry := prometheus.NewRegistry()
 				registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 				rdb.AddHook(metrics.NewRedisErrors(registry))
+				tracing.Register(registry)
 				return serve(cmd.Context(), &mode{c, rdb, registry, a.logger(c), takesFrom[use]})
 			})
 		},
