@@ -96,6 +96,7 @@ var plan = map[string]room{
 	"worker":            {mover, []string{"internal/tracing", "tasks", "campaign", "ledger", "telesign", "internal/sealed", "internal/outbound", "internal/pacing", "internal/queue", "internal/suppression", "internal/translate"}},
 	"callbacks":         {mover, []string{"internal/tracing", "campaign", "ledger", "telesign", "internal/sealed", "internal/phone", "internal/suppression", "internal/templates", "internal/translate", "internal/references", "internal/unverified"}},
 	"internal/webhook":  {mover, []string{"internal/tracing", "tasks", "campaign", "ledger", "internal/sealed", "internal/outbound", "internal/phone", "internal/queue", "internal/secret", "internal/translate", "internal/webhook/outbox"}},
+	"internal/recount":  {mover, []string{"campaign", "ledger", "internal/references", "internal/sealed", "internal/suppression"}},
 	"internal/schedule": {mover, []string{"producer", "tasks", "campaign", "ledger", "internal/audit", "internal/sealed", "internal/outbound", "internal/phone", "internal/queue", "internal/redisx", "internal/s3keys", "internal/suppression"}},
 
 	"internal/orderhistory":          {mover, []string{"producer", "campaign", "ledger", "internal/phone", "internal/orderhistory/shop", "internal/orderhistory/sheet", "internal/orderhistory/state", "internal/orderhistory/store"}},
@@ -123,7 +124,7 @@ var plan = map[string]room{
 	// It ties everything together, and knows no store: what it does and asks of one
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
-		"callbacks", "producer", "worker", "internal/tracing", "internal/demoredis", "internal/examples", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
+		"callbacks", "producer", "worker", "internal/tracing", "internal/recount", "internal/demoredis", "internal/examples", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
 		"internal/accounts", "internal/audit", "internal/config", "internal/doctor", "internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/sealed", "internal/web/access", "internal/web/api", "internal/web/console",
 		"internal/web/oidc", "internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate", "internal/usage",
 	}},

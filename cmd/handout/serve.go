@@ -26,6 +26,7 @@ import (
 	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
+	"github.com/handout-dev/handout/internal/recount"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/internal/usage"
@@ -341,6 +342,7 @@ func (a *app) workCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		defer recount.Start(ctx, recount.Options{Redis: m.rdb, MasterKeys: m.MasterKeys(), Logger: m.log, Metrics: m.registry})()
 		start := func() error {
 			m.sayDestination()
 			if err := w.Start(ctx); err != nil {
