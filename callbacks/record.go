@@ -225,12 +225,14 @@ func (l *Listener) hold(ctx context.Context, to addressee, r telesign.Receipt) e
 		return nil // the latest attempt says how the account stands
 	case err != nil:
 		return err
-	case account:
+	}
+	ctx = tracing.Of(ctx, to.info, to.place, seen.Record.Attempt)
+	if account {
 		name := to.info.Spec.AccountName()
-		l.log.Error("the account has a fault", "account", name, "campaign", to.info.ID, "code", int(code), "error", code.Text())
+		l.log.ErrorContext(ctx, "the account has a fault", "account", name, "campaign", to.info.ID, "code", int(code), "error", code.Text())
 		return l.ledger.HoldAccount(ctx, name, translate.HoldReason(code), seen.Record.ClaimedAt, time.Now())
 	}
-	l.log.Error("held for its template", "campaign", to.info.ID, "error", reason)
+	l.log.ErrorContext(ctx, "held for its template", "campaign", to.info.ID, "error", reason)
 	return l.ledger.HoldSince(ctx, to.info.ID, reason, seen.Record.ClaimedAt, time.Now())
 }
 

@@ -156,7 +156,7 @@ func (q *query) ask(ctx context.Context) error {
 		return q.apply(ctx, unconfirmed(now, campaign.ReasonNoReceipt))
 	}
 	a.metrics.polls.WithLabelValues("failed").Inc()
-	w.log.Warn("ask for an outcome", "campaign", q.s.ID, "recipient", q.place.String(), "error", err)
+	w.log.WarnContext(tracing.Of(ctx, q.s.Info, q.place, q.seen.Record.Attempt), "ask for an outcome", "campaign", q.s.ID, "recipient", q.place.String(), "error", err)
 	return q.again(ctx, now, pollLater, false)
 }
 

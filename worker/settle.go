@@ -222,7 +222,7 @@ func (v *visit) watch(ctx context.Context, p campaign.Place, seen ledger.Seen) e
 			v.later(now.Add(w.lookAfter())) // it has most likely ended by then, and something else is due
 			return nil
 		}
-		w.log.Warn("in doubt", "campaign", v.id, "recipient", p.String(), "attempt", r.Attempt, "error", "the worker was lost")
+		w.log.WarnContext(tracing.Of(ctx, v.s.Info, p, r.Attempt), "in doubt", "campaign", v.id, "recipient", p.String(), "attempt", r.Attempt, "error", "the worker was lost")
 		return v.apply(ctx, p, seen, campaign.Event{Kind: campaign.EventOverdue, At: now, DueAt: w.deadline(v.s)})
 
 	case campaign.Accepted:

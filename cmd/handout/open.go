@@ -77,11 +77,7 @@ func (a *app) withRedis(ctx context.Context, f func(rdb redis.UniversalClient) e
 		return err
 	}
 	defer func() { closeRedis(rdb, err) }()
-	stop, err := tracing.Start(os.Getenv, a.logger(a.config))
-	if err != nil {
-		return usage.Wrap(err)
-	}
-	defer stop()
+	defer tracing.Start(os.Getenv, a.logger(a.config))()
 	return f(rdb)
 }
 

@@ -129,6 +129,7 @@ func (h *house) call(want int, method, path, media, body string) {
 		h.t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+h.token)
+	req.Header.Set("Idempotency-Key", "a key of the caller's")
 	req.Header.Set("Traceparent", "00-"+callerTrace+"-"+callerSpan+"-01")
 	if media != "" {
 		req.Header.Set("Content-Type", media)
@@ -180,7 +181,7 @@ func (h *house) send(id campaign.ID) *campaign.Info {
 // none.
 func of(all []*seen, name string, index string) (found []*seen) {
 	for _, s := range all {
-		if s.Name == name && s.about["handout.index"] == index {
+		if s.Name == name && s.about["handout.index"] == index && !strings.HasPrefix(s.about["handout.campaign"], "sends-") {
 			found = append(found, s)
 		}
 	}
@@ -203,6 +204,13 @@ func TestTracing_LeadsFromTheRequestToTheReceipt(t *testing.T) {
 	})
 	h := open(t)
 	info := h.send("spring")
+	h.call(http.StatusCreated, http.MethodPost, "/sends", "application/json", `{"recipient": "customer-9", "phone": "+12015550900", "message_type": "ARN",
+		"channels": [{"channel": "sms", "template": "text", "parameters": {"text": "Yours is at hand."}}]}`)
+	c.until(t, "the one-off send's receipt", func(all []*seen) bool {
+		return slices.ContainsFunc(all, func(s *seen) bool {
+			return s.Name == "receipt" && strings.HasPrefix(s.about["handout.campaign"], "sends-")
+		})
+	})
 	c.until(t, "the receipts of two", func(all []*seen) bool {
 		return len(of(all, "receipt", "0")) > 0 && slices.ContainsFunc(of(all, "receipt", "1"), func(s *seen) bool { return s.about["handout.state"] == "failed" }) &&
 			len(of(all, "send", "2")) > 0 && len(of(all, "send", "3")) > 0
@@ -216,12 +224,26 @@ func TestTracing_LeadsFromTheRequestToTheReceipt(t *testing.T) {
 			request = s
 		}
 	}
-	submit, feed := of(all, "submit", "")[0], of(all, "feed", "")[0]
+	var submit, feed, once *seen
+	for _, s := range all {
+		switch spring := s.about["handout.campaign"] == "spring"; {
+		case s.Name == "submit" && spring:
+			submit = s
+		case s.Name == "submit":
+			once = s
+		case s.Name == "feed" && spring:
+			feed = s
+		}
+	}
 	if request == nil || request.trace != callerTrace || request.parent != callerSpan || request.about["http.response.status_code"] != "201" {
 		t.Fatalf("the request isn't of its caller's trace: %+v", request)
 	}
 	if !linked(submit, request) || feed.trace != submit.trace || feed.parent != submit.id {
 		t.Errorf("the submit %v doesn't lead to its request, or the feed %v to the submit", submit, feed)
+	}
+	if !slices.ContainsFunc(all, func(s *seen) bool { return s.Name == "POST /api/v1/sends" && linked(once, s) }) ||
+		!slices.ContainsFunc(all, func(s *seen) bool { return s.Name == "receipt" && s.trace == once.trace }) {
+		t.Errorf("the one-off send %v doesn't lead from its request to its receipt", once)
 	}
 	traces := make(map[string]bool)
 	for index, state := range []string{"accepted", "accepted", "in_doubt", "refused"} {
@@ -306,11 +328,7 @@ func TestTracing_WithoutAShareOnlyTroubleIsTraced(t *testing.T) {
 }
 
 func TestTracing_IsOffWithoutACollector(t *testing.T) {
-	stop, err := tracing.Start(func(string) string { return "" }, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stop()
+	defer tracing.Start(func(string) string { return "" }, slog.New(slog.DiscardHandler))()
 	info := &campaign.Info{ID: "spring", Salt: "k3v7q2m5", Spec: new(campaign.Spec)}
 	ctx := t.Context()
 	allocations := testing.AllocsPerRun(100, func() {
@@ -327,6 +345,14 @@ func TestTracing_IsOffWithoutACollector(t *testing.T) {
 	})
 	if allocations > 0 {
 		t.Errorf("%v allocations for a send", allocations)
+	}
+}
+
+func TestTracing_IsOffAndSaysSoWhenItCannotFollow(t *testing.T) {
+	var logged lines
+	start(t, slog.New(slog.NewTextHandler(&logged, nil)), "http://127.0.0.1:4317", map[string]string{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+	if tracing.On() || !strings.Contains(logged.String(), "only http/protobuf") {
+		t.Errorf("on: %v, and the log says %q", tracing.On(), logged.String())
 	}
 }
 

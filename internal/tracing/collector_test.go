@@ -132,11 +132,7 @@ func start(t *testing.T, log *slog.Logger, url string, variables map[string]stri
 	t.Helper()
 	all := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": url}
 	maps.Copy(all, variables)
-	stop, err := tracing.Start(func(name string) string { return all[name] }, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop = sync.OnceFunc(stop)
+	stop = sync.OnceFunc(tracing.Start(func(name string) string { return all[name] }, log))
 	t.Cleanup(stop)
 	return stop
 }

@@ -115,6 +115,14 @@ func Changed(ctx context.Context, name string, from time.Time, info *campaign.In
 	t.put(w)
 }
 
+// Of returns ctx as that of the span of an attempt: lines of the log lead to it.
+func Of(ctx context.Context, info *campaign.Info, p campaign.Place, attempt int) context.Context {
+	if running.Load() == nil {
+		return ctx
+	}
+	return with(ctx, ofAttempt(info.Attempt(p, attempt)))
+}
+
 // troubled reports whether who is in this state is always traced.
 func troubled(s campaign.State) bool {
 	switch s {

@@ -26,11 +26,16 @@ var running atomic.Pointer[tracer]
 const maxQueue = 4096
 
 // Start has this process trace if the environment, which getenv reads, names a
-// collector. stop sends what is left, for a second at most.
-func Start(getenv func(string) string, log *slog.Logger) (stop func(), err error) {
+// collector. stop sends what is left, for a second at most. Variables that can't be
+// followed are logged, and nothing is traced: they are often set for all programs of a
+// machine, and none of them is a reason to send nothing.
+func Start(getenv func(string) string, log *slog.Logger) (stop func()) {
 	s, err := readSettings(getenv)
+	if err != nil {
+		log.Warn("nothing is traced", "error", err)
+	}
 	if err != nil || s.endpoint == "" {
-		return func() {}, err
+		return func() {}
 	}
 	t := &tracer{share: s.share, queue: make(chan *written, maxQueue)}
 	t.exporter = newExporter(t, s, log)
@@ -39,7 +44,7 @@ func Start(getenv func(string) string, log *slog.Logger) (stop func(), err error
 	return func() {
 		running.CompareAndSwap(t, nil)
 		t.exporter.stop()
-	}, nil
+	}
 }
 
 // Register adds the metric of dropped spans, which is 0 while tracing is off.
