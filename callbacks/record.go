@@ -10,6 +10,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/references"
 	"github.com/handout-dev/handout/internal/suppression"
+	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
@@ -153,13 +154,14 @@ func (l *Listener) apply(ctx context.Context, to addressee, r telesign.Receipt) 
 	if _, out := suppression.WhyReceipt(r); !out {
 		made, err := l.ledger.Receive(ctx, to.info, to.place, event)
 		switch {
-		case made:
+		case made != nil:
+			tracing.Changed(ctx, "receipt", now, to.info, to.place, made.Was, made.Record)
 			return resultRecorded, l.hold(ctx, to, r)
 		case err != nil && !gone(err):
 			return "", err
 		}
 	}
-	return l.applyWithCare(ctx, to, r, event)
+	return l.applyWithCare(ctx, to, r, event, now)
 }
 
 // gone reports whether the campaign has no people any more, or others.
@@ -168,7 +170,7 @@ func gone(err error) bool {
 }
 
 // applyWithCare is apply for the cases that need a look first.
-func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.Receipt, event campaign.Event) (string, error) {
+func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.Receipt, event campaign.Event, now time.Time) (string, error) {
 	before, err := l.ledger.ReadRecord(ctx, to.info, to.place)
 	if gone(err) {
 		l.infos.forget(to.info.ID)
@@ -204,6 +206,7 @@ func (l *Listener) applyWithCare(ctx context.Context, to addressee, r telesign.R
 	case after == before:
 		return resultNoNews, nil
 	}
+	tracing.Changed(ctx, "receipt", now, to.info, to.place, before.Record.State, after.Record)
 	return resultRecorded, l.hold(ctx, to, r)
 }
 
@@ -222,12 +225,14 @@ func (l *Listener) hold(ctx context.Context, to addressee, r telesign.Receipt) e
 		return nil // the latest attempt says how the account stands
 	case err != nil:
 		return err
-	case account:
+	}
+	ctx = tracing.Of(ctx, to.info, to.place, seen.Record.Attempt)
+	if account {
 		name := to.info.Spec.AccountName()
-		l.log.Error("the account has a fault", "account", name, "campaign", to.info.ID, "code", int(code), "error", code.Text())
+		l.log.ErrorContext(ctx, "the account has a fault", "account", name, "campaign", to.info.ID, "code", int(code), "error", code.Text())
 		return l.ledger.HoldAccount(ctx, name, translate.HoldReason(code), seen.Record.ClaimedAt, time.Now())
 	}
-	l.log.Error("held for its template", "campaign", to.info.ID, "error", reason)
+	l.log.ErrorContext(ctx, "held for its template", "campaign", to.info.ID, "error", reason)
 	return l.ledger.HoldSince(ctx, to.info.ID, reason, seen.Record.ClaimedAt, time.Now())
 }
 

@@ -30,6 +30,7 @@ type change struct {
 	campaign *campaign.Info
 	place    campaign.Place
 	event    *campaign.Event // what is yet to be worked out, see Receive
+	was      campaign.State
 	next     campaign.Record
 	old, new string
 	move     string // of the counters
@@ -146,7 +147,7 @@ func refusal(c campaign.ID, answer int64) error {
 
 // become makes it the change from what stands to the record that follows.
 func (ch *change) become(seen Seen, next campaign.Record, e campaign.Event) {
-	ch.next, ch.old, ch.new = next, seen.raw, string(next.Encode())
+	ch.was, ch.next, ch.old, ch.new = seen.Record.State, next, seen.raw, string(next.Encode())
 	ch.gated, ch.final = e.Kind == campaign.EventClaim, next.State.Final()
 	ch.move = seen.Record.Counters() + " > " + next.Counters()
 	ch.signal, ch.at = signalOf(e.Kind, seen.Record.State, next.State), e.At

@@ -149,7 +149,7 @@ func (l *Ledger) Balance(ctx context.Context, c campaign.ID) (*campaign.Balance,
 	return campaign.ParseBalance(values)
 }
 
-// Lease takes or keeps the named work on a campaign for as long as d, or gives it back
+// Lease takes or keeps the named work on a campaign (all of them: "") for as long as d, or gives it back
 // with a d of 0; false when someone else has it. The token is the taker's own random
 // text. A lease saves double work; nothing depends on it for its truth.
 func (l *Ledger) Lease(ctx context.Context, c campaign.ID, work, token string, d time.Duration) (bool, error) {

@@ -91,7 +91,7 @@ func TestPace_SaysWhatIsInForce(t *testing.T) {
 		want pacing.Pace
 	}{
 		"the account's": {func(ctx context.Context) (pacing.Pace, error) { return b.ledger.Pace(ctx, "default") }, pacing.Pace{
-			Rate: 90, Granted: 58.2, GrantedSince: time.UnixMicro(micros(-time.Minute)).UTC(), BlockedUntil: time.UnixMicro(micros(30 * time.Second)).UTC(),
+			Rate: 90, Granted: 57.9, GrantedSince: time.UnixMicro(micros(-time.Minute)).UTC(), BlockedUntil: time.UnixMicro(micros(30 * time.Second)).UTC(),
 		}},
 		"a campaign's": {func(ctx context.Context) (pacing.Pace, error) { return b.ledger.PaceOf(ctx, "c") }, pacing.Pace{Rate: 5}},
 	} {

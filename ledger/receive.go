@@ -11,20 +11,29 @@ import (
 )
 
 // Receive applies an event to a recipient whose record the caller hasn't read: the
-// records of a whole batch are read together. It returns false, and has changed
+// records of a whole batch are read together. It returns nil, and has changed
 // nothing, when the record needs [Ledger.ReadRecord] and [Ledger.Apply]: it refuses
 // the event, has it already, doesn't have its attempt, must be made active again, or
 // has just changed. Calling it twice does no harm.
 //
 // The errors are those of Apply.
-func (l *Ledger) Receive(ctx context.Context, c *campaign.Info, p campaign.Place, e campaign.Event) (made bool, err error) {
+func (l *Ledger) Receive(ctx context.Context, c *campaign.Info, p campaign.Place, e campaign.Event) (*Received, error) {
 	ch := &change{campaign: c, place: p, event: &e}
 	answer, err := l.set(ctx, ch, 0)
 	if err != nil || ch.event != nil {
-		return false, err
+		return nil, err
 	}
-	_, made, err = ch.outcome(answer)
-	return made, err
+	stands, made, err := ch.outcome(answer)
+	if err != nil || !made {
+		return nil, err
+	}
+	return &Received{ch.was, stands.Record}, nil
+}
+
+// Received is what a receipt has made of a record.
+type Received struct {
+	Was campaign.State
+	campaign.Record
 }
 
 // workOut reads the records of the changes that have only an event so far, and
@@ -76,7 +85,7 @@ func (l *Ledger) workOut(ctx context.Context, batch []*change) []*change {
 }
 
 // see computes what becomes of the record that stands, unless Receive must return
-// false.
+// nil.
 func (ch *change) see(raw string) error {
 	seen, err := decodeSeen(raw)
 	if err != nil {

@@ -49,12 +49,12 @@ func TestReceive_ChangesNothingThatAsksForACloserLook(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if made, err := b.ledger.Receive(t.Context(), info, at(2), campaigntest.ByWhatsApp(1)); !made || err != nil {
+	if made, err := b.ledger.Receive(t.Context(), info, at(2), campaigntest.ByWhatsApp(1)); made == nil || err != nil {
 		t.Fatalf("%v, %v", made, err)
 	}
 	elsewhere := campaigntest.ByWhatsApp(1)
 	elsewhere.Reference = "ABC"
-	if made, err := b.ledger.Receive(t.Context(), info, at(3), elsewhere); !made || err != nil {
+	if made, err := b.ledger.Receive(t.Context(), info, at(3), elsewhere); made == nil || err != nil {
 		t.Fatalf("%v, %v", made, err)
 	}
 	mismatch := campaigntest.ByWhatsApp(1)
@@ -66,7 +66,7 @@ func TestReceive_ChangesNothingThatAsksForACloserLook(t *testing.T) {
 		}
 		made, err := b.ledger.Receive(t.Context(), info, at(i), e)
 		after, lookErr := b.ledger.ReadRecord(t.Context(), info, at(i))
-		if made || err != nil || lookErr != nil || after != before {
+		if made != nil || err != nil || lookErr != nil || after != before {
 			t.Errorf("recipient %d: %v, %v, %v; %+v became %+v", i, made, err, lookErr, before.Record, after.Record)
 		}
 	}

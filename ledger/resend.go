@@ -25,7 +25,7 @@ const maxFound = 2
 // recipient. It reads the list up to the second one, and their records alone.
 func (l *Ledger) Find(ctx context.Context, c *campaign.Info, who string, numbers bool) ([]Found, error) {
 	var found []Found
-	err := l.eachStored(ctx, c, 0, false, func(page int, list []byte, _ map[string]string) error {
+	err := l.eachStored(ctx, c, 0, scanPages, false, func(page int, list []byte, _ map[string]string) error {
 		recipients, err := campaign.DecodePageWith(list, who)
 		if err != nil {
 			return fmt.Errorf("page %d of campaign %s: %w", page, c.ID, err)

@@ -30,7 +30,11 @@ func (l *Ledger) EachPage(ctx context.Context, c *campaign.Info, yield func(*Pag
 
 // EachPageFrom is EachPage without the pages before the one with this number.
 func (l *Ledger) EachPageFrom(ctx context.Context, c *campaign.Info, page int, yield func(*Page) error) error {
-	return l.eachStored(ctx, c, page, true, func(n int, list []byte, records map[string]string) (err error) {
+	return l.eachPage(ctx, c, page, scanPages, yield)
+}
+
+func (l *Ledger) eachPage(ctx context.Context, c *campaign.Info, page, atOnce int, yield func(*Page) error) error {
+	return l.eachStored(ctx, c, page, atOnce, true, func(n int, list []byte, records map[string]string) (err error) {
 		page := &Page{Number: n}
 		if page.Recipients, err = campaign.DecodePage(list); err != nil {
 			return fmt.Errorf("page %d of campaign %s: %w", n, c.ID, err)
@@ -42,14 +46,14 @@ func (l *Ledger) EachPageFrom(ctx context.Context, c *campaign.Info, page int, y
 	})
 }
 
-// eachStored reads pages in order as they are stored, with their records if asked
-// for.
-func (l *Ledger) eachStored(ctx context.Context, c *campaign.Info, page int, withRecords bool, yield func(page int, list []byte, records map[string]string) error) error {
+// eachStored reads pages in order as they are stored, so many in one call, with their
+// records if asked for.
+func (l *Ledger) eachStored(ctx context.Context, c *campaign.Info, page, atOnce int, withRecords bool, yield func(page int, list []byte, records map[string]string) error) error {
 	if err := c.Gone(); err != nil {
 		return err
 	}
-	for first := page; first < c.Pages; first += scanPages {
-		n := min(scanPages, c.Pages-first)
+	for first := page; first < c.Pages; first += atOnce {
+		n := min(atOnce, c.Pages-first)
 		lists, records := make([]*redis.StringCmd, n), make([]*redis.MapStringStringCmd, n)
 		_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i := range n {
@@ -96,14 +100,32 @@ const verifyTries = 3
 // Verify recomputes the balance of a campaign from its records and says what
 // doesn't agree. progress, if not nil, is called with the number of pages read.
 func (l *Ledger) Verify(ctx context.Context, c *campaign.Info, progress func(pages int)) (*Verdict, error) {
+	return l.verify(ctx, c, verifyTries, func(v *Verdict) error { return l.recount(ctx, c, v, progress) })
+}
+
+// Recount is Verify for a look that may take its time: it reads a page at a time, calls
+// turn with each, and holds records and counts alone against each other, once.
+func (l *Ledger) Recount(ctx context.Context, c *campaign.Info, turn func(*Page) error) (*Verdict, error) {
+	return l.verify(ctx, c, 1, func(v *Verdict) error {
+		return l.eachPage(ctx, c, 0, 1, func(p *Page) error {
+			v.add(c, p)
+			return turn(p)
+		})
+	})
+}
+
+func (l *Ledger) verify(ctx context.Context, c *campaign.Info, tries int, recount func(*Verdict) error) (*Verdict, error) {
 	for try := 1; ; try++ {
 		before, err := l.Balance(ctx, c.ID)
 		if err != nil {
 			return nil, err
 		}
-		v, err := l.recount(ctx, c, progress)
-		if err != nil {
+		v := new(Verdict)
+		if err := recount(v); err != nil {
 			return nil, err
+		}
+		if n := v.Balance.Total(); n != c.Total {
+			v.fault("the list has %s, the campaign %s", campaign.Count(n, "recipient"), campaign.Number(c.Total))
 		}
 		after, err := l.Balance(ctx, c.ID)
 		if err != nil {
@@ -114,12 +136,12 @@ func (l *Ledger) Verify(ctx context.Context, c *campaign.Info, progress func(pag
 			v.fault("the counts add up to %s, the campaign has %s", campaign.Number(n), campaign.Count(c.Total, "recipient"))
 		}
 		if *before != *after {
-			if v.Moving = true; try < verifyTries {
+			if v.Moving = true; try < tries {
 				continue
 			}
 			return v, nil
 		}
-		if *after != v.Balance && try < verifyTries {
+		if *after != v.Balance && try < tries {
 			continue // there and back again while the records were read, or a fault that stays
 		}
 		for i, name := range campaign.CounterNames {
@@ -140,45 +162,39 @@ func (v *Verdict) fault(format string, args ...any) {
 	}
 }
 
-func (l *Ledger) recount(ctx context.Context, c *campaign.Info, progress func(int)) (*Verdict, error) {
-	v := new(Verdict)
+// add counts a page's recipients, and finds what can't be.
+func (v *Verdict) add(c *campaign.Info, p *Page) {
+	// The last page of a standing campaign may have grown meanwhile.
+	grows := c.Spec.Standing && p.Number == c.Pages-1
+	if n := c.Size(p.Number); !grows && len(p.Recipients) != n {
+		v.fault("page %d has %s, not %d", p.Number, campaign.Count(len(p.Recipients), "recipient"), n)
+	}
+	for i := range p.Recipients {
+		r := p.Record(i)
+		v.Balance.Add(&r, 1)
+		if why := r.Impossible(); why != "" {
+			v.fault("recipient %d.%d is %s %s", p.Number, i, r.State, why)
+		}
+	}
+	for i, s := range p.Records {
+		if i >= len(p.Recipients) {
+			v.fault("recipient %d.%d has a record (%s) and isn't in the list", p.Number, i, s.Record.State)
+		}
+	}
+}
+
+func (l *Ledger) recount(ctx context.Context, c *campaign.Info, v *Verdict, progress func(int)) error {
 	err := l.EachPage(ctx, c, func(p *Page) error {
-		// The last page of a standing campaign may have grown meanwhile.
-		grows := c.Spec.Standing && p.Number == c.Pages-1
-		if n := c.Size(p.Number); !grows && len(p.Recipients) != n {
-			v.fault("page %d has %s, not %d", p.Number, campaign.Count(len(p.Recipients), "recipient"), n)
-		}
-		for i := range p.Recipients {
-			r := p.Record(i)
-			v.Balance.Add(&r, 1)
-			if why := r.Impossible(); why != "" {
-				v.fault("recipient %d.%d is %s %s", p.Number, i, r.State, why)
-			}
-		}
-		for i, s := range p.Records {
-			if i >= len(p.Recipients) {
-				v.fault("recipient %d.%d has a record (%s) and isn't in the list", p.Number, i, s.Record.State)
-			}
-		}
+		v.add(c, p)
 		if progress != nil {
 			progress(p.Number + 1)
 		}
 		return l.checkIndexed(ctx, c, p, v)
 	})
-	if err != nil {
-		return nil, err
+	for _, check := range []func(context.Context, *campaign.Info, *Verdict) error{l.checkIndex, l.checkStray, l.checkZones} {
+		if err == nil {
+			err = check(ctx, c, v)
+		}
 	}
-	if err := l.checkIndex(ctx, c, v); err != nil {
-		return nil, err
-	}
-	if err := l.checkStray(ctx, c, v); err != nil {
-		return nil, err
-	}
-	if err := l.checkZones(ctx, c, v); err != nil {
-		return nil, err
-	}
-	if n := v.Balance.Total(); n != c.Total {
-		v.fault("the list has %s, the campaign %s", campaign.Count(n, "recipient"), campaign.Number(c.Total))
-	}
-	return v, nil
+	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/phone"
+	"github.com/handout-dev/handout/internal/tracing"
 )
 
 // OneOff is a message to one person, outside of any list.
@@ -71,9 +72,15 @@ func (c *Client) Send(ctx context.Context, s OneOff) (*Sent, error) {
 	}
 	message := *f.Spec
 	message.ID = "" // it is the day's campaign that has one
-	id, at, added, err := c.ledger.Append(ctx, s.Owner, s.Key, r, &message, time.Now())
+	now := time.Now()
+	id, at, added, err := c.ledger.Append(ctx, s.Owner, s.Key, r, &message, now)
 	if err != nil {
 		return nil, fmt.Errorf("send: %w", err)
+	}
+	if added && tracing.On() {
+		if info, err := c.ledger.Info(ctx, id); err == nil { // the send stands without its span
+			tracing.SentOff(ctx, now, info, at)
+		}
 	}
 	return &Sent{Campaign: id, Place: at, Already: !added}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/sealed"
+	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/ledger"
 )
 
@@ -127,10 +128,13 @@ const waitBusy = time.Second
 // After ctx is done, and after an error of Redis, a draft may stay behind; the
 // next Submit of the same ID replaces it.
 func (c *Client) Submit(ctx context.Context, f *File, l List, o SubmitOptions) (*Result, error) {
-	for {
+	for from := time.Now(); ; {
 		result, err := c.try(ctx, f, l, o)
 		if errors.Is(err, ledger.ErrTakenOver) {
 			continue // the other submit stands, or is to be waited for
+		}
+		if err == nil && !result.Already {
+			tracing.Submitted(ctx, from, result.Info)
 		}
 		return result, err
 	}

@@ -104,21 +104,22 @@ const sendRetries = 1000
 // NewSend is the task to make this attempt at a recipient. Its ID is that of the
 // attempt, so that enqueuing it twice is harmless.
 func NewSend(a campaign.Attempt) *asynq.Task {
-	return newSend(a, 1, a.ExternalID())
+	return newSend(a, 1, a.ExternalID(), nil)
 }
 
 // NewSends is the task to make the first attempt at count recipients of a page,
-// from first on. At high rates it spares Redis most of the queue's own work.
-func NewSends(first campaign.Attempt, count int) *asynq.Task {
+// from first on, with these headers of asynq's. At high rates it spares Redis most of the
+// queue's own work.
+func NewSends(first campaign.Attempt, count int, headers map[string]string) *asynq.Task {
 	id := first.ExternalID()
 	if count > 1 {
 		id += "+" + strconv.Itoa(count-1)
 	}
-	return newSend(first, count, id)
+	return newSend(first, count, id, headers)
 }
 
-func newSend(a campaign.Attempt, count int, id string) *asynq.Task {
-	return asynq.NewTask(TypeSend, placePayload(a, count),
+func newSend(a campaign.Attempt, count int, id string, headers map[string]string) *asynq.Task {
+	return asynq.NewTaskWithHeaders(TypeSend, placePayload(a, count), headers,
 		asynq.TaskID(id),
 		asynq.MaxRetry(sendRetries),
 		asynq.Timeout(sendTimeout),

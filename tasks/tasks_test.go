@@ -34,7 +34,7 @@ func TestPayloads_AreTheGoldenBytes(t *testing.T) {
 		{"send.v1.json", tasks.NewSend(campaign.Attempt{Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 7}, Number: 3})},
 		{"send-first.v1.json", tasks.NewSend(campaign.Attempt{Campaign: "0", Salt: salt, Place: campaign.Place{}, Number: 1})},
 		{"send-largest.v1.json", tasks.NewSend(campaign.Attempt{Campaign: longest, Salt: salt, Place: campaign.Place{Page: 99_999_999, Index: 99}, Number: 1})},
-		{"send-several.v1.json", tasks.NewSends(campaign.Attempt{Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 75}, Number: 1}, 25)},
+		{"send-several.v1.json", tasks.NewSends(campaign.Attempt{Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 75}, Number: 1}, 25, nil)},
 		{"poll.v1.json", tasks.NewPoll(campaign.Attempt{Campaign: "order-history-2026-11", Salt: salt, Place: campaign.Place{Page: 12, Index: 7}, Number: 3})},
 		{"deliver.v1.json", tasks.NewDeliver("order-history-2026-11", "k3v7q2m5x8za", 1795348800)},
 	} {
@@ -251,8 +251,8 @@ func TestNewSend_AnIDIsTheAttemptsOwn(t *testing.T) {
 		tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 2}),
 		tasks.NewSend(campaign.Attempt{Campaign: "a-1", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}),
 		tasks.NewSend(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 1}, Number: math.MaxInt32}),
-		tasks.NewSends(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}, 2),
-		tasks.NewSends(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}, 25),
+		tasks.NewSends(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}, 2, nil),
+		tasks.NewSends(campaign.Attempt{Campaign: "a", Salt: salt, Place: campaign.Place{Page: 1, Index: 11}, Number: 1}, 25, nil),
 	}
 	if added, err := queue.EnqueueAll(t.Context(), tasks.QueueBulk, all); err != nil || added != len(all) {
 		t.Errorf("%d of %d have IDs of their own, error %v", added, len(all), err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/filecheck"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
@@ -142,7 +143,7 @@ func (w *Worker) checkNextFiles(ctx context.Context, s *subject, all places, p *
 		return err
 	}
 	n := min(filesAtOnce, all.count-p.Next)
-	found := make([]fileVerdict, n)
+	found := make([]filecheck.Verdict, n)
 	errs := make([]error, n)
 	var checking sync.WaitGroup
 	for i := range n {
@@ -157,15 +158,15 @@ func (w *Worker) checkNextFiles(ctx context.Context, s *subject, all places, p *
 		if errs[i] != nil {
 			return errs[i]
 		}
-		if found[i].unsure {
+		if found[i].Unsure {
 			p.Unsure++
 		}
-		if found[i].fault == "" {
+		if found[i].Fault == "" {
 			continue
 		}
 		if p.Bad++; p.First == "" {
 			page, index := all.at(p.Next + i)
-			p.First = fmt.Sprintf("%s (%s)", found[i].fault, campaign.Place{Page: page, Index: index})
+			p.First = fmt.Sprintf("%s (%s)", found[i].Fault, campaign.Place{Page: page, Index: index})
 		}
 	}
 	p.Next += n
@@ -173,21 +174,21 @@ func (w *Worker) checkNextFiles(ctx context.Context, s *subject, all places, p *
 }
 
 // checkFilesOf judges the files of one recipient. An error says nothing about them.
-func (w *Worker) checkFilesOf(ctx context.Context, s *subject, p campaign.Place, until time.Time) (fileVerdict, error) {
+func (w *Worker) checkFilesOf(ctx context.Context, s *subject, p campaign.Place, until time.Time) (filecheck.Verdict, error) {
 	people, err := w.ledger.Recipients(ctx, s.ID, p.Page)
 	if err != nil {
-		return fileVerdict{}, err
+		return filecheck.Verdict{}, err
 	}
 	m, err := translate.Compose(s.cascade, &people[p.Index], s.ExternalID(p, 1), "")
 	if err != nil {
-		return fileVerdict{fault: "the message can't be made"}, nil
+		return filecheck.Verdict{Fault: "the message can't be made"}, nil
 	}
 	content, own := m.Content[telesign.ChannelWhatsApp]
 	if !own && slices.ContainsFunc(m.Channels, func(ch telesign.Channel) bool { return ch.Channel == telesign.ChannelWhatsApp }) {
 		content = m.Content[telesign.ContentDefault]
 	}
 	parameters := content.Parameters
-	v := fileVerdict{}
+	v := filecheck.Verdict{}
 	for name, value := range parameters {
 		u, err := url.Parse(value)
 		if !slices.Contains(fileParameters, name) || err != nil || (u.Scheme != "http" && u.Scheme != "https") {
@@ -196,12 +197,12 @@ func (w *Worker) checkFilesOf(ctx context.Context, s *subject, p campaign.Place,
 		if err := w.filesPace.Wait(ctx); err != nil {
 			return v, err
 		}
-		one := w.files.check(ctx, u, parameters["file_name"], until)
+		one := w.files.Check(ctx, u, parameters["file_name"], until)
 		if ctx.Err() != nil {
 			return v, ctx.Err() // a shutdown says nothing about the file
 		}
-		if v.unsure = v.unsure || one.unsure; v.fault == "" {
-			v.fault = one.fault
+		if v.Unsure = v.Unsure || one.Unsure; v.Fault == "" {
+			v.Fault = one.Fault
 		}
 	}
 	return v, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
@@ -33,17 +34,19 @@ func (l *look) enqueue(ctx context.Context, n, run int) error {
 	l.changed = l.changed || l.planned.IsZero() // else only the plan's next look depends on it
 	parts, fed := l.s.zones.choose(l.open, l.feed.ByZone, n)
 	var sends []*asynq.Task
+	span := tracing.BeginFeed(l.s.Info)
 	for _, p := range parts {
 		for i := 0; i < p.count; i += run {
 			place := campaign.Place{Page: p.page, Index: p.index + i}
-			sends = append(sends, tasks.NewSends(l.s.Attempt(place, 1), min(run, p.count-i)))
+			sends = append(sends, tasks.NewSends(l.s.Attempt(place, 1), min(run, p.count-i), span.Headers()))
 		}
 	}
 	// The tasks first: a crash in between enqueues them again, or others of zones
 	// that are open then. Either is harmless: a recipient who is sent to has a
 	// record, which refuses a second claim when they are fed later. The other way
 	// round they would be missing until settle looks.
-	if _, err := l.w.queue.EnqueueAll(ctx, queueOf(l.s.Spec), sends); err != nil {
+	_, err := l.w.queue.EnqueueAll(ctx, queueOf(l.s.Spec), sends)
+	if span.End(l.s.Info, n, err); err != nil {
 		return err
 	}
 	return l.advance(ctx, parts, fed, l.w.clock.Now().Add(l.w.lookAfter()))

@@ -442,11 +442,11 @@ func TestHours_ACrashBeforeTheCursorMovesDoesNoHarm(t *testing.T) {
 	var sends []*asynq.Task
 	for page := range 3 {
 		for i := 0; i < c.Size(page); i += 10 {
-			sends = append(sends, tasks.NewSends(r.attempt("c", campaign.Place{Page: page, Index: i}, 1), 10))
+			sends = append(sends, tasks.NewSends(r.attempt("c", campaign.Place{Page: page, Index: i}, 1), 10, nil))
 		}
 	}
 	// And of a page whose zone is closed: they come to nothing.
-	sends = append(sends, tasks.NewSends(r.attempt("c", campaign.Place{Page: 3}, 1), 25))
+	sends = append(sends, tasks.NewSends(r.attempt("c", campaign.Place{Page: 3}, 1), 25, nil))
 	if _, err := r.queue.EnqueueAll(t.Context(), tasks.QueueBulk, sends); err != nil {
 		t.Fatal(err)
 	}

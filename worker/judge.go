@@ -10,6 +10,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/outbound"
+	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/telesign"
@@ -37,7 +38,7 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 	switch {
 	case e.Class == telesign.Unknown:
 		event.Kind, event.Reason, event.DueAt = campaign.EventDoubt, doubtReason(e), c.deadline(w)
-		w.log.Warn("in doubt", "campaign", c.subject.ID, "recipient", c.place.String(), "attempt", event.Attempt, "error", e)
+		w.log.WarnContext(c.ctx, "in doubt", "campaign", c.subject.ID, "recipient", c.place.String(), "attempt", event.Attempt, "error", e)
 		if err := w.record(c, event); err != nil || !e.Account {
 			return false, err
 		}
@@ -56,10 +57,10 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 	case e.Throttled:
 		wait, err := c.subject.account.pace.Denied(c.ctx, c.slot, e.RetryAfter)
 		if err != nil {
-			w.log.Warn("tell the other workers to wait", "error", err)
+			w.log.WarnContext(c.ctx, "tell the other workers to wait", "error", err)
 			wait = e.RetryAfter
 		}
-		w.log.Warn("throttled", "campaign", c.subject.ID, "wait", wait, "error", e)
+		w.log.WarnContext(c.ctx, "throttled", "campaign", c.subject.ID, "wait", wait, "error", e)
 		event.DueAt = event.At.Add(max(wait, time.Second))
 		return true, w.putOff(c, event, campaign.ReasonThrottled)
 
@@ -72,7 +73,7 @@ func (w *Worker) judge(c *claim, err error) (again bool, _ error) {
 // meet too. A worker that dies before it has held leaves that to the next send.
 func (w *Worker) hold(c *claim, e *telesign.Error) error {
 	name := c.subject.account.name
-	w.log.Error("every campaign of the account held", "account", name, "campaign", c.subject.ID, "error", e)
+	w.log.ErrorContext(c.ctx, "every campaign of the account held", "account", name, "campaign", c.subject.ID, "error", e)
 	return w.ledger.HoldAccount(c.ctx, name, holdReason(e), c.seen.Record.ClaimedAt, w.clock.Now())
 }
 
@@ -87,7 +88,7 @@ func (w *Worker) later(c *claim, e *telesign.Error, event campaign.Event) error 
 	faults := c.seen.Record.Faults
 	late, err := w.late(c, event.At)
 	if err != nil {
-		w.log.Warn("look how long it has been tried", "campaign", c.subject.ID, "error", err) // the next try knows
+		w.log.WarnContext(c.ctx, "look how long it has been tried", "campaign", c.subject.ID, "error", err) // the next try knows
 	}
 	if late {
 		return w.giveUp(c, event)
@@ -97,7 +98,7 @@ func (w *Worker) later(c *claim, e *telesign.Error, event campaign.Event) error 
 	if e.HTTPStatus == 0 {
 		event.Reason = campaign.ReasonNotWritten
 	}
-	w.log.Warn("put off", "campaign", c.subject.ID, "recipient", c.place.String(), "attempt", event.Attempt, "wait", wait, "error", e)
+	w.log.WarnContext(c.ctx, "put off", "campaign", c.subject.ID, "recipient", c.place.String(), "attempt", event.Attempt, "wait", wait, "error", e)
 	return w.recordRetry(c, event)
 }
 
@@ -108,7 +109,7 @@ func (w *Worker) recordRetry(c *claim, event campaign.Event) error {
 	}
 	// If this fails, or the process dies here, the page is looked at within a minute.
 	if err := w.ledger.CallDue(c.ctx, c.subject.ID, ledger.Unsent, event.DueAt, c.place.Page); err != nil {
-		w.log.Warn("call for another try", "campaign", c.subject.ID, "error", err)
+		w.log.WarnContext(c.ctx, "call for another try", "campaign", c.subject.ID, "error", err)
 	}
 	return nil
 }
@@ -160,15 +161,16 @@ func (w *Worker) unsendable(c *claim, err error) error {
 	if errors.Is(err, campaign.ErrNewer) {
 		return w.leave(c, err)
 	}
-	return w.record(c, campaign.Event{
-		Kind: campaign.EventRefuse, At: w.clock.Now(), Attempt: c.seen.Record.Attempt, Reason: campaign.ReasonUnsendable,
-	})
+	now := w.clock.Now()
+	err = w.record(c, campaign.Event{Kind: campaign.EventRefuse, At: now, Attempt: c.seen.Record.Attempt, Reason: campaign.ReasonUnsendable})
+	tracing.Changed(c.ctx, "compose", now, c.subject.Info, c.place, campaign.Claimed, c.seen.Record)
+	return err
 }
 
 // leave gives back a one-off send that a newer worker can make: soon, to the worker that
 // looks then, which takes its own tasks first.
 func (w *Worker) leave(c *claim, err error) error {
-	w.log.Warn("not sent", "campaign", c.subject.ID, "recipient", c.place.String(), "error", err)
+	w.log.WarnContext(c.ctx, "not sent", "campaign", c.subject.ID, "recipient", c.place.String(), "error", err)
 	event := campaign.Event{Kind: campaign.EventDefer, At: w.clock.Now(), Attempt: c.seen.Record.Attempt, Reason: campaign.ReasonNotWritten}
 	event.DueAt = event.At.Add(min(backoff(c.seen.Record.Faults), lostAfter))
 	return errors.Join(w.recordRetry(c, event), w.yield(c.ctx))

@@ -237,8 +237,8 @@ func TestPlan_ALineCostsALookForEachSend(t *testing.T) {
 	r.server.ResetCommandStats()
 	before := len(v.all())
 	r.until("another turn", func() bool { return len(v.all()) >= before+n })
-	looks := r.server.CommandStats()["zcount"] // one in each
-	if sends := len(v.all()) - before; looks > 3*int64(sends)/2 {
+	looks := r.server.CommandStats()["zcount"]                  // one in each
+	if sends := len(v.all()) - before; looks > 2*int64(sends) { // 1.1 for each, and more beside others; by time it were 2.8
 		t.Errorf("%d looks for %d sends", looks, sends)
 	}
 	r.start(change)

@@ -8,6 +8,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
@@ -155,7 +156,7 @@ func (q *query) ask(ctx context.Context) error {
 		return q.apply(ctx, unconfirmed(now, campaign.ReasonNoReceipt))
 	}
 	a.metrics.polls.WithLabelValues("failed").Inc()
-	w.log.Warn("ask for an outcome", "campaign", q.s.ID, "recipient", q.place.String(), "error", err)
+	w.log.WarnContext(tracing.Of(ctx, q.s.Info, q.place, q.seen.Record.Attempt), "ask for an outcome", "campaign", q.s.ID, "recipient", q.place.String(), "error", err)
 	return q.again(ctx, now, pollLater, false)
 }
 
@@ -199,6 +200,9 @@ func (q *query) apply(ctx context.Context, e campaign.Event) error {
 	var refused *campaign.TransitionError
 	if err != nil && !errors.As(err, &refused) {
 		return err
+	}
+	if after != q.seen {
+		tracing.Changed(ctx, "poll", e.At, q.s.Info, q.place, q.seen.Record.State, after.Record)
 	}
 	q.seen = after
 	return nil

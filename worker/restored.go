@@ -195,7 +195,7 @@ func (w *Worker) holdAll(ctx context.Context, r *installation.Restore) error {
 // unsent gives back a claim whose request wasn't made, since Redis was rolled
 // back or can't be asked.
 func (w *Worker) unsent(c *claim, err error) error {
-	w.log.Warn("not sent", "campaign", c.subject.ID, "recipient", c.place.String(), "error", err)
+	w.log.WarnContext(c.ctx, "not sent", "campaign", c.subject.ID, "recipient", c.place.String(), "error", err)
 	event := campaign.Event{At: w.clock.Now(), Attempt: c.seen.Record.Attempt}
 	return w.putOff(c, event, campaign.ReasonNotWritten)
 }

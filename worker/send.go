@@ -12,6 +12,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/pacing"
+	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/internal/translate"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
@@ -29,7 +30,7 @@ func (w *Worker) send(ctx context.Context, a *account, t *asynq.Task) error {
 	}
 	queue, _ := asynq.GetQueueName(ctx)
 	urgent := queue == w.queue.Name(tasks.OfAccount(tasks.QueueUrgent, a.name))
-	ctx, cancel := w.untilStop(ctx)
+	ctx, cancel := w.untilStop(tracing.FromTask(ctx, t.Headers()))
 	defer cancel()
 	suppressed, err := w.dropSuppressed(ctx, payload)
 	if err != nil {
@@ -117,6 +118,7 @@ func (w *Worker) sendTo(ctx context.Context, a *account, id campaign.ID, to camp
 		if w.closed(ctx, id, to.Page) {
 			return nil // settle writes a task when their window opens
 		}
+		span := tracing.Begin(ctx)
 		slot, own, err := w.slot(ctx, a, id, urgent)
 		if errors.Is(err, errCrowded) { // settle writes another task
 			return w.ledger.CallDue(ctx, id, ledger.Watched, w.clock.Now().Add(crowdLook), to.Page)
@@ -124,23 +126,35 @@ func (w *Worker) sendTo(ctx context.Context, a *account, id campaign.ID, to camp
 		if err != nil {
 			return err // nothing is claimed, nothing to undo
 		}
+		span.Step("slot")
 		before := w.rollback.mark()
 		claim, err := w.claim(ctx, id, to)
 		if claim == nil || err != nil {
 			a.pace.Unused(slot)
 			return err // a ledger that can't answer never means "go ahead"
 		}
-		if claim.slot, err = w.awaitSlot(ctx, claim, slot, own, before, urgent); err != nil {
-			return errors.Join(w.unsent(claim, err), ctx.Err())
-		}
-		accepted, err := a.telesign.Send(claim.ctx, claim.message)
-		if err == nil {
-			return w.accepted(claim, accepted)
-		}
-		if again, err := w.judge(claim, err); !again {
+		span.Step("claim")
+		claim.ctx = span.Claimed(claim.ctx, claim.subject.Info, to, claim.seen.Record.Attempt)
+		again, err := w.sendClaimed(ctx, claim, slot, own, before, urgent, span)
+		if span.End(claim.seen.Record); !again {
 			return err
 		}
 	}
+}
+
+// sendClaimed makes the claim's request once it may leave, and records its outcome;
+// again means: at once, at the next slot.
+func (w *Worker) sendClaimed(ctx context.Context, c *claim, slot, own pacing.Slot, before mark, urgent bool, span *tracing.Attempt) (again bool, err error) {
+	if c.slot, err = w.awaitSlot(ctx, c, slot, own, before, urgent); err != nil {
+		return false, errors.Join(w.unsent(c, err), ctx.Err())
+	}
+	span.Step("wait")
+	accepted, err := c.subject.account.telesign.Send(c.ctx, c.message)
+	span.Step("post")
+	if err == nil {
+		return false, w.accepted(c, accepted)
+	}
+	return w.judge(c, err)
 }
 
 // awaitSlot waits until the claim's request may leave: for its slot, or another one

@@ -8,6 +8,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
 )
@@ -221,7 +222,7 @@ func (v *visit) watch(ctx context.Context, p campaign.Place, seen ledger.Seen) e
 			v.later(now.Add(w.lookAfter())) // it has most likely ended by then, and something else is due
 			return nil
 		}
-		w.log.Warn("in doubt", "campaign", v.id, "recipient", p.String(), "attempt", r.Attempt, "error", "the worker was lost")
+		w.log.WarnContext(tracing.Of(ctx, v.s.Info, p, r.Attempt), "in doubt", "campaign", v.id, "recipient", p.String(), "attempt", r.Attempt, "error", "the worker was lost")
 		return v.apply(ctx, p, seen, campaign.Event{Kind: campaign.EventOverdue, At: now, DueAt: w.deadline(v.s)})
 
 	case campaign.Accepted:
@@ -285,6 +286,9 @@ func (v *visit) apply(ctx context.Context, p campaign.Place, seen ledger.Seen, e
 	var refused *campaign.TransitionError
 	if err != nil && !errors.As(err, &refused) {
 		return err
+	}
+	if after != seen {
+		tracing.Changed(ctx, "settle", e.At, v.s.Info, p, seen.Record.State, after.Record)
 	}
 	if r := after.Record; r.State == campaign.Retrying {
 		v.passOn(ledger.Unsent, later(r.DueAt, v.w.clock.Now()))

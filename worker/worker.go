@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/filecheck"
 	"github.com/handout-dev/handout/internal/outbound"
 	"github.com/handout-dev/handout/internal/pacing"
 	"github.com/handout-dev/handout/internal/queue"
@@ -74,7 +75,7 @@ type Worker struct {
 	log          *slog.Logger
 
 	filesPace *pacing.Pacer
-	files     *files
+	files     *filecheck.Checker
 
 	name          string // of this process, for its lease
 	window        int
@@ -106,7 +107,7 @@ func New(o Options) (*Worker, error) {
 		metrics: newMetrics(o.Metrics), log: o.Logger, name: rand.Text(), accounts: make(map[string]*account),
 		window: o.Window, sendTimeout: o.SendTimeout, receiptMargin: o.ReceiptMargin, receiptIn: o.ReceiptDeadline,
 	}
-	w.filesPace, w.files = pacing.New(o.Redis, pacing.KeyFiles(o.Redis), o.FilesRate), newFiles(o.FilesPrivate, o.Route)
+	w.filesPace, w.files = pacing.New(o.Redis, pacing.KeyFiles(o.Redis), o.FilesRate), filecheck.New(o.FilesPrivate, o.Route)
 	w.look = make(chan struct{}, 1)
 	w.stopping, w.stop = context.WithCancel(context.Background())
 	w.ledger.RequireReplicas(o.Replicas)
@@ -227,6 +228,6 @@ func (w *Worker) Stop() error {
 		}
 		stopped.Wait()
 	})
-	w.files.client.CloseIdleConnections()
+	w.files.Close()
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/redis/go-redis/v9"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/report"
+	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/internal/usage"
 	"github.com/handout-dev/handout/worker"
 )
@@ -50,11 +52,7 @@ func (a *app) open(ctx context.Context) (redis.UniversalClient, error) {
 }
 
 func (a *app) openFor(ctx context.Context, all accounts.Accounts) (redis.UniversalClient, error) {
-	c, err := a.load()
-	if err != nil {
-		return nil, err
-	}
-	guard := installation.NewGuard(c.Prefix, a.logger(c))
+	guard := installation.NewGuard(a.config.Prefix, a.logger(a.config))
 	rdb, err := a.connect(ctx, guard.Admit)
 	if err != nil {
 		return nil, err
@@ -64,7 +62,7 @@ func (a *app) openFor(ctx context.Context, all accounts.Accounts) (redis.Univers
 		_, err = installation.EnterMasterKey(ctx, rdb, a.config.MasterKeys().IDs())
 	}
 	if err == nil {
-		err = c.OpenKeyStore(ctx, rdb, a.logger(c))
+		err = a.config.OpenKeyStore(ctx, rdb, a.logger(a.config))
 	}
 	if err != nil {
 		_ = rdb.Close()
@@ -79,6 +77,7 @@ func (a *app) withRedis(ctx context.Context, f func(rdb redis.UniversalClient) e
 		return err
 	}
 	defer func() { closeRedis(rdb, err) }()
+	defer tracing.Start(os.Getenv, a.logger(a.config))()
 	return f(rdb)
 }
 

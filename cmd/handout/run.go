@@ -22,6 +22,7 @@ import (
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/rescue"
 	"github.com/handout-dev/handout/internal/terminal"
+	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/internal/usage"
 	"github.com/handout-dev/handout/internal/web/access"
 )
@@ -141,9 +142,9 @@ func ofCampaign(use, short, long string, do func(ctx context.Context, id campaig
 func (a *app) logger(c *Config) *slog.Logger {
 	o := &slog.HandlerOptions{Level: c.LogLevel}
 	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(a.stderr, o))
+		return slog.New(tracing.LogIDs(slog.NewJSONHandler(a.stderr, o)))
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, o))
+	return slog.New(tracing.LogIDs(slog.NewTextHandler(a.stderr, o)))
 }
 
 func parseID(s string) (campaign.ID, error) {

@@ -26,7 +26,9 @@ import (
 	"github.com/handout-dev/handout/internal/installation"
 	"github.com/handout-dev/handout/internal/metrics"
 	"github.com/handout-dev/handout/internal/orderhistory/store"
+	"github.com/handout-dev/handout/internal/recount"
 	"github.com/handout-dev/handout/internal/redisx"
+	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/internal/usage"
 	"github.com/handout-dev/handout/internal/webhook"
 	"github.com/handout-dev/handout/telesign/simulator"
@@ -271,6 +273,7 @@ func (a *app) serverCommand(use, short string, check func(*Config) error, serve 
 				registry := prometheus.NewRegistry()
 				registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 				rdb.AddHook(metrics.NewRedisErrors(registry))
+				tracing.Register(registry)
 				return serve(cmd.Context(), &mode{c, rdb, registry, a.logger(c), takesFrom[use]})
 			})
 		},
@@ -339,6 +342,7 @@ func (a *app) workCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		defer recount.Start(ctx, recount.Options{Redis: m.rdb, MasterKeys: m.MasterKeys(), Logger: m.log, Metrics: m.registry})()
 		start := func() error {
 			m.sayDestination()
 			if err := w.Start(ctx); err != nil {

@@ -77,6 +77,13 @@ var stories = []story{
 		handout_ledger_up{job="console"} 1x120`, 0},
 	{"HandoutNoWorkerNorConsole", `another 1x120`, 1},
 
+	{"HandoutBalanceOff", `handout_balance_closes{of="campaigns",job="work"} 1x120
+		handout_balance_closes{of="suppression",job="work"} 1x120`, 0},
+	{"HandoutBalanceOff", `handout_balance_closes{of="campaigns",job="work"} 1x90 0x30
+		handout_balance_closes{of="suppression",job="work"} 1x120`, 1},
+	{"HandoutBalanceOff", `handout_balance_closes{of="campaigns",instance="1"} 0x80
+		handout_balance_closes{of="campaigns",instance="2"} 1x120`, 0}, // mended, and recounted by another one
+
 	{"HandoutOptOutUnresolved", "handout_optouts_unresolved{job=\"work\"} 0x120", 0},
 	{"HandoutOptOutUnresolved", "handout_optouts_unresolved{job=\"work\"} 1x120\nhandout_optouts_unresolved{job=\"console\"} 1x120", 1},
 

@@ -9,6 +9,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/handout-dev/handout/campaign"
+	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/internal/webhook/outbox"
 	"github.com/handout-dev/handout/ledger"
 	"github.com/handout-dev/handout/tasks"
@@ -188,6 +189,7 @@ func (s *Server) send(ctx context.Context, d *delivery) (more bool, _ error) {
 	started := time.Now()
 	a := s.client.post(ctx, d.to, d.pending.Batch.Message, d.event.encode())
 	s.deliveries.WithLabelValues(a.result()).Inc()
+	tracing.Delivered(started, d.info, d.to.ID, d.people, a.status)
 	logged := s.outbox.LogDelivery(ctx, d.to.ID, outbox.Delivery{
 		At: started.UTC(), Message: d.pending.Batch.Message, Type: d.event.Type, Campaign: d.info.ID, Count: d.people,
 		Status: a.status, Error: a.fault(), TookMS: a.took.Milliseconds(), Attempt: d.pending.Batch.Failed + 1,

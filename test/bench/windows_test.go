@@ -19,6 +19,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/time/rate"
 
+	"github.com/handout-dev/handout/internal/recount"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/telesign"
 	"github.com/handout-dev/handout/telesign/simulator"
@@ -193,15 +194,17 @@ func sendOursFrom(rdb redis.UniversalClient, o senderOptions) (stop func(), err 
 	if err != nil {
 		return nil, err
 	}
+	log, registry := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})), prometheus.NewRegistry()
 	w, err := worker.New(worker.Options{
 		Redis: rdb, Account: worker.Account{Telesign: client, Rate: o.Rate, PollRate: 5},
 		Concurrency: concurrency, Window: window, SendTimeout: 15 * time.Second, ReceiptMargin: time.Minute,
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})), Metrics: prometheus.NewRegistry(),
+		Logger: log, Metrics: registry,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return func() { _ = w.Stop() }, w.Start(context.Background())
+	recounted := recount.Start(context.Background(), recount.Options{Redis: rdb, Logger: log, Metrics: registry}) // as handout work does
+	return func() { _ = w.Stop(); recounted() }, w.Start(context.Background())
 }
 
 func sendPlainFrom(rdb redis.UniversalClient, o senderOptions) (stop func(), err error) {

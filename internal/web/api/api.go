@@ -30,6 +30,7 @@ import (
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/report"
 	"github.com/handout-dev/handout/internal/sealed"
+	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
@@ -111,7 +112,7 @@ func New(o Options) (*API, error) {
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		problem(forbidden, "another site's page made the browser send this").write(w)
 	}))
-	a.handler = crossOrigin.Handler(mux)
+	a.handler = tracing.Requests(crossOrigin.Handler(mux))
 	return a, nil
 }
 

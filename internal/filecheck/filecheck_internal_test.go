@@ -1,4 +1,4 @@
-package worker
+package filecheck
 
 import (
 	"net/http"
@@ -30,7 +30,7 @@ func TestFiles_ReachNoPrivateAddressByARedirectOrByName(t *testing.T) {
 	served := 0
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served++ }))
 	t.Cleanup(server.Close)
-	f := newFiles(false, nil)
+	f := New(false, nil)
 	plain := f.client.Transport
 	for text, transport := range map[string]http.RoundTripper{
 		strings.Replace(server.URL, "127.0.0.1", "localhost", 1): plain,
@@ -41,7 +41,7 @@ func TestFiles_ReachNoPrivateAddressByARedirectOrByName(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.client.Transport = transport
-		if v := f.check(t.Context(), u, "a.pdf", time.Time{}); v.fault != "a private address" || served != 0 {
+		if v := f.Check(t.Context(), u, "a.pdf", time.Time{}); v.Fault != "a private address" || served != 0 {
 			t.Errorf("%s: %+v, reached %d times", text, v, served)
 		}
 	}
@@ -55,7 +55,7 @@ func TestFiles_AreCheckedThroughAProxyByTheAddressThatWasJudged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newFiles(false, route)
+	f := New(false, route)
 	t.Cleanup(f.client.CloseIdleConnections)
 	for text, want := range map[string]string{
 		"https://93.184.216.34/a.pdf": "", "https://10.0.0.5/a.pdf": "a private address", "https://93.184.216.35/a.pdf": "the proxy answers 502 Bad Gateway",
@@ -64,7 +64,7 @@ func TestFiles_AreCheckedThroughAProxyByTheAddressThatWasJudged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := f.check(t.Context(), u, "a.pdf", time.Time{}); v.fault != want {
+		if v := f.Check(t.Context(), u, "a.pdf", time.Time{}); v.Fault != want {
 			t.Errorf("%s: %+v, want %q", text, v, want)
 		}
 	}

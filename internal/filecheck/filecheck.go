@@ -1,4 +1,6 @@
-package worker
+// Package filecheck looks at the files that people are to get, before they do: whether
+// each can be fetched, is what WhatsApp takes, and stays long enough.
+package filecheck
 
 import (
 	"context"
@@ -43,29 +45,30 @@ var fileTypes = map[string][]string{
 // unsaid are the types that stores give to files of unknown type.
 var unsaid = []string{"", "application/octet-stream", "binary/octet-stream"}
 
-// fileVerdict is what is wrong with a file; an empty fault: nothing. unsure means that
-// its name or type is odd, and Telesign may take it all the same.
-type fileVerdict struct {
-	fault  string
-	unsure bool
+// Verdict is what is wrong with a file.
+type Verdict struct {
+	Fault  string // never quotes the URL; empty: nothing
+	Unsure bool   // its name or type is odd, and Telesign may take it all the same
 }
 
-// files checks files over HTTP.
-type files struct {
+// Checker checks files over HTTP.
+type Checker struct {
 	client  *http.Client
 	options outbound.Options
 }
 
-func newFiles(private bool, route *outbound.Route) *files {
+// New returns a checker; private: files may be at private addresses, for rehearsals. A nil
+// route is straight.
+func New(private bool, route *outbound.Route) *Checker {
 	o := outbound.Options{Private: private, HTTP: true, Redirects: 3, Header: fileTime, Route: route}
-	return &files{client: outbound.New(o), options: o}
+	return &Checker{client: outbound.New(o), options: o}
 }
 
-// check judges one file: by HEAD, or by its first byte where HEAD isn't allowed
+// Check judges one file: by HEAD, or by its first byte where HEAD isn't allowed
 // or, as for a presigned link, signed. No fault quotes the URL.
-func (f *files) check(ctx context.Context, u *url.URL, name string, until time.Time) fileVerdict {
+func (f *Checker) Check(ctx context.Context, u *url.URL, name string, until time.Time) Verdict {
 	if end, ok := linkEnd(u); ok && end.Before(until) {
-		return fileVerdict{fault: "the link ends before the campaign may"}
+		return Verdict{Fault: "the link ends before the campaign may"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, fileTime)
 	defer cancel()
@@ -76,21 +79,21 @@ func (f *files) check(ctx context.Context, u *url.URL, name string, until time.T
 	var proxy *outbound.ProxyError
 	switch {
 	case errors.Is(err, outbound.ErrPrivate):
-		return fileVerdict{fault: "a private address"}
+		return Verdict{Fault: "a private address"}
 	case errors.Is(err, outbound.ErrRedirects):
-		return fileVerdict{fault: "too many redirects"}
+		return Verdict{Fault: "too many redirects"}
 	case errors.As(err, &proxy):
-		return fileVerdict{fault: proxy.Error()}
+		return Verdict{Fault: proxy.Error()}
 	case err != nil && ctx.Err() != nil:
-		return fileVerdict{fault: "no answer in time"}
+		return Verdict{Fault: "no answer in time"}
 	case err != nil:
-		return fileVerdict{fault: "the server can't be reached"}
+		return Verdict{Fault: "the server can't be reached"}
 	}
 	return judgeFile(resp, name)
 }
 
 // ask makes a request and reads no body.
-func (f *files) ask(ctx context.Context, method string, u *url.URL) (*http.Response, error) {
+func (f *Checker) ask(ctx context.Context, method string, u *url.URL) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
 		return nil, err
@@ -108,25 +111,25 @@ func (f *files) ask(ctx context.Context, method string, u *url.URL) (*http.Respo
 }
 
 // judgeFile judges an answer by its header.
-func judgeFile(resp *http.Response, name string) (v fileVerdict) {
+func judgeFile(resp *http.Response, name string) (v Verdict) {
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent {
-		return fileVerdict{fault: fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))}
+		return Verdict{Fault: fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))}
 	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // an unreadable one is unsaid
 	endings, known := fileTypes[kind]
 	switch {
 	case kind == "text/html":
-		return fileVerdict{fault: "a page, as of a login, and not a file"}
+		return Verdict{Fault: "a page, as of a login, and not a file"}
 	case slices.Contains(unsaid, kind):
-		v.unsure = true
+		v.Unsure = true
 	case !known:
-		return fileVerdict{fault: "WhatsApp takes no " + kind}
+		return Verdict{Fault: "WhatsApp takes no " + kind}
 	}
 	if fileSize(resp) > maxFileSize {
-		return fileVerdict{fault: "over 100 MB"}
+		return Verdict{Fault: "over 100 MB"}
 	}
 	if ending := strings.ToLower(path.Ext(name)); known && ending != "" && !slices.Contains(endings, ending) {
-		v.unsure = true
+		v.Unsure = true
 	}
 	return v
 }
@@ -156,3 +159,6 @@ func linkEnd(u *url.URL) (time.Time, bool) {
 	}
 	return time.Time{}, false
 }
+
+// Close closes its idle connections.
+func (f *Checker) Close() { f.client.CloseIdleConnections() }
