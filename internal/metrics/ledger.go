@@ -136,6 +136,7 @@ var (
 	descHeld       = desc("held", "Campaigns that are held.")
 	descInDoubt    = desc("in_doubt", "Recipients in doubt, in all those campaigns.")
 	descRecipients = desc("recipients", "Recipients of a campaign by their state; of active campaigns, and of those done within the hour.", "campaign", "state")
+	descDelivered  = desc("delivered", "Recipients of a campaign who were delivered to, by the channels that delivered; of the same campaigns.", "campaign", "by")
 	descLimit      = desc("campaign_limit", "1 for what keeps a campaign from sending faster: account, campaign, shared, throttled, hours, zone, files, canary, held, paused, canceled, nothing left, no worker.", "campaign", "limit")
 	descLeftOut    = desc("campaigns_left_out", "Campaigns without series of their own, since there are over 50.")
 	descNotes      = desc("queue_notes", "Notes in a queue by their state: pending, active, scheduled, retry, archived.", "queue", "state")
@@ -150,7 +151,7 @@ var (
 )
 
 var descriptions = []*prometheus.Desc{
-	descUp, descCampaigns, descHeld, descInDoubt, descRecipients, descLimit, descLeftOut,
+	descUp, descCampaigns, descHeld, descInDoubt, descRecipients, descDelivered, descLimit, descLeftOut,
 	descNotes, descOldest, descReadable, descMemory, descMemoryMost, descOutbox, descFailing, descDropped,
 	descOptOuts,
 }
@@ -197,6 +198,9 @@ func (l *Ledger) campaigns(ctx context.Context, current []report.Summary) ([]pro
 		}
 		for _, state := range campaign.States() {
 			metrics = append(metrics, gauge(descRecipients, float64(s.Balance.Of(state)), string(s.ID), state.String()))
+		}
+		for by := campaign.ByWhatsApp; by <= campaign.ByOther; by++ {
+			metrics = append(metrics, gauge(descDelivered, float64(s.Balance.By[by]), string(s.ID), by.String()))
 		}
 		metrics = append(metrics, gauge(descLimit, 1, string(s.ID), string(pace.Limit)))
 	}

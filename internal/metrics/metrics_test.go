@@ -124,6 +124,19 @@ func TestLedger_SaysWhatStandsInRedis(t *testing.T) {
 	if _, err := b.ledger.Apply(ctx, spring, campaign.Place{}, claimed, doubt); err != nil {
 		t.Fatal(err)
 	}
+	claimed = ledger.Seen{}
+	good := campaign.Leg{Rank: campaign.RankDelivered, Code: 3000}
+	for _, e := range []campaign.Event{
+		{Kind: campaign.EventClaim, At: time.Now()},
+		{
+			Kind: campaign.EventReceipt, At: time.Now(), Attempt: 1, Status: good,
+			Legs: []campaign.ChannelLeg{{Channel: "sms", Leg: good}},
+		},
+	} {
+		if claimed, err = b.ledger.Apply(ctx, spring, campaign.PlaceOf(1), claimed, e); err != nil {
+			t.Fatal(err)
+		}
+	}
 	queue := queue.New(b.rdb)
 	for i := range 4 {
 		if err := queue.Enqueue(ctx, tasks.QueueBulk, tasks.NewSend(campaign.Attempt{Campaign: "spring", Salt: "k3v7q2m5", Place: campaign.PlaceOf(i), Number: 1})); err != nil {
@@ -137,8 +150,9 @@ func TestLedger_SaysWhatStandsInRedis(t *testing.T) {
 	check(t, got, map[string]float64{
 		"handout_ledger_up{}": 1, "handout_held{}": 1, "handout_in_doubt{}": 1, "handout_campaigns_left_out{}": 0,
 		"handout_campaigns{state=running}": 1, "handout_campaigns{state=held}": 1, "handout_campaigns{state=done}": 0,
-		"handout_recipients{campaign=spring,state=planned}": 29, "handout_recipients{campaign=spring,state=in_doubt}": 1,
+		"handout_recipients{campaign=spring,state=planned}": 28, "handout_recipients{campaign=spring,state=in_doubt}": 1,
 		"handout_recipients{campaign=summer,state=planned}": 3, "handout_recipients{campaign=summer,state=delivered}": 0,
+		"handout_delivered{by=sms,campaign=spring}": 1, "handout_delivered{by=both,campaign=spring}": 0,
 		"handout_campaign_limit{campaign=spring,limit=account}": 1, "handout_campaign_limit{campaign=summer,limit=held}": 1,
 		"handout_queue_notes{queue=bulk,state=pending}": 4, "handout_queue_notes{queue=bulk,state=scheduled}": 1,
 		"handout_queue_notes{queue=urgent,state=pending}": 0, "handout_queue_oldest_seconds{queue=polls}": 0,

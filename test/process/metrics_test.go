@@ -16,19 +16,33 @@ import (
 	"github.com/handout-dev/handout/test/redistest"
 )
 
-// exposed are our metrics by name: their types, and by which modes.
-func exposed(t *testing.T, processes ...*process) (types map[string]string, modes map[string][]string) {
+// sample is one value of a metric of ours: its name, and its labels.
+var sample = regexp.MustCompile(`^(handout_[a-z_]+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})? `)
+
+// exposed are our metrics by name: their types, by which modes, and their labels, of those
+// that have a value.
+func exposed(t *testing.T, processes ...*process) (types map[string]string, modes map[string][]string, labels map[string]string) {
 	t.Helper()
-	types, modes = make(map[string]string), make(map[string][]string)
+	types, modes, labels = make(map[string]string), make(map[string][]string), make(map[string]string)
 	for _, p := range processes {
 		for line := range strings.Lines(p.metrics(t)) {
+			if m := sample.FindStringSubmatch(line); m != nil {
+				var names []string
+				for _, l := range regexp.MustCompile(`(\w+)="`).FindAllStringSubmatch(m[2], -1) {
+					if l[1] != "le" { // a histogram's own
+						names = append(names, l[1])
+					}
+				}
+				slices.Sort(names)
+				labels[m[1]] = strings.Join(names, ", ")
+			}
 			if f := strings.Fields(line); len(f) == 4 && f[1] == "TYPE" && strings.HasPrefix(f[2], "handout_") {
 				types[f[2]] = f[3]
 				modes[f[2]] = append(modes[f[2]], p.name)
 			}
 		}
 	}
-	return types, modes
+	return types, modes, labels
 }
 
 func TestMetrics_AreThoseOfTheDocsAndTheAlerts(t *testing.T) {
@@ -42,22 +56,23 @@ func TestMetrics_AreThoseOfTheDocsAndTheAlerts(t *testing.T) {
 	untilDone(t, h.env, "spring")
 	var types map[string]string
 	var modes map[string][]string
+	var labels map[string]string
 	await(t, "everything has been counted once", func() bool {
-		types, modes = exposed(t, h.work, h.listen, console, schedule)
+		types, modes, labels = exposed(t, h.work, h.listen, console, schedule)
 		return types["handout_last_send_timestamp_seconds"] != "" && types["handout_last_receipt_timestamp_seconds"] != ""
 	})
-	t.Run("docs", func(t *testing.T) { checkMetricsPage(t, types, modes) })
+	t.Run("docs", func(t *testing.T) { checkMetricsPage(t, types, modes, labels) })
 	t.Run("alerts", func(t *testing.T) { checkAlerts(t, types) })
 }
 
-func checkMetricsPage(t *testing.T, types map[string]string, modes map[string][]string) {
+func checkMetricsPage(t *testing.T, types map[string]string, modes map[string][]string, labels map[string]string) {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	rows := make(map[string]bool)
-	for _, row := range regexp.MustCompile("(?m)^\\| `(handout_[a-z_]+)` \\| ([a-z]+) \\| [^|]*\\| ([a-z, ]+) \\|").FindAllStringSubmatch(string(page), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `(handout_[a-z_]+)` \\| ([a-z]+) \\| ([^|]*)\\| ([a-z, ]+) \\|").FindAllStringSubmatch(string(page), -1) {
 		name := row[1]
 		rows[name] = true
 		if _, ok := types[name]; !ok && name != "handout_polls_total" { // no poll was due
@@ -69,8 +84,13 @@ func checkMetricsPage(t *testing.T, types map[string]string, modes map[string][]
 		if types[name] != row[2] {
 			t.Errorf("%s is a %s, and the page says %s", name, types[name], row[2])
 		}
-		if told := strings.Join(modes[name], ", "); told != row[3] {
-			t.Errorf("%s is told by %s, and the page says %s", name, told, row[3])
+		said := strings.Split(strings.ReplaceAll(strings.TrimSpace(row[3]), "`", ""), ", ")
+		slices.Sort(said)
+		if got, there := labels[name]; there && got != strings.Join(said, ", ") {
+			t.Errorf("%s has the labels %q, and the page says %q", name, got, said)
+		}
+		if told := strings.Join(modes[name], ", "); told != row[4] {
+			t.Errorf("%s is told by %s, and the page says %s", name, told, row[4])
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(types)) {
