@@ -65,6 +65,14 @@ test: redis postgres s3 chromium build ## run all tests
 race: redis postgres s3 build ## run the tests of rooms with goroutines under the race detector
 	CGO_ENABLED=1 go test -race -vet=off -p 4 -timeout $(TEST_TIMEOUT) $(WITH_RACE)
 
+.PHONY: chart-test
+chart-test: redis build ## render deploy/helm/handout, hold it to Kubernetes's types, and start the programs as it does; compiles Helm
+	cd deploy/charttest && go vet . && go test -count 1 . # the chart lies outside its module: no cache sees it change
+
+.PHONY: chart-files
+chart-files: ## copy into deploy/helm/handout the files of deploy that it brings along
+	cp deploy/alerts.yml deploy/redis.conf deploy/redis.acl deploy/redis-start.sh deploy/grafana/handout.json deploy/helm/handout/files/
+
 .PHONY: demo
 demo: build ## send to 1,000 recipients through the simulator, and show how each got the file
 	bin/handout demo --recipients 1000 --exit
