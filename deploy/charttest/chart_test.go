@@ -37,8 +37,8 @@ var secretKeys = map[string]string{
 	"TELESIGN_API_KEY":    "YW4gQVBJIGtleSBmb3IgdGhlIHNpbXVsYXRvcg==",
 	"REDIS_PASSWORD_WORK": "rehearse-work", "REDIS_PASSWORD_LISTEN": "rehearse-listen", "REDIS_PASSWORD_CONSOLE": "rehearse-console",
 	"REDIS_PASSWORD_SCHEDULE": "rehearse-schedule", "REDIS_PASSWORD_CLI": "rehearse-cli",
-	"REDIS_URL": "redis://elsewhere:6379",
-	"key":       "YW5vdGhlciBhY2NvdW50J3M=", // of the Secret "us", which a worker's extraEnv names
+	"REDIS_URL": "redis://elsewhere:6379", "REDIS_URL_WORK": "redis://work@elsewhere:6379",
+	"key": "YW5vdGhlciBhY2NvdW50J3M=", // of the Secret "us", which a worker's extraEnv names
 }
 
 // least is what an installation must say.
@@ -78,7 +78,7 @@ serviceAccount: {annotations: {role: reads-lists}}
 nodeSelector: {disk: fast}
 tolerations: [{key: messages, operator: Exists}]
 affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Exists}]}]}}}
-networkPolicy: {publicFrom: [{namespaceSelector: {matchLabels: {name: ingress}}}]}
+networkPolicy: {publicFrom: [{namespaceSelector: {matchLabels: {name: ingress}}}], listenTo: [{ports: [{port: 4318}], to: [{namespaceSelector: {}}]}]}
 redis: {persistence: {storageClass: fast}}
 `
 
@@ -91,7 +91,7 @@ redis: {enabled: false, urlKeys: {work: REDIS_URL_WORK}}
 networkPolicy: {enabled: false}
 `,
 	"a Secret of the chart's own": `
-config: {TELESIGN_CUSTOMER_ID: A, HANDOUT_RATE: 40, HANDOUT_POLL: false, HANDOUT_SEND_TIMEOUT: 90s, HANDOUT_PREFIX: shop-a}
+config: {TELESIGN_CUSTOMER_ID: A, HANDOUT_RATE: 2.5, HANDOUT_POLL: false, HANDOUT_SEND_TIMEOUT: 90s, HANDOUT_PREFIX: shop-a, HANDOUT_WEBHOOK_BACKLOG: 20000000}
 secret: {values: {TELESIGN_API_KEY: a2V5, REDIS_URL: "redis://r:6379"}}
 redis: {enabled: false}
 `,
@@ -264,6 +264,21 @@ func TestChart_IsWhatHelmRecommends(t *testing.T) {
 	}
 }
 
+func TestChart_StartsAsManyAsItIsTold(t *testing.T) {
+	t.Parallel()
+	for values, want := range map[string]*int32{
+		least:                         new(int32(2)),
+		least + "work: {replicas: 0}": new(int32(0)),
+		least + "work: {replicas: 3}": new(int32(3)),
+		least + "work: {autoscaling: {enabled: true}}": nil, // the autoscaler says so
+	} {
+		d := get[apps.Deployment](t, render(t, parse(t, values)), "Deployment", "handout-work")
+		if got := d.Spec.Replicas; (got == nil) != (want == nil) || got != nil && *got != *want {
+			t.Errorf("%s: %v workers, want %v", values, got, want)
+		}
+	}
+}
+
 // checkPod holds what every pod has: no rights, a bound in memory, and what it mounts.
 func checkPod(t *testing.T, id string, all objects, pod *core.PodTemplateSpec, selector map[string]string) {
 	t.Helper()
@@ -367,7 +382,9 @@ func checkSelectors(t *testing.T, all objects) {
 			}
 			for _, rule := range o.Spec.Egress {
 				for _, peer := range rule.To {
-					ports(id, peer.PodSelector.MatchLabels)
+					if peer.PodSelector != nil {
+						ports(id, peer.PodSelector.MatchLabels)
+					}
 				}
 			}
 		case *autoscaling.HorizontalPodAutoscaler:

@@ -27,21 +27,22 @@ import (
 // handout is the program: the one in the folder that TEST_PROGRAMS names, where make has
 // built it, else one that is built here.
 var handout = sync.OnceValues(func() (string, error) {
-	if built := os.Getenv("TEST_PROGRAMS"); built != "" {
-		return filepath.Join(built, "handout"), nil
+	if dir := os.Getenv("TEST_PROGRAMS"); dir != "" {
+		return filepath.Join(dir, "handout"), nil
 	}
-	dir, err := os.MkdirTemp("", "charttest-")
-	if err != nil {
+	var err error
+	if built, err = os.MkdirTemp("", "charttest-"); err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-o", dir, "./cmd/handout")
+	build := exec.Command("go", "build", "-o", built, "./cmd/handout")
 	build.Dir = "../.."
-	out, err := build.CombinedOutput()
-	if err != nil {
+	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build handout: %w\n%s", err, out)
 	}
-	return filepath.Join(dir, "handout"), nil
+	return filepath.Join(built, "handout"), nil
 })
+
+var built string // the folder, which is removed at the end
 
 func TestMain(m *testing.M) {
 	if name := filepath.Base(os.Args[0]); name == "helm" || name == "kubectl" {
@@ -52,8 +53,8 @@ func TestMain(m *testing.M) {
 		return
 	}
 	status := m.Run()
-	if path, err := handout(); err == nil && os.Getenv("TEST_PROGRAMS") == "" {
-		_ = os.RemoveAll(filepath.Dir(path))
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(status)
 }
@@ -113,6 +114,14 @@ func environment(t *testing.T, c *core.Container) map[string]string {
 
 var processes = []string{"work", "listen", "console", "schedule"}
 
+// said are variables by installation as they come to the processes.
+var said = map[string]map[string]string{
+	"least": {"HANDOUT_LOG_FORMAT": "json"},
+	"a Secret of the chart's own": {
+		"HANDOUT_RATE": "2.5", "HANDOUT_POLL": "false", "HANDOUT_SEND_TIMEOUT": "90s", "HANDOUT_PREFIX": "shop-a", "HANDOUT_WEBHOOK_BACKLOG": "20000000",
+	},
+}
+
 func TestProcesses_EachGetsWhatItReadsAndNoMore(t *testing.T) {
 	t.Parallel()
 	known := make(map[string]bool)
@@ -127,6 +136,17 @@ func TestProcesses_EachGetsWhatItReadsAndNoMore(t *testing.T) {
 				continue
 			}
 			container := &d.Spec.Template.Spec.Containers[0]
+			env := environment(t, container)
+			config := exec.Command(program(t), "config")
+			config.Env = list(env)
+			if out, err := config.CombinedOutput(); err != nil {
+				t.Errorf("%s: %s reads what the chart says: %v\n%s", name, process, err, out)
+			}
+			for variable, want := range said[name] {
+				if env[variable] != want {
+					t.Errorf("%s: %s gets %s=%q, want %q", name, process, variable, env[variable], want)
+				}
+			}
 			for _, e := range container.Env {
 				if !known[e.Name] && e.Name != "REDIS_PASSWORD" && e.Name != "US_KEY" {
 					t.Errorf("%s: %s gets %s, which handout doesn't read", name, process, e.Name)
@@ -306,6 +326,13 @@ func runProcess(t *testing.T, objects objects, redis, process string) {
 	}
 	if len(at) != len(container.Ports) {
 		t.Fatalf("%s has the ports %v, and its variables name %v", process, container.Ports, at)
+	}
+	if process == "work" { // as the page says: by a worker's environment
+		doctor := exec.Command(program(t), "doctor")
+		doctor.Env = list(env)
+		if out, err := doctor.CombinedOutput(); err != nil {
+			t.Errorf("doctor: %v\n%s", err, out)
+		}
 	}
 	if process == "schedule" {
 		env["HANDOUT_SCHEDULES"] = strings.Replace(env["HANDOUT_SCHEDULES"], "/schedules", mounted(t, objects, "handout-schedules"), 1)

@@ -126,3 +126,10 @@ https://{{ required "console.ingress.host is required" .host }}{{ trimSuffix "/"
 {{- define "handout.prefix" -}}
 {{- default "handout" .Values.config.HANDOUT_PREFIX -}}
 {{- end -}}
+
+{{/* Those of the chart's own Secret: with others Redis has to start anew. */}}
+{{- define "handout.redisPasswords" -}}
+{{- range $key, $value := .Values.secret.values -}}
+{{- if hasPrefix "REDIS_PASSWORD_" $key }}{{ $key }}={{ $value }} {{ end -}}
+{{- end -}}
+{{- end -}}

@@ -19,8 +19,8 @@ kind: Deployment
 metadata:
   {{- include "handout.metadata" (list $root .name) | nindent 2 }}
 spec:
-  {{- with .replicas }}
-  replicas: {{ . }}
+  {{- if not (kindIs "invalid" .replicas) }}
+  replicas: {{ .replicas }}
   {{- end }}
   # One after the other, and never fewer than there were: a version runs beside the one
   # before (docs/upgrading.md).
@@ -31,9 +31,8 @@ spec:
       {{- include "handout.component" (list $root .name) | nindent 6 }}
   template:
     metadata:
-      labels:
-        {{- include "handout.labels" $root | nindent 8 }}
-        app.kubernetes.io/component: {{ .name }}
+      labels: # without versions of the chart: what isn't about a pod doesn't restart it
+        {{- include "handout.component" (list $root .name) | nindent 8 }}
       {{- if or $root.Values.secret.values .checksum }}
       annotations:
         {{- with $root.Values.secret.values }}
@@ -70,7 +69,8 @@ spec:
           args: [{{ .name }}]
           env:
             {{- range $name, $value := merge (dict) .env (omit $root.Values.config "TELESIGN_CUSTOMER_ID") }}
-            - {name: {{ $name }}, value: {{ $value | toString | quote }}}
+            {{- /* toJson, since Helm reads numbers as floats: 10000000 would be 1e+07 */}}
+            - {name: {{ $name }}, value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}}
             {{- end }}
             {{- with $root.Values.config.TELESIGN_CUSTOMER_ID }}
             {{- if ne $.name "schedule" }}
@@ -131,7 +131,7 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* A Service: (dict "root" . "name" "listen" "ports" (dict "http" 80 "metrics" 8081)); without http it is for metrics alone */}}
+{{/* A Service: (dict "root" . "name" "listen" "ports" (dict "http" 80 "metrics" 8081)); without http its name leads to the pods themselves */}}
 {{- define "handout.service" -}}
 apiVersion: v1
 kind: Service
@@ -139,7 +139,7 @@ metadata:
   {{- include "handout.metadata" (list .root .name) | nindent 2 }}
 spec:
   {{- if not (hasKey .ports "http") }}
-  clusterIP: None # for metrics alone: each pod is asked by itself
+  clusterIP: None # each pod is asked by itself
   {{- end }}
   selector:
     {{- include "handout.component" (list .root .name) | nindent 4 }}
