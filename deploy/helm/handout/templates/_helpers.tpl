@@ -88,7 +88,7 @@ of 15s that is 60. A worker killed earlier leaves recipients in doubt.
 {{- else -}}
 {{- $_ := set $required "REDIS_URL" (get $root.Values.redis.urlKeys $process) -}}
 {{- end -}}
-{{- $optional := list "HANDOUT_MASTER_KEY" "HANDOUT_MASTER_KEY_PREVIOUS" -}}
+{{- $optional := list "HANDOUT_MASTER_KEY" "HANDOUT_MASTER_KEY_PREVIOUS" "HANDOUT_KEYS_URL" -}}
 {{- if eq $process "schedule" -}}
 {{- $optional = concat $optional (list "HANDOUT_SCHEDULE_S3_SECRET_KEY" "HANDOUT_SCHEDULE_S3_SESSION_TOKEN") -}}
 {{- else -}}
