@@ -264,6 +264,26 @@ func TestChart_IsWhatHelmRecommends(t *testing.T) {
 	}
 }
 
+// A packed chart is what a registry has.
+func TestChart_PackedMakesTheSame(t *testing.T) {
+	t.Parallel()
+	chart, err := loader.Load(chartDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := chartutil.Save(chart, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := templates(chartDir, parse(t, all))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := templates(packed, parse(t, all)); err != nil || !maps.Equal(got, want) {
+		t.Errorf("packed it makes something else (%v)", err)
+	}
+}
+
 func TestChart_StartsAsManyAsItIsTold(t *testing.T) {
 	t.Parallel()
 	for values, want := range map[string]*int32{
