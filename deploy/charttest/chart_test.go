@@ -41,6 +41,16 @@ var secretKeys = map[string]string{
 	"key": "YW5vdGhlciBhY2NvdW50J3M=", // of the Secret "us", which a worker's extraEnv names
 }
 
+// keysOf are those of an installation: the secret of a login's provider without its other
+// variables is refused.
+func keysOf(values string) map[string]string {
+	keys := maps.Clone(secretKeys)
+	if strings.Contains(values, "HANDOUT_OIDC_ISSUER") {
+		keys["HANDOUT_OIDC_CLIENT_SECRET"] = "rehearse-login"
+	}
+	return keys
+}
+
 // least is what an installation must say.
 const least = `
 config: {TELESIGN_CUSTOMER_ID: FFFFFFFF-EEEE-DDDD-1234-AB1234567890}
@@ -48,7 +58,13 @@ secret: {existing: handout}
 `
 
 // all turns on everything that can be.
-const all = least + `
+const all = `
+config:
+  TELESIGN_CUSTOMER_ID: FFFFFFFF-EEEE-DDDD-1234-AB1234567890
+  HANDOUT_OIDC_ISSUER: https://id.example.com
+  HANDOUT_OIDC_CLIENT_ID: handout
+  HANDOUT_OIDC_GROUPS: ops=read,control
+secret: {existing: handout}
 work:
   autoscaling: {enabled: true}
   extraEnv: [{name: US_KEY, valueFrom: {secretKeyRef: {name: us, key: key}}}]

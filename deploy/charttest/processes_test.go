@@ -87,15 +87,15 @@ func variables(t *testing.T) []variable {
 	return all
 }
 
-// environment is a container's, as Kubernetes makes it of a Secret that has secretKeys.
-func environment(t *testing.T, c *core.Container) map[string]string {
+// environment is a container's, as Kubernetes makes it of a Secret.
+func environment(t *testing.T, c *core.Container, secret map[string]string) map[string]string {
 	t.Helper()
 	env := make(map[string]string)
 	for _, e := range c.Env {
 		value := e.Value
 		if e.ValueFrom != nil {
 			ref := e.ValueFrom.SecretKeyRef
-			found, ok := secretKeys[ref.Key]
+			found, ok := secret[ref.Key]
 			if !ok {
 				if ref.Optional == nil || !*ref.Optional {
 					t.Errorf("%s wants the key %s, which an operator isn't asked for", c.Name, ref.Key)
@@ -136,7 +136,7 @@ func TestProcesses_EachGetsWhatItReadsAndNoMore(t *testing.T) {
 				continue
 			}
 			container := &d.Spec.Template.Spec.Containers[0]
-			env := environment(t, container)
+			env := environment(t, container, keysOf(values))
 			config := exec.Command(program(t), "config")
 			config.Env = list(env)
 			if out, err := config.CombinedOutput(); err != nil {
@@ -153,6 +153,9 @@ func TestProcesses_EachGetsWhatItReadsAndNoMore(t *testing.T) {
 				}
 				if strings.HasPrefix(e.Name, "TELESIGN_") && e.Name != "TELESIGN_URL" && process == "schedule" {
 					t.Errorf("%s: schedule, which doesn't send, gets %s", name, e.Name)
+				}
+				if strings.Contains(e.Name, "OIDC") && process != "console" {
+					t.Errorf("%s: %s, which no one logs in to, gets %s", name, process, e.Name)
 				}
 				if strings.Contains(e.Name, "S3") && process != "schedule" {
 					t.Errorf("%s: %s, which reads no lists, gets %s", name, process, e.Name)
@@ -241,7 +244,7 @@ func startRedis(t *testing.T, objects objects) string {
 	}
 	args = append(args, "--port", port, "--bind", "127.0.0.1")
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), list(environment(t, container))...)
+	cmd.Env = append(os.Environ(), list(environment(t, container, keysOf(all)))...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -309,7 +312,7 @@ func runProcess(t *testing.T, objects objects, redis, process string) {
 	t.Helper()
 	d := get[apps.Deployment](t, objects, "Deployment", "handout-"+process)
 	container := &d.Spec.Template.Spec.Containers[0]
-	env := environment(t, container)
+	env := environment(t, container, keysOf(all))
 	if want := "@handout-redis:6379"; !strings.HasSuffix(env["REDIS_URL"], want) {
 		t.Fatalf("REDIS_URL is %s", env["REDIS_URL"])
 	}

@@ -93,6 +93,9 @@ of 15s that is 60. A worker killed earlier leaves recipients in doubt.
 {{- $optional = concat $optional (list "HANDOUT_SCHEDULE_S3_SECRET_KEY" "HANDOUT_SCHEDULE_S3_SESSION_TOKEN") -}}
 {{- else -}}
 {{- $optional = append $optional "TELESIGN_PREVIOUS_API_KEY" -}}
+{{- if eq $process "console" -}}
+{{- $optional = append $optional "HANDOUT_OIDC_CLIENT_SECRET" -}}
+{{- end -}}
 {{- if $root.Values.config.TELESIGN_CUSTOMER_ID -}}
 {{- $_ := set $required "TELESIGN_API_KEY" "TELESIGN_API_KEY" -}}
 {{- end -}}

@@ -69,8 +69,10 @@ spec:
           args: [{{ .name }}]
           env:
             {{- range $name, $value := merge (dict) .env (omit $root.Values.config "TELESIGN_CUSTOMER_ID") }}
+            {{- if or (eq $.name "console") (not (hasPrefix "HANDOUT_OIDC_" $name)) }}
             {{- /* toJson, since Helm reads numbers as floats: 10000000 would be 1e+07 */}}
             - {name: {{ $name }}, value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}}
+            {{- end }}
             {{- end }}
             {{- with $root.Values.config.TELESIGN_CUSTOMER_ID }}
             {{- if ne $.name "schedule" }}
