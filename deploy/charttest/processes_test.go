@@ -157,6 +157,9 @@ func TestProcesses_EachGetsWhatItReadsAndNoMore(t *testing.T) {
 				if strings.Contains(e.Name, "OIDC") && process != "console" {
 					t.Errorf("%s: %s, which no one logs in to, gets %s", name, process, e.Name)
 				}
+				if e.Name == "HANDOUT_PROXY_URL" && process == "listen" {
+					t.Errorf("%s: the listener, which calls no one, gets %s", name, e.Name)
+				}
 				if strings.Contains(e.Name, "S3") && process != "schedule" {
 					t.Errorf("%s: %s, which reads no lists, gets %s", name, process, e.Name)
 				}

@@ -89,6 +89,9 @@ of 15s that is 60. A worker killed earlier leaves recipients in doubt.
 {{- $_ := set $required "REDIS_URL" (get $root.Values.redis.urlKeys $process) -}}
 {{- end -}}
 {{- $optional := list "HANDOUT_MASTER_KEY" "HANDOUT_MASTER_KEY_PREVIOUS" "HANDOUT_KEYS_URL" -}}
+{{- if ne $process "listen" -}}{{/* it calls no one */}}
+{{- $optional = append $optional "HANDOUT_PROXY_URL" -}}
+{{- end -}}
 {{- if eq $process "schedule" -}}
 {{- $optional = concat $optional (list "HANDOUT_SCHEDULE_S3_SECRET_KEY" "HANDOUT_SCHEDULE_S3_SESSION_TOKEN") -}}
 {{- else -}}
