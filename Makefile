@@ -43,6 +43,7 @@ lint: ## check the form: gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted, run make fmt:" $$unformatted >&2; exit 1; }
 	go vet ./...
 	cd deploy/alertstest && go vet .
+	cd deploy/releasetest && go vet .
 	$(STATICCHECK) ./...
 
 .PHONY: govulncheck
@@ -90,6 +91,10 @@ chaos-mixed: redis build ## send 5,000 with this version beside the last release
 .PHONY: search
 search: redis ## walk at random over what can happen, ten minutes, other walks each time; SEED=N makes one walk again
 	go test -count 1 -timeout 20m -v -run '^TestSearch' ./test/search $(if $(SEED),-rapid.seed $(SEED),-search 10m -search.from 0)
+
+.PHONY: units-test
+units-test: build ## hold the systemd units to systemd-analyze; needs systemd, which needn't run
+	cd deploy/releasetest && go test -count 1 -run '^TestUnits' .
 
 .PHONY: cover
 cover: redis postgres s3 chromium build ## test and show what part of the code the tests run

@@ -151,8 +151,9 @@ var plan = map[string]room{
 	"test/chaos":         {kit, nil},
 	"test/search":        {kit, nil},
 	"test/reference":     {kit, nil},
-	// A module of its own, of tests alone.
-	"deploy/alertstest": {kit, nil},
+	// Modules of their own, of tests alone.
+	"deploy/alertstest":  {kit, nil},
+	"deploy/releasetest": {kit, nil},
 }
 
 // mostLines is how long a file may be that isn't a test.
