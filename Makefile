@@ -96,6 +96,17 @@ search: redis ## walk at random over what can happen, ten minutes, other walks e
 units-test: build ## hold the systemd units to systemd-analyze; needs systemd, which needn't run
 	cd deploy/releasetest && go test -count 1 -run '^TestUnits' .
 
+.PHONY: release-test
+release-test: redis build ## make a release without publishing it, open it, and run it under systemd; root, Debian, ten minutes and 6 GB
+	@sh deploy/need-nspawn.sh
+	goreleaser=$$(sh deploy/need-goreleaser.sh) && $$goreleaser check && $$goreleaser release --snapshot --clean --skip=docker,publish --parallelism 2
+	cd deploy/releasetest && go test -count 1 .
+
+.PHONY: release
+release: ## publish the release of the tag that is checked out (docs/releasing.md); needs GITHUB_TOKEN and Docker with buildx
+	tag=$$(git describe --exact-match --tags --match 'v*') && mkdir -p bin && sh deploy/release-notes.sh $$tag > bin/release-notes.md && \
+		goreleaser=$$(sh deploy/need-goreleaser.sh) && $$goreleaser release --clean --release-notes bin/release-notes.md
+
 .PHONY: cover
 cover: redis postgres s3 chromium build ## test and show what part of the code the tests run
 	go test -timeout $(TEST_TIMEOUT) -coverpkg ./... -coverprofile coverage.out ./...
