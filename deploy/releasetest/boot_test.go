@@ -1,7 +1,6 @@
 package releasetest
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,7 +65,7 @@ var afterBlock = map[string]string{
 // units of the container: the vendor's double, and what runs the script.
 const (
 	vendorUnit = `[Service]
-ExecStart=%s simulate
+ExecStart=/usr/local/bin/vendor simulate
 Environment=TELESIGN_CUSTOMER_ID=12345678-9ABC-DEF0-1234-56789ABCDEF0 TELESIGN_API_KEY=dGhlIGtleSBvZiB5b3VyIGFjY291bnQ= HANDOUT_SIMULATE_SPEED=1000
 `
 	scriptUnit = `[Unit]
@@ -75,7 +74,7 @@ After=vendor.service basic.target
 Requires=basic.target
 [Service]
 Type=oneshot
-TimeoutStartSec=5min
+TimeoutStartSec=3min
 WorkingDirectory=/root/here
 ExecStart=/bin/bash -eux /result/script
 StandardOutput=file:/result/out
@@ -130,12 +129,10 @@ func TestRelease_RunsUnderSystemdAsTheRunbookSays(t *testing.T) {
 		run(t, "coreutils", "cp", path, here)
 	}
 	system := filepath.Join(work, "root/etc/systemd/system")
-	program, err := filepath.Abs("../../bin/handout")
-	if err != nil {
-		t.Fatal(err)
-	}
+	// Not the package's own, which the runbook installs and removes.
+	run(t, "coreutils", "install", "-D", "../../bin/handout", filepath.Join(work, "root/usr/local/bin/vendor"))
 	for path, text := range map[string]string{
-		filepath.Join(system, "vendor.service"):                       fmt.Sprintf(vendorUnit, program),
+		filepath.Join(system, "vendor.service"):                       vendorUnit,
 		filepath.Join(system, "script.service"):                       scriptUnit,
 		filepath.Join(system, "handout-.service.d/zz-rehearsal.conf"): rehearsal,
 		filepath.Join(work, "result/script"):                          script(t),
@@ -172,6 +169,7 @@ func script(t *testing.T) string {
 		t.Fatalf("docs/operating.md has %d blocks for systemd", len(blocks))
 	}
 	var s strings.Builder
+	s.WriteString("PS4='+ \\t '\n")
 	left := len(afterBlock)
 	for _, b := range blocks {
 		s.WriteString(b[1])
