@@ -123,8 +123,8 @@ func TestRelease_ArchivesHaveTheProgramsOfTheirPlatform(t *testing.T) {
 					t.Fatal(err)
 				}
 				out, err := exec.CommandContext(t.Context(), program, "--version").CombinedOutput()
-				if err != nil || !strings.HasPrefix(string(out), "handout "+v) {
-					t.Errorf("handout --version: %v, %q, want handout %s", err, out, v)
+				if err != nil || !strings.HasPrefix(string(out), "handout v"+v+"\n") {
+					t.Errorf("handout --version: %v, %q, want handout v%s", err, out, v)
 				}
 			}
 		})
