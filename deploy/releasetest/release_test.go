@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -91,22 +92,27 @@ func has(t *testing.T, files map[string]entry, want map[string]os.FileMode) {
 	}
 }
 
+// archived are the files of a platform's archive.
+func archived(t *testing.T, platform string) map[string]entry {
+	t.Helper()
+	f, err := os.Open(one(t, "handout_"+version(t)+"_"+platform+".tar.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	unzipped, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entries(t, unzipped)
+}
+
 func TestRelease_ArchivesHaveTheProgramsOfTheirPlatform(t *testing.T) {
 	v := version(t)
 	for _, platform := range []string{"linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"} {
 		t.Run(platform, func(t *testing.T) {
-			name := "handout_" + v + "_" + platform
-			f, err := os.Open(one(t, name+".tar.gz"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			unzipped, err := gzip.NewReader(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			files := entries(t, unzipped)
-			top := "/" + name + "/"
+			files := archived(t, platform)
+			top := "/handout-" + v + "/"
 			has(t, files, map[string]os.FileMode{
 				top + "handout": 0o755, top + "orderhistory": 0o755, top + "LICENSE": 0o644, top + "CHANGELOG.md": 0o644, top + "redis.conf": 0o644,
 				top + "man/handout.1.gz": 0o644, top + "man/handout-key-create.1.gz": 0o644, top + "man/orderhistory-run.1.gz": 0o644,
@@ -283,7 +289,10 @@ func TestRelease_ManReadsThePages(t *testing.T) {
 	}
 }
 
-func TestRelease_HomebrewGetsTheArchivesOfThisVersion(t *testing.T) {
+// inCask is a file of the archive that Homebrew installs.
+var inCask = regexp.MustCompile(`(?m)^ +(?:manpage|\w+_completion) "(.*)"$|^ +rename "(.*?)",`)
+
+func TestRelease_HomebrewFindsWhatItInstalls(t *testing.T) {
 	cask, err := os.ReadFile(filepath.Join(dist, "homebrew/Casks/handout.rb"))
 	if err != nil {
 		t.Fatal(err)
@@ -296,6 +305,17 @@ func TestRelease_HomebrewGetsTheArchivesOfThisVersion(t *testing.T) {
 		sum, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
 		if strings.HasSuffix(name, ".tar.gz") && !strings.Contains(string(cask), sum) {
 			t.Errorf("the cask doesn't know %s", name)
+		}
+	}
+	files := archived(t, "darwin_arm64")
+	installs := inCask.FindAllStringSubmatch(string(cask), -1)
+	if len(installs) < 7 { // 2 programs, 2 pages, 3 completions
+		t.Errorf("the cask installs %q", installs)
+	}
+	for _, m := range installs {
+		name := strings.ReplaceAll(m[1]+m[2], "#{version}", version(t))
+		if _, ok := files["/"+name]; !ok {
+			t.Errorf("the archive has no %s, which the cask installs", name)
 		}
 	}
 }
