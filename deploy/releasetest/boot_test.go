@@ -15,7 +15,13 @@ var block = regexp.MustCompile("(?ms)^```sh systemd\n(.*?)^```\n")
 
 // afterBlock are checks of ours: each follows the runbook's block that has its text.
 var afterBlock = map[string]string{
+	"handout doctor\n": `
+		# What a server's own file says goes before what stands in all's.
+		sed -i 's/^HANDOUT_RATE=.*/HANDOUT_RATE=10\nHANDOUT_LOG_FORMAT=json/' /etc/handout/handout.env
+		echo HANDOUT_LOG_FORMAT=text >> /etc/handout/listen.env`,
 	"systemctl enable --now handout-listen": `
+		grep -qzx HANDOUT_LOG_FORMAT=json /proc/$(systemctl show --property MainPID --value handout-work)/environ
+		grep -qzx HANDOUT_LOG_FORMAT=text /proc/$(systemctl show --property MainPID --value handout-listen)/environ
 		# Not root, no capability, no way to more, a filter of system calls.
 		for unit in listen work console; do
 			pid=$(systemctl show --property MainPID --value handout-$unit)

@@ -290,7 +290,7 @@ func TestRelease_ManReadsThePages(t *testing.T) {
 }
 
 // inCask is a file of the archive that Homebrew installs.
-var inCask = regexp.MustCompile(`(?m)^ +(?:manpage|\w+_completion) "(.*)"$|^ +rename "(.*?)",`)
+var inCask = regexp.MustCompile(`(?m)^ *(?:manpage|\w+_completion) "(.*)"$|^ *rename "(.*?)",`)
 
 func TestRelease_HomebrewFindsWhatItInstalls(t *testing.T) {
 	cask, err := os.ReadFile(filepath.Join(dist, "homebrew/Casks/handout.rb"))
