@@ -309,7 +309,7 @@ func TestRelease_HomebrewFindsWhatItInstalls(t *testing.T) {
 	}
 	files := archived(t, "darwin_arm64")
 	installs := inCask.FindAllStringSubmatch(string(cask), -1)
-	if len(installs) < 7 { // 2 programs, 2 pages, 3 completions
+	if len(installs) != 4*2+2+3 { // programs of each platform, pages, completions
 		t.Errorf("the cask installs %q", installs)
 	}
 	for _, m := range installs {
