@@ -15,17 +15,13 @@ var block = regexp.MustCompile("(?ms)^```sh systemd\n(.*?)^```\n")
 
 // afterBlock are checks of ours: each follows the runbook's block that has its text.
 var afterBlock = map[string]string{
-	"handout doctor\n": `
-		# What a server's own file says goes before what stands in all's.
-		sed -i 's/^HANDOUT_RATE=.*/HANDOUT_RATE=10\nHANDOUT_LOG_FORMAT=json/' /etc/handout/handout.env
-		echo HANDOUT_LOG_FORMAT=text >> /etc/handout/listen.env`,
 	"systemctl enable --now handout-listen": `
-		grep -qzx HANDOUT_LOG_FORMAT=json /proc/$(systemctl show --property MainPID --value handout-work)/environ
-		grep -qzx HANDOUT_LOG_FORMAT=text /proc/$(systemctl show --property MainPID --value handout-listen)/environ
 		# Not root, no capability, no way to more, a filter of system calls.
 		for unit in listen work console; do
 			pid=$(systemctl show --property MainPID --value handout-$unit)
 			test "$(stat -c %U /proc/$pid)" = handout
+			# Its own file goes before what stands in all's: a Redis user of its own.
+			grep -qz "^REDIS_URL=redis://$unit:" /proc/$pid/environ
 			grep -qx 'CapEff:	0000000000000000' /proc/$pid/status
 			grep -qx 'NoNewPrivs:	1' /proc/$pid/status
 			grep -qx 'Seccomp:	2' /proc/$pid/status
@@ -60,7 +56,8 @@ var afterBlock = map[string]string{
 		test ! -e /etc/handout/handout.env`,
 	"tar -xzf": `
 		test "$(stat -c '%a %U %G' /etc/handout/schedules)" = '750 root handout'
-		printf 'TELESIGN_CUSTOMER_ID=%s\nTELESIGN_API_KEY=%s\n' "$TELESIGN_CUSTOMER_ID" "$TELESIGN_API_KEY" >> /etc/handout/handout.env
+		# What the shell has from before.
+		env | grep -E '^(REDIS_URL|TELESIGN_CUSTOMER_ID|TELESIGN_API_KEY)=' >> /etc/handout/handout.env
 		systemctl start handout-work
 		until handout health http://127.0.0.1:8070/readyz; do sleep 1; done
 		systemctl stop handout-work

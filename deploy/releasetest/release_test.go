@@ -114,7 +114,7 @@ func TestRelease_ArchivesHaveTheProgramsOfTheirPlatform(t *testing.T) {
 			files := archived(t, platform)
 			top := "/handout-" + v + "/"
 			has(t, files, map[string]os.FileMode{
-				top + "handout": 0o755, top + "orderhistory": 0o755, top + "LICENSE": 0o644, top + "CHANGELOG.md": 0o644, top + "redis.conf": 0o644,
+				top + "handout": 0o755, top + "orderhistory": 0o755, top + "LICENSE": 0o644, top + "CHANGELOG.md": 0o644, top + "redis.conf": 0o644, top + "redis.acl": 0o644,
 				top + "man/handout.1.gz": 0o644, top + "man/handout-key-create.1.gz": 0o644, top + "man/orderhistory-run.1.gz": 0o644,
 				top + "completions/handout.bash": 0o644, top + "completions/_handout": 0o644, top + "completions/orderhistory.fish": 0o644,
 				top + "systemd/handout-work.service": 0o644, top + "systemd/handout-.service.d/hardening.conf": 0o644,
@@ -166,7 +166,7 @@ func TestRelease_PackageHasUnitsAndSecretsOfRootAlone(t *testing.T) {
 				"/usr/share/man/man1/handout.1.gz": 0o644, "/usr/share/man/man1/handout-work.1.gz": 0o644, "/usr/share/man/man1/orderhistory.1.gz": 0o644,
 				"/usr/share/bash-completion/completions/handout.bash": 0o644, "/usr/share/zsh/vendor-completions/_handout": 0o644,
 				"/usr/share/fish/vendor_completions.d/handout.fish": 0o644, "/usr/share/doc/handout/copyright": 0o644,
-				"/usr/share/handout/redis.conf": 0o644, "/etc/handout/handout.env": 0o600,
+				"/usr/share/handout/redis.conf": 0o644, "/usr/share/handout/redis.acl": 0o644, "/etc/handout/handout.env": 0o600,
 			}
 			for _, s := range services {
 				want["/usr/lib/systemd/system/handout-"+s+".service"] = 0o644
