@@ -43,6 +43,7 @@ lint: ## check the form: gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted, run make fmt:" $$unformatted >&2; exit 1; }
 	go vet ./...
 	cd deploy/alertstest && go vet .
+	cd deploy/releasetest && go vet .
 	$(STATICCHECK) ./...
 
 .PHONY: govulncheck
@@ -98,6 +99,21 @@ chaos-mixed: redis build ## send 5,000 with this version beside the last release
 .PHONY: search
 search: redis ## walk at random over what can happen, ten minutes, other walks each time; SEED=N makes one walk again
 	go test -count 1 -timeout 20m -v -run '^TestSearch' ./test/search $(if $(SEED),-rapid.seed $(SEED),-search 10m -search.from 0)
+
+.PHONY: units-test
+units-test: build ## hold the systemd units to systemd-analyze; needs systemd, which needn't run
+	cd deploy/releasetest && go test -count 1 -run '^TestUnits' .
+
+.PHONY: release-test
+release-test: redis build ## make a release without publishing it, open it, and run it under systemd; root, Debian, ten minutes and 6 GB
+	@sh deploy/need-nspawn.sh
+	goreleaser=$$(sh deploy/need-goreleaser.sh) && $$goreleaser check && $$goreleaser release --snapshot --clean --skip=docker,publish --parallelism 2
+	cd deploy/releasetest && go test -count 1 .
+
+.PHONY: release
+release: ## publish the release of the tag that is checked out (docs/releasing.md); needs GITHUB_TOKEN and Docker with buildx
+	tag=$$(git describe --exact-match --tags --match 'v*') && mkdir -p bin && sh deploy/release-notes.sh $$tag > bin/release-notes.md && \
+		goreleaser=$$(sh deploy/need-goreleaser.sh) && $$goreleaser release --clean --release-notes bin/release-notes.md
 
 .PHONY: cover
 cover: redis postgres s3 chromium build ## test and show what part of the code the tests run

@@ -70,6 +70,7 @@ var plan = map[string]room{
 	"internal/translate":    {pure, []string{"campaign", "telesign"}},
 
 	"internal/batch":    {tool, nil},
+	"internal/manual":   {tool, nil},
 	"internal/terminal": {tool, nil},
 	"internal/usage":    {tool, nil},
 
@@ -129,9 +130,9 @@ var plan = map[string]room{
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/demoredis", "internal/examples", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
-		"internal/accounts", "internal/audit", "internal/config", "internal/doctor", "internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/rescue", "internal/sealed", "internal/web/access", "internal/web/api", "internal/web/console",
+		"internal/accounts", "internal/audit", "internal/config", "internal/doctor", "internal/installation", "internal/manual", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/rescue", "internal/sealed", "internal/web/access", "internal/web/api", "internal/web/console",
 		"callbacks", "producer", "worker", "internal/tracing", "internal/recount", "internal/demoredis", "internal/examples", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
-		"internal/accounts", "internal/audit", "internal/config", "internal/doctor", "internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/sealed", "internal/web/access", "internal/web/api", "internal/web/console",
+		"internal/accounts", "internal/audit", "internal/config", "internal/doctor", "internal/installation", "internal/manual", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/sealed", "internal/web/access", "internal/web/api", "internal/web/console",
 		"internal/web/oidc", "internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate", "internal/usage",
 	}},
 	"cmd/orderhistory": {face, everything},
@@ -152,8 +153,9 @@ var plan = map[string]room{
 	"test/search":        {kit, nil},
 	"test/reference":     {kit, nil},
 	// Modules of their own, of tests alone.
-	"deploy/alertstest": {kit, nil},
-	"deploy/charttest":  {kit, nil},
+	"deploy/alertstest":  {kit, nil},
+	"deploy/charttest":   {kit, nil},
+	"deploy/releasetest": {kit, nil},
 }
 
 // mostLines is how long a file may be that isn't a test.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/handout-dev/handout/campaign"
 	"github.com/handout-dev/handout/internal/examples"
+	"github.com/handout-dev/handout/internal/manual"
 	"github.com/handout-dev/handout/internal/operations"
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/rescue"
@@ -105,7 +106,7 @@ func (a *app) command(args []string) *cobra.Command {
 		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.rescheduleCommand(), a.retryCommand(), a.resendCommand(), a.acceptAsSentCommand(),
 		a.rateCommand(), a.suppressCommand(), a.templateCommand(), a.purgeCommand(), rescue.BackupCommand(), rescue.RecoverCommand(),
 		a.workCommand(), a.listenCommand(), a.consoleCommand(), a.scheduleCommand(), a.simulateCommand(),
-		a.keyCommand(), a.masterKeyCommand(), a.accountCommand(), a.auditCommand(), a.webhookCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(),
+		a.keyCommand(), a.masterKeyCommand(), a.accountCommand(), a.auditCommand(), a.webhookCommand(), a.doctorCommand(), a.configCommand(), a.healthCommand(), manual.Command(),
 	)
 	usage.Set(root, args)
 	examples.Set(root.Commands())
@@ -169,7 +170,8 @@ func loginName() string {
 // suppression list.
 func actorFlags(cmd *cobra.Command) *campaign.Actor {
 	a := new(campaign.Actor)
-	cmd.Flags().StringVar(&a.Name, "by", loginName(), "who does it, for the record")
+	cmd.Flags().StringVar(&a.Name, "by", loginName(), "who does it, for the record; by default the login name")
+	cmd.Flags().Lookup("by").DefValue = "" // in help and manual, where it would be that of who made them
 	cmd.Flags().StringVar(&a.Why, "why", "", "why, for the record")
 	return a
 }

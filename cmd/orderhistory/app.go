@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/spf13/cobra"
 
+	"github.com/handout-dev/handout/internal/manual"
 	"github.com/handout-dev/handout/internal/terminal"
 )
 
@@ -93,5 +94,6 @@ func (a *app) command() *cobra.Command {
 			return nil
 		}
 	}
+	root.AddCommand(manual.Command())
 	return root
 }

@@ -1,0 +1,3 @@
+module github.com/handout-dev/handout/deploy/releasetest
+
+go 1.26.0
