@@ -68,6 +68,7 @@ var plan = map[string]room{
 	"internal/templates":    {pure, []string{"campaign", "telesign"}},
 	"internal/vendorreport": {pure, []string{"telesign", "internal/listfile", "internal/phone"}},
 	"internal/translate":    {pure, []string{"campaign", "telesign"}},
+	"internal/version":      {pure, nil},
 
 	"internal/batch":    {tool, nil},
 	"internal/terminal": {tool, nil},
@@ -112,8 +113,8 @@ var plan = map[string]room{
 
 	"internal/demoredis":   {client, []string{"internal/redisx"}},
 	"internal/examples":    {pure, nil},
-	"internal/config":      {face, []string{"campaign", "telesign", "worker", "internal/accounts", "internal/installation", "internal/operations", "internal/outbound", "internal/redisx", "internal/sealed", "internal/secret", "internal/web/access", "internal/web/oidc"}},
-	"internal/doctor":      {face, []string{"campaign", "telesign", "internal/installation", "internal/outbound", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/sealed", "internal/secret"}},
+	"internal/config":      {face, []string{"campaign", "telesign", "worker", "internal/accounts", "internal/installation", "internal/operations", "internal/outbound", "internal/redisx", "internal/sealed", "internal/secret", "internal/version", "internal/web/access", "internal/web/oidc"}},
+	"internal/doctor":      {face, []string{"campaign", "telesign", "internal/installation", "internal/outbound", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/sealed", "internal/secret", "internal/version"}},
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
 	"internal/rescue":      {face, []string{"campaign", "internal/backup", "internal/operations", "internal/report", "internal/terminal", "internal/vendorreport"}},
 	"internal/web/access":  {store, []string{"campaign", "internal/redisx"}},
@@ -127,7 +128,7 @@ var plan = map[string]room{
 	"cmd/handout": {face, []string{
 		"callbacks", "producer", "worker", "internal/demoredis", "internal/examples", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
 		"internal/accounts", "internal/audit", "internal/config", "internal/doctor", "internal/installation", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/rescue", "internal/sealed", "internal/web/access", "internal/web/api", "internal/web/console",
-		"internal/web/oidc", "internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate", "internal/usage",
+		"internal/web/oidc", "internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate", "internal/usage", "internal/version",
 	}},
 	"cmd/orderhistory": {face, everything},
 
@@ -144,6 +145,7 @@ var plan = map[string]room{
 	"test/bench":         {kit, nil},
 	"test/operating":     {kit, nil},
 	"test/chaos":         {kit, nil},
+	"test/compose":       {kit, nil}, // tests alone, with the build tag compose
 	"test/search":        {kit, nil},
 	"test/reference":     {kit, nil},
 	// A module of its own, of tests alone.
