@@ -6,6 +6,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -199,6 +201,14 @@ func (r *rig) list() {
 	}
 }
 
+// settings has the lists encrypted, and the image called by a name of the test's own.
+func (r *rig) settings() {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	path := filepath.Join(r.dir, "deploy/simulate.env")
+	r.write(path, r.read(path)+"IMAGE="+project+"\nHANDOUT_MASTER_KEY="+base64.StdEncoding.EncodeToString(key)+"\n")
+}
+
 var areas = strings.Fields("201 202 203 205 206 207 208 209 210 212 213 214 215 216 217 218 219 224 225 228 229 231 234 239 240 248 251 252 253 254 256 260 262 267 269 270")
 
 // containers are the running ones of a service.
@@ -286,10 +296,12 @@ func TestCompose_KillsScalesAndUpgradesLoseNoOneAndSendToNoOneTwice(t *testing.T
 	}
 	r.base()
 	r.list()
+	r.settings()
+	t.Cleanup(func() { r.cleanup("docker", "image", "rm", "--force", project, "handout:next") })
 
 	r.follow("Install", "VERSION=v0.0.1-test", "REVISION=abc")
 	r.versions("work", "v0.0.1-test")
-	labels := r.run("docker", "image", "inspect", "--format", "{{json .Config.Labels}}", "handout")
+	labels := r.run("docker", "image", "inspect", "--format", "{{json .Config.Labels}}", project)
 	for _, label := range []string{`title":"handout"`, `source":"https://github.com/handout-dev/handout"`, `version":"v0.0.1-test"`, `revision":"abc"`, `licenses":"MIT"`} {
 		if !strings.Contains(labels, `"org.opencontainers.image.`+label) {
 			t.Errorf("the image has no label %s: %s", label, labels)
@@ -306,6 +318,9 @@ func TestCompose_KillsScalesAndUpgradesLoseNoOneAndSendToNoOneTwice(t *testing.T
 	witness := r.containers("simulate")
 
 	r.follow("The first campaign")
+	if _, err := r.try("docker", "compose", "run", "--rm", "-e", "HANDOUT_MASTER_KEY=", "cli", "list"); err == nil || !strings.Contains(err.Error(), "is encrypted by the master key") {
+		t.Errorf("without the master key: %v", err)
+	}
 	r.sent(recipients / 10)
 	r.run("docker", append([]string{"kill"}, r.containers("work")...)...)
 	inFlight := r.report().Balance["claimed"]

@@ -197,7 +197,7 @@ func TestRedis_StartsWithThePasswordsOfItsUsers(t *testing.T) {
 	socket := filepath.Join(dir, "s")
 	start := func() (kill func()) {
 		cmd := exec.Command("sh", "../../deploy/redis-start.sh", "../../deploy/redis.acl", filepath.Join(dir, "users.acl"), "../../deploy/redis.conf",
-			"--port", "0", "--unixsocket", socket, "--dir", dir, "--protected-mode", "no")
+			"--port", "0", "--unixsocket", socket, "--dir", dir)
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 		for name := range compose.Services["redis"].Environment {
 			cmd.Env = append(cmd.Env, name+"=secret of "+name)
