@@ -281,6 +281,8 @@ func TestCompose_KillsScalesAndUpgradesLoseNoOneAndSendToNoOneTwice(t *testing.T
 	if err := os.Remove(filepath.Join(r.dir, ".env")); err != nil {
 		t.Fatal(err)
 	}
+	version, _, _ := strings.Cut(r.compose("version"), "\n")
+	t.Log(version)
 	r.base()
 	r.list()
 	r.settings()
