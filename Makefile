@@ -28,7 +28,7 @@ export TEST_PROGRAMS := $(CURDIR)/bin
 
 # Docker Compose with the real account's .env where there is one, else with the
 # simulator.
-COMPOSE := docker compose $(if $(wildcard .env),,--env-file deploy/simulate.env --profile simulate)
+COMPOSE := sh deploy/compose.sh $(if $(wildcard .env),,--env-file deploy/simulate.env --profile simulate)
 
 .PHONY: help
 help: ## show this list
@@ -42,6 +42,7 @@ build: ## build bin/handout and bin/orderhistory, static binaries
 lint: ## check the form: gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted, run make fmt:" $$unformatted >&2; exit 1; }
 	go vet ./...
+	go vet -tags compose ./test/compose
 	cd deploy/alertstest && go vet .
 	cd deploy/releasetest && go vet .
 	$(STATICCHECK) ./...
@@ -51,9 +52,9 @@ govulncheck: ## look for known vulnerabilities in what the programs call; needs 
 	$(GOVULNCHECK) ./...
 
 .PHONY: sbom
-sbom: build ## write bin/handout.cdx.json and bin/orderhistory.cdx.json, what the binaries are made of; needs the network
+sbom: image-programs ## write bin/image/handout.cdx.json and orderhistory.cdx.json, what the image's programs are made of; needs the network
 	for name in handout orderhistory; do \
-		$(CYCLONEDX) bin -json -version "$$(git describe --always --dirty)" -output bin/$$name.cdx.json bin/$$name || exit 1; done
+		$(CYCLONEDX) bin -json -version "$(VERSION)" -output bin/image/$$name.cdx.json bin/image/$$name || exit 1; done
 
 # Tests mostly wait, for slots, deadlines and processes: so many packages run at once,
 # those first that take longest.
@@ -149,9 +150,32 @@ chromium: ## install Chromium where it's missing (apt-get), for the tests of the
 pictures: redis chromium build ## take the pictures of the console's pages in docs/pictures anew
 	go test -count 1 -run '^TestPages_AreReadable$$' ./test/process -pictures $(CURDIR)/docs/pictures
 
+# What the image, and the programs in it, say of themselves.
+image image-local image-programs sbom: export VERSION ?= $(shell git describe --tags --match 'v*' --always --dirty 2>/dev/null)
+image image-local: export REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
+IMAGE ?= $(or $(shell sed -n 's/^IMAGE=//p' .env 2>/dev/null | tail -n 1),handout)
+
+.PHONY: image
+image: ## build the image, in Docker alone; IMAGE=handout:next names it
+	docker build --file deploy/Dockerfile --build-arg VERSION --build-arg REVISION --tag $(IMAGE) .
+
+.PHONY: image-local image-programs
+image-local: image-programs ## build the image from programs built here, without Go's image; IMAGE as above
+	docker build --file deploy/Dockerfile.local --build-arg VERSION --build-arg REVISION --tag $(IMAGE) bin/image
+image-programs:
+	GOOS=linux go build -ldflags '-s -w -X github.com/handout-dev/handout/internal/version.release=$(VERSION)' -o bin/image/ ./cmd/handout ./cmd/orderhistory
+
+.PHONY: compose-test
+compose-test: redis docker ## run docs/operating.md's section on Docker Compose, with 2,000 sends and kills; some ten minutes
+	go test -count 1 -timeout 30m -v -tags compose ./test/compose
+
+.PHONY: docker
+docker:
+	@sh deploy/need-docker.sh
+
 .PHONY: up
-up: $(if $(wildcard .env),passwords) ## start everything in Docker: against the account in .env, else against the simulator
-	$(COMPOSE) up --build --detach --wait
+up: image $(if $(wildcard .env),passwords) ## start everything in Docker: against the account in .env, else against the simulator
+	$(COMPOSE) up --detach --wait
 
 .PHONY: down
 down: ## stop what make up started; the data stays in its volume

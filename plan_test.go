@@ -68,6 +68,7 @@ var plan = map[string]room{
 	"internal/templates":    {pure, []string{"campaign", "telesign"}},
 	"internal/vendorreport": {pure, []string{"telesign", "internal/listfile", "internal/phone"}},
 	"internal/translate":    {pure, []string{"campaign", "telesign"}},
+	"internal/version":      {pure, nil},
 
 	"internal/batch":    {tool, nil},
 	"internal/manual":   {tool, nil},
@@ -116,8 +117,8 @@ var plan = map[string]room{
 
 	"internal/demoredis":   {client, []string{"internal/redisx"}},
 	"internal/examples":    {pure, nil},
-	"internal/config":      {face, []string{"campaign", "telesign", "worker", "internal/accounts", "internal/installation", "internal/operations", "internal/outbound", "internal/redisx", "internal/sealed", "internal/secret", "internal/web/access", "internal/web/oidc"}},
-	"internal/doctor":      {face, []string{"campaign", "telesign", "internal/installation", "internal/outbound", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/sealed", "internal/secret"}},
+	"internal/config":      {face, []string{"campaign", "telesign", "worker", "internal/accounts", "internal/installation", "internal/operations", "internal/outbound", "internal/redisx", "internal/sealed", "internal/secret", "internal/version", "internal/web/access", "internal/web/oidc"}},
+	"internal/doctor":      {face, []string{"campaign", "telesign", "internal/installation", "internal/outbound", "internal/phone", "internal/probe", "internal/redisx", "internal/report", "internal/sealed", "internal/secret", "internal/version"}},
 	"internal/metrics":     {face, []string{"campaign", "tasks", "internal/queue", "internal/redisx", "internal/report"}},
 	"internal/rescue":      {face, []string{"campaign", "internal/backup", "internal/operations", "internal/report", "internal/terminal", "internal/vendorreport"}},
 	"internal/web/access":  {store, []string{"campaign", "internal/redisx"}},
@@ -129,11 +130,11 @@ var plan = map[string]room{
 	// It ties everything together, and knows no store: what it does and asks of one
 	// goes through internal/operations and internal/report.
 	"cmd/handout": {face, []string{
-		"callbacks", "producer", "worker", "internal/demoredis", "internal/examples", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
-		"internal/accounts", "internal/audit", "internal/config", "internal/doctor", "internal/installation", "internal/manual", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/rescue", "internal/sealed", "internal/web/access", "internal/web/api", "internal/web/console",
-		"callbacks", "producer", "worker", "internal/tracing", "internal/recount", "internal/demoredis", "internal/examples", "internal/schedule", "internal/webhook", "internal/orderhistory/store",
-		"internal/accounts", "internal/audit", "internal/config", "internal/doctor", "internal/installation", "internal/manual", "internal/metrics", "internal/operations", "internal/phone", "internal/probe", "internal/report", "internal/sealed", "internal/web/access", "internal/web/api", "internal/web/console",
-		"internal/web/oidc", "internal/web/queues", "campaign", "telesign", "telesign/simulator", "internal/redisx", "internal/s3keys", "internal/secret", "internal/terminal", "internal/translate", "internal/usage",
+		"callbacks", "campaign", "producer", "telesign", "telesign/simulator", "worker", "internal/accounts", "internal/audit", "internal/config",
+		"internal/demoredis", "internal/doctor", "internal/examples", "internal/installation", "internal/manual", "internal/metrics", "internal/operations", "internal/orderhistory/store", "internal/phone",
+		"internal/probe", "internal/recount", "internal/redisx", "internal/report", "internal/rescue", "internal/s3keys", "internal/schedule", "internal/sealed", "internal/secret", "internal/terminal",
+		"internal/tracing", "internal/translate", "internal/usage", "internal/version", "internal/web/access", "internal/web/api", "internal/web/console", "internal/web/oidc", "internal/web/queues",
+		"internal/webhook",
 	}},
 	"cmd/orderhistory": {face, everything},
 
@@ -150,6 +151,7 @@ var plan = map[string]room{
 	"test/bench":         {kit, nil},
 	"test/operating":     {kit, nil},
 	"test/chaos":         {kit, nil},
+	"test/compose":       {kit, nil}, // tests alone, with the build tag compose
 	"test/search":        {kit, nil},
 	"test/reference":     {kit, nil},
 	// Modules of their own, of tests alone.

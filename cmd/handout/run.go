@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -25,6 +24,7 @@ import (
 	"github.com/handout-dev/handout/internal/terminal"
 	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/internal/usage"
+	"github.com/handout-dev/handout/internal/version"
 	"github.com/handout-dev/handout/internal/web/access"
 )
 
@@ -95,7 +95,7 @@ func (a *app) command(args []string) *cobra.Command {
 		SilenceErrors:         true,
 		SilenceUsage:          true,
 		DisableFlagsInUseLine: true,
-		Version:               version(),
+		Version:               version.String(),
 		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() }, // never reached: see usage.Set
 	}
 	root.SetVersionTemplate("handout {{.Version}}\n")
@@ -227,11 +227,4 @@ func wrongUse(cmd *cobra.Command, err error) error {
 		return usagef("%s: %s: %w", usage.Name(cmd), argument, err)
 	}
 	return err
-}
-
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(unknown)"
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/tracing"
 	"github.com/handout-dev/handout/internal/usage"
+	"github.com/handout-dev/handout/internal/version"
 	"github.com/handout-dev/handout/internal/webhook"
 	"github.com/handout-dev/handout/telesign/simulator"
 	"github.com/handout-dev/handout/worker"
@@ -322,6 +323,7 @@ func (a *app) serve(ctx context.Context, s *server, start, stop func() error) er
 	if err := start(); err != nil {
 		return errors.Join(err, s.stop())
 	}
+	a.logger(a.config).Info("ready", "version", version.String())
 	s.announce(a.stdout)
 	err := s.wait(ctx)
 	return errors.Join(err, stop(), s.stop())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/handout-dev/handout/internal/manual"
 	"github.com/handout-dev/handout/internal/terminal"
+	"github.com/handout-dev/handout/internal/version"
 )
 
 // Exit statuses, a contract with scripts.
@@ -72,7 +73,7 @@ func (a *app) command() *cobra.Command {
 			"Excel file, through handout. A run may be killed at any moment and run again:\n" +
 			"each customer has one file and one message. It refuses to send what looks wrong.\n\n" +
 			"Settings are environment variables: orderhistory config lists them.",
-		SilenceErrors: true, SilenceUsage: true, DisableFlagsInUseLine: true,
+		SilenceErrors: true, SilenceUsage: true, DisableFlagsInUseLine: true, Version: version.String(),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("there is no command %q; see orderhistory --help", args[0])}
@@ -81,6 +82,7 @@ func (a *app) command() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }, // never reached
 	}
+	root.SetVersionTemplate("orderhistory {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.runCommand(), a.statusCommand(), a.generateCommand(), a.configCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/handout-dev/handout/internal/accounts"
 	"github.com/handout-dev/handout/internal/outbound"
+	"github.com/handout-dev/handout/internal/version"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -18,7 +19,7 @@ func (c *Config) Route() *outbound.Route {
 // Client returns a client that speaks for an account.
 func (c *Config) Client(a *accounts.Account) (*telesign.Client, error) {
 	client, err := telesign.NewClient(telesign.Options{
-		URL: a.URL, CustomerID: a.CustomerID, APIKey: a.APIKey.Reveal(), Auth: a.Auth, Timeout: c.SendTimeout, UserAgent: "handout",
+		URL: a.URL, CustomerID: a.CustomerID, APIKey: a.APIKey.Reveal(), Auth: a.Auth, Timeout: c.SendTimeout, UserAgent: "handout/" + version.String(),
 		Transport: c.Route().Through(telesign.NewTransport()),
 	})
 	if err != nil {

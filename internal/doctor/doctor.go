@@ -18,6 +18,7 @@ import (
 	"github.com/handout-dev/handout/internal/redisx"
 	"github.com/handout-dev/handout/internal/sealed"
 	"github.com/handout-dev/handout/internal/secret"
+	"github.com/handout-dev/handout/internal/version"
 	"github.com/handout-dev/handout/telesign"
 )
 
@@ -48,7 +49,9 @@ const maxPhoneData = 365 * 24 * time.Hour
 
 // Examine returns what it finds.
 func Examine(ctx context.Context, s *Setup) []probe.Finding {
-	findings := append(examineRedis(ctx, s), examineCredentials(s)...)
+	findings := []probe.Finding{{OK: true, Check: "version", Found: version.String()}}
+	findings = append(findings, examineRedis(ctx, s)...)
+	findings = append(findings, examineCredentials(s)...)
 	findings = append(findings, examineRoute(ctx, s)...)
 	findings = append(findings, examineSafety(s)...)
 	return append(findings, probe.Finding{

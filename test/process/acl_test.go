@@ -111,7 +111,7 @@ func TestRedis_EachProcessHasAUserWithTheRightsItNeeds(t *testing.T) {
 	}
 	untilDone(t, cli, "spring")
 	for _, command := range [][]string{
-		{"audit", "verify"}, {"verify", "spring"}, {"export", "spring"}, {"retry", "spring", "--only", "failed", "--yes"}, {"suppress", "list"}, {"rate", "--account", "300"},
+		{"audit", "verify"}, {"verify", "spring"}, {"backup", filepath.Join(t.TempDir(), "copy")}, {"export", "spring"}, {"retry", "spring", "--only", "failed", "--yes"}, {"suppress", "list"}, {"rate", "--account", "300"},
 		{"webhook", "list"}, {"key", "rotate", "olga"},
 	} {
 		done(t, cli, command...)
@@ -197,7 +197,7 @@ func TestRedis_StartsWithThePasswordsOfItsUsers(t *testing.T) {
 	socket := filepath.Join(dir, "s")
 	start := func() (kill func()) {
 		cmd := exec.Command("sh", "../../deploy/redis-start.sh", "../../deploy/redis.acl", filepath.Join(dir, "users.acl"), "../../deploy/redis.conf",
-			"--port", "0", "--unixsocket", socket, "--dir", dir, "--protected-mode", "no")
+			"--port", "0", "--unixsocket", socket, "--dir", dir)
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 		for name := range compose.Services["redis"].Environment {
 			cmd.Env = append(cmd.Env, name+"=secret of "+name)

@@ -1,6 +1,9 @@
 package process_test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -213,5 +216,40 @@ func TestUsage_HelpIsOnStandardOutput(t *testing.T) {
 		if !strings.Contains(out, "\n  "+command+" ") {
 			t.Errorf("the help doesn't list %s", command)
 		}
+	}
+}
+
+// So that one who upgrades in the middle of a campaign can see who is new.
+func TestVersion_IsTheSameWhereverItIsSaid(t *testing.T) {
+	t.Parallel()
+	version := strings.TrimSuffix(strings.TrimPrefix(done(t, bare(), "--version"), "handout "), "\n")
+	if version == "" || strings.ContainsAny(version, " \n()") {
+		t.Fatalf("the version is %q", version)
+	}
+	program, err := orderhistory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(program, "--version").CombinedOutput(); err != nil || string(out) != "orderhistory "+version+"\n" {
+		t.Errorf("orderhistory says %q, %v", out, err)
+	}
+	asked := make(chan string, 1)
+	vendor := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case asked <- r.Header.Get("User-Agent"):
+		default:
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer vendor.Close()
+	e := account(redistest.Start(t).URL()).with("TELESIGN_URL", vendor.URL)
+	if out := handout(t, e, "doctor", "--live").stdout; !strings.Contains(out, "version: "+version+"\n") {
+		t.Errorf("doctor doesn't say %s: %s", version, out)
+	}
+	if agent := <-asked; agent != "handout/"+version {
+		t.Errorf("Telesign is asked by %s", agent)
+	}
+	if work := serve(t, e, "work"); !strings.Contains(work.out.String(), "msg=ready version="+version+"\n") {
+		t.Errorf("the log doesn't say %s: %s", version, work.out)
 	}
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Starts Redis with the users of redis.acl. Each has the password in the variable
-# REDIS_PASSWORD_<USER>; the user health, with any, may only ask whether Redis is alive.
+# REDIS_PASSWORD_<USER>; the user health, with any password, may send PING alone.
 #
 #   redis-start.sh REDIS.ACL FILE-TO-WRITE REDIS.CONF [OPTION...]
 set -eu
