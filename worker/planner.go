@@ -25,6 +25,8 @@ const (
 	leaseKeep  = time.Second
 	// ahead is how far ahead a worker that takes the lease reads who else can send.
 	ahead = time.Hour
+	// maxLate bounds known.late.
+	maxLate = 30 * time.Second
 	// errorLook is when to look again at a campaign that couldn't be looked at. After
 	// each failure in a row it's twice as long, up to longErrorLook: Redis is soon
 	// back, what is wrong with the campaign stays.
@@ -64,10 +66,13 @@ type known struct {
 	account string
 	demand  pacing.Demand
 	// line is as in the last plan, see pacing.Room; true before there is one.
-	line    bool
-	due     ledger.DueCampaign // as it was read, or put off, last
-	share   float64            // by the last plan
-	at      time.Time          // of the last look
+	line  bool
+	due   ledger.DueCampaign // as it was read, or put off, last
+	share float64            // by the last plan
+	at    time.Time          // of the last look
+	// late is how much longer than a window what stands in the queue is taken to stay
+	// there, since it has done so: then a look would find no turn again.
+	late    time.Duration
 	hand    hand
 	sum     campaign.Balance
 	idle    time.Duration // until it is looked at again for what others may change
@@ -292,6 +297,12 @@ func (p *planner) demands(k *known, account string, d pacing.Demand, now time.Ti
 	defer p.mu.Unlock()
 	k.account = account
 	d.Served = k.demand.Served
+	switch stood := now.Sub(k.at) >= pacing.WindowTime+k.late; {
+	case d.Queued == 0:
+		k.late = 0
+	case k.line && stood:
+		k.late = min(2*k.late+pacing.WindowTime, maxLate)
+	}
 	k.demand, k.at = d, now
 }
 
@@ -328,7 +339,7 @@ func (p *planner) with(account string, k *known, now time.Time) (in []*known, de
 				continue
 			}
 			// What stood in the queue at its last look goes within the time of a window.
-			left := 1 - min(1, now.Sub(other.at).Seconds()/pacing.WindowTime.Seconds())
+			left := 1 - min(1, now.Sub(other.at).Seconds()/(pacing.WindowTime+other.late).Seconds())
 			d.Queued = int(math.Ceil(float64(d.Queued) * left))
 		}
 		in, demands = append(in, other), append(demands, d)

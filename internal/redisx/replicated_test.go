@@ -36,6 +36,14 @@ func TestRunReplicated_WaitsForTheReplicaOfTheSlotsMaster(t *testing.T) {
 		}
 		return enough
 	}
+	await(t, "every slot", func() bool { // a node may still be of another mind when it is asked
+		for i := range 20 {
+			if rdb.Set(t.Context(), "k"+strconv.Itoa(i), "v", 0).Err() != nil {
+				return false
+			}
+		}
+		return true
+	})
 	await(t, "the replicas", func() bool {
 		for i := range 20 {
 			if !run("k"+strconv.Itoa(i), 1) {
