@@ -47,8 +47,8 @@ type entry[T any] struct {
 // maxPages bounds the pages kept: 64 of 100 recipients are a few megabytes.
 const maxPages = 64
 
-// maxSubjects bounds the campaigns kept.
-const maxSubjects = 256
+// maxSubjects bounds the campaigns kept, which take some 10 KB each.
+const maxSubjects = 2048
 
 func (c *cache) subject(ctx context.Context, id campaign.ID) (*subject, error) {
 	c.mu.Lock()

@@ -38,8 +38,8 @@ type Options struct {
 
 const (
 	// commandRate is how many commands a second it makes at most, and burst how many at
-	// a time. A page of 100 takes three, so 10 million recipients take 50 minutes.
-	commandRate = 100
+	// a time. A page of 100 takes three, so 10 million recipients take three hours.
+	commandRate = 30
 	burst       = references.CheckStep
 	// lease is how long nothing is counted once the worker that does it was killed.
 	lease     = time.Minute
