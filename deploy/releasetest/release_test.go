@@ -328,8 +328,8 @@ func TestRelease_ImageIsThatOfTheDockerfile(t *testing.T) {
 			t.Fatal(err)
 		}
 		var lines []string
-		for line := range strings.Lines(string(text)) {
-			line = strings.TrimSpace(line)
+		for line := range strings.Lines(strings.ReplaceAll(string(text), "\\\n", "")) {
+			line = strings.Join(strings.Fields(line), " ")
 			if strings.HasPrefix(line, "FROM ") {
 				lines = nil
 			}
