@@ -31,7 +31,9 @@ func rateOf(s *subject) float64 { return s.account.rates.of(s.Info) }
 
 // enqueue hands the next n recipients of open zones to the queue.
 func (l *look) enqueue(ctx context.Context, n, run int) error {
-	l.changed = l.changed || l.planned.IsZero() // else only the plan's next look depends on it
+	// A campaign of a line isn't looked at for the time of the page that is fed now: what
+	// got lost of it is found at the next turn.
+	l.changed = l.changed || !l.k.line || l.planned.IsZero()
 	parts, fed := l.s.zones.choose(l.open, l.feed.ByZone, n)
 	var sends []*asynq.Task
 	span := tracing.BeginFeed(l.s.Info)

@@ -222,9 +222,10 @@ func (l *look) putOff(after *ledger.State) {
 		switch unsent := ledger.Line(line) == ledger.Unsent; {
 		case at.IsZero() || at.Equal(ledger.Waits()):
 		case unsent && l.state.Phase != campaign.Running && l.state.Phase != campaign.Ended:
-		case unsent && !l.planned.IsZero(): // the plan says when, also for tasks that got lost
 		case unsent && l.state.Phase == campaign.Running && !at.After(l.now):
-			l.again(l.now.Add(idleLook))
+			if l.planned.IsZero() {
+				l.again(l.now.Add(idleLook))
+			} // else the plan says when
 		case at.Before(l.now.Add(againLook)):
 			l.again(l.now.Add(againLook))
 		default:

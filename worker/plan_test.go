@@ -257,3 +257,26 @@ func TestPlan_ALineCostsALookForEachSend(t *testing.T) {
 		}
 	}
 }
+
+// What the queue loses of a line is found at the next turns of its campaigns.
+func TestPlan_ALineFindsWhatGotLost(t *testing.T) {
+	t.Parallel()
+	const n, each, rate = 30, 3, 10
+	v := &vendor{}
+	r := setup(t, v)
+	var all []*campaign.Info
+	for i := range n {
+		all = append(all, r.stand(campaign.ID(fmt.Sprintf("c%d", i)), phones(each), false))
+	}
+	r.start(func(o *worker.Options) {
+		o.Rate, o.Poll, o.ReceiptDeadline, o.Concurrency = rate, false, 2*time.Second, 1
+	})
+	r.until("it is under way", func() bool { return len(v.all()) > rate })
+	r.flushQueue()
+	r.until("everyone is sent to", func() bool { return len(v.all()) >= n*each })
+	r.untilQuiet()
+	v.once(t, n*each)
+	for _, c := range all {
+		r.closes(c)
+	}
+}
