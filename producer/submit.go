@@ -33,11 +33,7 @@ func (c *Client) Seal(keys *sealed.Ring) { c.ledger.Seal(keys) }
 // previous HANDOUT_MASTER_KEY_PREVIOUS, or empty. Without it a submit to an installation
 // that encrypts is refused. Call it before the first submit.
 func (c *Client) UseMasterKey(current, previous string) error {
-	keys, err := sealed.NewRing(current, previous)
-	if err == nil {
-		c.Seal(keys)
-	}
-	return err
+	return c.UseMasterKeyAndStore(current, previous, nil)
 }
 
 // UseMasterKeyAndStore is UseMasterKey for an installation that keeps the keys of its

@@ -1,8 +1,6 @@
 package backup_test
 
 import (
-	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -15,23 +13,7 @@ import (
 // sentinel returns the URL of a Sentinel that watches the master on a port, once it answers.
 func sentinel(t *testing.T, master string) string {
 	t.Helper()
-	port, file := redistest.FreePort(t), filepath.Join(t.TempDir(), "sentinel.conf")
-	if err := os.WriteFile(file, []byte("bind 127.0.0.1\nport "+port+"\nsentinel monitor main 127.0.0.1 "+master+" 1\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("redis-server", file, "--sentinel")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	guard, err := redistest.NewGuard(cmd.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		guard.Dismiss()
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
+	port := redistest.StartSentinel(t, master, 1, "")
 	client := redis.NewSentinelClient(&redis.Options{Addr: "127.0.0.1:" + port})
 	t.Cleanup(func() { _ = client.Close() })
 	for client.Ping(t.Context()).Err() != nil {

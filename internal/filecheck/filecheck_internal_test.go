@@ -12,19 +12,6 @@ import (
 	"github.com/handout-dev/handout/test/proxytest"
 )
 
-// detour sends every request that isn't for this machine on to it.
-type detour struct {
-	http.RoundTripper
-	to string
-}
-
-func (d detour) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Hostname() == "127.0.0.1" {
-		return d.RoundTripper.RoundTrip(r)
-	}
-	return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {d.to}}, Body: http.NoBody, Request: r}, nil
-}
-
 func TestFiles_ReachNoPrivateAddressByARedirectOrByName(t *testing.T) {
 	t.Parallel()
 	served := 0
@@ -34,7 +21,7 @@ func TestFiles_ReachNoPrivateAddressByARedirectOrByName(t *testing.T) {
 	plain := f.client.Transport
 	for text, transport := range map[string]http.RoundTripper{
 		strings.Replace(server.URL, "127.0.0.1", "localhost", 1): plain,
-		"https://files.example.com/a.pdf":                        detour{plain, server.URL},
+		"https://files.example.com/a.pdf":                        proxytest.Detour{RoundTripper: plain, To: server.URL, Status: http.StatusFound},
 	} {
 		u, err := url.Parse(text)
 		if err != nil {

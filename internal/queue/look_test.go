@@ -144,7 +144,7 @@ func TestLooker_TakesNoTaskWhenStopping(t *testing.T) {
 	}
 }
 
-// A user of Redis who may not take tasks is told so some ten times a second, not as often
+// A user of Redis who may not take tasks is refused some ten times a second, not as often
 // as the network allows.
 func TestLooker_WaitsAfterRedisHasDeniedALook(t *testing.T) {
 	t.Parallel()

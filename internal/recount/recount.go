@@ -5,7 +5,7 @@
 // One worker at a time does it. What it knows stands in its memory alone: when it dies,
 // another one begins anew. A campaign that moves can't be held against its counts, and
 // another look at one that seems off must find the same: only what doesn't close twice
-// in a row, a minute apart, is told.
+// in a row, a minute apart, is reported.
 package recount
 
 import (

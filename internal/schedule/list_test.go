@@ -87,19 +87,6 @@ func TestLists_AreFetchedOverHTTP(t *testing.T) {
 	}
 }
 
-// detour sends every request that isn't for this machine on to it.
-type detour struct {
-	http.RoundTripper
-	to string
-}
-
-func (d detour) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Hostname() == "127.0.0.1" {
-		return d.RoundTripper.RoundTrip(r)
-	}
-	return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {d.to}}, Body: http.NoBody, Request: r}, nil
-}
-
 func TestLists_AreFetchedFromNoPrivateAddressByARedirectOrByName(t *testing.T) {
 	t.Parallel()
 	served := 0
@@ -112,7 +99,7 @@ func TestLists_AreFetchedFromNoPrivateAddressByARedirectOrByName(t *testing.T) {
 		}
 	}
 	client := outbound.New(l.outbound())
-	client.Transport = detour{client.Transport, server.URL}
+	client.Transport = proxytest.Detour{RoundTripper: client.Transport, To: server.URL, Status: http.StatusFound}
 	if _, err := l.fetch(t.Context(), client, "https://lists.example.com/list.csv", &reader{}); !errors.Is(err, outbound.ErrPrivate) || served != 0 {
 		t.Errorf("by a redirect: %v, reached %d times", err, served)
 	}

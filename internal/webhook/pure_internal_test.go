@@ -55,19 +55,6 @@ func TestShowURL_LeavesOutWhatMayBeASecret(t *testing.T) {
 	}
 }
 
-// detour sends every request that isn't for this machine on to it.
-type detour struct {
-	http.RoundTripper
-	to string
-}
-
-func (d detour) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Hostname() == "127.0.0.1" {
-		return d.RoundTripper.RoundTrip(r)
-	}
-	return &http.Response{StatusCode: http.StatusTemporaryRedirect, Header: http.Header{"Location": {d.to}}, Body: http.NoBody, Request: r}, nil
-}
-
 func TestClient_ReachesNoPrivateAddressByARedirectOrByName(t *testing.T) {
 	t.Parallel()
 	served := 0
@@ -78,7 +65,7 @@ func TestClient_ReachesNoPrivateAddressByARedirectOrByName(t *testing.T) {
 	if a := c.post(t.Context(), &e, "msg_1", nil); a.status != 0 || a.fault() != outbound.ErrPrivate.Error() {
 		t.Errorf("by name: %+v", a)
 	}
-	c.http.Transport, e.URL = detour{c.http.Transport, server.URL}, "https://hooks.example.com"
+	c.http.Transport, e.URL = proxytest.Detour{RoundTripper: c.http.Transport, To: server.URL, Status: http.StatusTemporaryRedirect}, "https://hooks.example.com"
 	if a := c.post(t.Context(), &e, "msg_1", nil); a.status != http.StatusTemporaryRedirect {
 		t.Errorf("by a redirect: %+v", a)
 	}

@@ -2,9 +2,7 @@ package chaos_test
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -203,27 +201,7 @@ func startSentinels(t *testing.T) *sentinels {
 	}
 	var ports []string
 	for range 3 {
-		port := redistest.FreePort(t)
-		ports = append(ports, port)
-		file := filepath.Join(t.TempDir(), "sentinel.conf")
-		conf := "bind 127.0.0.1\nport " + port + "\nsentinel monitor main 127.0.0.1 " + first + " 2\n" +
-			"sentinel down-after-milliseconds main 1500\nsentinel failover-timeout main 5000\n"
-		if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command("redis-server", file, "--sentinel")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		guard, err := redistest.NewGuard(cmd.Process.Pid)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			guard.Dismiss()
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		})
+		ports = append(ports, redistest.StartSentinel(t, first, 2, "sentinel down-after-milliseconds main 1500\nsentinel failover-timeout main 5000\n"))
 	}
 	s.url = "redis+sentinel://127.0.0.1:" + ports[0] + "?master_name=main&addr=127.0.0.1:" + ports[1] + "&addr=127.0.0.1:" + ports[2]
 	return s

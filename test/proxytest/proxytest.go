@@ -246,3 +246,19 @@ func (c *CA) Serve(t testing.TB, handler http.Handler, names ...string) string {
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()
 }
+
+// Detour answers every request that isn't for this machine with a redirect of this status
+// to an address.
+type Detour struct {
+	http.RoundTripper
+	To     string
+	Status int
+}
+
+// RoundTrip is of [http.RoundTripper].
+func (d Detour) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Hostname() == "127.0.0.1" {
+		return d.RoundTripper.RoundTrip(r)
+	}
+	return &http.Response{StatusCode: d.Status, Header: http.Header{"Location": {d.To}}, Body: http.NoBody, Request: r}, nil
+}

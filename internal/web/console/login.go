@@ -117,7 +117,7 @@ func (c *Console) finishLogin(w http.ResponseWriter, r *http.Request) {
 	var stranger *access.NoGroupError
 	switch err := c.o.Gate.EnterPerson(w, r, person); {
 	case errors.As(err, &stranger):
-		form.Wrong = "You are logged in there as " + stranger.Person.Name + ", who is in no group that may use handout. Whoever runs handout can say which groups may."
+		form.Wrong = "You are logged in there as " + stranger.Person.Name + ", who is in no group that may use handout. The person who runs handout can say which groups may."
 		c.render(w, nil, http.StatusForbidden, "login", form)
 	case err != nil:
 		c.fail(w, r, nil, err)
