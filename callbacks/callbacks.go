@@ -43,8 +43,11 @@ type Options struct {
 	// ReceiptDeadline, if not 0, stands for the fallback times and the margin
 	// together, for rehearsals against a fast simulator.
 	ReceiptDeadline time.Duration
-	Logger          *slog.Logger
-	Metrics         prometheus.Registerer
+	// Replicas is how many replicas of Redis must have what a receipt has changed before
+	// it is confirmed. With fewer, Telesign is asked to send it again.
+	Replicas int
+	Logger   *slog.Logger
+	Metrics  prometheus.Registerer
 }
 
 // Listener takes receipts. It is an http.Handler for [Path].
@@ -78,6 +81,8 @@ func New(o Options) (*Listener, error) {
 		}, []string{"result"}),
 	}
 	l.ledger.Seal(o.MasterKeys)
+	l.ledger.RequireReplicas(o.Replicas)
+	l.suppressions.RequireReplicas(o.Replicas)
 	l.infos.ledger, l.tags.ledger = l.ledger, l.ledger
 	l.notices.refused = true
 	l.receipts.WithLabelValues(resultRecorded) // an increase is seen from 0 on

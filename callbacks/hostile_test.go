@@ -83,7 +83,7 @@ func TestListener_RefusesWhatItCannotTrust(t *testing.T) {
 		for _, require := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, required %v", name, require), func(t *testing.T) {
 				t.Parallel()
-				r := setupWith(t, require)
+				r := setupWith(t, func(o *callbacks.Options) { o.RequireSignature = require })
 				info := r.stand("c", 2)
 				r.sent(info, 0, 1)
 				before := r.everything()

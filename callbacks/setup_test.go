@@ -61,15 +61,18 @@ type rig struct {
 	log          *lines
 }
 
-func setup(t testing.TB, o ...redistest.Option) *rig { t.Helper(); return setupWith(t, true, o...) }
+func setup(t testing.TB, o ...redistest.Option) *rig {
+	t.Helper()
+	return setupWith(t, func(*callbacks.Options) {}, o...)
+}
 
-func setupWith(t testing.TB, require bool, o ...redistest.Option) *rig {
+func setupWith(t testing.TB, change func(*callbacks.Options), o ...redistest.Option) *rig {
 	t.Helper()
 	r := &rig{t: t, server: redistest.Start(t, o...), registry: prometheus.NewRegistry(), log: &lines{}}
 	r.rdb = open(t, r.server)
 	r.ledger, r.suppressions = ledger.New(r.rdb), suppression.New(r.rdb)
 	options := r.options()
-	options.RequireSignature = require
+	change(&options)
 	var err error
 	if r.listener, err = callbacks.New(options); err != nil {
 		t.Fatal(err)

@@ -35,6 +35,7 @@ type change struct {
 	old, new string
 	move     string // of the counters
 	gated    bool   // only while the campaign runs
+	waits    bool   // until its replicas have it, see RequireReplicas
 	final    bool   // an outcome, or a change of one
 	ref      string // new reference to be indexed
 	attempt  int
@@ -44,7 +45,7 @@ type change struct {
 	at       time.Time // of the event
 
 	answer any
-	alone  bool // a claim that too few replicas have
+	alone  bool // a change that was to wait, and that too few replicas have
 	err    error
 }
 
@@ -73,7 +74,7 @@ func (l *Ledger) ReadRecord(ctx context.Context, c *campaign.Info, p campaign.Pl
 // returns what stands afterwards. Calling it twice does no harm.
 //
 // Errors: *TransitionError (nothing changed), [campaign.ErrNotRunning] for a claim in a
-// campaign that isn't running, [ErrNotReplicated] for one that was made, *PurgedError, [campaign.ErrReplaced] (nothing changed);
+// campaign that isn't running, [ErrNotReplicated] for a claim or receipt that was made, *PurgedError, [campaign.ErrReplaced] (nothing changed);
 // with any other error the change may or may not have been made.
 func (l *Ledger) Apply(ctx context.Context, c *campaign.Info, p campaign.Place, seen Seen, e campaign.Event) (Seen, error) {
 	return l.ApplyWithin(ctx, c, p, seen, e, 0)
@@ -125,17 +126,14 @@ func (l *Ledger) ApplyWithin(ctx context.Context, c *campaign.Info, p campaign.P
 	}
 }
 
-// replicaTimeout is how long a claim waits for its replicas. One that is there answers
-// within milliseconds.
-const replicaTimeout = time.Second
-
-// RequireReplicas has each claim wait until so many replicas have it; 0 is none. Call
-// it before the first.
+// RequireReplicas has each claim and receipt wait until so many replicas have it; 0 is
+// none. Call it before the first. What else is written can be found out again: a claim
+// that was forgotten sends twice, and a receipt that was confirmed doesn't come again.
 func (l *Ledger) RequireReplicas(n int) { l.replicas = n }
 
-// ErrNotReplicated means that a claim stands, and that a failover may forget it: too
+// ErrNotReplicated means that a change was made, and that a failover may forget it: too
 // few replicas have it.
-var ErrNotReplicated = errors.New("too few of Redis's replicas have the claim")
+var ErrNotReplicated = redisx.ErrNotReplicated
 
 // refusal is why no change of the campaign is made.
 func refusal(c campaign.ID, answer int64) error {
@@ -149,6 +147,7 @@ func refusal(c campaign.ID, answer int64) error {
 func (ch *change) become(seen Seen, next campaign.Record, e campaign.Event) {
 	ch.was, ch.next, ch.old, ch.new = seen.Record.State, next, seen.raw, string(next.Encode())
 	ch.gated, ch.final = e.Kind == campaign.EventClaim, next.State.Final()
+	ch.waits = ch.gated || e.Kind == campaign.EventReceipt
 	ch.move = seen.Record.Counters() + " > " + next.Counters()
 	ch.signal, ch.at = signalOf(e.Kind, seen.Record.State, next.State), e.At
 	if next.Reference != seen.Record.Reference {
@@ -281,16 +280,16 @@ func (l *Ledger) call(ctx context.Context, batch []*change) ([]any, error) {
 		}
 		args = append(args, ch.args(k)...)
 	}
-	var answers []any
-	var err error
-	if claims := slices.ContainsFunc(batch, func(ch *change) bool { return ch.gated }); claims && l.replicas > 0 {
-		var enough bool
-		answers, enough, err = redisx.RunReplicated(ctx, l.rdb, applyScript, l.replicas, replicaTimeout, k.names, args...)
+	replicas := 0
+	if slices.ContainsFunc(batch, func(ch *change) bool { return ch.waits }) {
+		replicas = l.replicas
+	}
+	answers, err := redisx.RunReplicated(ctx, l.rdb, applyScript, replicas, k.names, args...)
+	if errors.Is(err, ErrNotReplicated) {
 		for _, ch := range batch {
-			ch.alone = ch.gated && !enough
+			ch.alone = ch.waits
 		}
-	} else {
-		answers, err = applyScript.Run(ctx, l.rdb, k.names, args...).Slice()
+		err = nil
 	}
 	if err == nil && len(answers) != len(batch) {
 		err = errors.New("wrong number of answers")

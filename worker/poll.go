@@ -198,7 +198,8 @@ func (q *query) again(ctx context.Context, now time.Time, in time.Duration, last
 func (q *query) apply(ctx context.Context, e campaign.Event) error {
 	after, err := q.w.ledger.Apply(ctx, q.s.Info, q.place, q.seen, e)
 	var refused *campaign.TransitionError
-	if err != nil && !errors.As(err, &refused) {
+	// An answer that a failover forgets is asked for again.
+	if err != nil && !errors.As(err, &refused) && !errors.Is(err, ledger.ErrNotReplicated) {
 		return err
 	}
 	if after != q.seen {

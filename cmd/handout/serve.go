@@ -241,7 +241,8 @@ func newListener(m *mode) (*callbacks.Listener, error) {
 	}
 	return callbacks.New(callbacks.Options{
 		Redis: m.rdb, MasterKeys: m.MasterKeys(), Verifiers: verifiers, RequireSignature: m.RequireSignature,
-		ReceiptMargin: m.ReceiptMargin, ReceiptDeadline: m.ReceiptDeadline, Logger: m.log, Metrics: m.registry,
+		ReceiptMargin: m.ReceiptMargin, ReceiptDeadline: m.ReceiptDeadline, Replicas: m.RedisReplicas,
+		Logger: m.log, Metrics: m.registry,
 	})
 }
 

@@ -43,7 +43,7 @@ type Config struct {
 	RedisCA                string      `split_words:"true" desc:"file of the authorities, in PEM, that Redis's certificate must come from; empty: the machine's"`
 	RedisCert              string      `split_words:"true" desc:"file of the certificate, in PEM, that is shown to Redis"`
 	RedisKey               string      `split_words:"true" desc:"file of its key"`
-	RedisReplicas          int         `split_words:"true" default:"0" desc:"replicas of Redis that must have a claim before it is sent, so that a failover forgets none"`
+	RedisReplicas          int         `split_words:"true" default:"0" desc:"replicas of Redis that must have a claim before it is sent, and a receipt before it is confirmed, so that a failover forgets none"`
 	MasterKey              secret.Text `split_words:"true" desc:"encrypts in Redis who is in campaigns, and the secrets of webhooks: handout master-key create makes one; empty: nothing is encrypted"`
 	MasterKeyPrevious      secret.Text `split_words:"true" desc:"the master key before, while handout master-key rewrap replaces it"`
 	KeysURL                secret.Text `envconfig:"HANDOUT_KEYS_URL" desc:"a Redis of its own, without backups, for the campaigns' keys, so that a purge reaches all backups; empty: they are in REDIS_URL's"`

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/handout-dev/handout/internal/redisx"
 )
 
 //go:embed lua/change.lua
@@ -223,9 +225,17 @@ func (l *List) run(ctx context.Context, changes []change, reference string) (mad
 		c := &changes[i]
 		args = append(args, c.field, c.before.entry, c.before.past, c.after.entry, c.after.past)
 	}
-	answers, err := changeScript.Run(ctx, l.rdb, []string{l.keys.suppressed(), l.keys.past(), l.keys.heard()}, args...).BoolSlice()
+	names := []string{l.keys.suppressed(), l.keys.past(), l.keys.heard()}
+	answers, err := redisx.RunReplicated(ctx, l.rdb, changeScript, l.replicas, names, args...)
 	if err == nil && len(answers) != len(changes) {
 		err = errAnswers
 	}
-	return append(made, answers...), err
+	for _, answer := range answers {
+		made = append(made, answer == int64(1))
+	}
+	return made, err
 }
+
+// RequireReplicas has each change wait until so many replicas of Redis have it; 0 is
+// none. With fewer it fails, though it stands. Call it before the first.
+func (l *List) RequireReplicas(n int) { l.replicas = n }

@@ -23,6 +23,7 @@ type List struct {
 	rdb       redis.UniversalClient
 	keys      keys
 	questions *batch.Batcher[*question] // of Find
+	replicas  int                       // see RequireReplicas
 }
 
 // New returns the list in rdb, which stays the caller's to close.

@@ -87,7 +87,7 @@ func (s *Simulator) attempt(e *errand) {
 		s.log.Debug("callback failed", "reference", e.trip.ref, "attempt", e.attempt, "err", err)
 	}
 	if givenUp {
-		s.log.Warn("callback given up", "reference", e.trip.ref, "err", err)
+		s.log.Warn("callback given up", "reference", e.trip.ref, "last", !e.early && e.call == len(e.trip.plan.after)-1, "err", err)
 	}
 	if err != nil && !givenUp {
 		wait := s.scaled(retryWaits[e.attempt-1])

@@ -22,8 +22,9 @@ func (r *rig) judge(number int, scenario string) *judgement {
 		number: number, scenario: scenario, recipients: r.recipients, kills: int(r.kills.Load()),
 		seconds: time.Since(r.start).Seconds(),
 	}}
-	times := make(map[campaign.Place]int) // by our own ID
-	phones := make(map[string]int)        // and by the phone number, should the ID be wrong
+	times := make(map[campaign.Place]int)    // by our own ID
+	givenUp := make(map[campaign.Place]bool) // those whose last receipt the vendor has given up
+	phones := make(map[string]int)           // and by the phone number, should the ID be wrong
 	for _, a := range r.vendor.Accepted() {
 		j.accepted++
 		attempt, err := campaign.ParseExternalID(a.ExternalID)
@@ -32,6 +33,9 @@ func (r *rig) judge(number int, scenario string) *judgement {
 			continue
 		}
 		times[attempt.Place]++
+		if r.unheard.has(a.Reference) {
+			givenUp[attempt.Place] = true
+		}
 		phones[a.PhoneNumber]++
 	}
 	for _, n := range phones {
@@ -41,7 +45,7 @@ func (r *rig) judge(number int, scenario string) *judgement {
 		for i, to := range p.Recipients {
 			place := campaign.Place{Page: p.Number, Index: i}
 			record := p.Record(i)
-			j.one(r, place, &record, times[place], simulator.StoryOf(trimPlus(to.Phone)))
+			j.one(r, place, &record, times[place], givenUp[place], simulator.StoryOf(trimPlus(to.Phone)))
 			if n := phones[trimPlus(to.Phone)]; n != times[place] {
 				j.faults = append(j.faults, fmt.Sprintf("recipient %v: %d messages by ID, %d by phone number", place, times[place], n))
 			}
@@ -65,7 +69,7 @@ func (r *rig) judge(number int, scenario string) *judgement {
 }
 
 // one holds one record against how often the vendor took its message.
-func (j *judgement) one(of *rig, place campaign.Place, r *campaign.Record, times int, story simulator.Story) {
+func (j *judgement) one(of *rig, place campaign.Place, r *campaign.Record, times int, givenUp bool, story simulator.Story) {
 	lost := func(why string) {
 		j.lost++
 		j.faults = append(j.faults, fmt.Sprintf("recipient %v is %s (attempt %d, %s): %s", place, r.State, r.Attempt, r.Reason, why))
@@ -82,7 +86,7 @@ func (j *judgement) one(of *rig, place campaign.Place, r *campaign.Record, times
 		}
 	case campaign.InDoubt:
 		j.remain++ // taken or not: that is what it says
-		if times > 0 && !of.deaf {
+		if times > 0 && !givenUp && !of.deaf {
 			lost("its receipt has come")
 		}
 	case campaign.Delivered, campaign.Failed, campaign.Unconfirmed:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http/httptest"
 	"os"
@@ -58,6 +59,7 @@ type rig struct {
 	ledger     *ledger.Ledger
 	info       *campaign.Info
 	vendor     *simulator.Simulator
+	unheard    *unheard
 	vendorURL  string
 	files      []string // of the campaign, for submit
 	vars       map[string]string
@@ -75,7 +77,7 @@ type setup struct {
 	endings    []int // of the phone numbers: the stories, see telesign/simulator
 	redis      []redistest.Option
 	rate       int
-	deaf       bool // receipts may be lost, by their story or for want of a listener
+	deaf       bool // receipts may be missing by their story, or be forgotten by Redis
 	vars       map[string]string
 	noPolling  bool
 }
@@ -119,9 +121,11 @@ func newRig(t *testing.T, s setup) *rig {
 		s.endings = calm()
 	}
 	server := redistest.Start(t, s.redis...)
+	missed := &unheard{references: map[string]bool{}}
 	vendor, err := simulator.New(simulator.Options{
 		CustomerID: customerID, APIKey: apiKey, Polling: !s.noPolling, Speed: 200,
 		Latency: 20 * time.Millisecond, // so that something is in flight
+		Logger:  slog.New(slog.NewJSONHandler(missed, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +135,7 @@ func newRig(t *testing.T, s setup) *rig {
 	t.Cleanup(web.CloseClientConnections)
 	r := &rig{
 		t: t, recipients: s.recipients, deaf: s.deaf, redis: server, rdb: server.Client(), ledger: ledger.New(server.Client()),
-		vendor: vendor, vendorURL: web.URL, start: time.Now(), doubts: map[string]bool{},
+		vendor: vendor, unheard: missed, vendorURL: web.URL, start: time.Now(), doubts: map[string]bool{},
 		vars: map[string]string{
 			"REDIS_URL":            server.URL(),
 			"TELESIGN_CUSTOMER_ID": customerID,
@@ -153,6 +157,36 @@ func newRig(t *testing.T, s setup) *rig {
 	t.Cleanup(r.showTail)
 	r.files = []string{r.write("campaign.yaml", campaignFile), r.write("list.csv", list(s.recipients, s.endings))}
 	return r
+}
+
+// unheard reads the vendor's log for the last receipts of messages that it has given up:
+// at its speed here, 150 ms after the first try.
+type unheard struct {
+	mu         sync.Mutex
+	references map[string]bool
+}
+
+func (u *unheard) Write(line []byte) (int, error) {
+	var entry struct {
+		Message   string `json:"msg"`
+		Reference string `json:"reference"`
+		Last      bool   `json:"last"`
+	}
+	if err := json.Unmarshal(line, &entry); err != nil {
+		return 0, err
+	}
+	if entry.Message == "callback given up" && entry.Last {
+		u.mu.Lock()
+		u.references[entry.Reference] = true
+		u.mu.Unlock()
+	}
+	return len(line), nil
+}
+
+func (u *unheard) has(reference string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.references[reference]
 }
 
 // list is one of n recipients whose phone numbers end so, in turn.
