@@ -6,7 +6,7 @@ import "math"
 // answers of a window say "too fast", the rate falls a little below what was
 // granted in it, and then grows along a cubic curve: fast back to the peak that was
 // granted, slowly around it, and faster the longer nothing is denied (CUBIC, RFC
-// 9438). A denied answer or two say little: the share of them decides, and some are
+// 9438), and faster still when the limit has clearly risen. A denied answer or two say little: the share of them decides, and some are
 // denied whatever we do.
 
 // granted is what is known of the rate that Telesign grants.
@@ -49,7 +49,7 @@ const (
 	// in the whole window says too much: it counts as low as maxDrop of it.
 	minSharply = 4
 	sharpShare = 0.4
-	maxDrop    = 0.85
+	maxDrop    = 0.87
 	// In one round the rate falls to minKept of what it was, or little below: of a few
 	// answers more may be denied by chance.
 	minKept = 0.58
@@ -58,6 +58,10 @@ const (
 
 	// growth is by how much of the peak the rate grows, in a unit's cube.
 	growth = 0.012
+	// What it has grown beyond farPart of the peak counts farSteep times more: the limit
+	// isn't where it was. A limit that stands denies before that.
+	farPart  = 0.1
+	farSteep = 4
 	// Noise is what is denied while the rate is well below the peak, from noiseFrom
 	// units on, when the requests of before the fall are over, up to noiseTo of the
 	// way. It is an average of some noiseAnswers, and maxNoise at most. At other times
@@ -91,7 +95,8 @@ func (g *granted) rate() float64 {
 		return math.Inf(1)
 	}
 	t := g.units() - toPeak
-	return g.peak * (1 + growth*t*t*t)
+	part := growth * t * t * t
+	return g.peak * (1 + part + farSteep*max(0, part-farPart))
 }
 
 // gap returns that between slots: at the rate set, or at what is granted.

@@ -61,6 +61,7 @@ func (m *market) run(seed uint64) {
 	batch := max(1, int(micros(batchTime)/gap))
 	for i := range m.processes {
 		var told report
+		var blocked float64
 		var look func(now float64)
 		var asked, due float64
 		plan := func(when float64) {
@@ -79,11 +80,11 @@ func (m *market) run(seed uint64) {
 			}
 			var g grant
 			s, g = reserve(now, s, a)
-			told = report{round: g.round}
+			told, blocked = report{round: g.round}, g.blocked
 			for k := range g.n {
 				round := g.round
 				at(g.first+float64(k)*g.gap, func(now float64) {
-					if r.Float64() < m.loses {
+					if now < blocked || r.Float64() < m.loses {
 						told.lost++
 						return
 					}

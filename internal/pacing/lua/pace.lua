@@ -27,8 +27,9 @@ local far, near_time, near_gap = 1000000, 200000, 300000
 local max_retry_after, max_growth = 60000000, 500000
 local window_slots, window_parts = 50, 20
 local few_answers, min_answers, min_denied, denied_share, noise_weight = 20, 40, 3, 0.035, 1.5
-local kept_share, min_sharply, sharp_share, max_drop, min_kept, min_share = 0.965, 4, 0.4, 0.85, 0.58, 0.01
-local growth, noise_from, noise_to, noise_answers, fade_answers, max_noise = 0.012, 0.3, 0.75, 300, 200, 0.08
+local kept_share, min_sharply, sharp_share, max_drop, min_kept, min_share = 0.965, 4, 0.4, 0.87, 0.58, 0.01
+local growth, far_part, far_steep = 0.012, 0.1, 4
+local noise_from, noise_to, noise_answers, fade_answers, max_noise = 0.3, 0.75, 300, 200, 0.08
 local noise_peak, noise_share, noise_density, noise_step = 0.97, 0.12, 0.17, 0.5
 local to_peak = ((1 - kept_share) / growth) ^ (1 / 3)
 
@@ -63,7 +64,8 @@ local function units() return grown / window(1000000 / peak) end
 local function gap_now()
   if peak == 0 then return set end
   local u = units() - to_peak
-  return math.max(set, 1000000 / (peak * (1 + growth * u * u * u)))
+  local part = growth * u * u * u
+  return math.max(set, 1000000 / (peak * (1 + part + far_steep * math.max(0, part - far_part))))
 end
 local function share(a) return a[3] / (a[2] + a[3]) end
 local function too_many() return denied_share + noise_weight * math.min(noise, max_noise) end
