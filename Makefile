@@ -45,6 +45,7 @@ lint: ## check the form: gofmt, vet, staticcheck
 	go vet -tags compose ./test/compose
 	cd deploy/alertstest && go vet .
 	cd deploy/releasetest && go vet .
+	cd deploy/pintest && go vet .
 	$(STATICCHECK) ./...
 
 .PHONY: govulncheck
@@ -105,6 +106,14 @@ chaos-mixed: redis build ## send 5,000 with this version beside the last release
 search: redis ## walk at random over what can happen, ten minutes, other walks each time; SEED=N makes one walk again
 	go test -count 1 -timeout 20m -v -run '^TestSearch' ./test/search $(if $(SEED),-rapid.seed $(SEED),-search 10m -search.from 0)
 
+.PHONY: pin-images
+pin-images: ## pin the images that ours is built on and runs beside to their digests of today; CHECK=1 only looks; needs the network
+	@sh deploy/pin-images.sh $(if $(CHECK),check)
+
+.PHONY: pin-test
+pin-test: ## hold make pin-images to a registry of the test's own
+	cd deploy/pintest && go test -vet=off -count 1 .
+
 .PHONY: units-test
 units-test: build ## hold the systemd units to systemd-analyze; needs systemd, which needn't run
 	cd deploy/releasetest && go test -count 1 -run '^TestUnits' .
@@ -117,6 +126,7 @@ release-test: redis build ## make a release without publishing it, open it, and 
 
 .PHONY: release
 release: ## publish the release of the tag that is checked out (docs/releasing.md); needs GITHUB_TOKEN and Docker with buildx
+	@sh deploy/pin-images.sh pinned
 	tag=$$(git describe --exact-match --tags --match 'v*') && mkdir -p bin && sh deploy/release-notes.sh $$tag > bin/release-notes.md && \
 		goreleaser=$$(sh deploy/need-goreleaser.sh) && $$goreleaser release --clean --release-notes bin/release-notes.md
 

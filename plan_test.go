@@ -157,6 +157,7 @@ var plan = map[string]room{
 	// Modules of their own, of tests alone.
 	"deploy/alertstest":  {kit, nil},
 	"deploy/charttest":   {kit, nil},
+	"deploy/pintest":     {kit, nil},
 	"deploy/releasetest": {kit, nil},
 }
 
