@@ -401,10 +401,11 @@ b:
   # image: HOST/team/three:3
 c:
   - image: 'HOST/team/one:1.0'
-  - image: ${IMAGE:-handout}
+  - {note: HOST/team/one:1x0, image: HOST/team/one:1.0}
+  - image: ${IMAGE:-handout} # ours
   - image: ghcr.io/handout-dev/handout:0.1.0
   - image: {repository: ours, tag: "1"}
-  - image:
+  - image: # ours, too
       repository: ours
   - image: {{ .Values.redis.image | quote }}
   - image: "{{ .Values.redis.image }}"

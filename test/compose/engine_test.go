@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -139,8 +140,30 @@ const (
 	standIn = "dev.handout.stand-in"
 )
 
+// named is how the folder's files name an image: with its digest, where make pin-images
+// has pinned it.
+func (r *rig) named(image string) string {
+	r.t.Helper()
+	for _, path := range namers {
+		if name := pinnable(image).FindString(r.read(filepath.Join(r.dir, path))); name != "" {
+			return name
+		}
+	}
+	r.t.Fatalf("none of %q names %s", namers, image)
+	return ""
+}
+
+// namers are the files that name images, of those that the page's commands use.
+var namers = []string{"docker-compose.yml", "deploy/Dockerfile", "deploy/Dockerfile.local"}
+
+func pinnable(image string) *regexp.Regexp {
+	return regexp.MustCompile(regexp.QuoteMeta(image) + `(@sha256:[0-9a-f]{64})?`)
+}
+
 // pulled reports whether the real image is there.
 func (r *rig) pulled(image string) bool {
+	r.t.Helper()
+	image = r.named(image)
 	if out, err := r.try("docker", "image", "inspect", "--format", `{{index .Config.Labels "`+standIn+`"}}`, image); err == nil && strings.TrimSpace(out) == "" {
 		return true
 	}
@@ -163,9 +186,14 @@ func (r *rig) base() {
 	}
 }
 
-// stand makes an image of programs of this machine, with their libraries, and files.
+// stand makes an image of programs of this machine, with their libraries, and files. It
+// has no digest that the folder's files could name.
 func (r *rig) stand(image string, programs, files []string) {
 	r.t.Helper()
+	for _, path := range namers {
+		path = filepath.Join(r.dir, path)
+		r.write(path, pinnable(image).ReplaceAllString(r.read(path), image))
+	}
 	r.untried = append(r.untried, image+": it was a stand-in made of files of this machine")
 	r.t.Cleanup(func() { r.cleanup("docker", "image", "rm", "--force", image) })
 	const build = `set -eu
