@@ -110,7 +110,7 @@ while read -r file line old; do
 	image=${old%@*}
 	new=$image@$(awk -v image="$image" '$1 == image { print $2 }' "$work/digests")
 	case $old in
-	"$new") echo "$file:$line: $image is ${new#*@} still" ;;
+	"$new") echo "$file:$line: $image is still ${new#*@}" ;;
 	*@*) echo "$file:$line: $image ${old#*@} -> ${new#*@}" ;;
 	*) echo "$file:$line: $image unpinned -> ${new#*@}" ;;
 	esac
