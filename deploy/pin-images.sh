@@ -2,8 +2,8 @@
 # Pins the images that ours is built on and runs beside: writes name:tag@sha256:... for
 # name:tag in every Dockerfile, YAML file and template of the chart, with the digest that
 # the registry has for the tag now (that of all platforms together, where there are
-# several), and refreshes the digests that stand there. If one image can't be resolved, no file is changed. Each file
-# is replaced as a whole; after an interruption run it again.
+# several), and refreshes the digests that stand there. If one image can't be resolved,
+# no file is changed. Each file is replaced as a whole; after an interruption run it again.
 #
 #   sh deploy/pin-images.sh           make pin-images
 #   sh deploy/pin-images.sh check     make pin-images CHECK=1: changes nothing, and fails
