@@ -45,7 +45,7 @@ type change struct {
 	at       time.Time // of the event
 
 	answer any
-	alone  bool // a change that was to wait, and that too few replicas have
+	alone  error // ErrNotReplicated, where it was to wait and too few replicas have it
 	err    error
 }
 
@@ -115,12 +115,10 @@ func (l *Ledger) ApplyWithin(ctx context.Context, c *campaign.Info, p campaign.P
 		}
 		stands, set, err := ch.outcome(answer)
 		switch {
+		case set:
+			return stands, err
 		case err != nil:
 			return seen, err
-		case set && ch.alone:
-			return stands, ErrNotReplicated
-		case set:
-			return stands, nil
 		}
 		seen = stands
 	}
@@ -170,14 +168,14 @@ func (ch *change) outcome(answer any) (stands Seen, set bool, err error) {
 		case 0:
 			return Seen{}, false, campaign.ErrNotRunning
 		case 1:
-			return Seen{Record: ch.next, raw: ch.new}, true, nil
+			return Seen{Record: ch.next, raw: ch.new}, true, ch.alone
 		}
 		return Seen{}, false, refusal(ch.campaign.ID, answer)
 	case string:
 		if answer == ch.new {
 			// Ours: the change was made and its answer lost. A claim carries a number
 			// of its claimant's, so no other claim looks like this.
-			return Seen{Record: ch.next, raw: ch.new}, true, nil
+			return Seen{Record: ch.next, raw: ch.new}, true, ch.alone
 		}
 		if stands, err = decodeSeen(answer); err != nil {
 			err = fmt.Errorf("%s: %w", ch, err)
@@ -287,7 +285,9 @@ func (l *Ledger) call(ctx context.Context, batch []*change) ([]any, error) {
 	answers, err := redisx.RunReplicated(ctx, l.rdb, applyScript, replicas, k.names, args...)
 	if errors.Is(err, ErrNotReplicated) {
 		for _, ch := range batch {
-			ch.alone = ch.waits
+			if ch.waits {
+				ch.alone = err
+			}
 		}
 		err = nil
 	}

@@ -27,9 +27,6 @@ func (l *Ledger) Receive(ctx context.Context, c *campaign.Info, p campaign.Place
 	if err != nil || !made {
 		return nil, err
 	}
-	if ch.alone {
-		return nil, ErrNotReplicated
-	}
 	return &Received{ch.was, stands.Record}, nil
 }
 

@@ -83,7 +83,7 @@ func TestKill_AtAnyMomentEachCustomerHasOneFileAndOneMessage(t *testing.T) {
 			t.Parallel()
 			p := at(settle(t, customers))
 			killed := 0
-			for after := 20 * time.Millisecond; ; after += time.Duration(rand.Int64N(int64(after)/4 + 1)) {
+			for after := 20 * time.Millisecond; ; after += time.Duration(rand.Int64N(int64(after)/2 + 1)) {
 				r := p.launch("run", "--period", day)
 				select {
 				case <-r.exited:

@@ -224,7 +224,7 @@ func punctuate(r *rand.Rand, s string) string {
 
 func TestPhone_InternationalFormIsJudgedAsTheLibraryJudges(t *testing.T) {
 	t.Parallel()
-	perExample := few(200)
+	perExample := few(60)
 	r := rand.New(rand.NewPCG(1, 2))
 	b, err := NewBook("")
 	if err != nil {
@@ -276,7 +276,7 @@ func TestPhone_InternationalFormIsJudgedAsTheLibraryJudges(t *testing.T) {
 
 func TestPhone_NationalFormIsJudgedAsTheLibraryJudges(t *testing.T) {
 	t.Parallel()
-	perExample := few(20) / 4
+	perExample := few(20) / 10
 	r := rand.New(rand.NewPCG(3, 4))
 	numbers := examples(t)
 	var all, valid, fast int

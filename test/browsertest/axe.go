@@ -28,13 +28,29 @@ const mostNodes = 5
 
 // Axe fails the test if the page breaks one of axe's rules for WCAG 2 A and AA,
 // as it stands now: names of fields and buttons, contrast, structure.
-func (p *Page) Axe(t testing.TB) {
+func (p *Page) Axe(t testing.TB) { t.Helper(); p.axe(t, wcag) }
+
+// Contrast is Axe with its rule about colours alone: for a page whose structure was
+// looked at in others.
+func (p *Page) Contrast(t testing.TB) { t.Helper(); p.axe(t, `runOnly: ["color-contrast"]`) }
+
+// Structure is Axe without that rule, which takes most of the time: for a page whose
+// colours were looked at on another screen.
+func (p *Page) Structure(t testing.TB) {
+	t.Helper()
+	p.axe(t, wcag+`, rules: {"color-contrast": {enabled: false}}`)
+}
+
+const wcag = `runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]`
+
+// axe runs the rules that these options of its name.
+func (p *Page) axe(t testing.TB, rules string) {
 	t.Helper()
 	if !p.Is(`window.axe`) { // it takes a while to read
 		p.Eval(axe+";0", nil)
 	}
 	var broken []violation
-	p.Eval(`axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], resultTypes: ["violations"]}).then(r =>
+	p.Eval(`axe.run(document, {`+rules+`, resultTypes: ["violations"]}).then(r =>
 		r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.map(n => ({Target: n.target, HTML: n.html, FailureSummary: n.failureSummary}))})))`, &broken)
 	for _, v := range broken {
 		var b strings.Builder

@@ -4,7 +4,8 @@
 // host for anything fails its test.
 //
 //	b := browsertest.Start(t)
-//	p := b.Open(t, url, browsertest.Dark, browsertest.Phone)
+//	p := b.Open(t, url)
+//	p.Phone(true)
 //	p.Click("button[name=pause]")
 //	p.WaitText("paused")
 //	p.Axe(t)

@@ -156,16 +156,18 @@ func TestOpen_LightDarkDeskPhone(t *testing.T) {
 	b := browsertest.Start(t)
 	url := site(t, `<p style="width:600px">wide</p>`)
 	for name, c := range map[string]struct {
-		options []browsertest.Option
-		says    string
-		wide    bool
+		dark, phone bool
+		says        string
+		wide        bool
 	}{
-		"desk":  {nil, "light 1280", false},
-		"dark":  {[]browsertest.Option{browsertest.Dark}, "dark 1280", false},
-		"phone": {[]browsertest.Option{browsertest.Phone}, "light 390", true},
-		"both":  {[]browsertest.Option{browsertest.Dark, browsertest.Phone}, "dark 390", true},
+		"desk":  {false, false, "light 1280", false},
+		"dark":  {true, false, "dark 1280", false},
+		"phone": {false, true, "light 390", true},
+		"both":  {true, true, "dark 390", true},
 	} {
-		p := b.Open(t, url, c.options...)
+		p := b.Open(t, url)
+		p.Darken(c.dark)
+		p.Phone(c.phone)
 		var says string
 		p.Eval(`(matchMedia("(prefers-color-scheme: dark)").matches ? "dark " : "light ") + screen.width`, &says)
 		if says != c.says {

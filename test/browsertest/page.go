@@ -29,12 +29,6 @@ type look struct {
 	expected    []*expectation
 }
 
-// Dark is a person who has chosen dark pages. Otherwise pages are light.
-func Dark(l *look) { l.dark = true }
-
-// Phone is a screen of 390 by 844. Otherwise it has 1280 by 800.
-func Phone(l *look) { l.phone = true }
-
 // Header is sent along with all requests of the page, such as Authorization.
 func Header(name, value string) Option {
 	return func(l *look) { l.headers[name] = value }
@@ -82,21 +76,27 @@ func (b *Browser) Open(t testing.TB, url string, options ...Option) *Page {
 
 // prepare makes a tab look so.
 func (l *look) prepare(ctx context.Context, tab *chromedp.Target) error {
+	err := l.light(ctx, tab)
+	if err == nil {
+		err = l.screen(ctx, tab)
+	}
+	if err == nil {
+		_, err = cdp.Call(ctx, tab, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: l.headers})
+	}
+	return err
+}
+
+// screen has pages be on a desk or on a phone.
+func (l *look) screen(ctx context.Context, tab *chromedp.Target) error {
 	width, height := int64(1280), int64(800)
 	if l.phone {
 		width, height = 390, 844
 	}
-	err := l.light(ctx, tab)
-	if err == nil {
-		_, err = cdp.Call(ctx, tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-			Width: width, Height: height, ScreenWidth: width, ScreenHeight: height, DeviceScaleFactor: 1, Mobile: l.phone,
-		})
-	}
+	_, err := cdp.Call(ctx, tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+		Width: width, Height: height, ScreenWidth: width, ScreenHeight: height, DeviceScaleFactor: 1, Mobile: l.phone,
+	})
 	if err == nil {
 		_, err = cdp.Call(ctx, tab, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: l.phone})
-	}
-	if err == nil {
-		_, err = cdp.Call(ctx, tab, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: l.headers})
 	}
 	return err
 }
@@ -113,11 +113,18 @@ func (l *look) light(ctx context.Context, tab *chromedp.Target) error {
 	return err
 }
 
-// Darken has the page, and those that are loaded after it, be dark; or light
-// again.
+// Darken has the page, and those that are loaded after it, be dark, as for a person who
+// has chosen that; or light again, as they are opened.
 func (p *Page) Darken(dark bool) {
 	p.t.Helper()
 	p.do("turn the light off or on", chromedp.Func((&look{dark: dark}).light))
+}
+
+// Phone has the page, and those that are loaded after it, be on a phone, whose screen
+// has 390 by 844 pixels; or on a desk again, as they are opened: 1280 by 800.
+func (p *Page) Phone(phone bool) {
+	p.t.Helper()
+	p.do("change the screen", chromedp.Func((&look{phone: phone}).screen))
 }
 
 // do runs actions within patience.

@@ -1,15 +1,14 @@
 package process_test
 
 import (
+	"cmp"
 	"encoding/base64"
 	"flag"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -21,9 +20,6 @@ import (
 // pictures.
 var pictures = flag.String("pictures", "", "write pictures of the console's pages into this directory")
 
-// screens are what people look at pages on.
-var screens = map[string][]browsertest.Option{"desk": nil, "phone": {browsertest.Phone}}
-
 // sight is a page, and how one comes to it.
 type sight struct {
 	name, path string
@@ -31,7 +27,7 @@ type sight struct {
 	empty      bool   // of the console that has nothing to show yet
 	refused    string // how the browser is refused
 	says       string // what it shows when it is there
-	steps      func(p *browsertest.Page, screen string)
+	steps      func(p *browsertest.Page)
 	whole      bool // its picture is the whole page
 	phone      bool // there is a picture of it on a phone, too
 	hidden     bool // there is no picture of it
@@ -44,8 +40,8 @@ func sights(t *testing.T, webhook string) []sight {
 	phones := numbers(1200, plainly)
 	list := listText(phones) + listText(phones[:2])[len("recipient,phone,name,url\n"):] + "customer-1203,+1 201 55,Ada,https://files.example.com/orders/1203.xlsx\ncustomer-1204,,Bruno,https://files.example.com/orders/1204.xlsx\n"
 	campaign, wrong, people := write(t, "campaign.yaml", good), write(t, "campaign.yaml", spoilt), write(t, "list.csv", list)
-	upload := func(file string) func(*browsertest.Page, string) {
-		return func(p *browsertest.Page, _ string) {
+	upload := func(file string) func(*browsertest.Page) {
+		return func(p *browsertest.Page) {
 			p.Upload("#campaign", file)
 			p.Upload("#list", people)
 			p.Click("#check")
@@ -63,7 +59,7 @@ func sights(t *testing.T, webhook string) []sight {
 		{name: "campaign-to-look", path: of(goesOn), who: "rita", says: "lacks the control scope", hidden: true},
 		{name: "people", path: of(finished) + "/people?state=failed", says: "customer-"},
 		{name: "people-masked", path: of(finished) + "/people", who: "rita", says: "********", hidden: true},
-		{name: "people-of-all", path: "/people", says: "Searched:", hidden: true, steps: func(p *browsertest.Page, _ string) {
+		{name: "people-of-all", path: "/people", says: "Searched:", hidden: true, steps: func(p *browsertest.Page) {
 			p.Type("#q", "customer-0042")
 			p.Click("#search button")
 			p.WaitText("Searched:")
@@ -84,29 +80,29 @@ func sights(t *testing.T, webhook string) []sight {
 		{name: "ask-accept", path: of(inDoubts) + "/people/0.93/accept", says: "Back, change nothing", hidden: true},
 		{name: "ask-accept-all", path: "/doubt/" + inDoubts + "/accept", says: "Back, change nothing", hidden: true},
 		{name: "suppression", path: "/suppression", says: "account closed"},
-		{name: "unsuppress", path: "/suppression", says: "Back, change nothing", hidden: true, steps: func(p *browsertest.Page, _ string) {
+		{name: "unsuppress", path: "/suppression", says: "Back, change nothing", hidden: true, steps: func(p *browsertest.Page) {
 			p.Type("#remove-phone", "+12015550162")
 			p.Click("#remove button")
 		}},
-		{name: "ask-rate-wrong", path: of(goesOn) + "/rate", refused: "422", says: "must be a number over 0", hidden: true, steps: func(p *browsertest.Page, _ string) {
+		{name: "ask-rate-wrong", path: of(goesOn) + "/rate", refused: "422", says: "must be a number over 0", hidden: true, steps: func(p *browsertest.Page) {
 			p.Eval(`document.querySelector("#ask").noValidate = true`, nil) // as a browser that doesn't check
 			p.Type("#field-rate", "0")
 			p.Click("#do")
 		}},
-		{name: "unsuppress-wrong", path: "/suppression", refused: "422", says: "Remove", hidden: true, steps: func(p *browsertest.Page, _ string) {
+		{name: "unsuppress-wrong", path: "/suppression", refused: "422", says: "Remove", hidden: true, steps: func(p *browsertest.Page) {
 			p.Type("#remove-phone", "Ada")
 			p.Click("#remove button")
 			p.Wait("the fault beside the field", `document.querySelector("#remove-phone[aria-invalid]")`)
 		}},
 		{name: "webhooks", path: "/webhooks", says: "Add a webhook"},
 		{name: "webhook", path: "/webhooks/" + webhook, says: "Deliveries", hidden: true},
-		{name: "webhooks-wrong", path: "/webhooks", refused: "422", says: "https", hidden: true, steps: func(p *browsertest.Page, _ string) {
+		{name: "webhooks-wrong", path: "/webhooks", refused: "422", says: "https", hidden: true, steps: func(p *browsertest.Page) {
 			p.Type("#url", "shop.example/handout")
 			p.Click("#add button")
 		}},
 		{name: "webhook-remove", path: "/webhooks/" + webhook + "/remove", says: "Back, change nothing", hidden: true},
 		{name: "audit", path: "/audit", says: "create key olga", hidden: true},
-		{name: "keys-wrong", path: "/keys", refused: "422", says: "key's name is", hidden: true, steps: func(p *browsertest.Page, _ string) {
+		{name: "keys-wrong", path: "/keys", refused: "422", says: "key's name is", hidden: true, steps: func(p *browsertest.Page) {
 			p.Eval(`document.querySelector("#create").noValidate = true`, nil)
 			p.Type("#name", "Warehouse 1")
 			p.Click("#create button")
@@ -114,8 +110,8 @@ func sights(t *testing.T, webhook string) []sight {
 		{name: "campaigns-found", path: "/campaigns?state=held", says: "Made from", hidden: true},
 		{name: "templates", path: "/templates", says: "order_ready", hidden: true},
 		{name: "empty-templates", path: "/templates", empty: true, says: "aren't known", hidden: true},
-		{name: "keys", path: "/keys", says: "shown this once", steps: func(p *browsertest.Page, screen string) {
-			p.Type("#name", strings.TrimSuffix("warehouse-"+screen, "-desk"))
+		{name: "keys", path: "/keys", says: "shown this once", steps: func(p *browsertest.Page) {
+			p.Type("#name", "warehouse")
 			p.Click("#create button")
 		}},
 		{name: "revoke", path: "/keys/rita/revoke", says: "Back, change nothing", hidden: true},
@@ -150,54 +146,53 @@ func TestPages_AreReadable(t *testing.T) {
 	all := sights(t, hooks(t, e))
 	fill(t, server)
 	enqueue(t, server)
-	for screen, how := range screens {
-		t.Run(screen, func(t *testing.T) {
-			t.Parallel()
-			tabs := map[string]*browsertest.Page{}
-			for _, s := range all {
-				if (screen == "phone" && s.foreign) || (*pictures != "" && (s.hidden || screen == "phone" && !s.phone)) {
-					continue
-				}
-				who := s.who
-				if who == "" {
-					who = "olga"
-				}
-				url, how := consoles[s.empty]+s.path, how
-				token := keys[who]
-				if s.empty {
-					token = emptyKey
-				}
-				if token != "" {
-					how = append(slices.Clip(how), browsertest.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(":"+token))))
-				}
-				p := tabs[consoles[s.empty]+who]
-				switch {
-				case s.refused != "":
-					p = b.Open(t, url, append(slices.Clip(how), browsertest.Expect(s.refused))...)
-				case p == nil:
-					p = b.Open(t, url, how...)
-					tabs[consoles[s.empty]+who] = p
-				default:
-					p.Go(url)
-				}
-				if s.steps != nil {
-					s.steps(p, screen)
-				}
-				p.WaitText(s.says)
-				if *pictures != "" {
-					keep(t, p, s, screen)
-					continue
-				}
-				p.FitsWidth(t)
-				for _, dark := range []bool{false, true} {
-					p.Darken(dark)
-					if !s.foreign {
-						p.Axe(t)
-					}
-					p.Screenshot(t, fmt.Sprintf("%s-dark-%t", s.name, dark))
-				}
-			}
-		})
+	tabs := map[string]*browsertest.Page{}
+	for _, s := range all {
+		if *pictures != "" && s.hidden {
+			continue
+		}
+		who := cmp.Or(s.who, "olga")
+		url, token := consoles[s.empty]+s.path, keys[who]
+		if s.empty {
+			token = emptyKey
+		}
+		var how []browsertest.Option
+		if token != "" {
+			how = append(how, browsertest.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(":"+token))))
+		}
+		p := tabs[consoles[s.empty]+who]
+		switch {
+		case s.refused != "":
+			p = b.Open(t, url, append(how, browsertest.Expect(s.refused))...)
+		case p == nil:
+			p = b.Open(t, url, how...)
+			tabs[consoles[s.empty]+who] = p
+		default:
+			p.Go(url)
+		}
+		if s.steps != nil {
+			s.steps(p)
+		}
+		p.WaitText(s.says)
+		if *pictures != "" {
+			keep(t, p, s)
+			continue
+		}
+		p.FitsWidth(t)
+		if s.foreign {
+			continue
+		}
+		p.Axe(t)
+		p.Screenshot(t, s.name)
+		p.Darken(true)
+		p.Contrast(t)
+		p.Screenshot(t, s.name+"-dark")
+		p.Phone(true)
+		p.FitsWidth(t)
+		p.Structure(t)
+		p.Screenshot(t, s.name+"-dark-phone")
+		p.Phone(false)
+		p.Darken(false)
 	}
 }
 
@@ -222,18 +217,24 @@ func hooks(t *testing.T, e env) string {
 	return bad
 }
 
-// keep writes a picture for the documentation: light on a desk, dark on a phone.
-func keep(t *testing.T, p *browsertest.Page, s sight, screen string) {
+// keep writes pictures for the documentation: light on a desk, dark on a phone.
+func keep(t *testing.T, p *browsertest.Page, s sight) {
 	t.Helper()
-	picture, name := p.View, s.name
-	switch {
-	case screen == "phone":
-		p.Darken(true)
-		name += "-dark-phone"
-	case s.whole:
-		picture = p.Picture
+	write := func(name string, picture []byte) {
+		if err := os.WriteFile(filepath.Join(*pictures, name+".png"), fewColours(t, picture), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := os.WriteFile(filepath.Join(*pictures, name+".png"), fewColours(t, picture()), 0o644); err != nil {
-		t.Fatal(err)
+	if s.whole {
+		write(s.name, p.Picture())
+	} else {
+		write(s.name, p.View())
+	}
+	if s.phone {
+		p.Phone(true)
+		p.Darken(true)
+		write(s.name+"-dark-phone", p.View())
+		p.Darken(false)
+		p.Phone(false)
 	}
 }

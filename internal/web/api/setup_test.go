@@ -33,8 +33,9 @@ import (
 // document that they were held against.
 var seen struct {
 	sync.Mutex
-	document *openapi3.T
-	answers  map[string]bool
+	document  *openapi3.T
+	answers   map[string]bool
+	documents map[string]*openapi3.T // by text: reading one takes as long as many a test
 }
 
 // TestMain fails when the document promises an answer that no test has seen.
@@ -134,15 +135,19 @@ func documentOf(t testing.TB, url string) *openapi3.T {
 	if err != nil {
 		t.Fatal(err)
 	}
+	seen.Lock()
+	defer seen.Unlock()
+	if document := seen.documents[string(text)]; document != nil {
+		return document
+	}
 	document, err := openapi3.NewLoader().LoadFromData(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen.Lock()
-	defer seen.Unlock()
 	if seen.document == nil {
-		seen.document, seen.answers = document, make(map[string]bool)
+		seen.document, seen.answers, seen.documents = document, make(map[string]bool), make(map[string]*openapi3.T)
 	}
+	seen.documents[string(text)] = document
 	return document
 }
 
