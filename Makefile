@@ -61,7 +61,7 @@ sbom: image-programs ## write bin/image/handout.cdx.json and orderhistory.cdx.js
 # those first that take longest.
 .PHONY: test
 test: redis postgres s3 chromium build ## run all tests
-	go test -vet=off -ldflags '-s -w' -p 3 -parallel 6 -timeout $(TEST_TIMEOUT) $$(go list ./test/process ./test/chaos ./test/operating ./worker ./...)
+	go test -vet=off -ldflags '-s -w' -p 4 -parallel 6 -timeout $(TEST_TIMEOUT) $$(go list ./test/process ./test/chaos ./test/operating ./worker ./...)
 
 .PHONY: race
 race: redis postgres s3 build ## run the tests of rooms with goroutines under the race detector

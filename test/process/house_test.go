@@ -32,7 +32,7 @@ func open(t testing.TB, e env) *house {
 // quick are the settings of a house in a hurry.
 func quick(redisURL string) env {
 	return account(redisURL).with(
-		"HANDOUT_RATE", "500", "HANDOUT_SIMULATE_SPEED", "1000", "HANDOUT_SEND_TIMEOUT", "2s",
+		"HANDOUT_RATE", "500", "HANDOUT_SIMULATE_SPEED", "1000", "HANDOUT_SEND_TIMEOUT", "5s",
 		"HANDOUT_RECEIPT_DEADLINE", "8s", "HANDOUT_POLL_RATE", "100",
 		"HANDOUT_LOG_LEVEL", "debug")
 }

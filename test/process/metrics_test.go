@@ -202,6 +202,7 @@ func TestPace_ACampaignsOwnRateAndAHold(t *testing.T) {
 	h := open(t, slow(redistest.Start(t).URL()))
 	file := write(t, "own.yaml", campaignText("own")+"rate: 5\n")
 	done(t, h.env, "submit", file, listFile(t, numbers(600, plainly)))
+	await(t, "the first is sent", func() bool { return len(h.accepted(t)) > 0 })
 	if p := paceOf(t, h.env, "own"); p.Limit != report.LimitCampaign || p.CampaignRate != 5 || p.AccountRate != 100 || p.ETA == nil {
 		t.Errorf("%+v", p)
 	}
