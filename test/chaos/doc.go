@@ -17,7 +17,7 @@
 // unsettled? In doubt: who, how many, and did a receipt settle them? Does the
 // balance close, by the word of `handout verify`?
 //
-// There is nothing to import here. The tests run in go test ./... with a few
+// There is nothing to import here. The tests run in make chaos-short with a few
 // hundred recipients, and with thousands in make chaos, which prints the table
 // of docs/promises.md.
 package chaos

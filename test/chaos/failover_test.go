@@ -30,7 +30,7 @@ func TestFailover_OfAClusterForgetsNoClaimThatWaitsForItsReplica(t *testing.T) {
 // The slots of the campaign's master move to another one, and back, in the middle.
 func TestFailover_SlotsOfAClusterMoveInTheMiddle(t *testing.T) {
 	t.Parallel()
-	r, nodes, _ := clusterRig(t, "1")
+	r, nodes, _ := clusterRig(t, "1", unhurried)
 	for i := range size(1, 4) {
 		r.awaitTaken((i + 1) * r.recipients / size(3, 6))
 		nodes.moveSlots(r)
@@ -41,12 +41,10 @@ func TestFailover_SlotsOfAClusterMoveInTheMiddle(t *testing.T) {
 }
 
 // clusterRig is two workers and a listener on a cluster, in the middle of a campaign.
-func clusterRig(t *testing.T, replicas string) (*rig, *cluster, redis.UniversalClient) {
+func clusterRig(t *testing.T, replicas string, vars map[string]string) (*rig, *cluster, redis.UniversalClient) {
 	t.Helper()
-	r := newRig(t, setup{
-		recipients: size(400, 5000), rate: size(100, 250),
-		vars: map[string]string{"HANDOUT_REDIS_REPLICAS": replicas},
-	})
+	r := newRig(t, setup{recipients: size(400, 5000), rate: size(100, 250), vars: vars})
+	r.vars["HANDOUT_REDIS_REPLICAS"] = replicas
 	nodes := startCluster(t)
 	rdb := nodes.open(t)
 	r.vars["REDIS_URL"] = nodes.url
@@ -62,7 +60,7 @@ func clusterRig(t *testing.T, replicas string) (*rig, *cluster, redis.UniversalC
 // times.
 func clusterRun(t *testing.T, replicas string, blows int) *rig {
 	t.Helper()
-	r, nodes, rdb := clusterRig(t, replicas)
+	r, nodes, rdb := clusterRig(t, replicas, nil)
 	for i := range blows {
 		r.awaitTaken((i + 1) * r.recipients / (blows + 2))
 		master := nodes.campaigns(nil)

@@ -91,8 +91,8 @@ func TestRate_ARunningCampaignFollows(t *testing.T) {
 	untilSent(t, h, 30)
 	done(t, h.env, "rate", id, "4")
 	time.Sleep(2 * time.Second) // it holds within one; the machine may be busy
-	before := h.stats(t).Accepted
 	start := time.Now()
+	before := h.stats(t).Accepted
 	untilSent(t, h, before+4)
 	if took := time.Since(start); took < 600*time.Millisecond {
 		t.Errorf("4 messages at 4/s took %v", took)
