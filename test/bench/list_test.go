@@ -32,7 +32,7 @@ func people(n, digits int, signed bool) iter.Seq[person] {
 			// Multiplication by a number without a common divisor: scattered,
 			// and none twice.
 			at := i * 2654435761 % (prefixes * uint64(len(areas)))
-			customer := 10_000 + i*7368787%4_999_999
+			customer := 10_000 + i*7368787%9_999_991
 			noise := scatter(i)
 
 			b = append(append(b[:0], "+1"...), areas[at/prefixes]...)
