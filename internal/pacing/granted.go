@@ -6,8 +6,8 @@ import "math"
 // answers of a window say "too fast", the rate falls a little below what was
 // granted in it, and then grows along a cubic curve: fast back to the peak that was
 // granted, slowly around it, and faster the longer nothing is denied (CUBIC, RFC
-// 9438), and faster still when the limit has clearly risen. A denied answer or two say little: the share of them decides, and some are
-// denied whatever we do.
+// 9438), and faster still when the limit has clearly risen. A denied answer or two say
+// little: the share of them decides, and some are denied whatever we do.
 
 // granted is what is known of the rate that Telesign grants.
 type granted struct {
